@@ -1,0 +1,289 @@
+//! Where one message ends and the next begins, on a stream.
+
+/// How messages are told apart on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// They are not: bytes as they come, in pieces of any size. What is sent goes out as it is.
+    Bytes,
+    /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last one may be ended
+    /// by the end of input. Telnet negotiation between is swallowed. Each message sent becomes a line, ended by CR LF
+    /// for a peer that uses CR, else by LF.
+    Line,
+}
+
+/// Cuts what was read into messages.
+#[derive(Debug)]
+pub(crate) enum Framer {
+    Bytes,
+    Line(Lines),
+}
+
+/// A line went on for longer than a message may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl Framer {
+    pub(crate) fn new(framing: Framing, message_bytes: usize) -> Self {
+        match framing {
+            Framing::Bytes => Self::Bytes,
+            Framing::Line => Self::Line(Lines::new(message_bytes)),
+        }
+    }
+
+    /// The next whole message of `raw`, which is left with what follows it; `None` once more must be read.
+    pub(crate) fn cut<'m, 'r: 'm>(
+        &'m mut self,
+        raw: &mut &'r [u8],
+    ) -> Option<Result<&'m [u8], TooLong>> {
+        match self {
+            Self::Bytes if raw.is_empty() => None,
+            Self::Bytes => Some(Ok(std::mem::take(raw))),
+            Self::Line(lines) => lines.cut(raw),
+        }
+    }
+
+    /// The line that the end of input ended, if one was begun.
+    pub(crate) fn last(&mut self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes => None,
+            Self::Line(lines) => lines.last(),
+        }
+    }
+
+    /// The line end to answer with, by what the peer uses.
+    pub(crate) fn line_end(&self) -> &'static str {
+        match self {
+            Self::Line(lines) if lines.returns => "\r\n",
+            Self::Bytes | Self::Line(_) => "\n",
+        }
+    }
+}
+
+/// Cuts lines out of a byte stream, however it was cut into pieces on its way.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    line: Vec<u8>, // the line begun, never longer than `limit`
+    state: State,
+    negotiation: usize, // bytes of the telnet subnegotiation so far
+    returns: bool,      // the latest line ended with CR
+    delivered: bool,    // `line` was handed out and is to be cleared
+    limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Text,
+    Return,         // CR ended the line; an LF or NUL now belongs to it
+    Command,        // after IAC
+    Option,         // after IAC WILL, WONT, DO or DONT
+    Subnegotiation, // after IAC SB, until IAC SE
+    SubnegotiationCommand,
+}
+
+impl Lines {
+    fn new(limit: usize) -> Self {
+        Self {
+            line: Vec::new(),
+            state: State::Text,
+            negotiation: 0,
+            returns: false,
+            delivered: false,
+            limit,
+        }
+    }
+
+    fn cut<'m, 'r: 'm>(&'m mut self, raw: &mut &'r [u8]) -> Option<Result<&'m [u8], TooLong>> {
+        if std::mem::take(&mut self.delivered) {
+            self.line.clear();
+        }
+        while let Some((&byte, rest)) = raw.split_first() {
+            if self.state != State::Text {
+                if self.step(byte) {
+                    *raw = rest;
+                }
+                if self.limit < self.negotiation.max(self.line.len()) {
+                    return Some(Err(TooLong));
+                }
+                continue;
+            }
+            let plain = memchr::memchr3(b'\n', b'\r', IAC, raw).unwrap_or(raw.len());
+            if self.limit < self.line.len() + plain {
+                return Some(Err(TooLong));
+            }
+            let (text, rest) = raw.split_at(plain);
+            let Some((&special, rest)) = rest.split_first() else {
+                self.line.extend_from_slice(text);
+                *raw = rest;
+                break;
+            };
+            *raw = rest;
+            self.state = match special {
+                b'\n' => State::Text,
+                b'\r' => State::Return,
+                _ => State::Command,
+            };
+            if special != IAC {
+                self.returns = special == b'\r';
+                return Some(Ok(self.complete(text)));
+            }
+            self.line.extend_from_slice(text);
+        }
+        None
+    }
+
+    /// The line that `text` completes: `text` itself wherever the whole line is in it, which spares the copy.
+    fn complete<'a>(&'a mut self, text: &'a [u8]) -> &'a [u8] {
+        if self.line.is_empty() {
+            return text;
+        }
+        self.line.extend_from_slice(text);
+        self.delivered = true;
+        &self.line
+    }
+
+    /// Takes one byte outside plain text; whether it was used up.
+    fn step(&mut self, byte: u8) -> bool {
+        let (next, used) = match (self.state, byte) {
+            (State::Return, b'\n' | 0) => (State::Text, true),
+            (State::Command, IAC) => {
+                self.line.push(IAC);
+                (State::Text, true)
+            }
+            (State::Command, SB) => {
+                self.negotiation = 0;
+                (State::Subnegotiation, true)
+            }
+            (State::Command, WILL..=DONT) => (State::Option, true),
+            (State::Command, SE..SB) => (State::Text, true),
+            // No telnet command follows, so it was a stray byte of some older alphabet: keep it.
+            (State::Command, _) => {
+                self.line.push(IAC);
+                (State::Text, false)
+            }
+            (State::Option, _) | (State::SubnegotiationCommand, SE) => (State::Text, true),
+            (State::Subnegotiation, IAC) => (State::SubnegotiationCommand, true),
+            (State::Subnegotiation | State::SubnegotiationCommand, _) => {
+                self.negotiation += 1;
+                (State::Subnegotiation, true)
+            }
+            (State::Return | State::Text, _) => (State::Text, false),
+        };
+        if next == State::Text {
+            self.negotiation = 0;
+        }
+        self.state = next;
+        used
+    }
+
+    fn last(&mut self) -> Option<&[u8]> {
+        if std::mem::take(&mut self.delivered) {
+            self.line.clear();
+        }
+        self.delivered = true;
+        (!self.line.is_empty()).then_some(&self.line)
+    }
+}
+
+// The telnet commands that matter (RFC 854); all lie between SE and IAC.
+const SE: u8 = 240;
+const SB: u8 = 250;
+const WILL: u8 = 251;
+const DONT: u8 = 254;
+const IAC: u8 = 255;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(raw: &[u8], lines: &[&[u8]], line_end: &str) {
+        for size in 1..=raw.len().max(1) {
+            let (cut, framer) = cut(raw, size, 16);
+            assert_eq!(
+                cut,
+                Ok(lines.iter().map(|line| line.to_vec()).collect()),
+                "in pieces of {size}"
+            );
+            assert_eq!(framer.line_end(), line_end);
+        }
+    }
+
+    fn cut(raw: &[u8], size: usize, limit: usize) -> (Result<Vec<Vec<u8>>, TooLong>, Framer) {
+        let mut framer = Framer::new(Framing::Line, limit);
+        let mut lines = Vec::new();
+        for mut piece in raw.chunks(size) {
+            while let Some(line) = framer.cut(&mut piece) {
+                match line {
+                    Ok(line) => lines.push(line.to_vec()),
+                    Err(TooLong) => return (Err(TooLong), framer),
+                }
+            }
+            assert!(piece.is_empty(), "what is not cut is kept by the framer");
+        }
+        lines.extend(framer.last().map(<[u8]>::to_vec));
+        (Ok(lines), framer)
+    }
+
+    #[test]
+    fn lines_end_in_any_of_the_usual_ways() {
+        check(b"", &[], "\n");
+        check(b"one\ntwo\n", &[b"one", b"two"], "\n");
+        check(b"one\r\ntwo\r\n", &[b"one", b"two"], "\r\n");
+        check(b"one\rtwo\r", &[b"one", b"two"], "\r\n");
+        check(b"one\r\0two\r\0", &[b"one", b"two"], "\r\n");
+        check(b"\n\n", &[b"", b""], "\n");
+        check(b"\r\r\n\n", &[b"", b"", b""], "\n");
+        check(b"half", &[b"half"], "\n");
+        check(b"whole\nhalf", &[b"whole", b"half"], "\n");
+        check(b"nul\0in\n", &[b"nul\0in"], "\n");
+    }
+
+    #[test]
+    fn telnet_negotiation_is_swallowed() {
+        check(b"\xff\xfd\x03\xff\xfb\x01hi\r\0", &[b"hi"], "\r\n");
+        check(
+            b"a\xff\xf1b\xff\xfa\x18\x00\xff\xff\n\xff\xf0c\n",
+            &[b"abc"],
+            "\n",
+        );
+        check(b"a\xff\xffb\n", &[b"a\xffb"], "\n");
+        check(b"a\xff\nb\xff\xff", &[b"a\xff", b"b\xff"], "\n");
+        check(b"caf\xff!\n", &[b"caf\xff!"], "\n");
+    }
+
+    #[test]
+    fn a_line_has_a_limit() {
+        check(b"exactly_16_bytes\n", &[b"exactly_16_bytes"], "\n");
+        for raw in [
+            &b"seventeen__bytes_\n"[..],
+            b"ok\nseventeen__bytes_",
+            b"\xff\xfaseventeen__bytes_and_more",
+        ] {
+            for size in 1..=raw.len() {
+                assert_eq!(cut(raw, size, 16).0, Err(TooLong), "in pieces of {size}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_no_difference(raw: Vec<u8>, size in 1..40usize, limit in 1..40usize) {
+            let whole = cut(&raw, raw.len().max(1), limit);
+            let pieces = cut(&raw, size, limit);
+            prop_assert_eq!(&whole.0, &pieces.0);
+            prop_assert_eq!(whole.1.line_end(), pieces.1.line_end());
+        }
+
+        #[test]
+        fn lines_without_special_bytes_are_as_split(lines: Vec<Vec<u8>>) {
+            let lines: Vec<Vec<u8>> = lines
+                .into_iter()
+                .map(|line| line.into_iter().filter(|byte| ![b'\n', b'\r', IAC].contains(byte)).collect())
+                .collect();
+            let raw: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
+            prop_assert_eq!(cut(&raw, raw.len().max(1), 1000).0, Ok(lines));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A network service is written once, as a conversation; the servers here hold it with every caller.
+//!
+//! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to send: it opens no socket
+//! and reads no clock. [`Connection`] puts one session between its framing and its [`Outbox`], still without I/O, and a
+//! server ([`fork`], [`sequential`]) drives connections over the sockets of its [`Listener`]s.
+//!
+//! ```no_run
+//! use switchboard_core::{Error, Flow, Limits, Listen, Listener, Outbox, Peer, Refusal, Service, Session, fork};
+//!
+//! struct Greeter;
+//!
+//! impl Service for Greeter {
+//!     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+//!         Ok(Box::new(Greeting))
+//!     }
+//! }
+//!
+//! struct Greeting;
+//!
+//! impl Session for Greeting {
+//!     fn receive(&mut self, name: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+//!         out.send(&[b"Hello, ", name].concat());
+//!         Ok(Flow::Close)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listeners = Listener::bind(&[Listen::Loopback(1212)])?;
+//! fork::serve(listeners, &Greeter, &Limits::default())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admission;
+mod arrivals;
+mod children;
+mod clean;
+mod connection;
+mod ended;
+mod framing;
+mod hold;
+mod leaving;
+mod limits;
+mod listen;
+mod listener;
+mod outbox;
+mod peer;
+mod service;
+mod signals;
+mod stream;
+mod sys;
+mod wait;
+
+pub mod fork;
+pub mod sequential;
+
+pub use clean::Clean;
+pub use connection::Connection;
+pub use ended::Ended;
+pub use framing::Framing;
+pub use limits::Limits;
+pub use listen::{DEFAULT_PORT, Listen, ListenError};
+pub use listener::{BindError, Listener};
+pub use outbox::Outbox;
+pub use peer::{Address, Host, Peer};
+pub use service::{Error, Flow, Refusal, Service, Session};

@@ -1,0 +1,110 @@
+//! What a session wants sent, until the server has sent it.
+
+/// The bytes on their way to one peer, in the order they were sent.
+///
+/// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the framing asks. It is
+/// bounded: above its high-water mark nothing more is read from the peer and nothing delivered to the session, so a
+/// session that only answers needs no thought about memory. One that produces on its own sends until
+/// [`is_full`](Self::is_full), then returns [`Flow::More`](crate::Flow::More).
+#[derive(Debug)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize, // this many of `bytes` have left already
+    line_end: Option<&'static str>,
+    high_water: usize,
+    overflow: Option<usize>,
+}
+
+impl Outbox {
+    /// An empty outbox that counts as full from `high_water` bytes on.
+    ///
+    /// With a `line_end`, each message is a line (or lines) and is sent with that end.
+    pub(crate) fn new(high_water: usize, line_end: Option<&'static str>) -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            line_end,
+            high_water,
+            overflow: None,
+        }
+    }
+
+    /// Sends one message.
+    ///
+    /// Where the framing is by line, the line end is added here, and a line feed within the message becomes the line
+    /// end that the peer uses.
+    pub fn send(&mut self, message: &[u8]) {
+        let held = self.len() + message.len();
+        if self.overflow.is_some() || OVERFLOW_FACTOR * self.high_water.max(MESSAGE_FLOOR) < held {
+            self.overflow.get_or_insert(held);
+            return;
+        }
+        match self.line_end {
+            None => self.bytes.extend_from_slice(message),
+            Some(end) => {
+                for line in message.split(|&byte| byte == b'\n') {
+                    self.bytes.extend_from_slice(line);
+                    self.bytes.extend_from_slice(end.as_bytes());
+                }
+            }
+        }
+    }
+
+    /// Whether the outbox holds as much as it should; further messages are still taken, up to a bound.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.high_water <= self.len()
+    }
+
+    /// How many bytes wait to be sent.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Whether nothing waits to be sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the lines sent from now on with `end`, where the framing is by line.
+    pub(crate) fn end_lines_with(&mut self, end: &'static str) {
+        if let Some(line_end) = &mut self.line_end {
+            *line_end = end;
+        }
+    }
+
+    /// What waits to be sent.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// The first `count` waiting bytes have left.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.sent += count;
+        debug_assert!(
+            self.sent <= self.bytes.len(),
+            "no more can leave than waited"
+        );
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+            // An idle peer keeps no memory for the one long answer it once got.
+            self.bytes.shrink_to(KEPT_CAPACITY);
+        } else if COMPACT_FROM <= self.sent {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// How many bytes the session tried to have held, if that was too many.
+    pub(crate) fn overflow(&self) -> Option<usize> {
+        self.overflow
+    }
+}
+
+const OVERFLOW_FACTOR: usize = 16; // a service that sends this much past the mark without looking is broken
+const MESSAGE_FLOOR: usize = 64 * 1024; // what one read may bring is always answerable, however small the mark
+const KEPT_CAPACITY: usize = 64 * 1024;
+const COMPACT_FROM: usize = 256 * 1024; // moving bytes is worth it when many have left

@@ -1,0 +1,129 @@
+//! Who is at the other end.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::clean::Clean;
+
+/// Who is at the other end of a conversation, and where it arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where the peer speaks from.
+    pub remote: Address,
+    /// Where it was heard.
+    pub local: Address,
+}
+
+/// One end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An Internet address. IPv4 over an IPv6 socket (`::ffff:192.0.2.1`) is held and shown as IPv4.
+    Ip(SocketAddr),
+    /// A Unix socket; most clients' have no path.
+    Unix(Option<PathBuf>),
+    /// Standard input and output.
+    Stdio,
+}
+
+/// What counts as one host where a limit is per host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// An IPv4 address, or the /64 of an IPv6 one, since one host has all of it.
+    Ip(IpAddr),
+    /// This machine, not over the Internet protocols.
+    Local,
+}
+
+impl Address {
+    /// An Internet address, IPv4 wherever it really is.
+    #[must_use]
+    pub fn ip(address: SocketAddr) -> Self {
+        Self::Ip(match address.ip().to_canonical() {
+            ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+            IpAddr::V6(_) => address, // kept whole, with its scope
+        })
+    }
+
+    /// The host that this address belongs to.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        match self {
+            Self::Unix(_) | Self::Stdio => Host::Local,
+            Self::Ip(address) => Host::Ip(match address.ip().to_canonical() {
+                IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+                ip @ IpAddr::V4(_) => ip,
+            }),
+        }
+    }
+}
+
+impl From<&socket2::SockAddr> for Address {
+    fn from(address: &socket2::SockAddr) -> Self {
+        match address.as_socket() {
+            Some(ip) => Self::ip(ip),
+            None => Self::Unix(address.as_pathname().map(Path::to_path_buf)),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Stdio => f.write_str("stdio:"),
+            Self::Unix(None) => f.write_str("unix:"),
+            // A client chooses the path that its socket has, so it is cleaned like anything else it says.
+            Self::Unix(Some(path)) => {
+                write!(f, "unix:{}", Clean(path.as_os_str().as_encoded_bytes()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.remote {
+            Address::Unix(None) => self.local.fmt(f), // all there is to tell it by
+            remote => remote.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V4(ip)) => ip.fmt(f),
+            Self::Ip(IpAddr::V6(ip)) if ip.is_loopback() => ip.fmt(f),
+            Self::Ip(IpAddr::V6(ip)) => write!(f, "{ip}/64"),
+            Self::Local => f.write_str("this machine"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(address: &str, shown: &str, host: &str) {
+        let address = Address::ip(address.parse().expect("an address"));
+        assert_eq!(address.to_string(), shown);
+        assert_eq!(address.host().to_string(), host);
+    }
+
+    #[test]
+    fn ipv4_is_shown_and_counted_as_ipv4() {
+        check("192.0.2.1:80", "192.0.2.1:80", "192.0.2.1");
+        check("[::ffff:192.0.2.1]:80", "192.0.2.1:80", "192.0.2.1");
+        check("[2001:db8::1]:80", "[2001:db8::1]:80", "2001:db8::/64");
+        check("[fe80::1%3]:80", "[fe80::1%3]:80", "fe80::/64");
+        assert_eq!(Address::Unix(None).host().to_string(), "this machine");
+    }
+
+    #[test]
+    fn a_path_cannot_forge_a_log_line() {
+        let address = Address::Unix(Some("/tmp/a\nb".into()));
+        assert_eq!(address.to_string(), "unix:/tmp/a\\nb");
+    }
+}

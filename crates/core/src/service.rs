@@ -1,0 +1,111 @@
+//! The plug: what a service is, and what a conversation with one peer is.
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::framing::Framing;
+use crate::outbox::Outbox;
+use crate::peer::Peer;
+
+/// A kind of conversation, shared by all peers.
+///
+/// A service is made once, before anything listens, and brings its resources (a parsed script, an opened directory)
+/// with it. It is asked for one [`Session`] per peer, in the process or thread that will hold that conversation.
+pub trait Service: Send + Sync {
+    /// How messages are told apart on a stream; over datagrams each datagram is one message.
+    fn framing(&self) -> Framing {
+        Framing::Line
+    }
+
+    /// Begins a conversation with `peer`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] is sent to the peer in its own words, and the connection is closed.
+    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal>;
+}
+
+/// One conversation with one peer: its state and nothing else.
+///
+/// A session does no socket I/O and reads no clock. It is told what happened and says what it wants done through the
+/// [`Outbox`]; the [`Flow`] it returns says how to go on. An error or a panic ends this conversation and no other; what
+/// was sent before it still reaches the peer.
+pub trait Session {
+    /// The conversation begins: the place for a greeting.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn open(&mut self, _out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+
+    /// Hears one message and may answer it. A line comes without its line end.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error>;
+
+    /// Goes on after [`Flow::More`], now that the outbox has room.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn resume(&mut self, _out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+
+    /// The peer has ended its side and will say no more; it may still be listening.
+    ///
+    /// [`Flow::Close`], the default, closes once everything sent has left. [`Flow::Continue`] keeps the conversation
+    /// open for what else may happen.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn finish(&mut self, _out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Close)
+    }
+
+    /// The server is stopping: the place for last words, by default those of [`finish`](Self::finish).
+    ///
+    /// With [`Flow::Continue`] the conversation may go on to complete something; it is cut when the grace is over.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        self.finish(out)
+    }
+}
+
+/// How a conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Wait for what the peer says next.
+    Continue,
+    /// There is more to send than should wait in the outbox: no message is delivered until
+    /// [`resume`](Session::resume), which follows as soon as there is room.
+    More,
+    /// Close once everything sent has left. The session is not called again.
+    Close,
+}
+
+/// Words for a peer whose conversation does not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub Cow<'static, str>);
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something it uses failed, such as standard output or a file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It put more into the outbox at once than is ever held for one peer.
+    #[error("the service sent {0} bytes at once, more than is held for one peer")]
+    Overflow(usize),
+    /// It says so itself.
+    #[error("{0}")]
+    Failed(Cow<'static, str>),
+}

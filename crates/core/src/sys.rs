@@ -1,0 +1,64 @@
+//! The system calls that Rust cannot check, and nothing else.
+#![expect(
+    unsafe_code,
+    reason = "fork and _exit have no safe form; every other file is free of unsafe code"
+)]
+
+use std::fs;
+use std::io;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{self, ForkResult, Pid};
+
+/// What [`fork`] made of the process that called it.
+pub(crate) enum Forked {
+    /// This is the acceptor still; the child is this one.
+    Acceptor(Pid),
+    /// This is the child.
+    Child,
+}
+
+/// Splits the process in two. The child dies with its parent: it is sent SIGTERM then.
+///
+/// The caller has made sure of being the only thread, see [`require_one_thread`].
+///
+/// # Errors
+///
+/// EAGAIN or ENOMEM where the system has no room for another process.
+pub(crate) fn fork() -> nix::Result<Forked> {
+    let parent = unistd::getpid();
+    // SAFETY: with one thread, no lock can be held by a thread that the child lacks, so the child may do all that the
+    // parent may. The servers call `require_one_thread` before they fork for the first time, and start no thread.
+    match unsafe { unistd::fork()? } {
+        ForkResult::Parent { child } => Ok(Forked::Acceptor(child)),
+        ForkResult::Child => {
+            // The parent may have gone before the child asked to be told, so look once after asking.
+            let asked = prctl::set_pdeathsig(Signal::SIGTERM);
+            if asked.is_err() || unistd::getppid() != parent {
+                exit(0);
+            }
+            Ok(Forked::Child)
+        }
+    }
+}
+
+/// Leaves the process at once: no destructor runs, no buffer is written a second time.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: `_exit` only ends the process, and is allowed at any point of any thread.
+    unsafe { nix::libc::_exit(code) }
+}
+
+/// Checks that this process has one thread, as one that forks must.
+///
+/// # Errors
+///
+/// Says how many there are. Where `/proc` is not mounted, the caller is believed.
+pub(crate) fn require_one_thread() -> io::Result<()> {
+    match fs::read_dir("/proc/self/task").map(Iterator::count) {
+        Ok(threads) if threads != 1 => Err(io::Error::other(format!(
+            "a server that forks needs a process with one thread, and this one has {threads}"
+        ))),
+        _ => Ok(()),
+    }
+}
