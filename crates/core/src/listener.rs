@@ -169,10 +169,7 @@ fn bind_once(addresses: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
             Err(error)
                 if lacks_ipv6(&error)
                     && address.ip() == Ipv6Addr::LOCALHOST
-                    && !listeners.is_empty() =>
-            {
-                {}
-            }
+                    && !listeners.is_empty() => {}
             Err(cause) => {
                 let address = address.to_string();
                 return Err(BindError { address, cause });

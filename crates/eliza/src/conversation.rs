@@ -1,0 +1,295 @@
+//! One conversation: what was said last, and chance.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+
+use crate::said::Said;
+use crate::script::{Replies, Script};
+
+/// A conversation with one person. It shares its script, and nothing else, with other conversations.
+#[derive(Debug)]
+pub struct Conversation {
+    script: Arc<Script>,
+    chance: SmallRng,
+    last: String,
+    recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
+}
+
+/// What the friend answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// One line, without its end.
+    pub text: String,
+    /// It was a farewell: the conversation is over.
+    pub last: bool,
+}
+
+impl Conversation {
+    /// Begins a conversation. With equal seeds, equal words get equal replies.
+    #[must_use]
+    pub fn new(script: Arc<Script>, seed: u64) -> Self {
+        let chance = SmallRng::seed_from_u64(seed);
+        Self {
+            script,
+            chance,
+            last: String::new(),
+            recent: VecDeque::with_capacity(REMEMBERED),
+        }
+    }
+
+    /// The words to open with.
+    pub fn greet(&mut self) -> String {
+        let script = Arc::clone(&self.script);
+        self.say_any(&script.greeting)
+    }
+
+    /// The words to part with, when the other has gone or there is no time left.
+    pub fn farewell(&mut self) -> String {
+        let script = Arc::clone(&self.script);
+        self.say_any(&script.farewell)
+    }
+
+    /// Answers a line. Never the same twice running, unless the script has a single farewell.
+    pub fn reply(&mut self, line: &str) -> Reply {
+        let script = Arc::clone(&self.script);
+        let said = Said::new(line);
+        if script.is_farewell(&said) {
+            return Reply {
+                text: self.say_any(&script.farewell),
+                last: true,
+            };
+        }
+        let text = if said.sentences().next().is_none() {
+            self.say_any(&script.silence)
+        } else {
+            self.answer(&script, &said)
+                .unwrap_or_else(|| self.say_any(&script.otherwise))
+        };
+        Reply { text, last: false }
+    }
+
+    /// By the first rule that knows one of the sentences, and has something new to say to it.
+    fn answer(&mut self, script: &Script, said: &Said) -> Option<String> {
+        let found = script
+            .rules
+            .iter()
+            .flat_map(|rule| said.sentences().map(move |sentence| (rule, sentence)));
+        for (rule, sentence) in found {
+            let Some(parts) = rule.capture(sentence) else {
+                continue;
+            };
+            if let Some(text) = self.say(&rule.replies, &parts) {
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    fn say_any(&mut self, replies: &Replies) -> String {
+        // Only a list with a single reply can fail to offer another than the last one.
+        self.say(replies, &[])
+            .unwrap_or_else(|| replies.templates[0].fill(&[]))
+    }
+
+    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat the last words.
+    fn say(&mut self, replies: &Replies, parts: &[String]) -> Option<String> {
+        let mut order: Vec<usize> = (0..replies.templates.len()).collect();
+        order.shuffle(&mut self.chance);
+        order.sort_by_key(|index| {
+            self.recent
+                .iter()
+                .position(|&number| number == replies.first + index)
+                .map_or(0, |at| at + 1)
+        });
+        for index in order {
+            let text = replies.templates[index].fill(parts);
+            if text != self.last {
+                if self.recent.len() == REMEMBERED {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(replies.first + index);
+                self.last.clone_from(&text);
+                return Some(text);
+            }
+        }
+        None
+    }
+}
+
+const REMEMBERED: usize = 16; // several times the replies of a rule: each is used before one comes again
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every reply that the friend may give to a line, by many conversations.
+    fn replies(line: &str) -> HashSet<String> {
+        let reply = |seed| Conversation::new(Script::friend(), seed).reply(line).text;
+        (0..100).map(reply).collect()
+    }
+
+    /// Each possible reply to the line contains one of these words.
+    #[track_caller]
+    fn check(line: &str, words: &[&str]) {
+        for reply in replies(line) {
+            assert!(
+                words.iter().any(|word| reply.contains(word)),
+                "{line}: {reply}"
+            );
+        }
+    }
+
+    #[test]
+    fn it_opens_by_asking_how_one_feels() {
+        for seed in 0..50 {
+            let greeting = Conversation::new(Script::friend(), seed).greet();
+            assert!(
+                greeting.contains("feel") && greeting.ends_with('?'),
+                "{greeting}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_said_comes_back_turned_round() {
+        check("I need a holiday", &["need a holiday"]);
+        check("I need help!?", &["need help"]);
+        check("I need you", &["need me"]);
+        check("Why can't you help me?", &["help you"]);
+        check("Why don't you like me?", &["like you"]);
+        check("why can’t I sleep", &["sleep"]);
+        check(
+            "I am afraid you don't like me",
+            &["afraid I don't like you"],
+        );
+        check(
+            "are you why I am unhappy",
+            &["I am why you are unhappy", "I were why you are unhappy"],
+        );
+        check("I think you were wrong", &["I was wrong"]);
+        check(
+            "you told me that you love me",
+            &["I told you that I love you"],
+        );
+        check("I'm not myself", &["yourself"]);
+        check("I was happy with him", &["happy with him"]);
+        check(
+            "can you help me with my homework",
+            &["help you with your homework"],
+        );
+        check("I feel that you hate me", &["feel that I hate you"]);
+        check("I love Paris", &["love Paris"]);
+        check(
+            "My boss Peter told me I was lazy",
+            &["our boss Peter told you you were lazy"],
+        );
+        check(
+            "I wish you were here",
+            &["you wish I were here", "to wish I were here"],
+        );
+        check("You're my best friend, aren't you?", &["friend"]);
+        check("IS IT TRUE?", &["TRUE"]);
+    }
+
+    #[test]
+    fn the_family_is_found_anywhere() {
+        check("My mother hates me", &["mother"]);
+        check("I need my dad", &["father"]);
+        check("when i was a child", &["child"]);
+    }
+
+    #[test]
+    fn whole_words_and_single_sentences_count() {
+        let yes = replies("yes");
+        assert!(replies("Yesterday was fine").is_disjoint(&yes));
+        check(
+            "It rained. I need a coat. It was late.",
+            &["need a coat?", "need a coat."],
+        );
+        assert!(
+            replies("that book is mine")
+                .iter()
+                .all(|reply| !reply.contains("book"))
+        );
+    }
+
+    #[test]
+    fn an_empty_line_is_silence() {
+        let silence = replies("");
+        assert_eq!(silence.len(), Script::friend().silence.templates.len());
+        for line in ["   ", "\t", "?!", "...", "\0\x1b"] {
+            assert!(replies(line).is_subset(&silence), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_line_says_farewell() {
+        let last = |line| Conversation::new(Script::friend(), 1).reply(line).last;
+        for line in ["quit", "bye", " Goodbye! ", "EXIT.", "quit\r"] {
+            assert!(last(line), "{line}");
+        }
+        for line in ["I said goodbye to him", "quit it", "", "bye bye"] {
+            assert!(!last(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn seeds_decide() {
+        let talk = |seed| {
+            let mut friend = Conversation::new(Script::friend(), seed);
+            (0..20)
+                .map(|_| friend.reply("I need help").text)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(talk(1), talk(1));
+        assert!((2..10).any(|seed| talk(seed) != talk(1)));
+    }
+
+    #[test]
+    fn a_conversation_is_small_and_can_move() {
+        fn moves<T: Send>() {}
+        moves::<Conversation>();
+        assert!(size_of::<Conversation>() + REMEMBERED * size_of::<usize>() < 512);
+    }
+
+    #[test]
+    fn a_long_line_costs_no_more_than_a_short_one() {
+        let mut friend = Conversation::new(Script::friend(), 1);
+        for line in [
+            "a".repeat(1 << 20),
+            "I need ".repeat(1 << 17),
+            "you ".repeat(1 << 18),
+        ] {
+            let reply = friend.reply(&line).text;
+            assert!(reply.len() < 1000, "{reply}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_comes_twice_running(lines in prop::collection::vec("(I need help|yes|you|quit||sorry.|\\PC{0,9}|I am (you|me))", 1..40), seed: u64) {
+            let mut friend = Conversation::new(Script::friend(), seed);
+            let mut last = friend.greet();
+            for line in lines {
+                let reply = friend.reply(&line).text;
+                prop_assert_ne!(&reply, &last);
+                prop_assert!(!reply.is_empty() && !reply.chars().any(char::is_control));
+                last = reply;
+            }
+        }
+
+        #[test]
+        fn no_line_is_too_strange(line: String) {
+            let reply = Conversation::new(Script::friend(), 7).reply(&line).text;
+            prop_assert!(!reply.chars().any(char::is_control));
+        }
+    }
+}

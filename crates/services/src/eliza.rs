@@ -1,0 +1,174 @@
+//! Your virtual friend, as a service.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use switchboard_core::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
+use switchboard_eliza::{Conversation, Script};
+
+/// ELIZA: opens by asking how one feels, answers each line, and ends on a farewell.
+pub struct Eliza {
+    script: Arc<Script>,
+    seed: Option<u64>,
+}
+
+/// Which friend, and how predictable.
+#[derive(Args)]
+pub struct Options {
+    /// Speak by this script instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+
+    /// Give every conversation the same chance, so that the same words get the same answers
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl Eliza {
+    /// Reads the script, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// Says which file, which line of it, and why it cannot be used.
+    pub fn new(options: Options) -> Result<Self, String> {
+        let Options { script, seed } = options;
+        let script = match script {
+            None => Script::friend(),
+            Some(path) => {
+                let name = path.display();
+                let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+                let script = Script::parse(&text);
+                Arc::new(
+                    script
+                        .map_err(|error| format!("{name}:{}: {}", error.line(), error.reason()))?,
+                )
+            }
+        };
+        Ok(Self { script, seed })
+    }
+}
+
+impl Service for Eliza {
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let seed = self.seed.unwrap_or_else(rand::random);
+        Ok(Box::new(Friend(Conversation::new(
+            Arc::clone(&self.script),
+            seed,
+        ))))
+    }
+}
+
+struct Friend(Conversation);
+
+impl Session for Friend {
+    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        out.send(self.0.greet().as_bytes());
+        Ok(Flow::Continue)
+    }
+
+    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        let reply = self.0.reply(&String::from_utf8_lossy(line));
+        out.send(reply.text.as_bytes());
+        Ok(if reply.last {
+            Flow::Close
+        } else {
+            Flow::Continue
+        })
+    }
+
+    /// The peer hung up without a word, or the server stops: a friend says goodbye all the same.
+    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        out.send(self.0.farewell().as_bytes());
+        Ok(Flow::Close)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::{every_chunking, peer};
+
+    fn friend(seed: u64) -> Eliza {
+        let options = Options {
+            script: None,
+            seed: Some(seed),
+        };
+        Eliza::new(options).expect("the built-in script is usable")
+    }
+
+    /// What the engine says, by lines, when nothing is between.
+    fn said(seed: u64, lines: &[&str], end: &str) -> String {
+        let mut friend = Conversation::new(Script::friend(), seed);
+        let mut all = friend.greet() + "\n";
+        for line in lines {
+            all += &(friend.reply(line).text + end);
+        }
+        if lines.last() != Some(&"quit") {
+            all += &(friend.farewell() + end);
+        }
+        all
+    }
+
+    #[test]
+    fn it_greets_answers_and_says_goodbye() {
+        let lines = ["I need a holiday", "", "quit"];
+        every_chunking(
+            &friend(1),
+            b"I need a holiday\n\nquit\nnot heard\n",
+            said(1, &lines, "\n").as_bytes(),
+        );
+        every_chunking(
+            &friend(1),
+            b"I need a holiday\r\n\r\nquit\r\n",
+            said(1, &lines, "\r\n").as_bytes(),
+        );
+    }
+
+    #[test]
+    fn it_says_goodbye_to_who_hangs_up() {
+        every_chunking(&friend(2), b"", said(2, &[], "\n").as_bytes());
+        every_chunking(
+            &friend(2),
+            b"I need he",
+            said(2, &["I need he"], "\n").as_bytes(),
+        );
+    }
+
+    #[test]
+    fn strange_bytes_are_answered() {
+        every_chunking(
+            &friend(3),
+            b"I need \0\x1b\xc3\x28\n",
+            said(3, &["I need \0\x1b\u{fffd}("], "\n").as_bytes(),
+        );
+        every_chunking(
+            &friend(3),
+            b"\xff\xfd\x03\xff\xfb\x01hi\r\0",
+            said(3, &["hi"], "\r\n").as_bytes(),
+        );
+    }
+
+    #[test]
+    fn conversations_are_separate() {
+        let friend = Eliza::new(Options {
+            script: None,
+            seed: None,
+        })
+        .expect("the built-in script is usable");
+        let greeting = || {
+            let mut out = Vec::new();
+            for _ in 0..40 {
+                let session = friend.session(&peer()).expect("nobody is refused");
+                out.push(crate::talk::first_words(session));
+            }
+            out
+        };
+        let heard = greeting();
+        assert!(
+            heard.iter().any(|words| *words != heard[0]),
+            "chance is drawn for each"
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! The conversations, one file each, and the table that names them.
+
+mod display;
+mod echo;
+mod eliza;
+mod registry;
+#[cfg(test)]
+mod talk;
+mod uppercase;
+
+pub use display::Display;
+pub use echo::Echo;
+pub use eliza::{Eliza, Options as ElizaOptions};
+pub use registry::{Services, Unusable};
+pub use uppercase::Uppercase;
+
+/// Every service that comes with the program.
+#[must_use]
+pub fn all() -> Services {
+    let mut services = Services::default();
+    services.add_with(
+        "eliza",
+        "Your virtual friend: asks how you feel, and answers",
+        Eliza::new,
+    );
+    services.add("echo", "Sends every byte back (RFC 862)", || Echo);
+    services.add("uppercase", "Sends everything back in upper case", || {
+        Uppercase
+    });
+    services.add_with(
+        "display",
+        "Prints what arrives, with the peer in front",
+        Display::new,
+    );
+    services
+}

@@ -1,0 +1,96 @@
+//! The services by name, each with the options it takes on the command line.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use clap::{ArgMatches, Args, Command};
+use switchboard_core::Service;
+
+/// The services that can be asked for by name, in the order they are listed.
+#[derive(Default)]
+pub struct Services(Vec<Entry>);
+
+/// Why a service cannot be made from its options.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve {service}: {reason}")]
+pub struct Unusable {
+    service: String,
+    reason: String,
+}
+
+struct Entry {
+    command: Command,
+    make: Make,
+}
+
+type Make = Box<dyn Fn(&ArgMatches) -> Result<Box<dyn Service>, String>>;
+
+/// The options of a service that has none.
+#[derive(Args)]
+struct NoOptions {}
+
+impl Services {
+    /// Adds a service without options: its name, what it does in a few words, and how to make it.
+    pub fn add<S: Service + 'static>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        make: impl Fn() -> S + 'static,
+    ) {
+        self.add_with(name, about, move |_: NoOptions| Ok::<_, Infallible>(make()));
+    }
+
+    /// Adds a service with options of its own, which become options of `serve NAME`.
+    ///
+    /// An error of `make` is told to the user, and nothing is served.
+    pub fn add_with<O: Args, S: Service + 'static, E: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        make: impl Fn(O) -> Result<S, E> + 'static,
+    ) {
+        let command = O::augment_args(Command::new(name)).about(about);
+        let make: Make = Box::new(move |matches| {
+            let options = O::from_arg_matches(matches).map_err(|error| error.to_string())?;
+            let service = make(options).map_err(|error| error.to_string())?;
+            Ok(Box::new(service))
+        });
+        self.0.push(Entry { command, make });
+    }
+
+    /// The name of each service and what it does.
+    pub fn names(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|Entry { command, .. }| {
+            (
+                command.get_name(),
+                command
+                    .get_about()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            )
+        })
+    }
+
+    /// A subcommand for each service, with its options.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        self.0.iter().map(|entry| entry.command.clone())
+    }
+
+    /// Makes the service called `name` from the options that its subcommand matched.
+    ///
+    /// # Errors
+    ///
+    /// Its options do not do, such as a script that cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// There is no such service: only names of [`commands`](Self::commands) are matched.
+    pub fn make(&self, name: &str, options: &ArgMatches) -> Result<Box<dyn Service>, Unusable> {
+        let entry = self.0.iter().find(|entry| entry.command.get_name() == name);
+        let entry = entry.expect("the name is one of its own commands");
+        (entry.make)(options).map_err(|reason| Unusable {
+            service: name.to_owned(),
+            reason,
+        })
+    }
+}

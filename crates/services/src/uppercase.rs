@@ -1,0 +1,96 @@
+//! Upper case: what arrives comes back in capitals, in any alphabet that has them.
+
+use std::str;
+
+use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+
+/// Sends everything back in Unicode upper case; bytes that are no UTF-8 come back unchanged.
+pub struct Uppercase;
+
+impl Service for Uppercase {
+    fn framing(&self) -> Framing {
+        Framing::Bytes
+    }
+
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Capitals::default()))
+    }
+}
+
+/// What of a character has arrived so far, where a packet boundary cut it: at most three bytes.
+#[derive(Default)]
+struct Capitals(Vec<u8>);
+
+impl Session for Capitals {
+    fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        self.0.extend_from_slice(bytes);
+        let (whole, cut) = self.0.split_at(self.0.len() - cut_character(&self.0));
+        out.send(&uppercase(whole));
+        self.0 = cut.to_vec();
+        Ok(Flow::Continue)
+    }
+
+    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        out.send(&self.0);
+        Ok(Flow::Close)
+    }
+}
+
+fn uppercase(bytes: &[u8]) -> Vec<u8> {
+    let mut capitals = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        capitals.extend_from_slice(chunk.valid().to_uppercase().as_bytes());
+        capitals.extend_from_slice(chunk.invalid());
+    }
+    capitals
+}
+
+/// How many bytes at the end of `bytes` begin a character that may still become whole.
+fn cut_character(bytes: &[u8]) -> usize {
+    let begun = (1..=bytes.len().min(3)).find(|&length| {
+        let tail = &bytes[bytes.len() - length..];
+        str::from_utf8(tail)
+            .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    });
+    begun.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::talk::every_chunking;
+
+    #[track_caller]
+    fn check(said: &[u8], answer: &[u8]) {
+        every_chunking(&Uppercase, said, answer);
+    }
+
+    #[test]
+    fn capitals_come_back() {
+        check(b"hello, World 1\n", b"HELLO, WORLD 1\n");
+        check(
+            "grüße, ñandú, ἀλφα, ǆ, ŉ\r\n".as_bytes(),
+            "GRÜSSE, ÑANDÚ, ἈΛΦΑ, Ǆ, ʼN\r\n".as_bytes(),
+        );
+        check("日本 🚀".as_bytes(), "日本 🚀".as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_character_is_unchanged() {
+        check(b"a\xffb\0c\xc3(d", b"A\xffB\0C\xc3(D");
+        check(b"cut \xe2\x82", b"CUT \xe2\x82");
+        check(
+            b"\xf0\x9f\x9a\xf0\x9f\x9a\x80\xc3",
+            b"\xf0\x9f\x9a\xf0\x9f\x9a\x80\xc3",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_no_difference(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+            check(&bytes, &uppercase(&bytes));
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The command line, parsed once into types that cannot be wrong.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use switchboard_core::{Limits, Listen};
+use switchboard_services::{ElizaOptions, Services};
+
+/// Write a network service once, as a conversation; hold it with every caller
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES, after_long_help = EXAMPLES_AND_CODES, propagate_version = false)]
+pub(crate) struct Cli {
+    /// Show every accept, fork, end and reap
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+
+    /// Print errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Serve one service to whoever calls
+    #[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "SERVICE",
+        subcommand_help_heading = "Services", disable_help_subcommand = true, after_help = SERVE_EXAMPLES)]
+    Serve(ServeOptions),
+    /// Talk with your virtual friend, here in the terminal or from a pipe
+    Talk(ElizaOptions),
+    /// List the services
+    Services,
+}
+
+/// Where and how to serve.
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT, [V6]:PORT, unix:PATH; port 0
+    /// asks for a free one
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "ADDR",
+        default_value = "1212",
+        help_heading = "Server"
+    )]
+    pub(crate) listen: Vec<Listen>,
+
+    /// How conversations run at the same time
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value = "fork",
+        help_heading = "Server"
+    )]
+    pub(crate) model: Model,
+
+    /// Conversations at the same time; more wait until one ends
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value = "1000",
+        help_heading = "Limits"
+    )]
+    max_clients: NonZeroUsize,
+
+    /// Conversations at the same time with one host; more are refused with words [default: no limit]
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    max_per_host: Option<NonZeroUsize>,
+
+    /// End a conversation in which nothing moves for so long (90, 90s, 5m, 1h; or none)
+    #[arg(long, global = true, value_name = "TIME", default_value = "5m", value_parser = time_or_none, help_heading = "Limits")]
+    idle: Time,
+
+    /// The longest line, in bytes (500, 8k, 1M)
+    #[arg(long, global = true, value_name = "BYTES", default_value = "8k", value_parser = bytes, help_heading = "Limits")]
+    max_line: usize,
+
+    /// How long a conversation may take to end, at its close and when the server stops
+    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
+    grace: Duration,
+}
+
+/// How conversations run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    /// A process of its own for each client
+    Fork,
+    /// One client after the other; the next one waits
+    Sequential,
+}
+
+/// A time that may be without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    Bounded(Duration),
+    Endless,
+}
+
+impl ServeOptions {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            clients: self.max_clients.get(),
+            clients_per_host: self.max_per_host.map(NonZeroUsize::get),
+            idle: match self.idle {
+                Time::Bounded(idle) => Some(idle),
+                Time::Endless => None,
+            },
+            grace: self.grace,
+            message_bytes: self.max_line,
+            ..Limits::default()
+        }
+    }
+}
+
+/// The command line with a subcommand of `serve` for each service.
+pub(crate) fn command(services: &Services) -> clap::Command {
+    Cli::command().mut_subcommand("serve", |serve| serve.subcommands(services.commands()))
+}
+
+/// A number with a unit: `ms`, `s`, `m` or `h`, and seconds without one.
+fn time(words: &str) -> Result<Duration, String> {
+    let digits = words.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    let milliseconds: u64 = match &words[digits.len()..] {
+        "ms" => 1,
+        "s" | "" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        unit => return Err(format!("'{unit}' is no unit of time: use ms, s, m or h")),
+    };
+    let count: u64 = digits
+        .parse()
+        .map_err(|_| "a time is a whole number with a unit, such as 90s or 5m".to_owned())?;
+    let all = count
+        .checked_mul(milliseconds)
+        .filter(|&all| all <= LONGEST)
+        .ok_or("a time is at most 10 years")?;
+    Ok(Duration::from_millis(all))
+}
+
+fn time_or_none(words: &str) -> Result<Time, String> {
+    if words == "none" {
+        Ok(Time::Endless)
+    } else {
+        time(words).map(Time::Bounded)
+    }
+}
+
+/// A number of bytes, also in units of 1024 (`k`) or 1024 x 1024 (`M`).
+fn bytes(words: &str) -> Result<usize, String> {
+    let digits = words.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    let unit: usize = match &words[digits.len()..] {
+        "" => 1,
+        "k" | "K" => 1024,
+        "M" => 1024 * 1024,
+        unit => return Err(format!("'{unit}' is no unit of bytes: use k or M")),
+    };
+    let count: usize = digits
+        .parse()
+        .map_err(|_| "a size is a whole number, such as 500 or 8k".to_owned())?;
+    let all = count
+        .checked_mul(unit)
+        .filter(|all| (1..=MOST_BYTES).contains(all));
+    all.ok_or_else(|| "a line is 1 byte to 64M".to_owned())
+}
+
+const LONGEST: u64 = 10 * 365 * 24 * 60 * 60 * 1000; // so that no sum of times overflows
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+const EXAMPLES: &str = "\
+Examples:
+  switchboard talk                        the friend, here
+  switchboard serve eliza                 the friend, for this machine: nc localhost 1212
+  switchboard serve echo --listen :7007   echo, for everyone
+  switchboard serve --help                all about serving";
+
+const EXAMPLES_AND_CODES: &str = "\
+Examples:
+  switchboard talk                        the friend, here
+  switchboard serve eliza                 the friend, for this machine: nc localhost 1212
+  switchboard serve echo --listen :7007   echo, for everyone
+  switchboard serve --help                all about serving
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  switchboard serve eliza                           then, elsewhere: nc localhost 1212
+  switchboard serve display --listen :1212 -v       and see who comes and goes
+  switchboard serve echo --model sequential         one client at a time
+  switchboard serve display --raw > file            then: nc -N localhost 1212 < original
+  switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
+  switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s";
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, clap::Error> {
+        let words = ["switchboard"].into_iter().chain(words.split_whitespace());
+        let matches = command(&switchboard_services::all()).try_get_matches_from(words)?;
+        Cli::from_arg_matches(&matches)
+    }
+
+    fn serve(words: &str) -> ServeOptions {
+        match parse(words).map(|cli| cli.task) {
+            Ok(Task::Serve(options)) => options,
+            Ok(_) => panic!("{words} is not serving"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command(&switchboard_services::all()).debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let options = serve("serve eliza");
+        assert_eq!(options.limits(), Limits::default());
+        assert_eq!(options.listen, [Listen::default()]);
+        assert_eq!(options.model, Model::Fork);
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_service() {
+        for words in [
+            "serve echo --listen :80 --listen unix:a --max-clients 3 --idle none",
+            "serve --listen :80 --listen unix:a --max-clients 3 --idle none echo",
+        ] {
+            let options = serve(words);
+            assert_eq!(
+                options.listen,
+                [Listen::Everywhere(80), Listen::Unix("a".into())]
+            );
+            assert_eq!(options.limits().clients, 3);
+            assert_eq!(options.limits().idle, None);
+        }
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        let milliseconds = |words| time(words).ok().map(|time| time.as_millis());
+        assert_eq!(milliseconds("90"), Some(90_000));
+        assert_eq!(milliseconds("1500ms"), Some(1500));
+        assert_eq!(milliseconds("5m"), Some(300_000));
+        assert_eq!(milliseconds("1h"), Some(3_600_000));
+        for wrong in [
+            "",
+            "s",
+            "-1s",
+            "1.5s",
+            "5 m",
+            "5x",
+            "99999999999h",
+            "18446744073709551615",
+        ] {
+            assert_eq!(milliseconds(wrong), None, "{wrong}");
+        }
+        assert_eq!(bytes("500"), Ok(500));
+        assert_eq!(bytes("8k"), Ok(8192));
+        assert_eq!(bytes("1M"), Ok(1 << 20));
+        for wrong in ["", "0", "-1", "k", "65M", "99999999999999999999k", "8kb"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for wrong in [
+            "",
+            "serve",
+            "serve nothing",
+            "serve echo --listen a:b",
+            "serve echo --max-clients 0",
+            "serve echo x",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

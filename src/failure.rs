@@ -1,0 +1,46 @@
+//! Why the program failed, and with which exit code.
+
+use std::io;
+
+use switchboard_core::BindError;
+use switchboard_services::Unusable;
+
+/// Why the program failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("cannot serve: {0}")]
+    Serve(io::Error),
+    #[error("cannot read: {0}")]
+    Input(io::Error),
+    #[error("cannot write: {0}")]
+    Output(io::Error),
+    #[error("{0}")]
+    Friend(String),
+}
+
+impl Failure {
+    /// As in sysexits(3) where the cause is an address, else 1.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
+            Self::Bind(_) => EX_UNAVAILABLE,
+            Self::Unusable(_)
+            | Self::Serve(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Friend(_) => 1,
+        }
+    }
+
+    /// Whether whoever reads the output has read enough, as `head` does.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+const EX_UNAVAILABLE: u8 = 69;
+const EX_NOPERM: u8 = 77;

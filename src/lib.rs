@@ -1,0 +1,87 @@
+//! Write a network service once, as a conversation; hold it with every caller.
+//!
+//! This is the whole program as a library. Implement [`Service`] and [`Session`], and [`main_with`] makes a program that
+//! serves them with every server, listener, limit and command of `switchboard` itself:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use switchboard::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
+//!
+//! struct Backwards;
+//!
+//! impl Service for Backwards {
+//!     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+//!         Ok(Box::new(Self))
+//!     }
+//! }
+//!
+//! impl Session for Backwards {
+//!     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+//!         out.send(&line.iter().rev().copied().collect::<Vec<u8>>());
+//!         Ok(Flow::Continue)
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     switchboard::main_with(|services| services.add("backwards", "Turns lines round", || Backwards))
+//! }
+//! ```
+
+mod args;
+mod failure;
+mod log;
+mod serve;
+mod talk;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+pub use switchboard_core::*;
+pub use switchboard_services::{Services, Unusable};
+
+use crate::args::{Cli, Task};
+use crate::failure::Failure;
+
+/// Runs the program with the services that come with it.
+pub fn main() -> ExitCode {
+    main_with(|_| ())
+}
+
+/// Runs the program with the services that come with it and those that `add` adds.
+pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
+    let mut services = switchboard_services::all();
+    add(&mut services);
+    let matches = match args::command(&services).try_get_matches() {
+        Ok(matches) => matches,
+        Err(usage) => {
+            // Help that nobody reads to its end is no failure.
+            usage.print().ok();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    log::init(cli.verbose, cli.quiet);
+    let done = match cli.task {
+        Task::Serve(options) => serve::run(&services, &options, &matches, cli.quiet),
+        Task::Talk(options) => talk::run(options),
+        Task::Services => list(&services),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("switchboard: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn list(services: &Services) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for (name, about) in services.names() {
+        writeln!(out, "{name:12} {about}").map_err(Failure::Output)?;
+    }
+    Ok(())
+}
