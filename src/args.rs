@@ -9,7 +9,7 @@ use switchboard_services::{ElizaOptions, Services};
 
 /// Write a network service once, as a conversation; hold it with every caller
 #[derive(Parser)]
-#[command(version, after_help = EXAMPLES, after_long_help = EXAMPLES_AND_CODES, propagate_version = false)]
+#[command(version, after_help = HELP)]
 pub(crate) struct Cli {
     /// Show every accept, fork, end and reap
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
@@ -26,9 +26,16 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Task {
     /// Serve one service to whoever calls
-    #[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "SERVICE",
-        subcommand_help_heading = "Services", disable_help_subcommand = true, after_help = SERVE_EXAMPLES)]
-    Serve(ServeOptions),
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        subcommand_value_name = "SERVICE",
+        subcommand_help_heading = "Services",
+        override_usage = "switchboard serve <SERVICE> [OPTIONS]",
+        disable_help_subcommand = true,
+        after_help = SERVE_HELP
+    )]
+    Serve,
     /// Talk with your virtual friend, here in the terminal or from a pipe
     Talk(ElizaOptions),
     /// List the services
@@ -72,19 +79,19 @@ pub(crate) struct ServeOptions {
     max_clients: NonZeroUsize,
 
     /// Conversations at the same time with one host; more are refused with words [default: no limit]
-    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
     max_per_host: Option<NonZeroUsize>,
 
     /// End a conversation in which nothing moves for so long (90, 90s, 5m, 1h; or none)
-    #[arg(long, global = true, value_name = "TIME", default_value = "5m", value_parser = time_or_none, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_or_none, help_heading = "Limits")]
     idle: Time,
 
     /// The longest line, in bytes (500, 8k, 1M)
-    #[arg(long, global = true, value_name = "BYTES", default_value = "8k", value_parser = bytes, help_heading = "Limits")]
+    #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = bytes, help_heading = "Limits")]
     max_line: usize,
 
     /// How long a conversation may take to end, at its close and when the server stops
-    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
     grace: Duration,
 }
 
@@ -120,9 +127,10 @@ impl ServeOptions {
     }
 }
 
-/// The command line with a subcommand of `serve` for each service.
+/// The command line with a subcommand of `serve` for each service: its own options, and those of every service.
 pub(crate) fn command(services: &Services) -> clap::Command {
-    Cli::command().mut_subcommand("serve", |serve| serve.subcommands(services.commands()))
+    let commands = services.commands().map(ServeOptions::augment_args);
+    Cli::command().mut_subcommand("serve", |serve| serve.subcommands(commands))
 }
 
 /// A number with a unit: `ms`, `s`, `m` or `h`, and seconds without one.
@@ -174,49 +182,45 @@ fn bytes(words: &str) -> Result<usize, String> {
 const LONGEST: u64 = 10 * 365 * 24 * 60 * 60 * 1000; // so that no sum of times overflows
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-const EXAMPLES: &str = "\
+const HELP: &str = "\
 Examples:
   switchboard talk                        the friend, here
   switchboard serve eliza                 the friend, for this machine: nc localhost 1212
   switchboard serve echo --listen :7007   echo, for everyone
-  switchboard serve --help                all about serving";
-
-const EXAMPLES_AND_CODES: &str = "\
-Examples:
-  switchboard talk                        the friend, here
-  switchboard serve eliza                 the friend, for this machine: nc localhost 1212
-  switchboard serve echo --listen :7007   echo, for everyone
-  switchboard serve --help                all about serving
+  switchboard serve echo --help           all the options of serving
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted.";
 
-const SERVE_EXAMPLES: &str = "\
+const SERVE_HELP: &str = "\
 Examples:
   switchboard serve eliza                           then, elsewhere: nc localhost 1212
   switchboard serve display --listen :1212 -v       and see who comes and goes
   switchboard serve echo --model sequential         one client at a time
   switchboard serve display --raw > file            then: nc -N localhost 1212 < original
   switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
-  switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s";
+  switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s
+
+Every service has options for where it listens, how conversations run, and limits:
+  switchboard serve SERVICE --help";
 
 #[cfg(test)]
 mod tests {
-    use clap::FromArgMatches;
+    use clap::{ArgMatches, FromArgMatches};
 
     use super::*;
 
-    fn parse(words: &str) -> Result<Cli, clap::Error> {
+    fn parse(words: &str) -> Result<ArgMatches, clap::Error> {
         let words = ["switchboard"].into_iter().chain(words.split_whitespace());
-        let matches = command(&switchboard_services::all()).try_get_matches_from(words)?;
-        Cli::from_arg_matches(&matches)
+        command(&switchboard_services::all()).try_get_matches_from(words)
     }
 
     fn serve(words: &str) -> ServeOptions {
-        match parse(words).map(|cli| cli.task) {
-            Ok(Task::Serve(options)) => options,
-            Ok(_) => panic!("{words} is not serving"),
-            Err(error) => panic!("{error}"),
-        }
+        let matches = parse(words).unwrap_or_else(|error| panic!("{error}"));
+        let service = matches
+            .subcommand()
+            .and_then(|(_, serve)| serve.subcommand());
+        let (_, options) = service.expect("a service is served");
+        ServeOptions::from_arg_matches(options).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
@@ -233,19 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_before_or_after_the_service() {
-        for words in [
-            "serve echo --listen :80 --listen unix:a --max-clients 3 --idle none",
-            "serve --listen :80 --listen unix:a --max-clients 3 --idle none echo",
-        ] {
-            let options = serve(words);
-            assert_eq!(
-                options.listen,
-                [Listen::Everywhere(80), Listen::Unix("a".into())]
-            );
-            assert_eq!(options.limits().clients, 3);
-            assert_eq!(options.limits().idle, None);
-        }
+    fn options_are_read() {
+        let options = serve("serve echo --listen :80 --listen unix:a --max-clients 3 --idle none");
+        assert_eq!(
+            options.listen,
+            [Listen::Everywhere(80), Listen::Unix("a".into())]
+        );
+        assert_eq!(options.limits().clients, 3);
+        assert_eq!(options.limits().idle, None);
     }
 
     #[test]
@@ -284,6 +283,7 @@ mod tests {
             "serve echo --listen a:b",
             "serve echo --max-clients 0",
             "serve echo x",
+            "serve --listen 0 echo",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -63,10 +63,10 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log::init(cli.verbose, cli.quiet);
-    let done = match cli.task {
-        Task::Serve(options) => serve::run(&services, &options, &matches, cli.quiet),
-        Task::Talk(options) => talk::run(options),
-        Task::Services => list(&services),
+    let done = match (cli.task, matches.subcommand()) {
+        (Task::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
+        (Task::Talk(options), _) => talk::run(options),
+        (Task::Services | Task::Serve, _) => list(&services),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

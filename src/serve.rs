@@ -1,24 +1,20 @@
 //! `serve`: from words to a service, its listeners and the server that brings them together.
 
-use clap::ArgMatches;
-use switchboard_core::{Address, Listener, fork, sequential};
+use clap::{ArgMatches, FromArgMatches};
+use switchboard_core::{Address, Listener, Signals, fork, sequential};
 use switchboard_services::Services;
 
 use crate::args::{Model, ServeOptions};
 use crate::failure::Failure;
 
 /// Serves until told to stop.
-pub(crate) fn run(
-    services: &Services,
-    options: &ServeOptions,
-    matches: &ArgMatches,
-    quiet: bool,
-) -> Result<(), Failure> {
-    let chosen = matches
-        .subcommand_matches("serve")
-        .and_then(ArgMatches::subcommand);
-    let (name, own_options) = chosen.expect("the command line requires a service");
-    let service = services.make(name, own_options)?;
+pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Result<(), Failure> {
+    let (name, words) = matches
+        .subcommand()
+        .expect("the command line requires a service");
+    let service = services.make(name, words)?;
+    let options = ServeOptions::from_arg_matches(words).unwrap_or_else(|error| error.exit());
+    let signals = Signals::block().map_err(Failure::Serve)?;
     let listeners = Listener::bind(&options.listen)?;
     if !quiet {
         eprintln!(
@@ -31,7 +27,7 @@ pub(crate) fn run(
         Model::Fork => fork::serve,
         Model::Sequential => sequential::serve,
     };
-    serve(listeners, &*service, &options.limits()).map_err(Failure::Serve)
+    serve(listeners, &*service, &options.limits(), signals).map_err(Failure::Serve)
 }
 
 fn places(listeners: &[Listener]) -> String {

@@ -213,6 +213,7 @@ mod tests {
     /// A session made of a closure, which is called with each event by name.
     struct Scripted<F>(F);
 
+    #[derive(Clone, Copy)]
     enum Event<'a> {
         Open,
         Message(&'a [u8]),

@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::peer::Peer;
 use crate::service::{Refusal, Service};
+use crate::signals::Signals;
 use crate::sys::{self, Forked};
 use crate::wait::{Interest, earlier, wait};
 
@@ -32,13 +33,18 @@ use crate::wait::{Interest, earlier, wait};
 ///
 /// # Errors
 ///
-/// The process has several threads, or the signals cannot be watched. Once it serves, no error ends it.
-pub fn serve(listeners: Vec<Listener>, service: &dyn Service, limits: &Limits) -> io::Result<()> {
+/// The process has several threads. Once it serves, no error ends it.
+pub fn serve(
+    listeners: Vec<Listener>,
+    service: &dyn Service,
+    limits: &Limits,
+    signals: Signals,
+) -> io::Result<()> {
     sys::require_one_thread()?;
     // Set up once here rather than in every child; each child seeds it anew.
     drop(rand::rng());
     let mut acceptor = Acceptor {
-        holder: Holder::new(service, limits)?,
+        holder: Holder::new(service, limits, signals),
         arrivals: Arrivals::new(listeners),
         admission: Admission::new(limits),
         children: Children::default(),

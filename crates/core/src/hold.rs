@@ -3,7 +3,6 @@
 //! The fork and sequential models both do their talking here: a process that has nothing else to do meanwhile.
 
 use std::any::Any;
-use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,14 +36,13 @@ pub(crate) struct Report {
 }
 
 impl<'a> Holder<'a> {
-    pub(crate) fn new(service: &'a dyn Service, limits: &'a Limits) -> io::Result<Self> {
-        let signals = Signals::block()?;
-        Ok(Self {
+    pub(crate) fn new(service: &'a dyn Service, limits: &'a Limits, signals: Signals) -> Self {
+        Self {
             service,
             limits,
             signals,
             buffer: vec![0; READ_BYTES],
-        })
+        }
     }
 
     /// Holds the conversation with `peer` to its end, closes politely and logs how it went.

@@ -5,7 +5,7 @@
 //! server ([`fork`], [`sequential`]) drives connections over the sockets of its [`Listener`]s.
 //!
 //! ```no_run
-//! use switchboard_core::{Error, Flow, Limits, Listen, Listener, Outbox, Peer, Refusal, Service, Session, fork};
+//! use switchboard_core::{Error, Flow, Limits, Listen, Listener, Outbox, Peer, Refusal, Service, Session, Signals, fork};
 //!
 //! struct Greeter;
 //!
@@ -26,7 +26,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let listeners = Listener::bind(&[Listen::Loopback(1212)])?;
-//! fork::serve(listeners, &Greeter, &Limits::default())?;
+//! fork::serve(listeners, &Greeter, &Limits::default(), Signals::block()?)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -64,3 +64,4 @@ pub use listener::{BindError, Listener};
 pub use outbox::Outbox;
 pub use peer::{Address, Host, Peer};
 pub use service::{Error, Flow, Refusal, Service, Session};
+pub use signals::Signals;

@@ -11,6 +11,7 @@ use crate::hold::Holder;
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::service::Service;
+use crate::signals::Signals;
 use crate::wait::{Interest, wait};
 
 /// Serves every peer that arrives, one after the other, until SIGTERM or SIGINT.
@@ -20,9 +21,14 @@ use crate::wait::{Interest, wait};
 ///
 /// # Errors
 ///
-/// The signals cannot be watched. Once it serves, no error ends it.
-pub fn serve(listeners: Vec<Listener>, service: &dyn Service, limits: &Limits) -> io::Result<()> {
-    let mut holder = Holder::new(service, limits)?;
+/// The system cannot wait for descriptors. Nothing that a peer does ends it.
+pub fn serve(
+    listeners: Vec<Listener>,
+    service: &dyn Service,
+    limits: &Limits,
+    signals: Signals,
+) -> io::Result<()> {
+    let mut holder = Holder::new(service, limits, signals);
     let mut arrivals = Arrivals::new(listeners);
     let mut turn = 0;
     loop {

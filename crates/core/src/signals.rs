@@ -8,9 +8,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that a server heeds: blocked, and read from a descriptor instead.
 ///
-/// No handler runs, so no system call is interrupted. A forked child reads its own signals from the same descriptor
+/// A program blocks them before it says that it listens, so that from then on none is lost. No handler runs, so no system call is interrupted. A forked child reads its own signals from the same descriptor
 /// (signalfd(2)).
-pub(crate) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     descriptor: SignalFd,
     interrupts: bool,
 }
@@ -30,7 +31,7 @@ impl Signals {
     /// # Errors
     ///
     /// Where no descriptor can be had.
-    pub(crate) fn block() -> io::Result<Self> {
+    pub fn block() -> io::Result<Self> {
         let heeded: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]
             .into_iter()
             .collect();

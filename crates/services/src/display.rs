@@ -14,7 +14,7 @@ pub struct Display {
 }
 
 /// How to print.
-#[derive(Args)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
     /// Write the bytes as they come, and nothing else
     #[arg(long)]

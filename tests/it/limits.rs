@@ -1,0 +1,120 @@
+//! The limits: caps that wait, caps that refuse, and time.
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::harness::{Caller, Server, program};
+
+#[test]
+fn at_the_cap_clients_wait_in_the_backlog() {
+    let server = Server::start("echo --max-clients 2");
+    let mut first = server.connect();
+    let mut second = server.connect();
+    assert_eq!(first.ask("one"), "one");
+    assert_eq!(second.ask("two"), "two");
+    let mut third = server.connect();
+    third.say("three\n");
+    assert_eq!(first.ask("still"), "still");
+    assert_eq!(server.children().len(), 2);
+    drop(second);
+    assert_eq!(third.line(), "three");
+}
+
+#[test]
+fn one_client_at_a_time_lets_the_next_one_wait() {
+    let server = Server::start("echo --model sequential");
+    let mut first = server.connect();
+    assert_eq!(first.ask("one"), "one");
+    let mut second = server.connect();
+    second.say("two\n");
+    assert_eq!(first.ask("more"), "more");
+    assert!(server.children().is_empty());
+    drop(first);
+    assert_eq!(second.line(), "two");
+}
+
+#[test]
+fn a_host_over_its_cap_is_refused_with_words_and_without_a_fork() {
+    let words = "-v serve echo --max-clients 10 --max-per-host 2 --listen :0";
+    let server = Server::run(Command::new(program()).args(words.split_whitespace()));
+    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for caller in &mut held {
+        assert_eq!(caller.ask("hello"), "hello");
+    }
+    let mut third = server.connect();
+    third.say("I talk before I listen\n");
+    let words =
+        "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
+    assert_eq!(String::from_utf8_lossy(&third.rest()), words);
+    server.log("refuse: Too many");
+    assert_eq!(server.children().len(), 2);
+    let mut other = from([127, 0, 0, 2], server.address());
+    assert_eq!(other.ask("another host"), "another host");
+    drop(held.pop());
+    server.log("reap");
+    assert_eq!(server.connect().ask("room again"), "room again");
+}
+
+/// A caller that calls from another address of this machine.
+fn from(host: [u8; 4], server: SocketAddr) -> Caller {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
+    socket
+        .bind(&SocketAddr::from((host, 0)).into())
+        .expect("all of 127/8 is ours");
+    socket.connect(&server.into()).expect("somebody listens");
+    Caller::over(TcpStream::from(socket))
+}
+
+#[test]
+fn refusals_by_the_hundred_cost_no_descriptors() {
+    let server = Server::start("echo --max-per-host 1");
+    let mut only = server.connect();
+    assert_eq!(only.ask("hello"), "hello");
+    let mut refused: Vec<_> = (0..300).map(|_| server.connect()).collect();
+    let last = refused.last_mut().expect("there are many");
+    assert!(last.line().starts_with("Too many conversations"));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
+        .expect("it runs")
+        .count();
+    assert!(open < 100, "{open} descriptors");
+    assert_eq!(only.ask("still there?"), "still there?");
+}
+
+#[test]
+fn an_idle_conversation_is_ended() {
+    for model in ["fork", "sequential"] {
+        let server = Server::start(&format!("eliza --idle 200ms --model {model}"));
+        let mut caller = server.connect();
+        assert!(caller.line().contains("feel"));
+        assert_eq!(caller.line(), "Nothing was heard for too long. Goodbye.");
+        assert_eq!(caller.rest(), b"");
+        server.log("end: idle");
+    }
+    // Words would be taken for content here.
+    let server = Server::start("echo --idle 200ms");
+    assert_eq!(server.connect().rest(), b"");
+}
+
+#[test]
+fn a_line_may_be_as_long_as_is_said() {
+    let server = Server::villain("stubborn --max-line 10");
+    let mut caller = server.connect();
+    assert_eq!(caller.line(), "ready");
+    assert_eq!(caller.ask("0123456789"), "0123456789");
+    assert_eq!(caller.ask("0123456789a"), "That line is too long. Goodbye.");
+    assert_eq!(caller.rest(), b"");
+}
+
+#[test]
+fn who_does_not_leave_is_cut_when_the_grace_is_over() {
+    let server = Server::start("eliza --grace 100ms");
+    let mut caller = server.connect();
+    caller.line();
+    caller.say("quit\n");
+    assert!(caller.line().contains("oodbye"));
+    // It stays, and the server does not wait for ever.
+    server.log("end: closed by the service");
+    server.log("reap");
+}

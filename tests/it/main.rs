@@ -1,0 +1,12 @@
+//! The built program, through the front door: real processes, real sockets, real peers.
+
+mod faults;
+mod friend;
+mod harness;
+mod limits;
+mod listen;
+mod own;
+mod program;
+mod stop;
+mod tidy;
+mod transcripts;

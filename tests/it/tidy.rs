@@ -1,0 +1,107 @@
+//! Reads the sources, and holds them to what a machine can see.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every Rust source below `folder` of the project, with its text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)
+            .expect("the folder is there")
+            .flatten()
+        {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).expect("a source is text");
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has sources");
+    found
+}
+
+/// No source below `folder` has any of these words, but in the files named.
+#[track_caller]
+fn check_absent(folder: &str, words: &[&str], except: &[&str]) {
+    for (path, text) in sources(folder) {
+        if except.iter().any(|except| path.ends_with(except)) {
+            continue;
+        }
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            let word = words.iter().find(|word| line.contains(**word));
+            assert!(word.is_none(), "{}:{}: {line}", path.display(), number + 1);
+        }
+    }
+}
+
+#[test]
+fn imports_go_down_only() {
+    check_absent(
+        "crates/eliza",
+        &["switchboard_core", "switchboard_services", "switchboard::"],
+        &[],
+    );
+    check_absent(
+        "crates/core",
+        &["switchboard_eliza", "switchboard_services", "switchboard::"],
+        &[],
+    );
+    check_absent("crates/services", &["switchboard::"], &[]);
+    for (name, manifest) in [("core", "eliza"), ("eliza", "core")].map(|(name, other)| {
+        let manifest =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crates/{name}/Cargo.toml"));
+        (other, fs::read_to_string(manifest).expect("it is there"))
+    }) {
+        assert!(!manifest.contains(&format!("switchboard-{name}")));
+    }
+}
+
+#[test]
+fn sessions_open_no_socket_and_read_no_clock() {
+    let words = ["std::net", "socket2", "Instant", "SystemTime", "thread::"];
+    check_absent("crates/services/src", &words, &[]);
+    check_absent("crates/eliza/src", &words, &[]);
+    check_absent("crates/eliza/src", &["std::fs", "std::io", "println!"], &[]);
+    check_absent(
+        "crates/core/src",
+        &["Instant", "socket2"],
+        &[
+            "arrivals.rs",
+            "fork.rs",
+            "hold.rs",
+            "leaving.rs",
+            "listener.rs",
+            "peer.rs",
+            "sequential.rs",
+            "stream.rs",
+            "wait.rs",
+        ],
+    );
+}
+
+#[test]
+fn unsafe_code_and_sleep_have_their_place() {
+    for folder in ["src", "crates", "examples"] {
+        check_absent(folder, &["unsafe {", "unsafe_code"], &["sys.rs"]);
+        check_absent(folder, &["thread::sleep", "thread::spawn"], &[]);
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    for folder in ["src", "crates", "examples", "bench"] {
+        for (path, text) in sources(folder) {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            assert!(code.lines().count() <= 300, "{} is a heap", path.display());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Sessions that misbehave, served like any others by the whole program. For the tests.
+
+use std::process::ExitCode;
+
+use rand::RngExt;
+use switchboard::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
+
+fn main() -> ExitCode {
+    switchboard::main_with(|services| {
+        services.add("panic", "Panics at the first line", || Villain(Deed::Panic));
+        services.add("fail", "Fails at the first line", || Villain(Deed::Fail));
+        services.add("stubborn", "Never closes", || Villain(Deed::Stubborn));
+        services.add("endless", "Never stops sending", || Villain(Deed::Endless));
+        services.add("stuck", "Never comes back from the first line", || {
+            Villain(Deed::Stuck)
+        });
+        services.add("refuse", "Refuses everybody", || Villain(Deed::Refuse));
+        services.add(
+            "dice",
+            "Throws dice, from a generator that the acceptor used",
+            || {
+                // As a service may that draws something when it is made.
+                rand::rng().random::<u64>();
+                Villain(Deed::Dice)
+            },
+        );
+        services.add_with("none", "Cannot be made", |_: NoOptions| {
+            "it is\x1b a villain"
+                .parse::<u8>()
+                .map(|_| Villain(Deed::Fail))
+        });
+    })
+}
+
+#[derive(clap::Args)]
+struct NoOptions {}
+
+#[derive(Clone, Copy)]
+struct Villain(Deed);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Panic,
+    Fail,
+    Stubborn,
+    Endless,
+    Stuck,
+    Refuse,
+    Dice,
+}
+
+impl Service for Villain {
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        if self.0 == Deed::Refuse {
+            return Err(Refusal("Not you.".into()));
+        }
+        Ok(Box::new(*self))
+    }
+}
+
+impl Session for Villain {
+    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        match self.0 {
+            Deed::Endless => self.resume(out),
+            Deed::Dice => {
+                let thrown: Vec<String> = (0..8)
+                    .map(|_| rand::rng().random::<u64>().to_string())
+                    .collect();
+                out.send(thrown.join(" ").as_bytes());
+                Ok(Flow::Close)
+            }
+            _ => {
+                out.send(b"ready");
+                Ok(Flow::Continue)
+            }
+        }
+    }
+
+    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        match self.0 {
+            Deed::Panic => panic!("at {}", String::from_utf8_lossy(line)),
+            Deed::Fail => Err(Error::Failed(
+                String::from_utf8_lossy(line).into_owned().into(),
+            )),
+            Deed::Stuck => loop {
+                std::hint::spin_loop();
+            },
+            _ => {
+                out.send(line);
+                Ok(Flow::Continue)
+            }
+        }
+    }
+
+    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        while !out.is_full() {
+            out.send(b"and so on and so on");
+        }
+        Ok(Flow::More)
+    }
+
+    fn finish(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(if self.0 == Deed::Stubborn {
+            Flow::Continue
+        } else {
+            Flow::Close
+        })
+    }
+}
