@@ -1,8 +1,9 @@
 //! Connections per second of fork-per-client echo servers, side by side.
 //!
-//! Each server in turn, several rounds: a number of clients at once connect, send one line, read it back and close. The
-//! medians over the rounds are printed, and each server's rate relative to the first. The servers take turns within
-//! every round, so that a machine that grows slower or faster does so for all.
+//! Each server in turn, several rounds: a number of clients at once connect, send one line, read it
+//! back and close. The medians over the rounds are printed, and each server's rate relative to the
+//! first. The servers take turns within every round, so that a machine that grows slower or faster
+//! does so for all.
 //!
 //! `cargo run --release -p switchboard-bench --bin connections -- [CLIENTS [SECONDS [ROUNDS]]]`
 

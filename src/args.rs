@@ -45,8 +45,8 @@ pub(crate) enum Task {
 /// Where and how to serve.
 #[derive(Args)]
 pub(crate) struct ServeOptions {
-    /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT, [V6]:PORT, unix:PATH; port 0
-    /// asks for a free one
+    /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT,
+    /// [V6]:PORT, unix:PATH; port 0 asks for a free one
     #[arg(
         short,
         long,
@@ -78,7 +78,8 @@ pub(crate) struct ServeOptions {
     )]
     max_clients: NonZeroUsize,
 
-    /// Conversations at the same time with one host; more are refused with words [default: no limit]
+    /// Conversations at the same time with one host; more are refused with words [default: no
+    /// limit]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     max_per_host: Option<NonZeroUsize>,
 
@@ -127,7 +128,8 @@ impl ServeOptions {
     }
 }
 
-/// The command line with a subcommand of `serve` for each service: its own options, and those of every service.
+/// The command line with a subcommand of `serve` for each service: its own options, and those of
+/// every service.
 pub(crate) fn command(services: &Services) -> clap::Command {
     let commands = services.commands().map(ServeOptions::augment_args);
     Cli::command().mut_subcommand("serve", |serve| serve.subcommands(commands))

@@ -1,7 +1,8 @@
 //! Write a network service once, as a conversation; hold it with every caller.
 //!
-//! This is the whole program as a library. Implement [`Service`] and [`Session`], and [`main_with`] makes a program that
-//! serves them with every server, listener, limit and command of `switchboard` itself:
+//! This is the whole program as a library. Implement [`Service`] and [`Session`], and [`main_with`]
+//! makes a program that serves them with every server, listener, limit and command of `switchboard`
+//! itself:
 //!
 //! ```no_run
 //! use std::process::ExitCode;

@@ -7,15 +7,16 @@ use switchboard_core::Clean;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 
-/// Logs to standard error: warnings and what concerns the whole server; with `verbose`, every conversation; with `quiet`,
-/// errors alone.
+/// Logs to standard error: warnings and what concerns the whole server; with `verbose`, every
+/// conversation; with `quiet`, errors alone.
 pub(crate) fn init(verbose: u8, quiet: bool) {
     let level = match verbose {
         _ if quiet => LevelFilter::ERROR,
         0 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    // Each event is one write, so the lines of several processes do not mix. Colours follow NO_COLOR by themselves.
+    // Each event is one write, so the lines of several processes do not mix. Colours follow
+    // NO_COLOR by themselves.
     let ansi = io::IsTerminal::is_terminal(&io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)

@@ -185,7 +185,8 @@ impl Drop for Server {
     }
 }
 
-/// Tries until there is an answer. It asks often and gives way meanwhile; what it waits for is an event, not a time.
+/// Tries until there is an answer. It asks often and gives way meanwhile; what it waits for is an
+/// event, not a time.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
@@ -354,8 +355,9 @@ pub(crate) fn heard(command: &str, input: &str) -> String {
     String::from_utf8(output.stdout).expect("the answer is text")
 }
 
-/// Whether a test can be run that needs these programs. Where the environment variable `SWITCHBOARD_TEST_ALL` is set,
-/// they must be there; else a test without them says that it is skipped.
+/// Whether a test can be run that needs these programs. Where the environment variable
+/// `SWITCHBOARD_TEST_ALL` is set, they must be there; else a test without them says that it is
+/// skipped.
 pub(crate) fn have(programs: &[&str]) -> bool {
     let missing: Vec<_> = programs
         .iter()

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use crate::harness::{DEADLINE, Server, program};
 
-/// A conversation: the first line has the words after `serve`, then `> ` was said and `< ` answered. Escapes stand for
-/// bytes, and a line ends with LF unless it says otherwise.
+/// A conversation: the first line has the words after `serve`, then `> ` was said and `< `
+/// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise.
 struct Transcript {
     serve: String,
     turns: Vec<(bool, Vec<u8>)>,

@@ -37,7 +37,8 @@ impl Admission {
         }
     }
 
-    /// Whether no further peer should be accepted: it waits better in the backlog than in front of a closed door.
+    /// Whether no further peer should be accepted: it waits better in the backlog than in front of
+    /// a closed door.
     pub(crate) fn is_full(&self) -> bool {
         self.clients <= lock(&self.held).total
     }

@@ -1,4 +1,5 @@
-//! Peers as they arrive at any of several listeners, also when the machine has run out of descriptors.
+//! Peers as they arrive at any of several listeners, also when the machine has run out of
+//! descriptors.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,8 +15,9 @@ use crate::wait::Interest;
 
 /// The listeners of one server, and whether it is worth asking them.
 ///
-/// When descriptors or memory run out, accept(2) fails while the peer stays in the backlog, so that asking again at once
-/// would spin. Then all listeners are left alone for a while, longer each time, and none is ever closed.
+/// When descriptors or memory run out, accept(2) fails while the peer stays in the backlog, so that
+/// asking again at once would spin. Then all listeners are left alone for a while, longer each
+/// time, and none is ever closed.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     listeners: Vec<Listener>,
@@ -61,7 +63,8 @@ impl Arrivals {
                     return Some(arrived);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                // It left before it was accepted, or the signal was for somebody else; the next one may wait already.
+                // It left before it was accepted, or the signal was for somebody else; the next one
+                // may wait already.
                 Err(error) if is_about_one_peer(&error) => (),
                 Err(error) => {
                     self.rest(&error);

@@ -10,7 +10,8 @@ use tracing::{debug, warn};
 use crate::admission::Slot;
 use crate::peer::Peer;
 
-/// The children not yet waited for. Until then a pid cannot become another process's, so it is safe to signal.
+/// The children not yet waited for. Until then a pid cannot become another process's, so it is safe
+/// to signal.
 #[derive(Debug, Default)]
 pub(crate) struct Children(HashMap<Pid, (Peer, Slot)>);
 
@@ -28,8 +29,8 @@ impl Children {
         self.0.is_empty()
     }
 
-    /// Waits for every child that has ended, and frees its slot. One SIGCHLD may stand for several, so it asks until
-    /// there is none.
+    /// Waits for every child that has ended, and frees its slot. One SIGCHLD may stand for several,
+    /// so it asks until there is none.
     pub(crate) fn reap(&mut self) {
         loop {
             let status = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {

@@ -4,10 +4,11 @@ use std::fmt::{self, Write};
 
 /// Bytes from a peer, shown so that they cannot act on a terminal or forge a line.
 ///
-/// Control characters (C0 except tab, DEL, C1), line and paragraph separators and invisible formatting characters
-/// (Unicode category Cf, among them all that turn the direction of writing) are shown as escapes, and bytes that are not
-/// UTF-8 as `\xNN`. Everything else is left as it is. The joiners U+200C and U+200D pass: many scripts and emoji are
-/// written with them, and they neither move nor hide what stands beside them.
+/// Control characters (C0 except tab, DEL, C1), line and paragraph separators and invisible
+/// formatting characters (Unicode category Cf, among them all that turn the direction of writing)
+/// are shown as escapes, and bytes that are not UTF-8 as `\xNN`. Everything else is left as it is.
+/// The joiners U+200C and U+200D pass: many scripts and emoji are written with them, and they
+/// neither move nor hide what stands beside them.
 ///
 /// ```
 /// use switchboard_core::Clean;
@@ -38,7 +39,8 @@ impl fmt::Display for Clean<'_> {
     }
 }
 
-/// Whether a character beyond ASCII does something to the text around it rather than being seen itself.
+/// Whether a character beyond ASCII does something to the text around it rather than being seen
+/// itself.
 fn acts(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' // C1 and the separators; the rest is Cf of Unicode 16

@@ -8,10 +8,12 @@ use crate::service::{Error, Flow, Session};
 
 /// One session, with its framing on the way in and its outbox on the way out.
 ///
-/// A server loop drives it with four questions: does it [want input](Self::wants_input), has it [output](Self::output),
-/// is it [done](Self::is_done), and [why](Self::ended). It does no I/O, so every server drives the same one.
+/// A server loop drives it with four questions: does it [want input](Self::wants_input), has it
+/// [output](Self::output), is it [done](Self::is_done), and [why](Self::ended). It does no I/O, so
+/// every server drives the same one.
 ///
-/// Back-pressure is here and nowhere else: while the outbox is full, no input is wanted and nothing is delivered.
+/// Back-pressure is here and nowhere else: while the outbox is full, no input is wanted and nothing
+/// is delivered.
 pub struct Connection {
     session: Box<dyn Session>,
     framer: Framer,
@@ -38,7 +40,8 @@ enum Told {
 }
 
 impl Connection {
-    /// Begins the conversation: the session's greeting may already wait in [`output`](Self::output).
+    /// Begins the conversation: the session's greeting may already wait in
+    /// [`output`](Self::output).
     #[must_use]
     pub fn open(session: Box<dyn Session>, framing: Framing, limits: &Limits) -> Self {
         let line_end = match framing {
@@ -61,7 +64,8 @@ impl Connection {
         connection
     }
 
-    /// The peer sent `bytes`. What cannot be delivered yet is kept, so a loop reads only while input is wanted.
+    /// The peer sent `bytes`. What cannot be delivered yet is kept, so a loop reads only while
+    /// input is wanted.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.pending.is_empty() {
             let rest = self.deliver(bytes);
@@ -88,7 +92,8 @@ impl Connection {
         }
     }
 
-    /// No byte has moved for too long: ends the conversation, with words where they cannot be taken for content.
+    /// No byte has moved for too long: ends the conversation, with words where they cannot be taken
+    /// for content.
     pub fn expire(&mut self) {
         if !self.is_ending() {
             self.dismiss(Ended::Idle, "Nothing was heard for too long. Goodbye.");
@@ -111,7 +116,8 @@ impl Connection {
         self.outbox.waiting()
     }
 
-    /// The first `count` bytes of [`output`](Self::output) were sent. The session may go on, now that there is room.
+    /// The first `count` bytes of [`output`](Self::output) were sent. The session may go on, now
+    /// that there is room.
     pub fn sent(&mut self, count: usize) {
         self.outbox.sent(count);
         self.pump();
@@ -143,7 +149,8 @@ impl Connection {
         }
     }
 
-    /// Calls the session with each message of `raw`, and with all else it is due, until the outbox is full.
+    /// Calls the session with each message of `raw`, and with all else it is due, until the outbox
+    /// is full.
     ///
     /// Returns what could not be delivered yet.
     fn deliver<'a>(&mut self, mut raw: &'a [u8]) -> &'a [u8] {

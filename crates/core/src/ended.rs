@@ -38,7 +38,8 @@ impl Ended {
         matches!(self, Self::Failed(_) | Self::Panicked(_))
     }
 
-    /// The exit code of a process that held this one conversation; 70 is `EX_SOFTWARE` of sysexits(3).
+    /// The exit code of a process that held this one conversation; 70 is `EX_SOFTWARE` of
+    /// sysexits(3).
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {

@@ -1,8 +1,8 @@
 //! The fork model: a process of its own for each peer.
 //!
-//! One single-threaded acceptor waits for peers, for its children's ends and for orders to stop, all in one poll. What
-//! can be refused is refused before the fork. A child holds one conversation and leaves by `_exit`, so nothing of the
-//! acceptor's is undone or written twice.
+//! One single-threaded acceptor waits for peers, for its children's ends and for orders to stop,
+//! all in one poll. What can be refused is refused before the fork. A child holds one conversation
+//! and leaves by `_exit`, so nothing of the acceptor's is undone or written twice.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -28,8 +28,8 @@ use crate::wait::{Interest, earlier, wait};
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
 ///
-/// Then nothing more is accepted, every session is told to stop, and after `limits.grace`, or at the second signal, what
-/// still runs is killed. Returns once every child was waited for.
+/// Then nothing more is accepted, every session is told to stop, and after `limits.grace`, or at
+/// the second signal, what still runs is killed. Returns once every child was waited for.
 ///
 /// # Errors
 ///
@@ -190,11 +190,13 @@ impl Acceptor<'_> {
     /// Holds one conversation and leaves the process.
     fn be_a_child(&mut self, arrived: &Arrived) -> ! {
         let converse = AssertUnwindSafe(|| {
-            // What belongs to the acceptor is closed here, so that it is free when the acceptor lets go of it.
+            // What belongs to the acceptor is closed here, so that it is free when the acceptor
+            // lets go of it.
             self.arrivals.leave();
             self.leaving.leave();
             self.holder.signals.leave_interrupts_to_the_acceptor();
-            // The generator was copied with everything else: without this, all children draw the same numbers.
+            // The generator was copied with everything else: without this, all children draw the
+            // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
             self.holder
                 .hold(&arrived.socket, &arrived.peer)

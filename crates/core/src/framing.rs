@@ -5,9 +5,9 @@
 pub enum Framing {
     /// They are not: bytes as they come, in pieces of any size. What is sent goes out as it is.
     Bytes,
-    /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last one may be ended
-    /// by the end of input. Telnet negotiation between is swallowed. Each message sent becomes a line, ended by CR LF
-    /// for a peer that uses CR, else by LF.
+    /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last
+    /// one may be ended by the end of input. Telnet negotiation between is swallowed. Each message
+    /// sent becomes a line, ended by CR LF for a peer that uses CR, else by LF.
     Line,
 }
 
@@ -38,7 +38,8 @@ impl Framer {
         }
     }
 
-    /// The next whole message of `raw`, which is left with what follows it; `None` once more must be read.
+    /// The next whole message of `raw`, which is left with what follows it; `None` once more must
+    /// be read.
     pub(crate) fn cut<'m, 'r: 'm>(
         &'m mut self,
         raw: &mut &'r [u8],
@@ -135,7 +136,8 @@ impl Lines {
         None
     }
 
-    /// The line that `text` completes: `text` itself wherever the whole line is in it, which spares the copy.
+    /// The line that `text` completes: `text` itself wherever the whole line is in it, which spares
+    /// the copy.
     fn complete<'a>(&'a mut self, text: &'a [u8]) -> &'a [u8] {
         if self.line.is_empty() {
             return text;
@@ -201,7 +203,8 @@ mod tests {
 
     use super::*;
 
-    /// Cut in pieces of any size, `raw` gives these lines, and those that were ended ask for this line end.
+    /// Cut in pieces of any size, `raw` gives these lines, and those that were ended ask for this
+    /// line end.
     #[track_caller]
     fn check(raw: &[u8], lines: &[&[u8]], line_end: &str) {
         for size in 1..=raw.len().max(1) {

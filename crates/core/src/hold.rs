@@ -1,6 +1,7 @@
 //! Holds one conversation on one socket, from the greeting to the polite close.
 //!
-//! The fork and sequential models both do their talking here: a process that has nothing else to do meanwhile.
+//! The fork and sequential models both do their talking here: a process that has nothing else to do
+//! meanwhile.
 
 use std::any::Any;
 use std::net::Shutdown;
@@ -95,7 +96,8 @@ impl Talk<'_> {
         let mut connection = match service.session(peer) {
             Ok(session) => Connection::open(session, service.framing(), self.limits),
             Err(refusal) => {
-                // A socket just accepted has room for a few words; a peer that left already misses nothing.
+                // A socket just accepted has room for a few words; a peer that left already misses
+                // nothing.
                 stream::send_some(self.socket, format!("{}\n", refusal.0).as_bytes()).ok();
                 return Ended::Refused(refusal);
             }
@@ -205,9 +207,11 @@ impl Talk<'_> {
         1 < self.stops || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Ends the sending side, and reads on until the peer ends its own, falls silent, or the grace is over.
+    /// Ends the sending side, and reads on until the peer ends its own, falls silent, or the grace
+    /// is over.
     ///
-    /// Closing with unread input would make the system reset the connection, and the peer could lose the last words.
+    /// Closing with unread input would make the system reset the connection, and the peer could
+    /// lose the last words.
     fn close(&mut self, ended: &Ended) {
         let broken = matches!(ended, Ended::Lost(_));
         if broken || self.socket.shutdown(Shutdown::Write).is_err() || self.input_ended {
@@ -242,5 +246,6 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
 }
 
 const SENT_AT_ONCE: usize = 16; // a session without end must not keep the loop from its signals
-const SILENCE: Duration = Duration::from_millis(500); // longer than a round trip: nothing was on its way any more
+// Longer than a round trip: nothing was on its way any more.
+const SILENCE: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 128 * 1024; // twice a full outbox: a stream of bytes moves in few calls

@@ -13,8 +13,9 @@ use crate::wait::Interest;
 
 /// Connections that an acceptor refused, until their peers have had the words.
 ///
-/// Closing at once would reset the connection of a peer that has begun to talk, and the refusal would be lost. So the
-/// sending side is ended and the rest read and forgotten, for a short time and for a bounded number of them.
+/// Closing at once would reset the connection of a peer that has begun to talk, and the refusal
+/// would be lost. So the sending side is ended and the rest read and forgotten, for a short time
+/// and for a bounded number of them.
 #[derive(Debug, Default)]
 pub(crate) struct Leaving(VecDeque<(Socket, Instant)>);
 
@@ -46,7 +47,8 @@ impl Leaving {
         self.0.front().map(|&(_, deadline)| deadline)
     }
 
-    /// Reads from those that are `ready`, in the order they were watched, and closes those that are done.
+    /// Reads from those that are `ready`, in the order they were watched, and closes those that are
+    /// done.
     pub(crate) fn attend(&mut self, ready: &[bool], now: Instant) {
         let mut ready = ready.iter();
         self.0.retain(|(socket, deadline)| {

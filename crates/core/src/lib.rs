@@ -1,8 +1,10 @@
-//! A network service is written once, as a conversation; the servers here hold it with every caller.
+//! A network service is written once, as a conversation; the servers here hold it with every
+//! caller.
 //!
-//! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to send: it opens no socket
-//! and reads no clock. [`Connection`] puts one session between its framing and its [`Outbox`], still without I/O, and a
-//! server ([`fork`], [`sequential`]) drives connections over the sockets of its [`Listener`]s.
+//! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to
+//! send: it opens no socket and reads no clock. [`Connection`] puts one session between its framing
+//! and its [`Outbox`], still without I/O, and a server ([`fork`], [`sequential`]) drives
+//! connections over the sockets of its [`Listener`]s.
 //!
 //! ```no_run
 //! use switchboard_core::{Error, Flow, Limits, Listen, Listener, Outbox, Peer, Refusal, Service, Session, Signals, fork};

@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Conversations at the same time; further peers wait in the listener's backlog.
     pub clients: usize,
-    /// Conversations at the same time with one host (an IPv4 address, or the /64 of an IPv6 one); more are refused.
+    /// Conversations at the same time with one host (an IPv4 address, or the /64 of an IPv6 one);
+    /// more are refused.
     pub clients_per_host: Option<usize>,
     /// A conversation in which no byte moves for this long is ended.
     pub idle: Option<Duration>,

@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// The port where nothing else is said.
 pub const DEFAULT_PORT: u16 = 1212;
 
-/// Where to listen: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each also after `tcp://`, or `unix:PATH`.
+/// Where to listen: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each also after `tcp://`, or
+/// `unix:PATH`.
 ///
 /// Without a port it is [`DEFAULT_PORT`]; port 0 asks the system for one.
 #[derive(Clone, Debug, PartialEq, Eq)]

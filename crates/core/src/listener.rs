@@ -64,8 +64,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As accept(2): [`io::ErrorKind::WouldBlock`] where nobody waits. Any other error is about one peer or about the
-    /// machine; the listener stays good.
+    /// As accept(2): [`io::ErrorKind::WouldBlock`] where nobody waits. Any other error is about one
+    /// peer or about the machine; the listener stays good.
     pub(crate) fn accept(&self) -> io::Result<(Socket, Peer)> {
         let (socket, remote) = self.socket.accept()?;
         let local = match &self.local {
@@ -88,7 +88,8 @@ impl Listener {
         matches!(self.local, Address::Ip(local) if local.ip() == Ipv6Addr::UNSPECIFIED && self.socket.only_v6().is_ok_and(|only| !only))
     }
 
-    /// Stops listening for good, in every process: the file of a Unix socket is removed, if it is still this one.
+    /// Stops listening for good, in every process: the file of a Unix socket is removed, if it is
+    /// still this one.
     ///
     /// Dropping a listener only closes the descriptor, as a forked child does with its copy.
     pub(crate) fn close(self) {
@@ -148,7 +149,8 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
     let any_port = addresses.iter().all(|address| address.port() == 0);
     for _ in 1..PORT_ATTEMPTS {
         match bind_once(addresses) {
-            // The port was free for the first address and is not for another: let the system choose again.
+            // The port was free for the first address and is not for another: let the system choose
+            // again.
             Err(error) if any_port && error.cause.kind() == io::ErrorKind::AddrInUse => (),
             bound => return bound,
         }
@@ -185,7 +187,8 @@ fn bind_ip(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
     }
-    // Inherited by every socket accepted: answers leave at once, and a peer whose machine vanished is noticed.
+    // Inherited by every socket accepted: answers leave at once, and a peer whose machine vanished
+    // is noticed.
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
     socket.bind(&address.into())?;
@@ -209,7 +212,8 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     listen(socket, Some(SocketFile { path, inode }))
 }
 
-/// Whether `path` is a socket that nobody listens on any more, left behind by a server that was killed.
+/// Whether `path` is a socket that nobody listens on any more, left behind by a server that was
+/// killed.
 fn is_dead_socket(path: &Path, address: &SockAddr) -> io::Result<bool> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Ok(false);

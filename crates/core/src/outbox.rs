@@ -2,10 +2,11 @@
 
 /// The bytes on their way to one peer, in the order they were sent.
 ///
-/// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the framing asks. It is
-/// bounded: above its high-water mark nothing more is read from the peer and nothing delivered to the session, so a
-/// session that only answers needs no thought about memory. One that produces on its own sends until
-/// [`is_full`](Self::is_full), then returns [`Flow::More`](crate::Flow::More).
+/// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the
+/// framing asks. It is bounded: above its high-water mark nothing more is read from the peer and
+/// nothing delivered to the session, so a session that only answers needs no thought about memory.
+/// One that produces on its own sends until [`is_full`](Self::is_full), then returns
+/// [`Flow::More`](crate::Flow::More).
 #[derive(Debug)]
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -31,8 +32,8 @@ impl Outbox {
 
     /// Sends one message.
     ///
-    /// Where the framing is by line, the line end is added here, and a line feed within the message becomes the line
-    /// end that the peer uses.
+    /// Where the framing is by line, the line end is added here, and a line feed within the message
+    /// becomes the line end that the peer uses.
     pub fn send(&mut self, message: &[u8]) {
         let held = self.len() + message.len();
         if self.overflow.is_some() || OVERFLOW_FACTOR * self.high_water.max(MESSAGE_FLOOR) < held {
@@ -50,7 +51,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the outbox holds as much as it should; further messages are still taken, up to a bound.
+    /// Whether the outbox holds as much as it should; further messages are still taken, up to a
+    /// bound.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.high_water <= self.len()
@@ -104,7 +106,9 @@ impl Outbox {
     }
 }
 
-const OVERFLOW_FACTOR: usize = 16; // a service that sends this much past the mark without looking is broken
-const MESSAGE_FLOOR: usize = 64 * 1024; // what one read may bring is always answerable, however small the mark
+// A service that sends this much past the mark without looking is broken.
+const OVERFLOW_FACTOR: usize = 16;
+// What one read may bring is always answerable, however small the mark.
+const MESSAGE_FLOOR: usize = 64 * 1024;
 const KEPT_CAPACITY: usize = 64 * 1024;
 const COMPACT_FROM: usize = 256 * 1024; // moving bytes is worth it when many have left

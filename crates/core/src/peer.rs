@@ -18,7 +18,8 @@ pub struct Peer {
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// An Internet address. IPv4 over an IPv6 socket (`::ffff:192.0.2.1`) is held and shown as IPv4.
+    /// An Internet address. IPv4 over an IPv6 socket (`::ffff:192.0.2.1`) is held and shown as
+    /// IPv4.
     Ip(SocketAddr),
     /// A Unix socket; most clients' have no path.
     Unix(Option<PathBuf>),
@@ -73,7 +74,8 @@ impl fmt::Display for Address {
             Self::Ip(address) => address.fmt(f),
             Self::Stdio => f.write_str("stdio:"),
             Self::Unix(None) => f.write_str("unix:"),
-            // A client chooses the path that its socket has, so it is cleaned like anything else it says.
+            // A client chooses the path that its socket has, so it is cleaned like anything else it
+            // says.
             Self::Unix(Some(path)) => {
                 write!(f, "unix:{}", Clean(path.as_os_str().as_encoded_bytes()))
             }

@@ -16,8 +16,8 @@ use crate::wait::{Interest, wait};
 
 /// Serves every peer that arrives, one after the other, until SIGTERM or SIGINT.
 ///
-/// The session that is open then is told to stop, and has `limits.grace` to end, or until the second signal. The limits
-/// on clients have nothing to count here.
+/// The session that is open then is told to stop, and has `limits.grace` to end, or until the
+/// second signal. The limits on clients have nothing to count here.
 ///
 /// # Errors
 ///

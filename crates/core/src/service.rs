@@ -9,8 +9,9 @@ use crate::peer::Peer;
 
 /// A kind of conversation, shared by all peers.
 ///
-/// A service is made once, before anything listens, and brings its resources (a parsed script, an opened directory)
-/// with it. It is asked for one [`Session`] per peer, in the process or thread that will hold that conversation.
+/// A service is made once, before anything listens, and brings its resources (a parsed script, an
+/// opened directory) with it. It is asked for one [`Session`] per peer, in the process or thread
+/// that will hold that conversation.
 pub trait Service: Send + Sync {
     /// How messages are told apart on a stream; over datagrams each datagram is one message.
     fn framing(&self) -> Framing {
@@ -27,9 +28,9 @@ pub trait Service: Send + Sync {
 
 /// One conversation with one peer: its state and nothing else.
 ///
-/// A session does no socket I/O and reads no clock. It is told what happened and says what it wants done through the
-/// [`Outbox`]; the [`Flow`] it returns says how to go on. An error or a panic ends this conversation and no other; what
-/// was sent before it still reaches the peer.
+/// A session does no socket I/O and reads no clock. It is told what happened and says what it wants
+/// done through the [`Outbox`]; the [`Flow`] it returns says how to go on. An error or a panic ends
+/// this conversation and no other; what was sent before it still reaches the peer.
 pub trait Session {
     /// The conversation begins: the place for a greeting.
     ///
@@ -58,8 +59,8 @@ pub trait Session {
 
     /// The peer has ended its side and will say no more; it may still be listening.
     ///
-    /// [`Flow::Close`], the default, closes once everything sent has left. [`Flow::Continue`] keeps the conversation
-    /// open for what else may happen.
+    /// [`Flow::Close`], the default, closes once everything sent has left. [`Flow::Continue`] keeps
+    /// the conversation open for what else may happen.
     ///
     /// # Errors
     ///
@@ -68,9 +69,11 @@ pub trait Session {
         Ok(Flow::Close)
     }
 
-    /// The server is stopping: the place for last words, by default those of [`finish`](Self::finish).
+    /// The server is stopping: the place for last words, by default those of
+    /// [`finish`](Self::finish).
     ///
-    /// With [`Flow::Continue`] the conversation may go on to complete something; it is cut when the grace is over.
+    /// With [`Flow::Continue`] the conversation may go on to complete something; it is cut when the
+    /// grace is over.
     ///
     /// # Errors
     ///

@@ -8,8 +8,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that a server heeds: blocked, and read from a descriptor instead.
 ///
-/// A program blocks them before it says that it listens, so that from then on none is lost. No handler runs, so no system call is interrupted. A forked child reads its own signals from the same descriptor
-/// (signalfd(2)).
+/// A program blocks them before it says that it listens, so that from then on none is lost. No
+/// handler runs, so no system call is interrupted. A forked child reads its own signals from the
+/// same descriptor (signalfd(2)).
 #[derive(Debug)]
 pub struct Signals {
     descriptor: SignalFd,
@@ -43,8 +44,8 @@ impl Signals {
         })
     }
 
-    /// From now on SIGINT is ignored. A terminal sends it to every process of a server at once, and a child is told to
-    /// stop by its acceptor, so for a child it would be a second order.
+    /// From now on SIGINT is ignored. A terminal sends it to every process of a server at once, and
+    /// a child is told to stop by its acceptor, so for a child it would be a second order.
     pub(crate) fn leave_interrupts_to_the_acceptor(&mut self) {
         self.interrupts = false;
     }

@@ -20,7 +20,8 @@ pub(crate) fn send_some(socket: &Socket, bytes: &[u8]) -> io::Result<Option<usiz
     ))
 }
 
-/// Receives what has arrived; 0 bytes are the end of input, `None` means that nothing has arrived yet.
+/// Receives what has arrived; 0 bytes are the end of input, `None` means that nothing has arrived
+/// yet.
 ///
 /// # Errors
 ///

@@ -28,12 +28,14 @@ pub(crate) enum Forked {
 /// EAGAIN or ENOMEM where the system has no room for another process.
 pub(crate) fn fork() -> nix::Result<Forked> {
     let parent = unistd::getpid();
-    // SAFETY: with one thread, no lock can be held by a thread that the child lacks, so the child may do all that the
-    // parent may. The servers call `require_one_thread` before they fork for the first time, and start no thread.
+    // SAFETY: with one thread, no lock can be held by a thread that the child lacks, so the child
+    // may do all that the parent may. The servers call `require_one_thread` before they fork for
+    // the first time, and start no thread.
     match unsafe { unistd::fork()? } {
         ForkResult::Parent { child } => Ok(Forked::Acceptor(child)),
         ForkResult::Child => {
-            // The parent may have gone before the child asked to be told, so look once after asking.
+            // The parent may have gone before the child asked to be told, so look once after
+            // asking.
             let asked = prctl::set_pdeathsig(Signal::SIGTERM);
             if asked.is_err() || unistd::getppid() != parent {
                 exit(0);

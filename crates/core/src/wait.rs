@@ -14,7 +14,8 @@ pub(crate) struct Interest {
     pub(crate) write: bool,
 }
 
-/// Waits until one of `sources` is ready or the deadline has come. Which are ready is answered in their order.
+/// Waits until one of `sources` is ready or the deadline has come. Which are ready is answered in
+/// their order.
 ///
 /// A source is ready too when it has failed or its peer has gone; the next call on it tells.
 pub(crate) fn wait(

@@ -10,7 +10,8 @@ use rand::seq::SliceRandom;
 use crate::said::Said;
 use crate::script::{Replies, Script};
 
-/// A conversation with one person. It shares its script, and nothing else, with other conversations.
+/// A conversation with one person. It shares its script, and nothing else, with other
+/// conversations.
 #[derive(Debug)]
 pub struct Conversation {
     script: Arc<Script>,
@@ -95,7 +96,8 @@ impl Conversation {
             .unwrap_or_else(|| replies.templates[0].fill(&[]))
     }
 
-    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat the last words.
+    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat
+    /// the last words.
     fn say(&mut self, replies: &Replies, parts: &[String]) -> Option<String> {
         let mut order: Vec<usize> = (0..replies.templates.len()).collect();
         order.shuffle(&mut self.chance);
@@ -120,7 +122,8 @@ impl Conversation {
     }
 }
 
-const REMEMBERED: usize = 16; // several times the replies of a rule: each is used before one comes again
+// Several times the replies of a rule: each is used before one comes again.
+const REMEMBERED: usize = 16;
 
 #[cfg(test)]
 mod tests {

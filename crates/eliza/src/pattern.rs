@@ -4,7 +4,8 @@ use regex::{Regex, RegexBuilder};
 
 use crate::reflect::reflect;
 
-/// A regular expression that is searched for anywhere in a sentence, between whole words, whatever the case.
+/// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
+/// the case.
 #[derive(Debug)]
 pub(crate) struct Pattern(Regex);
 
@@ -24,8 +25,8 @@ impl Pattern {
         self.0.captures_len() - 1
     }
 
-    /// The parts it captures of `sentence`, turned round to be said back; `None` if it does not match, or if a part is
-    /// missing, says nothing or is too long to be repeated.
+    /// The parts it captures of `sentence`, turned round to be said back; `None` if it does not
+    /// match, or if a part is missing, says nothing or is too long to be repeated.
     pub(crate) fn capture(&self, sentence: &str) -> Option<Vec<String>> {
         if self.parts() == 0 {
             return self.0.is_match(sentence).then(Vec::new);

@@ -1,7 +1,9 @@
-//! Turns what somebody said round, so that it can be said back: "I like your dog" becomes "you like my dog".
+//! Turns what somebody said round, so that it can be said back: "I like your dog" becomes "you like
+//! my dog".
 //!
-//! English tells subject from object only by position, so "you" becomes "I" or "me" by the words beside it, and the verb
-//! follows its subject. These are rules of thumb over word lists, not a grammar.
+//! English tells subject from object only by position, so "you" becomes "I" or "me" by the words
+//! beside it, and the verb follows its subject. These are rules of thumb over word lists, not a
+//! grammar.
 
 use std::borrow::Cow;
 
@@ -10,7 +12,8 @@ use crate::english::{
     SEEMING, WISHES, lists,
 };
 
-/// Turns `part` round. Where it `begins` the sentence, a first word that is no name loses its capital.
+/// Turns `part` round. Where it `begins` the sentence, a first word that is no name loses its
+/// capital.
 pub(crate) fn reflect(part: &str, begins: bool) -> String {
     let words: Vec<Word<'_>> = part
         .split(' ')
@@ -133,7 +136,8 @@ fn is_wished(words: &[Word<'_>], index: usize) -> bool {
     before(words, index).is_some_and(|previous| lists(WISHES, &words[previous].lower))
 }
 
-/// The subject `pronoun` of the verb at `index`, if it stands before it, with nothing but adverbs between.
+/// The subject `pronoun` of the verb at `index`, if it stands before it, with nothing but adverbs
+/// between.
 fn subject_before(words: &[Word<'_>], index: usize, pronoun: &str) -> Option<usize> {
     let mut at = before(words, index)?;
     while lists(ADVERBS, &words[at].lower) {

@@ -12,8 +12,8 @@ pub(crate) struct Sentence<'a> {
 }
 
 impl Said {
-    /// Takes the first [`MOST_BYTES`] of a line: white space of any kind, and control characters, become single spaces,
-    /// and a typographic apostrophe the plain one.
+    /// Takes the first [`MOST_BYTES`] of a line: white space of any kind, and control characters,
+    /// become single spaces, and a typographic apostrophe the plain one.
     pub(crate) fn new(line: &str) -> Self {
         let mut text = String::new();
         for word in line
@@ -61,7 +61,8 @@ impl Said {
     }
 }
 
-/// Where the first sentence ends: behind a run of marks that a space or nothing follows. So `3.5` stays whole.
+/// Where the first sentence ends: behind a run of marks that a space or nothing follows. So `3.5`
+/// stays whole.
 fn sentence_end(text: &str) -> usize {
     let mut after_mark = false;
     for (index, character) in text.char_indices() {

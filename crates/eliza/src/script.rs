@@ -10,10 +10,11 @@ use crate::written;
 
 /// Patterns and replies, compiled once and shared by any number of conversations.
 ///
-/// A script is a TOML document with the lists `greeting`, `farewell`, `silence` (answers to an empty line) and `otherwise`
-/// (to what no rule knows), the words that `quit`, and tables `[[rule]]` in the order they are tried. A rule has
-/// `patterns`, regular expressions that are searched for between whole words of a sentence in any case; `question = true`
-/// if it is for questions alone; and `replies`, in which `{1}` is the first part captured, turned round.
+/// A script is a TOML document with the lists `greeting`, `farewell`, `silence` (answers to an
+/// empty line) and `otherwise` (to what no rule knows), the words that `quit`, and tables
+/// `[[rule]]` in the order they are tried. A rule has `patterns`, regular expressions that are
+/// searched for between whole words of a sentence in any case; `question = true` if it is for
+/// questions alone; and `replies`, in which `{1}` is the first part captured, turned round.
 #[derive(Debug)]
 pub struct Script {
     pub(crate) greeting: Replies,
@@ -61,8 +62,9 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The first thing that makes it unusable, with its line: TOML that is none, a key that is not known, a pattern that is
-    /// none or too big, a reply that asks for a part that is not captured, a list without the replies it needs.
+    /// The first thing that makes it unusable, with its line: TOML that is none, a key that is not
+    /// known, a pattern that is none or too big, a reply that asks for a part that is not captured,
+    /// a list without the replies it needs.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         written::compile(text)
     }

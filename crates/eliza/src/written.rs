@@ -116,7 +116,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// Replies that may ask for `parts` parts, at least `least` different ones, so that none need be given twice running.
+    /// Replies that may ask for `parts` parts, at least `least` different ones, so that none need
+    /// be given twice running.
     fn replies(
         &mut self,
         written: &Lines,

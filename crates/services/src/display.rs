@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use switchboard_core::{Clean, Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
 
-/// Prints what arrives on standard output: each line with its peer in front and made harmless, or the bytes alone.
+/// Prints what arrives on standard output: each line with its peer in front and made harmless, or
+/// the bytes alone.
 pub struct Display {
     raw: bool,
     sink: Sink,

@@ -2,8 +2,8 @@
 
 use switchboard_core::{Address, Connection, Framing, Limits, Peer, Service, Session};
 
-/// Checks that `service` answers `said` with `answer`, in whatever pieces the one comes and the other is taken, with a
-/// small outbox and a roomy one.
+/// Checks that `service` answers `said` with `answer`, in whatever pieces the one comes and the
+/// other is taken, with a small outbox and a roomy one.
 #[track_caller]
 pub(crate) fn every_chunking(service: &dyn Service, said: &[u8], answer: &[u8]) {
     for outbox_bytes in [1, 7, 64 * 1024] {
