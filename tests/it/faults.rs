@@ -377,12 +377,17 @@ fn ticks(pid: Pid) -> u64 {
 
 #[test]
 fn a_child_holds_nothing_of_the_servers_or_of_others() {
-    let server = Server::start("echo");
-    let mut first = server.connect();
-    assert_eq!(first.ask("hello"), "hello");
-    let mut second = server.connect();
-    assert_eq!(second.ask("hello"), "hello");
-    let own: Vec<_> = sockets(server.pid());
+    let words = ["-v", "serve", "echo", "--listen", "127.0.0.1:0"];
+    let server = Server::run(Command::new(program()).args(words));
+    let mut callers = [server.connect(), server.connect()];
+    callers
+        .iter_mut()
+        .for_each(|caller| assert_eq!(caller.ask("hello"), "hello"));
+    let listener_alone = || Some(sockets(server.pid())).filter(|sockets| sockets.len() == 1);
+    let own = until(
+        "the listener to be the server's only socket",
+        listener_alone,
+    );
     for (child, _) in server.children() {
         let held = sockets(child);
         assert_eq!(held.len(), 1, "its peer's alone: {held:?}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -136,6 +136,18 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("it runs");
+    }
+
+    /// Waits until the server itself is in this state, such as `T` when it was stopped.
+    pub(crate) fn state_until(&self, state: char) {
+        let own = || {
+            children_of(Pid::this())
+                .into_iter()
+                .find(|(pid, _)| *pid == self.pid())
+        };
+        until("the server's state", || {
+            own().filter(|(_, now)| *now == state)
+        });
     }
 
     /// The pid and state (such as `S`, or `Z` for a zombie) of each of its children.
@@ -318,6 +330,13 @@ impl Caller {
             .read_until(b'\n', &mut line)
             .expect("the server answers");
         String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+
+    /// Ends this side.
+    pub(crate) fn hang_up(&self) {
+        self.stream
+            .shutdown(Shutdown::Write)
+            .expect("the connection stands");
     }
 
     /// All that the server still says until it closes.

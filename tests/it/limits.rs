@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::{Caller, Server, program};
@@ -20,6 +21,37 @@ fn at_the_cap_clients_wait_in_the_backlog() {
     assert_eq!(server.children().len(), 2);
     drop(second);
     assert_eq!(third.line(), "three");
+}
+
+#[test]
+fn a_crowd_at_the_door_does_not_get_past_the_cap() {
+    let server = Server::start("echo --max-clients 2");
+    // They all arrive before the server looks again.
+    server.signal(Signal::SIGSTOP);
+    server.state_until('T');
+    let mut callers: Vec<_> = (0..6).map(|_| server.connect()).collect();
+    server.signal(Signal::SIGCONT);
+    for caller in &mut callers {
+        caller.say("my turn\n");
+    }
+    for caller in &mut callers {
+        assert_eq!(caller.line(), "my turn");
+        caller.hang_up();
+    }
+    server.log_times("reap: exit code 0", 6);
+    let log = server.log_times("", 1);
+    let nth = |what: &str, n| {
+        log.iter()
+            .enumerate()
+            .filter(|(_, line)| line.contains(what))
+            .nth(n)
+    };
+    let (third, _) = nth(" accept ", 2).expect("all were accepted");
+    let (first_end, _) = nth(" reap: ", 0).expect("all were reaped");
+    assert!(
+        first_end < third,
+        "the third came in before one had left: {log:#?}"
+    );
 }
 
 #[test]

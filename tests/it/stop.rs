@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
@@ -50,6 +51,18 @@ fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
     assert!(caller.line().contains("oodbye"));
     drop(caller);
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_session_that_never_stops_sending_is_stopped_politely() {
+    let mut server = Server::villain("endless --grace 1m");
+    let mut caller = server.connect();
+    assert!(caller.line().starts_with("and so on"));
+    let reader = thread::spawn(move || caller.rest().len());
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    server.log("end: the server stopped");
+    reader.join().expect("the reader does not panic");
 }
 
 #[test]
