@@ -1,9 +1,41 @@
-//! The English words by which what was said is turned round.
+//! The English words by which what was said is cut and turned round.
 
 /// Whether `list` has this word.
 pub(crate) fn lists(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split_ascii_whitespace().any(|listed| listed == word)
 }
+
+/// What is often typed without its apostrophe, or in one word. Words that may mean something else,
+/// as "ill" and "its", are not here.
+pub(crate) const SPELLINGS: &[(&str, &str)] = &[
+    ("im", "I'm"),
+    ("ive", "I've"),
+    ("youre", "you're"),
+    ("youve", "you've"),
+    ("youll", "you'll"),
+    ("theyre", "they're"),
+    ("thats", "that's"),
+    ("whats", "what's"),
+    ("isnt", "isn't"),
+    ("arent", "aren't"),
+    ("aint", "ain't"),
+    ("wasnt", "wasn't"),
+    ("werent", "weren't"),
+    ("dont", "don't"),
+    ("doesnt", "doesn't"),
+    ("didnt", "didn't"),
+    ("havent", "haven't"),
+    ("hasnt", "hasn't"),
+    ("hadnt", "hadn't"),
+    ("cant", "can't"),
+    ("cannot", "can't"),
+    ("couldnt", "couldn't"),
+    ("wont", "won't"),
+    ("wouldnt", "wouldn't"),
+    ("shouldnt", "shouldn't"),
+    ("wanna", "want to"),
+    ("gonna", "going to"),
+];
 
 /// What changes whatever stands beside it.
 pub(crate) const MIRROR: &[(&str, &str)] = &[
@@ -14,7 +46,6 @@ pub(crate) const MIRROR: &[(&str, &str)] = &[
     ("myself", "yourself"),
     ("am", "are"),
     ("i'm", "you're"),
-    ("im", "you're"),
     ("i've", "you've"),
     ("i'll", "you'll"),
     ("i'd", "you'd"),
@@ -27,10 +58,22 @@ pub(crate) const MIRROR: &[(&str, &str)] = &[
     ("you'd", "I'd"),
 ];
 
+/// Pronouns that are subjects, so that a verb behind them needs no other.
+pub(crate) const SUBJECTS: &str = "i he she it we they this that there";
+
+/// Behind a comma these begin a new clause, which is matched alone.
+pub(crate) const CLAUSE_STARTS: &str = "\
+    i i'm i've i'll i'd you you're you've you'll you'd he he's he'll he'd she she's she'll she'd \
+    it it's it'll we we're we've we'll they they're they've they'll there there's that's but";
+
+/// These begin a noun.
+pub(crate) const DETERMINERS: &str = "a an the my your his her its our their this that";
+
+/// Before "you" these ask a question, and behind it they show that it is a subject.
 pub(crate) const AUXILIARIES: &str = "\
     are aren't is isn't was wasn't were weren't do don't did didn't does doesn't have haven't had \
-    hadn't can can't cannot could couldn't will won't would wouldn't shall should shouldn't must \
-    mustn't may might";
+    hadn't can can't could couldn't will won't would wouldn't shall should shouldn't must mustn't \
+    may might";
 
 /// After these, "you" is an object, whatever follows.
 pub(crate) const PREPOSITIONS: &str = "\
@@ -46,16 +89,19 @@ pub(crate) const OBJECT_FOLLOWERS: &str = "\
 
 /// After these a clause may begin, and "you" be its subject.
 pub(crate) const CLAUSE_OPENERS: &str = "\
-    that if because when whenever while why how what where who whom which whether unless until \
-    till since before after though although so and but or then as than once me him her us them \
-    everyone everybody everything anything nothing something things way time all reason moment \
-    person think thinks thought know knows knew feel feels felt believe believes believed say says \
-    said guess suppose hope hopes hoped wish wishes wished bet swear imagine afraid sure glad \
-    sorry happy sad angry certain convinced worried scared surprised mean means meant";
+    that if because when whenever while why how what where who whom which whatever wherever \
+    whoever whether unless until till since before after though although so and but or then as \
+    than once me him her us them everyone everybody everything anything nothing something things \
+    people way time all reason moment person think thinks thought know knows knew feel feels felt \
+    believe believes believed say says said guess suppose hope hopes hoped wish wishes wished bet \
+    swear imagine afraid sure glad sorry happy sad angry certain convinced worried scared \
+    surprised mean means meant";
 
+/// After these, "like" compares, and a clause may follow: "I feel like you hate me".
 pub(crate) const SEEMING: &str = "\
     feel feels felt look looks looked sound sounds sounded seem seems seemed";
 
+/// These may stand between a subject and its verb.
 pub(crate) const ADVERBS: &str = "\
     never always really just also still only even ever actually often sometimes usually probably \
     definitely simply hardly already not";
@@ -69,3 +115,11 @@ pub(crate) const FUNCTION_WORDS: &str = "\
 
 /// After these, "were" is a wish and no past.
 pub(crate) const WISHES: &str = "if wish wishes wished though";
+
+/// After these, "if" means "whether", so that "were" is a past.
+pub(crate) const ASKING: &str = "\
+    know knows knew ask asks asked wonder wonders wondered wondering see tell tells told me him \
+    her us them you remember say said sure certain doubt";
+
+/// These end with a full stop that ends no sentence.
+pub(crate) const ABBREVIATIONS: &str = "mr. mrs. ms. dr. st. prof.";

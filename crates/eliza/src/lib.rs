@@ -22,6 +22,7 @@ mod reflect;
 mod said;
 mod script;
 mod template;
+mod trimmings;
 mod written;
 
 pub use conversation::{Conversation, Reply};

@@ -1,5 +1,11 @@
 //! A line as it was said: plain text, cut into sentences.
 
+use std::borrow::Cow;
+use std::{array, mem};
+
+use crate::english::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, SPELLINGS, lists};
+use crate::trimmings::{without_head, without_tail};
+
 /// A line, with everything made equal that people type differently.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Said(String);
@@ -12,47 +18,36 @@ pub(crate) struct Sentence<'a> {
 }
 
 impl Said {
-    /// Takes the first [`MOST_BYTES`] of a line: white space of any kind, and control characters,
-    /// become single spaces, and a typographic apostrophe the plain one.
+    /// Takes the first [`MOST_BYTES`] of a line: white space, control characters and bytes that
+    /// were no text become single spaces, a typographic apostrophe the plain one, and "dont"
+    /// "don't"; behind three dots something new begins.
     pub(crate) fn new(line: &str) -> Self {
+        let line = line.trim_start_matches(is_blank);
         let mut text = String::new();
-        for word in line
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|word| !word.is_empty())
-        {
-            if MOST_BYTES < text.len() + word.len() {
-                break;
-            }
-            if !text.is_empty() {
+        let line = line[..line.floor_char_boundary(MOST_BYTES)].replace("...", "… ");
+        for word in line.split(is_blank) {
+            if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
             }
-            text.extend(
-                word.chars()
-                    .map(|c| if APOSTROPHES.contains(c) { '\'' } else { c }),
-            );
+            text.push_str(&spelled(&plain(word)));
         }
         Self(text)
     }
 
-    /// The sentences that say anything, in their order.
+    /// The sentences that say anything, in their order, without what closes or opens them. A new
+    /// clause behind a comma is a sentence of its own: "he is horrible" in "I hate him, he is
+    /// horrible".
     pub(crate) fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
-        let mut rest = self.0.as_str();
-        std::iter::from_fn(move || {
-            while !rest.is_empty() {
-                let end = sentence_end(rest);
-                let (sentence, following) = rest.split_at(end);
-                rest = following;
-                let text = sentence.trim_end_matches(MARKS).trim_start_matches(MARKS);
-                if !text.is_empty() {
-                    let marks = &sentence[sentence.trim_end_matches(MARKS).len()..];
-                    return Some(Sentence {
-                        text,
-                        is_question: marks.contains('?'),
-                    });
-                }
-            }
-            None
-        })
+        let clauses = pieces(&self.0, ends_sentence).flat_map(|sentence| {
+            let words = trimmed(sentence);
+            let marks = &sentence[sentence.trim_end_matches(MARKS).len()..];
+            let is_question = marks.contains('?');
+            pieces(without_tail(words), begins_clause).map(move |clause| Sentence {
+                text: without_head(trimmed(clause)),
+                is_question,
+            })
+        });
+        clauses.filter(|sentence| !sentence.text.is_empty())
     }
 
     /// The whole line in lower case, without its closing marks.
@@ -61,21 +56,60 @@ impl Said {
     }
 }
 
-/// Where the first sentence ends: behind a run of marks that a space or nothing follows. So `3.5`
-/// stays whole.
-fn sentence_end(text: &str) -> usize {
-    let mut after_mark = false;
-    for (index, character) in text.char_indices() {
-        if after_mark && character == ' ' {
-            return index;
-        }
-        after_mark = MARKS.contains(&character) && character != ' ';
-    }
-    text.len()
+/// `text` with the plain apostrophe for every typographic one.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(APOSTROPHES, "'")
 }
 
+/// A word as it is spelled with care.
+fn spelled(word: &str) -> Cow<'_, str> {
+    let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let lower = core.to_lowercase();
+    match SPELLINGS.iter().find(|(typed, _)| *typed == lower) {
+        Some((_, meant)) => format!("{meant}{}", &word[core.len()..]).into(),
+        None => word.into(),
+    }
+}
+
+/// Cuts `text` at each space of which `cuts` says so, given what is before and behind.
+fn pieces(text: &str, cuts: fn(&str, &str) -> bool) -> impl Iterator<Item = &str> {
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    let ends = spaces.filter(move |&at| cuts(&text[..at], &text[at + 1..]));
+    let mut start = 0;
+    ends.chain([text.len()])
+        .map(move |end| &text[mem::replace(&mut start, end + 1)..end])
+}
+
+/// A mark ends a sentence where a space follows. So `3.5` stays whole, and "Mr. Smith".
+fn ends_sentence(before: &str, _: &str) -> bool {
+    let word = before.rsplit(' ').next().unwrap_or_default();
+    before.ends_with(MARKS) && !lists(ABBREVIATIONS, &word.to_lowercase())
+}
+
+/// A comma ends a clause where another has its subject: ", he is", ", and I was", ", my boss is".
+fn begins_clause(before: &str, after: &str) -> bool {
+    if !before.ends_with(',') {
+        return false;
+    }
+    let mut words = after.split(' ').map(str::to_lowercase).peekable();
+    words.next_if(|word| lists("and so", word));
+    let [first, second, third] = array::from_fn(|_| words.next().unwrap_or_default());
+    lists(CLAUSE_STARTS, &first) && !second.is_empty() && !lists("and or", &second)
+        || lists(DETERMINERS, &first) && lists(AUXILIARIES, &third)
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c| MARKS.contains(&c) || PUNCTUATION.contains(c))
+}
+
+/// What may stand around the words of a sentence or of a part of it.
+pub(crate) const PUNCTUATION: &str = " ,:;-–—\"“”()[]{}";
 const MARKS: &[char] = &['.', '!', '?', ';', '…', ' '];
-const APOSTROPHES: &str = "’‘ʼ`´";
+const APOSTROPHES: &[char] = &['’', '‘', 'ʼ', '`', '´'];
 const MOST_BYTES: usize = 2000; // far more than one says in one breath, and no work for any pattern
 
 #[cfg(test)]
@@ -104,17 +138,59 @@ mod tests {
                 ("It costs 3.5 euros", false),
             ],
         );
-        check("...so what?", &[("so what", true)]);
+        check("...you?", &[("you", true)]);
         check("I\0am \x1b[31mred", &[("I am [31mred", false)]);
-        check("don’t", &[("don't", false)]);
+        check("\u{fffd}\u{fffd} I need", &[("I need", false)]);
+        check("\"I am sad :)\"", &[("I am sad", false)]);
+        check(
+            "I need you...or not",
+            &[("I need you", false), ("or not", false)],
+        );
+        check("I met Mr. Smith.", &[("I met Mr. Smith", false)]);
         check("", &[]);
         check(" ?! … ", &[]);
     }
 
     #[test]
+    fn a_new_clause_is_cut_off() {
+        check(
+            "I can't stand my boss, he is horrible",
+            &[("I can't stand my boss", false), ("he is horrible", false)],
+        );
+        check(
+            "Hello, I am ill, and my boss is angry!",
+            &[
+                ("Hello", false),
+                ("I am ill", false),
+                ("my boss is angry", false),
+            ],
+        );
+        check(
+            "I miss my cat, my dog and him",
+            &[("I miss my cat, my dog and him", false)],
+        );
+        check(
+            "I love Peter, Anna, and you",
+            &[("I love Peter, Anna, and you", false)],
+        );
+        check("You like me, don't you?", &[("You like me", true)]);
+    }
+
+    #[test]
+    fn spellings_are_made_equal() {
+        check("don’t", &[("don't", false)]);
+        check("I cant, DONT.", &[("I can't, don't", false)]);
+        check("cantor", &[("cantor", false)]);
+        check("I cannot", &[("I can't", false)]);
+    }
+
+    #[test]
     fn a_line_without_end_is_cut_short() {
-        let said = Said::new(&"word ".repeat(100_000));
-        assert!(said.0.len() <= MOST_BYTES);
-        assert_eq!(Said::new(&"a".repeat(1 << 20)).sentences().count(), 0);
+        for endless in ["word ".repeat(100_000), "a".repeat(3000), "我".repeat(3000)] {
+            let said = Said::new(&endless);
+            assert!((MOST_BYTES - 3..=MOST_BYTES).contains(&said.0.len()));
+            assert_eq!(said.sentences().count(), 1);
+        }
+        assert_eq!(Said::new(&(" ".repeat(5000) + "yes")).0, "yes");
     }
 }

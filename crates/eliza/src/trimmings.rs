@@ -1,0 +1,92 @@
+//! What a sentence can do without: the words that open it, the thanks and questions that close it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// The sentence without its closing courtesies ("please", "thanks") and questions ("are you?").
+/// Something is always left.
+pub(crate) fn without_tail(sentence: &str) -> &str {
+    static TAIL: LazyLock<Regex> = LazyLock::new(|| {
+        compile(concat!(
+            r"(?:,? please|,? or not",
+            r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
+            r"|, (?:right|ok|okay|huh|eh|you know|you see|i guess)",
+            r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
+            r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
+        ))
+    });
+    TAIL.find(sentence)
+        .map_or(sentence, |tail| &sentence[..tail.start()])
+}
+
+/// The clause without the words that join it to what was said before ("and", "well,") and without a
+/// time in front ("yesterday I"). Something is always left.
+pub(crate) fn without_head(clause: &str) -> &str {
+    static JOINING: LazyLock<Regex> = LazyLock::new(|| {
+        compile(concat!(
+            r"^(?:(?:and|but|so|then|honestly|actually|really),? ",
+            r"|(?:well|oh|ah|ok|okay|please|look|listen|anyway|hey|hello|hi)(?: there)?, )+",
+        ))
+    });
+    static TIME: LazyLock<Regex> = LazyLock::new(|| {
+        compile(concat!(
+            r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually",
+            r"|(?:last|this|every) \w+),? ",
+            r"((?:i|my|you|it)(?:'\w+)? .)",
+        ))
+    });
+    let clause = JOINING
+        .find(clause)
+        .map_or(clause, |head| &clause[head.end()..]);
+    let rest = TIME.captures(clause).and_then(|time| time.get(1));
+    rest.map_or(clause, |rest| &clause[rest.start()..])
+}
+
+fn compile(pattern: &str) -> Regex {
+    let ignoring_case = Regex::new(&format!("(?i){pattern}"));
+    ignoring_case.expect("a test uses the pattern")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sentence: &str, left: &str) {
+        assert_eq!(without_head(without_tail(sentence)), left);
+    }
+
+    #[test]
+    fn courtesies_and_questions_at_the_end_go() {
+        check("You're not listening, are you", "You're not listening");
+        check("it was nice, wasn't it", "it was nice");
+        check("he can't come, can he", "he can't come");
+        check("you won't tell, will you", "you won't tell");
+        check("I'm fine, thanks", "I'm fine");
+        check("I'm fine, thank you very much", "I'm fine");
+        check("Can you help me, please", "Can you help me");
+        check("help me please", "help me");
+        check("Will you come or not", "Will you come");
+        check("I trust you, you know", "I trust you");
+    }
+
+    #[test]
+    fn joining_words_at_the_beginning_go() {
+        check("And why", "why");
+        check("Well, but I am sad", "I am sad");
+        check("Hello there, my mother hates me", "my mother hates me");
+        check("Today I was ill", "I was ill");
+    }
+
+    #[test]
+    fn something_is_left() {
+        for whole in [
+            "please", "thanks", "are you", "hello", "well", "so", "Sorrow",
+        ] {
+            check(whole, whole);
+        }
+        check("No, thanks", "No");
+        check("Yesterday was fine", "Yesterday was fine");
+    }
+}
