@@ -3,6 +3,7 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::reflect::reflect;
+use crate::said::PUNCTUATION;
 
 /// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
 /// the case.
@@ -34,13 +35,12 @@ impl Pattern {
         let captures = self.0.captures(sentence)?;
         let parts = captures.iter().skip(1).map(|part| {
             let part = part?;
-            let words = part
-                .as_str()
-                .trim_matches(|c: char| c == ' ' || PUNCTUATION.contains(c));
-            let begins = sentence[..part.start()].trim().is_empty();
+            let words = part.as_str().trim_start_matches(is_punctuation);
+            let start = part.end() - words.len();
+            let words = words.trim_end_matches(is_punctuation);
             let sayable =
                 words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
-            sayable.then(|| reflect(words, begins))
+            sayable.then(|| reflect(sentence, start..start + words.len()))
         });
         parts.collect()
     }
@@ -67,7 +67,10 @@ fn compile(text: &str) -> Result<Regex, String> {
     })
 }
 
-const PUNCTUATION: &str = ",:;-–—\"“”()[]{}";
+fn is_punctuation(c: char) -> bool {
+    PUNCTUATION.contains(c)
+}
+
 const MOST_PART_BYTES: usize = 300; // nobody wants to hear more than that of his own words
 const MOST_COMPILED_BYTES: usize = 256 * 1024; // ten times what a pattern of ordinary words needs
 

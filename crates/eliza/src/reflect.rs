@@ -6,84 +6,84 @@
 //! grammar.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::english::{
-    ADVERBS, AUXILIARIES, CLAUSE_OPENERS, FUNCTION_WORDS, MIRROR, OBJECT_FOLLOWERS, PREPOSITIONS,
-    SEEMING, WISHES, lists,
+    ADVERBS, ASKING, AUXILIARIES, CLAUSE_OPENERS, DETERMINERS, FUNCTION_WORDS, MIRROR,
+    OBJECT_FOLLOWERS, PREPOSITIONS, SEEMING, SUBJECTS, WISHES, lists,
 };
 
-/// Turns `part` round. Where it `begins` the sentence, a first word that is no name loses its
-/// capital.
-pub(crate) fn reflect(part: &str, begins: bool) -> String {
-    let words: Vec<Word<'_>> = part
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .map(Word::new)
-        .collect();
+/// Turns a part of a sentence round, in the light of the words around it.
+pub(crate) fn reflect(sentence: &str, part: Range<usize>) -> String {
+    let words = words(sentence);
     let mut reflected = String::with_capacity(part.len() + 8);
+    let mut done = part.start;
     for (index, word) in words.iter().enumerate() {
-        if 0 < index {
-            reflected.push(' ');
+        if word.range.start < done || part.end < word.range.end {
+            continue;
         }
-        reflected.push_str(word.before);
+        reflected.push_str(&sentence[done..word.range.start]);
         match turned(&words, index) {
             Some(turned) => reflected.push_str(&turned),
-            None if index == 0 && begins && lists(FUNCTION_WORDS, &word.lower) => {
-                reflected.push_str(&word.lower)
+            None if index == 0 && lists(FUNCTION_WORDS, &word.lower) => {
+                reflected.push_str(&word.lower);
             }
-            None => reflected.push_str(word.core),
+            None => reflected.push_str(&sentence[word.range.clone()]),
         }
-        reflected.push_str(word.after);
+        done = word.range.end;
     }
-    reflected
+    reflected + &sentence[done..part.end]
 }
 
-/// A word, and the punctuation around it.
-struct Word<'a> {
-    before: &'a str,
-    core: &'a str,
-    after: &'a str,
+/// A word of a sentence, without the punctuation around it.
+struct Word {
+    range: Range<usize>,
     lower: String,
+    joined: bool, // to the word before: nothing but a space lies between
 }
 
-impl<'a> Word<'a> {
-    fn new(word: &'a str) -> Self {
-        let punctuation = |c: char| !c.is_alphanumeric() && c != '\'';
-        let core = word.trim_start_matches(punctuation);
-        let (before, _) = word.split_at(word.len() - core.len());
-        let core = core.trim_end_matches(punctuation);
-        let after = &word[before.len() + core.len()..];
-        Self {
-            before,
-            core,
-            after,
-            lower: core.to_lowercase(),
+fn words(sentence: &str) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut start = 0;
+    for spaced in sentence.split(' ') {
+        let core = spaced.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let begin = start + spaced.len() - core.len();
+        let core = core.trim_end_matches(|c: char| !c.is_alphanumeric());
+        start += spaced.len() + 1;
+        if !core.is_empty() {
+            words.push(Word {
+                range: begin..begin + core.len(),
+                lower: core.to_lowercase(),
+                joined: words.last().is_some_and(|last| last.range.end + 1 == begin),
+            });
         }
     }
+    words
 }
 
 /// What the word at `index` becomes, if it changes at all.
-fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
+fn turned(words: &[Word], index: usize) -> Option<Cow<'static, str>> {
     let here = words[index].lower.as_str();
     if is_both_of_us(words, index) {
-        return None;
+        return (here == "you").then_some("you".into());
     }
     if let Some(&(_, turned)) = MIRROR.iter().find(|(word, _)| *word == here) {
         return Some(turned.into());
     }
     let you_before = || subject_before(words, index, "you").filter(|&you| is_subject(words, you));
-    let you_after = || after(words, index).filter(|&next| words[next].lower == "you");
+    let you_after =
+        || after(words, index).filter(|&you| is(words, you, "you") && is_subject(words, you));
+    let i_before = || subject_before(words, index, "i");
+    let i_after = || {
+        after(words, index)
+            .filter(|&i| is(words, i, "i") && subject_before(words, index, SUBJECTS).is_none())
+    };
     let turned = match here {
         "you" if !is_subject(words, index) => "me",
-        "you" if before(words, index).is_some_and(|verb| words[verb].lower == "aren't") => "I not",
+        "you" if before(words, index).is_some_and(|verb| is(words, verb, "aren't")) => "I not",
         "you" => "I",
-        "was" | "wasn't"
-            if subject_before(words, index, "i").is_none() && !next_is(words, index, "i") =>
-        {
-            return None;
-        }
-        "was" => "were",
-        "wasn't" => "weren't",
+        "was" if i_before().or_else(i_after).is_some() => "were",
+        "wasn't" if i_before().or_else(i_after).is_some() => "weren't",
         "are" if you_before().or_else(you_after).is_some() => "am",
         "aren't" if you_before().is_some() => "am not",
         "aren't" if you_after().is_some() => "am",
@@ -96,77 +96,103 @@ fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
     Some(turned.into())
 }
 
-/// Whether the word at `index` is part of "you and I", which is the same for both.
-fn is_both_of_us(words: &[Word<'_>], index: usize) -> bool {
+/// Whether the word at `index` is part of "you and I", which is the same for both. In "I love you
+/// and I need you" the verb before it parts the two.
+fn is_both_of_us(words: &[Word], index: usize) -> bool {
     let phrase = |start: usize| {
-        let phrase = words.get(start..start + 3);
-        phrase.is_some_and(|w| {
-            w[0].lower == "you" && w[1].lower == "and" && ["i", "me"].contains(&w[2].lower.as_str())
+        words.get(start..start + 3).is_some_and(|phrase| {
+            is(phrase, 0, "you") && is(phrase, 1, "and") && lists("i me", &phrase[2].lower)
+        }) && before(words, start).is_none_or(|previous| {
+            [CLAUSE_OPENERS, PREPOSITIONS, AUXILIARIES]
+                .iter()
+                .any(|list| in_list(words, previous, list))
         })
     };
     phrase(index) || index.checked_sub(2).is_some_and(phrase)
 }
 
 /// Whether the "you" at `index` is the subject of its clause.
-fn is_subject(words: &[Word<'_>], index: usize) -> bool {
-    let previous = before(words, index).map_or("", |previous| words[previous].lower.as_str());
-    let next = after_adverbs(words, index).map_or("", |next| words[next].lower.as_str());
-    let object_follows = next.is_empty() || lists(OBJECT_FOLLOWERS, next);
-    if lists(PREPOSITIONS, previous) {
+fn is_subject(words: &[Word], index: usize) -> bool {
+    let previous = before(words, index);
+    let earlier = previous.and_then(|previous| before(words, previous));
+    let next = after_adverbs(words, index);
+    let opens = previous.is_none_or(|previous| in_list(words, previous, CLAUSE_OPENERS));
+    let object_follows = next.is_none_or(|next| in_list(words, next, OBJECT_FOLLOWERS));
+    let Some(previous) = previous else {
+        return after(words, index).is_some() && (index == 0 || !object_follows);
+    };
+    if in_list(words, previous, PREPOSITIONS) {
         return false;
     }
-    if previous == "like" {
+    if is(words, previous, "like") {
         // "I feel like you hate me", but "somebody like you".
-        let earlier = before(words, index).and_then(|like| before(words, like));
-        return earlier.is_some_and(|earlier| lists(SEEMING, &words[earlier].lower))
-            && !object_follows;
+        return !object_follows && earlier.is_some_and(|earlier| in_list(words, earlier, SEEMING));
     }
-    if lists(AUXILIARIES, next) {
+    if next.is_some_and(|next| in_list(words, next, AUXILIARIES)) {
         return true;
     }
-    if lists(AUXILIARIES, previous) {
-        let has_object = ["have", "had", "is", "isn't", "was", "wasn't"].contains(&previous);
-        return !(has_object && object_follows);
+    if in_list(words, previous, AUXILIARIES) {
+        // "Are you there" asks, but "it is you" has its subject already.
+        let has_object = in_list(words, previous, "have had is isn't was wasn't");
+        return subject_before(words, previous, SUBJECTS).is_none()
+            && !(has_object && object_follows);
     }
-    !object_follows && (previous.is_empty() || lists(CLAUSE_OPENERS, previous))
+    if next.is_some_and(|next| shares_subject(words, next)) {
+        return opens;
+    }
+    // "The book you wrote": a noun and its clause.
+    let after_noun = earlier.is_some_and(|earlier| in_list(words, earlier, DETERMINERS));
+    !object_follows && (opens || after_noun)
 }
 
-/// Whether the clause of the subject at `index` is a condition or a wish.
-fn is_wished(words: &[Word<'_>], index: usize) -> bool {
-    before(words, index).is_some_and(|previous| lists(WISHES, &words[previous].lower))
+/// Whether the word at `index` joins another person to the one before: "you and your family".
+fn shares_subject(words: &[Word], index: usize) -> bool {
+    let follower = after(words, index);
+    is(words, index, "and") && follower.is_some_and(|word| !in_list(words, word, SUBJECTS))
 }
 
-/// The subject `pronoun` of the verb at `index`, if it stands before it, with nothing but adverbs
-/// between.
-fn subject_before(words: &[Word<'_>], index: usize, pronoun: &str) -> Option<usize> {
+/// Whether the clause of the subject at `index` is a condition or a wish, rather than what somebody
+/// asks: "I wonder if you were there".
+fn is_wished(words: &[Word], index: usize) -> bool {
+    before(words, index).is_some_and(|opener| {
+        let asks = before(words, opener).is_some_and(|verb| in_list(words, verb, ASKING));
+        in_list(words, opener, WISHES) && !(is(words, opener, "if") && asks)
+    })
+}
+
+/// The subject of the verb at `index`, if it is one of these pronouns and stands before it, with
+/// nothing but adverbs between.
+fn subject_before(words: &[Word], index: usize, pronouns: &str) -> Option<usize> {
     let mut at = before(words, index)?;
-    while lists(ADVERBS, &words[at].lower) {
+    while in_list(words, at, ADVERBS) {
         at = before(words, at)?;
     }
-    (words[at].lower == pronoun).then_some(at)
-}
-
-fn next_is(words: &[Word<'_>], index: usize, word: &str) -> bool {
-    after(words, index).is_some_and(|next| words[next].lower == word)
+    in_list(words, at, pronouns).then_some(at)
 }
 
 /// The word before `index` in the same breath: no punctuation lies between.
-fn before(words: &[Word<'_>], index: usize) -> Option<usize> {
-    let previous = index.checked_sub(1)?;
-    (words[previous].after.is_empty() && words[index].before.is_empty()).then_some(previous)
+fn before(words: &[Word], index: usize) -> Option<usize> {
+    words[index].joined.then(|| index - 1)
 }
 
-fn after(words: &[Word<'_>], index: usize) -> Option<usize> {
-    let next = words.get(index + 1)?;
-    (words[index].after.is_empty() && next.before.is_empty()).then_some(index + 1)
+fn after(words: &[Word], index: usize) -> Option<usize> {
+    words.get(index + 1)?.joined.then_some(index + 1)
 }
 
-fn after_adverbs(words: &[Word<'_>], index: usize) -> Option<usize> {
+fn after_adverbs(words: &[Word], index: usize) -> Option<usize> {
     let mut at = after(words, index)?;
-    while lists(ADVERBS, &words[at].lower) {
+    while in_list(words, at, ADVERBS) {
         at = after(words, at)?;
     }
     Some(at)
+}
+
+fn is(words: &[Word], index: usize, word: &str) -> bool {
+    words[index].lower == word
+}
+
+fn in_list(words: &[Word], index: usize, list: &str) -> bool {
+    lists(list, &words[index].lower)
 }
 
 #[cfg(test)]
@@ -175,7 +201,15 @@ mod tests {
 
     #[track_caller]
     fn check(said: &str, turned: &str) {
-        assert_eq!(reflect(said, true), turned);
+        assert_eq!(reflect(said, 0..said.len()), turned);
+    }
+
+    /// Only what stands behind `|` is asked for.
+    #[track_caller]
+    fn check_part(said: &str, turned: &str) {
+        let start = said.find('|').expect("the part is marked");
+        let sentence = said.replacen('|', "", 1);
+        assert_eq!(reflect(&sentence, start..sentence.len()), turned);
     }
 
     #[test]
@@ -189,6 +223,7 @@ mod tests {
         check("I never was happy", "you never were happy");
         check("I wasn't there", "you weren't there");
         check("was I wrong", "were you wrong");
+        check("it was I who called", "it was you who called");
         check("he was wrong", "he was wrong");
         check(
             "my brother was ill and I was not",
@@ -232,9 +267,13 @@ mod tests {
         check("because you never listen", "because I never listen");
         check("everything you say", "everything I say");
         check("I feel like you hate me", "you feel like I hate you");
-        check("if you were me", "if I were you");
         check("so do you", "so do I");
-        check("that you and I are friends", "that you and I are friends");
+        check("I told my boss you lied", "you told your boss I lied");
+        check("the book you wrote", "the book I wrote");
+        check("people you like", "people I like");
+        check("I do whatever you want", "you do whatever I want");
+        check("you never", "I never");
+        check("it is you I love", "it is me you love");
     }
 
     #[test]
@@ -243,11 +282,12 @@ mod tests {
         check("I love you", "you love me");
         check("I love you so much", "you love me so much");
         check("I want you to listen", "you want me to listen");
-        check("people like you", "people like me");
+        check("people like you are rare", "people like me are rare");
         check("talk to you about my day", "talk to me about your day");
         check("he likes you, I think", "he likes me, you think");
         check("the problem is you", "the problem is me");
         check("I can't have you", "you can't have me");
+        check("she had you worried", "she had me worried");
         check("I told you the truth", "you told me the truth");
         check("help you with your work", "help me with my work");
         check("I trust you, you know", "you trust me, I know");
@@ -256,9 +296,49 @@ mod tests {
             "what happened to you was bad",
             "what happened to me was bad",
         );
-        check("wish you were here", "wish I were here");
         check("yours and mine", "mine and yours");
         check("you wash yourself", "I wash myself");
+    }
+
+    #[test]
+    fn you_with_others() {
+        check("that you and I are friends", "that you and I are friends");
+        check("You and me", "you and me");
+        check(
+            "I hope you and your family are well",
+            "you hope I and my family are well",
+        );
+        check(
+            "I feel that you and my sister hate me",
+            "you feel that I and your sister hate you",
+        );
+        check("I love you and my sister", "you love me and your sister");
+        check("I love you and I need you", "you love me and you need me");
+        check("between you and me", "between you and me");
+    }
+
+    #[test]
+    fn a_wish_is_no_past() {
+        check("wish you were here", "wish I were here");
+        check("if you were me", "if I were you");
+        check("I wish I were you", "you wish you were me");
+        check("as if you were my boss", "as if I were your boss");
+        check("know if you were there", "know if I was there");
+        check("wondering if you were free", "wondering if I was free");
+        check(
+            "he asked me if you were there",
+            "he asked you if I was there",
+        );
+    }
+
+    #[test]
+    fn the_words_around_a_part_count() {
+        check_part("I |wasn't happy", "weren't happy");
+        check_part("I |was invited", "were invited");
+        check_part("I love |you", "me");
+        check_part("I feel like |you hate me", "I hate you");
+        check_part("Peter says |The Hague", "The Hague");
+        check_part("x|you", "you");
     }
 
     #[test]
@@ -267,8 +347,8 @@ mod tests {
         check("The dog", "the dog");
         check("Peter and Mary", "Peter and Mary");
         check("HELP ME", "HELP you");
-        assert_eq!(reflect("The Hague", false), "The Hague");
         check("\"I\", he said", "\"you\", he said");
+        check("'mine'", "'yours'");
         check("I, me & my dog", "you, you & your dog");
     }
 }
