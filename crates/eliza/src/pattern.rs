@@ -3,10 +3,10 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::reflect::reflect;
-use crate::said::PUNCTUATION;
+use crate::said::{PUNCTUATION, plain};
 
 /// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
-/// the case.
+/// the case and the kind of apostrophe.
 #[derive(Debug)]
 pub(crate) struct Pattern(Regex);
 
@@ -17,8 +17,17 @@ impl Pattern {
     ///
     /// Says in one line why it is none, or that it is too big.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        compile(text)?; // alone, so that it cannot close a bracket that it did not open
-        compile(&format!(r"(?:^|\b)(?:{text})(?:\b|$)")).map(Self)
+        let text = plain(text);
+        // Read alone first, so that it cannot close a bracket that it did not open. That no room is
+        // left to compile it is as it should be: once is enough.
+        match build(&text, 0) {
+            Ok(_) | Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(error) => return Err(reason(&error)),
+        }
+        let between_words = format!(r"(?:^|\b)(?:{text})(?:\b|$)");
+        build(&between_words, MOST_COMPILED_BYTES)
+            .map(Self)
+            .map_err(|error| reason(&error))
     }
 
     /// How many parts it captures.
@@ -46,25 +55,24 @@ impl Pattern {
     }
 }
 
-fn compile(text: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(text)
+fn build(text: &str, most_bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text)
         .case_insensitive(true)
-        .size_limit(MOST_COMPILED_BYTES)
-        .build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => {
-            format!(
-                "the pattern is too big: more than {} KiB when compiled",
-                limit / 1024
-            )
-        }
-        // The last line of a syntax error says what it is; the others draw where.
-        error => {
-            let words = error.to_string();
-            let last = words.lines().last().unwrap_or_default();
-            format!("not a pattern: {}", last.trim_start_matches("error: "))
-        }
-    })
+        .size_limit(most_bytes)
+        .dfa_size_limit(MOST_COMPILED_BYTES)
+        .build()
+}
+
+/// Why there is no pattern, in one line.
+fn reason(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(limit) = error {
+        let most = limit / 1024;
+        return format!("the pattern is too big: more than {most} KiB when compiled");
+    }
+    // The last line of a syntax error says what it is; the others draw where.
+    let words = error.to_string();
+    let last = words.lines().last().unwrap_or_default();
+    format!("not a pattern: {}", last.trim_start_matches("error: "))
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -97,6 +105,7 @@ mod tests {
         check("i need (.+)", "I needle you", None);
         check("(.+) is (.+)", "This is \"mine\"", Some(&["this", "yours"]));
         check("a|b", "abc", None);
+        check("i can’t (.+)", "I can't sleep", Some(&["sleep"]));
     }
 
     #[test]

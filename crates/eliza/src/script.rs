@@ -15,6 +15,9 @@ use crate::written;
 /// `[[rule]]` in the order they are tried. A rule has `patterns`, regular expressions that are
 /// searched for between whole words of a sentence in any case; `question = true` if it is for
 /// questions alone; and `replies`, in which `{1}` is the first part captured, turned round.
+///
+/// A sentence is matched without what joins it to others ("and", "well,"), without closing
+/// courtesies and questions ("please", "aren't you?"), and up to a comma with a new clause behind.
 #[derive(Debug)]
 pub struct Script {
     pub(crate) greeting: Replies,
@@ -48,6 +51,9 @@ pub(crate) struct Replies {
 }
 
 impl Script {
+    /// The longest script that is read.
+    pub const MOST_BYTES: usize = 1024 * 1024;
+
     /// The built-in friend.
     #[must_use]
     pub fn friend() -> Arc<Self> {
@@ -62,11 +68,14 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The first thing that makes it unusable, with its line: TOML that is none, a key that is not
-    /// known, a pattern that is none or too big, a reply that asks for a part that is not captured,
-    /// a list without the replies it needs.
-    pub fn parse(text: &str) -> Result<Self, ScriptError> {
-        written::compile(text)
+    /// The first thing that makes it unusable, with its line: more than [`MOST_BYTES`], bytes that
+    /// are no UTF-8, TOML that is none, a key that is not known, a pattern that is none or too big,
+    /// too many patterns, a reply that asks for a part that is not captured, a list without the
+    /// replies it needs.
+    ///
+    /// [`MOST_BYTES`]: Self::MOST_BYTES
+    pub fn parse(script: impl AsRef<[u8]>) -> Result<Self, ScriptError> {
+        written::compile(script.as_ref())
     }
 
     /// Whether this line, as a whole, ends the conversation.
@@ -128,7 +137,7 @@ replies = ["Why do you ask?"]
     fn refused(change: (&str, &str), line: usize, reason: &str) {
         assert!(SMALL.contains(change.0), "there is something to change");
         let error =
-            Script::parse(&SMALL.replacen(change.0, change.1, 1)).expect_err("it is refused");
+            Script::parse(SMALL.replacen(change.0, change.1, 1)).expect_err("it is refused");
         assert_eq!((error.line(), error.reason()), (line, reason));
     }
 
@@ -193,8 +202,16 @@ replies = ["Why do you ask?"]
             10,
             "a rule without patterns is for questions alone: question = true",
         );
-        let long = Script::parse(&"#".repeat((1 << 20) + 1)).expect_err("it is refused");
+        let long = Script::parse("#".repeat((1 << 20) + 1)).expect_err("it is refused");
         assert_eq!(long.to_string(), "line 1: a script is at most 1024 KiB");
+        let many = SMALL.replace("\"give me (.+)\"", &"'x(.)',\n".repeat(500));
+        let many = Script::parse(many).expect_err("it is refused");
+        assert_eq!(
+            many.to_string(),
+            "line 507: a script has at most 500 patterns"
+        );
+        let foreign = Script::parse(b"greeting = [\n'\xe4']").expect_err("it is refused");
+        assert_eq!(foreign.to_string(), "line 2: not UTF-8");
     }
 
     proptest! {

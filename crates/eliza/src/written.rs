@@ -12,19 +12,27 @@ use crate::script::{Replies, Rule, Script, ScriptError};
 use crate::template::Template;
 
 /// Reads and compiles a script, or says what in it cannot be used.
-pub(crate) fn compile(text: &str) -> Result<Script, ScriptError> {
-    if MOST_BYTES < text.len() {
+pub(crate) fn compile(script: &[u8]) -> Result<Script, ScriptError> {
+    if Script::MOST_BYTES < script.len() {
+        let most = Script::MOST_BYTES / 1024;
         return Err(error_at(
-            text,
+            script,
             0,
-            format!("a script is at most {} KiB", MOST_BYTES / 1024),
+            format!("a script is at most {most} KiB"),
         ));
     }
+    let text = str::from_utf8(script)
+        .map_err(|error| error_at(script, error.valid_up_to(), "not UTF-8"))?;
     let written: Written = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        error_at(text, start, error.message().replace('\n', ", "))
+        error_at(script, start, error.message().replace('\n', ", "))
     })?;
-    Compiler { text, templates: 0 }.script(&written)
+    Compiler {
+        script,
+        templates: 0,
+        patterns: 0,
+    }
+    .script(&written)
 }
 
 /// A script as it is written.
@@ -54,15 +62,16 @@ type Lines = Spanned<Vec<Spanned<String>>>;
 
 /// Turns a written script into a usable one, and knows the place of what it cannot use.
 struct Compiler<'a> {
-    text: &'a str,
+    script: &'a [u8],
     templates: usize, // so far
+    patterns: usize,  // so far
 }
 
 impl Compiler<'_> {
     fn script(mut self, written: &Written) -> Result<Script, ScriptError> {
         if MOST_RULES < written.rule.len() {
             return Err(error_at(
-                self.text,
+                self.script,
                 0,
                 format!("a script has at most {MOST_RULES} rules"),
             ));
@@ -103,6 +112,11 @@ impl Compiler<'_> {
         }
         let mut patterns = Vec::new();
         for pattern in &written.patterns {
+            self.patterns += 1;
+            if MOST_PATTERNS < self.patterns {
+                let reason = format!("a script has at most {MOST_PATTERNS} patterns");
+                return Err(self.error(&pattern.span(), reason));
+            }
             let compiled = Pattern::parse(pattern.as_ref());
             patterns.push(compiled.map_err(|reason| self.error(&pattern.span(), reason))?);
         }
@@ -148,12 +162,12 @@ impl Compiler<'_> {
     }
 
     fn error(&self, span: &Range<usize>, reason: impl Into<String>) -> ScriptError {
-        error_at(self.text, span.start, reason)
+        error_at(self.script, span.start, reason)
     }
 }
 
-fn error_at(text: &str, offset: usize, reason: impl Into<String>) -> ScriptError {
-    let before = &text.as_bytes()[..offset.min(text.len())];
+fn error_at(script: &[u8], offset: usize, reason: impl Into<String>) -> ScriptError {
+    let before = &script[..offset.min(script.len())];
     let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
     ScriptError {
         line,
@@ -161,5 +175,5 @@ fn error_at(text: &str, offset: usize, reason: impl Into<String>) -> ScriptError
     }
 }
 
-const MOST_BYTES: usize = 1024 * 1024;
 const MOST_RULES: usize = 1000; // each is tried in turn
+const MOST_PATTERNS: usize = 500; // of the greatest size, they take some 200 MB and a second
