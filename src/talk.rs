@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// Talks until one of both says goodbye.
 pub(crate) fn run(options: ElizaOptions) -> Result<(), Failure> {
-    let friend = Eliza::new(options).map_err(Failure::Friend)?;
+    let friend = Eliza::from_options(options).map_err(Failure::Friend)?;
     let here = Peer {
         remote: Address::Stdio,
         local: Address::Stdio,

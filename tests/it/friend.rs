@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use crate::harness::{Server, have, heard};
+use crate::harness::{Server, have, heard, shell};
 
 const SAID: &str = "I need a holiday\nquit\n";
 
@@ -122,4 +122,34 @@ fn a_script_of_ones_own_replaces_it() {
     assert_eq!(caller.ask("say my name"), "your name");
     assert_eq!(caller.ask("Ciao."), "Ciao");
     assert_eq!(caller.rest(), b"");
+}
+
+#[test]
+fn a_script_that_is_no_text_or_has_no_end_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("latin.toml");
+    std::fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
+    let name = path.display();
+    let refused = |words: &str| {
+        let output = shell(&format!("$PROGRAM talk --script {words}"), b"");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(
+        refused(&name.to_string()),
+        format!("switchboard: {name}:2: not UTF-8\n")
+    );
+    assert_eq!(
+        refused("/dev/zero"),
+        "switchboard: /dev/zero:1: a script is at most 1024 KiB\n"
+    );
+}
+
+#[test]
+fn a_script_may_come_through_a_pipe() {
+    let talk = heard(
+        "$PROGRAM talk --script <(cat data/transcripts/parrot.toml)",
+        "I need you\n",
+    );
+    assert!(talk.contains("Why do you need me?"), "{talk}");
 }

@@ -1,7 +1,8 @@
 //! Your virtual friend, as a service.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -27,27 +28,36 @@ pub struct Options {
 }
 
 impl Eliza {
-    /// Reads the script, if one is named.
+    /// A friend who speaks by this script, with chances of its own in every conversation, or with
+    /// the same from this seed.
+    #[must_use]
+    pub fn new(script: Arc<Script>, seed: Option<u64>) -> Self {
+        Self { script, seed }
+    }
+
+    /// The friend that was asked for, with the script read if one is named.
     ///
     /// # Errors
     ///
     /// Says which file, which line of it, and why it cannot be used.
-    pub fn new(options: Options) -> Result<Self, String> {
-        let Options { script, seed } = options;
-        let script = match script {
+    pub fn from_options(options: Options) -> Result<Self, String> {
+        let script = match options.script {
             None => Script::friend(),
-            Some(path) => {
-                let name = path.display();
-                let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
-                let script = Script::parse(&text);
-                Arc::new(
-                    script
-                        .map_err(|error| format!("{name}:{}: {}", error.line(), error.reason()))?,
-                )
-            }
+            Some(path) => Arc::new(read(&path)?),
         };
-        Ok(Self { script, seed })
+        Ok(Self::new(script, options.seed))
     }
+}
+
+fn read(path: &Path) -> Result<Script, String> {
+    let name = path.display();
+    // A file need not have an end; one byte too many is enough to refuse it.
+    let most = Script::MOST_BYTES as u64 + 1;
+    let mut script = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut script))
+        .map_err(|error| format!("{name}: {error}"))?;
+    Script::parse(&script).map_err(|error| format!("{name}:{}: {}", error.line(), error.reason()))
 }
 
 impl Service for Eliza {
@@ -91,11 +101,7 @@ mod tests {
     use crate::talk::{every_chunking, peer};
 
     fn friend(seed: u64) -> Eliza {
-        let options = Options {
-            script: None,
-            seed: Some(seed),
-        };
-        Eliza::new(options).expect("the built-in script is usable")
+        Eliza::new(Script::friend(), Some(seed))
     }
 
     /// What the engine says, by lines, when nothing is between.
@@ -152,11 +158,7 @@ mod tests {
 
     #[test]
     fn conversations_are_separate() {
-        let friend = Eliza::new(Options {
-            script: None,
-            seed: None,
-        })
-        .expect("the built-in script is usable");
+        let friend = Eliza::new(Script::friend(), None);
         let greeting = || {
             let mut out = Vec::new();
             for _ in 0..40 {

@@ -21,7 +21,7 @@ pub fn all() -> Services {
     services.add_with(
         "eliza",
         "Your virtual friend: asks how you feel, and answers",
-        Eliza::new,
+        Eliza::from_options,
     );
     services.add("echo", "Sends every byte back (RFC 862)", || Echo);
     services.add("uppercase", "Sends everything back in upper case", || {
