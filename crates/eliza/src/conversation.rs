@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
-use crate::said::Said;
+use crate::said::{Said, Sentence};
 use crate::script::{Replies, Script};
 
 /// A conversation with one person. It shares its script, and nothing else, with other
@@ -64,21 +64,22 @@ impl Conversation {
                 last: true,
             };
         }
-        let text = if said.sentences().next().is_none() {
+        let sentences: Vec<_> = said.sentences().collect();
+        let text = if sentences.is_empty() {
             self.say_any(&script.silence)
         } else {
-            self.answer(&script, &said)
+            self.answer(&script, &sentences)
                 .unwrap_or_else(|| self.say_any(&script.otherwise))
         };
         Reply { text, last: false }
     }
 
     /// By the first rule that knows one of the sentences, and has something new to say to it.
-    fn answer(&mut self, script: &Script, said: &Said) -> Option<String> {
+    fn answer(&mut self, script: &Script, sentences: &[Sentence<'_>]) -> Option<String> {
         let found = script
             .rules
             .iter()
-            .flat_map(|rule| said.sentences().map(move |sentence| (rule, sentence)));
+            .flat_map(|rule| sentences.iter().map(move |&sentence| (rule, sentence)));
         for (rule, sentence) in found {
             let Some(parts) = rule.capture(sentence) else {
                 continue;
@@ -122,7 +123,7 @@ impl Conversation {
     }
 }
 
-// Several times the replies of a rule: each is used before one comes again.
+// Replies of all rules together. One comes again when its rule has no other, or after so many.
 const REMEMBERED: usize = 16;
 
 #[cfg(test)]
@@ -177,12 +178,16 @@ mod tests {
             "are you why I am unhappy",
             &["I am why you are unhappy", "I were why you are unhappy"],
         );
+        check(
+            "Are you going to help me or not?",
+            &["going to help you?", "going to help you."],
+        );
         check("I think you were wrong", &["I was wrong"]);
         check(
             "you told me that you love me",
             &["I told you that I love you"],
         );
-        check("I'm not myself", &["yourself"]);
+        check("I'm not myself", &["are not yourself", "were yourself"]);
         check("I was happy with him", &["happy with him"]);
         check(
             "can you help me with my homework",
@@ -194,12 +199,149 @@ mod tests {
             "My boss Peter told me I was lazy",
             &["our boss Peter told you you were lazy"],
         );
-        check(
-            "I wish you were here",
-            &["you wish I were here", "to wish I were here"],
-        );
-        check("You're my best friend, aren't you?", &["friend"]);
         check("IS IT TRUE?", &["TRUE"]);
+    }
+
+    #[test]
+    fn the_verb_follows_its_subject() {
+        check("I wasn't happy", &["you weren't happy?"]);
+        check(
+            "I was invited",
+            &["you were invited?", "Were you really invited?"],
+        );
+        check(
+            "I was talking to you",
+            &["you were talking to me?", "Were you really talking to me?"],
+        );
+        check("I wish I were you", &["you wish you were me?"]);
+        check("I wish you were here", &["you wish I were here?"]);
+        check(
+            "I need to know if you were there",
+            &["to know if I was there?"],
+        );
+        check("I feel like you hate me", &["feel like I hate you"]);
+        check(
+            "I hope you and your family are well",
+            &["you hope I and my family are well?"],
+        );
+        check(
+            "I feel that you and my sister hate me",
+            &["that I and your sister hate you"],
+        );
+        check("Are you and I friends?", &["us"]);
+        check("You and I are different", &["us"]);
+        check("You and me", &["us"]);
+        check("You are what I am not", &["that I am what you are not"]);
+        check(
+            "I believe I am being followed",
+            &["you believe you are being followed?"],
+        );
+        check("I am being followed", &["you are being followed?"]);
+        check(
+            "It's been a hard year for me",
+            &["that it's been a hard year for you", "if it's been"],
+        );
+        check(
+            "I love you and I need you",
+            &["you love me and you need me?"],
+        );
+        check("you never", &["that I never"]);
+        check(
+            "I think so too",
+            &["think so?", "think so, too?", "thought so?"],
+        );
+    }
+
+    #[test]
+    fn replies_fit_whatever_is_captured() {
+        check(
+            "Can I be myself with you?",
+            &["you could be yourself with me?", "you can be yourself"],
+        );
+        check("Could I be ill?", &["you could be ill?", "you can be ill?"]);
+        check("I'm not", &["you are not?", "Would you like to be?"]);
+        check(
+            "Why don't you ever answer",
+            &["I will answer.", "to answer?", "don't answer?"],
+        );
+        check(
+            "I couldn't sleep yesterday",
+            &["you couldn't sleep yesterday?"],
+        );
+        check("I can't do this anymore", &["do this?", "do this if"]);
+        check("Is there any hope?", &["if there were hope?"]);
+        check(
+            "do you need nothing",
+            &["I need nothing", "you rather than me"],
+        );
+        check("All I need is you", &["you need me?"]);
+        check(
+            "Why is the sky blue?",
+            &["that is?", "reason is?", "answer", "anybody else?"],
+        );
+        check("I am sad because it rains", &["reason", "not so"]);
+    }
+
+    #[test]
+    fn what_hangs_on_a_sentence_is_cut_off() {
+        check(
+            "You're not listening, are you?",
+            &["that I'm not listening"],
+        );
+        check(
+            "You're my best friend, aren't you?",
+            &["that I'm your best friend"],
+        );
+        check("I'm fine, thanks", &["you are fine?"]);
+        check("Can you help me, please?", &["help you?", "help you, what"]);
+        check(
+            "I can't stand my boss, he is horrible",
+            &["stand your boss?", "stand your boss if"],
+        );
+        check("I need you...or do I?", &["need me?"]);
+    }
+
+    #[test]
+    fn hasty_spellings_are_known() {
+        check("cant you help me", &["help you"]);
+        check("I dont like my job", &["don't like your job"]);
+        check("youre nice", &["I'm nice"]);
+        check("im not happy", &["not happy?", "were happy?"]);
+        check(
+            "I cannot sleep",
+            &["can't sleep?", "could sleep", "able to sleep?"],
+        );
+    }
+
+    #[test]
+    fn the_specific_comes_before_the_general() {
+        let sorry = replies("I'm so sorry");
+        let thanks = replies("thanks a lot");
+        let hello = replies("Hello");
+        let because = replies("because");
+        assert!(replies("I am not sorry").is_disjoint(&sorry));
+        assert!(replies("Thank god it's Friday").is_disjoint(&thanks));
+        assert_eq!(replies("Thank you for listening"), thanks);
+        assert_eq!(replies("hi there!"), hello);
+        assert_eq!(replies("Because I was late"), because);
+        assert_eq!(replies("Because you told me to"), because);
+        check("Hello, my mother hates me", &["mother"]);
+        check("Hello. I need a coat.", &["need a coat?"]);
+        check(
+            "Can I have a dog?",
+            &["could have a dog?", "can have a dog?"],
+        );
+        check("Is it because I am ugly?", &["it is because you are ugly?"]);
+        assert_eq!(replies("Should I have gone?"), replies("do I bore you"));
+        for line in [
+            "I want to die",
+            "I might kill myself",
+            "I wish I was dead",
+            "I dont want to live",
+        ] {
+            check(line, &["helpline"]);
+        }
+        check("I don't want my dog to die", &["want your dog to die"]);
     }
 
     #[test]
@@ -264,15 +406,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_costs_no_more_than_a_short_one() {
+    fn a_long_line_is_answered_in_short() {
         let mut friend = Conversation::new(Script::friend(), 1);
         for line in [
             "a".repeat(1 << 20),
             "I need ".repeat(1 << 17),
             "you ".repeat(1 << 18),
+            "我".repeat(1 << 10),
         ] {
             let reply = friend.reply(&line).text;
             assert!(reply.len() < 1000, "{reply}");
+            assert!(!replies("").contains(&reply), "it is no silence");
         }
     }
 
