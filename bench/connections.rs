@@ -7,20 +7,27 @@
 //!
 //! `cargo run --release -p switchboard-bench --bin connections -- [CLIENTS [SECONDS [ROUNDS]]]`
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 fn main() -> io::Result<()> {
-    let mut numbers = env::args().skip(1).map_while(|word| word.parse().ok());
-    let clients = numbers.next().unwrap_or(8);
-    let time = Duration::from_secs(numbers.next().unwrap_or(2));
-    let rounds = numbers.next().unwrap_or(5);
-    let contenders = contenders()?;
+    let numbers: Vec<u64> = env::args()
+        .skip(1)
+        .map(|word| word.parse().map_err(io::Error::other))
+        .collect::<io::Result<_>>()?;
+    let number = |place: usize, usual| numbers.get(place).copied().unwrap_or(usual).max(1);
+    let (clients, time, rounds) = (
+        number(0, 8),
+        Duration::from_secs(number(1, 2)),
+        number(2, 5),
+    );
+    let built = env::temp_dir().join(format!("switchboard-bench-{}", std::process::id()));
+    let contenders = contenders(&built)?;
     let mut runs: Vec<Vec<Run>> = contenders.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (contender, runs) in contenders.iter().zip(&mut runs) {
@@ -44,7 +51,7 @@ fn main() -> io::Result<()> {
         );
     }
     println!("ratio: the first server's rate over this one's");
-    Ok(())
+    fs::remove_file(&built).or(Ok(())) // without a C compiler it was never there
 }
 
 /// A server to be measured: a command whose word `PORT` stands for the port.
@@ -61,13 +68,14 @@ struct Run {
 }
 
 /// The built program first, then whichever of the others this machine has.
-fn contenders() -> io::Result<Vec<Contender>> {
+///
+/// The minimal C server is compiled into the file `minimal`.
+fn contenders(minimal: &Path) -> io::Result<Vec<Contender>> {
     let own = env::current_exe()?.with_file_name("switchboard");
-    let minimal = env::temp_dir().join(format!("switchboard-bench-fork-{}", std::process::id()));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fork.c");
     let built = Command::new("cc")
         .args(["-O2", "-static", "-o"])
-        .arg(&minimal)
+        .arg(minimal)
         .arg(source)
         .status();
     let own = own.display();
@@ -104,8 +112,11 @@ fn contender(name: &'static str, command: &str) -> Contender {
 impl Contender {
     fn measure(&self, clients: usize, time: Duration) -> io::Result<Run> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let server = Server(self.start(port)?);
+        let mut server = Server(self.start(port)?);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Some(status) = server.0.try_wait()? {
+                return Err(io::Error::other(format!("{}: {status}", self.name)));
+            }
             thread::yield_now();
         }
         let start = Instant::now();

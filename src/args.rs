@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use switchboard_core::{Limits, Listen};
 use switchboard_services::{ElizaOptions, Services};
 
@@ -12,8 +12,8 @@ use switchboard_services::{ElizaOptions, Services};
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
     /// Show every accept, fork, end and reap
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    pub(crate) verbose: u8,
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 
     /// Print errors only
     #[arg(short, long, global = true)]
@@ -42,7 +42,7 @@ pub(crate) enum Task {
     Services,
 }
 
-/// Where and how to serve.
+// Where and how to serve. (A doc comment would take the place of what the service does.)
 #[derive(Args)]
 pub(crate) struct ServeOptions {
     /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT,
@@ -50,7 +50,6 @@ pub(crate) struct ServeOptions {
     #[arg(
         short,
         long,
-        global = true,
         value_name = "ADDR",
         default_value = "1212",
         help_heading = "Server"
@@ -61,7 +60,6 @@ pub(crate) struct ServeOptions {
     #[arg(
         short,
         long,
-        global = true,
         value_enum,
         default_value = "fork",
         help_heading = "Server"
@@ -71,7 +69,6 @@ pub(crate) struct ServeOptions {
     /// Conversations at the same time; more wait until one ends
     #[arg(
         long,
-        global = true,
         value_name = "N",
         default_value = "1000",
         help_heading = "Limits"
@@ -83,9 +80,18 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", help_heading = "Limits")]
     max_per_host: Option<NonZeroUsize>,
 
-    /// End a conversation in which nothing moves for so long (90, 90s, 5m, 1h; or none)
+    /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
+    /// none)
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
+    first: Time,
+
+    /// End a conversation in which no message comes and nothing is taken for so long
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_or_none, help_heading = "Limits")]
     idle: Time,
+
+    /// End every conversation that lasts so long
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
+    session: Time,
 
     /// The longest line, in bytes (500, 8k, 1M)
     #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = bytes, help_heading = "Limits")]
@@ -105,22 +111,18 @@ pub(crate) enum Model {
     Sequential,
 }
 
-/// A time that may be without end.
+/// A time that may be without end. (A plain `Option` would mean that the words may be missing.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Time {
-    Bounded(Duration),
-    Endless,
-}
+pub(crate) struct Time(Option<Duration>);
 
 impl ServeOptions {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             clients: self.max_clients.get(),
             clients_per_host: self.max_per_host.map(NonZeroUsize::get),
-            idle: match self.idle {
-                Time::Bounded(idle) => Some(idle),
-                Time::Endless => None,
-            },
+            first: self.first.0,
+            idle: self.idle.0,
+            session: self.session.0,
             grace: self.grace,
             message_bytes: self.max_line,
             ..Limits::default()
@@ -156,10 +158,12 @@ fn time(words: &str) -> Result<Duration, String> {
 }
 
 fn time_or_none(words: &str) -> Result<Time, String> {
-    if words == "none" {
-        Ok(Time::Endless)
-    } else {
-        time(words).map(Time::Bounded)
+    match words {
+        "none" => Ok(Time(None)),
+        _ if time(words)?.is_zero() => {
+            Err("nothing fits in no time; for no limit, say none".into())
+        }
+        _ => Ok(Time(Some(time(words)?))),
     }
 }
 

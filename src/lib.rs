@@ -73,7 +73,9 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("switchboard: {failure}");
+            // The words may quote a file. Where nobody can read them, the exit code has to do.
+            let words = failure.to_string();
+            writeln!(io::stderr(), "switchboard: {}", Clean(words.as_bytes())).ok();
             ExitCode::from(failure.exit_code())
         }
     }

@@ -1,5 +1,7 @@
 //! `serve`: from words to a service, its listeners and the server that brings them together.
 
+use std::io::{self, Write};
+
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{Address, Listener, Signals, fork, sequential};
 use switchboard_services::Services;
@@ -17,17 +19,16 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let signals = Signals::block().map_err(Failure::Serve)?;
     let listeners = Listener::bind(&options.listen)?;
     if !quiet {
-        eprintln!(
-            "{name} listens on {}; try: {}",
-            places(&listeners),
-            trial(&listeners[0])
-        );
+        let (places, trial) = (places(&listeners), trial(&listeners[0]));
+        // A server that nobody watches serves all the same.
+        writeln!(io::stderr(), "{name} listens on {places}; try: {trial}").ok();
     }
-    let serve = match options.model {
-        Model::Fork => fork::serve,
-        Model::Sequential => sequential::serve,
+    let limits = options.limits();
+    let served = match options.model {
+        Model::Fork => fork::serve(listeners, &*service, &limits, signals),
+        Model::Sequential => sequential::serve(listeners, service, &limits, signals),
     };
-    serve(listeners, &*service, &options.limits(), signals).map_err(Failure::Serve)
+    served.map_err(Failure::Serve)
 }
 
 fn places(listeners: &[Listener]) -> String {

@@ -5,22 +5,15 @@ use std::io::{self, IsTerminal, Read, Write};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
-use switchboard_core::{Address, Connection, Limits, Peer, Service};
+use switchboard_core::{Connection, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions};
 
 use crate::failure::Failure;
 
-/// Talks until one of both says goodbye.
+/// Talks until either says goodbye.
 pub(crate) fn run(options: ElizaOptions) -> Result<(), Failure> {
     let friend = Eliza::from_options(options).map_err(Failure::Friend)?;
-    let here = Peer {
-        remote: Address::Stdio,
-        local: Address::Stdio,
-    };
-    let session = friend
-        .session(&here)
-        .map_err(|refusal| Failure::Friend(refusal.0.into_owned()))?;
-    let connection = Connection::open(session, friend.framing(), &Limits::default());
+    let connection = Connection::open(&friend, &Peer::stdio(), &Limits::default());
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         at_terminal(connection)
     } else {

@@ -1,7 +1,7 @@
 //! The real program, started and stopped, and the peers that talk to it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -65,15 +65,23 @@ impl Server {
 
     /// Starts a server by any command, and waits until it says that it listens.
     pub(crate) fn run(command: &mut Command) -> Self {
+        Self::run_printing(command, Stdio::piped())
+    }
+
+    /// The same, with its standard output wherever it is wanted.
+    pub(crate) fn run_printing(command: &mut Command, output: Stdio) -> Self {
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(output)
             .stderr(Stdio::piped());
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Lines::of(child.stderr.take().expect("it is piped"));
-        let printed = Lines::of(child.stdout.take().expect("it is piped"));
+        let printed = match child.stdout.take() {
+            Some(output) => Lines::of(output),
+            None => Lines::of(io::empty()),
+        };
         let server = Self {
             child,
             log,
@@ -110,7 +118,7 @@ impl Server {
         self.log_times(text, 1).remove(0)
     }
 
-    /// The first `times` lines of its log that have `text`, as soon as they are there.
+    /// All the lines of its log so far that have `text`, as soon as there are `times` of them.
     pub(crate) fn log_times(&self, text: &str, times: usize) -> Vec<String> {
         self.log.wait(&format!("log with '{text}'"), |lines| {
             let found: Vec<String> = lines
@@ -229,7 +237,7 @@ pub(crate) fn children_of(parent: Pid) -> Vec<(Pid, char)> {
 /// The lines that a process writes, kept by a thread as they come.
 struct Lines {
     lines: Arc<(Mutex<Vec<String>>, Condvar)>,
-    reader: Option<thread::JoinHandle<()>>,
+    reader: thread::JoinHandle<()>,
 }
 
 impl Lines {
@@ -251,10 +259,7 @@ impl Lines {
                 line.clear();
             }
         });
-        Self {
-            lines,
-            reader: Some(reader),
-        }
+        Self { lines, reader }
     }
 
     #[track_caller]
@@ -283,10 +288,7 @@ impl Lines {
     /// All lines, once the writer has gone.
     fn all(&self) -> Vec<String> {
         until("the end of the output", || {
-            self.reader
-                .as_ref()
-                .is_none_or(thread::JoinHandle::is_finished)
-                .then_some(())
+            self.reader.is_finished().then_some(())
         });
         self.lines.0.lock().expect("no reader panics").clone()
     }
@@ -403,7 +405,8 @@ fn can(can: bool, why: &str) -> bool {
             std::env::var_os("SWITCHBOARD_TEST_ALL").is_none(),
             "every test is to run, but {why}"
         );
-        eprintln!("skipped: {why}");
+        // Past the harness, which keeps what a passing test prints to itself.
+        writeln!(io::stderr(), "skipped: {why}").ok();
     }
     can
 }

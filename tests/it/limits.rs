@@ -1,7 +1,9 @@
 //! The limits: caps that wait, caps that refuse, and time.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
 
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
@@ -65,6 +67,16 @@ fn one_client_at_a_time_lets_the_next_one_wait() {
     assert!(server.children().is_empty());
     drop(first);
     assert_eq!(second.line(), "two");
+    let log = server.log_times("", 1);
+    let nth = |what: &str, n| {
+        log.iter()
+            .enumerate()
+            .filter(|(_, line)| line.contains(what))
+            .nth(n)
+    };
+    let (end, _) = nth(" end: ", 0).expect("the first has ended");
+    let (accept, _) = nth(" accept ", 1).expect("the second was accepted");
+    assert!(end < accept, "{log:#?}");
 }
 
 #[test]
@@ -115,18 +127,51 @@ fn refusals_by_the_hundred_cost_no_descriptors() {
 }
 
 #[test]
-fn an_idle_conversation_is_ended() {
+fn a_conversation_is_ended_when_its_time_is_over() {
+    let too_long = "Nothing was heard for too long. Goodbye.";
+    let over = "The time for this conversation is over. Goodbye.";
     for model in ["fork", "sequential"] {
-        let server = Server::start(&format!("eliza --idle 200ms --model {model}"));
-        let mut caller = server.connect();
-        assert!(caller.line().contains("feel"));
-        assert_eq!(caller.line(), "Nothing was heard for too long. Goodbye.");
-        assert_eq!(caller.rest(), b"");
-        server.log("end: idle");
+        for (limit, words, end) in [
+            ("--idle", too_long, "end: idle"),
+            ("--first", too_long, "end: idle"),
+            ("--session", over, "end: lasted as long as it may"),
+        ] {
+            let server = Server::start(&format!("eliza {limit} 200ms --model {model}"));
+            let mut caller = server.connect();
+            assert!(caller.line().contains("feel"));
+            assert_eq!(caller.line(), words);
+            assert_eq!(caller.rest(), b"");
+            server.log(end);
+        }
     }
     // Words would be taken for content here.
     let server = Server::start("echo --idle 200ms");
     assert_eq!(server.connect().rest(), b"");
+}
+
+#[test]
+fn a_line_that_trickles_is_no_message() {
+    for (limits, words) in [
+        ("--idle 300ms", "Nothing was heard for too long. Goodbye."),
+        (
+            "--idle none --first 300ms",
+            "Nothing was heard for too long. Goodbye.",
+        ),
+        (
+            "--idle none --session 300ms",
+            "The time for this conversation is over. Goodbye.",
+        ),
+    ] {
+        let server = Server::start(&format!("eliza --max-line 64M {limits}"));
+        let mut caller = server.connect();
+        assert!(caller.line().contains("feel"));
+        let mut writing = caller.stream.try_clone().expect("a socket can be cloned");
+        // One byte after the other, until it is cut off.
+        let trickle = thread::spawn(move || while writing.write_all(b"x").is_ok() {});
+        assert_eq!(caller.line(), words);
+        drop((caller, server));
+        trickle.join().expect("the writer does not panic");
+    }
 }
 
 #[test]
@@ -141,12 +186,15 @@ fn a_line_may_be_as_long_as_is_said() {
 
 #[test]
 fn who_does_not_leave_is_cut_when_the_grace_is_over() {
-    let server = Server::start("eliza --grace 100ms");
+    let server = Server::start("eliza --grace 300ms");
     let mut caller = server.connect();
     caller.line();
     caller.say("quit\n");
     assert!(caller.line().contains("oodbye"));
-    // It stays, and the server does not wait for ever.
+    // It goes on talking, and the server does not listen for ever.
+    let mut writing = caller.stream.try_clone().expect("a socket can be cloned");
+    let talker = thread::spawn(move || while writing.write_all(b"and another thing\n").is_ok() {});
     server.log("end: closed by the service");
     server.log("reap");
+    talker.join().expect("the writer does not panic");
 }

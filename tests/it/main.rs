@@ -8,5 +8,6 @@ mod listen;
 mod own;
 mod program;
 mod stop;
+mod surroundings;
 mod tidy;
 mod transcripts;

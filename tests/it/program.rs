@@ -36,6 +36,7 @@ fn help_goes_to_output_and_complaints_to_error() {
     assert!(printed.contains("--max-per-host") && printed.contains("switchboard serve eliza"));
     let (code, printed, _) = run("serve eliza --help");
     assert!(code == 0 && printed.contains("--script") && printed.contains("--idle"));
+    assert!(printed.starts_with("Your virtual friend"), "{printed}");
     for wrong in [
         "",
         "serve",
@@ -168,7 +169,10 @@ fn what_a_service_says_of_itself_is_cleaned() {
         .expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("cannot serve none"), "{said}");
+    assert_eq!(
+        said,
+        "switchboard: cannot serve none: it is\\x1b a villain\n"
+    );
 }
 
 #[test]
@@ -196,27 +200,16 @@ fn display_raw_takes_a_file_as_nc_does() {
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
         .collect();
     std::fs::write(&original, &bytes).expect("it can be written");
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        free.local_addr().expect("it is bound").port()
-    };
-    let server = format!(
-        "$PROGRAM serve display --raw --listen {port} > {} 2> {}/log & ",
-        copy.display(),
-        folder.path().display()
-    );
-    let wait = format!(
-        "until grep -q 'listens on' {}/log; do :; done; ",
-        folder.path().display()
+    let server = Server::run_printing(
+        Command::new(program()).args(["-v", "serve", "display", "--raw", "--listen", "0"]),
+        std::fs::File::create(&copy).expect("it can be made").into(),
     );
     let send = format!(
-        "nc.openbsd -N localhost {port} < {}; kill %1; wait %1",
+        "nc.openbsd -N localhost {} < {}",
+        server.port(),
         original.display()
     );
-    assert!(
-        shell(&format!("{server}{wait}{send}"), b"")
-            .status
-            .success()
-    );
+    assert!(shell(&send, b"").status.success());
+    server.log("end: the peer left");
     assert!(std::fs::read(&copy).expect("it is there") == bytes);
 }

@@ -82,11 +82,11 @@ fn a_stopping_server_refuses_at_once() {
     // Asked twice, it does not wait.
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
-    server.log("killing what is left");
+    server.log("ending what is left");
 }
 
 #[test]
-fn what_does_not_end_is_killed_when_the_grace_is_over() {
+fn what_does_not_end_is_ended_when_the_grace_is_over() {
     for deed in ["stubborn", "stuck"] {
         let mut server = Server::villain(&format!("{deed} --grace 200ms"));
         let mut caller = server.connect();

@@ -25,9 +25,7 @@ fn main() -> ExitCode {
             },
         );
         services.add_with("none", "Cannot be made", |_: NoOptions| {
-            "it is\x1b a villain"
-                .parse::<u8>()
-                .map(|_| Villain(Deed::Fail))
+            Err::<Villain, _>("it is\x1b a villain")
         });
     })
 }

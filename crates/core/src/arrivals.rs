@@ -6,12 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use socket2::Socket;
 use tracing::warn;
 
 use crate::listener::Listener;
 use crate::peer::Peer;
-use crate::wait::Interest;
+use crate::stream::Stream;
 
 /// The listeners of one server, and whether it is worth asking them.
 ///
@@ -38,36 +37,39 @@ impl Arrivals {
         }
     }
 
-    /// Adds the listeners to what is waited for, unless they are to be left alone.
-    pub(crate) fn watch<'a>(&'a self, now: Instant, sources: &mut Vec<(BorrowedFd<'a>, Interest)>) {
-        if self.resume_at().is_none_or(|until| until <= now) {
-            sources.extend(
-                self.listeners
-                    .iter()
-                    .map(|listener| (listener.as_fd(), Interest::READ)),
-            );
-        }
+    /// The listeners to wait for, in the order of their numbers; none while they are to be left
+    /// alone.
+    pub(crate) fn watched(&self, now: Instant) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let listeners = match self.resume_at(now) {
+            None => &self.listeners[..],
+            Some(_) => &[],
+        };
+        listeners.iter().map(AsFd::as_fd)
     }
 
     /// When it is worth asking again, if it is not now.
-    pub(crate) fn resume_at(&self) -> Option<Instant> {
-        self.pause.as_ref().map(|pause| pause.until)
+    pub(crate) fn resume_at(&self, now: Instant) -> Option<Instant> {
+        let until = self.pause.as_ref().map(|pause| pause.until);
+        until.filter(|&until| now < until)
     }
 
-    /// The next peer at the listener that was watched as number `index`, if one waits.
-    pub(crate) fn accept(&mut self, index: usize) -> Option<(Socket, Peer)> {
+    /// The next peer at listener `number`, if one waits.
+    pub(crate) fn accept(&mut self, number: usize) -> Option<(Stream, Peer)> {
         loop {
-            match self.listeners[index].accept() {
+            match self.listeners[number].accept() {
                 Ok(arrived) => {
                     self.pause = None;
                     return Some(arrived);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.pause = None;
+                    return None;
+                }
                 // It left before it was accepted, or the signal was for somebody else; the next one
                 // may wait already.
                 Err(error) if is_about_one_peer(&error) => (),
                 Err(error) => {
-                    self.rest(&error);
+                    self.rest(&error, Instant::now());
                     return None;
                 }
             }
@@ -76,15 +78,15 @@ impl Arrivals {
 
     /// Stops listening: whoever comes now is refused by the system at once.
     pub(crate) fn close(&mut self) {
-        self.listeners.drain(..).for_each(Listener::close);
+        self.listeners.clear();
     }
 
     /// Lets go of this process's copies, as a forked child does; the listeners go on.
     pub(crate) fn leave(&mut self) {
-        self.listeners.clear();
+        self.listeners.drain(..).for_each(Listener::leave);
     }
 
-    fn rest(&mut self, error: &io::Error) {
+    fn rest(&mut self, error: &io::Error, now: Instant) {
         if self.pause.is_none() {
             warn!("cannot accept: {error}; peers wait in the backlog until it can");
         }
@@ -92,7 +94,7 @@ impl Arrivals {
             .pause
             .as_ref()
             .map_or(SHORTEST, |pause| (2 * pause.length).min(LONGEST));
-        let until = Instant::now() + length;
+        let until = now + length;
         self.pause = Some(Pause { until, length });
     }
 }
@@ -113,10 +115,28 @@ fn is_about_one_peer(error: &io::Error) -> bool {
                 | Errno::EHOSTUNREACH
                 | Errno::ENONET
                 | Errno::EOPNOTSUPP
-                | Errno::ENOTCONN // it reset the connection before it could be asked for its address
         )
     )
 }
 
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_rest_for_longer_each_time_while_nothing_can_be_accepted() {
+        let mut arrivals = Arrivals::new(Vec::new());
+        let mut now = Instant::now();
+        assert_eq!(arrivals.resume_at(now), None);
+        for milliseconds in [50, 100, 200, 400, 800, 1000, 1000] {
+            arrivals.rest(&io::Error::from(Errno::EMFILE), now);
+            let until = now + Duration::from_millis(milliseconds);
+            assert_eq!(arrivals.resume_at(now), Some(until));
+            assert_eq!(arrivals.resume_at(until), None, "it is worth asking again");
+            now = until;
+        }
+    }
+}

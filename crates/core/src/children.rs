@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -25,32 +26,36 @@ impl Children {
         self.0.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Frees the slot of every child that has ended. One SIGCHLD may stand for several, so it asks
+    /// until there is none.
+    pub(crate) fn reap(&mut self) {
+        while self.reap_one(Some(WaitPidFlag::WNOHANG)) {}
     }
 
-    /// Waits for every child that has ended, and frees its slot. One SIGCHLD may stand for several,
-    /// so it asks until there is none.
-    pub(crate) fn reap(&mut self) {
-        loop {
-            let status = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
-                Ok(status) => status,
-            };
-            let ended = status
-                .pid()
-                .and_then(|pid| self.0.remove(&pid).map(|child| (pid, child)));
-            let Some((pid, (peer, _slot))) = ended else {
-                continue; // the service started it, not the server
-            };
-            match status {
-                WaitStatus::Signaled(_, signal, _) => {
-                    warn!(%peer, %pid, "reap: killed by {signal}")
-                }
-                WaitStatus::Exited(_, code) => debug!(%peer, %pid, "reap: exit code {code}"),
-                _ => debug!(%peer, %pid, "reap"),
-            }
+    /// Waits until every child has ended.
+    pub(crate) fn wait(&mut self) {
+        while !self.0.is_empty() && self.reap_one(None) {}
+    }
+
+    /// Waits for a child as `how` says; whether there was one to reap.
+    fn reap_one(&mut self, how: Option<WaitPidFlag>) -> bool {
+        let status = match waitpid(None, how) {
+            Err(Errno::EINTR) => return true,
+            Ok(WaitStatus::StillAlive) | Err(_) => return false,
+            Ok(status) => status,
+        };
+        let ended = status
+            .pid()
+            .and_then(|pid| self.0.remove(&pid).map(|child| (pid, child)));
+        let Some((pid, (peer, _slot))) = ended else {
+            return true; // the service started it, not the server
+        };
+        match status {
+            WaitStatus::Signaled(_, signal, _) => warn!(%peer, %pid, "reap: killed by {signal}"),
+            WaitStatus::Exited(_, code) => debug!(%peer, %pid, "reap: exit code {code}"),
+            _ => debug!(%peer, %pid, "reap"),
         }
+        true
     }
 
     /// Sends `signal` to every child.

@@ -1,28 +1,38 @@
 //! One conversation without its socket: bytes in, session, bytes out.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::ended::Ended;
 use crate::framing::{Framer, Framing, Message, TooLong};
 use crate::limits::Limits;
 use crate::outbox::Outbox;
-use crate::service::{Error, Flow, Session};
+use crate::peer::Peer;
+use crate::service::{Error, Flow, Service, Session};
 
 /// One session, with its framing on the way in and its outbox on the way out.
 ///
-/// A server loop drives it with four questions: does it [want input](Self::wants_input), has it
-/// [output](Self::output), is it [done](Self::is_done), and [why](Self::ended). It does no I/O, so
-/// every server drives the same one.
+/// A server loop drives it with three questions: does it [want input](Self::wants_input), has it
+/// [output](Self::output), is it [done](Self::is_done). It does no I/O, so every server drives the
+/// same one.
 ///
 /// Back-pressure is here and nowhere else: while the outbox is full, no input is wanted and nothing
-/// is delivered.
+/// is delivered. So is the line between a session and everybody else: one that fails or panics ends
+/// its own conversation, and what it sent before still leaves.
 pub struct Connection {
-    session: Box<dyn Session>,
+    state: State,
     framer: Framer,
     pending: Vec<u8>, // read while the outbox was full, not yet delivered
     outbox: Outbox,
     more: bool, // the session waits to be resumed
     input: Input,
     stop: Told,
-    ended: Option<Ended>,
+    messages: u64,
+}
+
+enum State {
+    Talking(Box<dyn Session>),
+    Over(Ended),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,27 +50,45 @@ enum Told {
 }
 
 impl Connection {
-    /// Begins the conversation: the session's greeting may already wait in
-    /// [`output`](Self::output).
+    /// Begins the conversation with `peer`: a greeting may already wait in
+    /// [`output`](Self::output), or the words of a refusal.
     #[must_use]
-    pub fn open(session: Box<dyn Session>, framing: Framing, limits: &Limits) -> Self {
-        let line_end = match framing {
-            Framing::Bytes => None,
-            Framing::Line => Some("\n"),
+    pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
+        let session = guarded(|| Ok(service.session(peer)));
+        let state = match session {
+            Ok(Ok(session)) => State::Talking(session),
+            Ok(Err(refusal)) => State::Over(Ended::Refused(refusal)),
+            Err(ended) => State::Over(ended),
         };
+        Self::begin(state, service.framing(), limits)
+    }
+
+    /// A conversation that was over before it began.
+    pub(crate) fn over(ended: Ended, framing: Framing, limits: &Limits) -> Self {
+        Self::begin(State::Over(ended), framing, limits)
+    }
+
+    fn begin(state: State, framing: Framing, limits: &Limits) -> Self {
         let mut connection = Self {
-            session,
+            state,
             framer: Framer::new(framing, limits.message_bytes),
             pending: Vec::new(),
-            outbox: Outbox::new(limits.outbox_bytes, line_end),
+            outbox: Outbox::new(framing, limits),
             more: false,
             input: Input::Open,
             stop: Told::No,
-            ended: None,
+            messages: 0,
         };
-        let flow = connection.session.open(&mut connection.outbox);
-        connection.follow(flow);
-        connection.pump();
+        match &mut connection.state {
+            State::Talking(session) => {
+                let flow = guarded(|| session.open(&mut connection.outbox));
+                connection.follow(flow);
+                connection.pump();
+            }
+            // Said to anyone, whatever the framing: there is no content it could be taken for.
+            State::Over(Ended::Refused(refusal)) => connection.outbox.send_line(&refusal.0),
+            State::Over(_) => (),
+        }
         connection
     }
 
@@ -92,11 +120,13 @@ impl Connection {
         }
     }
 
-    /// No byte has moved for too long: ends the conversation, with words where they cannot be taken
-    /// for content.
-    pub fn expire(&mut self) {
-        if !self.is_ending() {
-            self.dismiss(Ended::Idle, "Nothing was heard for too long. Goodbye.");
+    /// Ends the conversation from outside, with words where they cannot be taken for content.
+    pub(crate) fn dismiss(&mut self, ended: Ended) {
+        if matches!(self.state, State::Talking(_)) {
+            if let (Framer::Line(_), Some(words)) = (&self.framer, ended.parting_words()) {
+                self.outbox.send_line(words);
+            }
+            self.end(ended);
         }
     }
 
@@ -104,7 +134,7 @@ impl Connection {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.input == Input::Open
-            && !self.is_ending()
+            && matches!(self.state, State::Talking(_))
             && !self.more
             && self.pending.is_empty()
             && !self.outbox.is_full()
@@ -123,20 +153,34 @@ impl Connection {
         self.pump();
     }
 
+    /// How many whole messages the session has received.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
     /// Whether everything is said and sent.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.is_ending() && self.outbox.is_empty()
+        matches!(self.state, State::Over(_)) && self.outbox.is_empty()
+    }
+
+    /// Why the conversation ended, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        match &self.state {
+            State::Talking(_) => None,
+            State::Over(ended) => Some(ended),
+        }
     }
 
     /// Why the conversation ended; [`Ended::Cut`] if it did not come to an end by itself.
     #[must_use]
-    pub fn ended(self) -> Ended {
-        self.ended.unwrap_or(Ended::Cut)
-    }
-
-    fn is_ending(&self) -> bool {
-        self.ended.is_some()
+    pub fn into_ended(self) -> Ended {
+        match self.state {
+            State::Talking(_) => Ended::Cut,
+            State::Over(ended) => ended,
+        }
     }
 
     /// Goes on with whatever waits, as far as the outbox has room.
@@ -155,69 +199,88 @@ impl Connection {
     /// Returns what could not be delivered yet.
     fn deliver<'a>(&mut self, mut raw: &'a [u8]) -> &'a [u8] {
         loop {
-            if self.is_ending() {
+            let State::Talking(session) = &mut self.state else {
                 return &[]; // what comes after the end is nobody's
-            }
-            if self.outbox.is_full() {
+            };
+            let out = &mut self.outbox;
+            if out.is_full() {
                 return raw;
             }
-            let out = &mut self.outbox;
             let flow = if self.stop == Told::Soon {
                 self.stop = Told::Yes;
-                self.more = false;
-                self.session.stop(out)
+                guarded(|| session.stop(out))
             } else if self.more {
-                self.session.resume(out)
+                let held = out.len();
+                match guarded(|| session.resume(out)) {
+                    Ok(Flow::More) if out.len() == held => Err(Ended::Stuck),
+                    flow => flow,
+                }
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
                     Ok(Message { bytes, line_end }) => {
+                        self.messages += 1;
                         out.end_lines_with(line_end);
-                        self.session.receive(bytes, out)
+                        guarded(|| session.receive(bytes, out))
                     }
-                    Err(TooLong) => return self.refuse_line(),
+                    Err(TooLong) => {
+                        self.dismiss(Ended::LineTooLong);
+                        return &[];
+                    }
                 }
             } else if self.input != Input::Ended {
                 return &[];
             } else if let Some(line) = self.framer.last() {
-                self.session.receive(line, out)
+                self.messages += 1;
+                guarded(|| session.receive(line, out))
             } else {
                 self.input = Input::Finishing;
-                self.session.finish(out)
+                guarded(|| session.finish(out))
             };
             self.follow(flow);
         }
     }
 
-    fn follow(&mut self, flow: Result<Flow, Error>) {
+    fn follow(&mut self, flow: Result<Flow, Ended>) {
         self.more = matches!(flow, Ok(Flow::More));
-        self.ended = match (flow, self.outbox.overflow()) {
-            (Err(error), _) => Some(Ended::Failed(error)),
-            (Ok(_), Some(bytes)) => Some(Ended::Failed(Error::Overflow(bytes))),
-            (Ok(Flow::Continue | Flow::More), None) => None,
-            (Ok(Flow::Close), None) if self.stop == Told::Yes => Some(Ended::Stopped),
-            (Ok(Flow::Close), None) if self.input == Input::Finishing => Some(Ended::PeerLeft),
-            (Ok(Flow::Close), None) => Some(Ended::Closed),
-        };
-    }
-
-    fn refuse_line(&mut self) -> &'static [u8] {
-        self.dismiss(Ended::LineTooLong, "That line is too long. Goodbye.");
-        &[]
-    }
-
-    fn dismiss(&mut self, ended: Ended, words: &str) {
-        if matches!(self.framer, Framer::Line(_)) {
-            self.outbox.send(words.as_bytes());
+        match (flow, self.outbox.overflow()) {
+            (Err(ended), _) => self.end(ended),
+            (Ok(_), Some(bytes)) => self.end(Ended::Overflow(bytes)),
+            (Ok(Flow::Continue | Flow::More), None) => (),
+            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(Ended::Stopped),
+            (Ok(Flow::Close), None) if self.input == Input::Finishing => self.end(Ended::PeerLeft),
+            (Ok(Flow::Close), None) => self.end(Ended::Closed),
         }
-        self.ended = Some(ended);
     }
+
+    fn end(&mut self, ended: Ended) {
+        let session = std::mem::replace(&mut self.state, State::Over(ended));
+        // It has been told to end whatever its destructor has to say about it.
+        catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
+    }
+}
+
+/// Calls into a service, whose failures and panics end one conversation and no more.
+fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Ended> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(done) => done.map_err(Ended::Failed),
+        Err(panic) => Err(Ended::Panicked(words_of(&*panic))),
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let fixed = panic.downcast_ref::<&str>().map(|&words| words.to_owned());
+    fixed
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no words".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rehearsal::{Pieces, rehearse};
+    use crate::service::Refusal;
 
-    /// A session made of a closure, which is called with each event by name.
+    /// A session made of a closure, which is called with each event.
     struct Scripted<F>(F);
 
     #[derive(Clone, Copy)]
@@ -247,27 +310,42 @@ mod tests {
         }
     }
 
+    fn limits(outbox_bytes: usize) -> Limits {
+        Limits {
+            outbox_bytes,
+            message_bytes: 100,
+            ..Limits::default()
+        }
+    }
+
     fn connection(
         framing: Framing,
         outbox_bytes: usize,
         session: impl FnMut(Event<'_>, &mut Outbox) -> Result<Flow, Error> + 'static,
     ) -> Connection {
-        let limits = Limits {
-            outbox_bytes,
-            message_bytes: 100,
-            ..Limits::default()
-        };
-        Connection::open(Box::new(Scripted(session)), framing, &limits)
+        let state = State::Talking(Box::new(Scripted(session)));
+        Connection::begin(state, framing, &limits(outbox_bytes))
     }
 
     /// Greets, answers each line with two, counts to three on request, and says goodbye.
-    fn talkative(event: Event<'_>, out: &mut Outbox, left: &mut u32) -> Result<Flow, Error> {
+    struct Talkative;
+
+    impl Service for Talkative {
+        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+            let mut left = 0;
+            let session = move |event: Event<'_>, out: &mut Outbox| talk(event, out, &mut left);
+            Ok(Box::new(Scripted(session)))
+        }
+    }
+
+    fn talk(event: Event<'_>, out: &mut Outbox, left: &mut u32) -> Result<Flow, Error> {
         match event {
             Event::Open => out.send(b"hello"),
             Event::Message(b"count") => {
                 *left = 3;
                 return Ok(Flow::More);
             }
+            Event::Message(b"panic") => panic!("at the {}", "word"),
             Event::Message(b"bye") => {
                 out.send(b"bye");
                 return Ok(Flow::Close);
@@ -279,11 +357,8 @@ mod tests {
             Event::Resume => {
                 out.send(left.to_string().as_bytes());
                 *left -= 1;
-                return Ok(if *left == 0 {
-                    Flow::Continue
-                } else {
-                    Flow::More
-                });
+                let more = 0 < *left;
+                return Ok(if more { Flow::More } else { Flow::Continue });
             }
             Event::Finish | Event::Stop => {
                 out.send(b"you left");
@@ -299,34 +374,15 @@ mod tests {
         taken
     }
 
-    /// Says `said` in pieces of `size`, ends the input, and takes the answers in pieces of `taken`.
-    fn talk(said: &[u8], size: usize, taken: usize, outbox_bytes: usize) -> (Vec<u8>, Ended) {
-        let mut left = 0;
-        let mut connection = connection(Framing::Line, outbox_bytes, move |event, out| {
-            talkative(event, out, &mut left)
-        });
-        let mut heard = Vec::new();
-        for piece in said.chunks(size) {
-            while !connection.wants_input() && !connection.is_done() {
-                heard.extend(take(&mut connection, taken));
-            }
-            connection.receive(piece);
-        }
-        connection.end_input();
-        while !connection.output().is_empty() {
-            heard.extend(take(&mut connection, taken));
-        }
-        assert!(connection.is_done());
-        (heard, connection.ended())
-    }
-
     #[track_caller]
     fn check(said: &str, answers: &str, how: &str) {
         for outbox_bytes in [1, 8, 1000] {
             for size in 1..=said.len().max(1) {
                 for taken in [1, 2, 5, 1000] {
-                    let (heard, ended) = talk(said.as_bytes(), size, taken, outbox_bytes);
-                    let pieces = format!("by {size}, taken by {taken}, outbox of {outbox_bytes}");
+                    let pieces = Pieces { said: size, taken };
+                    let limits = limits(outbox_bytes);
+                    let (heard, ended) = rehearse(&Talkative, said.as_bytes(), pieces, &limits);
+                    let pieces = format!("{pieces:?}, outbox of {outbox_bytes}");
                     assert_eq!(
                         heard.escape_ascii().to_string(),
                         answers.escape_default().to_string(),
@@ -360,6 +416,15 @@ mod tests {
             "count\ncount",
             "hello\n3\n2\n1\n3\n2\n1\nyou left\n",
             "the peer left",
+        );
+    }
+
+    #[test]
+    fn a_panic_lets_out_what_was_sent_before() {
+        check(
+            "a\npanic\nb\n",
+            "hello\na\nsaid you\n",
+            "panicked: at the word",
         );
     }
 
@@ -413,7 +478,14 @@ mod tests {
         );
         endless.sent(105);
         assert!(endless.is_done());
-        assert_eq!(endless.ended().to_string(), "the server stopped");
+        assert_eq!(endless.into_ended().to_string(), "the server stopped");
+    }
+
+    #[test]
+    fn a_session_that_has_more_and_sends_nothing_is_ended() {
+        let stuck = connection(Framing::Bytes, 100, |_, _| Ok(Flow::More));
+        assert!(stuck.is_done());
+        assert!(matches!(stuck.ended(), Some(Ended::Stuck)));
     }
 
     #[test]
@@ -425,7 +497,22 @@ mod tests {
         assert!(flood.output().len() < 2 << 20);
         flood.sent(flood.output().len());
         assert!(flood.is_done());
-        assert!(flood.ended().is_failure());
+        assert!(matches!(flood.ended(), Some(Ended::Overflow(_))));
+    }
+
+    #[test]
+    fn the_longest_line_can_be_answered_with_several() {
+        let limits = Limits {
+            message_bytes: 4 << 20,
+            ..limits(10)
+        };
+        let line = vec![b'x'; 4 << 20];
+        let mut connection = Connection::open(&Talkative, &Peer::stdio(), &limits);
+        connection.sent(6);
+        connection.receive(&line);
+        connection.receive(b"\n");
+        assert_eq!(connection.output().len(), line.len() + 10);
+        assert!(connection.ended().is_none());
     }
 
     #[test]
@@ -440,7 +527,17 @@ mod tests {
         failing.receive(b"x\ny\n");
         assert_eq!(take(&mut failing, 1000), b"one moment\n");
         assert!(failing.is_done());
-        assert_eq!(failing.ended().to_string(), "failed: no more ideas");
+        assert_eq!(failing.into_ended().to_string(), "failed: no more ideas");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_words_whatever_the_framing() {
+        for framing in [Framing::Bytes, Framing::Line] {
+            let refused = Ended::Refused(Refusal("Not you.".into()));
+            let connection = Connection::over(refused, framing, &limits(10));
+            assert_eq!(connection.output(), b"Not you.\n");
+            assert!(!connection.wants_input());
+        }
     }
 
     #[test]
@@ -451,10 +548,10 @@ mod tests {
             (Framing::Line, "Nothing was heard for too long. Goodbye.\n"),
         ] {
             let mut connection = connection(framing, 10, quiet);
-            connection.expire();
+            connection.dismiss(Ended::Idle);
             assert_eq!(connection.output(), words.as_bytes());
             assert!(!connection.wants_input());
-            assert_eq!(connection.ended().to_string(), "idle for too long");
+            assert_eq!(connection.into_ended().to_string(), "idle for too long");
         }
     }
 }

@@ -15,10 +15,12 @@ pub enum Ended {
     PeerLeft,
     /// The server stopped, and the session had its last words.
     Stopped,
-    /// The server stopped or the peer did not take what was sent, until the grace was over.
+    /// It was not waited for longer: the server stopped, or the peer did not take what was sent.
     Cut,
-    /// No byte moved for too long.
+    /// Nothing was heard for too long.
     Idle,
+    /// It lasted as long as a conversation may.
+    TimeUp,
     /// The peer sent a line longer than a message may be.
     LineTooLong,
     /// The service did not begin a conversation with this peer.
@@ -29,23 +31,30 @@ pub enum Ended {
     Failed(Error),
     /// The session panicked, with these words.
     Panicked(String),
+    /// The session sent into a full outbox until it would have held this many bytes.
+    Overflow(usize),
+    /// The session said that it has more to send, and sent nothing.
+    Stuck,
 }
 
 impl Ended {
     /// Whether the service is to blame, rather than the peer or the course of things.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Panicked(_))
+        match self {
+            Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
+            Self::Closed | Self::PeerLeft | Self::Stopped | Self::Cut | Self::Idle => false,
+            Self::TimeUp | Self::LineTooLong | Self::Refused(_) | Self::Lost(_) => false,
+        }
     }
 
-    /// The exit code of a process that held this one conversation; 70 is `EX_SOFTWARE` of
-    /// sysexits(3).
-    #[must_use]
-    pub fn exit_code(&self) -> i32 {
+    /// What the server says to a peer of lines whose conversation it ends so.
+    pub(crate) fn parting_words(&self) -> Option<&'static str> {
         match self {
-            Self::Failed(_) => 1,
-            Self::Panicked(_) => 70,
-            _ => 0,
+            Self::Idle => Some("Nothing was heard for too long. Goodbye."),
+            Self::TimeUp => Some("The time for this conversation is over. Goodbye."),
+            Self::LineTooLong => Some("That line is too long. Goodbye."),
+            _ => None,
         }
     }
 }
@@ -56,14 +65,17 @@ impl fmt::Display for Ended {
             Self::Closed => f.write_str("closed by the service"),
             Self::PeerLeft => f.write_str("the peer left"),
             Self::Stopped => f.write_str("the server stopped"),
-            Self::Cut => f.write_str("cut when the grace was over"),
+            Self::Cut => f.write_str("cut, not waited for longer"),
             Self::Idle => f.write_str("idle for too long"),
+            Self::TimeUp => f.write_str("lasted as long as it may"),
             Self::LineTooLong => f.write_str("sent a line that was too long"),
             Self::Refused(Refusal(words)) => write!(f, "refused: {}", Clean(words.as_bytes())),
             Self::Lost(error) => write!(f, "lost: {error}"),
             // What a session says may quote its peer.
             Self::Failed(error) => write!(f, "failed: {}", Clean(error.to_string().as_bytes())),
             Self::Panicked(words) => write!(f, "panicked: {}", Clean(words.as_bytes())),
+            Self::Overflow(bytes) => write!(f, "failed: {bytes} bytes would wait for one peer"),
+            Self::Stuck => f.write_str("failed: it has more to send, and sends nothing"),
         }
     }
 }

@@ -1,39 +1,41 @@
 //! The fork model: a process of its own for each peer.
 //!
-//! One single-threaded acceptor waits for peers, for its children's ends and for orders to stop,
-//! all in one poll. What can be refused is refused before the fork. A child holds one conversation
-//! and leaves by `_exit`, so nothing of the acceptor's is undone or written twice.
+//! A child holds one conversation and leaves by `_exit`, so nothing of the acceptor's is undone or
+//! written twice.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use socket2::Socket;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
-use crate::admission::{Admission, Slot};
-use crate::arrivals::Arrivals;
+use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
 use crate::children::Children;
-use crate::hold::Holder;
-use crate::leaving::Leaving;
-use crate::limits::Limits;
+use crate::connection::Connection;
+use crate::ended::Ended;
+use crate::exchange::Exchange;
+use crate::hold::hold;
+use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
-use crate::peer::Peer;
-use crate::service::{Refusal, Service};
+use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
-use crate::wait::{Interest, earlier, wait};
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
 ///
 /// Then nothing more is accepted, every session is told to stop, and after `limits.grace`, or at
-/// the second signal, what still runs is killed. Returns once every child was waited for.
+/// the second signal, what still runs is killed. Returns once every child was waited for. The
+/// children die with this process, however it ends.
+///
+/// A service that starts processes of its own before it is served must not wait for them: their
+/// ends are collected here with those of the children.
 ///
 /// # Errors
 ///
-/// The process has several threads. Once it serves, no error ends it.
+/// The process has several threads, or the system cannot wait for descriptors. Nothing that a peer
+/// does ends it.
 pub fn serve(
     listeners: Vec<Listener>,
     service: &dyn Service,
@@ -43,200 +45,83 @@ pub fn serve(
     sys::require_one_thread()?;
     // Set up once here rather than in every child; each child seeds it anew.
     drop(rand::rng());
-    let mut acceptor = Acceptor {
-        holder: Holder::new(service, limits, signals),
-        arrivals: Arrivals::new(listeners),
-        admission: Admission::new(limits),
+    let mut processes = Processes {
         children: Children::default(),
-        unforked: None,
-        leaving: Leaving::default(),
+        service,
+        limits,
+        buffer: vec![0; READ_BYTES],
     };
-    acceptor.serve()?;
-    acceptor.stop()
+    acceptor::serve(listeners, &mut processes, limits, signals)
 }
 
-struct Acceptor<'a> {
-    holder: Holder<'a>,
-    arrivals: Arrivals,
-    admission: Admission,
+struct Processes<'a> {
     children: Children,
-    unforked: Option<Unforked>,
-    leaving: Leaving,
+    service: &'a dyn Service,
+    limits: &'a Limits,
+    buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
 }
 
-/// A peer whose fork failed, until it is tried again.
-struct Unforked {
-    arrived: Arrived,
-    failures: u32,
-    retry_at: Instant,
-}
+impl Crew for Processes<'_> {
+    const DEED: &'static str = "fork";
 
-struct Arrived {
-    socket: Socket,
-    peer: Peer,
-    slot: Slot,
-}
-
-impl Acceptor<'_> {
-    /// Accepts, forks and reaps until asked to stop.
-    fn serve(&mut self) -> io::Result<()> {
-        loop {
-            let now = Instant::now();
-            let open = !self.admission.is_full() && self.unforked.is_none();
-            let mut sources = vec![(self.holder.signals.as_fd(), Interest::READ)];
-            self.leaving.watch(&mut sources);
-            let listeners_from = sources.len();
-            let mut deadline = self.leaving.deadline();
-            if open {
-                self.arrivals.watch(now, &mut sources);
-                deadline = earlier(deadline, self.arrivals.resume_at().filter(|&at| now < at));
-            }
-            deadline = earlier(
-                deadline,
-                self.unforked.as_ref().map(|unforked| unforked.retry_at),
-            );
-
-            let ready = wait(&sources, deadline)?;
-            if ready[0] && 0 < self.heed_signals() {
-                return Ok(());
-            }
-            let now = Instant::now();
-            self.leaving.attend(&ready[1..listeners_from], now);
-            if self
-                .unforked
-                .as_ref()
-                .is_some_and(|unforked| unforked.retry_at <= now)
-            {
-                self.retry(now);
-            }
-            for (index, _) in ready[listeners_from..]
-                .iter()
-                .enumerate()
-                .filter(|(_, ready)| **ready)
-            {
-                self.accept(index);
-            }
-        }
-    }
-
-    /// Reaps where children have ended; how often it was asked to stop.
-    fn heed_signals(&mut self) -> u32 {
-        let asked = self.holder.signals.take();
-        if asked.child {
-            self.children.reap();
-        }
-        asked.stops
-    }
-
-    fn accept(&mut self, index: usize) {
-        for _ in 0..ACCEPTED_AT_ONCE {
-            if self.admission.is_full() || self.unforked.is_some() {
-                return;
-            }
-            let Some((socket, peer)) = self.arrivals.accept(index) else {
-                return;
-            };
-            debug!(%peer, local = %peer.local, "accept");
-            match self.admission.admit(peer.remote.host()) {
-                Ok(slot) => self.fork(Arrived { socket, peer, slot }, 0),
-                Err(refusal) => {
-                    info!(%peer, "refuse: {}", refusal.0);
-                    self.leaving.refuse(socket, &refusal);
-                }
-            }
-        }
-    }
-
-    /// Gives the peer a process; if there is none to be had, keeps it for another try.
-    fn fork(&mut self, arrived: Arrived, failures: u32) {
+    fn begin(&mut self, arrived: Arrived, front: &mut Front<'_>) -> Result<(), Unbegun> {
         match sys::fork() {
-            Ok(Forked::Child) => self.be_a_child(&arrived),
+            Ok(Forked::Child) => self.be_a_child(arrived, front),
             Ok(Forked::Acceptor(pid)) => {
-                debug!(peer = %arrived.peer, %pid, "fork");
                 let Arrived { peer, slot, .. } = arrived;
+                debug!(%peer, %pid, "fork");
                 self.children.add(pid, peer, slot);
+                Ok(())
             }
-            Err(errno) if failures + 1 < FORK_TRIES => {
-                if failures == 0 {
-                    warn!(peer = %arrived.peer, "cannot fork: {errno}; trying again");
-                } else {
-                    debug!(peer = %arrived.peer, "cannot fork: {errno}; trying again");
-                }
-                self.unforked = Some(Unforked {
-                    arrived,
-                    failures: failures + 1,
-                    retry_at: Instant::now() + FORK_PAUSE,
-                });
-            }
-            Err(errno) => {
-                warn!(peer = %arrived.peer, "refuse: cannot fork: {errno}");
-                self.leaving.refuse(
-                    arrived.socket,
-                    &Refusal("The server is busy. Try again later.".into()),
-                );
-            }
+            Err(errno) => Err(Unbegun {
+                arrived,
+                error: errno.into(),
+            }),
         }
     }
 
-    fn retry(&mut self, now: Instant) {
-        if let Some(Unforked {
-            arrived, failures, ..
-        }) = self.unforked.take_if(|unforked| unforked.retry_at <= now)
-        {
-            self.fork(arrived, failures);
-        }
+    fn ends(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
+    fn reap(&mut self) {
+        self.children.reap();
+    }
+
+    fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    fn stop(&mut self) {
+        self.children.signal(Signal::SIGTERM);
+    }
+
+    fn cut(&mut self) {
+        self.children.signal(Signal::SIGKILL);
+        self.children.wait();
+    }
+}
+
+impl Processes<'_> {
     /// Holds one conversation and leaves the process.
-    fn be_a_child(&mut self, arrived: &Arrived) -> ! {
+    fn be_a_child(&mut self, arrived: Arrived, front: &mut Front<'_>) -> ! {
+        let Arrived { stream, peer, .. } = arrived;
         let converse = AssertUnwindSafe(|| {
-            // What belongs to the acceptor is closed here, so that it is free when the acceptor
-            // lets go of it.
-            self.arrivals.leave();
-            self.leaving.leave();
-            self.holder.signals.leave_interrupts_to_the_acceptor();
+            front.leave();
+            front.signals.leave_interrupts_to_the_acceptor();
             // The generator was copied with everything else: without this, all children draw the
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
-            self.holder
-                .hold(&arrived.socket, &arrived.peer)
-                .ended
-                .exit_code()
+            let connection = Connection::open(self.service, &peer, self.limits);
+            let exchange = Exchange::begin(stream, peer, connection, self.limits, Instant::now());
+            match hold(exchange, &front.signals, &mut self.buffer) {
+                Ended::Panicked(_) => EX_SOFTWARE,
+                ended if ended.is_failure() => 1,
+                _ => 0,
+            }
         });
         sys::exit(catch_unwind(converse).unwrap_or(EX_SOFTWARE))
     }
-
-    /// Stops listening, tells the children, and waits for them.
-    fn stop(&mut self) -> io::Result<()> {
-        self.arrivals.close();
-        if let Some(Unforked { arrived, .. }) = self.unforked.take() {
-            self.leaving
-                .refuse(arrived.socket, &Refusal("The server is stopping.".into()));
-        }
-        info!(conversations = self.children.len(), grace = ?self.holder.limits.grace, "stop");
-        self.children.signal(Signal::SIGTERM);
-        let deadline = Instant::now() + self.holder.limits.grace;
-        let mut killed = false;
-        while !self.children.is_empty() {
-            let ready = wait(
-                &[(self.holder.signals.as_fd(), Interest::READ)],
-                (!killed).then_some(deadline),
-            )?;
-            let again = ready[0] && 0 < self.heed_signals();
-            if !killed && (again || deadline <= Instant::now()) {
-                warn!(
-                    conversations = self.children.len(),
-                    "stop: killing what is left"
-                );
-                self.children.signal(Signal::SIGKILL);
-                killed = true;
-            }
-        }
-        Ok(())
-    }
 }
 
-const ACCEPTED_AT_ONCE: usize = 16; // then look after the children again
-const FORK_TRIES: u32 = 20;
-const FORK_PAUSE: Duration = Duration::from_millis(100);
 const EX_SOFTWARE: i32 = 70; // sysexits(3)

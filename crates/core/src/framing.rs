@@ -23,7 +23,7 @@ pub(crate) enum Framer {
 pub(crate) struct Message<'m> {
     pub(crate) bytes: &'m [u8],
     /// The line end to answer with, where the framing is by line: the one that the peer uses.
-    pub(crate) line_end: &'static str,
+    pub(crate) line_end: Option<&'static str>,
 }
 
 /// A line went on for longer than a message may be.
@@ -48,7 +48,7 @@ impl Framer {
             Self::Bytes if raw.is_empty() => None,
             Self::Bytes => Some(Ok(Message {
                 bytes: std::mem::take(raw),
-                line_end: "\n",
+                line_end: None,
             })),
             Self::Line(lines) => lines.cut(raw),
         }
@@ -128,7 +128,7 @@ impl Lines {
                 let line_end = if special == b'\r' { "\r\n" } else { "\n" };
                 return Some(Ok(Message {
                     bytes: self.complete(text),
-                    line_end,
+                    line_end: Some(line_end),
                 }));
             }
             self.line.extend_from_slice(text);
@@ -226,7 +226,7 @@ mod tests {
         for mut piece in raw.chunks(size) {
             while let Some(line) = framer.cut(&mut piece) {
                 let Message { bytes, line_end } = line?;
-                lines.push((bytes.to_vec(), Some(line_end)));
+                lines.push((bytes.to_vec(), line_end));
             }
             assert!(piece.is_empty(), "what is not cut is kept by the framer");
         }

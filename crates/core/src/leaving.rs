@@ -1,65 +1,91 @@
 //! Peers that were told to go, and are given the time to hear it.
 
 use std::collections::VecDeque;
-use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
-
+use crate::connection::Connection;
+use crate::ended::Ended;
+use crate::exchange::Exchange;
+use crate::framing::Framing;
+use crate::limits::Limits;
+use crate::peer::Peer;
 use crate::service::Refusal;
-use crate::stream;
-use crate::wait::Interest;
+use crate::stream::Stream;
+use crate::wait::{Interest, Ready, earlier};
 
-/// Connections that an acceptor refused, until their peers have had the words.
-///
-/// Closing at once would reset the connection of a peer that has begun to talk, and the refusal
-/// would be lost. So the sending side is ended and the rest read and forgotten, for a short time
-/// and for a bounded number of them.
-#[derive(Debug, Default)]
-pub(crate) struct Leaving(VecDeque<(Socket, Instant)>);
+/// Connections that an acceptor refused, until their peers have had the words: for a short time,
+/// and a bounded number of them.
+pub(crate) struct Leaving<'a> {
+    leaving: VecDeque<Exchange<'a>>,
+    limits: &'a Limits,
+}
 
-impl Leaving {
+impl<'a> Leaving<'a> {
+    /// With the time for goodbyes that these limits give.
+    pub(crate) fn new(limits: &'a Limits) -> Self {
+        Self {
+            leaving: VecDeque::new(),
+            limits,
+        }
+    }
+
     /// Sends `refusal` and begins to close.
-    pub(crate) fn refuse(&mut self, socket: Socket, refusal: &Refusal) {
-        // A socket just accepted has room for a few words; a peer that left already misses nothing.
-        stream::send_some(&socket, format!("{}\n", refusal.0).as_bytes()).ok();
-        if socket.shutdown(Shutdown::Write).is_err() {
+    pub(crate) fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
+        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, self.limits);
+        let exchange = Exchange::begin(stream, peer, connection, self.limits, Instant::now());
+        if exchange.is_over() {
             return;
         }
-        if self.0.len() == MOST {
-            self.0.pop_front();
+        if self.leaving.len() == MOST {
+            self.leaving.pop_front();
         }
-        self.0.push_back((socket, Instant::now() + PATIENCE));
+        self.leaving.push_back(exchange);
     }
 
-    /// Adds them to what is waited for.
-    pub(crate) fn watch<'a>(&'a self, sources: &mut Vec<(BorrowedFd<'a>, Interest)>) {
-        sources.extend(
-            self.0
-                .iter()
-                .map(|(socket, _)| (socket.as_fd(), Interest::READ)),
-        );
+    /// Those to wait for, in the order of their numbers.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Interest)> {
+        self.leaving
+            .iter()
+            .map(|exchange| (exchange.as_fd(), exchange.interest()))
     }
 
-    /// When the first of them is closed in any case.
+    /// When the next of them is to be told the time.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.front().map(|&(_, deadline)| deadline)
+        self.leaving
+            .iter()
+            .map(Exchange::deadline)
+            .fold(None, earlier)
     }
 
-    /// Reads from those that are `ready`, in the order they were watched, and closes those that are
-    /// done.
-    pub(crate) fn attend(&mut self, ready: &[bool], now: Instant) {
-        let mut ready = ready.iter();
-        self.0.retain(|(socket, deadline)| {
-            let ready = ready.next().is_some_and(|&ready| ready);
-            now < *deadline && (!ready || stream::discard(socket))
-        });
+    /// The stream of number `number` is ready.
+    pub(crate) fn attend(&mut self, number: usize, ready: Ready, now: Instant) {
+        self.leaving[number].attend(ready, &mut [], now);
     }
 
-    /// Closes them all, as a forked child does with its copies.
+    /// Lets those go that have had their time.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.leaving
+            .iter_mut()
+            .for_each(|exchange| exchange.tick(now));
+        self.leaving.retain(|exchange| !exchange.is_over());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leaving.is_empty()
+    }
+
+    /// Closes this process's copies, as a forked child does.
     pub(crate) fn leave(&mut self) {
-        self.0.clear();
+        self.leaving.clear();
+    }
+}
+
+/// The limits for goodbyes of an acceptor: it gives them less time than a conversation has.
+pub(crate) fn limits_of_goodbyes(limits: &Limits) -> Limits {
+    Limits {
+        grace: limits.grace.min(PATIENCE),
+        ..limits.clone()
     }
 }
 

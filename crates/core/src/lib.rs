@@ -33,12 +33,14 @@
 //! # }
 //! ```
 
+mod acceptor;
 mod admission;
 mod arrivals;
 mod children;
 mod clean;
 mod connection;
 mod ended;
+mod exchange;
 mod framing;
 mod hold;
 mod leaving;
@@ -47,10 +49,12 @@ mod listen;
 mod listener;
 mod outbox;
 mod peer;
+mod rehearsal;
 mod service;
 mod signals;
 mod stream;
 mod sys;
+mod threads;
 mod wait;
 
 pub mod fork;
@@ -65,5 +69,6 @@ pub use listen::{DEFAULT_PORT, Listen, ListenError};
 pub use listener::{BindError, Listener};
 pub use outbox::Outbox;
 pub use peer::{Address, Host, Peer};
+pub use rehearsal::{Pieces, rehearse};
 pub use service::{Error, Flow, Refusal, Service, Session};
 pub use signals::Signals;

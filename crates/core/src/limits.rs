@@ -10,9 +10,15 @@ pub struct Limits {
     /// Conversations at the same time with one host (an IPv4 address, or the /64 of an IPv6 one);
     /// more are refused.
     pub clients_per_host: Option<usize>,
-    /// A conversation in which no byte moves for this long is ended.
+    /// A conversation is ended if the first whole message does not come within this time.
+    pub first: Option<Duration>,
+    /// A conversation is ended after this time without a whole message from the peer and without a
+    /// byte taken by it. A line that never ends is no message, however long it trickles.
     pub idle: Option<Duration>,
-    /// How long a conversation may take to end: after the last words, and when the server stops.
+    /// No conversation lasts longer than this.
+    pub session: Option<Duration>,
+    /// How long a conversation may take to end, after the last words and when the server stops. A
+    /// peer that has heard them and sends nothing for half a second is not waited for longer.
     pub grace: Duration,
     /// The longest line.
     pub message_bytes: usize,
@@ -25,10 +31,15 @@ impl Default for Limits {
         Self {
             clients: 1000, // at some tens of KiB each, a small part of any machine
             clients_per_host: None,
+            first: None, // idleness bounds it, and people take their time
             idle: Some(Duration::from_secs(5 * 60)),
+            session: None,
             grace: Duration::from_secs(5),
             message_bytes: 8 * 1024, // talk is far shorter; a flood is not
-            outbox_bytes: 64 * 1024, // as much as one read may bring
+            outbox_bytes: 64 * 1024, // a stream of bytes moves in few calls
         }
     }
 }
+
+/// The most that one read brings: twice a full outbox.
+pub(crate) const READ_BYTES: usize = 128 * 1024;

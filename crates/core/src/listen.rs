@@ -1,6 +1,7 @@
 //! Words that say where to listen.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::IntErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -47,6 +48,23 @@ pub enum ListenError {
 impl Default for Listen {
     fn default() -> Self {
         Self::Loopback(DEFAULT_PORT)
+    }
+}
+
+impl Listen {
+    /// The port, where there is one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Loopback(port) | Self::Everywhere(port) | Self::Host(_, port) => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self::Host(address.ip().to_string(), address.port())
     }
 }
 

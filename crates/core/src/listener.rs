@@ -11,6 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::listen::Listen;
 use crate::peer::{Address, Peer};
+use crate::stream::Stream;
 
 /// A socket that peers arrive at, bound and listening.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ pub struct Listener {
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", hint(.cause, .address))]
+#[error("cannot listen on {place}: {}", hint(.cause, .place))]
 pub struct BindError {
-    /// The address, as asked for.
-    pub address: String,
+    /// The place as asked for, or the one address of it that cannot be had.
+    pub place: Listen,
     /// What the system said.
     pub cause: io::Error,
 }
@@ -49,13 +50,7 @@ impl Listener {
     pub fn bind(places: &[Listen]) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for place in places {
-            match bind_place(place) {
-                Ok(bound) => listeners.extend(bound),
-                Err(error) => {
-                    listeners.into_iter().for_each(Self::close);
-                    return Err(error);
-                }
-            }
+            listeners.extend(bind_place(place)?);
         }
         Ok(listeners)
     }
@@ -66,14 +61,14 @@ impl Listener {
     ///
     /// As accept(2): [`io::ErrorKind::WouldBlock`] where nobody waits. Any other error is about one
     /// peer or about the machine; the listener stays good.
-    pub(crate) fn accept(&self) -> io::Result<(Socket, Peer)> {
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Peer)> {
         let (socket, remote) = self.socket.accept()?;
         let local = match &self.local {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
-        let remote = Address::from(&remote);
-        Ok((socket, Peer { remote, local }))
+        let peer = Peer::new(Address::from(&remote), local);
+        Ok((Stream::new(socket), peer))
     }
 
     /// Where it listens; with the port that the system chose, if it was asked to.
@@ -88,11 +83,15 @@ impl Listener {
         matches!(self.local, Address::Ip(local) if local.ip() == Ipv6Addr::UNSPECIFIED && self.socket.only_v6().is_ok_and(|only| !only))
     }
 
-    /// Stops listening for good, in every process: the file of a Unix socket is removed, if it is
-    /// still this one.
-    ///
-    /// Dropping a listener only closes the descriptor, as a forked child does with its copy.
-    pub(crate) fn close(self) {
+    /// Lets go of this process's copy, as a forked child does; the listener goes on.
+    pub(crate) fn leave(mut self) {
+        self.file = None;
+    }
+}
+
+/// Stops listening for good: the file of a Unix socket is removed, if it is still this one.
+impl Drop for Listener {
+    fn drop(&mut self) {
         if let Some(SocketFile { path, inode }) = &self.file
             && fs::symlink_metadata(path).is_ok_and(|now| inode_of(&now) == *inode)
         {
@@ -110,7 +109,7 @@ impl AsFd for Listener {
 
 fn bind_place(place: &Listen) -> Result<Vec<Listener>, BindError> {
     let named = |cause| BindError {
-        address: place.to_string(),
+        place: place.clone(),
         cause,
     };
     match place {
@@ -160,6 +159,7 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
 
 fn bind_once(addresses: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
     let mut listeners: Vec<Listener> = Vec::new();
+    let mut lacking = None; // a machine without IPv6 is served over IPv4
     for &(mut address) in addresses {
         if let (0, Some(&Address::Ip(first))) =
             (address.port(), listeners.first().map(Listener::local))
@@ -168,17 +168,24 @@ fn bind_once(addresses: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
         }
         match bind_ip(address, true) {
             Ok(listener) => listeners.push(listener),
-            Err(error)
-                if lacks_ipv6(&error)
-                    && address.ip() == Ipv6Addr::LOCALHOST
-                    && !listeners.is_empty() => {}
+            Err(cause) if lacks_ipv6(&cause) && address.ip() == Ipv6Addr::LOCALHOST => {
+                lacking = Some(BindError {
+                    place: address.into(),
+                    cause,
+                });
+            }
             Err(cause) => {
-                let address = address.to_string();
-                return Err(BindError { address, cause });
+                return Err(BindError {
+                    place: address.into(),
+                    cause,
+                });
             }
         }
     }
-    Ok(listeners)
+    match lacking {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
 }
 
 fn bind_ip(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
@@ -218,8 +225,10 @@ fn is_dead_socket(path: &Path, address: &SockAddr) -> io::Result<bool> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Ok(false);
     }
-    let knock = Socket::new(Domain::UNIX, Type::STREAM, None)?.connect(address);
-    Ok(knock.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+    let knock = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    knock.set_nonblocking(true)?; // somebody listens too where the backlog is full
+    let answer = knock.connect(address);
+    Ok(answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 fn listen(socket: Socket, file: Option<SocketFile>) -> io::Result<Listener> {
@@ -245,21 +254,19 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 /// The cause, in words that help.
-fn hint(cause: &io::Error, address: &str) -> String {
-    let unix = address.starts_with("unix:");
-    let port = address.rsplit(':').next().unwrap_or(address);
-    match cause.kind() {
-        io::ErrorKind::AddrInUse if unix => {
+fn hint(cause: &io::Error, place: &Listen) -> String {
+    match (cause.kind(), place.port()) {
+        (io::ErrorKind::AddrInUse, None) => {
             "another server listens there, or it is a file of another kind".to_owned()
         }
-        io::ErrorKind::AddrInUse => {
+        (io::ErrorKind::AddrInUse, Some(port)) => {
             format!("another program has this port (ss -ltnp 'sport = :{port}' shows which)")
         }
-        io::ErrorKind::AddrNotAvailable => {
+        (io::ErrorKind::AddrNotAvailable, _) => {
             "no interface of this machine has that address (ip address shows those it has)"
                 .to_owned()
         }
-        io::ErrorKind::PermissionDenied if !unix => {
+        (io::ErrorKind::PermissionDenied, Some(_)) => {
             "permission denied (ports below 1024 are for root, or take CAP_NET_BIND_SERVICE)"
                 .to_owned()
         }

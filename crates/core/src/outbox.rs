@@ -1,11 +1,14 @@
 //! What a session wants sent, until the server has sent it.
 
+use crate::framing::Framing;
+use crate::limits::{Limits, READ_BYTES};
+
 /// The bytes on their way to one peer, in the order they were sent.
 ///
 /// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the
-/// framing asks. It is bounded: above its high-water mark nothing more is read from the peer and
-/// nothing delivered to the session, so a session that only answers needs no thought about memory.
-/// One that produces on its own sends until [`is_full`](Self::is_full), then returns
+/// framing asks. It is bounded: from [`Limits::outbox_bytes`] on nothing more is read from the peer
+/// and nothing delivered to the session, so a session that only answers needs no thought about
+/// memory. One that produces on its own sends until [`is_full`](Self::is_full), then returns
 /// [`Flow::More`](crate::Flow::More).
 #[derive(Debug)]
 pub struct Outbox {
@@ -13,19 +16,26 @@ pub struct Outbox {
     sent: usize, // this many of `bytes` have left already
     line_end: Option<&'static str>,
     high_water: usize,
+    most: usize,
     overflow: Option<usize>,
 }
 
 impl Outbox {
-    /// An empty outbox that counts as full from `high_water` bytes on.
-    ///
-    /// With a `line_end`, each message is a line (or lines) and is sent with that end.
-    pub(crate) fn new(high_water: usize, line_end: Option<&'static str>) -> Self {
+    pub(crate) fn new(framing: Framing, limits: &Limits) -> Self {
+        // Whatever one call was given, it may send several times as much.
+        let given = limits
+            .outbox_bytes
+            .max(limits.message_bytes)
+            .max(READ_BYTES);
         Self {
             bytes: Vec::new(),
             sent: 0,
-            line_end,
-            high_water,
+            line_end: match framing {
+                Framing::Bytes => None,
+                Framing::Line => Some("\n"),
+            },
+            high_water: limits.outbox_bytes,
+            most: MOST_FACTOR * given,
             overflow: None,
         }
     }
@@ -34,9 +44,13 @@ impl Outbox {
     ///
     /// Where the framing is by line, the line end is added here, and a line feed within the message
     /// becomes the line end that the peer uses.
+    ///
+    /// A session that goes on sending into a full outbox is broken: at four times what one call may
+    /// be given (a message, a read of 128 KiB, or a full outbox, whichever is most) the message is
+    /// dropped and the conversation [fails](crate::Ended::Overflow).
     pub fn send(&mut self, message: &[u8]) {
         let held = self.len() + message.len();
-        if self.overflow.is_some() || OVERFLOW_FACTOR * self.high_water.max(MESSAGE_FLOOR) < held {
+        if self.overflow.is_some() || self.most < held {
             self.overflow.get_or_insert(held);
             return;
         }
@@ -51,8 +65,7 @@ impl Outbox {
         }
     }
 
-    /// Whether the outbox holds as much as it should; further messages are still taken, up to a
-    /// bound.
+    /// Whether the outbox holds as much as it should.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.high_water <= self.len()
@@ -70,11 +83,17 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// Ends the lines sent from now on with `end`, where the framing is by line.
-    pub(crate) fn end_lines_with(&mut self, end: &'static str) {
-        if let Some(line_end) = &mut self.line_end {
-            *line_end = end;
+    /// Sends words of the server as a line of their own, whatever the framing.
+    pub(crate) fn send_line(&mut self, words: &str) {
+        self.send(words.as_bytes());
+        if self.line_end.is_none() {
+            self.send(b"\n");
         }
+    }
+
+    /// Ends the lines sent from now on with `end`, where the framing is by line.
+    pub(crate) fn end_lines_with(&mut self, end: Option<&'static str>) {
+        self.line_end = end;
     }
 
     /// What waits to be sent.
@@ -106,9 +125,6 @@ impl Outbox {
     }
 }
 
-// A service that sends this much past the mark without looking is broken.
-const OVERFLOW_FACTOR: usize = 16;
-// What one read may bring is always answerable, however small the mark.
-const MESSAGE_FLOOR: usize = 64 * 1024;
+const MOST_FACTOR: usize = 4;
 const KEPT_CAPACITY: usize = 64 * 1024;
 const COMPACT_FROM: usize = 256 * 1024; // moving bytes is worth it when many have left

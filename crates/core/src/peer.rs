@@ -30,39 +30,57 @@ pub enum Address {
 /// What counts as one host where a limit is per host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// An IPv4 address, or the /64 of an IPv6 one, since one host has all of it.
+    /// An IPv4 address, or the /64 of an IPv6 one, since one host has all of it. An IPv6 address
+    /// that means something on its own link only, or on this machine, stands for itself.
     Ip(IpAddr),
     /// This machine, not over the Internet protocols.
     Local,
 }
 
-impl Address {
-    /// An Internet address, IPv4 wherever it really is.
+impl Peer {
+    /// A peer that speaks from `remote` and is heard at `local`.
     #[must_use]
-    pub fn ip(address: SocketAddr) -> Self {
-        Self::Ip(match address.ip().to_canonical() {
-            ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-            IpAddr::V6(_) => address, // kept whole, with its scope
-        })
+    pub fn new(remote: Address, local: Address) -> Self {
+        Self { remote, local }
     }
 
+    /// Whoever is at standard input and output.
+    #[must_use]
+    pub fn stdio() -> Self {
+        Self::new(Address::Stdio, Address::Stdio)
+    }
+}
+
+impl Address {
     /// The host that this address belongs to.
     #[must_use]
     pub fn host(&self) -> Host {
         match self {
             Self::Unix(_) | Self::Stdio => Host::Local,
             Self::Ip(address) => Host::Ip(match address.ip().to_canonical() {
-                IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-                ip @ IpAddr::V4(_) => ip,
+                IpAddr::V6(ip) if !ip.is_loopback() && !ip.is_unicast_link_local() => {
+                    Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()
+                }
+                ip => ip,
             }),
         }
+    }
+}
+
+/// IPv4 wherever it really is.
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Ip(match address.ip().to_canonical() {
+            ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+            IpAddr::V6(_) => address, // kept whole, with its scope
+        })
     }
 }
 
 impl From<&socket2::SockAddr> for Address {
     fn from(address: &socket2::SockAddr) -> Self {
         match address.as_socket() {
-            Some(ip) => Self::ip(ip),
+            Some(ip) => ip.into(),
             None => Self::Unix(address.as_pathname().map(Path::to_path_buf)),
         }
     }
@@ -96,8 +114,8 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(IpAddr::V4(ip)) => ip.fmt(f),
-            Self::Ip(IpAddr::V6(ip)) if ip.is_loopback() => ip.fmt(f),
-            Self::Ip(IpAddr::V6(ip)) => write!(f, "{ip}/64"),
+            Self::Ip(IpAddr::V6(ip)) if ip.segments()[4..] == [0; 4] => write!(f, "{ip}/64"),
+            Self::Ip(IpAddr::V6(ip)) => ip.fmt(f),
             Self::Local => f.write_str("this machine"),
         }
     }
@@ -109,7 +127,7 @@ mod tests {
 
     #[track_caller]
     fn check(address: &str, shown: &str, host: &str) {
-        let address = Address::ip(address.parse().expect("an address"));
+        let address = Address::from(address.parse::<SocketAddr>().expect("an address"));
         assert_eq!(address.to_string(), shown);
         assert_eq!(address.host().to_string(), host);
     }
@@ -119,7 +137,8 @@ mod tests {
         check("192.0.2.1:80", "192.0.2.1:80", "192.0.2.1");
         check("[::ffff:192.0.2.1]:80", "192.0.2.1:80", "192.0.2.1");
         check("[2001:db8::1]:80", "[2001:db8::1]:80", "2001:db8::/64");
-        check("[fe80::1%3]:80", "[fe80::1%3]:80", "fe80::/64");
+        check("[fe80::1%3]:80", "[fe80::1%3]:80", "fe80::1");
+        check("[::1]:80", "[::1]:80", "::1");
         assert_eq!(Address::Unix(None).host().to_string(), "this machine");
     }
 

@@ -20,6 +20,10 @@ pub trait Service: Send + Sync {
 
     /// Begins a conversation with `peer`.
     ///
+    /// Under the fork model this runs in the peer's own process, a copy of the one that made the
+    /// service: a generator that was seeded before draws the same numbers for every peer. That of
+    /// `rand::rng()` is seeded anew.
+    ///
     /// # Errors
     ///
     /// A [`Refusal`] is sent to the peer in its own words, and the connection is closed.
@@ -84,12 +88,13 @@ pub trait Session {
 }
 
 /// How a conversation goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Flow {
     /// Wait for what the peer says next.
     Continue,
     /// There is more to send than should wait in the outbox: no message is delivered until
-    /// [`resume`](Session::resume), which follows as soon as there is room.
+    /// [`resume`](Session::resume), which follows as soon as there is room. Who then sends nothing
+    /// and asks for more [fails](crate::Ended::Stuck).
     More,
     /// Close once everything sent has left. The session is not called again.
     Close,
@@ -105,9 +110,6 @@ pub enum Error {
     /// Something it uses failed, such as standard output or a file.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It put more into the outbox at once than is ever held for one peer.
-    #[error("the service sent {0} bytes at once, more than is held for one peer")]
-    Overflow(usize),
     /// It says so itself.
     #[error("{0}")]
     Failed(Cow<'static, str>),

@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::hold::StopSource;
+use crate::sys;
+
 /// The signals that a server heeds: blocked, and read from a descriptor instead.
 ///
 /// A program blocks them before it says that it listens, so that from then on none is lost. No
@@ -20,7 +23,8 @@ pub struct Signals {
 /// What the signals since the last look asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// How often to stop: SIGTERM, or SIGINT where it is heeded.
+    /// How often to stop, at least: SIGTERM, or SIGINT where it is heeded. Equal signals that came
+    /// together count once.
     pub(crate) stops: u32,
     /// A child has changed its state. One signal may stand for several children.
     pub(crate) child: bool,
@@ -36,6 +40,8 @@ impl Signals {
         let heeded: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]
             .into_iter()
             .collect();
+        // An ignored signal would never be seen, and a parent may have left it so.
+        heeded.iter().for_each(sys::act_by_default_on);
         heeded.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self {
@@ -62,6 +68,12 @@ impl Signals {
             }
         }
         asked
+    }
+}
+
+impl StopSource for Signals {
+    fn is_asked(&self) -> bool {
+        0 < self.take().stops
     }
 }
 

@@ -1,14 +1,14 @@
-//! The system calls that Rust cannot check, and nothing else.
+//! The system calls that Rust cannot check.
 #![expect(
     unsafe_code,
-    reason = "fork and _exit have no safe form; every other file is free of unsafe code"
+    reason = "these calls have no safe form; every other file is free of unsafe code"
 )]
 
 use std::fs;
 use std::io;
 
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
 /// What [`fork`] made of the process that called it.
@@ -19,7 +19,8 @@ pub(crate) enum Forked {
     Child,
 }
 
-/// Splits the process in two. The child dies with its parent: it is sent SIGTERM then.
+/// Splits the process in two. The child dies with its parent, whatever it is doing then: SIGTERM
+/// would be kept from a session that does not come back.
 ///
 /// The caller has made sure of being the only thread, see [`require_one_thread`].
 ///
@@ -36,13 +37,20 @@ pub(crate) fn fork() -> nix::Result<Forked> {
         ForkResult::Child => {
             // The parent may have gone before the child asked to be told, so look once after
             // asking.
-            let asked = prctl::set_pdeathsig(Signal::SIGTERM);
+            let asked = prctl::set_pdeathsig(Signal::SIGKILL);
             if asked.is_err() || unistd::getppid() != parent {
-                exit(0);
+                exit(1);
             }
             Ok(Forked::Child)
         }
     }
+}
+
+/// Undoes that a signal is ignored, as a parent may have left it.
+pub(crate) fn act_by_default_on(signal: Signal) {
+    // SAFETY: no handler is installed, so no code can run in the middle of other code.
+    let done = unsafe { signal::signal(signal, SigHandler::SigDfl) };
+    done.expect("SIGKILL and SIGSTOP alone cannot be set");
 }
 
 /// Leaves the process at once: no destructor runs, no buffer is written a second time.

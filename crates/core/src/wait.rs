@@ -7,32 +7,53 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// What a descriptor is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a descriptor is waited for. That it is broken is told without being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interest {
     pub(crate) read: bool,
     pub(crate) write: bool,
 }
 
-/// Waits until one of `sources` is ready or the deadline has come. Which are ready is answered in
-/// their order.
+/// What a descriptor is ready for. Where it is broken, the next call on it tells how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) broken: bool,
+}
+
+/// Waits until one of `sources` is ready or the deadline has come; says which are, by their tokens.
 ///
-/// A source is ready too when it has failed or its peer has gone; the next call on it tells.
-pub(crate) fn wait(
-    sources: &[(BorrowedFd<'_>, Interest)],
+/// # Errors
+///
+/// The system has no memory for the question.
+pub(crate) fn wait<T: Copy>(
+    sources: &[(T, BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,
-) -> io::Result<Vec<bool>> {
+) -> io::Result<Vec<(T, Ready)>> {
     let mut polled: Vec<PollFd<'_>> = sources
         .iter()
-        .map(|&(source, interest)| PollFd::new(source, interest.flags()))
+        .map(|&(_, source, interest)| PollFd::new(source, interest.flags()))
         .collect();
-    match poll(&mut polled, timeout(deadline)) {
-        Ok(_) | Err(Errno::EINTR) => (),
-        Err(errno) => return Err(errno.into()),
+    let mut count = polled.len();
+    loop {
+        match poll(&mut polled[..count], timeout(deadline)) {
+            Ok(_) | Err(Errno::EINTR) => break,
+            // The limit on descriptors was lowered below their number: the first ones go on.
+            Err(Errno::EINVAL) if 1 < count => count /= 2,
+            Err(errno) => return Err(errno.into()),
+        }
     }
-    Ok(polled
+    let ready = |polled: &PollFd<'_>| polled.revents().filter(|events| !events.is_empty());
+    let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    Ok(sources
         .iter()
-        .map(|source| source.revents().is_some_and(|events| !events.is_empty()))
+        .zip(&polled)
+        .filter_map(|(&(token, ..), polled)| {
+            let events = ready(polled)?;
+            let read = events.contains(PollFlags::POLLIN);
+            let broken = events.intersects(broken);
+            Some((token, Ready { read, broken }))
+        })
         .collect())
 }
 
@@ -48,17 +69,10 @@ impl Interest {
     };
 
     fn flags(self) -> PollFlags {
-        let read = if self.read {
-            PollFlags::POLLIN
-        } else {
-            PollFlags::empty()
-        };
-        let write = if self.write {
-            PollFlags::POLLOUT
-        } else {
-            PollFlags::empty()
-        };
-        read | write
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::POLLIN, self.read);
+        flags.set(PollFlags::POLLOUT, self.write);
+        flags
     }
 }
 

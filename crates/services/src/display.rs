@@ -15,8 +15,8 @@ pub struct Display {
 }
 
 /// How to print.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Options {
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Options {
     /// Write the bytes as they come, and nothing else
     #[arg(long)]
     raw: bool,
@@ -25,17 +25,18 @@ pub struct Options {
 type Sink = Arc<Mutex<dyn Write + Send>>;
 
 impl Display {
-    /// Prints on standard output.
-    ///
-    /// # Errors
-    ///
-    /// None.
-    pub fn new(options: Options) -> Result<Self, Infallible> {
-        let Options { raw } = options;
-        Ok(Self {
+    /// Prints on standard output: the bytes alone if `raw`.
+    #[must_use]
+    pub fn new(raw: bool) -> Self {
+        Self {
             raw,
             sink: Arc::new(Mutex::new(io::stdout())),
-        })
+        }
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
+        let Options { raw } = options;
+        Ok(Self::new(raw))
     }
 }
 
@@ -69,7 +70,8 @@ impl Session for Printing {
             .as_ref()
             .map(|name| format!("{name}: {}\n", Clean(message)));
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write for the whole line: other processes print to the same place.
+        // One write for the whole line, since other processes print to the same place. A pipe keeps
+        // lines of up to 4 KiB apart, a file or terminal all of them.
         sink.write_all(line.as_ref().map_or(message, |line| line.as_bytes()))?;
         sink.flush()?;
         Ok(Flow::Continue)

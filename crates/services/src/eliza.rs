@@ -98,7 +98,7 @@ impl Session for Friend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::talk::{every_chunking, peer};
+    use crate::talk::{every_chunking, first_words};
 
     fn friend(seed: u64) -> Eliza {
         Eliza::new(Script::friend(), Some(seed))
@@ -159,15 +159,7 @@ mod tests {
     #[test]
     fn conversations_are_separate() {
         let friend = Eliza::new(Script::friend(), None);
-        let greeting = || {
-            let mut out = Vec::new();
-            for _ in 0..40 {
-                let session = friend.session(&peer()).expect("nobody is refused");
-                out.push(crate::talk::first_words(session));
-            }
-            out
-        };
-        let heard = greeting();
+        let heard: Vec<_> = (0..40).map(|_| first_words(&friend)).collect();
         assert!(
             heard.iter().any(|words| *words != heard[0]),
             "chance is drawn for each"

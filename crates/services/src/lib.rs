@@ -30,7 +30,7 @@ pub fn all() -> Services {
     services.add_with(
         "display",
         "Prints what arrives, with the peer in front",
-        Display::new,
+        Display::from_options,
     );
     services
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 
 use clap::{ArgMatches, Args, Command};
 use switchboard_core::Service;
@@ -23,7 +24,7 @@ struct Entry {
     make: Make,
 }
 
-type Make = Box<dyn Fn(&ArgMatches) -> Result<Box<dyn Service>, String>>;
+type Make = Box<dyn Fn(&ArgMatches) -> Result<Arc<dyn Service>, String>>;
 
 /// The options of a service that has none.
 #[derive(Args)]
@@ -42,7 +43,13 @@ impl Services {
 
     /// Adds a service with options of its own, which become options of `serve NAME`.
     ///
-    /// An error of `make` is told to the user, and nothing is served.
+    /// An error of `make` is told to the user, and nothing is served. A name that is taken already
+    /// is taken over.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, when the command line is read: an option has the name of one that every
+    /// service has, such as `--listen`.
     pub fn add_with<O: Args, S: Service + 'static, E: fmt::Display>(
         &mut self,
         name: &'static str,
@@ -53,8 +60,9 @@ impl Services {
         let make: Make = Box::new(move |matches| {
             let options = O::from_arg_matches(matches).map_err(|error| error.to_string())?;
             let service = make(options).map_err(|error| error.to_string())?;
-            Ok(Box::new(service))
+            Ok(Arc::new(service))
         });
+        self.0.retain(|entry| entry.command.get_name() != name);
         self.0.push(Entry { command, make });
     }
 
@@ -85,7 +93,7 @@ impl Services {
     /// # Panics
     ///
     /// There is no such service: only names of [`commands`](Self::commands) are matched.
-    pub fn make(&self, name: &str, options: &ArgMatches) -> Result<Box<dyn Service>, Unusable> {
+    pub fn make(&self, name: &str, options: &ArgMatches) -> Result<Arc<dyn Service>, Unusable> {
         let entry = self.0.iter().find(|entry| entry.command.get_name() == name);
         let entry = entry.expect("the name is one of its own commands");
         (entry.make)(options).map_err(|reason| Unusable {

@@ -1,0 +1,281 @@
+//! Accepts peers and gives each to a conversation of its own; stops them all in the end.
+//!
+//! One loop waits for peers, for the ends of conversations and for orders to stop, all in one poll.
+//! What can be refused is refused before anything is started for it. How a conversation runs, in a
+//! process or in a thread, is its [`Crew`]'s affair.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use crate::admission::{Admission, Slot};
+use crate::arrivals::Arrivals;
+use crate::leaving::{Leaving, limits_of_goodbyes};
+use crate::limits::Limits;
+use crate::listener::Listener;
+use crate::peer::Peer;
+use crate::service::Refusal;
+use crate::signals::Signals;
+use crate::stream::Stream;
+use crate::wait::{Interest, earlier, wait};
+
+/// Those who hold the conversations.
+pub(crate) trait Crew {
+    /// What it takes to begin one, for messages: `cannot DEED: …`.
+    const DEED: &'static str;
+
+    /// Begins a conversation.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for it now; the peer is given back.
+    fn begin(&mut self, arrived: Arrived, front: &mut Front<'_>) -> Result<(), Unbegun>;
+
+    /// Ready to be read when a conversation has ended, where SIGCHLD does not tell.
+    fn ends(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Forgets the conversations that have ended.
+    fn reap(&mut self);
+
+    /// How many conversations there are.
+    fn len(&self) -> usize;
+
+    /// Tells every conversation to stop.
+    fn stop(&mut self);
+
+    /// Does not wait for those that are left.
+    fn cut(&mut self);
+}
+
+/// A peer with its place among the conversations.
+pub(crate) struct Arrived {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Slot,
+}
+
+/// A peer whose conversation could not begin yet.
+pub(crate) struct Unbegun {
+    pub(crate) arrived: Arrived,
+    pub(crate) error: io::Error,
+}
+
+/// What belongs to the acceptor alone.
+pub(crate) struct Front<'a> {
+    pub(crate) signals: Signals,
+    arrivals: Arrivals,
+    leaving: Leaving<'a>,
+}
+
+impl Front<'_> {
+    /// Closes this process's copies, as a forked child does, so that they are free when the
+    /// acceptor lets go of its own.
+    pub(crate) fn leave(&mut self) {
+        self.arrivals.leave();
+        self.leaving.leave();
+    }
+}
+
+/// Serves every peer that arrives until SIGTERM or SIGINT, then stops.
+///
+/// # Errors
+///
+/// The system cannot wait for descriptors; then it stops as well.
+pub(crate) fn serve<C: Crew>(
+    listeners: Vec<Listener>,
+    crew: &mut C,
+    limits: &Limits,
+    signals: Signals,
+) -> io::Result<()> {
+    let goodbyes = limits_of_goodbyes(limits);
+    let mut acceptor = Acceptor {
+        front: Front {
+            signals,
+            arrivals: Arrivals::new(listeners),
+            leaving: Leaving::new(&goodbyes),
+        },
+        admission: Admission::new(limits),
+        crew,
+        waiting: None,
+        served_last: 0,
+    };
+    let served = loop {
+        match acceptor.turn(None) {
+            Ok(0) => (),
+            Ok(_) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    acceptor.stop(limits.grace);
+    served
+}
+
+struct Acceptor<'a, C> {
+    front: Front<'a>,
+    admission: Admission,
+    crew: &'a mut C,
+    waiting: Option<Waiting>,
+    served_last: usize, // the number of the listener that had a peer accepted last
+}
+
+/// A peer whose conversation could not begin, until it is tried again. Others wait behind it.
+struct Waiting {
+    arrived: Arrived,
+    failures: u32,
+    retry_at: Instant,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Signals,
+    Ends,
+    Leaving(usize),
+    Listener(usize),
+}
+
+impl<C: Crew> Acceptor<'_, C> {
+    /// Waits once, until `deadline` at most, and does what is due; how often it was asked to stop.
+    fn turn(&mut self, deadline: Option<Instant>) -> io::Result<u32> {
+        let ready = self.wait(deadline)?;
+        let now = Instant::now();
+        let mut stops = 0;
+        let mut listeners = Vec::new();
+        for (source, ready) in ready {
+            match source {
+                Source::Signals => {
+                    let asked = self.front.signals.take();
+                    stops += asked.stops;
+                    if asked.child {
+                        self.crew.reap();
+                    }
+                }
+                Source::Ends => self.crew.reap(),
+                Source::Leaving(number) => self.front.leaving.attend(number, ready, now),
+                Source::Listener(number) => listeners.push(number),
+            }
+        }
+        self.front.leaving.tick(now);
+        if stops == 0 {
+            if let Some(waiting) = self.waiting.take_if(|waiting| waiting.retry_at <= now) {
+                self.begin(waiting.arrived, waiting.failures);
+            }
+            self.accept_from(&listeners);
+        }
+        Ok(stops)
+    }
+
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<(Source, crate::wait::Ready)>> {
+        let now = Instant::now();
+        let Front {
+            signals,
+            arrivals,
+            leaving,
+        } = &self.front;
+        let mut deadline = earlier(deadline, leaving.deadline());
+        let mut sources = vec![(Source::Signals, signals.as_fd(), Interest::READ)];
+        if let Some(ends) = self.crew.ends() {
+            sources.push((Source::Ends, ends, Interest::READ));
+        }
+        if let Some(waiting) = &self.waiting {
+            deadline = earlier(deadline, Some(waiting.retry_at));
+        } else if !self.admission.is_full() {
+            deadline = earlier(deadline, arrivals.resume_at(now));
+            let listeners = arrivals.watched(now).enumerate();
+            sources.extend(
+                listeners.map(|(number, fd)| (Source::Listener(number), fd, Interest::READ)),
+            );
+        }
+        let goodbyes = leaving.watched().enumerate();
+        sources.extend(
+            goodbyes.map(|(number, (fd, interest))| (Source::Leaving(number), fd, interest)),
+        );
+        wait(&sources, deadline)
+    }
+
+    /// Accepts peers at listeners that have some. They take turns, so that a crowd at one does not
+    /// shut out the others.
+    fn accept_from(&mut self, listeners: &[usize]) {
+        let next = listeners.partition_point(|&number| number <= self.served_last);
+        let (later, first) = listeners.split_at(next);
+        for &number in first.iter().chain(later) {
+            for _ in 0..ACCEPTED_AT_ONCE {
+                if self.admission.is_full() || self.waiting.is_some() {
+                    return;
+                }
+                let Some((stream, peer)) = self.front.arrivals.accept(number) else {
+                    break;
+                };
+                self.served_last = number;
+                self.admit(stream, peer);
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: Stream, peer: Peer) {
+        debug!(%peer, local = %peer.local, "accept");
+        match self.admission.admit(peer.remote.host()) {
+            Ok(slot) => self.begin(Arrived { stream, peer, slot }, 0),
+            Err(refusal) => {
+                info!(%peer, "refuse: {}", refusal.0);
+                self.front.leaving.refuse(stream, peer, refusal);
+            }
+        }
+    }
+
+    /// Begins a conversation; if the system has no room for it, keeps the peer for another try.
+    fn begin(&mut self, arrived: Arrived, failures: u32) {
+        let Err(Unbegun { arrived, error }) = self.crew.begin(arrived, &mut self.front) else {
+            return;
+        };
+        let Arrived { peer, .. } = &arrived;
+        let deed = C::DEED;
+        let failures = failures + 1;
+        if failures == TRIES {
+            warn!(%peer, "refuse: cannot {deed}: {error}");
+            let Arrived { stream, peer, .. } = arrived;
+            let busy = Refusal("The server is busy. Try again later.".into());
+            return self.front.leaving.refuse(stream, peer, busy);
+        }
+        if failures == 1 {
+            warn!(%peer, "cannot {deed}: {error}; trying again");
+        } else {
+            debug!(%peer, "cannot {deed}: {error}; trying again");
+        }
+        self.waiting = Some(Waiting {
+            arrived,
+            failures,
+            retry_at: Instant::now() + PAUSE,
+        });
+    }
+
+    /// Stops listening, tells every conversation, and waits for them until the grace is over or
+    /// somebody asks again.
+    fn stop(&mut self, grace: Duration) {
+        self.front.arrivals.close();
+        if let Some(Waiting { arrived, .. }) = self.waiting.take() {
+            let Arrived { stream, peer, .. } = arrived;
+            let words = Refusal("The server is stopping.".into());
+            self.front.leaving.refuse(stream, peer, words);
+        }
+        info!(conversations = self.crew.len(), ?grace, "stop");
+        self.crew.stop();
+        let deadline = Instant::now() + grace;
+        while 0 < self.crew.len() || !self.front.leaving.is_empty() {
+            let asked = self.turn(Some(deadline));
+            if deadline <= Instant::now() || !matches!(asked, Ok(0)) {
+                break;
+            }
+        }
+        if 0 < self.crew.len() {
+            warn!(conversations = self.crew.len(), "stop: ending what is left");
+            self.crew.cut();
+        }
+    }
+}
+
+const ACCEPTED_AT_ONCE: usize = 16; // then look after the rest again
+// Two seconds in all: a shortage of processes that lasts longer is worth telling the peer.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,257 @@
+//! One conversation on its stream: moves the bytes that can be moved, keeps the deadlines, and
+//! closes politely. It never waits; whoever drives it does.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, error};
+
+use crate::connection::Connection;
+use crate::ended::Ended;
+use crate::limits::Limits;
+use crate::peer::Peer;
+use crate::stream::Stream;
+use crate::wait::{Interest, Ready, earlier};
+
+/// A connection on its stream, from the greeting to the polite close.
+///
+/// Its driver waits for its [`Interest`] until its deadline, and tells it what happened. It lasts
+/// until it [`is_over`](Self::is_over).
+pub(crate) struct Exchange<'a> {
+    stream: Stream,
+    peer: Peer,
+    connection: Connection,
+    limits: &'a Limits,
+    phase: Phase,
+    began: Instant,
+    moved: Instant,          // when the peer last said or took something
+    cut_at: Option<Instant>, // when the rest is not waited for any more
+    blocked: bool,           // the stream takes no more output for now
+    input_ended: bool,
+    received: u64,
+    sent: u64,
+}
+
+enum Phase {
+    Talking,
+    /// All is sent, and the peer knows that no more follows. Closing with input unread would make
+    /// the system reset the connection, and the peer could lose the last words; so what still comes
+    /// is read and forgotten until the peer ends its side or falls silent.
+    Leaving {
+        silent_at: Instant,
+    },
+    /// Nothing more happens. The reason is here where it is not the connection's own.
+    Over(Option<Ended>),
+}
+
+impl<'a> Exchange<'a> {
+    /// Begins with what the connection has to say at once.
+    pub(crate) fn begin(
+        stream: Stream,
+        peer: Peer,
+        connection: Connection,
+        limits: &'a Limits,
+        now: Instant,
+    ) -> Self {
+        let mut exchange = Self {
+            stream,
+            peer,
+            connection,
+            limits,
+            phase: Phase::Talking,
+            began: now,
+            moved: now,
+            cut_at: None,
+            blocked: false,
+            input_ended: false,
+            received: 0,
+            sent: 0,
+        };
+        exchange.advance(now);
+        exchange
+    }
+
+    /// What its stream is to be waited for.
+    pub(crate) fn interest(&self) -> Interest {
+        match self.phase {
+            Phase::Talking => Interest {
+                read: self.connection.wants_input(),
+                write: self.blocked,
+            },
+            Phase::Leaving { .. } | Phase::Over(_) => Interest::READ,
+        }
+    }
+
+    /// When it is to be told the time, though nothing else has happened.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let other = match self.phase {
+            Phase::Talking if self.cut_at.is_none() => earlier(self.idle_at(), self.session_at()),
+            Phase::Talking | Phase::Over(_) => None,
+            Phase::Leaving { silent_at } => Some(silent_at),
+        };
+        earlier(self.cut_at, other)
+    }
+
+    /// Its stream is ready; `buffer` is for what can be read.
+    pub(crate) fn attend(&mut self, ready: Ready, buffer: &mut [u8], now: Instant) {
+        match self.phase {
+            Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
+            Phase::Talking if ready.broken => self.lose(self.stream.take_error()),
+            Phase::Talking => self.advance(now),
+            Phase::Leaving { .. } if self.stream.discard() => {
+                self.phase = Phase::Leaving {
+                    silent_at: now + SILENCE,
+                };
+            }
+            Phase::Leaving { .. } => self.phase = Phase::Over(None),
+            Phase::Over(_) => (),
+        }
+    }
+
+    /// Ends what has lasted for too long.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        match self.phase {
+            Phase::Leaving { silent_at } if is_past(earlier(self.cut_at, Some(silent_at))) => {
+                self.phase = Phase::Over(None);
+            }
+            Phase::Talking if is_past(self.cut_at) => {
+                let own = matches!(
+                    self.connection.ended(),
+                    Some(Ended::Idle | Ended::TimeUp | Ended::LineTooLong)
+                );
+                self.phase = Phase::Over((!own).then_some(Ended::Cut));
+            }
+            Phase::Talking if self.cut_at.is_none() => {
+                if is_past(self.session_at()) {
+                    self.dismiss(Ended::TimeUp, now);
+                } else if is_past(self.idle_at()) {
+                    self.dismiss(Ended::Idle, now);
+                }
+            }
+            Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
+        }
+    }
+
+    /// The server is stopping.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.connection.stop();
+        self.end_within_grace(now);
+        self.advance(now);
+    }
+
+    /// The driver cannot go on with it.
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.phase = Phase::Over(Some(Ended::Lost(error)));
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+
+    /// Logs how it went, and says why it ended.
+    pub(crate) fn end(self) -> Ended {
+        let ended = match self.phase {
+            Phase::Over(Some(ended)) => ended,
+            _ => self.connection.into_ended(),
+        };
+        let (peer, received, sent) = (self.peer, self.received, self.sent);
+        if ended.is_failure() {
+            error!(%peer, received, sent, "end: {ended}");
+        } else {
+            debug!(%peer, received, sent, "end: {ended}");
+        }
+        ended
+    }
+
+    fn idle_at(&self) -> Option<Instant> {
+        let first = self
+            .limits
+            .first
+            .filter(|_| self.connection.messages() == 0);
+        earlier(
+            first.map(|first| self.began + first),
+            self.limits.idle.map(|idle| self.moved + idle),
+        )
+    }
+
+    fn session_at(&self) -> Option<Instant> {
+        self.limits.session.map(|session| self.began + session)
+    }
+
+    fn dismiss(&mut self, ended: Ended, now: Instant) {
+        self.connection.dismiss(ended);
+        self.end_within_grace(now);
+        self.advance(now);
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], now: Instant) {
+        match self.stream.receive_some(buffer) {
+            Ok(None) => (),
+            Ok(Some(0)) => {
+                self.input_ended = true;
+                self.connection.end_input();
+            }
+            Ok(Some(count)) => {
+                let messages = self.connection.messages();
+                self.received += count as u64;
+                self.connection.receive(&buffer[..count]);
+                if messages < self.connection.messages() {
+                    self.moved = now;
+                }
+            }
+            Err(error) => return self.lose(Some(error)),
+        }
+        self.advance(now);
+    }
+
+    /// Sends what waits and can be sent; once everything is, begins to leave.
+    fn advance(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Talking) {
+            return;
+        }
+        for _ in 0..SENT_AT_ONCE {
+            if self.connection.output().is_empty() {
+                break;
+            }
+            match self.stream.send_some(self.connection.output()) {
+                Ok(Some(count)) => {
+                    self.moved = now;
+                    self.sent += count as u64;
+                    self.connection.sent(count);
+                }
+                Ok(None) => break,
+                Err(error) => return self.lose(Some(error)),
+            }
+        }
+        self.blocked = !self.connection.output().is_empty();
+        if self.connection.is_done() {
+            self.end_within_grace(now);
+            let silent_at = now + SILENCE;
+            self.phase = match self.stream.end_output() {
+                Ok(()) if !self.input_ended => Phase::Leaving { silent_at },
+                _ => Phase::Over(None),
+            };
+        }
+    }
+
+    fn lose(&mut self, error: Option<io::Error>) {
+        let ended = error.map_or(Ended::PeerLeft, Ended::Lost);
+        self.phase = Phase::Over(Some(ended));
+    }
+
+    fn end_within_grace(&mut self, now: Instant) {
+        self.cut_at.get_or_insert(now + self.limits.grace);
+    }
+}
+
+impl AsFd for Exchange<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+const SENT_AT_ONCE: usize = 16; // a session without end must not keep its driver from the rest
+// Longer than most round trips: hardly anything can be on its way any more.
+const SILENCE: Duration = Duration::from_millis(500);
