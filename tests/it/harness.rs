@@ -354,7 +354,8 @@ impl Caller {
 /// Runs `command` in a shell with `input` at its standard input, to its end.
 pub(crate) fn shell(command: &str, input: &[u8]) -> Output {
     let mut child = Command::new("timeout")
-        .args([&DEADLINE.as_secs().to_string(), "bash", "-c", command])
+        .args(["-k", "1", &DEADLINE.as_secs().to_string()])
+        .args(["bash", "-c", command])
         .env("PROGRAM", program())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
 
@@ -42,18 +43,20 @@ fn a_crowd_at_the_door_does_not_get_past_the_cap() {
     }
     server.log_times("reap: exit code 0", 6);
     let log = server.log_times("", 1);
-    let nth = |what: &str, n| {
-        log.iter()
-            .enumerate()
-            .filter(|(_, line)| line.contains(what))
-            .nth(n)
-    };
-    let (third, _) = nth(" accept ", 2).expect("all were accepted");
-    let (first_end, _) = nth(" reap: ", 0).expect("all were reaped");
+    let third = place(&log, " accept ", 2);
+    let first_end = place(&log, " reap: ", 0);
     assert!(
         first_end < third,
         "the third came in before one had left: {log:#?}"
     );
+}
+
+/// Which line of `log` is the one that has `what` after `before` others have.
+fn place(log: &[String], what: &str, before: usize) -> usize {
+    let mut lines = (0..log.len()).filter(|&line| log[line].contains(what));
+    lines
+        .nth(before)
+        .unwrap_or_else(|| panic!("{what}: {log:#?}"))
 }
 
 #[test]
@@ -68,15 +71,34 @@ fn one_client_at_a_time_lets_the_next_one_wait() {
     drop(first);
     assert_eq!(second.line(), "two");
     let log = server.log_times("", 1);
-    let nth = |what: &str, n| {
-        log.iter()
-            .enumerate()
-            .filter(|(_, line)| line.contains(what))
-            .nth(n)
-    };
-    let (end, _) = nth(" end: ", 0).expect("the first has ended");
-    let (accept, _) = nth(" accept ", 1).expect("the second was accepted");
+    let (end, accept) = (place(&log, " end: ", 0), place(&log, " accept ", 1));
     assert!(end < accept, "{log:#?}");
+}
+
+#[test]
+fn a_crowd_at_one_listener_does_not_shut_out_the_other() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let socket = folder.path().join("socket");
+    let words = format!(
+        "uppercase --model sequential --listen unix:{}",
+        socket.display()
+    );
+    let server = Server::start(&words);
+    // Both crowds are there before the server looks.
+    server.signal(Signal::SIGSTOP);
+    server.state_until('T');
+    let over_unix: Vec<_> = (0..4)
+        .map(|_| UnixStream::connect(&socket).expect("somebody listens"))
+        .collect();
+    let over_tcp: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    server.signal(Signal::SIGCONT);
+    drop((over_unix, over_tcp));
+    let accepted = server.log_times(" accept ", 8);
+    let kinds: Vec<bool> = accepted.iter().map(|line| line.contains("unix:")).collect();
+    assert!(
+        kinds.windows(2).all(|two| two[0] != two[1]),
+        "{accepted:#?}"
+    );
 }
 
 #[test]

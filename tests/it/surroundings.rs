@@ -8,13 +8,44 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, pipe};
 
-use crate::harness::{Caller, Server, have, heard, program, shell, until, villains};
+use crate::harness::{Caller, DEADLINE, Server, have, heard, program, shell, until, villains};
+
+/// A server whose log is read by nobody here. It is killed when it is dropped.
+struct Unheard(Child);
+
+impl Unheard {
+    /// Starts a command that serves at `socket`.
+    fn start(command: &mut Command, socket: &Path) -> Self {
+        let listen = format!("--listen=unix:{}", socket.display());
+        let server = command.arg(listen).spawn().expect("it runs");
+        let server = Self(server);
+        until("the socket", || UnixStream::connect(socket).ok());
+        server
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.0.id().try_into().expect("a pid is a small number");
+        kill(Pid::from_raw(pid), signal).expect("it runs");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        until("the end of the server", || {
+            self.0.try_wait().expect("it can be waited for")
+        })
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).ok();
+    }
+}
 
 /// Standard error of a server for which nobody reads.
 enum Unread {
@@ -37,22 +68,14 @@ fn a_server_needs_nobody_to_read_its_log() {
     let socket = folder.path().join("socket");
     for unread in [Unread::Full, Unread::Broken] {
         for (model, signals) in [("fork", 1), ("sequential", 1), ("fork", 2)] {
-            let mut server = Command::new(villains())
-                .args(["-v", "serve", "panic", "--model", model, "--listen"])
-                .arg(format!("unix:{}", socket.display()))
-                .stderr(unread.stdio())
-                .spawn()
-                .expect("it runs");
+            let mut command = Command::new(villains());
+            command.args(["-v", "serve", "panic", "--model", model]);
+            let mut server = Unheard::start(command.stderr(unread.stdio()), &socket);
             for _ in 0..3 {
-                until("the socket", || socket.exists().then_some(()));
                 assert_eq!(said_by(&socket, b"panic!\n"), "ready\n");
             }
-            let pid = Pid::from_raw(server.id().try_into().expect("a pid is a small number"));
-            (0..signals).for_each(|_| kill(pid, Signal::SIGTERM).expect("it runs"));
-            let status = until("its end", || {
-                server.try_wait().expect("it can be waited for")
-            });
-            assert_eq!(status.code(), Some(0));
+            (0..signals).for_each(|_| server.signal(Signal::SIGTERM));
+            assert_eq!(server.wait().code(), Some(0));
             assert!(!socket.exists());
         }
     }
@@ -66,6 +89,9 @@ fn a_server_needs_nobody_to_read_its_log() {
 /// All that the server at `socket` answers to `words`.
 fn said_by(socket: &Path, words: &[u8]) -> String {
     let mut caller = UnixStream::connect(socket).expect("somebody listens");
+    caller
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a deadline can be set");
     caller.write_all(words).expect("the server reads");
     caller
         .shutdown(Shutdown::Write)
@@ -82,28 +108,21 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     let (log, writing) = pipe().expect("a pipe can be made");
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = folder.path().join("socket");
-    let mut server = Command::new(program())
-        .args(["-v", "serve", "echo", "--listen"])
-        .arg(format!("unix:{}", socket.display()))
-        .stderr(writing)
-        .spawn()
-        .expect("it runs");
-    until("the socket", || socket.exists().then_some(()));
+    let mut command = Command::new(program());
+    command.args(["-v", "serve", "echo"]).stderr(writing);
+    let mut server = Unheard::start(&mut command, &socket);
+    drop(command); // and with it the test's own end of the pipe
     // Far more than a pipe holds is logged meanwhile.
     for _ in 0..500 {
         assert_eq!(said_by(&socket, b"hi\n"), "hi\n");
     }
-    let mut read = String::new();
-    let pid = Pid::from_raw(server.id().try_into().expect("a pid is a small number"));
-    let reader = thread::spawn(move || {
-        fs::File::from(log)
-            .read_to_string(&mut read)
-            .expect("the log is text");
-        read
-    });
-    kill(pid, Signal::SIGTERM).expect("it runs");
-    assert!(server.wait().expect("it can be waited for").success());
-    let read = reader.join().expect("the reader does not panic");
+    let mut log = fs::File::from(log);
+    let mut read = vec![0; 32 << 10];
+    log.read_exact(&mut read).expect("the pipe is full");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    log.read_to_end(&mut read).expect("the writer has gone");
+    let read = String::from_utf8_lossy(&read);
     assert!(read.contains("lines of log left out: nobody read them"));
 }
 
