@@ -1,6 +1,5 @@
 //! The command line, parsed once into types that cannot be wrong.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -71,14 +70,15 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "N",
         default_value = "1000",
+        value_parser = count,
         help_heading = "Limits"
     )]
-    max_clients: NonZeroUsize,
+    max_clients: usize,
 
     /// Conversations at the same time with one host; more are refused with words [default: no
     /// limit]
-    #[arg(long, value_name = "N", help_heading = "Limits")]
-    max_per_host: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Limits")]
+    max_per_host: Option<usize>,
 
     /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
     /// none)
@@ -118,8 +118,8 @@ pub(crate) struct Time(Option<Duration>);
 impl ServeOptions {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
-            clients: self.max_clients.get(),
-            clients_per_host: self.max_per_host.map(NonZeroUsize::get),
+            clients: self.max_clients,
+            clients_per_host: self.max_per_host,
             first: self.first.0,
             idle: self.idle.0,
             session: self.session.0,
@@ -165,6 +165,12 @@ fn time_or_none(words: &str) -> Result<Time, String> {
         }
         _ => Ok(Time(Some(time(words)?))),
     }
+}
+
+/// How many there may be.
+fn count(words: &str) -> Result<usize, String> {
+    let count = words.parse().ok().filter(|&count| 0 < count);
+    count.ok_or_else(|| "a whole number, 1 or more".to_owned())
 }
 
 /// A number of bytes, also in units of 1024 (`k`) or 1024 x 1024 (`M`).
@@ -288,6 +294,8 @@ mod tests {
             "serve nothing",
             "serve echo --listen a:b",
             "serve echo --max-clients 0",
+            "serve echo --max-per-host -1",
+            "serve echo --idle 0",
             "serve echo x",
             "serve --listen 0 echo",
         ] {
