@@ -1,11 +1,17 @@
 //! Log lines on standard error.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::panic;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{MsgFlags, send};
+use nix::unistd;
 use switchboard_core::Clean;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
@@ -40,29 +46,28 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
     }));
 }
 
-/// Standard error, without ever waiting for whoever reads it: a line that finds no room is left
-/// out, and the next one that finds some says how many were.
+/// Standard error, without waiting for whoever reads it: a line that finds no room is left out, and
+/// the next one that finds some says so.
 ///
 /// Each line is one write of at most [`LONGEST`] bytes, so those of several processes do not mix,
-/// and a pipe with any room has room for it (pipe(7)).
+/// and a pipe takes it whole or not at all (pipe(7)).
 struct Unwaited;
 
 impl Write for Unwaited {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !has_room() {
-            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
-            return Ok(line.len());
+        let mut whole = Vec::new();
+        if LEFT_OUT.swap(false, Ordering::Relaxed) {
+            whole.extend_from_slice(b"(lines of log were left out: nobody read them)\n");
         }
-        let mut whole = match LEFT_OUT.swap(0, Ordering::Relaxed) {
-            0 => Vec::new(),
-            lines => format!("({lines} lines of log left out: nobody read them)\n").into_bytes(),
-        };
         whole.extend_from_slice(line);
         if LONGEST < whole.len() {
             whole.truncate(LONGEST - CUT.len());
             whole.extend_from_slice(CUT);
         }
-        io::stderr().write_all(&whole)?;
+        match write_now(&whole) {
+            Ok(count) if count == whole.len() => (),
+            _ => LEFT_OUT.store(true, Ordering::Relaxed),
+        }
         Ok(line.len())
     }
 
@@ -71,13 +76,34 @@ impl Write for Unwaited {
     }
 }
 
-/// Whether standard error takes a line now, or is broken, which the write will tell.
-fn has_room() -> bool {
+/// Writes as much of `bytes` as there is room for.
+fn write_now(bytes: &[u8]) -> nix::Result<usize> {
+    static OWN: OnceLock<Option<File>> = OnceLock::new();
     let stderr = io::stderr();
-    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    poll(&mut polled, PollTimeout::ZERO) != Ok(0)
+    if let Some(own) = OWN.get_or_init(reopened) {
+        return unistd::write(own, bytes);
+    }
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    match send(stderr.as_raw_fd(), bytes, flags) {
+        Err(Errno::ENOTSOCK) => unistd::write(stderr, bytes), // a file, which has room or fails
+        sent => sent,
+    }
 }
 
-static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+/// The pipe or terminal behind standard error, opened once more so that writing never waits: on
+/// the original that would concern everybody who shares it.
+fn reopened() -> Option<File> {
+    let kind = fs::metadata(STDERR).ok()?.file_type();
+    if !kind.is_fifo() && !kind.is_char_device() {
+        return None;
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(flags.bits());
+    options.open(STDERR).ok()
+}
+
+static LEFT_OUT: AtomicBool = AtomicBool::new(false);
+const STDERR: &str = "/proc/self/fd/2";
 const LONGEST: usize = 4096; // PIPE_BUF
 const CUT: &[u8] = b" [cut]\n";

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -149,6 +150,45 @@ fn a_failure_ends_one_conversation() {
     assert_eq!(caller.rest(), b"");
     assert!(server.log("end: failed").contains("no\\x07 more"));
     assert_eq!(server.connect().line(), "ready");
+}
+
+#[test]
+fn a_failure_is_told_also_where_the_peer_does_not_listen() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for model in ["fork", "sequential"] {
+        let socket = folder.path().join(model);
+        let listen = format!("--listen unix:{}", socket.display());
+        let words = format!("burst --model {model} --idle none --grace 200ms {listen}");
+        let server = Server::villain(&words);
+        let connect = || UnixStream::connect(&socket).expect("somebody listens");
+        let mut deaf = connect();
+        deaf.write_all(b"fail\n").expect("the server reads");
+        server.log("end: failed: on purpose");
+        let mut gone = connect();
+        gone.read_exact(&mut [0; 6]).expect("it is ready");
+        gone.write_all(b"fail\n").expect("the server reads");
+        drop(gone);
+        server.log_times("end: failed: on purpose", 2);
+        // What is left to be sent is not waited for either.
+        let mut deaf = connect();
+        deaf.write_all(b"close\n").expect("the server reads");
+        server.log("end: cut");
+    }
+}
+
+#[test]
+fn a_panic_of_a_destructor_ends_one_conversation() {
+    for model in ["fork", "sequential"] {
+        let server = Server::villain(&format!("dropper --model {model}"));
+        let mut caller = server.connect();
+        assert_eq!(caller.ask("hello"), "hello");
+        reset(caller);
+        server.log("end: lost");
+        let mut next = server.connect();
+        assert_eq!(next.ask("hello"), "hello");
+        next.hang_up();
+        assert_eq!(next.rest(), b"");
+    }
 }
 
 #[test]

@@ -234,6 +234,18 @@ pub(crate) fn children_of(parent: Pid) -> Vec<(Pid, char)> {
         .collect()
 }
 
+/// Sends `signal` to a server or a child of one, and waits until it has taken it.
+pub(crate) fn signal_and_see_it_taken(pid: Pid, signal: Signal) {
+    kill(pid, signal).expect("it runs");
+    until("the signal to be taken", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let pending = status.lines().find(|line| line.starts_with("ShdPnd:"));
+        pending
+            .is_some_and(|line| line.ends_with("0000000000000000"))
+            .then_some(())
+    });
+}
+
 /// The lines that a process writes, kept by a thread as they come.
 struct Lines {
     lines: Arc<(Mutex<Vec<String>>, Condvar)>,

@@ -12,21 +12,6 @@ use socket2::{Domain, Socket, Type};
 use crate::harness::{Caller, Server, program};
 
 #[test]
-fn at_the_cap_clients_wait_in_the_backlog() {
-    let server = Server::start("echo --max-clients 2");
-    let mut first = server.connect();
-    let mut second = server.connect();
-    assert_eq!(first.ask("one"), "one");
-    assert_eq!(second.ask("two"), "two");
-    let mut third = server.connect();
-    third.say("three\n");
-    assert_eq!(first.ask("still"), "still");
-    assert_eq!(server.children().len(), 2);
-    drop(second);
-    assert_eq!(third.line(), "three");
-}
-
-#[test]
 fn a_crowd_at_the_door_does_not_get_past_the_cap() {
     let server = Server::start("echo --max-clients 2");
     // They all arrive before the server looks again.

@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::{Server, until};
+use crate::harness::{Server, signal_and_see_it_taken, until};
 
 #[test]
 fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
@@ -41,7 +41,7 @@ fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
     let mut caller = server.connect();
     assert!(caller.line().contains("feel"));
     for (child, _) in server.children() {
-        kill(child, Signal::SIGINT).expect("it runs");
+        signal_and_see_it_taken(child, Signal::SIGINT);
     }
     assert!(
         !caller.ask("I need a coat").contains("oodbye"),
@@ -96,6 +96,21 @@ fn what_does_not_end_is_ended_when_the_grace_is_over() {
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
         assert!(kill(child, None).is_err(), "{child} is left behind");
+    }
+}
+
+#[test]
+fn every_end_is_logged_though_the_grace_is_over() {
+    for model in ["fork", "sequential"] {
+        let mut server = Server::villain(&format!("stubborn --grace 200ms --model {model}"));
+        let count = if model == "fork" { 10 } else { 1 };
+        let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        callers
+            .iter_mut()
+            .for_each(|caller| assert_eq!(caller.line(), "ready"));
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+        server.log_times("end: cut", count);
     }
 }
 

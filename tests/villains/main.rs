@@ -14,6 +14,12 @@ fn main() -> ExitCode {
         services.add("stuck", "Never comes back from the first line", || {
             Villain(Deed::Stuck)
         });
+        services.add("dropper", "Panics when it is thrown away", || {
+            Villain(Deed::Drop)
+        });
+        services.add("burst", "Sends more than fits, and closes or fails", || {
+            Villain(Deed::Burst)
+        });
         services.add("refuse", "Refuses everybody", || Villain(Deed::Refuse));
         services.add(
             "dice",
@@ -43,6 +49,8 @@ enum Deed {
     Stubborn,
     Endless,
     Stuck,
+    Drop,
+    Burst,
     Refuse,
     Dice,
 }
@@ -51,6 +59,9 @@ impl Service for Villain {
     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         if self.0 == Deed::Refuse {
             return Err(Refusal("Not you.".into()));
+        }
+        if self.0 == Deed::Drop {
+            return Ok(Box::new(Dropper));
         }
         Ok(Box::new(*self))
     }
@@ -77,6 +88,13 @@ impl Session for Villain {
     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
         match self.0 {
             Deed::Panic => panic!("at {}", String::from_utf8_lossy(line)),
+            Deed::Burst => {
+                out.send(&[b'x'; 400_000]);
+                match line {
+                    b"close" => Ok(Flow::Close),
+                    _ => Err(Error::Failed("on purpose".into())),
+                }
+            }
             Deed::Fail => Err(Error::Failed(
                 String::from_utf8_lossy(line).into_owned().into(),
             )),
@@ -103,5 +121,21 @@ impl Session for Villain {
         } else {
             Flow::Close
         })
+    }
+}
+
+/// Panics when it is dropped.
+struct Dropper;
+
+impl Session for Dropper {
+    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        out.send(line);
+        Ok(Flow::Continue)
+    }
+}
+
+impl Drop for Dropper {
+    fn drop(&mut self) {
+        panic!("dropped");
     }
 }

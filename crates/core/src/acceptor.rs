@@ -19,7 +19,7 @@ use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::signals::Signals;
 use crate::stream::Stream;
-use crate::wait::{Interest, earlier, wait};
+use crate::wait::{Interest, after, earlier, wait};
 
 /// Those who hold the conversations.
 pub(crate) trait Crew {
@@ -103,8 +103,8 @@ pub(crate) fn serve<C: Crew>(
     };
     let served = loop {
         match acceptor.turn(None) {
-            Ok(0) => (),
-            Ok(_) => break Ok(()),
+            Ok(false) => (),
+            Ok(true) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
@@ -136,37 +136,37 @@ enum Source {
 }
 
 impl<C: Crew> Acceptor<'_, C> {
-    /// Waits once, until `deadline` at most, and does what is due; how often it was asked to stop.
-    fn turn(&mut self, deadline: Option<Instant>) -> io::Result<u32> {
+    /// Waits once, until `deadline` at most, and does what is due; whether it was asked to stop.
+    fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         let ready = self.wait(deadline)?;
         let now = Instant::now();
-        let mut stops = 0;
+        let mut stop = false;
         let mut listeners = Vec::new();
-        for (source, ready) in ready {
+        for (source, broken) in ready {
             match source {
                 Source::Signals => {
-                    let asked = self.front.signals.take();
-                    stops += asked.stops;
-                    if asked.child {
+                    let seen = self.front.signals.take();
+                    stop = seen.terminate || seen.interrupt;
+                    if seen.child {
                         self.crew.reap();
                     }
                 }
                 Source::Ends => self.crew.reap(),
-                Source::Leaving(number) => self.front.leaving.attend(number, ready, now),
+                Source::Leaving(number) => self.front.leaving.attend(number, broken, now),
                 Source::Listener(number) => listeners.push(number),
             }
         }
         self.front.leaving.tick(now);
-        if stops == 0 {
+        if !stop {
             if let Some(waiting) = self.waiting.take_if(|waiting| waiting.retry_at <= now) {
                 self.begin(waiting.arrived, waiting.failures);
             }
             self.accept_from(&listeners);
         }
-        Ok(stops)
+        Ok(stop)
     }
 
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<(Source, crate::wait::Ready)>> {
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<(Source, bool)>> {
         let now = Instant::now();
         let Front {
             signals,
@@ -261,10 +261,11 @@ impl<C: Crew> Acceptor<'_, C> {
         }
         info!(conversations = self.crew.len(), ?grace, "stop");
         self.crew.stop();
-        let deadline = Instant::now() + grace;
+        // Conversations count for themselves; who is not through after that does not come back.
+        let deadline = after(Instant::now(), grace) + MARGIN;
         while 0 < self.crew.len() || !self.front.leaving.is_empty() {
             let asked = self.turn(Some(deadline));
-            if deadline <= Instant::now() || !matches!(asked, Ok(0)) {
+            if deadline <= Instant::now() || !matches!(asked, Ok(false)) {
                 break;
             }
         }
@@ -279,3 +280,4 @@ const ACCEPTED_AT_ONCE: usize = 16; // then look after the rest again
 // Two seconds in all: a shortage of processes that lasts longer is worth telling the peer.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
+const MARGIN: Duration = Duration::from_millis(250);

@@ -54,13 +54,11 @@ impl Connection {
     /// [`output`](Self::output), or the words of a refusal.
     #[must_use]
     pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
-        let session = guarded(|| Ok(service.session(peer)));
-        let state = match session {
-            Ok(Ok(session)) => State::Talking(session),
-            Ok(Err(refusal)) => State::Over(Ended::Refused(refusal)),
-            Err(ended) => State::Over(ended),
-        };
-        Self::begin(state, service.framing(), limits)
+        match guarded(|| Ok((service.framing(), service.session(peer)))) {
+            Ok((framing, Ok(session))) => Self::begin(State::Talking(session), framing, limits),
+            Ok((framing, Err(refusal))) => Self::over(Ended::Refused(refusal), framing, limits),
+            Err(ended) => Self::over(ended, Framing::Bytes, limits),
+        }
     }
 
     /// A conversation that was over before it began.
@@ -176,7 +174,10 @@ impl Connection {
 
     /// Why the conversation ended; [`Ended::Cut`] if it did not come to an end by itself.
     #[must_use]
-    pub fn into_ended(self) -> Ended {
+    pub fn into_ended(mut self) -> Ended {
+        if self.ended().is_none() {
+            self.end(Ended::Cut);
+        }
         match self.state {
             State::Talking(_) => Ended::Cut,
             State::Over(ended) => ended,
@@ -254,7 +255,7 @@ impl Connection {
 
     fn end(&mut self, ended: Ended) {
         let session = std::mem::replace(&mut self.state, State::Over(ended));
-        // It has been told to end whatever its destructor has to say about it.
+        // It ends, whatever its destructor has to say about it.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
     }
 }

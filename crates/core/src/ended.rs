@@ -11,7 +11,7 @@ use crate::service::{Error, Refusal};
 pub enum Ended {
     /// The service closed it.
     Closed,
-    /// The peer ended its side, and everything was answered.
+    /// The peer ended its side and everything was answered, or it left altogether.
     PeerLeft,
     /// The server stopped, and the session had its last words.
     Stopped,

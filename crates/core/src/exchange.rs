@@ -12,7 +12,7 @@ use crate::ended::Ended;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::stream::Stream;
-use crate::wait::{Interest, Ready, earlier};
+use crate::wait::{Interest, after, earlier};
 
 /// A connection on its stream, from the greeting to the polite close.
 ///
@@ -41,7 +41,7 @@ enum Phase {
     Leaving {
         silent_at: Instant,
     },
-    /// Nothing more happens. The reason is here where it is not the connection's own.
+    /// Nothing more happens. What cut the connection short is here, if anything did.
     Over(Option<Ended>),
 }
 
@@ -86,22 +86,22 @@ impl<'a> Exchange<'a> {
     /// When it is to be told the time, though nothing else has happened.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let other = match self.phase {
-            Phase::Talking if self.cut_at.is_none() => earlier(self.idle_at(), self.session_at()),
-            Phase::Talking | Phase::Over(_) => None,
+            Phase::Talking => earlier(self.dismiss_at(), self.stalled_at()),
             Phase::Leaving { silent_at } => Some(silent_at),
+            Phase::Over(_) => None,
         };
         earlier(self.cut_at, other)
     }
 
-    /// Its stream is ready; `buffer` is for what can be read.
-    pub(crate) fn attend(&mut self, ready: Ready, buffer: &mut [u8], now: Instant) {
+    /// Its stream is ready or `broken`; `buffer` is for what can be read.
+    pub(crate) fn attend(&mut self, broken: bool, buffer: &mut [u8], now: Instant) {
         match self.phase {
             Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
-            Phase::Talking if ready.broken => self.lose(self.stream.take_error()),
+            Phase::Talking if broken => self.lose(self.stream.take_error()),
             Phase::Talking => self.advance(now),
             Phase::Leaving { .. } if self.stream.discard() => {
                 self.phase = Phase::Leaving {
-                    silent_at: now + SILENCE,
+                    silent_at: now + SILENCE, // it is not silent
                 };
             }
             Phase::Leaving { .. } => self.phase = Phase::Over(None),
@@ -116,19 +116,15 @@ impl<'a> Exchange<'a> {
             Phase::Leaving { silent_at } if is_past(earlier(self.cut_at, Some(silent_at))) => {
                 self.phase = Phase::Over(None);
             }
-            Phase::Talking if is_past(self.cut_at) => {
-                let own = matches!(
-                    self.connection.ended(),
-                    Some(Ended::Idle | Ended::TimeUp | Ended::LineTooLong)
-                );
-                self.phase = Phase::Over((!own).then_some(Ended::Cut));
+            Phase::Talking if is_past(earlier(self.cut_at, self.stalled_at())) => {
+                self.phase = Phase::Over(Some(Ended::Cut));
             }
-            Phase::Talking if self.cut_at.is_none() => {
-                if is_past(self.session_at()) {
-                    self.dismiss(Ended::TimeUp, now);
-                } else if is_past(self.idle_at()) {
-                    self.dismiss(Ended::Idle, now);
-                }
+            Phase::Talking if is_past(self.dismiss_at()) => {
+                let time_up = is_past(self.session_at());
+                self.connection
+                    .dismiss(if time_up { Ended::TimeUp } else { Ended::Idle });
+                self.end_within_grace(now);
+                self.advance(now);
             }
             Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
         }
@@ -152,9 +148,12 @@ impl<'a> Exchange<'a> {
 
     /// Logs how it went, and says why it ended.
     pub(crate) fn end(self) -> Ended {
-        let ended = match self.phase {
-            Phase::Over(Some(ended)) => ended,
-            _ => self.connection.into_ended(),
+        let ended = match (self.phase, self.connection.into_ended()) {
+            (
+                Phase::Over(Some(cut_short)),
+                Ended::Closed | Ended::PeerLeft | Ended::Stopped | Ended::Cut,
+            ) => cut_short,
+            (_, own) => own, // its failure matters more than how its peer took it
         };
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         if ended.is_failure() {
@@ -165,25 +164,30 @@ impl<'a> Exchange<'a> {
         ended
     }
 
-    fn idle_at(&self) -> Option<Instant> {
+    /// When the conversation is to be ended from here, unless it ends before.
+    fn dismiss_at(&self) -> Option<Instant> {
+        if self.cut_at.is_some() || self.connection.ended().is_some() {
+            return None;
+        }
         let first = self
             .limits
             .first
             .filter(|_| self.connection.messages() == 0);
-        earlier(
-            first.map(|first| self.began + first),
-            self.limits.idle.map(|idle| self.moved + idle),
-        )
+        let first_at = first.map(|first| after(self.began, first));
+        let idle_at = self.limits.idle.map(|idle| after(self.moved, idle));
+        earlier(self.session_at(), earlier(first_at, idle_at))
     }
 
     fn session_at(&self) -> Option<Instant> {
-        self.limits.session.map(|session| self.began + session)
+        self.limits
+            .session
+            .map(|session| after(self.began, session))
     }
 
-    fn dismiss(&mut self, ended: Ended, now: Instant) {
-        self.connection.dismiss(ended);
-        self.end_within_grace(now);
-        self.advance(now);
+    /// When the last words have waited for too long without a byte that could be sent.
+    fn stalled_at(&self) -> Option<Instant> {
+        let ended = self.connection.ended().is_some();
+        ended.then(|| after(self.moved, self.limits.grace))
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) {
@@ -242,7 +246,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn end_within_grace(&mut self, now: Instant) {
-        self.cut_at.get_or_insert(now + self.limits.grace);
+        self.cut_at.get_or_insert(after(now, self.limits.grace));
     }
 }
 

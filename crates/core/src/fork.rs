@@ -108,7 +108,6 @@ impl Processes<'_> {
         let Arrived { stream, peer, .. } = arrived;
         let converse = AssertUnwindSafe(|| {
             front.leave();
-            front.signals.leave_interrupts_to_the_acceptor();
             // The generator was copied with everything else: without this, all children draw the
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");

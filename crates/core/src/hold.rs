@@ -45,9 +45,9 @@ fn turn(
     let watched = if *stopping { &sources[..1] } else { &sources };
     let ready = wait(watched, exchange.deadline())?;
     let now = Instant::now();
-    for (source, ready) in ready {
+    for (source, broken) in ready {
         match source {
-            Source::Stream => exchange.attend(ready, buffer, now),
+            Source::Stream => exchange.attend(broken, buffer, now),
             Source::Stop if stop.is_asked() => {
                 *stopping = true;
                 exchange.stop(now);

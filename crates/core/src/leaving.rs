@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::stream::Stream;
-use crate::wait::{Interest, Ready, earlier};
+use crate::wait::{Interest, earlier};
 
 /// Connections that an acceptor refused, until their peers have had the words: for a short time,
 /// and a bounded number of them.
@@ -58,9 +58,9 @@ impl<'a> Leaving<'a> {
             .fold(None, earlier)
     }
 
-    /// The stream of number `number` is ready.
-    pub(crate) fn attend(&mut self, number: usize, ready: Ready, now: Instant) {
-        self.leaving[number].attend(ready, &mut [], now);
+    /// The stream of number `number` is ready or `broken`.
+    pub(crate) fn attend(&mut self, number: usize, broken: bool, now: Instant) {
+        self.leaving[number].attend(broken, &mut [], now);
     }
 
     /// Lets those go that have had their time.

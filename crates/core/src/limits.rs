@@ -12,13 +12,14 @@ pub struct Limits {
     pub clients_per_host: Option<usize>,
     /// A conversation is ended if the first whole message does not come within this time.
     pub first: Option<Duration>,
-    /// A conversation is ended after this time without a whole message from the peer and without a
-    /// byte taken by it. A line that never ends is no message, however long it trickles.
+    /// A conversation is ended after this time in which no whole message came from the peer and no
+    /// byte could be sent to it. A line that never ends is no message, however long it trickles.
     pub idle: Option<Duration>,
     /// No conversation lasts longer than this.
     pub session: Option<Duration>,
-    /// How long a conversation may take to end, after the last words and when the server stops. A
-    /// peer that has heard them and sends nothing for half a second is not waited for longer.
+    /// How long a conversation may take to end: when the server stops, after the last words were
+    /// sent, and while they wait without a byte that could be sent. A peer that was sent all of them
+    /// and is silent for half a second is not waited for longer.
     pub grace: Duration,
     /// The longest line.
     pub message_bytes: usize,

@@ -49,19 +49,21 @@ impl Outbox {
     /// be given (a message, a read of 128 KiB, or a full outbox, whichever is most) the message is
     /// dropped and the conversation [fails](crate::Ended::Overflow).
     pub fn send(&mut self, message: &[u8]) {
-        let held = self.len() + message.len();
+        let ends = match self.line_end {
+            None => 0,
+            Some(end) => end.len() * (1 + memchr::memchr_iter(b'\n', message).count()),
+        };
+        let held = self.len() + message.len() + ends;
         if self.overflow.is_some() || self.most < held {
             self.overflow.get_or_insert(held);
             return;
         }
-        match self.line_end {
-            None => self.bytes.extend_from_slice(message),
-            Some(end) => {
-                for line in message.split(|&byte| byte == b'\n') {
-                    self.bytes.extend_from_slice(line);
-                    self.bytes.extend_from_slice(end.as_bytes());
-                }
-            }
+        let Some(end) = self.line_end else {
+            return self.bytes.extend_from_slice(message);
+        };
+        for line in message.split(|&byte| byte == b'\n') {
+            self.bytes.extend_from_slice(line);
+            self.bytes.extend_from_slice(end.as_bytes());
         }
     }
 

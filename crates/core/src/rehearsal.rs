@@ -47,13 +47,14 @@ pub struct Pieces {
 ///
 /// # Panics
 ///
-/// A piece is empty.
+/// Pieces are empty.
 pub fn rehearse(
     service: &dyn Service,
     said: &[u8],
     pieces: Pieces,
     limits: &Limits,
 ) -> (Vec<u8>, Ended) {
+    assert!(0 < pieces.said.min(pieces.taken), "pieces are empty");
     let address = |port| Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
     let peer = Peer::new(address(5000), address(1212));
     let mut connection = Connection::open(service, &peer, limits);

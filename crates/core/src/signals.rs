@@ -15,18 +15,16 @@ use crate::sys;
 /// handler runs, so no system call is interrupted. A forked child reads its own signals from the
 /// same descriptor (signalfd(2)).
 #[derive(Debug)]
-pub struct Signals {
-    descriptor: SignalFd,
-    interrupts: bool,
-}
+pub struct Signals(SignalFd);
 
-/// What the signals since the last look asked for.
+/// The signals since the last look. Each may have come several times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
-    /// How often to stop, at least: SIGTERM, or SIGINT where it is heeded. Equal signals that came
-    /// together count once.
-    pub(crate) stops: u32,
-    /// A child has changed its state. One signal may stand for several children.
+pub(crate) struct Seen {
+    /// SIGTERM: to stop.
+    pub(crate) terminate: bool,
+    /// SIGINT: to stop, from a terminal.
+    pub(crate) interrupt: bool,
+    /// SIGCHLD: a child has changed its state.
     pub(crate) child: bool,
 }
 
@@ -44,41 +42,34 @@ impl Signals {
         heeded.iter().for_each(sys::act_by_default_on);
         heeded.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(Self {
-            descriptor: SignalFd::with_flags(&heeded, flags)?,
-            interrupts: true,
-        })
+        Ok(Self(SignalFd::with_flags(&heeded, flags)?))
     }
 
-    /// From now on SIGINT is ignored. A terminal sends it to every process of a server at once, and
-    /// a child is told to stop by its acceptor, so for a child it would be a second order.
-    pub(crate) fn leave_interrupts_to_the_acceptor(&mut self) {
-        self.interrupts = false;
-    }
-
-    /// What the signals since the last look asked for.
-    pub(crate) fn take(&self) -> Asked {
-        let mut asked = Asked::default();
-        while let Ok(Some(info)) = self.descriptor.read_signal() {
+    /// The signals since the last look.
+    pub(crate) fn take(&self) -> Seen {
+        let mut seen = Seen::default();
+        while let Ok(Some(info)) = self.0.read_signal() {
             match i32::try_from(info.ssi_signo).map(Signal::try_from) {
-                Ok(Ok(Signal::SIGCHLD)) => asked.child = true,
-                Ok(Ok(Signal::SIGTERM)) => asked.stops += 1,
-                Ok(Ok(Signal::SIGINT)) if self.interrupts => asked.stops += 1,
+                Ok(Ok(Signal::SIGCHLD)) => seen.child = true,
+                Ok(Ok(Signal::SIGTERM)) => seen.terminate = true,
+                Ok(Ok(Signal::SIGINT)) => seen.interrupt = true,
                 _ => (),
             }
         }
-        asked
+        seen
     }
 }
 
+/// For a child: it is told to stop by SIGTERM of its acceptor. SIGINT is the acceptor's alone,
+/// though a terminal sends it to every process of a server.
 impl StopSource for Signals {
     fn is_asked(&self) -> bool {
-        0 < self.take().stops
+        self.take().terminate
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+        self.0.as_fd()
     }
 }

@@ -28,17 +28,23 @@ pub(crate) struct Threads {
     talking: HashMap<u64, Arc<Bell>>,
     begun: u64,
     ended: Receiver<u64>,
-    end: Ending,
+    ends: Ends,
 }
 
 /// Rung from one thread to wake another that waits for descriptors.
 struct Bell(EventFd);
 
-/// Tells the acceptor that a conversation has ended.
+/// How the acceptor hears that a conversation has ended.
 #[derive(Clone)]
-struct Ending {
+struct Ends {
     ended: Sender<u64>,
     bell: Arc<Bell>,
+}
+
+/// Tells the acceptor of the end when it is dropped, also in a panic.
+struct Teller {
+    number: u64,
+    ends: Ends,
 }
 
 impl Threads {
@@ -54,7 +60,7 @@ impl Threads {
             talking: HashMap::new(),
             begun: 0,
             ended,
-            end: Ending {
+            ends: Ends {
                 ended: sender,
                 bell,
             },
@@ -69,19 +75,26 @@ impl Threads {
         arrived: Arc<Mutex<Option<Arrived>>>,
     ) -> io::Result<()> {
         let (service, limits) = (Arc::clone(&self.service), Arc::clone(&self.limits));
-        let end = self.end.clone();
+        let teller = Teller {
+            number,
+            ends: self.ends.clone(),
+        };
         thread::Builder::new().spawn(move || {
+            let _teller = teller; // dropped last, when the slot is free
             let arrived = arrived
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            if let Some(Arrived { stream, peer, slot }) = arrived {
+            if let Some(Arrived {
+                stream,
+                peer,
+                slot: _slot,
+            }) = arrived
+            {
                 let connection = Connection::open(&*service, &peer, &limits);
                 let exchange = Exchange::begin(stream, peer, connection, &limits, Instant::now());
                 hold(exchange, &*bell, &mut vec![0; READ_BYTES]);
-                drop(slot);
             }
-            end.tell(number);
         })?;
         Ok(())
     }
@@ -94,6 +107,7 @@ impl Crew for Threads {
         let name = arrived.peer.to_string();
         let shared = Arc::new(Mutex::new(Some(arrived)));
         let number = self.begun;
+        self.begun += 1; // also where it fails: its end is told all the same
         let started = Bell::new().and_then(|bell| {
             let bell = Arc::new(bell);
             self.start(number, Arc::clone(&bell), Arc::clone(&shared))?;
@@ -103,7 +117,6 @@ impl Crew for Threads {
             Ok(bell) => {
                 debug!(peer = %name, thread = number, "begin");
                 self.talking.insert(number, bell);
-                self.begun += 1;
                 Ok(())
             }
             Err(error) => {
@@ -115,11 +128,11 @@ impl Crew for Threads {
     }
 
     fn ends(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.end.bell.as_fd())
+        Some(self.ends.bell.as_fd())
     }
 
     fn reap(&mut self) {
-        self.end.bell.is_rung();
+        self.ends.bell.is_rung();
         for number in self.ended.try_iter() {
             self.talking.remove(&number);
         }
@@ -138,11 +151,11 @@ impl Crew for Threads {
     }
 }
 
-impl Ending {
-    fn tell(&self, number: u64) {
+impl Drop for Teller {
+    fn drop(&mut self) {
         // Where nobody listens any more, the acceptor has gone already.
-        self.ended.send(number).ok();
-        self.bell.ring();
+        self.ends.ended.send(self.number).ok();
+        self.ends.bell.ring();
     }
 }
 

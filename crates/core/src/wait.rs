@@ -14,14 +14,8 @@ pub(crate) struct Interest {
     pub(crate) write: bool,
 }
 
-/// What a descriptor is ready for. Where it is broken, the next call on it tells how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ready {
-    pub(crate) read: bool,
-    pub(crate) broken: bool,
-}
-
-/// Waits until one of `sources` is ready or the deadline has come; says which are, by their tokens.
+/// Waits until one of `sources` is ready or the deadline has come; says which are, by their tokens,
+/// and whether they are broken. The next call on a broken one tells how.
 ///
 /// # Errors
 ///
@@ -29,17 +23,22 @@ pub(crate) struct Ready {
 pub(crate) fn wait<T: Copy>(
     sources: &[(T, BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,
-) -> io::Result<Vec<(T, Ready)>> {
+) -> io::Result<Vec<(T, bool)>> {
     let mut polled: Vec<PollFd<'_>> = sources
         .iter()
         .map(|&(_, source, interest)| PollFd::new(source, interest.flags()))
         .collect();
     let mut count = polled.len();
+    let mut deadline = deadline;
     loop {
         match poll(&mut polled[..count], timeout(deadline)) {
             Ok(_) | Err(Errno::EINTR) => break,
-            // The limit on descriptors was lowered below their number: the first ones go on.
-            Err(Errno::EINVAL) if 1 < count => count /= 2,
+            // The limit on descriptors was lowered below their number. The first ones go on; the
+            // others are asked again soon.
+            Err(Errno::EINVAL) if 1 < count => {
+                count /= 2;
+                deadline = earlier(deadline, Some(Instant::now() + Duration::from_secs(1)));
+            }
             Err(errno) => return Err(errno.into()),
         }
     }
@@ -50,11 +49,14 @@ pub(crate) fn wait<T: Copy>(
         .zip(&polled)
         .filter_map(|(&(token, ..), polled)| {
             let events = ready(polled)?;
-            let read = events.contains(PollFlags::POLLIN);
-            let broken = events.intersects(broken);
-            Some((token, Ready { read, broken }))
+            Some((token, events.intersects(broken)))
         })
         .collect())
+}
+
+/// The time from `now` on; one too long to be told from for ever is shortened to ten years.
+pub(crate) fn after(now: Instant, time: Duration) -> Instant {
+    now + time.min(LONGEST)
 }
 
 /// The earlier of two deadlines, where `None` never comes.
@@ -84,3 +86,5 @@ fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
     PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
 }
+
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
