@@ -4,6 +4,7 @@
 //! What can be refused is refused before anything is started for it. How a conversation runs, in a
 //! process or in a thread, is its [`Crew`]'s affair.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -199,15 +200,17 @@ impl<C: Crew> Acceptor<'_, C> {
     fn accept_from(&mut self, listeners: &[usize]) {
         let next = listeners.partition_point(|&number| number <= self.served_last);
         let (later, first) = listeners.split_at(next);
-        for &number in first.iter().chain(later) {
-            for _ in 0..ACCEPTED_AT_ONCE {
-                if self.admission.is_full() || self.waiting.is_some() {
-                    return;
-                }
-                let Some((stream, peer)) = self.front.arrivals.accept(number) else {
-                    break;
-                };
+        let mut listeners: VecDeque<usize> = first.iter().chain(later).copied().collect();
+        for _ in 0..ACCEPTED_AT_ONCE {
+            let Some(number) = listeners.pop_front() else {
+                return;
+            };
+            if self.admission.is_full() || self.waiting.is_some() {
+                return;
+            }
+            if let Some((stream, peer)) = self.front.arrivals.accept(number) {
                 self.served_last = number;
+                listeners.push_back(number);
                 self.admit(stream, peer);
             }
         }
