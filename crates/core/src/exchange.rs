@@ -195,6 +195,7 @@ impl<'a> Exchange<'a> {
             Ok(None) => (),
             Ok(Some(0)) => {
                 self.input_ended = true;
+                self.moved = now;
                 self.connection.end_input();
             }
             Ok(Some(count)) => {
