@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::pattern::Pattern;
 use crate::said::{Said, Sentence};
 use crate::template::Template;
-use crate::written;
+use crate::{trimmings, written};
 
 /// Patterns and replies, compiled once and shared by any number of conversations.
 ///
@@ -75,6 +75,7 @@ impl Script {
     ///
     /// [`MOST_BYTES`]: Self::MOST_BYTES
     pub fn parse(script: impl AsRef<[u8]>) -> Result<Self, ScriptError> {
+        trimmings::prepare();
         written::compile(script.as_ref())
     }
 

@@ -4,42 +4,52 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// What is cut off, compiled once.
+struct Trimmings {
+    tail: Regex,
+    joining: Regex,
+    time: Regex,
+}
+
+static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
+    tail: compile(concat!(
+        r"(?:,? please|,? or not",
+        r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
+        r"|, (?:right|ok|okay|huh|eh|you know|you see|i guess)",
+        r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
+        r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
+    )),
+    joining: compile(concat!(
+        r"^(?:(?:and|but|so|then|honestly|actually|really),? ",
+        r"|(?:well|oh|ah|ok|okay|please|look|listen|anyway|hey|hello|hi)(?: there)?, )+",
+    )),
+    time: compile(concat!(
+        r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually",
+        r"|(?:last|this|every) \w+),? ",
+        r"((?:i|my|you|it)(?:'\w+)? .)",
+    )),
+});
+
+/// Compiles what the functions here need, so that no conversation has to: in a forked child that
+/// would be done again for every peer.
+pub(crate) fn prepare() {
+    LazyLock::force(&TRIMMINGS);
+}
+
 /// The sentence without its closing courtesies ("please", "thanks") and questions ("are you?").
 /// Something is always left.
 pub(crate) fn without_tail(sentence: &str) -> &str {
-    static TAIL: LazyLock<Regex> = LazyLock::new(|| {
-        compile(concat!(
-            r"(?:,? please|,? or not",
-            r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
-            r"|, (?:right|ok|okay|huh|eh|you know|you see|i guess)",
-            r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
-            r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
-        ))
-    });
-    TAIL.find(sentence)
-        .map_or(sentence, |tail| &sentence[..tail.start()])
+    let tail = TRIMMINGS.tail.find(sentence);
+    tail.map_or(sentence, |tail| &sentence[..tail.start()])
 }
 
 /// The clause without the words that join it to what was said before ("and", "well,") and without a
 /// time in front ("yesterday I"). Something is always left.
 pub(crate) fn without_head(clause: &str) -> &str {
-    static JOINING: LazyLock<Regex> = LazyLock::new(|| {
-        compile(concat!(
-            r"^(?:(?:and|but|so|then|honestly|actually|really),? ",
-            r"|(?:well|oh|ah|ok|okay|please|look|listen|anyway|hey|hello|hi)(?: there)?, )+",
-        ))
-    });
-    static TIME: LazyLock<Regex> = LazyLock::new(|| {
-        compile(concat!(
-            r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually",
-            r"|(?:last|this|every) \w+),? ",
-            r"((?:i|my|you|it)(?:'\w+)? .)",
-        ))
-    });
-    let clause = JOINING
-        .find(clause)
-        .map_or(clause, |head| &clause[head.end()..]);
-    let rest = TIME.captures(clause).and_then(|time| time.get(1));
+    let joining = TRIMMINGS.joining.find(clause);
+    let clause = joining.map_or(clause, |head| &clause[head.end()..]);
+    let time = TRIMMINGS.time.captures(clause);
+    let rest = time.and_then(|time| time.get(1));
     rest.map_or(clause, |rest| &clause[rest.start()..])
 }
 
