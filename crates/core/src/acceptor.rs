@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::admission::{Admission, Slot};
 use crate::arrivals::Arrivals;
-use crate::leaving::{Leaving, limits_of_goodbyes};
+use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::peer::Peer;
@@ -32,7 +32,7 @@ pub(crate) trait Crew {
     /// # Errors
     ///
     /// The system has no room for it now; the peer is given back.
-    fn begin(&mut self, arrived: Arrived, front: &mut Front<'_>) -> Result<(), Unbegun>;
+    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun>;
 
     /// Ready to be read when a conversation has ended, where SIGCHLD does not tell.
     fn ends(&self) -> Option<BorrowedFd<'_>>;
@@ -64,13 +64,13 @@ pub(crate) struct Unbegun {
 }
 
 /// What belongs to the acceptor alone.
-pub(crate) struct Front<'a> {
+pub(crate) struct Front {
     pub(crate) signals: Signals,
     arrivals: Arrivals,
-    leaving: Leaving<'a>,
+    leaving: Leaving,
 }
 
-impl Front<'_> {
+impl Front {
     /// Closes this process's copies, as a forked child does, so that they are free when the
     /// acceptor lets go of its own.
     pub(crate) fn leave(&mut self) {
@@ -90,12 +90,11 @@ pub(crate) fn serve<C: Crew>(
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
-    let goodbyes = limits_of_goodbyes(limits);
     let mut acceptor = Acceptor {
         front: Front {
             signals,
             arrivals: Arrivals::new(listeners),
-            leaving: Leaving::new(&goodbyes),
+            leaving: Leaving::new(limits),
         },
         admission: Admission::new(limits),
         crew,
@@ -114,7 +113,7 @@ pub(crate) fn serve<C: Crew>(
 }
 
 struct Acceptor<'a, C> {
-    front: Front<'a>,
+    front: Front,
     admission: Admission,
     crew: &'a mut C,
     waiting: Option<Waiting>,
@@ -237,9 +236,7 @@ impl<C: Crew> Acceptor<'_, C> {
         let failures = failures + 1;
         if failures == TRIES {
             warn!(%peer, "refuse: cannot {deed}: {error}");
-            let Arrived { stream, peer, .. } = arrived;
-            let busy = Refusal("The server is busy. Try again later.".into());
-            return self.front.leaving.refuse(stream, peer, busy);
+            return self.turn_away(arrived, "The server is busy. Try again later.");
         }
         if failures == 1 {
             warn!(%peer, "cannot {deed}: {error}; trying again");
@@ -253,14 +250,18 @@ impl<C: Crew> Acceptor<'_, C> {
         });
     }
 
+    fn turn_away(&mut self, arrived: Arrived, words: &'static str) {
+        let Arrived { stream, peer, .. } = arrived;
+        let refusal = Refusal(words.into());
+        self.front.leaving.refuse(stream, peer, refusal);
+    }
+
     /// Stops listening, tells every conversation, and waits for them until the grace is over or
     /// somebody asks again.
     fn stop(&mut self, grace: Duration) {
         self.front.arrivals.close();
         if let Some(Waiting { arrived, .. }) = self.waiting.take() {
-            let Arrived { stream, peer, .. } = arrived;
-            let words = Refusal("The server is stopping.".into());
-            self.front.leaving.refuse(stream, peer, words);
+            self.turn_away(arrived, "The server is stopping.");
         }
         info!(conversations = self.crew.len(), ?grace, "stop");
         self.crew.stop();

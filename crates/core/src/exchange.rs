@@ -18,11 +18,11 @@ use crate::wait::{Interest, after, earlier};
 ///
 /// Its driver waits for its [`Interest`] until its deadline, and tells it what happened. It lasts
 /// until it [`is_over`](Self::is_over).
-pub(crate) struct Exchange<'a> {
+pub(crate) struct Exchange {
     stream: Stream,
     peer: Peer,
     connection: Connection,
-    limits: &'a Limits,
+    limits: Limits,
     phase: Phase,
     began: Instant,
     moved: Instant,          // when the peer last said or took something
@@ -45,20 +45,20 @@ enum Phase {
     Over(Option<Ended>),
 }
 
-impl<'a> Exchange<'a> {
+impl Exchange {
     /// Begins with what the connection has to say at once.
     pub(crate) fn begin(
         stream: Stream,
         peer: Peer,
         connection: Connection,
-        limits: &'a Limits,
+        limits: &Limits,
         now: Instant,
     ) -> Self {
         let mut exchange = Self {
             stream,
             peer,
             connection,
-            limits,
+            limits: *limits,
             phase: Phase::Talking,
             began: now,
             moved: now,
@@ -251,7 +251,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-impl AsFd for Exchange<'_> {
+impl AsFd for Exchange {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }

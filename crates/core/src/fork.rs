@@ -6,16 +6,13 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use tracing::debug;
 
 use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
 use crate::children::Children;
-use crate::connection::Connection;
 use crate::ended::Ended;
-use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
@@ -64,7 +61,7 @@ struct Processes<'a> {
 impl Crew for Processes<'_> {
     const DEED: &'static str = "fork";
 
-    fn begin(&mut self, arrived: Arrived, front: &mut Front<'_>) -> Result<(), Unbegun> {
+    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun> {
         match sys::fork() {
             Ok(Forked::Child) => self.be_a_child(arrived, front),
             Ok(Forked::Acceptor(pid)) => {
@@ -104,16 +101,14 @@ impl Crew for Processes<'_> {
 
 impl Processes<'_> {
     /// Holds one conversation and leaves the process.
-    fn be_a_child(&mut self, arrived: Arrived, front: &mut Front<'_>) -> ! {
-        let Arrived { stream, peer, .. } = arrived;
+    fn be_a_child(&mut self, arrived: Arrived, front: &mut Front) -> ! {
         let converse = AssertUnwindSafe(|| {
             front.leave();
             // The generator was copied with everything else: without this, all children draw the
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
-            let connection = Connection::open(self.service, &peer, self.limits);
-            let exchange = Exchange::begin(stream, peer, connection, self.limits, Instant::now());
-            match hold(exchange, &front.signals, &mut self.buffer) {
+            let (service, limits) = (self.service, self.limits);
+            match hold(arrived, service, limits, &front.signals, &mut self.buffer) {
                 Ended::Panicked(_) => EX_SOFTWARE,
                 ended if ended.is_failure() => 1,
                 _ => 0,

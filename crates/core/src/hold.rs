@@ -4,8 +4,12 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use crate::acceptor::Arrived;
+use crate::connection::Connection;
 use crate::ended::Ended;
 use crate::exchange::Exchange;
+use crate::limits::Limits;
+use crate::service::Service;
 use crate::wait::{Interest, wait};
 
 /// Where a conversation hears that the server stops.
@@ -14,8 +18,22 @@ pub(crate) trait StopSource: AsFd {
     fn is_asked(&self) -> bool;
 }
 
-/// Holds a conversation until it is over. `buffer` is for what one read brings.
-pub(crate) fn hold(mut exchange: Exchange<'_>, stop: &dyn StopSource, buffer: &mut [u8]) -> Ended {
+/// Holds the conversation with a peer until it is over, and frees its place. `buffer` is for what
+/// one read brings.
+pub(crate) fn hold(
+    arrived: Arrived,
+    service: &dyn Service,
+    limits: &Limits,
+    stop: &dyn StopSource,
+    buffer: &mut [u8],
+) -> Ended {
+    let Arrived {
+        stream,
+        peer,
+        slot: _slot,
+    } = arrived;
+    let connection = Connection::open(service, &peer, limits);
+    let mut exchange = Exchange::begin(stream, peer, connection, limits, Instant::now());
     let mut stopping = false;
     while !exchange.is_over() {
         if let Err(error) = turn(&mut exchange, stop, &mut stopping, buffer) {
@@ -33,7 +51,7 @@ enum Source {
 
 /// Waits once, and does what has become possible.
 fn turn(
-    exchange: &mut Exchange<'_>,
+    exchange: &mut Exchange,
     stop: &dyn StopSource,
     stopping: &mut bool,
     buffer: &mut [u8],

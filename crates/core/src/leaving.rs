@@ -16,24 +16,27 @@ use crate::wait::{Interest, earlier};
 
 /// Connections that an acceptor refused, until their peers have had the words: for a short time,
 /// and a bounded number of them.
-pub(crate) struct Leaving<'a> {
-    leaving: VecDeque<Exchange<'a>>,
-    limits: &'a Limits,
+pub(crate) struct Leaving {
+    leaving: VecDeque<Exchange>,
+    limits: Limits,
 }
 
-impl<'a> Leaving<'a> {
-    /// With the time for goodbyes that these limits give.
-    pub(crate) fn new(limits: &'a Limits) -> Self {
+impl Leaving {
+    /// They are given less time than a conversation has.
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             leaving: VecDeque::new(),
-            limits,
+            limits: Limits {
+                grace: limits.grace.min(PATIENCE),
+                ..*limits
+            },
         }
     }
 
     /// Sends `refusal` and begins to close.
     pub(crate) fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
-        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, self.limits);
-        let exchange = Exchange::begin(stream, peer, connection, self.limits, Instant::now());
+        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, &self.limits);
+        let exchange = Exchange::begin(stream, peer, connection, &self.limits, Instant::now());
         if exchange.is_over() {
             return;
         }
@@ -78,14 +81,6 @@ impl<'a> Leaving<'a> {
     /// Closes this process's copies, as a forked child does.
     pub(crate) fn leave(&mut self) {
         self.leaving.clear();
-    }
-}
-
-/// The limits for goodbyes of an acceptor: it gives them less time than a conversation has.
-pub(crate) fn limits_of_goodbyes(limits: &Limits) -> Limits {
-    Limits {
-        grace: limits.grace.min(PATIENCE),
-        ..limits.clone()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What the peers of one server may use. `None` is no limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Conversations at the same time; further peers wait in the listener's backlog.
     pub clients: usize,

@@ -29,8 +29,8 @@ pub fn serve(
 ) -> io::Result<()> {
     let limits = Limits {
         clients: 1,
-        ..limits.clone()
+        ..*limits
     };
-    let mut threads = Threads::new(service, limits.clone())?;
+    let mut threads = Threads::new(service, &limits)?;
     acceptor::serve(listeners, &mut threads, &limits, signals)
 }

@@ -3,17 +3,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tracing::debug;
 
 use crate::acceptor::{Arrived, Crew, Front, Unbegun};
-use crate::connection::Connection;
-use crate::exchange::Exchange;
 use crate::hold::{StopSource, hold};
 use crate::limits::{Limits, READ_BYTES};
 use crate::service::Service;
@@ -24,7 +21,7 @@ use crate::service::Service;
 /// process.
 pub(crate) struct Threads {
     service: Arc<dyn Service>,
-    limits: Arc<Limits>,
+    limits: Limits,
     talking: HashMap<u64, Arc<Bell>>,
     begun: u64,
     ended: Receiver<u64>,
@@ -51,12 +48,12 @@ impl Threads {
     /// # Errors
     ///
     /// No descriptor can be had.
-    pub(crate) fn new(service: Arc<dyn Service>, limits: Limits) -> io::Result<Self> {
+    pub(crate) fn new(service: Arc<dyn Service>, limits: &Limits) -> io::Result<Self> {
         let (sender, ended) = mpsc::channel();
         let bell = Arc::new(Bell::new()?);
         Ok(Self {
             service,
-            limits: Arc::new(limits),
+            limits: *limits,
             talking: HashMap::new(),
             begun: 0,
             ended,
@@ -67,63 +64,40 @@ impl Threads {
         })
     }
 
-    /// Starts the thread of conversation `number`. What could not be started stays in `arrived`.
-    fn start(
-        &self,
-        number: u64,
-        bell: Arc<Bell>,
-        arrived: Arc<Mutex<Option<Arrived>>>,
-    ) -> io::Result<()> {
-        let (service, limits) = (Arc::clone(&self.service), Arc::clone(&self.limits));
+    /// Starts the thread of conversation `number`, which waits for its peer.
+    fn start(&self, number: u64) -> io::Result<(Sender<Arrived>, Arc<Bell>)> {
+        let (sender, receiver) = mpsc::channel::<Arrived>();
+        let bell = Arc::new(Bell::new()?);
+        let (service, limits, stop) = (Arc::clone(&self.service), self.limits, Arc::clone(&bell));
         let teller = Teller {
             number,
             ends: self.ends.clone(),
         };
         thread::Builder::new().spawn(move || {
             let _teller = teller; // dropped last, when the slot is free
-            let arrived = arrived
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(Arrived {
-                stream,
-                peer,
-                slot: _slot,
-            }) = arrived
-            {
-                let connection = Connection::open(&*service, &peer, &limits);
-                let exchange = Exchange::begin(stream, peer, connection, &limits, Instant::now());
-                hold(exchange, &*bell, &mut vec![0; READ_BYTES]);
+            if let Ok(arrived) = receiver.recv() {
+                let mut buffer = vec![0; READ_BYTES];
+                hold(arrived, &*service, &limits, &*stop, &mut buffer);
             }
         })?;
-        Ok(())
+        Ok((sender, bell))
     }
 }
 
 impl Crew for Threads {
     const DEED: &'static str = "start a thread";
 
-    fn begin(&mut self, arrived: Arrived, _: &mut Front<'_>) -> Result<(), Unbegun> {
-        let name = arrived.peer.to_string();
-        let shared = Arc::new(Mutex::new(Some(arrived)));
+    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Unbegun> {
         let number = self.begun;
         self.begun += 1; // also where it fails: its end is told all the same
-        let started = Bell::new().and_then(|bell| {
-            let bell = Arc::new(bell);
-            self.start(number, Arc::clone(&bell), Arc::clone(&shared))?;
-            Ok(bell)
-        });
-        match started {
-            Ok(bell) => {
-                debug!(peer = %name, thread = number, "begin");
+        match self.start(number) {
+            Ok((thread, bell)) => {
+                debug!(peer = %arrived.peer, thread = number, "begin");
                 self.talking.insert(number, bell);
+                thread.send(arrived).ok(); // it waits for this and nothing else
                 Ok(())
             }
-            Err(error) => {
-                let arrived = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let arrived = arrived.expect("a thread that did not start took nothing");
-                Err(Unbegun { arrived, error })
-            }
+            Err(error) => Err(Unbegun { arrived, error }),
         }
     }
 

@@ -42,13 +42,12 @@ pub(crate) fn wait<T: Copy>(
             Err(errno) => return Err(errno.into()),
         }
     }
-    let ready = |polled: &PollFd<'_>| polled.revents().filter(|events| !events.is_empty());
     let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
     Ok(sources
         .iter()
         .zip(&polled)
         .filter_map(|(&(token, ..), polled)| {
-            let events = ready(polled)?;
+            let events = polled.revents().filter(|events| !events.is_empty())?;
             Some((token, events.intersects(broken)))
         })
         .collect())
