@@ -35,9 +35,44 @@ pub(crate) fn villains() -> PathBuf {
     villains
 }
 
+/// A process that is killed when it is dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let child = command.spawn();
+        Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().try_into().expect("a pid is a small number"))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        until("the end of the process", || {
+            self.0.try_wait().expect("it can be waited for")
+        })
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).ok();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// A server that runs until it is dropped.
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     log: Lines,
     printed: Lines,
 }
@@ -74,16 +109,14 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let log = Lines::of(child.stderr.take().expect("it is piped"));
-        let printed = match child.stdout.take() {
+        let mut process = Process::start(command);
+        let log = Lines::of(process.0.stderr.take().expect("it is piped"));
+        let printed = match process.0.stdout.take() {
             Some(output) => Lines::of(output),
             None => Lines::of(io::empty()),
         };
         let server = Self {
-            child,
+            process,
             log,
             printed,
         };
@@ -139,11 +172,11 @@ impl Server {
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().try_into().expect("a pid is a small number"))
+        self.process.pid()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("it runs");
+        self.process.signal(signal);
     }
 
     /// Waits until the server itself is in this state, such as `T` when it was stopped.
@@ -176,9 +209,7 @@ impl Server {
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        until("the end of the server", || {
-            self.child.try_wait().expect("it can be waited for")
-        })
+        self.process.wait()
     }
 
     /// The whole log, after the end.
@@ -190,7 +221,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Its children die with it.
-        self.child.kill().and_then(|()| self.child.wait()).ok();
+        self.process.kill();
         if thread::panicking() {
             eprintln!(
                 "--- log of the server\n{}",

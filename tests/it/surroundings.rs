@@ -8,46 +8,24 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{Pid, pipe};
+use nix::unistd::pipe;
 
 use crate::harness::{
-    DEADLINE, Server, have, heard, program, shell, signal_and_see_it_taken, until, villains,
+    DEADLINE, Process, Server, have, heard, program, shell, signal_and_see_it_taken, until,
+    villains,
 };
 
-/// A server whose log is read by nobody here. It is killed when it is dropped.
-struct Unheard(Child);
-
-impl Unheard {
-    /// Starts a command that serves at `socket`.
-    fn start(command: &mut Command, socket: &Path) -> Self {
-        let listen = format!("--listen=unix:{}", socket.display());
-        let server = command.arg(listen).spawn().expect("it runs");
-        let server = Self(server);
-        until("the socket", || UnixStream::connect(socket).ok());
-        server
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = self.0.id().try_into().expect("a pid is a small number");
-        kill(Pid::from_raw(pid), signal).expect("it runs");
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        until("the end of the server", || {
-            self.0.try_wait().expect("it can be waited for")
-        })
-    }
-}
-
-impl Drop for Unheard {
-    fn drop(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).ok();
-    }
+/// Starts a command that serves at `socket`; its log is read by nobody here.
+fn start_unheard(command: &mut Command, socket: &Path) -> Process {
+    let listen = format!("--listen=unix:{}", socket.display());
+    let server = Process::start(command.arg(listen));
+    until("the socket", || UnixStream::connect(socket).ok());
+    server
 }
 
 /// Standard error of a server for which nobody reads.
@@ -73,7 +51,7 @@ fn a_server_needs_nobody_to_read_its_log() {
         for (model, signals) in [("fork", 1), ("sequential", 1), ("fork", 2)] {
             let mut command = Command::new(villains());
             command.args(["-v", "serve", "panic", "--model", model]);
-            let mut server = Unheard::start(command.stderr(unread.stdio()), &socket);
+            let mut server = start_unheard(command.stderr(unread.stdio()), &socket);
             for _ in 0..3 {
                 assert_eq!(said_by(&socket, b"panic!\n"), "ready\n");
             }
@@ -113,7 +91,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     let socket = folder.path().join("socket");
     let mut command = Command::new(program());
     command.args(["-v", "serve", "echo"]).stderr(writing);
-    let mut server = Unheard::start(&mut command, &socket);
+    let mut server = start_unheard(&mut command, &socket);
     drop(command); // and with it the test's own end of the pipe
     // Far more than a pipe holds is logged meanwhile.
     for _ in 0..500 {
@@ -137,7 +115,7 @@ fn a_terminal_that_nobody_reads_holds_nobody_up() {
         let terminal = openpty(None, None).expect("a terminal can be made");
         let mut command = Command::new(program());
         command.args(["-v", "serve", "echo", "--model", model]);
-        let mut server = Unheard::start(command.stderr(terminal.slave), &socket);
+        let mut server = start_unheard(command.stderr(terminal.slave), &socket);
         for _ in 0..200 {
             assert_eq!(said_by(&socket, b"hi\n"), "hi\n");
         }

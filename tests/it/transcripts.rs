@@ -3,9 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+
+use socket2::Socket;
 
 use crate::harness::{DEADLINE, Server, program};
 
@@ -37,7 +40,10 @@ impl Transcript {
     }
 
     /// Plays it: says what was said, and hears exactly what was answered, to the end.
-    fn play(&self, mut peer: impl Read + Write, hang_up: impl FnOnce(), how: &str) {
+    fn play(&self, peer: impl Into<OwnedFd>, how: &str) {
+        let mut peer = Socket::from(peer.into());
+        peer.set_read_timeout(Some(DEADLINE))
+            .expect("a deadline can be set");
         for (said, bytes) in &self.turns {
             if *said {
                 peer.write_all(bytes).expect("the server reads");
@@ -52,7 +58,7 @@ impl Transcript {
                 "{how}"
             );
         }
-        hang_up();
+        peer.shutdown(Shutdown::Write).expect("it stands");
         let mut rest = Vec::new();
         peer.read_to_end(&mut rest)
             .expect("the server closes politely");
@@ -113,24 +119,12 @@ fn every_transcript_is_the_same_over_every_server() {
             let address = server.address();
             for place in [address, ([0, 0, 0, 0, 0, 0, 0, 1], address.port()).into()] {
                 let peer = TcpStream::connect(place).expect("somebody listens");
-                peer.set_read_timeout(Some(DEADLINE))
-                    .expect("a deadline can be set");
                 let how = format!("{} over {model} at {place}", path.display());
-                transcript.play(
-                    &peer,
-                    || peer.shutdown(Shutdown::Write).expect("it stands"),
-                    &how,
-                );
+                transcript.play(peer, &how);
             }
             let peer = UnixStream::connect(&socket).expect("somebody listens");
-            peer.set_read_timeout(Some(DEADLINE))
-                .expect("a deadline can be set");
             let how = format!("{} over {model} at a Unix socket", path.display());
-            transcript.play(
-                &peer,
-                || peer.shutdown(Shutdown::Write).expect("it stands"),
-                &how,
-            );
+            transcript.play(peer, &how);
             played += 1;
         }
     }
