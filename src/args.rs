@@ -139,8 +139,8 @@ pub(crate) fn command(services: &Services) -> clap::Command {
 
 /// A number with a unit: `ms`, `s`, `m` or `h`, and seconds without one.
 fn time(words: &str) -> Result<Duration, String> {
-    let digits = words.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-    let milliseconds: u64 = match &words[digits.len()..] {
+    let (digits, unit) = digits_and_unit(words);
+    let milliseconds: u64 = match unit {
         "ms" => 1,
         "s" | "" => 1000,
         "m" => 60 * 1000,
@@ -158,13 +158,19 @@ fn time(words: &str) -> Result<Duration, String> {
 }
 
 fn time_or_none(words: &str) -> Result<Time, String> {
-    match words {
-        "none" => Ok(Time(None)),
-        _ if time(words)?.is_zero() => {
-            Err("nothing fits in no time; for no limit, say none".into())
-        }
-        _ => Ok(Time(Some(time(words)?))),
+    if words == "none" {
+        return Ok(Time(None));
     }
+    match time(words)? {
+        Duration::ZERO => Err("nothing fits in no time; for no limit, say none".into()),
+        time => Ok(Time(Some(time))),
+    }
+}
+
+/// Parts a number from the letters behind it.
+fn digits_and_unit(words: &str) -> (&str, &str) {
+    let digits = words.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    words.split_at(digits.len())
 }
 
 /// How many there may be.
@@ -175,8 +181,8 @@ fn count(words: &str) -> Result<usize, String> {
 
 /// A number of bytes, also in units of 1024 (`k`) or 1024 x 1024 (`M`).
 fn bytes(words: &str) -> Result<usize, String> {
-    let digits = words.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-    let unit: usize = match &words[digits.len()..] {
+    let (digits, unit) = digits_and_unit(words);
+    let unit: usize = match unit {
         "" => 1,
         "k" | "K" => 1024,
         "M" => 1024 * 1024,
@@ -191,7 +197,7 @@ fn bytes(words: &str) -> Result<usize, String> {
     all.ok_or_else(|| "a line is 1 byte to 64M".to_owned())
 }
 
-const LONGEST: u64 = 10 * 365 * 24 * 60 * 60 * 1000; // so that no sum of times overflows
+const LONGEST: u64 = 10 * 365 * 24 * 60 * 60 * 1000; // a slip of the hand, if it is more
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 const HELP: &str = "\

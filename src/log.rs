@@ -8,7 +8,6 @@ use std::panic;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd;
@@ -78,29 +77,44 @@ impl Write for Unwaited {
 
 /// Writes as much of `bytes` as there is room for.
 fn write_now(bytes: &[u8]) -> nix::Result<usize> {
-    static OWN: OnceLock<Option<File>> = OnceLock::new();
-    let stderr = io::stderr();
-    if let Some(own) = OWN.get_or_init(reopened) {
-        return unistd::write(own, bytes);
-    }
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    match send(stderr.as_raw_fd(), bytes, flags) {
-        Err(Errno::ENOTSOCK) => unistd::write(stderr, bytes), // a file, which has room or fails
-        sent => sent,
+    static WAY: OnceLock<Way> = OnceLock::new();
+    match WAY.get_or_init(Way::find) {
+        Way::Reopened(own) => unistd::write(own, bytes),
+        Way::Socket => {
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+            send(io::stderr().as_raw_fd(), bytes, flags)
+        }
+        Way::Direct => unistd::write(io::stderr(), bytes),
     }
 }
 
-/// The pipe or terminal behind standard error, opened once more so that writing never waits: on
-/// the original that would concern everybody who shares it.
-fn reopened() -> Option<File> {
-    let kind = fs::metadata(STDERR).ok()?.file_type();
-    if !kind.is_fifo() && !kind.is_char_device() {
-        return None;
+/// How to write to standard error without waiting.
+enum Way {
+    /// A pipe or terminal, opened once more: not to wait would otherwise concern everybody who
+    /// shares it.
+    Reopened(File),
+    /// A socket, where not to wait is asked for with each write.
+    Socket,
+    /// A file, which has room or fails.
+    Direct,
+}
+
+impl Way {
+    fn find() -> Self {
+        let Ok(kind) = fs::metadata(STDERR).map(|file| file.file_type()) else {
+            return Self::Direct;
+        };
+        if kind.is_socket() {
+            return Self::Socket;
+        }
+        if !kind.is_fifo() && !kind.is_char_device() {
+            return Self::Direct;
+        }
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(flags.bits());
+        options.open(STDERR).map_or(Self::Direct, Self::Reopened)
     }
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let mut options = OpenOptions::new();
-    options.write(true).custom_flags(flags.bits());
-    options.open(STDERR).ok()
 }
 
 static LEFT_OUT: AtomicBool = AtomicBool::new(false);
