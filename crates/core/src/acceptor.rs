@@ -187,10 +187,9 @@ impl<C: Crew> Acceptor<'_, C> {
                 listeners.map(|(number, fd)| (Source::Listener(number), fd, Interest::READ)),
             );
         }
-        let goodbyes = leaving.watched().enumerate();
-        sources.extend(
-            goodbyes.map(|(number, (fd, interest))| (Source::Leaving(number), fd, interest)),
-        );
+        let goodbyes = leaving.watched();
+        sources
+            .extend(goodbyes.map(|(number, fd, interest)| (Source::Leaving(number), fd, interest)));
         wait(&sources, deadline)
     }
 

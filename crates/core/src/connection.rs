@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 
 use crate::ended::Ended;
 use crate::framing::{Framer, Framing, Message, TooLong};
@@ -24,7 +25,9 @@ pub struct Connection {
     framer: Framer,
     pending: Vec<u8>, // read while the outbox was full, not yet delivered
     outbox: Outbox,
-    more: bool, // the session waits to be resumed
+    read_bytes: usize,
+    program: Option<Box<Command>>, // takes the session's place
+    more: bool,                    // the session waits to be resumed
     input: Input,
     stop: Told,
     messages: u64,
@@ -72,6 +75,8 @@ impl Connection {
             framer: Framer::new(framing, limits.message_bytes),
             pending: Vec::new(),
             outbox: Outbox::new(framing, limits),
+            read_bytes: framing.read_bytes(),
+            program: None,
             more: false,
             input: Input::Open,
             stop: Told::No,
@@ -79,8 +84,13 @@ impl Connection {
         };
         match &mut connection.state {
             State::Talking(session) => {
-                let flow = guarded(|| session.open(&mut connection.outbox));
-                connection.follow(flow);
+                match guarded(|| session.open(&mut connection.outbox)) {
+                    Ok(Flow::Exec(program)) => {
+                        connection.program = Some(program);
+                        connection.end(Ended::Given);
+                    }
+                    flow => connection.follow(flow),
+                }
                 connection.pump();
             }
             // Said to anyone, whatever the framing: there is no content it could be taken for.
@@ -136,6 +146,16 @@ impl Connection {
             && !self.more
             && self.pending.is_empty()
             && !self.outbox.is_full()
+    }
+
+    /// The most that one read from the peer is to bring.
+    pub(crate) fn read_bytes(&self) -> usize {
+        self.read_bytes
+    }
+
+    /// The program that takes the session's place, once everything is sent.
+    pub(crate) fn take_program(&mut self) -> Option<Box<Command>> {
+        self.program.take()
     }
 
     /// What is to be sent to the peer next; empty if nothing is.
@@ -247,6 +267,9 @@ impl Connection {
             (Err(ended), _) => self.end(ended),
             (Ok(_), Some(bytes)) => self.end(Ended::Overflow(bytes)),
             (Ok(Flow::Continue | Flow::More), None) => (),
+            (Ok(Flow::Exec(_)), None) => self.end(Ended::Failed(Error::Failed(
+                "a program can take over only when the conversation opens".into(),
+            ))),
             (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(Ended::Stopped),
             (Ok(Flow::Close), None) if self.input == Input::Finishing => self.end(Ended::PeerLeft),
             (Ok(Flow::Close), None) => self.end(Ended::Closed),

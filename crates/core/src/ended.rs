@@ -25,6 +25,8 @@ pub enum Ended {
     LineTooLong,
     /// The service did not begin a conversation with this peer.
     Refused(Refusal),
+    /// The peer was given to a program.
+    Given,
     /// The connection broke.
     Lost(io::Error),
     /// The session failed.
@@ -45,6 +47,7 @@ impl Ended {
             Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
             Self::Closed | Self::PeerLeft | Self::Stopped | Self::Cut | Self::Idle => false,
             Self::TimeUp | Self::LineTooLong | Self::Refused(_) | Self::Lost(_) => false,
+            Self::Given => false,
         }
     }
 
@@ -70,6 +73,7 @@ impl fmt::Display for Ended {
             Self::TimeUp => f.write_str("lasted as long as it may"),
             Self::LineTooLong => f.write_str("sent a line that was too long"),
             Self::Refused(Refusal(words)) => write!(f, "refused: {}", Clean(words.as_bytes())),
+            Self::Given => f.write_str("given to a program"),
             Self::Lost(error) => write!(f, "lost: {error}"),
             // What a session says may quote its peer.
             Self::Failed(error) => write!(f, "failed: {}", Clean(error.to_string().as_bytes())),

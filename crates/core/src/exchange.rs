@@ -1,26 +1,29 @@
 //! One conversation on its stream: moves the bytes that can be moved, keeps the deadlines, and
-//! closes politely. It never waits; whoever drives it does.
+//! closes politely.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, error};
 
+use crate::acceptor::Arrived;
+use crate::admission::Slot;
 use crate::connection::Connection;
 use crate::ended::Ended;
+use crate::framing::Framing;
 use crate::limits::Limits;
 use crate::peer::Peer;
+use crate::service::{Refusal, Service};
 use crate::stream::Stream;
-use crate::wait::{Interest, after, earlier};
+use crate::task::{Task, Watched};
+use crate::wait::{after, earlier};
 
 /// A connection on its stream, from the greeting to the polite close.
-///
-/// Its driver waits for its [`Interest`] until its deadline, and tells it what happened. It lasts
-/// until it [`is_over`](Self::is_over).
 pub(crate) struct Exchange {
     stream: Stream,
     peer: Peer,
+    slot: Option<Slot>,
     connection: Connection,
     limits: Limits,
     phase: Phase,
@@ -31,6 +34,15 @@ pub(crate) struct Exchange {
     input_ended: bool,
     received: u64,
     sent: u64,
+}
+
+/// A peer that is to be given to a program.
+pub(crate) struct Given {
+    pub(crate) command: Box<Command>,
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) limits: Limits,
 }
 
 enum Phase {
@@ -46,17 +58,31 @@ enum Phase {
 }
 
 impl Exchange {
-    /// Begins with what the connection has to say at once.
-    pub(crate) fn begin(
+    /// Begins the conversation, with what it has to say at once.
+    pub(crate) fn open(arrived: Arrived, service: &dyn Service, limits: &Limits) -> Self {
+        let Arrived { stream, peer, slot } = arrived;
+        let connection = Connection::open(service, &peer, limits);
+        Self::begin(stream, peer, Some(slot), connection, limits)
+    }
+
+    /// Tells a peer that there is no conversation.
+    pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
+        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, limits);
+        Self::begin(stream, peer, None, connection, limits)
+    }
+
+    fn begin(
         stream: Stream,
         peer: Peer,
+        slot: Option<Slot>,
         connection: Connection,
         limits: &Limits,
-        now: Instant,
     ) -> Self {
+        let now = Instant::now();
         let mut exchange = Self {
             stream,
             peer,
+            slot,
             connection,
             limits: *limits,
             phase: Phase::Talking,
@@ -72,96 +98,40 @@ impl Exchange {
         exchange
     }
 
-    /// What its stream is to be waited for.
-    pub(crate) fn interest(&self) -> Interest {
-        match self.phase {
-            Phase::Talking => Interest {
-                read: self.connection.wants_input(),
-                write: self.blocked,
-            },
-            Phase::Leaving { .. } | Phase::Over(_) => Interest::READ,
-        }
-    }
-
-    /// When it is to be told the time, though nothing else has happened.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let other = match self.phase {
-            Phase::Talking => earlier(self.dismiss_at(), self.stalled_at()),
-            Phase::Leaving { silent_at } => Some(silent_at),
-            Phase::Over(_) => None,
-        };
-        earlier(self.cut_at, other)
-    }
-
-    /// Its stream is ready or `broken`; `buffer` is for what can be read.
-    pub(crate) fn attend(&mut self, broken: bool, buffer: &mut [u8], now: Instant) {
-        match self.phase {
-            Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
-            Phase::Talking if broken => self.lose(self.stream.take_error()),
-            Phase::Talking => self.advance(now),
-            Phase::Leaving { .. } if self.stream.discard() => {
-                self.phase = Phase::Leaving {
-                    silent_at: now + SILENCE, // it is not silent
-                };
-            }
-            Phase::Leaving { .. } => self.phase = Phase::Over(None),
-            Phase::Over(_) => (),
-        }
-    }
-
-    /// Ends what has lasted for too long.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        match self.phase {
-            Phase::Leaving { silent_at } if is_past(earlier(self.cut_at, Some(silent_at))) => {
-                self.phase = Phase::Over(None);
-            }
-            Phase::Talking if is_past(earlier(self.cut_at, self.stalled_at())) => {
-                self.phase = Phase::Over(Some(Ended::Cut));
-            }
-            Phase::Talking if is_past(self.dismiss_at()) => {
-                let time_up = is_past(self.session_at());
-                self.connection
-                    .dismiss(if time_up { Ended::TimeUp } else { Ended::Idle });
-                self.end_within_grace(now);
-                self.advance(now);
-            }
-            Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
-        }
-    }
-
-    /// The server is stopping.
-    pub(crate) fn stop(&mut self, now: Instant) {
-        self.connection.stop();
-        self.end_within_grace(now);
-        self.advance(now);
-    }
-
-    /// The driver cannot go on with it.
-    pub(crate) fn fail(&mut self, error: io::Error) {
-        self.phase = Phase::Over(Some(Ended::Lost(error)));
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over(_))
-    }
-
-    /// Logs how it went, and says why it ended.
-    pub(crate) fn end(self) -> Ended {
+    /// Logs how it went; says why it ended, and what is to take over.
+    pub(crate) fn finish(mut self) -> (Ended, Option<Given>) {
+        let program = self.connection.take_program();
         let ended = match (self.phase, self.connection.into_ended()) {
             (
                 Phase::Over(Some(cut_short)),
-                Ended::Closed | Ended::PeerLeft | Ended::Stopped | Ended::Cut,
+                Ended::Closed | Ended::PeerLeft | Ended::Stopped | Ended::Cut | Ended::Given,
             ) => cut_short,
             (_, own) => own, // its failure matters more than how its peer took it
         };
+        if let (Ended::Given, Some(command)) = (&ended, program) {
+            let Self {
+                stream,
+                peer,
+                slot,
+                limits,
+                ..
+            } = self;
+            let given = Given {
+                command,
+                stream,
+                peer,
+                slot,
+                limits,
+            };
+            return (ended, Some(given));
+        }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         if ended.is_failure() {
             error!(%peer, received, sent, "end: {ended}");
         } else {
             debug!(%peer, received, sent, "end: {ended}");
         }
-        ended
+        (ended, None)
     }
 
     /// When the conversation is to be ended from here, unless it ends before.
@@ -191,6 +161,8 @@ impl Exchange {
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) {
+        let most = self.connection.read_bytes().min(buffer.len());
+        let buffer = &mut buffer[..most];
         match self.stream.receive_some(buffer) {
             Ok(None) => (),
             Ok(Some(0)) => {
@@ -232,10 +204,14 @@ impl Exchange {
         }
         self.blocked = !self.connection.output().is_empty();
         if self.connection.is_done() {
+            if matches!(self.connection.ended(), Some(Ended::Given)) {
+                self.phase = Phase::Over(None); // the stream goes on
+                return;
+            }
             self.end_within_grace(now);
             let silent_at = now + SILENCE;
             self.phase = match self.stream.end_output() {
-                Ok(()) if !self.input_ended => Phase::Leaving { silent_at },
+                Ok(true) if !self.input_ended => Phase::Leaving { silent_at },
                 _ => Phase::Over(None),
             };
         }
@@ -251,9 +227,78 @@ impl Exchange {
     }
 }
 
-impl AsFd for Exchange {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+impl Task for Exchange {
+    fn watched(&self) -> Watched<'_> {
+        let (read, write) = match self.phase {
+            Phase::Talking => (self.connection.wants_input(), self.blocked),
+            Phase::Leaving { .. } | Phase::Over(_) => (true, false),
+        };
+        self.stream.watched(read, write)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let other = match self.phase {
+            Phase::Talking => earlier(self.dismiss_at(), self.stalled_at()),
+            Phase::Leaving { silent_at } => Some(silent_at),
+            Phase::Over(_) => None,
+        };
+        earlier(self.cut_at, other)
+    }
+
+    fn attend(&mut self, _: usize, broken: bool, buffer: &mut [u8], now: Instant) {
+        match self.phase {
+            Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
+            Phase::Talking if broken => self.lose(self.stream.take_error()),
+            Phase::Talking => self.advance(now),
+            Phase::Leaving { .. } if self.stream.discard() => {
+                self.phase = Phase::Leaving {
+                    silent_at: now + SILENCE, // it is not silent
+                };
+            }
+            Phase::Leaving { .. } => self.phase = Phase::Over(None),
+            Phase::Over(_) => (),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        match self.phase {
+            Phase::Leaving { silent_at } if is_past(earlier(self.cut_at, Some(silent_at))) => {
+                self.phase = Phase::Over(None);
+            }
+            Phase::Talking if is_past(earlier(self.cut_at, self.stalled_at())) => {
+                self.phase = Phase::Over(Some(Ended::Cut));
+            }
+            Phase::Talking if is_past(self.dismiss_at()) => {
+                let time_up = is_past(self.session_at());
+                self.connection
+                    .dismiss(if time_up { Ended::TimeUp } else { Ended::Idle });
+                self.end_within_grace(now);
+                self.advance(now);
+            }
+            Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        self.connection.stop();
+        self.end_within_grace(now);
+        self.advance(now);
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.phase = Phase::Over(Some(Ended::Lost(error)));
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+
+    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+        let (_, given) = self.finish();
+        given.map(|given| -> Box<dyn Task> {
+            unreachable!("no service gives its peers to {:?}", given.command)
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
 use crate::children::Children;
 use crate::ended::Ended;
+use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
@@ -108,7 +109,9 @@ impl Processes<'_> {
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
             let (service, limits) = (self.service, self.limits);
-            match hold(arrived, service, limits, &front.signals, &mut self.buffer) {
+            let mut exchange = Exchange::open(arrived, service, limits);
+            hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
+            match exchange.finish().0 {
                 Ended::Panicked(_) => EX_SOFTWARE,
                 ended if ended.is_failure() => 1,
                 _ => 0,

@@ -1,14 +1,30 @@
 //! Where one message ends and the next begins, on a stream.
 
+use std::num::NonZeroUsize;
+
+use crate::limits::READ_BYTES;
+
 /// How messages are told apart on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// They are not: bytes as they come, in pieces of any size. What is sent goes out as it is.
     Bytes,
+    /// As `Bytes`, and one read brings so many bytes at most. A datagram is cut off there.
+    Pieces(NonZeroUsize),
     /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last
     /// one may be ended by the end of input. Telnet negotiation between is swallowed. Each message
     /// sent becomes a line, ended by CR LF for a peer that uses CR, else by LF.
     Line,
+}
+
+impl Framing {
+    /// The most that one read is to bring.
+    pub(crate) fn read_bytes(self) -> usize {
+        match self {
+            Self::Bytes | Self::Line => READ_BYTES,
+            Self::Pieces(bytes) => bytes.get().min(READ_BYTES),
+        }
+    }
 }
 
 /// Cuts what was read into messages.
@@ -33,7 +49,7 @@ pub(crate) struct TooLong;
 impl Framer {
     pub(crate) fn new(framing: Framing, message_bytes: usize) -> Self {
         match framing {
-            Framing::Bytes => Self::Bytes,
+            Framing::Bytes | Framing::Pieces(_) => Self::Bytes,
             Framing::Line => Self::Line(Lines::new(message_bytes)),
         }
     }

@@ -1,17 +1,15 @@
 //! Peers that were told to go, and are given the time to hear it.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::connection::Connection;
-use crate::ended::Ended;
 use crate::exchange::Exchange;
-use crate::framing::Framing;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::stream::Stream;
+use crate::task::Task;
 use crate::wait::{Interest, earlier};
 
 /// Connections that an acceptor refused, until their peers have had the words: for a short time,
@@ -35,8 +33,7 @@ impl Leaving {
 
     /// Sends `refusal` and begins to close.
     pub(crate) fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
-        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, &self.limits);
-        let exchange = Exchange::begin(stream, peer, connection, &self.limits, Instant::now());
+        let exchange = Exchange::refuse(stream, peer, refusal, &self.limits);
         if exchange.is_over() {
             return;
         }
@@ -47,23 +44,22 @@ impl Leaving {
     }
 
     /// Those to wait for, in the order of their numbers.
-    pub(crate) fn watched(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Interest)> {
-        self.leaving
-            .iter()
-            .map(|exchange| (exchange.as_fd(), exchange.interest()))
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>, Interest)> {
+        let exchanges = self.leaving.iter().enumerate();
+        exchanges.flat_map(|(number, exchange)| {
+            let watched = exchange.watched().into_iter().flatten();
+            watched.map(move |(fd, interest)| (number, fd, interest))
+        })
     }
 
     /// When the next of them is to be told the time.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.leaving
-            .iter()
-            .map(Exchange::deadline)
-            .fold(None, earlier)
+        self.leaving.iter().map(Task::deadline).fold(None, earlier)
     }
 
     /// The stream of number `number` is ready or `broken`.
     pub(crate) fn attend(&mut self, number: usize, broken: bool, now: Instant) {
-        self.leaving[number].attend(broken, &mut [], now);
+        self.leaving[number].attend(0, broken, &mut [], now);
     }
 
     /// Lets those go that have had their time.

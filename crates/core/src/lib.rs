@@ -54,6 +54,7 @@ mod service;
 mod signals;
 mod stream;
 mod sys;
+mod task;
 mod threads;
 mod wait;
 
@@ -68,7 +69,7 @@ pub use limits::Limits;
 pub use listen::{DEFAULT_PORT, Listen, ListenError};
 pub use listener::{BindError, Listener};
 pub use outbox::Outbox;
-pub use peer::{Address, Host, Peer};
+pub use peer::{Address, Host, Peer, Transport};
 pub use rehearsal::{Pieces, rehearse};
-pub use service::{Error, Flow, Refusal, Service, Session};
+pub use service::{Error, Flow, Needs, OverDatagrams, Refusal, Service, Session};
 pub use signals::Signals;

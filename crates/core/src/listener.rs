@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::listen::Listen;
-use crate::peer::{Address, Peer};
+use crate::peer::{Address, Peer, Transport};
 use crate::stream::Stream;
 
 /// A socket that peers arrive at, bound and listening.
@@ -67,8 +67,8 @@ impl Listener {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
-        let peer = Peer::new(Address::from(&remote), local);
-        Ok((Stream::new(socket), peer))
+        let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
+        Ok((Stream::Socket(socket), peer))
     }
 
     /// Where it listens; with the port that the system chose, if it was asked to.

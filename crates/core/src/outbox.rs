@@ -31,7 +31,7 @@ impl Outbox {
             bytes: Vec::new(),
             sent: 0,
             line_end: match framing {
-                Framing::Bytes => None,
+                Framing::Bytes | Framing::Pieces(_) => None,
                 Framing::Line => Some("\n"),
             },
             high_water: limits.outbox_bytes,

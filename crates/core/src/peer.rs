@@ -13,6 +13,17 @@ pub struct Peer {
     pub remote: Address,
     /// Where it was heard.
     pub local: Address,
+    /// How what is said travels.
+    pub transport: Transport,
+}
+
+/// How what is said travels between the ends of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// As bytes in order, all of them: TCP, Unix sockets, pipes.
+    Stream,
+    /// As datagrams, each a whole message; some may be lost: UDP.
+    Datagram,
 }
 
 /// One end of a connection.
@@ -40,14 +51,18 @@ pub enum Host {
 impl Peer {
     /// A peer that speaks from `remote` and is heard at `local`.
     #[must_use]
-    pub fn new(remote: Address, local: Address) -> Self {
-        Self { remote, local }
+    pub fn new(remote: Address, local: Address, transport: Transport) -> Self {
+        Self {
+            remote,
+            local,
+            transport,
+        }
     }
 
     /// Whoever is at standard input and output.
     #[must_use]
     pub fn stdio() -> Self {
-        Self::new(Address::Stdio, Address::Stdio)
+        Self::new(Address::Stdio, Address::Stdio, Transport::Stream)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::connection::Connection;
 use crate::ended::Ended;
 use crate::limits::Limits;
-use crate::peer::{Address, Peer};
+use crate::peer::{Address, Peer, Transport};
 use crate::service::Service;
 
 /// How the bytes of a rehearsal travel.
@@ -56,7 +56,7 @@ pub fn rehearse(
 ) -> (Vec<u8>, Ended) {
     assert!(0 < pieces.said.min(pieces.taken), "pieces are empty");
     let address = |port| Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
-    let peer = Peer::new(address(5000), address(1212));
+    let peer = Peer::new(address(5000), address(1212), Transport::Stream);
     let mut connection = Connection::open(service, &peer, limits);
     let mut heard = Vec::new();
     for piece in said.chunks(pieces.said) {

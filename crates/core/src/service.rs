@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::process::Command;
 
 use crate::framing::Framing;
 use crate::outbox::Outbox;
@@ -16,6 +17,16 @@ pub trait Service: Send + Sync {
     /// How messages are told apart on a stream; over datagrams each datagram is one message.
     fn framing(&self) -> Framing {
         Framing::Line
+    }
+
+    /// What a peer of datagrams, whose address may be forged, can make the service send there.
+    fn over_datagrams(&self) -> OverDatagrams {
+        OverDatagrams::WITHIN_MEASURE
+    }
+
+    /// What it needs beside its peer; what is not named is not there.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 
     /// Begins a conversation with `peer`.
@@ -98,6 +109,47 @@ pub enum Flow {
     More,
     /// Close once everything sent has left. The session is not called again.
     Close,
+    /// Give the peer to this program, once everything sent has left: it takes the session's place.
+    ///
+    /// Only [`open`](Session::open) may say so, of a service that [needs](Service::needs) programs.
+    /// The program runs as the command says, in a process group of its own, with the peer as its
+    /// standard input and output and its standard error in the log. It gets no other descriptor,
+    /// and signals as they are by default. Over datagrams it is given the one datagram, and what it
+    /// prints is the answer.
+    Exec(Box<Command>),
+}
+
+/// What a service needs beside its peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Programs that take the place of its sessions, see [`Flow::Exec`].
+    pub programs: bool,
+}
+
+/// What a service sends to a peer of datagrams that has not shown that its address is its own.
+///
+/// A forged address is somebody's who never asked. What is sent there must be little beside what
+/// was received from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverDatagrams {
+    /// At most `bytes`, and `times` what was received.
+    Within {
+        /// So many bytes whatever was received.
+        bytes: u64,
+        /// So many bytes for each that was received.
+        times: u64,
+    },
+    /// The service is not offered over datagrams, for this reason.
+    Never(&'static str),
+}
+
+impl OverDatagrams {
+    /// 128 bytes and three times what was received: no better for a flood than sending it oneself.
+    /// Three times is the measure of QUIC (RFC 9000, section 8).
+    pub const WITHIN_MEASURE: Self = Self::Within {
+        bytes: 128,
+        times: 3,
+    };
 }
 
 /// Words for a peer whose conversation does not begin.

@@ -11,9 +11,11 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tracing::debug;
 
 use crate::acceptor::{Arrived, Crew, Front, Unbegun};
+use crate::exchange::Exchange;
 use crate::hold::{StopSource, hold};
 use crate::limits::{Limits, READ_BYTES};
 use crate::service::Service;
+use crate::task::Task;
 
 /// A thread for each conversation.
 ///
@@ -77,7 +79,13 @@ impl Threads {
             let _teller = teller; // dropped last, when the slot is free
             if let Ok(arrived) = receiver.recv() {
                 let mut buffer = vec![0; READ_BYTES];
-                hold(arrived, &*service, &limits, &*stop, &mut buffer);
+                let mut task: Box<dyn Task> = Box::new(Exchange::open(arrived, &*service, &limits));
+                let mut stopping = false;
+                loop {
+                    hold(&mut *task, &*stop, &mut stopping, &mut buffer);
+                    let Some(next) = task.end() else { break };
+                    task = next;
+                }
             }
         })?;
         Ok((sender, bell))

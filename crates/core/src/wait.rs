@@ -5,13 +5,18 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What a descriptor is waited for. That it is broken is told without being asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Interest {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
+pub(crate) enum Interest {
+    /// Input, output, both, or that it is broken.
+    In { read: bool, write: bool },
+    /// That the peer has ended its side.
+    HangUp,
+    /// Nothing at all.
+    Nothing,
 }
 
 /// Waits until one of `sources` is ready or the deadline has come; says which are, by their tokens,
@@ -24,8 +29,11 @@ pub(crate) fn wait<T: Copy>(
     sources: &[(T, BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,
 ) -> io::Result<Vec<(T, bool)>> {
-    let mut polled: Vec<PollFd<'_>> = sources
+    let sources = sources
         .iter()
+        .filter(|(.., interest)| *interest != Interest::Nothing);
+    let mut polled: Vec<PollFd<'_>> = sources
+        .clone()
         .map(|&(_, source, interest)| PollFd::new(source, interest.flags()))
         .collect();
     let mut count = polled.len();
@@ -44,7 +52,6 @@ pub(crate) fn wait<T: Copy>(
     }
     let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
     Ok(sources
-        .iter()
         .zip(&polled)
         .filter_map(|(&(token, ..), polled)| {
             let events = polled.revents().filter(|events| !events.is_empty())?;
@@ -64,15 +71,21 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
 }
 
 impl Interest {
-    pub(crate) const READ: Self = Self {
+    pub(crate) const READ: Self = Self::In {
         read: true,
         write: false,
     };
 
     fn flags(self) -> PollFlags {
         let mut flags = PollFlags::empty();
-        flags.set(PollFlags::POLLIN, self.read);
-        flags.set(PollFlags::POLLOUT, self.write);
+        match self {
+            Self::In { read, write } => {
+                flags.set(PollFlags::POLLIN, read);
+                flags.set(PollFlags::POLLOUT, write);
+            }
+            Self::HangUp => flags = PollFlags::from_bits_retain(libc::POLLRDHUP),
+            Self::Nothing => (),
+        }
         flags
     }
 }
