@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use switchboard_core::{Limits, Listen};
+use switchboard_core::{BindOptions, Family, Limits, Listen};
 use switchboard_services::{ElizaOptions, Services};
 
 /// Write a network service once, as a conversation; hold it with every caller
@@ -45,15 +45,22 @@ pub(crate) enum Task {
 #[derive(Args)]
 pub(crate) struct ServeOptions {
     /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT,
-    /// [V6]:PORT, unix:PATH; port 0 asks for a free one
-    #[arg(
-        short,
-        long,
-        value_name = "ADDR",
-        default_value = "1212",
-        help_heading = "Server"
-    )]
-    pub(crate) listen: Vec<Listen>,
+    /// [V6]:PORT, udp://PORT (and so on), unix:PATH, fd:N, stdio:; port 0 asks for a free one
+    /// [default: the sockets passed by a service manager, else 1212]
+    #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
+    listen: Vec<Listen>,
+
+    /// Use IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Server")]
+    ipv4: bool,
+
+    /// Use IPv6 only
+    #[arg(short = '6', long, help_heading = "Server")]
+    ipv6: bool,
+
+    /// The permissions of Unix sockets, as chmod has them [default: as the umask leaves them]
+    #[arg(long, value_name = "MODE", value_parser = mode, help_heading = "Server")]
+    unix_mode: Option<u32>,
 
     /// How conversations run at the same time
     #[arg(
@@ -107,6 +114,10 @@ pub(crate) struct ServeOptions {
 pub(crate) enum Model {
     /// A process of its own for each client
     Fork,
+    /// A thread of its own for each client
+    Threads,
+    /// One thread for all clients
+    Events,
     /// One client after the other; the next one waits
     Sequential,
 }
@@ -116,6 +127,30 @@ pub(crate) enum Model {
 pub(crate) struct Time(Option<Duration>);
 
 impl ServeOptions {
+    /// Where to listen: as was said, else where a service manager does already.
+    pub(crate) fn places(&self) -> Vec<Listen> {
+        if !self.listen.is_empty() {
+            return self.listen.clone();
+        }
+        let activated = Listen::activated();
+        if activated.is_empty() {
+            vec![Listen::default()]
+        } else {
+            activated
+        }
+    }
+
+    pub(crate) fn bind(&self) -> BindOptions {
+        BindOptions {
+            only: match (self.ipv4, self.ipv6) {
+                (true, _) => Some(Family::V4),
+                (_, true) => Some(Family::V6),
+                _ => None,
+            },
+            unix_mode: self.unix_mode,
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             clients: self.max_clients,
@@ -173,6 +208,13 @@ fn digits_and_unit(words: &str) -> (&str, &str) {
     words.split_at(digits.len())
 }
 
+/// Permissions, in octal digits.
+fn mode(words: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(words, 8).ok();
+    let mode = mode.filter(|&mode| mode <= 0o777 && !words.starts_with('+'));
+    mode.ok_or_else(|| "permissions are octal digits, such as 660".to_owned())
+}
+
 /// How many there may be.
 fn count(words: &str) -> Result<usize, String> {
     let count = words.parse().ok().filter(|&count| 0 < count);
@@ -224,6 +266,7 @@ Every service has options for where it listens, how conversations run, and limit
 #[cfg(test)]
 mod tests {
     use clap::{ArgMatches, FromArgMatches};
+    use switchboard_core::Place;
 
     use super::*;
 
@@ -250,7 +293,7 @@ mod tests {
     fn the_defaults_are_those_of_the_library() {
         let options = serve("serve eliza");
         assert_eq!(options.limits(), Limits::default());
-        assert_eq!(options.listen, [Listen::default()]);
+        assert_eq!(options.places(), [Listen::default()]);
         assert_eq!(options.model, Model::Fork);
     }
 
@@ -259,7 +302,7 @@ mod tests {
         let options = serve("serve echo --listen :80 --listen unix:a --max-clients 3 --idle none");
         assert_eq!(
             options.listen,
-            [Listen::Everywhere(80), Listen::Unix("a".into())]
+            [Listen::Tcp(Place::Everywhere(80)), Listen::Unix("a".into())]
         );
         assert_eq!(options.limits().clients, 3);
         assert_eq!(options.limits().idle, None);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::{ArgMatches, FromArgMatches};
-use switchboard_core::{Address, Listener, Signals, fork, sequential};
+use switchboard_core::{Address, Listener, Signals, events, fork, sequential, threads};
 use switchboard_services::Services;
 
 use crate::args::{Model, ServeOptions};
@@ -17,7 +17,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let service = services.make(name, words)?;
     let options = ServeOptions::from_arg_matches(words).unwrap_or_else(|error| error.exit());
     let signals = Signals::block().map_err(Failure::Serve)?;
-    let listeners = Listener::bind(&options.listen)?;
+    let listeners = Listener::bind(&options.places(), options.bind())?;
     if !quiet {
         let (places, trial) = (places(&listeners), trial(&listeners[0]));
         // A server that nobody watches serves all the same.
@@ -25,7 +25,9 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     }
     let limits = options.limits();
     let served = match options.model {
-        Model::Fork => fork::serve(listeners, &*service, &limits, signals),
+        Model::Fork => fork::serve(listeners, service, &limits, signals),
+        Model::Threads => threads::serve(listeners, service, &limits, signals),
+        Model::Events => events::serve(listeners, service, &limits, signals),
         Model::Sequential => sequential::serve(listeners, service, &limits, signals),
     };
     served.map_err(Failure::Serve)

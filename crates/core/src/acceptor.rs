@@ -9,13 +9,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use socket2::Socket;
 use tracing::{debug, info, warn};
 
 use crate::admission::{Admission, Slot};
 use crate::arrivals::Arrivals;
 use crate::leaving::Leaving;
 use crate::limits::Limits;
-use crate::listener::Listener;
+use crate::listener::{Kind, Listener};
 use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::signals::Signals;
@@ -34,13 +35,29 @@ pub(crate) trait Crew {
     /// The system has no room for it now; the peer is given back.
     fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun>;
 
-    /// Ready to be read when a conversation has ended, where SIGCHLD does not tell.
-    fn ends(&self) -> Option<BorrowedFd<'_>>;
+    /// Begins to serve all who send datagrams to a socket. `ports` are those of all such sockets of
+    /// this server.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for it.
+    fn serve_datagrams(
+        &mut self,
+        socket: Socket,
+        ports: &[u16],
+        front: &mut Front,
+    ) -> io::Result<()>;
 
-    /// Forgets the conversations that have ended.
-    fn reap(&mut self);
+    /// Ready to be read when something is to be attended to, where SIGCHLD does not tell.
+    fn news(&self) -> Option<BorrowedFd<'_>>;
 
-    /// How many conversations there are.
+    /// When something is to be attended to, though nothing else has happened.
+    fn deadline(&self, now: Instant) -> Option<Instant>;
+
+    /// Does what is due, and forgets the conversations that have ended.
+    fn attend(&mut self, front: &mut Front, now: Instant);
+
+    /// How many conversations, and sockets for datagrams, there are.
     fn len(&self) -> usize;
 
     /// Tells every conversation to stop.
@@ -79,21 +96,30 @@ impl Front {
     }
 }
 
-/// Serves every peer that arrives until SIGTERM or SIGINT, then stops.
+/// Serves every peer that arrives until SIGTERM or SIGINT, then stops; also once nobody can arrive
+/// any more, and the last conversation is over.
 ///
 /// # Errors
 ///
-/// The system cannot wait for descriptors; then it stops as well.
+/// The system has no room for a socket's server at the start, or cannot wait for descriptors.
 pub(crate) fn serve<C: Crew>(
     listeners: Vec<Listener>,
     crew: &mut C,
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
+    let (mut doors, mut sockets, mut singles) = (Vec::new(), Vec::new(), Vec::new());
+    for listener in listeners {
+        match listener.kind {
+            Kind::Streams(door) => doors.push(door),
+            Kind::Datagrams(socket) => sockets.push(socket),
+            Kind::Single(stream, peer) => singles.push((stream, peer)),
+        }
+    }
     let mut acceptor = Acceptor {
         front: Front {
             signals,
-            arrivals: Arrivals::new(listeners),
+            arrivals: Arrivals::new(doors),
             leaving: Leaving::new(limits),
         },
         admission: Admission::new(limits),
@@ -101,7 +127,23 @@ pub(crate) fn serve<C: Crew>(
         waiting: None,
         served_last: 0,
     };
+    let addresses: io::Result<Vec<_>> = sockets.iter().map(Socket::local_addr).collect();
+    let addresses = addresses?
+        .into_iter()
+        .filter_map(|address| address.as_socket());
+    let ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+    for socket in sockets {
+        acceptor
+            .crew
+            .serve_datagrams(socket, &ports, &mut acceptor.front)?;
+    }
+    for (stream, peer) in singles {
+        acceptor.admit(stream, peer);
+    }
     let served = loop {
+        if acceptor.is_exhausted() {
+            return Ok(());
+        }
         match acceptor.turn(None) {
             Ok(false) => (),
             Ok(true) => break Ok(()),
@@ -130,31 +172,44 @@ struct Waiting {
 #[derive(Clone, Copy)]
 enum Source {
     Signals,
-    Ends,
+    News,
     Leaving(usize),
     Listener(usize),
 }
 
 impl<C: Crew> Acceptor<'_, C> {
+    /// Whether nobody is there, nor can arrive any more.
+    fn is_exhausted(&self) -> bool {
+        let Front {
+            arrivals, leaving, ..
+        } = &self.front;
+        arrivals.is_empty() && leaving.is_empty() && self.crew.len() == 0 && self.waiting.is_none()
+    }
+
     /// Waits once, until `deadline` at most, and does what is due; whether it was asked to stop.
     fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         let ready = self.wait(deadline)?;
         let now = Instant::now();
         let mut stop = false;
+        let mut news = self
+            .crew
+            .deadline(now)
+            .is_some_and(|deadline| deadline <= now);
         let mut listeners = Vec::new();
         for (source, broken) in ready {
             match source {
                 Source::Signals => {
                     let seen = self.front.signals.take();
                     stop = seen.terminate || seen.interrupt;
-                    if seen.child {
-                        self.crew.reap();
-                    }
+                    news |= seen.child;
                 }
-                Source::Ends => self.crew.reap(),
+                Source::News => news = true,
                 Source::Leaving(number) => self.front.leaving.attend(number, broken, now),
                 Source::Listener(number) => listeners.push(number),
             }
+        }
+        if news {
+            self.crew.attend(&mut self.front, now);
         }
         self.front.leaving.tick(now);
         if !stop {
@@ -174,9 +229,10 @@ impl<C: Crew> Acceptor<'_, C> {
             leaving,
         } = &self.front;
         let mut deadline = earlier(deadline, leaving.deadline());
+        deadline = earlier(deadline, self.crew.deadline(now));
         let mut sources = vec![(Source::Signals, signals.as_fd(), Interest::READ)];
-        if let Some(ends) = self.crew.ends() {
-            sources.push((Source::Ends, ends, Interest::READ));
+        if let Some(news) = self.crew.news() {
+            sources.push((Source::News, news, Interest::READ));
         }
         if let Some(waiting) = &self.waiting {
             deadline = earlier(deadline, Some(waiting.retry_at));

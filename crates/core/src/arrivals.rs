@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use tracing::warn;
 
-use crate::listener::Listener;
+use crate::listener::Door;
 use crate::peer::Peer;
 use crate::stream::Stream;
 
@@ -19,7 +19,7 @@ use crate::stream::Stream;
 /// time, and none is ever closed.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
-    listeners: Vec<Listener>,
+    listeners: Vec<Door>,
     pause: Option<Pause>,
 }
 
@@ -30,7 +30,7 @@ struct Pause {
 }
 
 impl Arrivals {
-    pub(crate) fn new(listeners: Vec<Listener>) -> Self {
+    pub(crate) fn new(listeners: Vec<Door>) -> Self {
         Self {
             listeners,
             pause: None,
@@ -45,6 +45,11 @@ impl Arrivals {
             Some(_) => &[],
         };
         listeners.iter().map(AsFd::as_fd)
+    }
+
+    /// Whether nobody can arrive any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
     }
 
     /// When it is worth asking again, if it is not now.
@@ -83,7 +88,7 @@ impl Arrivals {
 
     /// Lets go of this process's copies, as a forked child does; the listeners go on.
     pub(crate) fn leave(&mut self) {
-        self.listeners.drain(..).for_each(Listener::leave);
+        self.listeners.drain(..).for_each(Door::leave);
     }
 
     fn rest(&mut self, error: &io::Error, now: Instant) {

@@ -6,8 +6,11 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use socket2::Socket;
 use tracing::debug;
 
 use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
@@ -36,7 +39,7 @@ use crate::sys::{self, Forked};
 /// does ends it.
 pub fn serve(
     listeners: Vec<Listener>,
-    service: &dyn Service,
+    service: Arc<dyn Service>,
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
@@ -54,7 +57,7 @@ pub fn serve(
 
 struct Processes<'a> {
     children: Children,
-    service: &'a dyn Service,
+    service: Arc<dyn Service>,
     limits: &'a Limits,
     buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
 }
@@ -78,11 +81,24 @@ impl Crew for Processes<'_> {
         }
     }
 
-    fn ends(&self) -> Option<BorrowedFd<'_>> {
+    fn serve_datagrams(
+        &mut self,
+        _socket: Socket,
+        _ports: &[u16],
+        _: &mut Front,
+    ) -> io::Result<()> {
+        Err(io::Error::other("not yet"))
+    }
+
+    fn news(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
-    fn reap(&mut self) {
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn attend(&mut self, _: &mut Front, _: Instant) {
         self.children.reap();
     }
 
@@ -108,7 +124,7 @@ impl Processes<'_> {
             // The generator was copied with everything else: without this, all children draw the
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
-            let (service, limits) = (self.service, self.limits);
+            let (service, limits) = (&*self.service, self.limits);
             let mut exchange = Exchange::open(arrived, service, limits);
             hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
             match exchange.finish().0 {

@@ -7,7 +7,10 @@
 //! connections over the sockets of its [`Listener`]s.
 //!
 //! ```no_run
-//! use switchboard_core::{Error, Flow, Limits, Listen, Listener, Outbox, Peer, Refusal, Service, Session, Signals, fork};
+//! use std::sync::Arc;
+//!
+//! use switchboard_core::{BindOptions, Error, Flow, Limits, Listen, Listener};
+//! use switchboard_core::{Outbox, Peer, Refusal, Service, Session, Signals, fork};
 //!
 //! struct Greeter;
 //!
@@ -27,8 +30,8 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let listeners = Listener::bind(&[Listen::Loopback(1212)])?;
-//! fork::serve(listeners, &Greeter, &Limits::default(), Signals::block()?)?;
+//! let listeners = Listener::bind(&[Listen::default()], BindOptions::default())?;
+//! fork::serve(listeners, Arc::new(Greeter), &Limits::default(), Signals::block()?)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -36,6 +39,7 @@
 mod acceptor;
 mod admission;
 mod arrivals;
+mod bind;
 mod children;
 mod clean;
 mod connection;
@@ -43,6 +47,7 @@ mod ended;
 mod exchange;
 mod framing;
 mod hold;
+mod inherited;
 mod leaving;
 mod limits;
 mod listen;
@@ -55,19 +60,22 @@ mod signals;
 mod stream;
 mod sys;
 mod task;
-mod threads;
+mod tasks;
 mod wait;
 
+pub mod events;
 pub mod fork;
 pub mod sequential;
+pub mod threads;
 
+pub use bind::{BindError, BindOptions, Family};
 pub use clean::Clean;
 pub use connection::Connection;
 pub use ended::Ended;
 pub use framing::Framing;
 pub use limits::Limits;
-pub use listen::{DEFAULT_PORT, Listen, ListenError};
-pub use listener::{BindError, Listener};
+pub use listen::{DEFAULT_PORT, Descriptor, Listen, ListenError, Place};
+pub use listener::Listener;
 pub use outbox::Outbox;
 pub use peer::{Address, Host, Peer, Transport};
 pub use rehearsal::{Pieces, rehearse};

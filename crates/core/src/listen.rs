@@ -9,27 +9,50 @@ use std::str::FromStr;
 /// The port where nothing else is said.
 pub const DEFAULT_PORT: u16 = 1212;
 
-/// Where to listen: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each also after `tcp://`, or
-/// `unix:PATH`.
+/// Where to listen: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each also after `tcp://` or `udp://`;
+/// `unix:PATH`, `fd:N`, `fd:NAME` or `stdio:`, which is `-` too.
 ///
 /// Without a port it is [`DEFAULT_PORT`]; port 0 asks the system for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
+    /// Over TCP.
+    Tcp(Place),
+    /// Over UDP.
+    Udp(Place),
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A socket that whoever started this process left open for it: one that listens, one for
+    /// datagrams, or one with a peer.
+    Fd(Descriptor),
+    /// Standard input and output: one peer, or whatever socket stands there.
+    Stdio,
+}
+
+/// A place in the Internet protocols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
     /// A bare port: this machine alone, over IPv4 and IPv6.
     Loopback(u16),
     /// `:PORT`: every address of this machine, over IPv4 and IPv6.
     Everywhere(u16),
     /// A name or an address; a name means all its addresses.
     Host(String, u16),
-    /// A Unix socket.
-    Unix(PathBuf),
+}
+
+/// A descriptor that was left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Descriptor {
+    /// By its number.
+    Number(u16),
+    /// By its name in `LISTEN_FDNAMES` (sd_listen_fds_with_names(3)).
+    Name(String),
 }
 
 /// Why words do not say where to listen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListenError {
     /// Nothing was said.
-    #[error("an address is PORT, :PORT, HOST:PORT, [V6]:PORT or unix:PATH")]
+    #[error("an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:")]
     Empty,
     /// The port is no number from 0 to 65535.
     #[error("a port is a number from 0 to 65535, not '{0}'")]
@@ -40,14 +63,19 @@ pub enum ListenError {
     /// Not a host's name, nor an address.
     #[error("'{0}' is neither a name nor an address")]
     Host(String),
+    /// Neither a descriptor's number nor a name for one.
+    #[error("fd: is followed by the number or the name of an open descriptor, not by '{0}'")]
+    Descriptor(String),
     /// Some other kind of address.
-    #[error("'{0}://' is not known here: addresses begin with tcp:// or unix:")]
+    #[error(
+        "'{0}://' is not known here: addresses begin with tcp://, udp://, unix:, fd: or stdio:"
+    )]
     Scheme(String),
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self::Loopback(DEFAULT_PORT)
+        Self::Tcp(Place::Loopback(DEFAULT_PORT))
     }
 }
 
@@ -56,13 +84,23 @@ impl Listen {
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Loopback(port) | Self::Everywhere(port) | Self::Host(_, port) => Some(*port),
-            Self::Unix(_) => None,
+            Self::Tcp(place) | Self::Udp(place) => Some(place.port()),
+            Self::Unix(_) | Self::Fd(_) | Self::Stdio => None,
         }
     }
 }
 
-impl From<SocketAddr> for Listen {
+impl Place {
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Loopback(port) | Self::Everywhere(port) | Self::Host(_, port) => *port,
+        }
+    }
+}
+
+impl From<SocketAddr> for Place {
     fn from(address: SocketAddr) -> Self {
         Self::Host(address.ip().to_string(), address.port())
     }
@@ -72,6 +110,12 @@ impl FromStr for Listen {
     type Err = ListenError;
 
     fn from_str(words: &str) -> Result<Self, ListenError> {
+        if words == "stdio:" || words == "-" {
+            return Ok(Self::Stdio);
+        }
+        if let Some(descriptor) = words.strip_prefix("fd:") {
+            return descriptor.parse().map(Self::Fd);
+        }
         if let Some(path) = words.strip_prefix("unix:") {
             let path = PathBuf::from(path);
             return if path.as_os_str().is_empty() {
@@ -80,11 +124,19 @@ impl FromStr for Listen {
                 Ok(Self::Unix(path))
             };
         }
-        let words = match words.split_once("://") {
-            None => words,
-            Some(("tcp", address)) => address,
-            Some((scheme, _)) => return Err(ListenError::Scheme(scheme.to_owned())),
-        };
+        match words.split_once("://") {
+            None => words.parse().map(Self::Tcp),
+            Some(("tcp", place)) => place.parse().map(Self::Tcp),
+            Some(("udp", place)) => place.parse().map(Self::Udp),
+            Some((scheme, _)) => Err(ListenError::Scheme(scheme.to_owned())),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = ListenError;
+
+    fn from_str(words: &str) -> Result<Self, ListenError> {
         if words.is_empty() {
             return Err(ListenError::Empty);
         }
@@ -108,6 +160,23 @@ impl FromStr for Listen {
             Some((_, rest)) if rest.contains(':') => Err(ListenError::Brackets(words.to_owned())),
             Some((host, digits)) => Ok(Self::Host(host_name(host, false)?, port(digits)?)),
         }
+    }
+}
+
+impl FromStr for Descriptor {
+    type Err = ListenError;
+
+    fn from_str(words: &str) -> Result<Self, ListenError> {
+        let refused = || ListenError::Descriptor(words.to_owned());
+        if words.starts_with(|first: char| first.is_ascii_digit()) {
+            return words.parse().map(Self::Number).map_err(|_| refused());
+        }
+        // What sd_listen_fds_with_names(3) allows in a name.
+        let fits = |c: char| c.is_ascii_graphic() && c != ':';
+        if words.is_empty() || 255 < words.len() || !words.chars().all(fits) {
+            return Err(refused());
+        }
+        Ok(Self::Name(words.to_owned()))
     }
 }
 
@@ -135,11 +204,23 @@ fn host_name(host: &str, bracketed: bool) -> Result<String, ListenError> {
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tcp(place) => place.fmt(f),
+            Self::Udp(place) => write!(f, "udp://{place}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Fd(Descriptor::Number(number)) => write!(f, "fd:{number}"),
+            Self::Fd(Descriptor::Name(name)) => write!(f, "fd:{name}"),
+            Self::Stdio => f.write_str("stdio:"),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Loopback(port) => write!(f, "{port}"),
             Self::Everywhere(port) => write!(f, ":{port}"),
             Self::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Host(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -164,16 +245,18 @@ mod tests {
     }
 
     fn host(name: &str, port: u16) -> Listen {
-        Listen::Host(name.to_owned(), port)
+        Listen::Tcp(Place::Host(name.to_owned(), port))
     }
 
     #[test]
     fn addresses_are_read() {
-        check("1212", &Listen::Loopback(1212));
-        check("0", &Listen::Loopback(0));
-        check(":1212", &Listen::Everywhere(1212));
-        check("tcp://:80", &Listen::Everywhere(80));
-        check("tcp://1213", &Listen::Loopback(1213));
+        check("1212", &Listen::Tcp(Place::Loopback(1212)));
+        check("0", &Listen::Tcp(Place::Loopback(0)));
+        check(":1212", &Listen::Tcp(Place::Everywhere(1212)));
+        check("tcp://:80", &Listen::Tcp(Place::Everywhere(80)));
+        check("tcp://1213", &Listen::Tcp(Place::Loopback(1213)));
+        check("udp://1213", &Listen::Udp(Place::Loopback(1213)));
+        check("udp://:53", &Listen::Udp(Place::Everywhere(53)));
         check("127.0.0.1:7", &host("127.0.0.1", 7));
         check("127.0.0.1", &host("127.0.0.1", DEFAULT_PORT));
         check("localhost", &host("localhost", DEFAULT_PORT));
@@ -183,17 +266,21 @@ mod tests {
         check("[fe80::1%eth0]", &host("fe80::1%eth0", DEFAULT_PORT));
         check("udp:53", &host("udp", 53));
         check("unix:/tmp/a b", &Listen::Unix("/tmp/a b".into()));
+        check("fd:3", &Listen::Fd(Descriptor::Number(3)));
+        check("fd:web", &Listen::Fd(Descriptor::Name("web".to_owned())));
+        check("stdio:", &Listen::Stdio);
+        check("-", &Listen::Stdio);
     }
 
     #[test]
     fn what_is_no_address_is_told_why() {
         refused(
             "",
-            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT or unix:PATH",
+            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:",
         );
         refused(
             "unix:",
-            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT or unix:PATH",
+            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:",
         );
         refused("65536", "a port is a number from 0 to 65535, not '65536'");
         refused(":", "a port is a number from 0 to 65535, not 'nothing'");
@@ -210,7 +297,15 @@ mod tests {
         refused("a b:80", "'a b' is neither a name nor an address");
         refused(
             "http://:80",
-            "'http://' is not known here: addresses begin with tcp:// or unix:",
+            "'http://' is not known here: addresses begin with tcp://, udp://, unix:, fd: or stdio:",
+        );
+        refused(
+            "fd:65536",
+            "fd: is followed by the number or the name of an open descriptor, not by '65536'",
+        );
+        refused(
+            "fd:",
+            "fd: is followed by the number or the name of an open descriptor, not by ''",
         );
     }
 

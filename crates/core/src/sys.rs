@@ -6,7 +6,11 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::{self, ForkResult, Pid};
@@ -46,6 +50,30 @@ pub(crate) fn fork() -> nix::Result<Forked> {
     }
 }
 
+/// Takes a descriptor that whoever started this process left open. Those of standard input, output
+/// and error stay, and a copy is taken.
+///
+/// # Errors
+///
+/// EBADF where nothing is open at `number`, and where it was taken already.
+pub(crate) fn inherited(number: u16) -> io::Result<OwnedFd> {
+    let raw = RawFd::from(number);
+    // SAFETY: fcntl(2) tells whether it is open, and does nothing else.
+    let flags = Errno::result(unsafe { libc::fcntl(raw, libc::F_GETFD) })?;
+    if number <= 2 {
+        // SAFETY: it was open just now, and nothing in this program closes the standard ones.
+        return unsafe { BorrowedFd::borrow_raw(raw) }.try_clone_to_owned();
+    }
+    if flags & libc::FD_CLOEXEC != 0 {
+        return Err(Errno::EBADF.into());
+    }
+    // SAFETY: it is open and nobody's yet. What this program opens closes on exec, and so does what
+    // was taken here before; what was left open for it does not.
+    let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(fd)
+}
+
 /// Undoes that a signal is ignored, as a parent may have left it.
 pub(crate) fn act_by_default_on(signal: Signal) {
     // SAFETY: no handler is installed, so no code can run in the middle of other code.
@@ -56,7 +84,7 @@ pub(crate) fn act_by_default_on(signal: Signal) {
 /// Leaves the process at once: no destructor runs, no buffer is written a second time.
 pub(crate) fn exit(code: i32) -> ! {
     // SAFETY: `_exit` only ends the process, and is allowed at any point of any thread.
-    unsafe { nix::libc::_exit(code) }
+    unsafe { libc::_exit(code) }
 }
 
 /// Checks that this process has one thread, as one that forks must.

@@ -1,4 +1,4 @@
-//! Conversations in threads of one process.
+//! The threads model: a thread of its own for each peer.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,16 +6,39 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use socket2::Socket;
 use tracing::debug;
 
-use crate::acceptor::{Arrived, Crew, Front, Unbegun};
+use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
 use crate::exchange::Exchange;
 use crate::hold::{StopSource, hold};
 use crate::limits::{Limits, READ_BYTES};
+use crate::listener::Listener;
 use crate::service::Service;
+use crate::signals::Signals;
 use crate::task::Task;
+
+/// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
+///
+/// Then nothing more is accepted, every session is told to stop, and has `limits.grace` to end, or
+/// until the second signal.
+///
+/// # Errors
+///
+/// No descriptor can be had at the start, or the system cannot wait for descriptors. Nothing that a
+/// peer does ends it.
+pub fn serve(
+    listeners: Vec<Listener>,
+    service: Arc<dyn Service>,
+    limits: &Limits,
+    signals: Signals,
+) -> io::Result<()> {
+    let mut threads = Threads::new(service, limits)?;
+    acceptor::serve(listeners, &mut threads, limits, signals)
+}
 
 /// A thread for each conversation.
 ///
@@ -109,11 +132,24 @@ impl Crew for Threads {
         }
     }
 
-    fn ends(&self) -> Option<BorrowedFd<'_>> {
+    fn serve_datagrams(
+        &mut self,
+        _socket: Socket,
+        _ports: &[u16],
+        _: &mut Front,
+    ) -> io::Result<()> {
+        Err(io::Error::other("not yet"))
+    }
+
+    fn news(&self) -> Option<BorrowedFd<'_>> {
         Some(self.ends.bell.as_fd())
     }
 
-    fn reap(&mut self) {
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None // each thread keeps its own
+    }
+
+    fn attend(&mut self, _: &mut Front, _: Instant) {
         self.ends.bell.is_rung();
         for number in self.ended.try_iter() {
             self.talking.remove(&number);

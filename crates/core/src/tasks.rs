@@ -1,0 +1,237 @@
+//! Many tasks at once, driven by whoever has other things to wait for as well.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::limits::READ_BYTES;
+use crate::task::{PLACES, Task};
+use crate::wait::{Interest, earlier};
+
+/// Tasks that are driven together.
+///
+/// Its [descriptor](AsFd) is ready when one of them has something to do, so thousands of idle ones
+/// cost those who wait for it nothing.
+pub(crate) struct Tasks {
+    epoll: Epoll,
+    tasks: HashMap<u64, Entry>,
+    begun: u64,
+    /// When a task is to be told the time, or earlier: it is looked up anew then, rather than moved
+    /// with every message.
+    deadlines: BTreeSet<(Instant, u64)>,
+    /// Places of files, which are always ready and cannot be waited for.
+    always: BTreeSet<(u64, usize)>,
+    buffer: Vec<u8>, // for what one read brings
+}
+
+struct Entry {
+    task: Box<dyn Task>,
+    interests: [Option<Interest>; PLACES],
+    due: Option<Instant>,
+}
+
+impl Tasks {
+    /// # Errors
+    ///
+    /// No descriptor can be had.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            tasks: HashMap::new(),
+            begun: 0,
+            deadlines: BTreeSet::new(),
+            always: BTreeSet::new(),
+            buffer: vec![0; READ_BYTES],
+        })
+    }
+
+    /// Drives one more.
+    pub(crate) fn add(&mut self, task: Box<dyn Task>) {
+        let id = self.begun;
+        self.begun += 1;
+        let entry = Entry {
+            task,
+            interests: [None; PLACES],
+            due: None,
+        };
+        self.tasks.insert(id, entry);
+        self.settle(id);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// When they are to be attended to, though their descriptor is not ready.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let first = self.deadlines.first().map(|&(due, _)| due);
+        earlier(first, (!self.always.is_empty()).then_some(now))
+    }
+
+    /// Does what has become possible, and what is due at `now`.
+    pub(crate) fn attend(&mut self, now: Instant) {
+        let mut events = [EpollEvent::empty(); AT_ONCE];
+        // It fails only where it is interrupted, and the next look comes soon.
+        let count = self
+            .epoll
+            .wait(&mut events, EpollTimeout::ZERO)
+            .unwrap_or(0);
+        let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
+        for event in &events[..count] {
+            let (id, place) = (event.data() / PLACES as u64, event.data() % PLACES as u64);
+            self.attend_one(id, place as usize, event.events().intersects(broken), now);
+        }
+        for (id, place) in self.always.clone() {
+            self.attend_one(id, place, false, now);
+        }
+        while let Some(&(due, id)) = self.deadlines.first()
+            && due <= now
+        {
+            self.deadlines.pop_first();
+            if let Some(entry) = self.tasks.get_mut(&id) {
+                entry.due = None;
+                entry.task.tick(now);
+                self.settle(id);
+            }
+        }
+    }
+
+    /// Tells all of them that the server is stopping.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        let mut ids: Vec<u64> = self.tasks.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            if let Some(entry) = self.tasks.get_mut(&id) {
+                entry.task.stop(now);
+                self.settle(id);
+            }
+        }
+    }
+
+    /// Drops all of them: without a word, and in a forked child without a trace.
+    pub(crate) fn clear(&mut self) {
+        self.tasks.clear();
+        self.deadlines.clear();
+        self.always.clear();
+    }
+
+    fn attend_one(&mut self, id: u64, place: usize, broken: bool, now: Instant) {
+        // What was ready at the same time may have ended it.
+        if let Some(entry) = self.tasks.get_mut(&id) {
+            entry.task.attend(place, broken, &mut self.buffer, now);
+            self.settle(id);
+        }
+    }
+
+    /// After anything has happened to a task: waits for what it wants now, or lets it end.
+    fn settle(&mut self, id: u64) {
+        let entry = self
+            .tasks
+            .get_mut(&id)
+            .expect("only who is there is settled");
+        if !entry.task.is_over()
+            && let Err(error) = watch(&self.epoll, entry, id, &mut self.always)
+        {
+            entry.task.fail(error);
+        }
+        if entry.task.is_over() {
+            return self.remove(id);
+        }
+        if let Some(deadline) = entry.task.deadline()
+            && entry.due.is_none_or(|due| deadline < due)
+        {
+            if let Some(due) = entry.due.replace(deadline) {
+                self.deadlines.remove(&(due, id));
+            }
+            self.deadlines.insert((deadline, id));
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(entry) = self.tasks.remove(&id) else {
+            return;
+        };
+        if let Some(due) = entry.due {
+            self.deadlines.remove(&(due, id));
+        }
+        for (place, watched) in entry.task.watched().into_iter().enumerate() {
+            // A copy elsewhere would keep it watched after it is closed here.
+            if let (Some((fd, _)), Some(_)) = (watched, entry.interests[place])
+                && !self.always.remove(&(id, place))
+            {
+                self.epoll.delete(fd).ok();
+            }
+        }
+        if let Some(next) = entry.task.end() {
+            self.add(next);
+        }
+    }
+}
+
+/// Waits for what the task wants now.
+fn watch(
+    epoll: &Epoll,
+    entry: &mut Entry,
+    id: u64,
+    always: &mut BTreeSet<(u64, usize)>,
+) -> io::Result<()> {
+    for (place, watched) in entry.task.watched().into_iter().enumerate() {
+        let Some((fd, interest)) = watched else {
+            continue;
+        };
+        let before = entry.interests[place].replace(interest);
+        if before == Some(interest) {
+            continue;
+        }
+        let event = EpollEvent::new(flags(interest), id * PLACES as u64 + place as u64);
+        let done = match before {
+            None if interest == Interest::Nothing => {
+                entry.interests[place] = None;
+                Ok(())
+            }
+            None => epoll.add(fd, event),
+            Some(_) if always.contains(&(id, place)) => Err(Errno::EPERM),
+            Some(_) => epoll.modify(fd, &mut event.clone()),
+        };
+        match done {
+            Ok(()) => (),
+            // A file: it is always ready.
+            Err(Errno::EPERM) if interest == Interest::Nothing => {
+                always.remove(&(id, place));
+                entry.interests[place] = None;
+            }
+            Err(Errno::EPERM) if interest == Interest::READ => {
+                always.insert((id, place));
+            }
+            Err(Errno::EPERM) => (),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+fn flags(interest: Interest) -> EpollFlags {
+    let mut flags = EpollFlags::empty();
+    match interest {
+        Interest::In { read, write } => {
+            flags.set(EpollFlags::EPOLLIN, read);
+            flags.set(EpollFlags::EPOLLOUT, write);
+        }
+        Interest::HangUp => flags = EpollFlags::EPOLLRDHUP,
+        // That it is broken cannot be left out, but is told once only.
+        Interest::Nothing => flags = EpollFlags::EPOLLET,
+    }
+    flags
+}
+
+impl AsFd for Tasks {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+const AT_ONCE: usize = 64; // then look after the rest again
