@@ -6,14 +6,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
 use tracing::{debug, info, warn};
 
-use crate::admission::{Admission, Slot};
+use crate::admission::Admission;
 use crate::arrivals::Arrivals;
+use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::{Kind, Listener};
@@ -22,79 +23,6 @@ use crate::service::Refusal;
 use crate::signals::Signals;
 use crate::stream::Stream;
 use crate::wait::{Interest, after, earlier, wait};
-
-/// Those who hold the conversations.
-pub(crate) trait Crew {
-    /// What it takes to begin one, for messages: `cannot DEED: …`.
-    const DEED: &'static str;
-
-    /// Begins a conversation.
-    ///
-    /// # Errors
-    ///
-    /// The system has no room for it now; the peer is given back.
-    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun>;
-
-    /// Begins to serve all who send datagrams to a socket. `ports` are those of all such sockets of
-    /// this server.
-    ///
-    /// # Errors
-    ///
-    /// The system has no room for it.
-    fn serve_datagrams(
-        &mut self,
-        socket: Socket,
-        ports: &[u16],
-        front: &mut Front,
-    ) -> io::Result<()>;
-
-    /// Ready to be read when something is to be attended to, where SIGCHLD does not tell.
-    fn news(&self) -> Option<BorrowedFd<'_>>;
-
-    /// When something is to be attended to, though nothing else has happened.
-    fn deadline(&self, now: Instant) -> Option<Instant>;
-
-    /// Does what is due, and forgets the conversations that have ended.
-    fn attend(&mut self, front: &mut Front, now: Instant);
-
-    /// How many conversations, and sockets for datagrams, there are.
-    fn len(&self) -> usize;
-
-    /// Tells every conversation to stop.
-    fn stop(&mut self);
-
-    /// Does not wait for those that are left.
-    fn cut(&mut self);
-}
-
-/// A peer with its place among the conversations.
-pub(crate) struct Arrived {
-    pub(crate) stream: Stream,
-    pub(crate) peer: Peer,
-    pub(crate) slot: Slot,
-}
-
-/// A peer whose conversation could not begin yet.
-pub(crate) struct Unbegun {
-    pub(crate) arrived: Arrived,
-    pub(crate) error: io::Error,
-}
-
-/// What belongs to the acceptor alone.
-pub(crate) struct Front {
-    pub(crate) signals: Signals,
-    arrivals: Arrivals,
-    leaving: Leaving,
-}
-
-impl Front {
-    /// Closes this process's copies, as a forked child does, so that they are free when the
-    /// acceptor lets go of its own.
-    pub(crate) fn leave(&mut self) {
-        self.arrivals.leave();
-        self.leaving.leave();
-    }
-}
 
 /// Serves every peer that arrives until SIGTERM or SIGINT, then stops; also once nobody can arrive
 /// any more, and the last conversation is over.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::process::ExitStatus;
 
 use crate::clean::Clean;
 use crate::service::{Error, Refusal};
@@ -27,6 +28,8 @@ pub enum Ended {
     Refused(Refusal),
     /// The peer was given to a program.
     Given,
+    /// The program that it was given to ended so.
+    Program(ExitStatus),
     /// The connection broke.
     Lost(io::Error),
     /// The session failed.
@@ -47,7 +50,7 @@ impl Ended {
             Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
             Self::Closed | Self::PeerLeft | Self::Stopped | Self::Cut | Self::Idle => false,
             Self::TimeUp | Self::LineTooLong | Self::Refused(_) | Self::Lost(_) => false,
-            Self::Given => false,
+            Self::Given | Self::Program(_) => false,
         }
     }
 
@@ -74,6 +77,7 @@ impl fmt::Display for Ended {
             Self::LineTooLong => f.write_str("sent a line that was too long"),
             Self::Refused(Refusal(words)) => write!(f, "refused: {}", Clean(words.as_bytes())),
             Self::Given => f.write_str("given to a program"),
+            Self::Program(status) => write!(f, "the program ended: {status}"),
             Self::Lost(error) => write!(f, "lost: {error}"),
             // What a session says may quote its peer.
             Self::Failed(error) => write!(f, "failed: {}", Clean(error.to_string().as_bytes())),

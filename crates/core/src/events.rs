@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use socket2::Socket;
 
-use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
+use crate::acceptor;
+use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::listener::Listener;

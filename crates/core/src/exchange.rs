@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error};
 
-use crate::acceptor::Arrived;
 use crate::admission::Slot;
+use crate::chaperone;
 use crate::connection::Connection;
+use crate::crew::Arrived;
 use crate::ended::Ended;
 use crate::framing::Framing;
 use crate::limits::Limits;
@@ -17,7 +18,8 @@ use crate::peer::Peer;
 use crate::service::{Refusal, Service};
 use crate::stream::Stream;
 use crate::task::{Task, Watched};
-use crate::wait::{after, earlier};
+use crate::times::Times;
+use crate::wait::earlier;
 
 /// A connection on its stream, from the greeting to the polite close.
 pub(crate) struct Exchange {
@@ -25,20 +27,16 @@ pub(crate) struct Exchange {
     peer: Peer,
     slot: Option<Slot>,
     connection: Connection,
-    limits: Limits,
+    times: Times,
     phase: Phase,
-    began: Instant,
-    moved: Instant,          // when the peer last said or took something
-    cut_at: Option<Instant>, // when the rest is not waited for any more
-    blocked: bool,           // the stream takes no more output for now
+    blocked: bool, // the stream takes no more output for now
     input_ended: bool,
     received: u64,
     sent: u64,
 }
 
-/// A peer that is to be given to a program.
+/// A peer that is given to a program.
 pub(crate) struct Given {
-    pub(crate) command: Box<Command>,
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
     pub(crate) slot: Option<Slot>,
@@ -71,6 +69,23 @@ impl Exchange {
         Self::begin(stream, peer, None, connection, limits)
     }
 
+    /// Closes politely, after somebody else has talked over the stream and it ended so.
+    pub(crate) fn close(given: Given, ended: Ended) -> Self {
+        let Given {
+            stream,
+            peer,
+            slot,
+            limits,
+        } = given;
+        let connection = Connection::over(ended, Framing::Bytes, &limits);
+        let moved = stream.moved();
+        let mut exchange = Self::begin(stream, peer, slot, connection, &limits);
+        if let Some(moved) = moved {
+            (exchange.received, exchange.sent) = (moved.received, moved.sent);
+        }
+        exchange
+    }
+
     fn begin(
         stream: Stream,
         peer: Peer,
@@ -84,11 +99,8 @@ impl Exchange {
             peer,
             slot,
             connection,
-            limits: *limits,
+            times: Times::new(limits, now),
             phase: Phase::Talking,
-            began: now,
-            moved: now,
-            cut_at: None,
             blocked: false,
             input_ended: false,
             received: 0,
@@ -99,7 +111,7 @@ impl Exchange {
     }
 
     /// Logs how it went; says why it ended, and what is to take over.
-    pub(crate) fn finish(mut self) -> (Ended, Option<Given>) {
+    pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
         let program = self.connection.take_program();
         let ended = match (self.phase, self.connection.into_ended()) {
             (
@@ -109,21 +121,13 @@ impl Exchange {
             (_, own) => own, // its failure matters more than how its peer took it
         };
         if let (Ended::Given, Some(command)) = (&ended, program) {
-            let Self {
-                stream,
-                peer,
-                slot,
-                limits,
-                ..
-            } = self;
             let given = Given {
-                command,
-                stream,
-                peer,
-                slot,
-                limits,
+                stream: self.stream,
+                peer: self.peer,
+                slot: self.slot,
+                limits: self.times.limits(),
             };
-            return (ended, Some(given));
+            return (ended, Some((given, *command)));
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         if ended.is_failure() {
@@ -136,28 +140,15 @@ impl Exchange {
 
     /// When the conversation is to be ended from here, unless it ends before.
     fn dismiss_at(&self) -> Option<Instant> {
-        if self.cut_at.is_some() || self.connection.ended().is_some() {
-            return None;
-        }
-        let first = self
-            .limits
-            .first
-            .filter(|_| self.connection.messages() == 0);
-        let first_at = first.map(|first| after(self.began, first));
-        let idle_at = self.limits.idle.map(|idle| after(self.moved, idle));
-        earlier(self.session_at(), earlier(first_at, idle_at))
-    }
-
-    fn session_at(&self) -> Option<Instant> {
-        self.limits
-            .session
-            .map(|session| after(self.began, session))
+        let talking = self.connection.ended().is_none();
+        let heard = 0 < self.connection.messages();
+        talking.then(|| self.times.dismiss_at(heard)).flatten()
     }
 
     /// When the last words have waited for too long without a byte that could be sent.
     fn stalled_at(&self) -> Option<Instant> {
         let ended = self.connection.ended().is_some();
-        ended.then(|| after(self.moved, self.limits.grace))
+        ended.then(|| self.times.stalled_at())
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) {
@@ -167,7 +158,7 @@ impl Exchange {
             Ok(None) => (),
             Ok(Some(0)) => {
                 self.input_ended = true;
-                self.moved = now;
+                self.times.moved(now);
                 self.connection.end_input();
             }
             Ok(Some(count)) => {
@@ -175,7 +166,7 @@ impl Exchange {
                 self.received += count as u64;
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
-                    self.moved = now;
+                    self.times.moved(now);
                 }
             }
             Err(error) => return self.lose(Some(error)),
@@ -194,7 +185,7 @@ impl Exchange {
             }
             match self.stream.send_some(self.connection.output()) {
                 Ok(Some(count)) => {
-                    self.moved = now;
+                    self.times.moved(now);
                     self.sent += count as u64;
                     self.connection.sent(count);
                 }
@@ -208,7 +199,7 @@ impl Exchange {
                 self.phase = Phase::Over(None); // the stream goes on
                 return;
             }
-            self.end_within_grace(now);
+            self.times.end_within_grace(now);
             let silent_at = now + SILENCE;
             self.phase = match self.stream.end_output() {
                 Ok(true) if !self.input_ended => Phase::Leaving { silent_at },
@@ -220,10 +211,6 @@ impl Exchange {
     fn lose(&mut self, error: Option<io::Error>) {
         let ended = error.map_or(Ended::PeerLeft, Ended::Lost);
         self.phase = Phase::Over(Some(ended));
-    }
-
-    fn end_within_grace(&mut self, now: Instant) {
-        self.cut_at.get_or_insert(after(now, self.limits.grace));
     }
 }
 
@@ -242,7 +229,7 @@ impl Task for Exchange {
             Phase::Leaving { silent_at } => Some(silent_at),
             Phase::Over(_) => None,
         };
-        earlier(self.cut_at, other)
+        earlier(self.times.cut_at(), other)
     }
 
     fn attend(&mut self, _: usize, broken: bool, buffer: &mut [u8], now: Instant) {
@@ -263,17 +250,19 @@ impl Task for Exchange {
     fn tick(&mut self, now: Instant) {
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
-            Phase::Leaving { silent_at } if is_past(earlier(self.cut_at, Some(silent_at))) => {
+            Phase::Leaving { silent_at }
+                if is_past(earlier(self.times.cut_at(), Some(silent_at))) =>
+            {
                 self.phase = Phase::Over(None);
             }
-            Phase::Talking if is_past(earlier(self.cut_at, self.stalled_at())) => {
+            Phase::Talking if is_past(earlier(self.times.cut_at(), self.stalled_at())) => {
                 self.phase = Phase::Over(Some(Ended::Cut));
             }
             Phase::Talking if is_past(self.dismiss_at()) => {
-                let time_up = is_past(self.session_at());
+                let time_up = is_past(self.times.session_at());
                 self.connection
                     .dismiss(if time_up { Ended::TimeUp } else { Ended::Idle });
-                self.end_within_grace(now);
+                self.times.end_within_grace(now);
                 self.advance(now);
             }
             Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
@@ -282,7 +271,7 @@ impl Task for Exchange {
 
     fn stop(&mut self, now: Instant) {
         self.connection.stop();
-        self.end_within_grace(now);
+        self.times.end_within_grace(now);
         self.advance(now);
     }
 
@@ -296,9 +285,7 @@ impl Task for Exchange {
 
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let (_, given) = self.finish();
-        given.map(|given| -> Box<dyn Task> {
-            unreachable!("no service gives its peers to {:?}", given.command)
-        })
+        given.map(|(given, command)| chaperone::give(given, command))
     }
 }
 

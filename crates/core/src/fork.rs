@@ -1,10 +1,10 @@
 //! The fork model: a process of its own for each peer.
 //!
 //! A child holds one conversation and leaves by `_exit`, so nothing of the acceptor's is undone or
-//! written twice.
+//! written twice. Where the service gives its peers to programs, the child becomes the program.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,16 +13,20 @@ use nix::sys::signal::Signal;
 use socket2::Socket;
 use tracing::debug;
 
-use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
+use crate::acceptor;
+use crate::chaperone::{Chaperone, not_started};
 use crate::children::Children;
+use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::ended::Ended;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Given};
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
+use crate::program::{Program, error_pipe, take_over};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
+use crate::tasks::Tasks;
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
 ///
@@ -46,8 +50,10 @@ pub fn serve(
     sys::require_one_thread()?;
     // Set up once here rather than in every child; each child seeds it anew.
     drop(rand::rng());
+    let programs = service.needs().programs;
     let mut processes = Processes {
         children: Children::default(),
+        programs: programs.then(Tasks::new).transpose()?,
         service,
         limits,
         buffer: vec![0; READ_BYTES],
@@ -57,6 +63,7 @@ pub fn serve(
 
 struct Processes<'a> {
     children: Children,
+    programs: Option<Tasks>, // where children become programs, those who look after them
     service: Arc<dyn Service>,
     limits: &'a Limits,
     buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
@@ -66,12 +73,30 @@ impl Crew for Processes<'_> {
     const DEED: &'static str = "fork";
 
     fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun> {
+        let pipe = self.programs.is_some().then(error_pipe).transpose();
+        let (errors, says) = match pipe {
+            Ok(pipe) => pipe.unzip(),
+            Err(error) => return Err(Unbegun { arrived, error }),
+        };
         match sys::fork() {
-            Ok(Forked::Child) => self.be_a_child(arrived, front),
+            Ok(Forked::Child) => self.be_a_child(arrived, says, front),
             Ok(Forked::Acceptor(pid)) => {
-                let Arrived { peer, slot, .. } = arrived;
-                debug!(%peer, %pid, "fork");
-                self.children.add(pid, peer, slot);
+                debug!(peer = %arrived.peer, %pid, "fork");
+                let Arrived { stream, peer, slot } = arrived;
+                let (Some(errors), Some(programs)) = (errors, &mut self.programs) else {
+                    self.children.add(pid, peer, slot);
+                    return Ok(());
+                };
+                let given = Given {
+                    stream,
+                    peer,
+                    slot: Some(slot),
+                    limits: *self.limits,
+                };
+                programs.add(match Program::adopt(pid, errors) {
+                    Ok(program) => Box::new(Chaperone::new(program, given)),
+                    Err(error) => Box::new(Exchange::close(given, not_started(&error))),
+                });
                 Ok(())
             }
             Err(errno) => Err(Unbegun {
@@ -91,43 +116,66 @@ impl Crew for Processes<'_> {
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {
-        None
+        self.programs.as_ref().map(AsFd::as_fd)
     }
 
-    fn deadline(&self, _: Instant) -> Option<Instant> {
-        None
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.programs
+            .as_ref()
+            .and_then(|programs| programs.deadline(now))
     }
 
-    fn attend(&mut self, _: &mut Front, _: Instant) {
-        self.children.reap();
+    fn attend(&mut self, _: &mut Front, now: Instant) {
+        match &mut self.programs {
+            Some(programs) => programs.attend(now),
+            None => self.children.reap(),
+        }
     }
 
     fn len(&self) -> usize {
-        self.children.len()
+        self.children.len() + self.programs.as_ref().map_or(0, Tasks::len)
     }
 
     fn stop(&mut self) {
         self.children.signal(Signal::SIGTERM);
+        if let Some(programs) = &mut self.programs {
+            programs.stop(Instant::now());
+        }
     }
 
     fn cut(&mut self) {
         self.children.signal(Signal::SIGKILL);
         self.children.wait();
+        if let Some(programs) = &mut self.programs {
+            programs.clear();
+        }
     }
 }
 
 impl Processes<'_> {
     /// Holds one conversation and leaves the process.
-    fn be_a_child(&mut self, arrived: Arrived, front: &mut Front) -> ! {
+    fn be_a_child(&mut self, arrived: Arrived, says: Option<OwnedFd>, front: &mut Front) -> ! {
         let converse = AssertUnwindSafe(|| {
             front.leave();
+            // Those of others are not this child's to end. Their descriptors close on exec.
+            std::mem::forget(self.programs.take());
             // The generator was copied with everything else: without this, all children draw the
             // same numbers.
             rand::rng().reseed().expect("the system gives randomness");
-            let (service, limits) = (&*self.service, self.limits);
-            let mut exchange = Exchange::open(arrived, service, limits);
+            let mut exchange = Exchange::open(arrived, &*self.service, self.limits);
             hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
-            match exchange.finish().0 {
+            let ended = match (exchange.finish(), says) {
+                ((_, Some((given, mut command))), Some(says)) => match given.stream.ends() {
+                    Ok((input, output)) => {
+                        let error = take_over(&mut command, input, output, says);
+                        tracing::error!(peer = %given.peer, "{}", not_started(&error));
+                        return NOT_STARTED;
+                    }
+                    Err(error) => not_started(&error),
+                },
+                ((ended, _), _) => ended,
+            };
+            match ended {
                 Ended::Panicked(_) => EX_SOFTWARE,
                 ended if ended.is_failure() => 1,
                 _ => 0,
@@ -138,3 +186,4 @@ impl Processes<'_> {
 }
 
 const EX_SOFTWARE: i32 = 70; // sysexits(3)
+const NOT_STARTED: i32 = 127; // as of a shell that finds no such program

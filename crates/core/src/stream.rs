@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::process::Stdio;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -10,6 +12,7 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
+use crate::sys;
 use crate::task::Watched;
 use crate::wait::Interest;
 
@@ -21,6 +24,15 @@ pub(crate) enum Stream {
     /// One descriptor for each direction: pipes, a terminal, files. Others may share them, so they
     /// stay in the mode they are in.
     Pair { input: OwnedFd, output: OwnedFd },
+}
+
+/// What a stream has carried, though somebody else talks over it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    /// For how long nothing was received or sent.
+    pub(crate) idle: Duration,
 }
 
 impl Stream {
@@ -110,6 +122,49 @@ impl Stream {
         }
     }
 
+    /// Where it is told that the peer has gone, and how, while somebody else talks to it.
+    pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
+        match self {
+            Self::Socket(socket) => (socket.as_fd(), Interest::HangUp),
+            Self::Pair { output, .. } => {
+                let broken = Interest::In {
+                    read: false,
+                    write: false,
+                };
+                (output.as_fd(), broken)
+            }
+        }
+    }
+
+    /// What it has carried so far, where the system counts it: for TCP.
+    pub(crate) fn moved(&self) -> Option<Moved> {
+        let Self::Socket(socket) = self else {
+            return None;
+        };
+        let info = sys::tcp_info(socket.as_fd())?;
+        let idle = info.tcpi_last_data_recv.min(info.tcpi_last_data_sent);
+        // The end of input is counted like a byte.
+        let ended = u64::from(INPUT_ENDED.contains(&info.tcpi_state));
+        Some(Moved {
+            received: info.tcpi_bytes_received.saturating_sub(ended),
+            sent: info.tcpi_bytes_sent.saturating_sub(info.tcpi_bytes_retrans),
+            idle: Duration::from_millis(idle.into()),
+        })
+    }
+
+    /// The stream as standard input and output of a program.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor can be had.
+    pub(crate) fn ends(&self) -> io::Result<(Stdio, Stdio)> {
+        let (input, output): (OwnedFd, OwnedFd) = match self {
+            Self::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
+            Self::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
+        };
+        Ok((Stdio::from(input), Stdio::from(output)))
+    }
+
     /// Why the connection broke, if the system knows.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         match self {
@@ -133,5 +188,6 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
+const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
 const PIPE_BUF: usize = 4096;
 const DISCARDED_AT_ONCE: usize = 64; // a flood must not hold up whoever else waits

@@ -6,13 +6,16 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
-use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
 /// What [`fork`] made of the process that called it.
@@ -74,6 +77,64 @@ pub(crate) fn inherited(number: u16) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// A descriptor of a child of this process that has not been waited for.
+///
+/// # Errors
+///
+/// No descriptor can be had.
+pub(crate) fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open(2) takes a number and flags, and opens a descriptor that closes on exec.
+    let raw = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let raw = RawFd::try_from(raw).expect("a descriptor is a small number");
+    // SAFETY: it was opened just now, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Has `command` start as from a fresh login rather than from this server: no signal blocked or
+/// ignored, no descriptor but the standard ones; and end with the thread that starts it.
+pub(crate) fn start_clean(command: &mut Command) {
+    let parent = unistd::getpid();
+    let prepare = move || {
+        SigSet::empty().thread_set_mask()?;
+        for heeded in Signal::iterator() {
+            // SAFETY: no handler is installed, so no code can run in the middle of other code. Two
+            // signals are never ignored and refuse to be set.
+            unsafe { signal::signal(heeded, SigHandler::SigDfl) }.ok();
+        }
+        let rest = (3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
+        // SAFETY: it only marks descriptors, so that exec closes them.
+        Errno::result(unsafe { libc::syscall(libc::SYS_close_range, rest.0, rest.1, rest.2) })?;
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // A process that becomes the program itself has its acceptor for a parent.
+        let own = unistd::getpid() == parent;
+        if !own && unistd::getppid() != parent {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(())
+    };
+    // SAFETY: what runs between fork and exec makes system calls only: it takes no lock and no
+    // memory, which another thread might have been about to.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// What the system counts of a TCP connection; `None` for any other descriptor.
+pub(crate) fn tcp_info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
+    // SAFETY: it is a record of numbers, for which zeros are as good as any.
+    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let mut length = libc::socklen_t::try_from(size_of_val(&info)).expect("it is small");
+    // SAFETY: getsockopt(2) writes `length` bytes at most, and that is how long `info` is.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    (done == 0).then_some(info)
+}
+
 /// Undoes that a signal is ignored, as a parent may have left it.
 pub(crate) fn act_by_default_on(signal: Signal) {
     // SAFETY: no handler is installed, so no code can run in the middle of other code.
@@ -100,3 +161,5 @@ pub(crate) fn require_one_thread() -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4; // linux/close_range.h

@@ -12,7 +12,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
 use tracing::debug;
 
-use crate::acceptor::{self, Arrived, Crew, Front, Unbegun};
+use crate::acceptor;
+use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::exchange::Exchange;
 use crate::hold::{StopSource, hold};
 use crate::limits::{Limits, READ_BYTES};

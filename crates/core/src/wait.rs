@@ -54,8 +54,11 @@ pub(crate) fn wait<T: Copy>(
     Ok(sources
         .zip(&polled)
         .filter_map(|(&(token, ..), polled)| {
-            let events = polled.revents().filter(|events| !events.is_empty())?;
-            Some((token, events.intersects(broken)))
+            // What has no name there is that the peer has ended its side, if asked for.
+            let Some(events) = polled.revents() else {
+                return Some((token, false));
+            };
+            (!events.is_empty()).then_some((token, events.intersects(broken)))
         })
         .collect())
 }

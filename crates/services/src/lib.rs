@@ -3,6 +3,7 @@
 mod display;
 mod echo;
 mod eliza;
+mod exec;
 mod registry;
 #[cfg(test)]
 mod talk;
@@ -11,6 +12,7 @@ mod uppercase;
 pub use display::Display;
 pub use echo::Echo;
 pub use eliza::{Eliza, Options as ElizaOptions};
+pub use exec::Exec;
 pub use registry::{Services, Unusable};
 pub use uppercase::Uppercase;
 
@@ -31,6 +33,11 @@ pub fn all() -> Services {
         "display",
         "Prints what arrives, with the peer in front",
         Display::from_options,
+    );
+    services.add_with(
+        "exec",
+        "Runs a program for each peer, which talks to it by itself",
+        Exec::from_options,
     );
     services
 }

@@ -1,0 +1,176 @@
+//! Programs that take the place of a session.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{self, Pid};
+use tracing::info;
+
+use crate::clean::Clean;
+use crate::peer::Peer;
+use crate::sys;
+
+/// A running program, at the head of a process group of its own.
+///
+/// It is waited for here. Dropped while it runs, it is killed with all that it started.
+pub(crate) struct Program {
+    pid: Pid,
+    process: OwnedFd, // a pidfd: ready when it has ended
+    errors: OwnedFd,  // what it says on standard error
+    line: Vec<u8>,    // of that, the line begun
+    errors_ended: bool,
+    reaped: bool,
+}
+
+impl Program {
+    /// Starts `command`, talking over `input` and `output`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, it may not be run, or the system has no room for it.
+    pub(crate) fn spawn(command: &mut Command, input: Stdio, output: Stdio) -> io::Result<Self> {
+        let (errors, says) = error_pipe()?;
+        sys::start_clean(command);
+        let child = command
+            .stdin(input)
+            .stdout(output)
+            .stderr(Stdio::from(says))
+            .process_group(0)
+            .spawn()?;
+        let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
+        Self::adopt(pid, errors)
+    }
+
+    /// Looks after a child of this process that becomes a program, see [`take_over`].
+    ///
+    /// # Errors
+    ///
+    /// No descriptor can be had; then the child is killed.
+    pub(crate) fn adopt(pid: Pid, errors: OwnedFd) -> io::Result<Self> {
+        match sys::pidfd(pid) {
+            Ok(process) => Ok(Self {
+                pid,
+                process,
+                errors,
+                line: Vec::new(),
+                errors_ended: false,
+                reaped: false,
+            }),
+            Err(error) => {
+                kill(pid, Signal::SIGKILL).ok();
+                waitid(Id::Pid(pid), WaitPidFlag::WEXITED).ok();
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Ready when it has ended.
+    pub(crate) fn process(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+
+    /// Ready when it has said something on standard error; `None` at the end of that.
+    pub(crate) fn errors(&self) -> (BorrowedFd<'_>, bool) {
+        (self.errors.as_fd(), self.errors_ended)
+    }
+
+    /// Signals it and all that it started in its group.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // Not reaped yet, so the number is still its own. Before it has a group there is none.
+        if !self.reaped && killpg(self.pid, signal).is_err() {
+            kill(self.pid, signal).ok();
+        }
+    }
+
+    /// How it ended, if it has. What it left running is killed.
+    pub(crate) fn reap(&mut self) -> Option<ExitStatus> {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+        // As long as it is not reaped its number cannot become another group's.
+        match waitid(Id::PIDFd(self.process()), flags | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+            _ => self.signal(Signal::SIGKILL),
+        }
+        let status = waitid(Id::PIDFd(self.process()), flags);
+        self.reaped = true;
+        Some(match status {
+            Ok(WaitStatus::Exited(_, code)) => ExitStatus::from_raw((code & 0xff) << 8),
+            Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::from_raw(signal as i32),
+            _ => ExitStatus::default(), // somebody else waited for it
+        })
+    }
+
+    /// Logs what it has said on standard error.
+    pub(crate) fn log_errors(&mut self, peer: &Peer) {
+        let mut said = [0; 4096];
+        for _ in 0..READS_AT_ONCE {
+            match unistd::read(&self.errors, &mut said) {
+                Ok(count) if 0 < count => self.line.extend_from_slice(&said[..count]),
+                Err(Errno::EAGAIN | Errno::EINTR) => break,
+                Ok(_) | Err(_) => {
+                    self.errors_ended = true;
+                    break;
+                }
+            }
+            while let Some(end) = memchr::memchr(b'\n', &self.line).or(self.too_long()) {
+                log(peer, &self.line[..end]);
+                self.line.drain(..=end.min(self.line.len() - 1));
+            }
+        }
+        if self.errors_ended && !self.line.is_empty() {
+            log(peer, &std::mem::take(&mut self.line));
+        }
+    }
+
+    fn too_long(&self) -> Option<usize> {
+        (LONGEST_LINE < self.line.len()).then_some(LONGEST_LINE)
+    }
+}
+
+fn log(peer: &Peer, line: &[u8]) {
+    info!(%peer, "program: {}", Clean(line));
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.signal(Signal::SIGKILL);
+            waitid(Id::PIDFd(self.process()), WaitPidFlag::WEXITED).ok();
+        }
+    }
+}
+
+/// Where a program's standard error is read, and what is to be its standard error.
+pub(crate) fn error_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reading, writing) = unistd::pipe2(OFlag::O_CLOEXEC)?;
+    nix::fcntl::fcntl(&reading, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((reading, writing))
+}
+
+/// Becomes `command`, in a process that was forked for it. Returns only why it could not.
+pub(crate) fn take_over(
+    command: &mut Command,
+    input: Stdio,
+    output: Stdio,
+    errors: OwnedFd,
+) -> io::Error {
+    sys::start_clean(command);
+    command
+        .stdin(input)
+        .stdout(output)
+        .stderr(Stdio::from(errors))
+        .process_group(0)
+        .exec()
+}
+
+const READS_AT_ONCE: usize = 16; // a flood must not hold up whoever else waits
+const LONGEST_LINE: usize = 2048;

@@ -1,0 +1,225 @@
+//! Exec: any program, put behind a port by the contract of inetd and UCSPI.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use switchboard_core::{
+    Address, Error, Flow, Framing, Needs, Outbox, Peer, Refusal, Service, Session, Transport,
+};
+
+/// Gives every peer to a program of its own, which reads from standard input and writes to standard
+/// output.
+///
+/// No shell stands between. The environment is made anew: `PATH`, and who is at the other end (see
+/// [`variables`]). Nothing in it is chosen by the peer but its address.
+pub struct Exec {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+/// What to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The program and its arguments; no shell reads them
+    #[arg(
+        required = true,
+        last = true,
+        value_name = "PROGRAM ARGS",
+        num_args = 1..
+    )]
+    command: Vec<OsString>,
+}
+
+impl Exec {
+    /// The program, looked up as a shell does, and its arguments.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, or it may not be run.
+    pub fn new(program: &OsStr, arguments: Vec<OsString>) -> io::Result<Self> {
+        Ok(Self {
+            program: find(program)?,
+            arguments,
+        })
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+        let mut words = options.command.into_iter();
+        let program = words.next().unwrap_or_default();
+        Self::new(&program, words.collect())
+            .map_err(|error| format!("{}: {error}", program.display()))
+    }
+}
+
+/// The file that runs as `program`: itself where it has a slash, else the first of `PATH`.
+fn find(program: &OsStr) -> io::Result<PathBuf> {
+    if program.as_encoded_bytes().contains(&b'/') {
+        let path = std::path::absolute(program)?;
+        return runs(&path).map(|()| path);
+    }
+    let mut why = io::ErrorKind::NotFound.into();
+    for folder in env::split_paths(&path()) {
+        let path = folder.join(program);
+        match runs(&path) {
+            Ok(()) => return std::path::absolute(path),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => why = error,
+            Err(_) => (),
+        }
+    }
+    Err(why)
+}
+
+fn runs(path: &Path) -> io::Result<()> {
+    let file = fs::metadata(path)?;
+    if file.is_file() && file.permissions().mode() & 0o111 != 0 {
+        return Ok(());
+    }
+    Err(io::ErrorKind::PermissionDenied.into())
+}
+
+fn path() -> OsString {
+    env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
+}
+
+impl Service for Exec {
+    fn framing(&self) -> Framing {
+        Framing::Bytes
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { programs: true }
+    }
+
+    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .env("PATH", path())
+            .envs(variables(peer));
+        Ok(Box::new(Run(Some(Box::new(command)))))
+    }
+}
+
+/// Who is at the other end, for a program: `PROTO`; for TCP and UDP also `TCPLOCALIP`,
+/// `TCPLOCALPORT`, `TCPREMOTEIP`, `TCPREMOTEPORT` (`UDP…`), `REMOTE_ADDR` and `REMOTE_PORT`; for a
+/// Unix socket `UNIXLOCALPATH`.
+///
+/// These are the names of UCSPI and CGI. IPv6 is told by the addresses.
+fn variables(peer: &Peer) -> Vec<(String, OsString)> {
+    let proto = match (&peer.remote, peer.transport) {
+        (Address::Ip(_), Transport::Stream) => "TCP",
+        (Address::Ip(_), Transport::Datagram) => "UDP",
+        (Address::Unix(_), _) => "UNIX",
+        (Address::Stdio, _) => "STDIO",
+    };
+    let mut variables = vec![("PROTO".to_owned(), proto.into())];
+    let mut add = |name: String, value: String| variables.push((name, value.into()));
+    if let Address::Ip(remote) = &peer.remote {
+        add(format!("{proto}REMOTEIP"), remote.ip().to_string());
+        add(format!("{proto}REMOTEPORT"), remote.port().to_string());
+        add("REMOTE_ADDR".to_owned(), remote.ip().to_string());
+        add("REMOTE_PORT".to_owned(), remote.port().to_string());
+    }
+    if let Address::Ip(local) = &peer.local {
+        add(format!("{proto}LOCALIP"), local.ip().to_string());
+        add(format!("{proto}LOCALPORT"), local.port().to_string());
+    }
+    // The peer's own path is for the peer to choose, so it is left out.
+    if let Address::Unix(Some(path)) = &peer.local {
+        variables.push(("UNIXLOCALPATH".to_owned(), path.into()));
+    }
+    variables
+}
+
+struct Run(Option<Box<Command>>);
+
+impl Session for Run {
+    fn open(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(self.0.take().map_or(Flow::Close, Flow::Exec))
+    }
+
+    /// Nothing is: the program has the peer.
+    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Close)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(remote: &str, local: &str, transport: Transport) -> Peer {
+        let address = |words: &str| Address::Ip(words.parse().expect("an address"));
+        Peer::new(address(remote), address(local), transport)
+    }
+
+    #[track_caller]
+    fn check(peer: &Peer, expected: &[&str]) {
+        let mut names: Vec<String> = variables(peer)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={}", value.display()))
+            .collect();
+        names.sort();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_program_is_told_who_calls() {
+        check(
+            &peer("192.0.2.1:5000", "192.0.2.2:1212", Transport::Stream),
+            &[
+                "PROTO=TCP",
+                "REMOTE_ADDR=192.0.2.1",
+                "REMOTE_PORT=5000",
+                "TCPLOCALIP=192.0.2.2",
+                "TCPLOCALPORT=1212",
+                "TCPREMOTEIP=192.0.2.1",
+                "TCPREMOTEPORT=5000",
+            ],
+        );
+        check(
+            &peer(
+                "[2001:db8::1]:5000",
+                "[2001:db8::2]:1212",
+                Transport::Datagram,
+            ),
+            &[
+                "PROTO=UDP",
+                "REMOTE_ADDR=2001:db8::1",
+                "REMOTE_PORT=5000",
+                "UDPLOCALIP=2001:db8::2",
+                "UDPLOCALPORT=1212",
+                "UDPREMOTEIP=2001:db8::1",
+                "UDPREMOTEPORT=5000",
+            ],
+        );
+        let unix = Peer::new(
+            Address::Unix(Some("() { :; }; evil".into())),
+            Address::Unix(Some("/run/socket".into())),
+            Transport::Stream,
+        );
+        check(&unix, &["PROTO=UNIX", "UNIXLOCALPATH=/run/socket"]);
+    }
+
+    #[test]
+    fn a_program_is_found_or_refused() {
+        assert!(Exec::new(OsStr::new("sh"), Vec::new()).is_ok());
+        assert!(Exec::new(OsStr::new("/bin/sh"), Vec::new()).is_ok());
+        for wrong in [
+            "no-such-program",
+            "/no/such/program",
+            "/",
+            "/etc/passwd",
+            "",
+        ] {
+            assert!(Exec::new(OsStr::new(wrong), Vec::new()).is_err(), "{wrong}");
+        }
+    }
+}
