@@ -9,6 +9,7 @@ use socket2::Socket;
 
 use crate::acceptor;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
+use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::listener::Listener;
@@ -54,13 +55,11 @@ impl Crew for Events {
         Ok(())
     }
 
-    fn serve_datagrams(
-        &mut self,
-        _socket: Socket,
-        _ports: &[u16],
-        _: &mut Front,
-    ) -> io::Result<()> {
-        Err(io::Error::other("not yet"))
+    fn serve_datagrams(&mut self, socket: Socket, ports: &[u16], _: &mut Front) -> io::Result<()> {
+        let service = Arc::clone(&self.service);
+        let datagrams = Datagrams::new(socket, ports, service, &self.limits)?;
+        self.tasks.add(Box::new(datagrams));
+        Ok(())
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {

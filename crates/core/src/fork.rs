@@ -4,19 +4,22 @@
 //! written twice. Where the service gives its peers to programs, the child becomes the program.
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use socket2::Socket;
-use tracing::debug;
+use tracing::{debug, error, warn};
 
 use crate::acceptor;
 use crate::chaperone::{Chaperone, not_started};
 use crate::children::Children;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
+use crate::datagrams::Datagrams;
 use crate::ended::Ended;
 use crate::exchange::{Exchange, Given};
 use crate::hold::hold;
@@ -27,6 +30,7 @@ use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
 use crate::tasks::Tasks;
+use crate::wait::earlier;
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
 ///
@@ -53,6 +57,7 @@ pub fn serve(
     let programs = service.needs().programs;
     let mut processes = Processes {
         children: Children::default(),
+        servers: Vec::new(),
         programs: programs.then(Tasks::new).transpose()?,
         service,
         limits,
@@ -63,10 +68,19 @@ pub fn serve(
 
 struct Processes<'a> {
     children: Children,
+    servers: Vec<Server>,
     programs: Option<Tasks>, // where children become programs, those who look after them
     service: Arc<dyn Service>,
     limits: &'a Limits,
     buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
+}
+
+/// A socket for datagrams, and the process that serves it.
+struct Server {
+    socket: Socket,
+    ports: Vec<u16>,
+    pid: Option<Pid>,
+    start_at: Instant, // not before, should it end
 }
 
 impl Crew for Processes<'_> {
@@ -108,11 +122,19 @@ impl Crew for Processes<'_> {
 
     fn serve_datagrams(
         &mut self,
-        _socket: Socket,
-        _ports: &[u16],
-        _: &mut Front,
+        socket: Socket,
+        ports: &[u16],
+        front: &mut Front,
     ) -> io::Result<()> {
-        Err(io::Error::other("not yet"))
+        let mut server = Server {
+            socket,
+            ports: ports.to_vec(),
+            pid: None,
+            start_at: Instant::now(),
+        };
+        self.start(&mut server, front)?;
+        self.servers.push(server);
+        Ok(())
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {
@@ -120,16 +142,21 @@ impl Crew for Processes<'_> {
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.programs
-            .as_ref()
-            .and_then(|programs| programs.deadline(now))
+        let missing = self.servers.iter().filter(|server| server.pid.is_none());
+        let start_at = missing.map(|server| server.start_at).min();
+        let programs = self.programs.as_ref();
+        earlier(
+            start_at,
+            programs.and_then(|programs| programs.deadline(now)),
+        )
     }
 
-    fn attend(&mut self, _: &mut Front, now: Instant) {
-        match &mut self.programs {
-            Some(programs) => programs.attend(now),
-            None => self.children.reap(),
+    fn attend(&mut self, front: &mut Front, now: Instant) {
+        if let Some(programs) = &mut self.programs {
+            programs.attend(now);
         }
+        self.children.reap(self.programs.is_some());
+        self.restart_servers(front, now);
     }
 
     fn len(&self) -> usize {
@@ -137,6 +164,7 @@ impl Crew for Processes<'_> {
     }
 
     fn stop(&mut self) {
+        self.servers.clear(); // not to be started again
         self.children.signal(Signal::SIGTERM);
         if let Some(programs) = &mut self.programs {
             programs.stop(Instant::now());
@@ -153,22 +181,80 @@ impl Crew for Processes<'_> {
 }
 
 impl Processes<'_> {
+    /// Starts the process of a socket for datagrams.
+    fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
+        let socket = server.socket.try_clone()?;
+        server.start_at = Instant::now() + PAUSE;
+        match sys::fork()? {
+            Forked::Child => self.be_a_server(socket, &server.ports, front),
+            Forked::Acceptor(pid) => {
+                debug!(%pid, "fork, to serve datagrams");
+                self.children.add_server(pid);
+                server.pid = Some(pid);
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts those anew whose process has ended, though nobody asked it to.
+    fn restart_servers(&mut self, front: &mut Front, now: Instant) {
+        let mut servers = mem::take(&mut self.servers);
+        for server in &mut servers {
+            if server.pid.is_some_and(|pid| !self.children.contains(pid)) {
+                warn!("the server of datagrams has ended; starting it again");
+                server.pid = None;
+            }
+            if server.pid.is_none()
+                && server.start_at <= now
+                && let Err(error) = self.start(server, front)
+            {
+                warn!("cannot fork, to serve datagrams: {error}; trying again");
+            }
+        }
+        self.servers = servers;
+    }
+
+    /// Serves a socket for datagrams and leaves the process.
+    fn be_a_server(&mut self, socket: Socket, ports: &[u16], front: &mut Front) -> ! {
+        let serve = AssertUnwindSafe(|| {
+            self.leave(front);
+            let service = Arc::clone(&self.service);
+            match Datagrams::new(socket, ports, service, self.limits) {
+                Ok(mut datagrams) => {
+                    hold(&mut datagrams, &front.signals, &mut false, &mut self.buffer);
+                    0
+                }
+                Err(error) => {
+                    error!("cannot serve datagrams: {error}");
+                    1
+                }
+            }
+        });
+        sys::exit(catch_unwind(serve).unwrap_or(EX_SOFTWARE))
+    }
+
+    /// Lets go of what is the acceptor's.
+    fn leave(&mut self, front: &mut Front) {
+        front.leave();
+        self.servers.clear();
+        // Those of others are not this child's to end. Their descriptors close on exec.
+        mem::forget(self.programs.take());
+        // The generator was copied with everything else: without this, all children draw the same
+        // numbers.
+        rand::rng().reseed().expect("the system gives randomness");
+    }
+
     /// Holds one conversation and leaves the process.
     fn be_a_child(&mut self, arrived: Arrived, says: Option<OwnedFd>, front: &mut Front) -> ! {
         let converse = AssertUnwindSafe(|| {
-            front.leave();
-            // Those of others are not this child's to end. Their descriptors close on exec.
-            std::mem::forget(self.programs.take());
-            // The generator was copied with everything else: without this, all children draw the
-            // same numbers.
-            rand::rng().reseed().expect("the system gives randomness");
+            self.leave(front);
             let mut exchange = Exchange::open(arrived, &*self.service, self.limits);
             hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
             let ended = match (exchange.finish(), says) {
                 ((_, Some((given, mut command))), Some(says)) => match given.stream.ends() {
                     Ok((input, output)) => {
                         let error = take_over(&mut command, input, output, says);
-                        tracing::error!(peer = %given.peer, "{}", not_started(&error));
+                        error!(peer = %given.peer, "{}", not_started(&error));
                         return NOT_STARTED;
                     }
                     Err(error) => not_started(&error),
@@ -185,5 +271,6 @@ impl Processes<'_> {
     }
 }
 
+const PAUSE: Duration = Duration::from_secs(1); // a server that cannot run must not spin
 const EX_SOFTWARE: i32 = 70; // sysexits(3)
 const NOT_STARTED: i32 = 127; // as of a shell that finds no such program

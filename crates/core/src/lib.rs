@@ -45,6 +45,7 @@ mod children;
 mod clean;
 mod connection;
 mod crew;
+mod datagrams;
 mod ended;
 mod exchange;
 mod framing;

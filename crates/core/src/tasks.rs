@@ -20,6 +20,7 @@ pub(crate) struct Tasks {
     epoll: Epoll,
     tasks: HashMap<u64, Entry>,
     begun: u64,
+    stopping: bool,
     /// When a task is to be told the time, or earlier: it is looked up anew then, rather than moved
     /// with every message.
     deadlines: BTreeSet<(Instant, u64)>,
@@ -43,6 +44,7 @@ impl Tasks {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             tasks: HashMap::new(),
             begun: 0,
+            stopping: false,
             deadlines: BTreeSet::new(),
             always: BTreeSet::new(),
             buffer: vec![0; READ_BYTES],
@@ -50,7 +52,10 @@ impl Tasks {
     }
 
     /// Drives one more.
-    pub(crate) fn add(&mut self, task: Box<dyn Task>) {
+    pub(crate) fn add(&mut self, mut task: Box<dyn Task>) {
+        if self.stopping {
+            task.stop(Instant::now());
+        }
         let id = self.begun;
         self.begun += 1;
         let entry = Entry {
@@ -102,6 +107,7 @@ impl Tasks {
 
     /// Tells all of them that the server is stopping.
     pub(crate) fn stop(&mut self, now: Instant) {
+        self.stopping = true;
         let mut ids: Vec<u64> = self.tasks.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {

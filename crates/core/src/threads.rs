@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::acceptor;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
+use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
 use crate::hold::{StopSource, hold};
 use crate::limits::{Limits, READ_BYTES};
@@ -54,6 +55,12 @@ pub(crate) struct Threads {
     ends: Ends,
 }
 
+/// What a thread is for.
+enum Job {
+    Converse(Arrived),
+    Serve(Socket, Vec<u16>),
+}
+
 /// Rung from one thread to wake another that waits for descriptors.
 struct Bell(EventFd);
 
@@ -90,9 +97,9 @@ impl Threads {
         })
     }
 
-    /// Starts the thread of conversation `number`, which waits for its peer.
-    fn start(&self, number: u64) -> io::Result<(Sender<Arrived>, Arc<Bell>)> {
-        let (sender, receiver) = mpsc::channel::<Arrived>();
+    /// Starts thread `number`, which waits for its job.
+    fn start(&self, number: u64) -> io::Result<(Sender<Job>, Arc<Bell>)> {
+        let (sender, receiver) = mpsc::channel::<Job>();
         let bell = Arc::new(Bell::new()?);
         let (service, limits, stop) = (Arc::clone(&self.service), self.limits, Arc::clone(&bell));
         let teller = Teller {
@@ -101,18 +108,34 @@ impl Threads {
         };
         thread::Builder::new().spawn(move || {
             let _teller = teller; // dropped last, when the slot is free
-            if let Ok(arrived) = receiver.recv() {
-                let mut buffer = vec![0; READ_BYTES];
-                let mut task: Box<dyn Task> = Box::new(Exchange::open(arrived, &*service, &limits));
-                let mut stopping = false;
-                loop {
-                    hold(&mut *task, &*stop, &mut stopping, &mut buffer);
-                    let Some(next) = task.end() else { break };
-                    task = next;
-                }
+            if let Ok(job) = receiver.recv() {
+                work(job, &service, &limits, &stop);
             }
         })?;
         Ok((sender, bell))
+    }
+}
+
+/// Does its job to the end.
+fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
+    let mut task: Box<dyn Task> = match job {
+        Job::Converse(arrived) => Box::new(Exchange::open(arrived, &**service, limits)),
+        Job::Serve(socket, ports) => {
+            match Datagrams::new(socket, &ports, Arc::clone(service), limits) {
+                Ok(datagrams) => Box::new(datagrams),
+                Err(error) => return error!("cannot serve datagrams: {error}"),
+            }
+        }
+    };
+    let mut buffer = vec![0; READ_BYTES];
+    let mut stopping = false;
+    loop {
+        hold(&mut *task, stop, &mut stopping, &mut buffer);
+        let Some(next) = task.end() else { break };
+        task = next;
+        if stopping {
+            task.stop(Instant::now());
+        }
     }
 }
 
@@ -126,20 +149,20 @@ impl Crew for Threads {
             Ok((thread, bell)) => {
                 debug!(peer = %arrived.peer, thread = number, "begin");
                 self.talking.insert(number, bell);
-                thread.send(arrived).ok(); // it waits for this and nothing else
+                thread.send(Job::Converse(arrived)).ok(); // it waits for this and nothing else
                 Ok(())
             }
             Err(error) => Err(Unbegun { arrived, error }),
         }
     }
 
-    fn serve_datagrams(
-        &mut self,
-        _socket: Socket,
-        _ports: &[u16],
-        _: &mut Front,
-    ) -> io::Result<()> {
-        Err(io::Error::other("not yet"))
+    fn serve_datagrams(&mut self, socket: Socket, ports: &[u16], _: &mut Front) -> io::Result<()> {
+        let number = self.begun;
+        self.begun += 1;
+        let (thread, bell) = self.start(number)?;
+        self.talking.insert(number, bell);
+        thread.send(Job::Serve(socket, ports.to_vec())).ok(); // as above
+        Ok(())
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {
