@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use switchboard_core::{BindOptions, Family, Limits, Listen};
+use switchboard_core::{BindOptions, Family, Limits, Listen, Rate};
 use switchboard_services::{ElizaOptions, Services};
 
 /// Write a network service once, as a conversation; hold it with every caller
@@ -87,6 +87,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Limits")]
     max_per_host: Option<usize>,
 
+    /// Conversations that one host begins in a second, minute or hour (10/s, 100/m, 1000/h); more
+    /// have to wait [default: no limit]
+    #[arg(long, value_name = "N/s", help_heading = "Limits")]
+    rate: Option<Rate>,
+
     /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
     /// none)
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
@@ -155,6 +160,7 @@ impl ServeOptions {
         Limits {
             clients: self.max_clients,
             clients_per_host: self.max_per_host,
+            rate: self.rate,
             first: self.first.0,
             idle: self.idle.0,
             session: self.session.0,

@@ -18,6 +18,7 @@ use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::{Kind, Listener};
+use crate::pace::{Pace, Turn};
 use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::signals::Signals;
@@ -51,6 +52,7 @@ pub(crate) fn serve<C: Crew>(
             leaving: Leaving::new(limits),
         },
         admission: Admission::new(limits),
+        pace: Pace::new(limits.rate),
         crew,
         waiting: None,
         served_last: 0,
@@ -85,6 +87,7 @@ pub(crate) fn serve<C: Crew>(
 struct Acceptor<'a, C> {
     front: Front,
     admission: Admission,
+    pace: Pace,
     crew: &'a mut C,
     waiting: Option<Waiting>,
     served_last: usize, // the number of the listener that had a peer accepted last
@@ -111,7 +114,8 @@ impl<C: Crew> Acceptor<'_, C> {
         let Front {
             arrivals, leaving, ..
         } = &self.front;
-        arrivals.is_empty() && leaving.is_empty() && self.crew.len() == 0 && self.waiting.is_none()
+        let nobody = self.waiting.is_none() && self.pace.is_empty() && leaving.is_empty();
+        arrivals.is_empty() && nobody && self.crew.len() == 0
     }
 
     /// Waits once, until `deadline` at most, and does what is due; whether it was asked to stop.
@@ -144,6 +148,11 @@ impl<C: Crew> Acceptor<'_, C> {
             if let Some(waiting) = self.waiting.take_if(|waiting| waiting.retry_at <= now) {
                 self.begin(waiting.arrived, waiting.failures);
             }
+            while self.waiting.is_none()
+                && let Some(arrived) = self.pace.due(now)
+            {
+                self.begin(arrived, 0);
+            }
             self.accept_from(&listeners);
         }
         Ok(stop)
@@ -164,7 +173,10 @@ impl<C: Crew> Acceptor<'_, C> {
         }
         if let Some(waiting) = &self.waiting {
             deadline = earlier(deadline, Some(waiting.retry_at));
-        } else if !self.admission.is_full() {
+        } else {
+            deadline = earlier(deadline, self.pace.deadline());
+        }
+        if self.waiting.is_none() && !self.admission.is_full() {
             deadline = earlier(deadline, arrivals.resume_at(now));
             let listeners = arrivals.watched(now).enumerate();
             sources.extend(
@@ -201,11 +213,17 @@ impl<C: Crew> Acceptor<'_, C> {
     fn admit(&mut self, stream: Stream, peer: Peer) {
         debug!(%peer, local = %peer.local, "accept");
         match self.admission.admit(peer.remote.host()) {
-            Ok(slot) => self.begin(Arrived { stream, peer, slot }, 0),
-            Err(refusal) => {
-                info!(%peer, "refuse: {}", refusal.0);
-                self.front.leaving.refuse(stream, peer, refusal);
-            }
+            Ok(slot) => match self
+                .pace
+                .take(Arrived { stream, peer, slot }, Instant::now())
+            {
+                Turn::Now(arrived) => self.begin(arrived, 0),
+                Turn::Later => (),
+                Turn::Never(Arrived { stream, peer, .. }, refusal) => {
+                    self.refuse(stream, peer, refusal);
+                }
+            },
+            Err(refusal) => self.refuse(stream, peer, refusal),
         }
     }
 
@@ -233,6 +251,11 @@ impl<C: Crew> Acceptor<'_, C> {
         });
     }
 
+    fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
+        info!(%peer, "refuse: {}", refusal.0);
+        self.front.leaving.refuse(stream, peer, refusal);
+    }
+
     fn turn_away(&mut self, arrived: Arrived, words: &'static str) {
         let Arrived { stream, peer, .. } = arrived;
         let refusal = Refusal(words.into());
@@ -244,6 +267,9 @@ impl<C: Crew> Acceptor<'_, C> {
     fn stop(&mut self, grace: Duration) {
         self.front.arrivals.close();
         if let Some(Waiting { arrived, .. }) = self.waiting.take() {
+            self.turn_away(arrived, "The server is stopping.");
+        }
+        for arrived in self.pace.drain() {
             self.turn_away(arrived, "The server is stopping.");
         }
         info!(conversations = self.crew.len(), ?grace, "stop");

@@ -1,5 +1,8 @@
 //! Limits on everything a peer can make grow.
 
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What the peers of one server may use. `None` is no limit.
@@ -10,6 +13,8 @@ pub struct Limits {
     /// Conversations at the same time with one host (an IPv4 address, or the /64 of an IPv6 one);
     /// more are refused.
     pub clients_per_host: Option<usize>,
+    /// Conversations that one host begins in a stretch of time; those above begin later.
+    pub rate: Option<Rate>,
     /// A conversation is ended if the first whole message does not come within this time.
     pub first: Option<Duration>,
     /// A conversation is ended after this time in which no whole message came from the peer and no
@@ -32,6 +37,7 @@ impl Default for Limits {
         Self {
             clients: 1000, // at some tens of KiB each, a small part of any machine
             clients_per_host: None,
+            rate: None,
             first: None, // idleness bounds it, and people take their time
             idle: Some(Duration::from_secs(5 * 60)),
             session: None,
@@ -41,6 +47,48 @@ impl Default for Limits {
         }
     }
 }
+
+/// So many in each stretch of time: `10/s`, `100/m`, `1000/h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: NonZeroU32,
+    /// In how much time.
+    pub per: Duration,
+}
+
+/// Words are no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a rate is a whole number, 1 or more, in a second, minute or hour: 10/s, 100/m, 1000/h")]
+pub struct NoRate;
+
+impl FromStr for Rate {
+    type Err = NoRate;
+
+    fn from_str(words: &str) -> Result<Self, NoRate> {
+        let (count, per) = words.split_once('/').unwrap_or((words, "s"));
+        let unit = UNITS.iter().find(|(unit, _)| *unit == per);
+        match (count.parse(), unit) {
+            (Ok(count), Some(&(_, seconds))) if !words.starts_with('+') => Ok(Self {
+                count,
+                per: Duration::from_secs(seconds),
+            }),
+            _ => Err(NoRate),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.per.as_secs();
+        match UNITS.iter().find(|(_, unit)| *unit == seconds) {
+            Some((unit, _)) => write!(f, "{}/{unit}", self.count),
+            None => write!(f, "{} in {:?}", self.count, self.per),
+        }
+    }
+}
+
+const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 60 * 60)];
 
 /// The most that one read brings: twice a full outbox.
 pub(crate) const READ_BYTES: usize = 128 * 1024;
