@@ -72,6 +72,10 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) model: Model,
 
+    /// At SIGUSR1, tell the state as JSON, one object a line
+    #[arg(long, help_heading = "Server")]
+    pub(crate) json: bool,
+
     /// Conversations at the same time; more wait until one ends
     #[arg(
         long,

@@ -45,6 +45,11 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
     }));
 }
 
+/// Writes a line to standard error as the log does.
+pub(crate) fn write(line: &[u8]) {
+    Unwaited.write_all(line).ok(); // it never fails
+}
+
 /// Standard error, without waiting for whoever reads it: a line that finds no room is left out, and
 /// the next one that finds some says so.
 ///

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use clap::{ArgMatches, FromArgMatches};
-use switchboard_core::{Address, Listener, Signals, events, fork, sequential, threads};
+use switchboard_core::{Address, Listener, Reporting, Signals, events, fork, sequential, threads};
 use switchboard_services::Services;
 
 use crate::args::{Model, ServeOptions};
 use crate::failure::Failure;
+use crate::log;
 
 /// Serves until told to stop.
 pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Result<(), Failure> {
@@ -16,7 +17,11 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
         .expect("the command line requires a service");
     let service = services.make(name, words)?;
     let options = ServeOptions::from_arg_matches(words).unwrap_or_else(|error| error.exit());
-    let signals = Signals::block().map_err(Failure::Serve)?;
+    let signals = Signals::block(Reporting {
+        json: options.json,
+        write: log::write,
+    })
+    .map_err(Failure::Serve)?;
     let listeners = Listener::bind(&options.places(), options.bind())?;
     if !quiet {
         let (places, trial) = (places(&listeners), trial(&listeners[0]));

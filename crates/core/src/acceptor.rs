@@ -4,7 +4,6 @@
 //! What can be refused is refused before anything is started for it. How a conversation runs, in a
 //! process or in a thread, is its [`Crew`]'s affair.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -17,11 +16,12 @@ use crate::arrivals::Arrivals;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::leaving::Leaving;
 use crate::limits::Limits;
-use crate::listener::{Kind, Listener};
+use crate::listener::{Listener, Sorted};
 use crate::pace::{Pace, Turn};
 use crate::peer::Peer;
 use crate::service::Refusal;
 use crate::signals::Signals;
+use crate::state::{Count, State};
 use crate::stream::Stream;
 use crate::wait::{Interest, after, earlier, wait};
 
@@ -37,25 +37,23 @@ pub(crate) fn serve<C: Crew>(
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
-    let (mut doors, mut sockets, mut singles) = (Vec::new(), Vec::new(), Vec::new());
-    for listener in listeners {
-        match listener.kind {
-            Kind::Streams(door) => doors.push(door),
-            Kind::Datagrams(socket) => sockets.push(socket),
-            Kind::Single(stream, peer) => singles.push((stream, peer)),
-        }
-    }
+    let Sorted {
+        doors,
+        sockets,
+        singles,
+    } = Sorted::from(listeners);
+    let state = State::new(signals.reporting())?;
     let mut acceptor = Acceptor {
         front: Front {
             signals,
+            state,
             arrivals: Arrivals::new(doors),
             leaving: Leaving::new(limits),
         },
-        admission: Admission::new(limits),
+        admission: Admission::new(limits, state)?,
         pace: Pace::new(limits.rate),
         crew,
         waiting: None,
-        served_last: 0,
     };
     let addresses: io::Result<Vec<_>> = sockets.iter().map(Socket::local_addr).collect();
     let addresses = addresses?
@@ -90,7 +88,6 @@ struct Acceptor<'a, C> {
     pace: Pace,
     crew: &'a mut C,
     waiting: Option<Waiting>,
-    served_last: usize, // the number of the listener that had a peer accepted last
 }
 
 /// A peer whose conversation could not begin, until it is tried again. Others wait behind it.
@@ -134,6 +131,9 @@ impl<C: Crew> Acceptor<'_, C> {
                     let seen = self.front.signals.take();
                     stop = seen.terminate || seen.interrupt;
                     news |= seen.child;
+                    if seen.report {
+                        self.report();
+                    }
                 }
                 Source::News => news = true,
                 Source::Leaving(number) => self.front.leaving.attend(number, broken, now),
@@ -164,6 +164,7 @@ impl<C: Crew> Acceptor<'_, C> {
             signals,
             arrivals,
             leaving,
+            ..
         } = &self.front;
         let mut deadline = earlier(deadline, leaving.deadline());
         deadline = earlier(deadline, self.crew.deadline(now));
@@ -192,9 +193,7 @@ impl<C: Crew> Acceptor<'_, C> {
     /// Accepts peers at listeners that have some. They take turns, so that a crowd at one does not
     /// shut out the others.
     fn accept_from(&mut self, listeners: &[usize]) {
-        let next = listeners.partition_point(|&number| number <= self.served_last);
-        let (later, first) = listeners.split_at(next);
-        let mut listeners: VecDeque<usize> = first.iter().chain(later).copied().collect();
+        let mut listeners = self.front.arrivals.in_turn(listeners);
         for _ in 0..ACCEPTED_AT_ONCE {
             let Some(number) = listeners.pop_front() else {
                 return;
@@ -203,16 +202,22 @@ impl<C: Crew> Acceptor<'_, C> {
                 return;
             }
             if let Some((stream, peer)) = self.front.arrivals.accept(number) {
-                self.served_last = number;
                 listeners.push_back(number);
                 self.admit(stream, peer);
             }
         }
     }
 
+    /// Tells what is going on.
+    fn report(&self) {
+        self.admission.tell();
+        self.crew.report();
+        self.front.state.tell_counters(self.admission.len());
+    }
+
     fn admit(&mut self, stream: Stream, peer: Peer) {
         debug!(%peer, local = %peer.local, "accept");
-        match self.admission.admit(peer.remote.host()) {
+        match self.admission.admit(&peer) {
             Ok(slot) => match self
                 .pace
                 .take(Arrived { stream, peer, slot }, Instant::now())
@@ -220,6 +225,7 @@ impl<C: Crew> Acceptor<'_, C> {
                 Turn::Now(arrived) => self.begin(arrived, 0),
                 Turn::Later => (),
                 Turn::Never(Arrived { stream, peer, .. }, refusal) => {
+                    self.front.state.count(Count::RefusedRate, 1);
                     self.refuse(stream, peer, refusal);
                 }
             },
@@ -229,9 +235,10 @@ impl<C: Crew> Acceptor<'_, C> {
 
     /// Begins a conversation; if the system has no room for it, keeps the peer for another try.
     fn begin(&mut self, arrived: Arrived, failures: u32) {
-        let Err(Unbegun { arrived, error }) = self.crew.begin(arrived, &mut self.front) else {
+        let Err(unbegun) = self.crew.begin(arrived, &mut self.front) else {
             return;
         };
+        let Unbegun { arrived, error } = *unbegun;
         let Arrived { peer, .. } = &arrived;
         let deed = C::DEED;
         let failures = failures + 1;
@@ -259,6 +266,7 @@ impl<C: Crew> Acceptor<'_, C> {
     fn turn_away(&mut self, arrived: Arrived, words: &'static str) {
         let Arrived { stream, peer, .. } = arrived;
         let refusal = Refusal(words.into());
+        self.front.state.count(Count::RefusedBusy, 1);
         self.front.leaving.refuse(stream, peer, refusal);
     }
 

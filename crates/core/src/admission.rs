@@ -1,77 +1,162 @@
-//! Who may come in: the caps on conversations at the same time.
+//! Who may come in: the caps on conversations at the same time, and who is there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use nix::unistd::Pid;
 
 use crate::limits::Limits;
-use crate::peer::Host;
+use crate::peer::{Host, Peer};
 use crate::service::Refusal;
+use crate::state::{Count, Meter, Meters, State};
 
 /// Counts the conversations held, in all and per host.
 #[derive(Debug)]
 pub(crate) struct Admission {
     clients: usize,
     clients_per_host: Option<usize>,
+    state: State,
     held: Arc<Mutex<Held>>,
 }
 
 /// One conversation's place. Dropping it frees the place, whatever became of the conversation.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    host: Host,
+    number: u64,
+    meter: Meter,
+    state: State,
     held: Arc<Mutex<Held>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
-    total: usize,
+    places: BTreeMap<u64, Place>,
     by_host: HashMap<Host, usize>,
+    begun: u64,
+    meters: Meters,
+}
+
+#[derive(Debug)]
+struct Place {
+    peer: Peer,
+    pid: Option<Pid>,
+    began: Instant,
+    meter: Meter,
 }
 
 impl Admission {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
+    /// # Errors
+    ///
+    /// No memory.
+    pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
+        let held = Held {
+            places: BTreeMap::new(),
+            by_host: HashMap::new(),
+            begun: 0,
+            meters: Meters::new(limits.clients)?,
+        };
+        Ok(Self {
             clients: limits.clients,
             clients_per_host: limits.clients_per_host,
-            held: Arc::default(),
-        }
+            state,
+            held: Arc::new(Mutex::new(held)),
+        })
     }
 
     /// Whether no further peer should be accepted: it waits better in the backlog than in front of
     /// a closed door.
     pub(crate) fn is_full(&self) -> bool {
-        self.clients <= lock(&self.held).total
+        self.clients <= self.len()
     }
 
-    /// A place for a peer from `host`.
+    /// How many conversations there are.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.held).places.len()
+    }
+
+    /// A place for `peer`.
     ///
     /// # Errors
     ///
     /// The words for a host that has as many conversations as one may have.
-    pub(crate) fn admit(&self, host: Host) -> Result<Slot, Refusal> {
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Slot, Refusal> {
+        let host = peer.remote.host();
         let mut held = lock(&self.held);
         let here = held.by_host.get(&host).copied().unwrap_or(0);
         if let Some(most) = self.clients_per_host.filter(|&most| most <= here) {
+            self.state.count(Count::RefusedHost, 1);
             let words = format!(
                 "Too many conversations with {host} at the same time: at most {most}. Try again later."
             );
             return Err(Refusal(words.into()));
         }
-        held.total += 1;
         held.by_host.insert(host, here + 1);
-        let held = Arc::clone(&self.held);
-        Ok(Slot { host, held })
+        held.begun += 1;
+        let (number, meter) = (held.begun, held.meters.take());
+        let place = Place {
+            peer: peer.clone(),
+            pid: None,
+            began: Instant::now(),
+            meter,
+        };
+        held.places.insert(number, place);
+        Ok(Slot {
+            number,
+            meter,
+            state: self.state,
+            held: Arc::clone(&self.held),
+        })
+    }
+
+    /// Tells of each conversation.
+    pub(crate) fn tell(&self) {
+        for place in lock(&self.held).places.values() {
+            let Place {
+                peer,
+                pid,
+                began,
+                meter,
+            } = place;
+            self.state.tell_session(peer, *pid, *began, *meter);
+        }
+    }
+}
+
+impl Slot {
+    /// Its conversation is held by this process.
+    pub(crate) fn runs_as(&self, pid: Pid) {
+        if let Some(place) = lock(&self.held).places.get_mut(&self.number) {
+            place.pid = Some(pid);
+        }
+    }
+
+    /// Its conversation has moved so many bytes more.
+    pub(crate) fn moved(&self, received: u64, sent: u64) {
+        self.meter.count(received, sent);
+        self.state.count(Count::Received, received);
+        self.state.count(Count::Sent, sent);
+    }
+
+    /// Counts how its conversation went.
+    pub(crate) fn count(&self, what: Count) {
+        self.state.count(what, 1);
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut held = lock(&self.held);
-        held.total -= 1;
-        if let Some(here) = held.by_host.get_mut(&self.host) {
+        let Some(place) = held.places.remove(&self.number) else {
+            return;
+        };
+        held.meters.give_back(place.meter);
+        let host = place.peer.remote.host();
+        if let Some(here) = held.by_host.get_mut(&host) {
             *here -= 1;
             if *here == 0 {
-                held.by_host.remove(&self.host);
+                held.by_host.remove(&host);
             }
         }
     }
@@ -84,10 +169,15 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::SocketAddr;
 
-    fn host(address: &str) -> Host {
-        Host::Ip(address.parse().expect("an address"))
+    use super::*;
+    use crate::peer::{Address, Transport};
+    use crate::state::Reporting;
+
+    fn peer(address: &str) -> Peer {
+        let remote = Address::Ip(SocketAddr::new(address.parse().expect("an address"), 5000));
+        Peer::new(remote, Address::Stdio, Transport::Stream)
     }
 
     fn admission(clients: usize, clients_per_host: Option<usize>) -> Admission {
@@ -96,15 +186,16 @@ mod tests {
             clients_per_host,
             ..Limits::default()
         };
-        Admission::new(&limits)
+        let state = State::new(Reporting::default()).expect("there is memory");
+        Admission::new(&limits, state).expect("there is memory")
     }
 
     #[test]
     fn a_slot_frees_its_place() {
         let admission = admission(2, None);
-        let first = admission.admit(host("192.0.2.1"));
+        let first = admission.admit(&peer("192.0.2.1"));
         assert!(!admission.is_full());
-        let second = admission.admit(host("192.0.2.1"));
+        let second = admission.admit(&peer("192.0.2.1"));
         assert!(admission.is_full());
         drop(first);
         assert!(!admission.is_full());
@@ -118,15 +209,17 @@ mod tests {
     #[test]
     fn one_host_cannot_take_every_place() {
         let admission = admission(10, Some(2));
-        let _held: Vec<_> = (0..2).map(|_| admission.admit(host("192.0.2.1"))).collect();
+        let _held: Vec<_> = (0..2)
+            .map(|_| admission.admit(&peer("192.0.2.1")))
+            .collect();
         let refusal = admission
-            .admit(host("192.0.2.1"))
+            .admit(&peer("192.0.2.1"))
             .expect_err("the third is one too many");
         assert_eq!(
             refusal.0,
             "Too many conversations with 192.0.2.1 at the same time: at most 2. Try again later."
         );
-        assert!(admission.admit(host("192.0.2.2")).is_ok());
-        assert!(admission.admit(Host::Local).is_ok());
+        assert!(admission.admit(&peer("192.0.2.2")).is_ok());
+        assert!(admission.admit(&Peer::stdio()).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Peers as they arrive at any of several listeners, also when the machine has run out of
 //! descriptors.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use crate::stream::Stream;
 pub(crate) struct Arrivals {
     listeners: Vec<Door>,
     pause: Option<Pause>,
+    served_last: usize, // the number of the one that had a peer accepted last
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Arrivals {
         Self {
             listeners,
             pause: None,
+            served_last: 0,
         }
     }
 
@@ -58,12 +61,20 @@ impl Arrivals {
         until.filter(|&until| now < until)
     }
 
+    /// The listeners of these numbers, in ascending order, from the one whose turn it is.
+    pub(crate) fn in_turn(&self, numbers: &[usize]) -> VecDeque<usize> {
+        let next = numbers.partition_point(|&number| number <= self.served_last);
+        let (later, first) = numbers.split_at(next);
+        first.iter().chain(later).copied().collect()
+    }
+
     /// The next peer at listener `number`, if one waits.
     pub(crate) fn accept(&mut self, number: usize) -> Option<(Stream, Peer)> {
         loop {
             match self.listeners[number].accept() {
                 Ok(arrived) => {
                     self.pause = None;
+                    self.served_last = number;
                     return Some(arrived);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tracing::{debug, error};
 
+use crate::admission::Slot;
 use crate::ended::Ended;
-use crate::exchange::{Exchange, Given};
+use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::program::Program;
+use crate::stream::Stream;
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, after};
 
@@ -28,6 +30,14 @@ pub(crate) struct Chaperone {
     /// Why it is to end, and when it is not waited for any longer.
     ending: Option<(Ended, Instant)>,
     status: Option<ExitStatus>,
+}
+
+/// A peer that is given to a program.
+pub(crate) struct Given {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) limits: Limits,
 }
 
 /// The task that follows: the program is started, or the peer told goodbye.

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use crate::admission::Slot;
 use crate::peer::Peer;
+use crate::state::Count;
 
 /// The children not yet waited for. Until then a pid cannot become another process's, so it is safe
 /// to signal.
@@ -79,9 +80,10 @@ impl Children {
         match ended {
             None => (), // the service started it, not the server
             Some((pid, Child::Server)) => debug!(%pid, "reap: {status:?}"),
-            Some((pid, Child::Conversation(peer, _slot))) => match status {
+            Some((pid, Child::Conversation(peer, slot))) => match status {
                 WaitStatus::Signaled(_, signal, _) => {
-                    warn!(%peer, %pid, "reap: killed by {signal}")
+                    slot.count(Count::Failed);
+                    warn!(%peer, %pid, "reap: killed by {signal}");
                 }
                 WaitStatus::Exited(_, code) => debug!(%peer, %pid, "reap: exit code {code}"),
                 _ => debug!(%peer, %pid, "reap"),

@@ -11,6 +11,7 @@ use crate::arrivals::Arrivals;
 use crate::leaving::Leaving;
 use crate::peer::Peer;
 use crate::signals::Signals;
+use crate::state::State;
 use crate::stream::Stream;
 
 /// Those who hold the conversations.
@@ -23,7 +24,7 @@ pub(crate) trait Crew {
     /// # Errors
     ///
     /// The system has no room for it now; the peer is given back.
-    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun>;
+    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>>;
 
     /// Begins to serve all who send datagrams to a socket. `ports` are those of all such sockets of
     /// this server.
@@ -50,6 +51,9 @@ pub(crate) trait Crew {
     /// How many conversations, and sockets for datagrams, there are.
     fn len(&self) -> usize;
 
+    /// Has those tell what goes on who hold more than one conversation.
+    fn report(&self);
+
     /// Tells every conversation to stop.
     fn stop(&mut self);
 
@@ -73,6 +77,7 @@ pub(crate) struct Unbegun {
 /// What belongs to the acceptor alone.
 pub(crate) struct Front {
     pub(crate) signals: Signals,
+    pub(crate) state: State,
     pub(crate) arrivals: Arrivals,
     pub(crate) leaving: Leaving,
 }

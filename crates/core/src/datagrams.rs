@@ -8,12 +8,19 @@ use socket2::Socket;
 
 use crate::limits::Limits;
 use crate::service::Service;
+use crate::state::State;
 use crate::task::{Task, Watched};
 
 pub(crate) struct Datagrams;
 
 impl Datagrams {
-    pub(crate) fn new(_: Socket, _: &[u16], _: Arc<dyn Service>, _: &Limits) -> io::Result<Self> {
+    pub(crate) fn new(
+        _: Socket,
+        _: &[u16],
+        _: Arc<dyn Service>,
+        _: &Limits,
+        _: State,
+    ) -> io::Result<Self> {
         Err(io::Error::other("not yet"))
     }
 }

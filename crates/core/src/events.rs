@@ -49,15 +49,20 @@ struct Events {
 impl Crew for Events {
     const DEED: &'static str = "begin";
 
-    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Unbegun> {
+    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
         let exchange = Exchange::open(arrived, &*self.service, &self.limits);
         self.tasks.add(Box::new(exchange));
         Ok(())
     }
 
-    fn serve_datagrams(&mut self, socket: Socket, ports: &[u16], _: &mut Front) -> io::Result<()> {
+    fn serve_datagrams(
+        &mut self,
+        socket: Socket,
+        ports: &[u16],
+        front: &mut Front,
+    ) -> io::Result<()> {
         let service = Arc::clone(&self.service);
-        let datagrams = Datagrams::new(socket, ports, service, &self.limits)?;
+        let datagrams = Datagrams::new(socket, ports, service, &self.limits, front.state)?;
         self.tasks.add(Box::new(datagrams));
         Ok(())
     }
@@ -76,6 +81,10 @@ impl Crew for Events {
 
     fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    fn report(&self) {
+        self.tasks.report();
     }
 
     fn stop(&mut self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, error};
 
 use crate::admission::Slot;
-use crate::chaperone;
+use crate::chaperone::{self, Given};
 use crate::connection::Connection;
 use crate::crew::Arrived;
 use crate::ended::Ended;
@@ -16,6 +16,7 @@ use crate::framing::Framing;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::service::{Refusal, Service};
+use crate::state::Count;
 use crate::stream::Stream;
 use crate::task::{Task, Watched};
 use crate::times::Times;
@@ -35,14 +36,6 @@ pub(crate) struct Exchange {
     sent: u64,
 }
 
-/// A peer that is given to a program.
-pub(crate) struct Given {
-    pub(crate) stream: Stream,
-    pub(crate) peer: Peer,
-    pub(crate) slot: Option<Slot>,
-    pub(crate) limits: Limits,
-}
-
 enum Phase {
     Talking,
     /// All is sent, and the peer knows that no more follows. Closing with input unread would make
@@ -59,6 +52,7 @@ impl Exchange {
     /// Begins the conversation, with what it has to say at once.
     pub(crate) fn open(arrived: Arrived, service: &dyn Service, limits: &Limits) -> Self {
         let Arrived { stream, peer, slot } = arrived;
+        slot.count(Count::Accepted);
         let connection = Connection::open(service, &peer, limits);
         Self::begin(stream, peer, Some(slot), connection, limits)
     }
@@ -81,7 +75,7 @@ impl Exchange {
         let moved = stream.moved();
         let mut exchange = Self::begin(stream, peer, slot, connection, &limits);
         if let Some(moved) = moved {
-            (exchange.received, exchange.sent) = (moved.received, moved.sent);
+            exchange.count(moved.received, moved.sent);
         }
         exchange
     }
@@ -130,7 +124,11 @@ impl Exchange {
             return (ended, Some((given, *command)));
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
+        if let (Some(slot), Ended::Refused(_)) = (&self.slot, &ended) {
+            slot.count(Count::RefusedService);
+        }
         if ended.is_failure() {
+            self.slot.inspect(|slot| slot.count(Count::Failed));
             error!(%peer, received, sent, "end: {ended}");
         } else {
             debug!(%peer, received, sent, "end: {ended}");
@@ -163,7 +161,7 @@ impl Exchange {
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
-                self.received += count as u64;
+                self.count(count as u64, 0);
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
                     self.times.moved(now);
@@ -186,7 +184,7 @@ impl Exchange {
             match self.stream.send_some(self.connection.output()) {
                 Ok(Some(count)) => {
                     self.times.moved(now);
-                    self.sent += count as u64;
+                    self.count(0, count as u64);
                     self.connection.sent(count);
                 }
                 Ok(None) => break,
@@ -205,6 +203,14 @@ impl Exchange {
                 Ok(true) if !self.input_ended => Phase::Leaving { silent_at },
                 _ => Phase::Over(None),
             };
+        }
+    }
+
+    fn count(&mut self, received: u64, sent: u64) {
+        self.received += received;
+        self.sent += sent;
+        if let Some(slot) = &self.slot {
+            slot.moved(received, sent);
         }
     }
 

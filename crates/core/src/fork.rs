@@ -10,18 +10,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::Socket;
 use tracing::{debug, error, warn};
 
 use crate::acceptor;
-use crate::chaperone::{Chaperone, not_started};
+use crate::chaperone::{Chaperone, Given, not_started};
 use crate::children::Children;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::datagrams::Datagrams;
 use crate::ended::Ended;
-use crate::exchange::{Exchange, Given};
+use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
@@ -86,17 +86,18 @@ struct Server {
 impl Crew for Processes<'_> {
     const DEED: &'static str = "fork";
 
-    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Unbegun> {
+    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>> {
         let pipe = self.programs.is_some().then(error_pipe).transpose();
         let (errors, says) = match pipe {
             Ok(pipe) => pipe.unzip(),
-            Err(error) => return Err(Unbegun { arrived, error }),
+            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
         };
         match sys::fork() {
             Ok(Forked::Child) => self.be_a_child(arrived, says, front),
             Ok(Forked::Acceptor(pid)) => {
                 debug!(peer = %arrived.peer, %pid, "fork");
                 let Arrived { stream, peer, slot } = arrived;
+                slot.runs_as(pid);
                 let (Some(errors), Some(programs)) = (errors, &mut self.programs) else {
                     self.children.add(pid, peer, slot);
                     return Ok(());
@@ -113,10 +114,10 @@ impl Crew for Processes<'_> {
                 });
                 Ok(())
             }
-            Err(errno) => Err(Unbegun {
+            Err(errno) => Err(Box::new(Unbegun {
                 arrived,
                 error: errno.into(),
-            }),
+            })),
         }
     }
 
@@ -161,6 +162,16 @@ impl Crew for Processes<'_> {
 
     fn len(&self) -> usize {
         self.children.len() + self.programs.as_ref().map_or(0, Tasks::len)
+    }
+
+    fn report(&self) {
+        self.servers
+            .iter()
+            .filter_map(|server| server.pid)
+            .filter(|&pid| self.children.contains(pid))
+            .for_each(|pid| {
+                kill(pid, Signal::SIGUSR1).ok();
+            });
     }
 
     fn stop(&mut self) {
@@ -219,7 +230,7 @@ impl Processes<'_> {
         let serve = AssertUnwindSafe(|| {
             self.leave(front);
             let service = Arc::clone(&self.service);
-            match Datagrams::new(socket, ports, service, self.limits) {
+            match Datagrams::new(socket, ports, service, self.limits, front.state) {
                 Ok(mut datagrams) => {
                     hold(&mut datagrams, &front.signals, &mut false, &mut self.buffer);
                     0

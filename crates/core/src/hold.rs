@@ -7,21 +7,30 @@ use std::time::Instant;
 use crate::task::Task;
 use crate::wait::{Interest, wait};
 
-/// Where a conversation hears that the server stops.
-pub(crate) trait StopSource: AsFd {
-    /// Whether the server has been asked to stop; answered yes once.
-    fn is_asked(&self) -> bool;
+/// Where whoever drives a task hears what the server wants of it.
+pub(crate) trait OrderSource: AsFd {
+    /// The orders since the last look.
+    fn take_orders(&self) -> Orders;
+}
+
+/// What a server may want.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// To stop.
+    pub(crate) stop: bool,
+    /// To tell what is going on.
+    pub(crate) report: bool,
 }
 
 /// Drives a task until it is over. `buffer` is for what one read brings.
 pub(crate) fn hold(
     task: &mut dyn Task,
-    stop: &dyn StopSource,
+    orders: &dyn OrderSource,
     stopping: &mut bool,
     buffer: &mut [u8],
 ) {
     while !task.is_over() {
-        if let Err(error) = turn(task, stop, stopping, buffer) {
+        if let Err(error) = turn(task, orders, stopping, buffer) {
             task.fail(error);
         }
     }
@@ -30,13 +39,13 @@ pub(crate) fn hold(
 #[derive(Clone, Copy)]
 enum Source {
     Place(usize),
-    Stop,
+    Orders,
 }
 
 /// Waits once, and does what has become possible.
 fn turn(
     task: &mut dyn Task,
-    stop: &dyn StopSource,
+    orders: &dyn OrderSource,
     stopping: &mut bool,
     buffer: &mut [u8],
 ) -> io::Result<()> {
@@ -46,19 +55,22 @@ fn turn(
         Some((Source::Place(place), fd, interest))
     });
     let mut sources: Vec<_> = places.collect();
-    if !*stopping {
-        sources.push((Source::Stop, stop.as_fd(), Interest::READ));
-    }
+    sources.push((Source::Orders, orders.as_fd(), Interest::READ));
     let ready = wait(&sources, task.deadline())?;
     let now = Instant::now();
     for (source, broken) in ready {
         match source {
             Source::Place(place) => task.attend(place, broken, buffer, now),
-            Source::Stop if stop.is_asked() => {
-                *stopping = true;
-                task.stop(now);
+            Source::Orders => {
+                let Orders { stop, report } = orders.take_orders();
+                if stop && !*stopping {
+                    *stopping = true;
+                    task.stop(now);
+                }
+                if report {
+                    task.report();
+                }
             }
-            Source::Stop => (),
         }
     }
     task.tick(now);

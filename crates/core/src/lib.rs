@@ -10,7 +10,7 @@
 //! use std::sync::Arc;
 //!
 //! use switchboard_core::{BindOptions, Error, Flow, Limits, Listen, Listener};
-//! use switchboard_core::{Outbox, Peer, Refusal, Service, Session, Signals, fork};
+//! use switchboard_core::{Outbox, Peer, Refusal, Reporting, Service, Session, Signals, fork};
 //!
 //! struct Greeter;
 //!
@@ -31,7 +31,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let listeners = Listener::bind(&[Listen::default()], BindOptions::default())?;
-//! fork::serve(listeners, Arc::new(Greeter), &Limits::default(), Signals::block()?)?;
+//! fork::serve(listeners, Arc::new(Greeter), &Limits::default(), Signals::block(Reporting::default())?)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -62,6 +62,7 @@ mod program;
 mod rehearsal;
 mod service;
 mod signals;
+mod state;
 mod stream;
 mod sys;
 mod task;
@@ -87,3 +88,4 @@ pub use peer::{Address, Host, Peer, Transport};
 pub use rehearsal::{Pieces, rehearse};
 pub use service::{Error, Flow, Needs, OverDatagrams, Refusal, Service, Session};
 pub use signals::Signals;
+pub use state::Reporting;

@@ -46,6 +46,28 @@ pub(crate) struct SocketFile {
     pub(crate) inode: (u64, u64),
 }
 
+/// Listeners by how their peers arrive.
+#[derive(Default)]
+pub(crate) struct Sorted {
+    pub(crate) doors: Vec<Door>,
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) singles: Vec<(Stream, Peer)>,
+}
+
+impl From<Vec<Listener>> for Sorted {
+    fn from(listeners: Vec<Listener>) -> Self {
+        let mut sorted = Self::default();
+        for listener in listeners {
+            match listener.kind {
+                Kind::Streams(door) => sorted.doors.push(door),
+                Kind::Datagrams(socket) => sorted.sockets.push(socket),
+                Kind::Single(stream, peer) => sorted.singles.push((stream, peer)),
+            }
+        }
+        sorted
+    }
+}
+
 impl Listener {
     /// Listens at each of these places; one place may need several sockets.
     ///

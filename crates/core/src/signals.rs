@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::hold::StopSource;
+use crate::hold::{OrderSource, Orders};
+use crate::state::Reporting;
 use crate::sys;
 
 /// The signals that a server heeds: blocked, and read from a descriptor instead.
@@ -15,7 +16,10 @@ use crate::sys;
 /// handler runs, so no system call is interrupted. A forked child reads its own signals from the
 /// same descriptor (signalfd(2)).
 #[derive(Debug)]
-pub struct Signals(SignalFd);
+pub struct Signals {
+    fd: SignalFd,
+    reporting: Reporting,
+}
 
 /// The signals since the last look. Each may have come several times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,35 +28,42 @@ pub(crate) struct Seen {
     pub(crate) terminate: bool,
     /// SIGINT: to stop, from a terminal.
     pub(crate) interrupt: bool,
+    /// SIGUSR1: to tell what it is doing.
+    pub(crate) report: bool,
     /// SIGCHLD: a child has changed its state.
     pub(crate) child: bool,
 }
 
 impl Signals {
-    /// Blocks SIGTERM, SIGINT and SIGCHLD for the calling thread and all it starts.
+    /// Blocks SIGTERM, SIGINT, SIGUSR1 and SIGCHLD for the calling thread and all it starts. At
+    /// SIGUSR1 a server tells what it is doing, as `reporting` says.
     ///
     /// # Errors
     ///
     /// Where no descriptor can be had.
-    pub fn block() -> io::Result<Self> {
-        let heeded: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]
-            .into_iter()
-            .collect();
+    pub fn block(reporting: Reporting) -> io::Result<Self> {
+        let heeded: SigSet = HEEDED.into_iter().collect();
         // An ignored signal would never be seen, and a parent may have left it so.
         heeded.iter().for_each(sys::act_by_default_on);
         heeded.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(Self(SignalFd::with_flags(&heeded, flags)?))
+        let fd = SignalFd::with_flags(&heeded, flags)?;
+        Ok(Self { fd, reporting })
+    }
+
+    pub(crate) fn reporting(&self) -> Reporting {
+        self.reporting
     }
 
     /// The signals since the last look.
     pub(crate) fn take(&self) -> Seen {
         let mut seen = Seen::default();
-        while let Ok(Some(info)) = self.0.read_signal() {
+        while let Ok(Some(info)) = self.fd.read_signal() {
             match i32::try_from(info.ssi_signo).map(Signal::try_from) {
                 Ok(Ok(Signal::SIGCHLD)) => seen.child = true,
                 Ok(Ok(Signal::SIGTERM)) => seen.terminate = true,
                 Ok(Ok(Signal::SIGINT)) => seen.interrupt = true,
+                Ok(Ok(Signal::SIGUSR1)) => seen.report = true,
                 _ => (),
             }
         }
@@ -62,14 +73,25 @@ impl Signals {
 
 /// For a child: it is told to stop by SIGTERM of its acceptor. SIGINT is the acceptor's alone,
 /// though a terminal sends it to every process of a server.
-impl StopSource for Signals {
-    fn is_asked(&self) -> bool {
-        self.take().terminate
+impl OrderSource for Signals {
+    fn take_orders(&self) -> Orders {
+        let seen = self.take();
+        Orders {
+            stop: seen.terminate,
+            report: seen.report,
+        }
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
+
+const HEEDED: [Signal; 4] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGUSR1,
+    Signal::SIGCHLD,
+];

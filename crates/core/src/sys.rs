@@ -7,13 +7,17 @@
 use std::fs;
 use std::io;
 use std::mem;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::slice;
+use std::sync::atomic::AtomicU64;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
@@ -133,6 +137,23 @@ pub(crate) fn tcp_info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
         )
     };
     (done == 0).then_some(info)
+}
+
+/// Counters at zero that this process and all it forks count on together, for as long as any of
+/// them lives.
+///
+/// # Errors
+///
+/// No memory.
+pub(crate) fn shared_counters(count: usize) -> io::Result<&'static [AtomicU64]> {
+    let length = NonZeroUsize::new(count * size_of::<AtomicU64>());
+    let length = length.ok_or(io::ErrorKind::InvalidInput)?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: the system chooses a place where nothing is.
+    let memory = unsafe { mmap_anonymous(None, length, access, MapFlags::MAP_SHARED) }?;
+    // SAFETY: it is as long as so many counters, begins at a page, is full of zeros, which counters
+    // may be, and is never unmapped. Whoever shares it does so through atomics as well.
+    Ok(unsafe { slice::from_raw_parts(memory.cast().as_ptr(), count) })
 }
 
 /// Undoes that a signal is ignored, as a parent may have left it.

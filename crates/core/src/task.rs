@@ -27,6 +27,9 @@ pub(crate) trait Task {
     /// The server is stopping.
     fn stop(&mut self, now: Instant);
 
+    /// Tells what goes on, where that is more than one conversation.
+    fn report(&self) {}
+
     /// The driver cannot go on with it.
     fn fail(&mut self, error: io::Error);
 

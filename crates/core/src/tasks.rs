@@ -118,6 +118,11 @@ impl Tasks {
         }
     }
 
+    /// Has all of them tell what goes on.
+    pub(crate) fn report(&self) {
+        self.tasks.values().for_each(|entry| entry.task.report());
+    }
+
     /// Drops all of them: without a word, and in a forked child without a trace.
     pub(crate) fn clear(&mut self) {
         self.tasks.clear();

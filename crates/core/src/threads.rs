@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
@@ -16,11 +17,12 @@ use crate::acceptor;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
-use crate::hold::{StopSource, hold};
+use crate::hold::{OrderSource, Orders, hold};
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
 use crate::service::Service;
 use crate::signals::Signals;
+use crate::state::State;
 use crate::task::Task;
 
 /// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
@@ -58,11 +60,15 @@ pub(crate) struct Threads {
 /// What a thread is for.
 enum Job {
     Converse(Arrived),
-    Serve(Socket, Vec<u16>),
+    Serve(Socket, Vec<u16>, State),
 }
 
 /// Rung from one thread to wake another that waits for descriptors.
-struct Bell(EventFd);
+struct Bell {
+    event: EventFd,
+    stop: AtomicBool,
+    report: AtomicBool,
+}
 
 /// How the acceptor hears that a conversation has ended.
 #[derive(Clone)]
@@ -120,8 +126,8 @@ impl Threads {
 fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
     let mut task: Box<dyn Task> = match job {
         Job::Converse(arrived) => Box::new(Exchange::open(arrived, &**service, limits)),
-        Job::Serve(socket, ports) => {
-            match Datagrams::new(socket, &ports, Arc::clone(service), limits) {
+        Job::Serve(socket, ports, state) => {
+            match Datagrams::new(socket, &ports, Arc::clone(service), limits, state) {
                 Ok(datagrams) => Box::new(datagrams),
                 Err(error) => return error!("cannot serve datagrams: {error}"),
             }
@@ -142,7 +148,7 @@ fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
 impl Crew for Threads {
     const DEED: &'static str = "start a thread";
 
-    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Unbegun> {
+    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
         let number = self.begun;
         self.begun += 1; // also where it fails: its end is told all the same
         match self.start(number) {
@@ -152,16 +158,23 @@ impl Crew for Threads {
                 thread.send(Job::Converse(arrived)).ok(); // it waits for this and nothing else
                 Ok(())
             }
-            Err(error) => Err(Unbegun { arrived, error }),
+            Err(error) => Err(Box::new(Unbegun { arrived, error })),
         }
     }
 
-    fn serve_datagrams(&mut self, socket: Socket, ports: &[u16], _: &mut Front) -> io::Result<()> {
+    fn serve_datagrams(
+        &mut self,
+        socket: Socket,
+        ports: &[u16],
+        front: &mut Front,
+    ) -> io::Result<()> {
         let number = self.begun;
         self.begun += 1;
         let (thread, bell) = self.start(number)?;
         self.talking.insert(number, bell);
-        thread.send(Job::Serve(socket, ports.to_vec())).ok(); // as above
+        thread
+            .send(Job::Serve(socket, ports.to_vec(), front.state))
+            .ok(); // as above
         Ok(())
     }
 
@@ -174,7 +187,7 @@ impl Crew for Threads {
     }
 
     fn attend(&mut self, _: &mut Front, _: Instant) {
-        self.ends.bell.is_rung();
+        self.ends.bell.hear();
         for number in self.ended.try_iter() {
             self.talking.remove(&number);
         }
@@ -184,8 +197,16 @@ impl Crew for Threads {
         self.talking.len()
     }
 
+    fn report(&self) {
+        for bell in self.talking.values() {
+            bell.order(&bell.report);
+        }
+    }
+
     fn stop(&mut self) {
-        self.talking.values().for_each(|bell| bell.ring());
+        for bell in self.talking.values() {
+            bell.order(&bell.stop);
+        }
     }
 
     fn cut(&mut self) {
@@ -204,28 +225,41 @@ impl Drop for Teller {
 impl Bell {
     fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        Ok(Self(EventFd::from_flags(flags)?))
+        Ok(Self {
+            event: EventFd::from_flags(flags)?,
+            stop: AtomicBool::new(false),
+            report: AtomicBool::new(false),
+        })
     }
 
     fn ring(&self) {
         // It fails only where it was rung 2^64 times unheard.
-        self.0.write(1).ok();
+        self.event.write(1).ok();
     }
 
-    /// Whether it was rung since the last look.
-    fn is_rung(&self) -> bool {
-        self.0.read().is_ok()
+    fn order(&self, order: &AtomicBool) {
+        order.store(true, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Hears that it was rung.
+    fn hear(&self) {
+        self.event.read().ok(); // or was not
     }
 }
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.event.as_fd()
     }
 }
 
-impl StopSource for Bell {
-    fn is_asked(&self) -> bool {
-        self.is_rung()
+impl OrderSource for Bell {
+    fn take_orders(&self) -> Orders {
+        self.hear();
+        Orders {
+            stop: self.stop.swap(false, Ordering::Relaxed),
+            report: self.report.swap(false, Ordering::Relaxed),
+        }
     }
 }

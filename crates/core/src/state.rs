@@ -1,0 +1,245 @@
+//! What a server has done and is doing, for whoever asks by SIGUSR1.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use nix::unistd::Pid;
+use serde::Serialize;
+
+use crate::peer::Peer;
+use crate::sys;
+
+/// How a server tells what it is doing.
+#[derive(Clone, Copy, Debug)]
+pub struct Reporting {
+    /// Each line as a JSON object.
+    pub json: bool,
+    /// Where each line goes; it is called with one whole line at a time.
+    pub write: fn(&[u8]),
+}
+
+impl Default for Reporting {
+    /// In words, on standard error.
+    fn default() -> Self {
+        let write = |line: &[u8]| {
+            // Where nobody reads it there is nobody to tell.
+            io::Write::write_all(&mut io::stderr(), line).ok();
+        };
+        Self { json: false, write }
+    }
+}
+
+/// The counters of a server, which all its processes and threads count on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    counters: &'static [AtomicU64],
+    reporting: Reporting,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// Conversations begun.
+    Accepted,
+    /// Refused: too many at once from one host.
+    RefusedHost,
+    /// Refused: too many from one host in a short time.
+    RefusedRate,
+    /// Refused: no room for another process or thread, or the server was stopping.
+    RefusedBusy,
+    /// Refused by the service itself.
+    RefusedService,
+    /// Conversations ended by a fault of the service.
+    Failed,
+    /// Bytes received.
+    Received,
+    /// Bytes sent.
+    Sent,
+    /// Datagrams that were not answered.
+    Dropped,
+}
+
+/// One conversation, as it is told.
+#[derive(Serialize)]
+struct Line<'a> {
+    peer: &'a str,
+    local: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<i32>,
+    seconds: u64,
+    received: u64,
+    sent: u64,
+}
+
+/// The counters, as they are told.
+#[derive(Serialize)]
+struct Counters {
+    live: usize,
+    accepted: u64,
+    refused: Refused,
+    failed: u64,
+    received: u64,
+    sent: u64,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    host: u64,
+    rate: u64,
+    busy: u64,
+    service: u64,
+}
+
+impl State {
+    /// # Errors
+    ///
+    /// No memory.
+    pub(crate) fn new(reporting: Reporting) -> io::Result<Self> {
+        Ok(Self {
+            counters: sys::shared_counters(COUNTERS)?,
+            reporting,
+        })
+    }
+
+    /// Counts `more`.
+    pub(crate) fn count(self, what: Count, more: u64) {
+        self.counters[what as usize].fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn get(self, what: Count) -> u64 {
+        self.counters[what as usize].load(Ordering::Relaxed)
+    }
+
+    /// Tells of one conversation.
+    pub(crate) fn tell_session(self, peer: &Peer, pid: Option<Pid>, began: Instant, meter: Meter) {
+        let (shown, local) = (peer.to_string(), peer.local.to_string());
+        let (received, sent) = meter.read();
+        let line = Line {
+            peer: &shown,
+            local: &local,
+            pid: pid.map(Pid::as_raw),
+            seconds: began.elapsed().as_secs(),
+            received,
+            sent,
+        };
+        self.tell("session", &line, || {
+            let pid = pid.map(|pid| format!(" pid={pid}")).unwrap_or_default();
+            let seconds = line.seconds;
+            format!("session peer={shown} local={local}{pid} seconds={seconds} received={received} sent={sent}")
+        });
+    }
+
+    /// Tells the counters; `live` conversations are held at the moment.
+    pub(crate) fn tell_counters(self, live: usize) {
+        let refused = Refused {
+            host: self.get(Count::RefusedHost),
+            rate: self.get(Count::RefusedRate),
+            busy: self.get(Count::RefusedBusy),
+            service: self.get(Count::RefusedService),
+        };
+        let all = Counters {
+            live,
+            accepted: self.get(Count::Accepted),
+            refused,
+            failed: self.get(Count::Failed),
+            received: self.get(Count::Received),
+            sent: self.get(Count::Sent),
+            dropped: self.get(Count::Dropped),
+        };
+        self.tell("counters", &all, || {
+            let Counters {
+                live,
+                accepted,
+                refused,
+                failed,
+                received,
+                sent,
+                dropped,
+            } = &all;
+            let Refused {
+                host,
+                rate,
+                busy,
+                service,
+            } = refused;
+            format!(
+                "counters live={live} accepted={accepted} refused-host={host} refused-rate={rate} \
+                 refused-busy={busy} refused-service={service} failed={failed} received={received} \
+                 sent={sent} dropped={dropped}"
+            )
+        });
+    }
+
+    fn tell(self, kind: &str, what: &impl Serialize, words: impl FnOnce() -> String) {
+        let line = if self.reporting.json {
+            let value = serde_json::to_string(what).expect("numbers and words can be written");
+            format!("{{\"{kind}\":{value}}}\n")
+        } else {
+            words() + "\n"
+        };
+        (self.reporting.write)(line.as_bytes());
+    }
+}
+
+/// What one conversation has moved, to be read from any process of the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meter(&'static [AtomicU64]);
+
+impl Meter {
+    pub(crate) fn count(self, received: u64, sent: u64) {
+        self.0[0].fetch_add(received, Ordering::Relaxed);
+        self.0[1].fetch_add(sent, Ordering::Relaxed);
+    }
+
+    fn read(self) -> (u64, u64) {
+        let read = |number: usize| self.0[number].load(Ordering::Relaxed);
+        (read(0), read(1))
+    }
+}
+
+/// A meter for each conversation of a server.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    all: &'static [AtomicU64],
+    taken: usize, // this many were in use at the same time
+    free: Vec<Meter>,
+}
+
+impl Meters {
+    /// Meters for so many conversations at the same time. Memory that is not used costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub(crate) fn new(conversations: usize) -> io::Result<Self> {
+        Ok(Self {
+            all: sys::shared_counters(2 * conversations.clamp(1, MOST))?,
+            taken: 0,
+            free: Vec::new(),
+        })
+    }
+
+    /// One that nobody uses, at zero.
+    pub(crate) fn take(&mut self) -> Meter {
+        let meter = self.free.pop().unwrap_or_else(|| {
+            let start = 2 * self.taken % self.all.len(); // beyond a million they are shared
+            self.taken += 1;
+            Meter(&self.all[start..start + 2])
+        });
+        meter
+            .0
+            .iter()
+            .for_each(|counter| counter.store(0, Ordering::Relaxed));
+        meter
+    }
+
+    /// The next one may have it.
+    pub(crate) fn give_back(&mut self, meter: Meter) {
+        self.free.push(meter);
+    }
+}
+
+const MOST: usize = 1 << 20;
+const COUNTERS: usize = Count::Dropped as usize + 1;
