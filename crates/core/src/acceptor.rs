@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
 use tracing::{debug, info, warn};
 
 use crate::admission::Admission;
@@ -37,11 +36,13 @@ pub(crate) fn serve<C: Crew>(
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
+    let sorted = Sorted::from(listeners);
+    let ports = sorted.ports()?;
     let Sorted {
         doors,
         sockets,
         singles,
-    } = Sorted::from(listeners);
+    } = sorted;
     let state = State::new(signals.reporting())?;
     let mut acceptor = Acceptor {
         front: Front {
@@ -55,11 +56,6 @@ pub(crate) fn serve<C: Crew>(
         crew,
         waiting: None,
     };
-    let addresses: io::Result<Vec<_>> = sockets.iter().map(Socket::local_addr).collect();
-    let addresses = addresses?
-        .into_iter()
-        .filter_map(|address| address.as_socket());
-    let ports: Vec<u16> = addresses.map(|address| address.port()).collect();
     for socket in sockets {
         acceptor
             .crew

@@ -68,6 +68,17 @@ impl From<Vec<Listener>> for Sorted {
     }
 }
 
+impl Sorted {
+    /// The ports of the sockets for datagrams.
+    pub(crate) fn ports(&self) -> io::Result<Vec<u16>> {
+        let addresses: io::Result<Vec<_>> = self.sockets.iter().map(Socket::local_addr).collect();
+        let addresses = addresses?
+            .into_iter()
+            .filter_map(|address| address.as_socket());
+        Ok(addresses.map(|address| address.port()).collect())
+    }
+}
+
 impl Listener {
     /// Listens at each of these places; one place may need several sockets.
     ///
