@@ -72,6 +72,10 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) model: Model,
 
+    /// Write an empty line to this open descriptor once the server listens, and close it
+    #[arg(long, value_name = "N", help_heading = "Server")]
+    pub(crate) ready_fd: Option<u16>,
+
     /// At SIGUSR1, tell the state as JSON, one object a line
     #[arg(long, help_heading = "Server")]
     pub(crate) json: bool,

@@ -12,6 +12,10 @@ pub(crate) enum Failure {
     Unusable(#[from] Unusable),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error("cannot serve {0} over datagrams: {1}")]
+    OverDatagrams(String, &'static str),
+    #[error("cannot tell on descriptor {0} that the server listens: {1}")]
+    Ready(u16, io::Error),
     #[error("cannot serve: {0}")]
     Serve(io::Error),
     #[error("cannot read: {0}")]
@@ -29,6 +33,8 @@ impl Failure {
             Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
             Self::Bind(_) => EX_UNAVAILABLE,
             Self::Unusable(_)
+            | Self::OverDatagrams(..)
+            | Self::Ready(..)
             | Self::Serve(_)
             | Self::Input(_)
             | Self::Output(_)

@@ -75,7 +75,7 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
         Err(failure) => {
             // The words may quote a file. Where nobody can read them, the exit code has to do.
             let words = failure.to_string();
-            writeln!(io::stderr(), "switchboard: {}", Clean(words.as_bytes())).ok();
+            log::write(format!("switchboard: {}\n", Clean(words.as_bytes())).as_bytes());
             ExitCode::from(failure.exit_code())
         }
     }

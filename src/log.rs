@@ -1,9 +1,9 @@
 //! Log lines on standard error.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::panic;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,6 +90,7 @@ fn write_now(bytes: &[u8]) -> nix::Result<usize> {
             send(io::stderr().as_raw_fd(), bytes, flags)
         }
         Way::Direct => unistd::write(io::stderr(), bytes),
+        Way::Nowhere => Ok(bytes.len()),
     }
 }
 
@@ -102,15 +103,24 @@ enum Way {
     Socket,
     /// A file, which has room or fails.
     Direct,
+    /// The peer's own socket, where inetd puts it: the log is not for the peer.
+    Nowhere,
 }
 
 impl Way {
     fn find() -> Self {
-        let Ok(kind) = fs::metadata(STDERR).map(|file| file.file_type()) else {
+        let Ok(file) = fs::metadata(STDERR) else {
             return Self::Direct;
         };
+        let kind = file.file_type();
         if kind.is_socket() {
-            return Self::Socket;
+            let inode = |file: &Metadata| (file.dev(), file.ino());
+            let input = fs::metadata(STDIN);
+            return if input.is_ok_and(|input| inode(&input) == inode(&file)) {
+                Self::Nowhere
+            } else {
+                Self::Socket
+            };
         }
         if !kind.is_fifo() && !kind.is_char_device() {
             return Self::Direct;
@@ -123,6 +133,7 @@ impl Way {
 }
 
 static LEFT_OUT: AtomicBool = AtomicBool::new(false);
+const STDIN: &str = "/proc/self/fd/0";
 const STDERR: &str = "/proc/self/fd/2";
 const LONGEST: usize = 4096; // PIPE_BUF
 const CUT: &[u8] = b" [cut]\n";

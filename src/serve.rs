@@ -1,9 +1,13 @@
 //! `serve`: from words to a service, its listeners and the server that brings them together.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 
 use clap::{ArgMatches, FromArgMatches};
-use switchboard_core::{Address, Listener, Reporting, Signals, events, fork, sequential, threads};
+use switchboard_core::{
+    Address, Listener, OverDatagrams, Reporting, Service, Signals, Transport, events, fork,
+    inherited, notify, sequential, threads, use_all_descriptors,
+};
 use switchboard_services::Services;
 
 use crate::args::{Model, ServeOptions};
@@ -15,19 +19,26 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let (name, words) = matches
         .subcommand()
         .expect("the command line requires a service");
-    let service = services.make(name, words)?;
     let options = ServeOptions::from_arg_matches(words).unwrap_or_else(|error| error.exit());
-    let signals = Signals::block(Reporting {
+    let service = services.make(name, words)?;
+    let ready = options.ready_fd.map(ready_at).transpose()?;
+    let listeners = Listener::bind(&options.places(), options.bind())?;
+    check_transports(name, &*service, &listeners)?;
+    let reporting = Reporting {
         json: options.json,
         write: log::write,
-    })
-    .map_err(Failure::Serve)?;
-    let listeners = Listener::bind(&options.places(), options.bind())?;
+    };
+    let signals = Signals::block(reporting).map_err(Failure::Serve)?;
+    use_all_descriptors().ok(); // with fewer, peers wait
     if !quiet {
-        let (places, trial) = (places(&listeners), trial(&listeners[0]));
-        // A server that nobody watches serves all the same.
-        writeln!(io::stderr(), "{name} listens on {places}; try: {trial}").ok();
+        announce(name, &listeners);
     }
+    if let Some((number, mut ready)) = ready {
+        ready
+            .write_all(b"\n")
+            .map_err(|error| Failure::Ready(number, error))?;
+    }
+    notify("READY=1");
     let limits = options.limits();
     let served = match options.model {
         Model::Fork => fork::serve(listeners, service, &limits, signals),
@@ -38,28 +49,69 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     served.map_err(Failure::Serve)
 }
 
-fn places(listeners: &[Listener]) -> String {
-    let places: Vec<String> = listeners
-        .iter()
-        .map(|listener| {
-            let both = if listener.is_dual_stack() {
-                " (IPv6 and IPv4)"
-            } else {
-                ""
-            };
-            format!("{}{both}", listener.local())
-        })
-        .collect();
-    places.join(" and ")
+fn ready_at(number: u16) -> Result<(u16, File), Failure> {
+    match inherited(number) {
+        Ok(fd) => Ok((number, File::from(fd))),
+        Err(error) => Err(Failure::Ready(number, error)),
+    }
+}
+
+/// Refuses a service where its peers would speak from addresses that may be forged, and it cannot do
+/// with that.
+fn check_transports(
+    name: &str,
+    service: &dyn Service,
+    listeners: &[Listener],
+) -> Result<(), Failure> {
+    let datagrams = |listener: &Listener| listener.transport() == Transport::Datagram;
+    match service.over_datagrams() {
+        OverDatagrams::Never(reason) if listeners.iter().any(datagrams) => {
+            Err(Failure::OverDatagrams(name.to_owned(), reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says where the server listens, and how to try it. Who is started for one peer says so only at a
+/// terminal.
+fn announce(name: &str, listeners: &[Listener]) {
+    if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
+        return;
+    }
+    let places: Vec<String> = listeners.iter().map(place).collect();
+    let (places, trial) = (places.join(" and "), trial(&listeners[0]));
+    log::write(format!("{name} listens on {places}; try: {trial}\n").as_bytes());
+}
+
+fn place(listener: &Listener) -> String {
+    let local = listener.local();
+    if listener.transport() == Transport::Datagram {
+        return format!("udp://{local}");
+    }
+    let both = if listener.is_dual_stack() {
+        " (IPv6 and IPv4)"
+    } else {
+        ""
+    };
+    format!("{local}{both}")
 }
 
 /// The command by which a person here can try it.
 fn trial(listener: &Listener) -> String {
+    let udp = match listener.transport() {
+        Transport::Stream => "",
+        Transport::Datagram => "-u ",
+    };
     match listener.local() {
         Address::Ip(address) if address.ip().is_loopback() || address.ip().is_unspecified() => {
-            format!("nc localhost {}", address.port())
+            let host = match (udp, address.is_ipv4()) {
+                ("", _) => "localhost",
+                (_, true) => "127.0.0.1", // nc sends datagrams to one of a name's addresses
+                (_, false) => "::1",
+            };
+            format!("nc {udp}{host} {}", address.port())
         }
-        Address::Ip(address) => format!("nc {} {}", address.ip(), address.port()),
+        Address::Ip(address) => format!("nc {udp}{} {}", address.ip(), address.port()),
         Address::Unix(Some(path)) => format!("nc -U {}", path.display()),
         Address::Unix(None) | Address::Stdio => "type a line".to_owned(),
     }

@@ -16,6 +16,7 @@ use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::{Listener, Sorted};
+use crate::notify::notify;
 use crate::pace::{Pace, Turn};
 use crate::peer::Peer;
 use crate::service::Refusal;
@@ -270,6 +271,7 @@ impl<C: Crew> Acceptor<'_, C> {
     /// somebody asks again.
     fn stop(&mut self, grace: Duration) {
         self.front.arrivals.close();
+        notify("STOPPING=1");
         if let Some(Waiting { arrived, .. }) = self.waiting.take() {
             self.turn_away(arrived, "The server is stopping.");
         }

@@ -26,6 +26,16 @@ impl Listen {
     }
 }
 
+/// Takes a descriptor that whoever started this process left open for it. Of standard input, output
+/// and error a copy is taken.
+///
+/// # Errors
+///
+/// EBADF where nothing was left open at `number`, and where it was taken already.
+pub fn inherited(number: u16) -> io::Result<OwnedFd> {
+    sys::inherited(number)
+}
+
 /// How many descriptors were passed to this process.
 fn passed() -> u16 {
     let number = |name| env::var(name).ok().and_then(|words| words.parse().ok());

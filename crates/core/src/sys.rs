@@ -22,6 +22,8 @@ use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
+use crate::descriptors;
+
 /// What [`fork`] made of the process that called it.
 pub(crate) enum Forked {
     /// This is the acceptor still; the child is this one.
@@ -108,6 +110,7 @@ pub(crate) fn start_clean(command: &mut Command) {
         let rest = (3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
         // SAFETY: it only marks descriptors, so that exec closes them.
         Errno::result(unsafe { libc::syscall(libc::SYS_close_range, rest.0, rest.1, rest.2) })?;
+        descriptors::as_before()?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         // A process that becomes the program itself has its acceptor for a parent.
         let own = unistd::getpid() == parent;
