@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 
-use crate::harness::{Caller, Server, are_root, have, heard, program, shell, until};
+use crate::harness::{Caller, MODELS, Server, are_root, have, heard, program, shell, until};
 
 #[test]
 fn a_line_without_end_is_refused_in_little_memory() {
@@ -113,7 +113,7 @@ fn a_reset_right_after_connecting_disturbs_nobody() {
 fn a_panic_ends_one_conversation() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = folder.path().join("socket");
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let server = Server::villain(&format!(
             "panic --model {model} --listen unix:{}",
             socket.display()
@@ -155,7 +155,7 @@ fn a_failure_ends_one_conversation() {
 #[test]
 fn a_failure_is_told_also_where_the_peer_does_not_listen() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let socket = folder.path().join(model);
         let listen = format!("--listen unix:{}", socket.display());
         let words = format!("burst --model {model} --idle none --grace 200ms {listen}");
@@ -178,7 +178,7 @@ fn a_failure_is_told_also_where_the_peer_does_not_listen() {
 
 #[test]
 fn a_panic_of_a_destructor_ends_one_conversation() {
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let server = Server::villain(&format!("dropper --model {model}"));
         let mut caller = server.connect();
         assert_eq!(caller.ask("hello"), "hello");
@@ -193,7 +193,7 @@ fn a_panic_of_a_destructor_ends_one_conversation() {
 
 #[test]
 fn a_service_may_refuse_a_peer() {
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let server = Server::villain(&format!("refuse --model {model}"));
         let mut caller = server.connect();
         caller.say("talking already\n");
@@ -341,7 +341,7 @@ fn running_out_of_descriptors_only_makes_peers_wait() {
     if !have(&["prlimit"]) {
         return;
     }
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let words = [
             "-v",
             "serve",

@@ -15,6 +15,9 @@ use nix::unistd::Pid;
 /// Nothing here takes so long, unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Every way to hold several conversations.
+pub(crate) const MODELS: [&str; 4] = ["fork", "threads", "events", "sequential"];
+
 /// The program as it was built for these tests.
 pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_switchboard").into()

@@ -9,7 +9,7 @@ use std::thread;
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Caller, Server, program};
+use crate::harness::{Caller, MODELS, Server, program};
 
 #[test]
 fn a_crowd_at_the_door_does_not_get_past_the_cap() {
@@ -137,7 +137,7 @@ fn refusals_by_the_hundred_cost_no_descriptors() {
 fn a_conversation_is_ended_when_its_time_is_over() {
     let too_long = "Nothing was heard for too long. Goodbye.";
     let over = "The time for this conversation is over. Goodbye.";
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         for (limit, words, end) in [
             ("--idle", too_long, "end: idle"),
             ("--first", too_long, "end: idle"),

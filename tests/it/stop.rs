@@ -6,17 +6,21 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::{Server, signal_and_see_it_taken, until};
+use crate::harness::{MODELS, Server, signal_and_see_it_taken, until};
 
 #[test]
 fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
     for (model, signal) in [
         ("fork", Signal::SIGTERM),
         ("fork", Signal::SIGINT),
+        ("threads", Signal::SIGTERM),
+        ("threads", Signal::SIGINT),
+        ("events", Signal::SIGTERM),
+        ("events", Signal::SIGINT),
         ("sequential", Signal::SIGTERM),
     ] {
         let mut server = Server::start(&format!("eliza --model {model}"));
-        let count = if model == "fork" { 3 } else { 1 };
+        let count = if model == "sequential" { 1 } else { 3 };
         let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
         callers
             .iter_mut()
@@ -87,23 +91,28 @@ fn a_stopping_server_refuses_at_once() {
 
 #[test]
 fn what_does_not_end_is_ended_when_the_grace_is_over() {
-    for deed in ["stubborn", "stuck"] {
-        let mut server = Server::villain(&format!("{deed} --grace 200ms"));
-        let mut caller = server.connect();
-        assert_eq!(caller.line(), "ready");
-        caller.say("go\n");
-        let child = server.children()[0].0;
-        server.signal(Signal::SIGTERM);
-        assert_eq!(server.wait().code(), Some(0));
-        assert!(kill(child, None).is_err(), "{child} is left behind");
+    for model in MODELS {
+        for deed in ["stubborn", "stuck"] {
+            let mut server = Server::villain(&format!("{deed} --grace 200ms --model {model}"));
+            let mut caller = server.connect();
+            assert_eq!(caller.line(), "ready");
+            caller.say("go\n");
+            let children = server.children();
+            assert_eq!(children.len(), usize::from(model == "fork"));
+            server.signal(Signal::SIGTERM);
+            assert_eq!(server.wait().code(), Some(0));
+            for (child, _) in children {
+                assert!(kill(child, None).is_err(), "{child} is left behind");
+            }
+        }
     }
 }
 
 #[test]
 fn every_end_is_logged_though_the_grace_is_over() {
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let mut server = Server::villain(&format!("stubborn --grace 200ms --model {model}"));
-        let count = if model == "fork" { 10 } else { 1 };
+        let count = if model == "sequential" { 1 } else { 10 };
         let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
         callers
             .iter_mut()
@@ -142,7 +151,7 @@ fn the_children_of_a_killed_server_end_and_the_port_is_free() {
 #[test]
 fn the_socket_file_goes_with_the_server() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    for model in ["fork", "sequential"] {
+    for model in MODELS {
         let path = folder.path().join(model);
         let mut server = Server::start(&format!(
             "echo --model {model} --listen unix:{}",

@@ -98,7 +98,7 @@ fn unsafe_code_and_threads_have_their_place() {
         check_absent(
             folder,
             &["thread::spawn", "thread::Builder"],
-            &["threads.rs"],
+            &["threads.rs", "events.rs"],
         );
     }
 }

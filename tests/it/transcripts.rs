@@ -10,7 +10,7 @@ use std::process::Command;
 
 use socket2::Socket;
 
-use crate::harness::{DEADLINE, Server, program};
+use crate::harness::{DEADLINE, MODELS, Server, program};
 
 /// A conversation: the first line has the words after `serve`, then `> ` was said and `< `
 /// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise.
@@ -105,7 +105,7 @@ fn every_transcript_is_the_same_over_every_server() {
     let mut played = 0;
     for path in paths {
         let transcript = Transcript::read(&path);
-        for model in ["fork", "sequential"] {
+        for model in MODELS {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let socket = folder.path().join("socket");
             let server = Server::run(

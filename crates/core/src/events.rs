@@ -3,11 +3,14 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
+use tracing::warn;
 
 use crate::acceptor;
+use crate::bell::Bell;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
@@ -16,28 +19,88 @@ use crate::listener::Listener;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::tasks::Tasks;
+use crate::wait::{Interest, after, wait};
 
-/// Serves every peer that arrives, all in this thread, until SIGTERM or SIGINT.
+/// Serves every peer that arrives, all in one thread, until SIGTERM or SIGINT.
 ///
 /// Then nothing more is accepted, every session is told to stop, and what has not ended after
-/// `limits.grace`, or at the second signal, is cut. While a session computes, all others wait.
+/// `limits.grace`, or at the second signal, is cut. While a session computes, all others wait; but
+/// signals are heard in the thread that calls this, which does nothing else, so that a session that
+/// does not come back cannot keep the server from stopping.
 ///
 /// # Errors
 ///
-/// No descriptor can be had at the start, or the system cannot wait for descriptors. Nothing that a
-/// peer does ends it.
+/// No descriptor or thread can be had at the start, or the system cannot wait for descriptors.
+/// Nothing that a peer does ends it.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every model takes the signals for itself"
+)]
 pub fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,
     signals: Signals,
 ) -> io::Result<()> {
-    let mut events = Events {
-        tasks: Tasks::new()?,
-        service,
-        limits: *limits,
-    };
-    acceptor::serve(listeners, &mut events, limits, signals)
+    let (orders, done) = (Arc::new(Bell::new()?), Arc::new(Bell::new()?));
+    let relayed = signals.relayed(Arc::clone(&orders));
+    let (limits, grace) = (*limits, limits.grace);
+    let end = RingAtEnd(Arc::clone(&done));
+    let thread = thread::Builder::new().spawn(move || {
+        let _end = end;
+        let mut events = Events {
+            tasks: Tasks::new()?,
+            service,
+            limits,
+        };
+        acceptor::serve(listeners, &mut events, &limits, relayed)
+    })?;
+    let ended = relay(&signals, &orders, &done, grace)?;
+    if !ended {
+        warn!("stop: a session does not come back; leaving it");
+        return Ok(());
+    }
+    let served = thread.join();
+    served.unwrap_or_else(|_| Err(io::Error::other("the thread of all conversations panicked")))
+}
+
+/// Passes signals on, until the loop has ended or had its time to; whether it has ended.
+fn relay(signals: &Signals, orders: &Bell, done: &Bell, grace: Duration) -> io::Result<bool> {
+    let mut deadline = None;
+    loop {
+        let sources = [
+            (false, signals.as_fd(), Interest::READ),
+            (true, done.as_fd(), Interest::READ),
+        ];
+        let ready = wait(&sources, deadline)?;
+        let now = Instant::now();
+        let is_done = ready.iter().any(|&(done, _)| done);
+        if is_done || deadline.is_some_and(|deadline| deadline <= now) {
+            return Ok(is_done);
+        }
+        let seen = signals.take();
+        if seen.terminate || seen.interrupt {
+            orders.order_stop();
+            let patience = if deadline.is_none() {
+                grace
+            } else {
+                Duration::ZERO
+            };
+            deadline = Some(after(now, patience) + MARGIN);
+        }
+        if seen.report {
+            orders.order_report();
+        }
+    }
+}
+
+/// Rings when it is dropped, also in a panic.
+struct RingAtEnd(Arc<Bell>);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
 }
 
 struct Events {
@@ -95,3 +158,5 @@ impl Crew for Events {
         self.tasks.clear();
     }
 }
+
+const MARGIN: Duration = Duration::from_secs(1); // more than the loop itself takes after the grace

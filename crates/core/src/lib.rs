@@ -39,6 +39,7 @@
 mod acceptor;
 mod admission;
 mod arrivals;
+mod bell;
 mod bind;
 mod chaperone;
 mod children;

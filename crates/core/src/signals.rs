@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::bell::Bell;
 use crate::hold::{OrderSource, Orders};
 use crate::state::Reporting;
 use crate::sys;
@@ -17,8 +19,16 @@ use crate::sys;
 /// same descriptor (signalfd(2)).
 #[derive(Debug)]
 pub struct Signals {
-    fd: SignalFd,
+    source: Source,
     reporting: Reporting,
+}
+
+/// Where they are read.
+#[derive(Debug)]
+enum Source {
+    Own(SignalFd),
+    /// Another thread reads them, and passes them on.
+    Relayed(Arc<Bell>),
 }
 
 /// The signals since the last look. Each may have come several times.
@@ -48,7 +58,18 @@ impl Signals {
         heeded.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let fd = SignalFd::with_flags(&heeded, flags)?;
-        Ok(Self { fd, reporting })
+        Ok(Self {
+            source: Source::Own(fd),
+            reporting,
+        })
+    }
+
+    /// The same, heard by the bell that whoever takes the signals rings.
+    pub(crate) fn relayed(&self, bell: Arc<Bell>) -> Self {
+        Self {
+            source: Source::Relayed(bell),
+            reporting: self.reporting,
+        }
     }
 
     pub(crate) fn reporting(&self) -> Reporting {
@@ -58,7 +79,15 @@ impl Signals {
     /// The signals since the last look.
     pub(crate) fn take(&self) -> Seen {
         let mut seen = Seen::default();
-        while let Ok(Some(info)) = self.fd.read_signal() {
+        let fd = match &self.source {
+            Source::Own(fd) => fd,
+            Source::Relayed(bell) => {
+                let Orders { stop, report } = bell.take_orders();
+                (seen.terminate, seen.report) = (stop, report);
+                return seen;
+            }
+        };
+        while let Ok(Some(info)) = fd.read_signal() {
             match i32::try_from(info.ssi_signo).map(Signal::try_from) {
                 Ok(Ok(Signal::SIGCHLD)) => seen.child = true,
                 Ok(Ok(Signal::SIGTERM)) => seen.terminate = true,
@@ -85,7 +114,10 @@ impl OrderSource for Signals {
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        match &self.source {
+            Source::Own(fd) => fd.as_fd(),
+            Source::Relayed(bell) => bell.as_fd(),
+        }
     }
 }
 

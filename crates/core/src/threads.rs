@@ -4,20 +4,19 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
 use tracing::{debug, error};
 
 use crate::acceptor;
+use crate::bell::Bell;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
-use crate::hold::{OrderSource, Orders, hold};
+use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
 use crate::service::Service;
@@ -61,13 +60,6 @@ pub(crate) struct Threads {
 enum Job {
     Converse(Arrived),
     Serve(Socket, Vec<u16>, State),
-}
-
-/// Rung from one thread to wake another that waits for descriptors.
-struct Bell {
-    event: EventFd,
-    stop: AtomicBool,
-    report: AtomicBool,
 }
 
 /// How the acceptor hears that a conversation has ended.
@@ -199,13 +191,13 @@ impl Crew for Threads {
 
     fn report(&self) {
         for bell in self.talking.values() {
-            bell.order(&bell.report);
+            bell.order_report();
         }
     }
 
     fn stop(&mut self) {
         for bell in self.talking.values() {
-            bell.order(&bell.stop);
+            bell.order_stop();
         }
     }
 
@@ -219,47 +211,5 @@ impl Drop for Teller {
         // Where nobody listens any more, the acceptor has gone already.
         self.ends.ended.send(self.number).ok();
         self.ends.bell.ring();
-    }
-}
-
-impl Bell {
-    fn new() -> io::Result<Self> {
-        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        Ok(Self {
-            event: EventFd::from_flags(flags)?,
-            stop: AtomicBool::new(false),
-            report: AtomicBool::new(false),
-        })
-    }
-
-    fn ring(&self) {
-        // It fails only where it was rung 2^64 times unheard.
-        self.event.write(1).ok();
-    }
-
-    fn order(&self, order: &AtomicBool) {
-        order.store(true, Ordering::Relaxed);
-        self.ring();
-    }
-
-    /// Hears that it was rung.
-    fn hear(&self) {
-        self.event.read().ok(); // or was not
-    }
-}
-
-impl AsFd for Bell {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
-    }
-}
-
-impl OrderSource for Bell {
-    fn take_orders(&self) -> Orders {
-        self.hear();
-        Orders {
-            stop: self.stop.swap(false, Ordering::Relaxed),
-            report: self.report.swap(false, Ordering::Relaxed),
-        }
     }
 }
