@@ -1,34 +1,86 @@
 //! Echo: every byte comes back (RFC 862).
 
+use clap::Args;
 use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
 
-/// Sends every byte back, as it came.
-pub struct Echo;
+use crate::receive_buffer::ReceiveBuffer;
+use crate::stop_words::{StopWords, Watch};
+
+/// Sends every byte back, as it came; with a stop word, to the end of the line that says it.
+#[derive(Args, Clone, Default)]
+pub struct Echo {
+    #[command(flatten)]
+    receive_buffer: ReceiveBuffer,
+
+    #[command(flatten)]
+    stop_words: StopWords,
+}
 
 impl Service for Echo {
     fn framing(&self) -> Framing {
-        Framing::Bytes
+        self.receive_buffer.framing_or(Framing::Bytes)
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Self))
+    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let watch = self.stop_words.watch(peer, self.framing());
+        Ok(Box::new(Echoing(watch)))
     }
 }
 
-impl Session for Echo {
+struct Echoing(Watch);
+
+impl Session for Echoing {
     fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-        out.send(bytes);
-        Ok(Flow::Continue)
+        let (heard, flow) = self.0.hear(bytes);
+        out.send(heard);
+        Ok(flow)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::talk::every_chunking;
+    use std::num::NonZeroUsize;
+
+    use switchboard_core::{Connection, Limits};
+
+    use super::*;
+    use crate::talk::{datagram_peer, every_chunking, from_words};
 
     #[test]
     fn every_byte_comes_back() {
         let bytes: Vec<u8> = (0..=255).collect();
-        every_chunking(&super::Echo, &bytes, &bytes);
+        every_chunking(&Echo::default(), &bytes, &bytes);
+        let pieces = from_words::<Echo>("--receive-buffer 8");
+        assert_eq!(
+            pieces.framing(),
+            Framing::Pieces(NonZeroUsize::new(8).expect("not zero"))
+        );
+        every_chunking(&pieces, &bytes, &bytes);
+    }
+
+    #[test]
+    fn it_ends_on_a_stop_word_and_echoes_that() {
+        let echo = from_words::<Echo>("--stop-word stop --stop-word exit");
+        every_chunking(
+            &echo,
+            b"one\nstop it\nSTOP\r\ntwo\n",
+            b"one\nstop it\nSTOP\r\n",
+        );
+        every_chunking(&echo, b"exit\rone", b"exit\r");
+        every_chunking(&echo, b"one\nstop", b"one\nstop");
+        every_chunking(&Echo::default(), b"stop\none\n", b"stop\none\n");
+    }
+
+    #[test]
+    fn over_datagrams_each_is_whole() {
+        let echo = from_words::<Echo>("--stop-word stop");
+        let mut connection = Connection::open(&echo, &datagram_peer(), &Limits::default());
+        for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
+            assert!(connection.ended().is_none());
+            connection.receive(message);
+            assert_eq!(connection.output(), message);
+            connection.sent(message.len());
+        }
+        assert!(connection.is_done());
     }
 }

@@ -4,10 +4,14 @@ mod display;
 mod echo;
 mod eliza;
 mod exec;
+mod receive_buffer;
 mod registry;
+mod stop_words;
 #[cfg(test)]
 mod talk;
 mod uppercase;
+
+use std::convert::Infallible;
 
 pub use display::Display;
 pub use echo::Echo;
@@ -25,7 +29,9 @@ pub fn all() -> Services {
         "Your virtual friend: asks how you feel, and answers",
         Eliza::from_options,
     );
-    services.add("echo", "Sends every byte back (RFC 862)", || Echo);
+    services.add_with("echo", "Sends every byte back (RFC 862)", |echo: Echo| {
+        Ok::<_, Infallible>(echo) // its options are all it is
+    });
     services.add("uppercase", "Sends everything back in upper case", || {
         Uppercase
     });

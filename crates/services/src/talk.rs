@@ -1,6 +1,7 @@
 //! For tests: a whole conversation without a socket, cut into pieces of every size.
 
-use switchboard_core::{Connection, Limits, Peer, Pieces, Service, rehearse};
+use clap::{Args, Command};
+use switchboard_core::{Connection, Limits, Peer, Pieces, Service, Transport, rehearse};
 
 /// Checks that `service` answers `said` with `answer`, in whatever pieces the one comes and the
 /// other is taken, with a small outbox and a roomy one.
@@ -29,4 +30,21 @@ pub(crate) fn every_chunking(service: &dyn Service, said: &[u8], answer: &[u8]) 
 pub(crate) fn first_words(service: &dyn Service) -> Vec<u8> {
     let connection = Connection::open(service, &Peer::stdio(), &Limits::default());
     connection.output().to_vec()
+}
+
+/// The options, or the service that is made of nothing else, that these words ask for.
+pub(crate) fn from_words<O: Args>(words: &str) -> O {
+    let command = O::augment_args(Command::new("service").no_binary_name(true));
+    let matches = command
+        .try_get_matches_from(words.split_whitespace())
+        .expect("they are its own");
+    O::from_arg_matches(&matches).expect("the words are as it asked for")
+}
+
+/// Somebody whose messages are datagrams.
+pub(crate) fn datagram_peer() -> Peer {
+    Peer {
+        transport: Transport::Datagram,
+        ..Peer::stdio()
+    }
 }
