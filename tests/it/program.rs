@@ -19,7 +19,15 @@ fn run(words: &str) -> (i32, String, String) {
 fn the_services_are_listed() {
     let (code, printed, said) = run("services");
     assert_eq!((code, said.as_str()), (0, ""));
-    for name in ["eliza", "echo", "uppercase", "display"] {
+    for name in [
+        "eliza",
+        "echo",
+        "uppercase",
+        "display",
+        "discard",
+        "daytime",
+        "chargen",
+    ] {
         assert!(
             printed
                 .lines()
@@ -37,6 +45,8 @@ fn help_goes_to_output_and_complaints_to_error() {
     let (code, printed, _) = run("serve eliza --help");
     assert!(code == 0 && printed.contains("--script") && printed.contains("--idle"));
     assert!(printed.starts_with("Your virtual friend"), "{printed}");
+    let (_, printed, _) = run("serve echo --help");
+    assert!(printed.starts_with("Sends every byte back"), "{printed}");
     for wrong in [
         "",
         "serve",

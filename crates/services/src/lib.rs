@@ -1,5 +1,8 @@
 //! The conversations, one file each, and the table that names them.
 
+mod chargen;
+mod daytime;
+mod discard;
 mod display;
 mod echo;
 mod eliza;
@@ -10,9 +13,14 @@ mod stop_words;
 #[cfg(test)]
 mod talk;
 mod uppercase;
+mod utc;
 
 use std::convert::Infallible;
+use std::time::SystemTime;
 
+pub use chargen::Chargen;
+pub use daytime::Daytime;
+pub use discard::Discard;
 pub use display::Display;
 pub use echo::Echo;
 pub use eliza::{Eliza, Options as ElizaOptions};
@@ -40,6 +48,15 @@ pub fn all() -> Services {
         "Prints what arrives, with the peer in front",
         Display::from_options,
     );
+    services.add(
+        "discard",
+        "Takes everything and says nothing (RFC 863)",
+        || Discard,
+    );
+    services.add("daytime", "Tells the time and closes (RFC 867)", || {
+        Daytime::new(SystemTime::now)
+    });
+    services.add("chargen", "Sends lines without end (RFC 864)", || Chargen);
     services.add_with(
         "exec",
         "Runs a program for each peer, which talks to it by itself",

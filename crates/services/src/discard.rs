@@ -1,0 +1,49 @@
+//! Discard: everything is taken, and nothing is said (RFC 863).
+
+use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+
+/// Takes whatever is sent and says nothing, until the peer ends its side.
+pub struct Discard;
+
+impl Service for Discard {
+    fn framing(&self) -> Framing {
+        Framing::Bytes
+    }
+
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for Discard {
+    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_core::{Connection, Limits};
+
+    use super::*;
+    use crate::talk::{datagram_peer, every_chunking};
+
+    #[test]
+    fn it_says_nothing() {
+        every_chunking(&Discard, b"", b"");
+        every_chunking(&Discard, b"anybody there?\r\nquit\n\xff", b"");
+    }
+
+    #[test]
+    fn it_listens_to_the_end() {
+        for peer in [Peer::stdio(), datagram_peer()] {
+            let mut connection = Connection::open(&Discard, &peer, &Limits::default());
+            for _ in 0..100 {
+                connection.receive(&[b'x'; 10_000]);
+                assert!(connection.wants_input() && connection.output().is_empty());
+            }
+            connection.end_input();
+            assert!(connection.is_done());
+        }
+    }
+}
