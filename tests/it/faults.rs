@@ -14,7 +14,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 
-use crate::harness::{Caller, MODELS, Server, are_root, have, heard, program, shell, until};
+use crate::harness::{
+    Caller, MODELS, Server, are_root, have, heard, peak_memory_kib, program, shell, until,
+};
 
 #[test]
 fn a_line_without_end_is_refused_in_little_memory() {
@@ -36,14 +38,6 @@ fn a_line_without_end_is_refused_in_little_memory() {
     writer.join().expect("the writer does not panic");
     assert!(server.log("end: ").contains("too long"));
     assert!(server.connect().line().contains("feel"));
-}
-
-fn peak_memory_kib(pid: Pid) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 #[test]

@@ -268,6 +268,15 @@ pub(crate) fn children_of(parent: Pid) -> Vec<(Pid, char)> {
         .collect()
 }
 
+/// The most memory that a process ever had.
+pub(crate) fn peak_memory_kib(pid: Pid) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
 /// Sends `signal` to a server or a child of one, and waits until it has taken it.
 pub(crate) fn signal_and_see_it_taken(pid: Pid, signal: Signal) {
     kill(pid, signal).expect("it runs");

@@ -7,6 +7,7 @@ mod limits;
 mod listen;
 mod own;
 mod program;
+mod small;
 mod stop;
 mod surroundings;
 mod tidy;
