@@ -16,8 +16,8 @@ use switchboard_core::{
 /// Gives every peer to a program of its own, which reads from standard input and writes to standard
 /// output.
 ///
-/// No shell stands between. The environment is made anew: `PATH`, and who is at the other end (see
-/// [`variables`]). Nothing in it is chosen by the peer but its address.
+/// No shell stands between. The environment is made anew: `PATH`, and who is at the other end (the
+/// variables of UCSPI). Nothing in it is chosen by the peer but its address.
 pub struct Exec {
     program: PathBuf,
     arguments: Vec<OsString>,
