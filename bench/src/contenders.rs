@@ -1,0 +1,95 @@
+//! Who is measured: the built program first, then what this machine may have besides, and the
+//! least that a server of its kind can do, in C.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+
+use crate::Contender;
+
+/// Servers that echo over TCP, and admit some thousand clients.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn over_tcp() -> io::Result<Vec<Contender>> {
+    let listen = "127.0.0.1:PORT";
+    Ok(vec![
+        ours("fork", listen, &["--max-clients", ROOM])?
+            .forking()
+            .against(FORK),
+        // It waits in read() like the forking one, and is held against that for want of its own.
+        ours("threads", listen, &["--max-clients", ROOM])?.against(FORK),
+        ours("events", listen, &["--max-clients", ROOM])?.against(EPOLL),
+        Contender::new(
+            "tcpserver -HRl0 cat",
+            "tcpserver",
+            &["-HRl0", "-c", ROOM, "127.0.0.1", "PORT", "cat"],
+        )
+        .forking(),
+        mark(FORK, "fork.c")?.forking(),
+        mark(EPOLL, "epoll.c")?,
+    ])
+}
+
+/// Servers that echo datagrams.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn over_udp() -> io::Result<Vec<Contender>> {
+    let unlimited = ["--datagram-rate", "none"];
+    let contenders = [
+        ours("events", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
+        Contender::new("Python, recvfrom and sendto", "python3", &["-c", PYTHON]),
+        mark(RECVMMSG, "recvmmsg.c")?,
+    ];
+    Ok(contenders.map(Contender::of_datagrams).into())
+}
+
+/// The program, which is built beside the runner.
+fn ours(model: &str, listen: &str, words: &[&str]) -> io::Result<Contender> {
+    let program = beside("switchboard")?;
+    let usual = ["-q", "serve", "echo", "--model", model, "--listen", listen];
+    Ok(Contender::new(
+        &format!("switchboard {model}"),
+        &program.to_string_lossy(),
+        &[&usual, words].concat(),
+    ))
+}
+
+/// A server of this folder, compiled anew, beside the runner.
+///
+/// Where it does not compile the file is missing, and the contender is left out like any that is.
+fn mark(name: &str, source: &str) -> io::Result<Contender> {
+    let program = beside(source)?.with_extension("mark");
+    fs::remove_file(&program).ok(); // the first time there is none
+    let compiled = Command::new("cc")
+        .args(["-O2", "-static", "-o"])
+        .arg(&program)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(source))
+        .status();
+    if let Err(error) = compiled {
+        eprintln!("{source} is not compiled: cc: {error}");
+    }
+    Ok(Contender::new(name, &program.to_string_lossy(), &["PORT"]))
+}
+
+fn beside(name: &str) -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name(name))
+}
+
+const FORK: &str = "C fork server, static";
+const EPOLL: &str = "C epoll server, static";
+const RECVMMSG: &str = "C recvmmsg server, static";
+
+/// More clients than any runner brings.
+const ROOM: &str = "10000";
+
+const PYTHON: &str = "
+import socket
+here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+here.bind(('127.0.0.1', PORT))
+while True:
+    here.sendto(*here.recvfrom(65536))
+";

@@ -1,0 +1,17 @@
+//! What the runners share: servers to be started, taking turns, and the table of medians.
+//!
+//! A runner says what one measurement of one server is, and [`compare`] does the rest.
+
+mod contender;
+mod contenders;
+mod numbers;
+mod quantile;
+mod trip;
+mod turns;
+
+pub use contender::{Contender, Server};
+pub use contenders::{over_tcp, over_udp};
+pub use numbers::numbers;
+pub use quantile::quantile;
+pub use trip::trip;
+pub use turns::{Column, compare};
