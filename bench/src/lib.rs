@@ -8,6 +8,7 @@ mod numbers;
 mod quantile;
 mod trip;
 mod turns;
+mod window;
 
 pub use contender::{Contender, Server};
 pub use contenders::{over_tcp, over_udp};
@@ -15,3 +16,4 @@ pub use numbers::numbers;
 pub use quantile::quantile;
 pub use trip::trip;
 pub use turns::{Column, compare};
+pub use window::Window;
