@@ -4,6 +4,7 @@
 
 mod contender;
 mod contenders;
+mod memory;
 mod numbers;
 mod quantile;
 mod trip;
@@ -12,6 +13,7 @@ mod window;
 
 pub use contender::{Contender, Server};
 pub use contenders::{over_tcp, over_udp};
+pub use memory::memory;
 pub use numbers::numbers;
 pub use quantile::quantile;
 pub use trip::trip;

@@ -1,0 +1,69 @@
+//! What a server and its children hold.
+
+use std::{fs, io};
+
+/// The proportional set size of a process and all that descend from it, in KiB, and how many
+/// processes that are.
+///
+/// A page that several processes share counts in each by its share. What the kernel holds for a
+/// process or a socket is not in it.
+///
+/// # Errors
+///
+/// A process ended while it was asked; or the system's.
+pub fn memory(root: u32) -> io::Result<(u64, usize)> {
+    let family = family(root)?;
+    let mut sum = 0;
+    for id in &family {
+        let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
+        sum += text
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:")?.strip_suffix("kB"))
+            .and_then(|size| size.trim().parse::<u64>().ok())
+            .ok_or_else(|| io::Error::other(format!("no size of process {id}")))?;
+    }
+    Ok((sum, family.len()))
+}
+
+/// The process, and all that descend from it.
+fn family(root: u32) -> io::Result<Vec<u32>> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.parse::<u32>().ok());
+        // Others come and go while the folder is read.
+        let stat = fs::read_to_string(entry.path().join("stat"));
+        if let (Some(id), Some(parent)) = (id, stat.ok().as_deref().and_then(parent)) {
+            parents.push((id, parent));
+        }
+    }
+    let mut family = vec![root];
+    let mut asked = 0;
+    while let Some(&elder) = family.get(asked) {
+        asked += 1;
+        family.extend(
+            parents
+                .iter()
+                .filter(|pair| pair.1 == elder)
+                .map(|pair| pair.0),
+        );
+    }
+    Ok(family)
+}
+
+/// The parent in a line of /proc/ID/stat, where the name before it may hold blanks and brackets.
+fn parent(stat: &str) -> Option<u32> {
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parent;
+
+    #[test]
+    fn a_name_does_not_hide_the_parent() {
+        assert_eq!(parent("7 (a) b (c)) S 3 7 0"), Some(3));
+        assert_eq!(parent("7 (cat) S"), None);
+    }
+}
