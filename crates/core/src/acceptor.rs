@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;
-use crate::crew::{Arrived, Crew, Front, Unbegun};
+use crate::crew::{Arrived, Crew, Front};
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::{Listener, Sorted};
@@ -24,6 +24,7 @@ use crate::signals::Signals;
 use crate::state::{Count, State};
 use crate::stream::Stream;
 use crate::wait::{Interest, after, earlier, wait};
+use crate::waiting::Waiting;
 
 /// Serves every peer that arrives until SIGTERM or SIGINT, then stops; also once nobody can arrive
 /// any more, and the last conversation is over.
@@ -87,13 +88,6 @@ struct Acceptor<'a, C> {
     waiting: Option<Waiting>,
 }
 
-/// A peer whose conversation could not begin, until it is tried again. Others wait behind it.
-struct Waiting {
-    arrived: Arrived,
-    failures: u32,
-    retry_at: Instant,
-}
-
 #[derive(Clone, Copy)]
 enum Source {
     Signals,
@@ -155,7 +149,7 @@ impl<C: Crew> Acceptor<'_, C> {
         Ok(stop)
     }
 
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<(Source, bool)>> {
+    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Vec<(Source, bool)>> {
         let now = Instant::now();
         let Front {
             signals,
@@ -166,9 +160,6 @@ impl<C: Crew> Acceptor<'_, C> {
         let mut deadline = earlier(deadline, leaving.deadline());
         deadline = earlier(deadline, self.crew.deadline(now));
         let mut sources = vec![(Source::Signals, signals.as_fd(), Interest::READ)];
-        if let Some(news) = self.crew.news() {
-            sources.push((Source::News, news, Interest::READ));
-        }
         if let Some(waiting) = &self.waiting {
             deadline = earlier(deadline, Some(waiting.retry_at));
         } else {
@@ -180,6 +171,17 @@ impl<C: Crew> Acceptor<'_, C> {
             sources.extend(
                 listeners.map(|(number, fd)| (Source::Listener(number), fd, Interest::READ)),
             );
+        }
+        if leaving.is_empty() {
+            let mut fds = sources.iter().map(|&(_, fd, _)| fd);
+            match self.crew.wait_beside(&mut fds, deadline)? {
+                Some(false) => return Ok(vec![(Source::News, false)]),
+                Some(true) => deadline = Some(now),
+                None => (),
+            }
+        }
+        if let Some(news) = self.crew.news() {
+            sources.push((Source::News, news, Interest::READ));
         }
         let goodbyes = leaving.watched();
         sources
@@ -235,24 +237,10 @@ impl<C: Crew> Acceptor<'_, C> {
         let Err(unbegun) = self.crew.begin(arrived, &mut self.front) else {
             return;
         };
-        let Unbegun { arrived, error } = *unbegun;
-        let Arrived { peer, .. } = &arrived;
-        let deed = C::DEED;
-        let failures = failures + 1;
-        if failures == TRIES {
-            warn!(%peer, "refuse: cannot {deed}: {error}");
-            return self.turn_away(arrived, "The server is busy. Try again later.");
+        match Waiting::after(*unbegun, C::DEED, failures) {
+            Ok(waiting) => self.waiting = Some(waiting),
+            Err(arrived) => self.turn_away(*arrived, "The server is busy. Try again later."),
         }
-        if failures == 1 {
-            warn!(%peer, "cannot {deed}: {error}; trying again");
-        } else {
-            debug!(%peer, "cannot {deed}: {error}; trying again");
-        }
-        self.waiting = Some(Waiting {
-            arrived,
-            failures,
-            retry_at: Instant::now() + PAUSE,
-        });
     }
 
     fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
@@ -296,7 +284,4 @@ impl<C: Crew> Acceptor<'_, C> {
 }
 
 const ACCEPTED_AT_ONCE: usize = 16; // then look after the rest again
-// Two seconds in all: a shortage of processes that lasts longer is worth telling the peer.
-const TRIES: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(100);
 const MARGIN: Duration = Duration::from_millis(250);

@@ -42,6 +42,20 @@ pub(crate) trait Crew {
     /// Ready to be read when something is to be attended to, where SIGCHLD does not tell.
     fn news(&self) -> Option<BorrowedFd<'_>>;
 
+    /// Waits for news and for these descriptors together, where that takes one call less; whether
+    /// any of them may be ready. Whoever hears `None` has to wait for all by itself.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot wait for descriptors.
+    fn wait_beside(
+        &mut self,
+        _fds: &mut dyn Iterator<Item = BorrowedFd<'_>>,
+        _deadline: Option<Instant>,
+    ) -> io::Result<Option<bool>> {
+        Ok(None)
+    }
+
     /// When something is to be attended to, though nothing else has happened.
     fn deadline(&self, now: Instant) -> Option<Instant>;
 

@@ -134,6 +134,14 @@ impl Crew for Events {
         Some(self.tasks.as_fd())
     }
 
+    fn wait_beside(
+        &mut self,
+        fds: &mut dyn Iterator<Item = BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<bool>> {
+        self.tasks.wait_beside(fds, deadline).map(Some)
+    }
+
     fn deadline(&self, now: Instant) -> Option<Instant> {
         self.tasks.deadline(now)
     }

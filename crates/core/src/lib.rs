@@ -72,6 +72,7 @@ mod task;
 mod tasks;
 mod times;
 mod wait;
+mod waiting;
 
 pub mod events;
 pub mod fork;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -10,7 +10,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::limits::READ_BYTES;
 use crate::task::{PLACES, Task};
-use crate::wait::{Interest, earlier};
+use crate::wait::{Interest, earlier, timeout};
 
 /// Tasks that are driven together.
 ///
@@ -26,6 +26,9 @@ pub(crate) struct Tasks {
     deadlines: BTreeSet<(Instant, u64)>,
     /// Places of files, which are always ready and cannot be waited for.
     always: BTreeSet<(u64, usize)>,
+    ready: Vec<EpollEvent>, // not attended to yet
+    /// Descriptors of others that are waited for, until they are ready once.
+    beside: Vec<RawFd>,
     buffer: Vec<u8>, // for what one read brings
 }
 
@@ -47,6 +50,8 @@ impl Tasks {
             stopping: false,
             deadlines: BTreeSet::new(),
             always: BTreeSet::new(),
+            ready: Vec::new(),
+            beside: Vec::new(),
             buffer: vec![0; READ_BYTES],
         })
     }
@@ -77,19 +82,64 @@ impl Tasks {
         earlier(first, (!self.always.is_empty()).then_some(now))
     }
 
+    /// Waits until one of the tasks has something to do, or one of `others` is ready, which is what
+    /// it says; or until the deadline.
+    ///
+    /// Others stay open as long as these tasks go on.
+    pub(crate) fn wait_beside(
+        &mut self,
+        others: &mut dyn Iterator<Item = BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> io::Result<bool> {
+        for fd in others {
+            if !self.beside.contains(&fd.as_raw_fd()) {
+                self.beside.push(fd.as_raw_fd());
+                let number = fd.as_raw_fd().unsigned_abs();
+                let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+                let mut event = EpollEvent::new(flags, BESIDE + u64::from(number));
+                match self.epoll.modify(fd, &mut event) {
+                    Err(Errno::ENOENT) => self.epoll.add(fd, event)?,
+                    done => done?,
+                }
+            }
+        }
+        match self.look(timeout(deadline)) {
+            Err(Errno::EINTR) => return Ok(true),
+            done => done?,
+        }
+        let before = self.beside.len();
+        self.ready.retain(|event| {
+            let own = event.data() < BESIDE;
+            if !own {
+                let number = event.data() - BESIDE;
+                self.beside
+                    .retain(|fd| u64::from(fd.unsigned_abs()) != number);
+            }
+            own
+        });
+        Ok(self.beside.len() < before)
+    }
+
+    /// Finds out who has something to do.
+    fn look(&mut self, patience: EpollTimeout) -> nix::Result<()> {
+        let mut events = [EpollEvent::empty(); AT_ONCE];
+        let count = self.epoll.wait(&mut events, patience)?;
+        self.ready.extend_from_slice(&events[..count]);
+        Ok(())
+    }
+
     /// Does what has become possible, and what is due at `now`.
     pub(crate) fn attend(&mut self, now: Instant) {
-        let mut events = [EpollEvent::empty(); AT_ONCE];
-        // It fails only where it is interrupted, and the next look comes soon.
-        let count = self
-            .epoll
-            .wait(&mut events, EpollTimeout::ZERO)
-            .unwrap_or(0);
+        if self.ready.is_empty() {
+            self.look(EpollTimeout::ZERO).ok(); // if interrupted, the next look comes soon
+        }
         let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
-        for event in &events[..count] {
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
             let (id, place) = (event.data() / PLACES as u64, event.data() % PLACES as u64);
             self.attend_one(id, place as usize, event.events().intersects(broken), now);
         }
+        self.ready = ready; // its room serves the next time
         for (id, place) in self.always.clone() {
             self.attend_one(id, place, false, now);
         }
@@ -245,4 +295,5 @@ impl AsFd for Tasks {
     }
 }
 
+const BESIDE: u64 = 1 << 62; // tasks have lower numbers
 const AT_ONCE: usize = 64; // then look after the rest again

@@ -93,7 +93,8 @@ impl Interest {
     }
 }
 
-fn timeout(deadline: Option<Instant>) -> PollTimeout {
+/// How long to wait for a deadline, as system calls have it.
+pub(crate) fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else {
         return PollTimeout::NONE;
     };
