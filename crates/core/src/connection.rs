@@ -1,11 +1,11 @@
 //! One conversation without its socket: bytes in, session, bytes out.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 use crate::ended::Ended;
 use crate::framing::{Framer, Framing, Message, TooLong};
+use crate::guarded::guarded;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
@@ -281,21 +281,6 @@ impl Connection {
         // It ends, whatever its destructor has to say about it.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
     }
-}
-
-/// Calls into a service, whose failures and panics end one conversation and no more.
-fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Ended> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(done) => done.map_err(Ended::Failed),
-        Err(panic) => Err(Ended::Panicked(words_of(&*panic))),
-    }
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let fixed = panic.downcast_ref::<&str>().map(|&words| words.to_owned());
-    fixed
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no words".to_owned())
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ mod descriptors;
 mod ended;
 mod exchange;
 mod framing;
+mod guarded;
 mod hold;
 mod inherited;
 mod leaving;
