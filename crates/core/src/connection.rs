@@ -1,5 +1,7 @@
 //! One conversation without its socket: bytes in, session, bytes out.
 
+mod by_datagrams;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
@@ -8,7 +10,7 @@ use crate::framing::{Framer, Framing, Message, TooLong};
 use crate::guarded::guarded;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
-use crate::peer::Peer;
+use crate::peer::{Peer, Transport};
 use crate::service::{Error, Flow, Service, Session};
 
 /// One session, with its framing on the way in and its outbox on the way out.
@@ -57,19 +59,20 @@ impl Connection {
     /// [`output`](Self::output), or the words of a refusal.
     #[must_use]
     pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
-        match guarded(|| Ok((service.framing(), service.session(peer)))) {
-            Ok((framing, Ok(session))) => Self::begin(State::Talking(session), framing, limits),
-            Ok((framing, Err(refusal))) => Self::over(Ended::Refused(refusal), framing, limits),
-            Err(ended) => Self::over(ended, Framing::Bytes, limits),
-        }
+        let (framing, state) = match guarded(|| Ok((service.framing(), service.session(peer)))) {
+            Ok((framing, Ok(session))) => (framing, State::Talking(session)),
+            Ok((framing, Err(refusal))) => (framing, State::Over(Ended::Refused(refusal))),
+            Err(ended) => (Framing::Bytes, State::Over(ended)),
+        };
+        Self::begin(state, framing, peer.transport, limits)
     }
 
     /// A conversation that was over before it began.
     pub(crate) fn over(ended: Ended, framing: Framing, limits: &Limits) -> Self {
-        Self::begin(State::Over(ended), framing, limits)
+        Self::begin(State::Over(ended), framing, Transport::Stream, limits)
     }
 
-    fn begin(state: State, framing: Framing, limits: &Limits) -> Self {
+    fn begin(state: State, framing: Framing, transport: Transport, limits: &Limits) -> Self {
         let mut connection = Self {
             state,
             framer: Framer::new(framing, limits.message_bytes),
@@ -82,6 +85,9 @@ impl Connection {
             stop: Told::No,
             messages: 0,
         };
+        if transport == Transport::Datagram {
+            connection.outbox.keep_apart();
+        }
         match &mut connection.state {
             State::Talking(session) => {
                 match guarded(|| session.open(&mut connection.outbox)) {
@@ -231,9 +237,9 @@ impl Connection {
                 self.stop = Told::Yes;
                 guarded(|| session.stop(out))
             } else if self.more {
-                let held = out.len();
+                let held = out.held();
                 match guarded(|| session.resume(out)) {
-                    Ok(Flow::More) if out.len() == held => Err(Ended::Stuck),
+                    Ok(Flow::More) if out.held() == held => Err(Ended::Stuck),
                     flow => flow,
                 }
             } else if let Some(message) = self.framer.cut(&mut raw) {
@@ -333,7 +339,7 @@ mod tests {
         session: impl FnMut(Event<'_>, &mut Outbox) -> Result<Flow, Error> + 'static,
     ) -> Connection {
         let state = State::Talking(Box::new(Scripted(session)));
-        Connection::begin(state, framing, &limits(outbox_bytes))
+        Connection::begin(state, framing, Transport::Stream, &limits(outbox_bytes))
     }
 
     /// Greets, answers each line with two, counts to three on request, and says goodbye.

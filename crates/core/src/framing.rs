@@ -70,6 +70,25 @@ impl Framer {
         }
     }
 
+    /// A datagram as one message: a line comes without its line end, and may have others inside.
+    pub(crate) fn whole<'m>(&self, datagram: &'m [u8]) -> Result<Message<'m>, TooLong> {
+        let Self::Line(lines) = self else {
+            let (bytes, line_end) = (datagram, None);
+            return Ok(Message { bytes, line_end });
+        };
+        let unfed = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+        let bytes = unfed.strip_suffix(b"\r").unwrap_or(unfed);
+        if lines.limit < bytes.len() {
+            return Err(TooLong);
+        }
+        let line_end = Some(if bytes.len() < unfed.len() {
+            "\r\n"
+        } else {
+            "\n"
+        });
+        Ok(Message { bytes, line_end })
+    }
+
     /// The line that the end of input ended, if one was begun.
     pub(crate) fn last(&mut self) -> Option<&[u8]> {
         match self {

@@ -1,5 +1,7 @@
 //! What a session wants sent, until the server has sent it.
 
+use std::collections::VecDeque;
+
 use crate::framing::Framing;
 use crate::limits::{Limits, READ_BYTES};
 
@@ -14,6 +16,8 @@ use crate::limits::{Limits, READ_BYTES};
 pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize, // this many of `bytes` have left already
+    /// How long each message is, where every one leaves as a datagram.
+    apart: Option<VecDeque<usize>>,
     line_end: Option<&'static str>,
     high_water: usize,
     most: usize,
@@ -30,6 +34,7 @@ impl Outbox {
         Self {
             bytes: Vec::new(),
             sent: 0,
+            apart: None,
             line_end: match framing {
                 Framing::Bytes | Framing::Pieces(_) => None,
                 Framing::Line => Some("\n"),
@@ -49,14 +54,20 @@ impl Outbox {
     /// be given (a message, a read of 128 KiB, or a full outbox, whichever is most) the message is
     /// dropped and the conversation [fails](crate::Ended::Overflow).
     pub fn send(&mut self, message: &[u8]) {
-        let ends = match self.line_end {
-            None => 0,
-            Some(end) => end.len() * (1 + memchr::memchr_iter(b'\n', message).count()),
+        let length = match self.line_end {
+            None => message.len(),
+            Some(end) => {
+                let feeds = memchr::memchr_iter(b'\n', message).count();
+                message.len() - feeds + end.len() * (1 + feeds)
+            }
         };
-        let held = self.len() + message.len() + ends;
+        let held = self.held() + length;
         if self.overflow.is_some() || self.most < held {
             self.overflow.get_or_insert(held);
             return;
+        }
+        if let Some(lengths) = &mut self.apart {
+            lengths.push_back(length);
         }
         let Some(end) = self.line_end else {
             return self.bytes.extend_from_slice(message);
@@ -70,7 +81,7 @@ impl Outbox {
     /// Whether the outbox holds as much as it should.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.high_water <= self.len()
+        self.high_water <= self.held()
     }
 
     /// How many bytes wait to be sent.
@@ -82,20 +93,40 @@ impl Outbox {
     /// Whether nothing waits to be sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        match &self.apart {
+            None => self.len() == 0,
+            Some(lengths) => lengths.is_empty(),
+        }
+    }
+
+    /// How much memory what waits is taken to need: an empty datagram needs some as well.
+    pub(crate) fn held(&self) -> usize {
+        let datagrams = self.apart.as_ref().map_or(0, VecDeque::len);
+        self.len() + datagrams * DATAGRAM_BYTES
+    }
+
+    /// From now on, each message is a datagram.
+    pub(crate) fn keep_apart(&mut self) {
+        self.apart = Some(VecDeque::new());
     }
 
     /// Sends words of the server as a line of their own, whatever the framing.
     pub(crate) fn send_line(&mut self, words: &str) {
-        self.send(words.as_bytes());
-        if self.line_end.is_none() {
-            self.send(b"\n");
+        if self.line_end.is_some() {
+            self.send(words.as_bytes());
+        } else {
+            self.send(format!("{words}\n").as_bytes());
         }
     }
 
     /// Ends the lines sent from now on with `end`, where the framing is by line.
     pub(crate) fn end_lines_with(&mut self, end: Option<&'static str>) {
         self.line_end = end;
+    }
+
+    /// What the lines sent now end with, where the framing is by line.
+    pub(crate) fn line_end(&self) -> Option<&'static str> {
+        self.line_end
     }
 
     /// What waits to be sent.
@@ -121,6 +152,27 @@ impl Outbox {
         }
     }
 
+    /// The datagram that is to be sent next.
+    pub(crate) fn datagram(&self) -> Option<&[u8]> {
+        let &length = self.apart.as_ref()?.front()?;
+        Some(&self.waiting()[..length])
+    }
+
+    /// The first waiting datagram has left.
+    pub(crate) fn datagram_sent(&mut self) {
+        if let Some(length) = self.apart.as_mut().and_then(VecDeque::pop_front) {
+            self.sent(length);
+        }
+    }
+
+    /// Drops all that waits.
+    pub(crate) fn clear(&mut self) {
+        if let Some(lengths) = &mut self.apart {
+            lengths.clear();
+        }
+        self.sent(self.len());
+    }
+
     /// How many bytes the session tried to have held, if that was too many.
     pub(crate) fn overflow(&self) -> Option<usize> {
         self.overflow
@@ -129,4 +181,5 @@ impl Outbox {
 
 const MOST_FACTOR: usize = 4;
 const KEPT_CAPACITY: usize = 64 * 1024;
+const DATAGRAM_BYTES: usize = 16; // its length, and some for the bookkeeping
 const COMPACT_FROM: usize = 256 * 1024; // moving bytes is worth it when many have left
