@@ -51,18 +51,32 @@ impl Admission {
     ///
     /// No memory.
     pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
+        Ok(Self::with(limits, state, Meters::new(limits.clients)?))
+    }
+
+    /// For rehearsals, of which nobody asks what they are doing.
+    pub(crate) fn uncounted(limits: &Limits) -> Self {
+        Self::with(limits, State::uncounted(), Meters::unread())
+    }
+
+    fn with(limits: &Limits, state: State, meters: Meters) -> Self {
         let held = Held {
             places: BTreeMap::new(),
             by_host: HashMap::new(),
             begun: 0,
-            meters: Meters::new(limits.clients)?,
+            meters,
         };
-        Ok(Self {
+        Self {
             clients: limits.clients,
             clients_per_host: limits.clients_per_host,
             state,
             held: Arc::new(Mutex::new(held)),
-        })
+        }
+    }
+
+    /// What counts for it.
+    pub(crate) fn state(&self) -> State {
+        self.state
     }
 
     /// Whether no further peer should be accepted: it waits better in the backlog than in front of

@@ -106,10 +106,12 @@ impl Connection {
         connection
     }
 
-    /// The peer sent `bytes`. What cannot be delivered yet is kept, so a loop reads only while
+    /// The peer sent `bytes`; a peer of datagrams [one of them](Self::receive_datagram). What cannot be delivered yet is kept, so a loop reads only while
     /// input is wanted.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.pending.is_empty() {
+        if self.outbox.keeps_apart() {
+            self.receive_datagram(bytes);
+        } else if self.pending.is_empty() {
             let rest = self.deliver(bytes);
             self.pending.extend_from_slice(rest);
         } else {

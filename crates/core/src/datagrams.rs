@@ -1,45 +1,266 @@
-//! Placeholder.
+//! One socket of datagrams with all its peers, as one task.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
+use tracing::{debug, error, warn};
 
+use crate::admission::Admission;
+use crate::bucket::Bucket;
+use crate::correspondence::Correspondence;
+use crate::departures::Departures;
+use crate::dropped::Dropped;
+use crate::guard::{Arrival, Guard};
+use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::service::Service;
 use crate::state::State;
+use crate::sys::mmsg::{Letter, Outgoing, send_many};
 use crate::task::{Task, Watched};
+use crate::wait::{Interest, earlier};
 
-pub(crate) struct Datagrams;
+/// Holds conversations with everybody who sends datagrams to a socket.
+///
+/// While the system takes no more of what is to be sent, nothing is received.
+pub(crate) struct Datagrams {
+    socket: Socket,
+    local: SocketAddr,
+    inbox: Inbox,
+    departures: Departures,
+    correspondence: Correspondence,
+    blocked: bool,    // the system takes no more output for now
+    warnings: Bucket, // anyone can bring them about
+    is_over: bool,
+}
 
 impl Datagrams {
+    /// Serves a bound socket; `own_ports` are those of all datagram sockets of this server.
+    ///
+    /// # Errors
+    ///
+    /// The socket is not one of Internet datagrams, or there is no memory.
     pub(crate) fn new(
-        _: Socket,
-        _: &[u16],
-        _: Arc<dyn Service>,
-        _: &Limits,
-        _: State,
+        socket: Socket,
+        own_ports: &[u16],
+        service: Arc<dyn Service>,
+        limits: &Limits,
+        state: State,
     ) -> io::Result<Self> {
-        Err(io::Error::other("not yet"))
+        let local = socket.local_addr()?.as_socket();
+        let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
+        tell_destinations(&socket, local.ip())?;
+        raise_buffers(&socket);
+        let now = Instant::now();
+        let guard = Guard::new(own_ports.to_vec());
+        let admission = Admission::new(limits, state)?;
+        let most = service.framing().read_bytes().min(LONGEST);
+        Ok(Self {
+            socket,
+            local,
+            inbox: Inbox::new(most),
+            departures: Departures::default(),
+            correspondence: Correspondence::new(service, limits, admission, guard, now),
+            blocked: false,
+            warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
+            is_over: false,
+        })
+    }
+
+    /// Receives once more, after everything before is done; whether anything came.
+    fn receive(&mut self) -> bool {
+        match self.inbox.fill(self.socket.as_fd()) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                // Such as that a peer was not there for what was sent to it. Nobody is to be told.
+                debug!(local = %self.local, "receive: {error}");
+                false
+            }
+        }
+    }
+
+    /// Attends to what came and to who waits for a turn, as long as the system takes what is to be
+    /// sent; whether all is done.
+    fn advance(&mut self, now: Instant) -> bool {
+        for _ in 0..ROUNDS {
+            if !self.send() {
+                return false;
+            }
+            self.correspondence.go_on(&mut self.departures, now);
+            while !self.departures.is_full()
+                && let Some((letter, bytes)) = self.inbox.next()
+            {
+                if let Some(arrival) = arrival(self.local, &letter, bytes) {
+                    if bytes.len() < letter.length && self.warnings.take(now) {
+                        let (peer, cut) = (letter.remote, letter.length - bytes.len());
+                        let length = letter.length;
+                        warn!(%peer, "cut off {cut} bytes of a datagram of {length}");
+                    }
+                    let out = &mut self.departures;
+                    self.correspondence.receive(&arrival, out, now);
+                }
+            }
+            if self.departures.is_empty() {
+                break;
+            }
+        }
+        self.send() && self.is_idle()
+    }
+
+    /// Sends what waits; whether the system took all of it.
+    fn send(&mut self) -> bool {
+        let keeps_address = !self.local.ip().is_unspecified();
+        self.blocked = false;
+        while !self.departures.is_empty() {
+            let waiting = self.departures.waiting();
+            let outgoing = waiting.map(|(departure, bytes)| Outgoing {
+                bytes,
+                to: departure.to,
+                from: (!keeps_address).then_some(departure.from),
+            });
+            match send_many(self.socket.as_fd(), outgoing) {
+                Ok(count) => self.departures.left(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return false;
+                }
+                Err(error) => {
+                    // It is about the first one, and would come again.
+                    if let Some((departure, bytes)) = self.departures.waiting().next() {
+                        debug!(peer = %departure.to, bytes = bytes.len(), "send: {error}");
+                        let drops = self.correspondence.drops();
+                        drops.count(Dropped::Unsendable, departure.to);
+                    }
+                    self.departures.left(1);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether nothing is to be done before something happens.
+    fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && self.departures.is_empty() && !self.correspondence.is_ready()
     }
 }
 
 impl Task for Datagrams {
     fn watched(&self) -> Watched<'_> {
-        [None; 3]
+        let read = self.is_idle();
+        let interest = Interest::In { read, write: !read };
+        [Some((self.socket.as_fd(), interest)), None, None]
     }
+
     fn deadline(&self) -> Option<Instant> {
-        None
+        let own = self.correspondence.cut_at();
+        earlier(own, self.correspondence.deadline())
     }
-    fn attend(&mut self, _: usize, _: bool, _: &mut [u8], _: Instant) {}
-    fn tick(&mut self, _: Instant) {}
-    fn stop(&mut self, _: Instant) {}
-    fn fail(&mut self, _: io::Error) {}
+
+    fn attend(&mut self, _: usize, _: bool, _: &mut [u8], now: Instant) {
+        // Asking once more costs less than waiting once more, where much arrives.
+        for _ in 0..RECEIVED_AT_ONCE {
+            if !self.advance(now) || !self.receive() {
+                return;
+            }
+        }
+        self.advance(now);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.correspondence.tick(now);
+        if self.correspondence.is_ready() && !self.blocked {
+            self.advance(now);
+        }
+        let is_cut = self.correspondence.cut_at().is_some_and(|at| at <= now);
+        self.is_over |= is_cut;
+    }
+
+    fn stop(&mut self, now: Instant) {
+        self.correspondence.stop(now);
+        self.advance(now);
+    }
+
+    fn report(&self) {
+        self.correspondence.report();
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        error!(local = %self.local, "datagrams: {error}");
+        self.is_over = true;
+    }
+
     fn is_over(&self) -> bool {
-        true
+        self.is_over || (self.correspondence.is_over() && self.is_idle())
     }
+
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+        let drops = self.correspondence.end();
+        if !drops.is_empty() {
+            debug!(local = %self.local, "dropped in all: {drops}");
+        }
         None
     }
 }
+
+/// Has the system tell where each datagram was sent to, on a socket for all addresses. Of what
+/// arrives before, it may not tell whether it was sent to many.
+///
+/// # Errors
+///
+/// The socket is not one of Internet datagrams.
+pub(crate) fn tell_destinations(socket: &Socket, ip: IpAddr) -> io::Result<()> {
+    match ip {
+        ip if !ip.is_unspecified() => (), // there is but one address to be asked
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
+}
+
+/// What is to be known of a datagram; `None` if the system does not tell where it arrived.
+fn arrival<'a>(bound: SocketAddr, letter: &Letter, bytes: &'a [u8]) -> Option<Arrival<'a>> {
+    let (mut local, mut destination) = (bound, bound.ip());
+    if bound.ip().is_unspecified() {
+        let arrived = letter.arrived?;
+        destination = arrived.destination;
+        local.set_ip(arrived.local);
+        if let SocketAddr::V6(local) = &mut local
+            && local.ip().is_unicast_link_local()
+        {
+            local.set_scope_id(arrived.interface);
+        }
+    }
+    Some(Arrival {
+        bytes,
+        remote: letter.remote,
+        local,
+        destination,
+    })
+}
+
+/// Raises the buffers of the system as far as it lets us: what arrives in a burst should find room.
+fn raise_buffers(socket: &Socket) {
+    if socket.recv_buffer_size().is_ok_and(|size| size < BUFFER) {
+        socket.set_recv_buffer_size(BUFFER).ok();
+    }
+    if socket.send_buffer_size().is_ok_and(|size| size < BUFFER) {
+        socket.set_send_buffer_size(BUFFER).ok();
+    }
+}
+
+const LONGEST: usize = 65_535; // no datagram is longer
+const BUFFER: usize = 4 << 20;
+const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest
+const RECEIVED_AT_ONCE: usize = 16; // nor must a flood
+const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+#[cfg(test)]
+mod tests;

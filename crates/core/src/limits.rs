@@ -30,6 +30,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// With this much waiting to be sent to a peer, nothing more is read from it.
     pub outbox_bytes: usize,
+    /// So many datagrams are sent to one peer in a second, and as many at once after a pause. What
+    /// exceeds it is dropped: kept for later, it would keep two servers talking to each other. A
+    /// session that has [more](crate::Flow::More) to send is held back instead.
+    pub datagrams_per_second: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
@@ -44,6 +48,7 @@ impl Default for Limits {
             grace: Duration::from_secs(5),
             message_bytes: 8 * 1024, // talk is far shorter; a flood is not
             outbox_bytes: 64 * 1024, // a stream of bytes moves in few calls
+            datagrams_per_second: NonZeroU32::new(200), // nobody reads faster; a loop would
         }
     }
 }

@@ -105,6 +105,11 @@ impl Outbox {
         self.len() + datagrams * DATAGRAM_BYTES
     }
 
+    /// Whether each message is a datagram.
+    pub(crate) fn keeps_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
     /// From now on, each message is a datagram.
     pub(crate) fn keep_apart(&mut self) {
         self.apart = Some(VecDeque::new());

@@ -4,6 +4,8 @@
     reason = "these calls have no safe form; every other file is free of unsafe code"
 )]
 
+pub(crate) mod mmsg;
+
 use std::fs;
 use std::io;
 use std::mem;

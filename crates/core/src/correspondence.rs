@@ -1,0 +1,279 @@
+//! The peers of one socket of datagrams: datagrams in, datagrams out, with time as data.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::debug;
+
+use crate::admission::Admission;
+use crate::bucket::Bucket;
+use crate::correspondent::{Correspondent, Desk, Pair, Turn};
+use crate::departures::Departures;
+use crate::dropped::Drops;
+use crate::ended::Ended;
+use crate::guard::{Arrival, Guard};
+use crate::limits::Limits;
+use crate::service::Service;
+use crate::wait::{after, earlier};
+
+/// All peers that are remembered, and whose turn it is when.
+pub(crate) struct Correspondence {
+    desk: Desk,
+    guard: Guard,
+    peers: HashMap<Pair, Box<Remembered>>,
+    /// Who was heard from when, or since: it is looked up anew when it matters, rather than moved
+    /// with every datagram.
+    quiet: BTreeSet<(Instant, Pair)>,
+    /// Who is to have a turn at a time.
+    due: BTreeSet<(Instant, Pair)>,
+    /// Who is to have a turn as soon as there is room; some may have been forgotten meanwhile.
+    ready: VecDeque<Pair>,
+    cut_at: Option<Instant>, // when nobody is waited for any more
+}
+
+struct Remembered {
+    correspondent: Correspondent,
+    quiet: Instant, // as it stands in `quiet`
+    due: Option<Instant>,
+    is_ready: bool,
+}
+
+impl Correspondence {
+    /// Conversations with `service`.
+    pub(crate) fn new(
+        service: Arc<dyn Service>,
+        limits: &Limits,
+        admission: Admission,
+        guard: Guard,
+        now: Instant,
+    ) -> Self {
+        let desk = Desk {
+            service,
+            limits: *limits,
+            drops: Drops::new(admission.state()),
+            admission,
+            refusals: Bucket::new(REFUSALS_PER_SECOND, REFUSALS_PER_SECOND, now),
+            stopping: false,
+        };
+        Self {
+            desk,
+            guard,
+            peers: HashMap::new(),
+            quiet: BTreeSet::new(),
+            due: BTreeSet::new(),
+            ready: VecDeque::new(),
+            cut_at: None,
+        }
+    }
+
+    /// One datagram arrived. Afterwards [`out`](Departures) may be full, and is to leave before the
+    /// next one is received.
+    pub(crate) fn receive(&mut self, arrival: &Arrival<'_>, out: &mut Departures, now: Instant) {
+        if let Err(reason) = self.guard.admit(arrival, now) {
+            return self.desk.drops.count(reason, arrival.remote);
+        }
+        let pair = (arrival.remote, arrival.local);
+        let Some(known) = self.peers.get_mut(&pair) else {
+            return self.receive_first(pair, arrival.bytes, out, now);
+        };
+        let desk = &mut self.desk;
+        match known.correspondent.receive(arrival.bytes, desk, out, now) {
+            Ok(turn) => {
+                let is_timed = desk.limits.session.is_some() && known.due.is_none();
+                if turn != Turn::None || is_timed {
+                    self.settle(pair, turn);
+                }
+            }
+            Err(refusal) => known.correspondent.refuse(&refusal, desk, out, now),
+        }
+    }
+
+    /// Gives a turn to each of those who wait for room, as long as there is some.
+    pub(crate) fn go_on(&mut self, out: &mut Departures, now: Instant) {
+        for _ in 0..self.ready.len() {
+            if out.is_full() {
+                break;
+            }
+            let Some(pair) = self.ready.pop_front() else {
+                break;
+            };
+            if let Some(known) = self.peers.get_mut(&pair) {
+                known.is_ready = false;
+                let turn = known.correspondent.go_on(&mut self.desk, out, now);
+                self.settle(pair, turn);
+            }
+        }
+    }
+
+    /// Whether somebody waits for room.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When it is to be told the time.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let quiet = self.quiet.first().zip(self.desk.limits.idle);
+        let idle_at = quiet.map(|(&(heard, _), idle)| after(heard, idle));
+        let due = self.due.first().map(|&(due, _)| due);
+        earlier(self.cut_at, earlier(idle_at, due))
+    }
+
+    /// Forgets who was not heard from for too long, and finds out whose turn has come.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(&(due, pair)) = self.due.first()
+            && due <= now
+        {
+            self.due.pop_first();
+            let known = self.peers.get_mut(&pair);
+            let known = known.expect("who is forgotten has no turn");
+            known.due = None;
+            self.settle(pair, Turn::Soon);
+        }
+        let Some(idle) = self.desk.limits.idle else {
+            return;
+        };
+        while let Some((heard, pair)) = self.quietest()
+            && after(heard, idle) <= now
+        {
+            self.forget(pair, Ended::Idle);
+        }
+    }
+
+    /// The server is stopping: no conversation begins any more, and those that go on have their
+    /// last words.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.desk.stopping = true;
+        self.cut_at
+            .get_or_insert(after(now, self.desk.limits.grace));
+        let talking = self.peers.iter_mut();
+        let talking = talking.filter(|(_, known)| known.correspondent.is_talking());
+        let pairs: Vec<Pair> = talking
+            .map(|(&pair, known)| {
+                known.correspondent.stop();
+                pair
+            })
+            .collect();
+        for pair in pairs {
+            self.settle(pair, Turn::Soon);
+        }
+    }
+
+    /// Tells of each conversation.
+    pub(crate) fn report(&self) {
+        self.desk.admission.tell();
+    }
+
+    /// Whether nobody is to be heard or told anything any more, as of the last [`tick`](Self::tick).
+    pub(crate) fn is_over(&self) -> bool {
+        let mut known = self.peers.values();
+        self.desk.stopping && !known.any(|known| known.correspondent.is_talking())
+    }
+
+    /// When nobody is waited for any more, since the server is stopping.
+    pub(crate) fn cut_at(&self) -> Option<Instant> {
+        self.cut_at
+    }
+
+    /// Ends what goes on; says what was dropped in all.
+    pub(crate) fn end(mut self) -> Drops {
+        for known in self.peers.values_mut() {
+            known.correspondent.end(Ended::Cut);
+        }
+        self.desk.drops
+    }
+
+    pub(crate) fn drops(&mut self) -> &mut Drops {
+        &mut self.desk.drops
+    }
+
+    fn receive_first(&mut self, pair: Pair, datagram: &[u8], out: &mut Departures, now: Instant) {
+        let desk = &mut self.desk;
+        let mut correspondent = Correspondent::new(pair, desk, now);
+        match correspondent.receive(datagram, desk, out, now) {
+            Err(refusal) => correspondent.refuse(&refusal, desk, out, now), // and forgotten
+            Ok(_) if desk.stopping => (),
+            Ok(turn) => {
+                self.make_room();
+                self.quiet.insert((now, pair));
+                let known = Remembered {
+                    correspondent,
+                    quiet: now,
+                    due: None,
+                    is_ready: false,
+                };
+                self.peers.insert(pair, Box::new(known));
+                self.settle(pair, turn);
+            }
+        }
+    }
+
+    /// Forgets those who were silent for longest, until one more can be remembered.
+    fn make_room(&mut self) {
+        while self.desk.limits.clients <= self.peers.len()
+            && let Some((_, pair)) = self.quietest()
+        {
+            debug!(peer = %pair.0, "silent for longest: makes room");
+            self.forget(pair, Ended::Cut);
+        }
+    }
+
+    /// Who was silent for longest, and since when. Each look that finds somebody at a wrong place
+    /// was paid for by a datagram that came since.
+    fn quietest(&mut self) -> Option<(Instant, Pair)> {
+        loop {
+            let &(stood, pair) = self.quiet.first()?;
+            let known = self.peers.get_mut(&pair);
+            let known = known.expect("who is forgotten is not looked for");
+            let heard = known.correspondent.heard();
+            if heard == stood {
+                return Some((heard, pair));
+            }
+            self.quiet.pop_first();
+            self.quiet.insert((heard, pair));
+            known.quiet = heard;
+        }
+    }
+
+    fn forget(&mut self, pair: Pair, ended: Ended) {
+        let Entry::Occupied(known) = self.peers.entry(pair) else {
+            return;
+        };
+        let mut known = known.remove();
+        known.correspondent.end(ended);
+        self.quiet.remove(&(known.quiet, pair));
+        if let Some(due) = known.due {
+            self.due.remove(&(due, pair));
+        }
+    }
+
+    /// Lets a peer have its next turn.
+    fn settle(&mut self, pair: Pair, turn: Turn) {
+        let Some(known) = self.peers.get_mut(&pair) else {
+            return;
+        };
+        let mut due = known.correspondent.time_up_at(&self.desk.limits);
+        match turn {
+            Turn::None => (),
+            Turn::At(at) => due = earlier(due, Some(at)),
+            Turn::Soon if known.is_ready => (),
+            Turn::Soon => {
+                known.is_ready = true;
+                self.ready.push_back(pair);
+                return; // the rest is seen to afterwards
+            }
+        }
+        if let Some(at) = due
+            && known.due.is_none_or(|due| at < due)
+        {
+            if let Some(due) = known.due.replace(at) {
+                self.due.remove(&(due, pair));
+            }
+            self.due.insert((at, pair));
+        }
+    }
+}
+
+const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0"); // they are sent to anyone

@@ -1,0 +1,312 @@
+//! What is known of one peer of datagrams: its conversation, and what it may be sent.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{debug, error};
+
+use crate::admission::{Admission, Slot};
+use crate::bucket::Bucket;
+use crate::connection::Connection;
+use crate::departures::Departures;
+use crate::dropped::{Dropped, Drops};
+use crate::ended::Ended;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::peer::{Peer, Transport};
+use crate::proof::Proof;
+use crate::service::{Error, Refusal, Service};
+use crate::state::Count;
+use crate::wait::after;
+
+/// A peer: where it speaks from, and the address of this machine that it asks.
+pub(crate) type Pair = (SocketAddr, SocketAddr);
+
+/// What all correspondents of one socket share.
+pub(crate) struct Desk {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) limits: Limits,
+    pub(crate) admission: Admission,
+    pub(crate) refusals: Bucket,
+    pub(crate) drops: Drops,
+    pub(crate) stopping: bool,
+}
+
+/// One peer, as long as it is remembered. Its conversation may be over long before that; what it was
+/// sent is not forgotten with it.
+pub(crate) struct Correspondent {
+    pair: Pair,
+    ledger: Ledger,
+    proof: Proof,
+    may_ask: bool, // for the proof: it said something since it was asked
+    bucket: Option<Bucket>,
+    talk: Option<Talk>,
+    heard: Instant,
+}
+
+/// One conversation with it.
+struct Talk {
+    connection: Connection,
+    peer: Peer,
+    slot: Slot,
+    began: Instant,
+    paced: bool, // what waits is to wait its turn, since the session has more to send
+    received: u64,
+    sent: u64,
+}
+
+/// When it is to have another turn, if it is not heard from before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    None,
+    Soon,
+    At(Instant),
+}
+
+impl Correspondent {
+    pub(crate) fn new(pair: Pair, desk: &Desk, now: Instant) -> Self {
+        let rate = desk.limits.datagrams_per_second;
+        Self {
+            pair,
+            ledger: Ledger::new(desk.service.over_datagrams()),
+            proof: Proof::default(),
+            may_ask: false,
+            bucket: rate.map(|rate| Bucket::new(rate, rate, now)),
+            talk: None,
+            heard: now,
+        }
+    }
+
+    /// When it was last heard from.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Whether a conversation goes on, or its last words wait.
+    pub(crate) fn is_talking(&self) -> bool {
+        self.talk.is_some()
+    }
+
+    /// When the time of the conversation is over.
+    pub(crate) fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
+        let talk = self.talk.as_ref()?;
+        let goes_on = talk.connection.ended().is_none();
+        let session = limits.session.filter(|_| goes_on)?;
+        Some(after(talk.began, session))
+    }
+
+    /// It sent one datagram.
+    ///
+    /// # Errors
+    ///
+    /// It was to begin a conversation, and its host has as many as it may have.
+    pub(crate) fn receive(
+        &mut self,
+        datagram: &[u8],
+        desk: &mut Desk,
+        out: &mut Departures,
+        now: Instant,
+    ) -> Result<Turn, Refusal> {
+        self.heard = now;
+        self.ledger.received(datagram.len());
+        self.may_ask = true;
+        if self.proof.is_given_by(datagram) {
+            self.ledger.lift();
+            return Ok(self.go_on(desk, out, now));
+        }
+        if self.talk.as_ref().is_some_and(Talk::waits) {
+            self.send(desk, out, now); // it may have brought what was missing
+        }
+        let delivered = match &mut self.talk {
+            Some(talk) => talk.receive(datagram),
+            None if desk.stopping => {
+                desk.drops.count(Dropped::Stopping, self.pair.0);
+                return Ok(Turn::None);
+            }
+            None => self.begin(datagram, desk, now)?,
+        };
+        if !delivered {
+            desk.drops.count(Dropped::Busy, self.pair.0);
+        }
+        Ok(self.send(desk, out, now))
+    }
+
+    /// Sends what may be sent now, and ends what is to end.
+    pub(crate) fn go_on(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
+        if self.time_up_at(&desk.limits).is_some_and(|at| at <= now)
+            && let Some(talk) = &mut self.talk
+        {
+            talk.connection.dismiss(Ended::TimeUp);
+        }
+        self.send(desk, out, now)
+    }
+
+    /// Tells it that there is no conversation, if words are not too much.
+    pub(crate) fn refuse(
+        &mut self,
+        refusal: &Refusal,
+        desk: &mut Desk,
+        out: &mut Departures,
+        now: Instant,
+    ) {
+        let line = format!("{}\n", refusal.0);
+        if self.ledger.allows(line.len()) && desk.refusals.take(now) {
+            self.ledger.sent(line.len());
+            out.push(self.pair.1, self.pair.0, line.as_bytes());
+        } else {
+            desk.drops.count(Dropped::Refused, self.pair.0);
+        }
+    }
+
+    /// The server is stopping: the session may say its last words.
+    pub(crate) fn stop(&mut self) {
+        if let Some(talk) = &mut self.talk {
+            talk.connection.stop();
+        }
+    }
+
+    /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
+    pub(crate) fn end(&mut self, ended: Ended) {
+        if let Some(mut talk) = self.talk.take() {
+            talk.connection.dismiss(ended);
+            talk.end();
+        }
+    }
+
+    /// Begins a conversation with this datagram; whether it was of use.
+    fn begin(&mut self, first: &[u8], desk: &Desk, now: Instant) -> Result<bool, Refusal> {
+        let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
+        let slot = desk.admission.admit(&peer)?;
+        slot.count(Count::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
+        if let Some(program) = connection.take_program() {
+            connection = run(&program, first, desk);
+        }
+        let talk = self.talk.insert(Talk {
+            connection,
+            peer,
+            slot,
+            began: now,
+            paced: false,
+            received: 0,
+            sent: 0,
+        });
+        Ok(talk.receive_first(first))
+    }
+
+    /// Sends what waits, as far as there is room and measure, and lets the session go on.
+    fn send(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
+        let Some(talk) = &mut self.talk else {
+            return Turn::None;
+        };
+        for _ in 0..SENT_AT_ONCE {
+            talk.paced |= talk.connection.has_more();
+            let Some(datagram) = talk.connection.datagram() else {
+                talk.paced = false;
+                if talk.connection.is_done()
+                    && let Some(talk) = self.talk.take()
+                {
+                    talk.end();
+                }
+                return Turn::None;
+            };
+            if out.is_full() {
+                return Turn::Soon;
+            }
+            let by_line = talk.connection.is_by_line();
+            let reserve = if by_line { Proof::MOST_BYTES } else { 0 };
+            if !self.ledger.allows(datagram.len() + reserve) {
+                if !desk.stopping && (by_line || talk.paced) {
+                    self.ask(out);
+                    return Turn::None; // until it says something
+                }
+                desk.drops.count(Dropped::OverMeasure, self.pair.0);
+            } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+                if let Some(bucket) = self.bucket.filter(|_| talk.paced) {
+                    return Turn::At(bucket.next());
+                }
+                desk.drops.count(Dropped::OverRate, self.pair.0);
+            } else {
+                self.ledger.sent(datagram.len());
+                talk.sent += datagram.len() as u64;
+                talk.slot.moved(0, datagram.len() as u64);
+                out.push(self.pair.1, self.pair.0, datagram);
+            }
+            talk.connection.datagram_sent();
+        }
+        Turn::Soon
+    }
+
+    /// Asks for the proof that its address is its own, where that can be given and was not asked for
+    /// since it last said something.
+    fn ask(&mut self, out: &mut Departures) {
+        let line_end = self
+            .talk
+            .as_ref()
+            .and_then(|talk| talk.connection.line_end());
+        if let Some(line_end) = line_end
+            && std::mem::take(&mut self.may_ask)
+            && let Some(challenge) = self.proof.challenge(line_end)
+            && self.ledger.allows(challenge.len())
+        {
+            self.ledger.sent(challenge.len());
+            out.push(self.pair.1, self.pair.0, challenge.as_bytes());
+        }
+    }
+}
+
+impl Talk {
+    fn waits(&self) -> bool {
+        self.connection.datagram().is_some()
+    }
+
+    fn receive(&mut self, datagram: &[u8]) -> bool {
+        self.received += datagram.len() as u64;
+        self.slot.moved(datagram.len() as u64, 0);
+        self.connection.receive_datagram(datagram)
+    }
+
+    /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
+    /// is not, it is to be answered itself, and the greeting would come between.
+    fn receive_first(&mut self, datagram: &[u8]) -> bool {
+        if self.connection.ended().is_some() {
+            return true; // all is said to it already
+        }
+        let blank = datagram.iter().all(u8::is_ascii_whitespace);
+        if blank && self.waits() {
+            return true;
+        }
+        if !self.connection.has_more() {
+            self.connection.unsay();
+        }
+        self.receive(datagram)
+    }
+
+    /// Logs how it went.
+    fn end(self) {
+        let (peer, received, sent) = (self.peer, self.received, self.sent);
+        let ended = self.connection.into_ended();
+        if let Ended::Refused(_) = ended {
+            self.slot.count(Count::RefusedService);
+        }
+        if ended.is_failure() {
+            self.slot.count(Count::Failed);
+            error!(%peer, received, sent, "end: {ended}");
+        } else {
+            debug!(%peer, received, sent, "end: {ended}");
+        }
+    }
+}
+
+/// Answers one datagram with what a program makes of it.
+///
+/// This is the place where a run would begin; nothing runs yet.
+fn run(_: &Command, _: &[u8], desk: &Desk) -> Connection {
+    let failed = Error::Failed("programs are not run for datagrams".into());
+    Connection::over(Ended::Failed(failed), desk.service.framing(), &desk.limits)
+}
+
+const SENT_AT_ONCE: usize = 16; // then the others have their turn
