@@ -90,6 +90,11 @@ fn sessions_open_no_socket_and_read_no_clock() {
         "framing",
         "outbox",
         "connection",
+        "connection/by_datagrams",
+        "departures",
+        "dropped",
+        "ledger",
+        "proof",
         "rehearsal",
         "ended",
     ] {

@@ -277,3 +277,6 @@ impl Correspondence {
 }
 
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0"); // they are sent to anyone
+
+#[cfg(test)]
+mod tests;

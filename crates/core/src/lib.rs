@@ -102,7 +102,7 @@ pub use listener::Listener;
 pub use notify::notify;
 pub use outbox::Outbox;
 pub use peer::{Address, Host, Peer, Transport};
-pub use rehearsal::{Pieces, rehearse};
+pub use rehearsal::{Datagram, Pieces, rehearse, rehearse_datagrams};
 pub use service::{Error, Flow, Needs, OverDatagrams, Refusal, Service, Session};
 pub use signals::Signals;
 pub use state::Reporting;

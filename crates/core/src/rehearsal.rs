@@ -1,10 +1,16 @@
-//! A conversation without a socket, for the tests of a service.
+//! Conversations without a socket, for the tests of a service.
+
+mod by_datagrams;
+
+use std::net::SocketAddr;
 
 use crate::connection::Connection;
 use crate::ended::Ended;
 use crate::limits::Limits;
 use crate::peer::{Address, Peer, Transport};
 use crate::service::Service;
+
+pub use by_datagrams::{Datagram, rehearse_datagrams};
 
 /// How the bytes of a rehearsal travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +61,7 @@ pub fn rehearse(
     limits: &Limits,
 ) -> (Vec<u8>, Ended) {
     assert!(0 < pieces.said.min(pieces.taken), "pieces are empty");
-    let address = |port| Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    let address = |port| Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
     let peer = Peer::new(address(5000), address(1212), Transport::Stream);
     let mut connection = Connection::open(service, &peer, limits);
     let mut heard = Vec::new();

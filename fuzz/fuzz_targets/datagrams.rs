@@ -1,0 +1,55 @@
+//! Datagrams of several peers, with time between: whatever they say, nobody who has not shown whose
+//! address it is gets more than the measure.
+#![no_main]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use switchboard_core::{Datagram, Limits, Service, rehearse_datagrams};
+use switchboard_eliza::Script;
+use switchboard_services::{Echo, Eliza, Uppercase};
+
+type Said<'a> = (u8, u8, &'a [u8]);
+
+fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
+    let (choice, said) = input;
+    let service: Arc<dyn Service> = match choice % 3 {
+        0 => Arc::new(Echo),
+        1 => Arc::new(Uppercase),
+        _ => Arc::new(Eliza::new(Script::friend(), Some(1))),
+    };
+    let limits = Limits {
+        clients: 2 + usize::from(choice),
+        message_bytes: 64,
+        outbox_bytes: 1 + 8 * usize::from(choice),
+        idle: None,
+        session: (choice & 4 == 0).then(|| Duration::from_secs(20)),
+        ..Limits::default()
+    };
+    let datagrams = said.iter().map(|&(peer, wait, bytes)| Datagram {
+        wait: Duration::from_millis(50 * u64::from(wait)),
+        peer: peer % 8,
+        bytes,
+    });
+    let heard = rehearse_datagrams(service, datagrams, &limits);
+    for peer in 0..8 {
+        let of_peer = said.iter().filter(|said| said.0 % 8 == peer);
+        let received: usize = of_peer.clone().map(|said| said.2.len()).sum();
+        let sent: usize = heard
+            .iter()
+            .filter(|to| to.0 == peer)
+            .map(|to| to.1.len())
+            .sum();
+        // Whoever makes room for others is measured anew.
+        let times = if limits.clients < 8 {
+            of_peer.count()
+        } else {
+            1
+        };
+        assert!(
+            sent <= 128 * times + 3 * received,
+            "{sent} bytes for {received}"
+        );
+    }
+});
