@@ -12,3 +12,4 @@ mod stop;
 mod surroundings;
 mod tidy;
 mod transcripts;
+mod udp;
