@@ -10,6 +10,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::datagrams::tell_destinations;
 use crate::inherited;
 use crate::listen::{Listen, Place};
 use crate::listener::{Listener, SocketFile};
@@ -168,6 +169,7 @@ fn udp(address: SocketAddr) -> io::Result<Listener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // each protocol has ways of its own to tell what was asked
     }
+    tell_destinations(&socket, address.ip())?; // before anything can arrive
     socket.bind(&address.into())?;
     Listener::datagrams(socket)
 }
