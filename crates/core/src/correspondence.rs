@@ -16,6 +16,7 @@ use crate::dropped::Drops;
 use crate::ended::Ended;
 use crate::guard::{Arrival, Guard};
 use crate::limits::Limits;
+use crate::run::Errand;
 use crate::service::Service;
 use crate::wait::{after, earlier};
 
@@ -56,6 +57,7 @@ impl Correspondence {
             drops: Drops::new(admission.state()),
             admission,
             refusals: Bucket::new(REFUSALS_PER_SECOND, REFUSALS_PER_SECOND, now),
+            errands: Vec::new(),
             stopping: false,
         };
         Self {
@@ -183,6 +185,19 @@ impl Correspondence {
             known.correspondent.end(Ended::Cut);
         }
         self.desk.drops
+    }
+
+    /// The programs that are to run, each once.
+    pub(crate) fn errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.desk.errands)
+    }
+
+    /// A program has answered a datagram of this peer.
+    pub(crate) fn answer(&mut self, pair: Pair, bytes: &[u8], out: &mut Departures, now: Instant) {
+        // Who was forgotten meanwhile is not answered.
+        if let Some(known) = self.peers.get_mut(&pair) {
+            known.correspondent.answer(bytes, &mut self.desk, out, now);
+        }
     }
 
     pub(crate) fn drops(&mut self) -> &mut Drops {

@@ -1,13 +1,12 @@
 //! What is known of one peer of datagrams: its conversation, and what it may be sent.
 
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{debug, error};
+use tracing::debug;
 
-use crate::admission::{Admission, Slot};
+use crate::admission::Admission;
 use crate::bucket::Bucket;
 use crate::connection::Connection;
 use crate::departures::Departures;
@@ -17,9 +16,14 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::peer::{Peer, Transport};
 use crate::proof::Proof;
-use crate::service::{Error, Refusal, Service};
+use crate::run::Errand;
+use crate::service::{Refusal, Service};
 use crate::state::Count;
 use crate::wait::after;
+
+mod talk;
+
+use talk::Talk;
 
 /// A peer: where it speaks from, and the address of this machine that it asks.
 pub(crate) type Pair = (SocketAddr, SocketAddr);
@@ -31,6 +35,7 @@ pub(crate) struct Desk {
     pub(crate) admission: Admission,
     pub(crate) refusals: Bucket,
     pub(crate) drops: Drops,
+    pub(crate) errands: Vec<Errand>, // programs that are to run
     pub(crate) stopping: bool,
 }
 
@@ -44,17 +49,6 @@ pub(crate) struct Correspondent {
     bucket: Option<Bucket>,
     talk: Option<Talk>,
     heard: Instant,
-}
-
-/// One conversation with it.
-struct Talk {
-    connection: Connection,
-    peer: Peer,
-    slot: Slot,
-    began: Instant,
-    paced: bool, // what waits is to wait its turn, since the session has more to send
-    received: u64,
-    sent: u64,
 }
 
 /// When it is to have another turn, if it is not heard from before.
@@ -176,14 +170,24 @@ impl Correspondent {
     }
 
     /// Begins a conversation with this datagram; whether it was of use.
-    fn begin(&mut self, first: &[u8], desk: &Desk, now: Instant) -> Result<bool, Refusal> {
+    fn begin(&mut self, first: &[u8], desk: &mut Desk, now: Instant) -> Result<bool, Refusal> {
         let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
         let slot = desk.admission.admit(&peer)?;
         slot.count(Count::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
-        if let Some(program) = connection.take_program() {
-            connection = run(&program, first, desk);
+        if let Some(command) = connection.take_program() {
+            if desk.limits.clients < desk.admission.len() {
+                return Ok(false); // so many run already
+            }
+            desk.errands.push(Errand {
+                command,
+                datagram: first.to_vec(),
+                pair: self.pair,
+                peer,
+                slot,
+            });
+            return Ok(true);
         }
         let talk = self.talk.insert(Talk {
             connection,
@@ -240,6 +244,27 @@ impl Correspondent {
         Turn::Soon
     }
 
+    /// Sends what a program answered, if it may be sent.
+    pub(crate) fn answer(
+        &mut self,
+        answer: &[u8],
+        desk: &mut Desk,
+        out: &mut Departures,
+        now: Instant,
+    ) {
+        if !self.ledger.allows(answer.len()) {
+            desk.drops.count(Dropped::OverMeasure, self.pair.0);
+        } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+            desk.drops.count(Dropped::OverRate, self.pair.0);
+        } else {
+            self.ledger.sent(answer.len());
+            desk.admission
+                .state()
+                .count(Count::Sent, answer.len() as u64);
+            out.push(self.pair.1, self.pair.0, answer);
+        }
+    }
+
     /// Asks for the proof that its address is its own, where that can be given and was not asked for
     /// since it last said something.
     fn ask(&mut self, out: &mut Departures) {
@@ -256,57 +281,6 @@ impl Correspondent {
             out.push(self.pair.1, self.pair.0, challenge.as_bytes());
         }
     }
-}
-
-impl Talk {
-    fn waits(&self) -> bool {
-        self.connection.datagram().is_some()
-    }
-
-    fn receive(&mut self, datagram: &[u8]) -> bool {
-        self.received += datagram.len() as u64;
-        self.slot.moved(datagram.len() as u64, 0);
-        self.connection.receive_datagram(datagram)
-    }
-
-    /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
-    /// is not, it is to be answered itself, and the greeting would come between.
-    fn receive_first(&mut self, datagram: &[u8]) -> bool {
-        if self.connection.ended().is_some() {
-            return true; // all is said to it already
-        }
-        let blank = datagram.iter().all(u8::is_ascii_whitespace);
-        if blank && self.waits() {
-            return true;
-        }
-        if !self.connection.has_more() {
-            self.connection.unsay();
-        }
-        self.receive(datagram)
-    }
-
-    /// Logs how it went.
-    fn end(self) {
-        let (peer, received, sent) = (self.peer, self.received, self.sent);
-        let ended = self.connection.into_ended();
-        if let Ended::Refused(_) = ended {
-            self.slot.count(Count::RefusedService);
-        }
-        if ended.is_failure() {
-            self.slot.count(Count::Failed);
-            error!(%peer, received, sent, "end: {ended}");
-        } else {
-            debug!(%peer, received, sent, "end: {ended}");
-        }
-    }
-}
-
-/// Answers one datagram with what a program makes of it.
-///
-/// This is the place where a run would begin; nothing runs yet.
-fn run(_: &Command, _: &[u8], desk: &Desk) -> Connection {
-    let failed = Error::Failed("programs are not run for datagrams".into());
-    Connection::over(Ended::Failed(failed), desk.service.framing(), &desk.limits)
 }
 
 const SENT_AT_ONCE: usize = 16; // then the others have their turn

@@ -17,12 +17,13 @@ use crate::bucket::Bucket;
 use crate::correspondence::Correspondence;
 use crate::departures::Departures;
 use crate::dropped::Dropped;
-use crate::guard::{Arrival, Guard};
+use crate::guard::{Guard, arrival};
 use crate::inbox::Inbox;
 use crate::limits::Limits;
+use crate::run::Programs;
 use crate::service::Service;
 use crate::state::State;
-use crate::sys::mmsg::{Letter, Outgoing, send_many};
+use crate::sys::mmsg::{Outgoing, send_many};
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, earlier};
 
@@ -35,8 +36,9 @@ pub(crate) struct Datagrams {
     inbox: Inbox,
     departures: Departures,
     correspondence: Correspondence,
-    blocked: bool,    // the system takes no more output for now
-    warnings: Bucket, // anyone can bring them about
+    programs: Option<Programs>, // where they answer
+    blocked: bool,              // the system takes no more output for now
+    warnings: Bucket,           // anyone can bring them about
     is_over: bool,
 }
 
@@ -61,12 +63,14 @@ impl Datagrams {
         let guard = Guard::new(own_ports.to_vec());
         let admission = Admission::new(limits, state)?;
         let most = service.framing().read_bytes().min(LONGEST);
+        let programs = service.needs().programs;
         Ok(Self {
             socket,
             local,
             inbox: Inbox::new(most),
             departures: Departures::default(),
             correspondence: Correspondence::new(service, limits, admission, guard, now),
+            programs: programs.then(|| Programs::new(limits)).transpose()?,
             blocked: false,
             warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
             is_over: false,
@@ -107,6 +111,10 @@ impl Datagrams {
                     self.correspondence.receive(&arrival, out, now);
                 }
             }
+            if let Some(programs) = &mut self.programs {
+                let errands = self.correspondence.errands();
+                errands.into_iter().for_each(|errand| programs.run(errand));
+            }
             if self.departures.is_empty() {
                 break;
             }
@@ -146,6 +154,16 @@ impl Datagrams {
         true
     }
 
+    /// Sends what programs have answered.
+    fn attend_programs(&mut self, now: Instant) {
+        let answers = self.programs.as_mut().map(|programs| programs.attend(now));
+        for (pair, answer) in answers.into_iter().flatten() {
+            let out = &mut self.departures;
+            self.correspondence.answer(pair, &answer, out, now);
+        }
+        self.advance(now);
+    }
+
     /// Whether nothing is to be done before something happens.
     fn is_idle(&self) -> bool {
         self.inbox.is_empty() && self.departures.is_empty() && !self.correspondence.is_ready()
@@ -156,15 +174,22 @@ impl Task for Datagrams {
     fn watched(&self) -> Watched<'_> {
         let read = self.is_idle();
         let interest = Interest::In { read, write: !read };
-        [Some((self.socket.as_fd(), interest)), None, None]
+        let programs = self.programs.as_ref();
+        let programs = programs.map(|programs| (programs.as_fd(), Interest::READ));
+        [Some((self.socket.as_fd(), interest)), programs, None]
     }
 
     fn deadline(&self) -> Option<Instant> {
         let own = self.correspondence.cut_at();
-        earlier(own, self.correspondence.deadline())
+        let programs = self.programs.as_ref().and_then(Programs::deadline);
+        earlier(earlier(own, programs), self.correspondence.deadline())
     }
 
-    fn attend(&mut self, _: usize, _: bool, _: &mut [u8], now: Instant) {
+    fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
+        if place == PROGRAMS {
+            self.attend_programs(now);
+            return;
+        }
         // Asking once more costs less than waiting once more, where much arrives.
         for _ in 0..RECEIVED_AT_ONCE {
             if !self.advance(now) || !self.receive() {
@@ -176,6 +201,14 @@ impl Task for Datagrams {
 
     fn tick(&mut self, now: Instant) {
         self.correspondence.tick(now);
+        if self
+            .programs
+            .as_ref()
+            .and_then(Programs::deadline)
+            .is_some_and(|at| at <= now)
+        {
+            self.attend_programs(now);
+        }
         if self.correspondence.is_ready() && !self.blocked {
             self.advance(now);
         }
@@ -185,6 +218,9 @@ impl Task for Datagrams {
 
     fn stop(&mut self, now: Instant) {
         self.correspondence.stop(now);
+        if let Some(programs) = &mut self.programs {
+            programs.stop(now);
+        }
         self.advance(now);
     }
 
@@ -198,7 +234,8 @@ impl Task for Datagrams {
     }
 
     fn is_over(&self) -> bool {
-        self.is_over || (self.correspondence.is_over() && self.is_idle())
+        let answered = self.programs.as_ref().is_none_or(Programs::is_empty);
+        self.is_over || (answered && self.correspondence.is_over() && self.is_idle())
     }
 
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
@@ -225,27 +262,6 @@ pub(crate) fn tell_destinations(socket: &Socket, ip: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// What is to be known of a datagram; `None` if the system does not tell where it arrived.
-fn arrival<'a>(bound: SocketAddr, letter: &Letter, bytes: &'a [u8]) -> Option<Arrival<'a>> {
-    let (mut local, mut destination) = (bound, bound.ip());
-    if bound.ip().is_unspecified() {
-        let arrived = letter.arrived?;
-        destination = arrived.destination;
-        local.set_ip(arrived.local);
-        if let SocketAddr::V6(local) = &mut local
-            && local.ip().is_unicast_link_local()
-        {
-            local.set_scope_id(arrived.interface);
-        }
-    }
-    Some(Arrival {
-        bytes,
-        remote: letter.remote,
-        local,
-        destination,
-    })
-}
-
 /// Raises the buffers of the system as far as it lets us: what arrives in a burst should find room.
 fn raise_buffers(socket: &Socket) {
     if socket.recv_buffer_size().is_ok_and(|size| size < BUFFER) {
@@ -256,6 +272,7 @@ fn raise_buffers(socket: &Socket) {
     }
 }
 
+const PROGRAMS: usize = 1; // their place among what is watched
 const LONGEST: usize = 65_535; // no datagram is longer
 const BUFFER: usize = 4 << 20;
 const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest

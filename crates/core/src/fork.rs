@@ -25,7 +25,7 @@ use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
-use crate::program::{Program, error_pipe, take_over};
+use crate::program::{Program, pipe, take_over};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
@@ -87,9 +87,9 @@ impl Crew for Processes<'_> {
     const DEED: &'static str = "fork";
 
     fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>> {
-        let pipe = self.programs.is_some().then(error_pipe).transpose();
-        let (errors, says) = match pipe {
-            Ok(pipe) => pipe.unzip(),
+        let both = self.programs.is_some().then(pipe).transpose();
+        let (errors, says) = match both {
+            Ok(both) => both.unzip(),
             Err(error) => return Err(Box::new(Unbegun { arrived, error })),
         };
         match sys::fork() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 
 use crate::dropped::Dropped;
+use crate::sys::mmsg::Letter;
 
 /// One datagram that arrived.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,31 @@ pub(crate) struct Arrival<'a> {
     pub(crate) local: SocketAddr,
     /// Where it was sent to; other than `local` for one that was sent to many.
     pub(crate) destination: IpAddr,
+}
+
+/// What is to be known of a datagram; `None` if the system does not tell where it arrived.
+pub(crate) fn arrival<'a>(
+    bound: SocketAddr,
+    letter: &Letter,
+    bytes: &'a [u8],
+) -> Option<Arrival<'a>> {
+    let (mut local, mut destination) = (bound, bound.ip());
+    if bound.ip().is_unspecified() {
+        let arrived = letter.arrived?;
+        destination = arrived.destination;
+        local.set_ip(arrived.local);
+        if let SocketAddr::V6(local) = &mut local
+            && local.ip().is_unicast_link_local()
+        {
+            local.set_scope_id(arrived.interface);
+        }
+    }
+    Some(Arrival {
+        bytes,
+        remote: letter.remote,
+        local,
+        destination,
+    })
 }
 
 /// Knows which datagrams are not to be answered.

@@ -73,6 +73,7 @@ mod peer;
 mod program;
 mod proof;
 mod rehearsal;
+mod run;
 mod service;
 mod signals;
 mod state;

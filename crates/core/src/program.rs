@@ -35,7 +35,7 @@ impl Program {
     ///
     /// There is no such program, it may not be run, or the system has no room for it.
     pub(crate) fn spawn(command: &mut Command, input: Stdio, output: Stdio) -> io::Result<Self> {
-        let (errors, says) = error_pipe()?;
+        let (errors, says) = pipe()?;
         sys::start_clean(command);
         let child = command
             .stdin(input)
@@ -149,8 +149,8 @@ impl Drop for Program {
     }
 }
 
-/// Where a program's standard error is read, and what is to be its standard error.
-pub(crate) fn error_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+/// Where something that a program says is read, without waiting, and where it says it.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reading, writing) = unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reading, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reading, writing))

@@ -1,0 +1,65 @@
+//! One conversation by datagrams.
+
+use std::time::Instant;
+
+use tracing::{debug, error};
+
+use crate::admission::Slot;
+use crate::connection::Connection;
+use crate::ended::Ended;
+use crate::peer::Peer;
+use crate::state::Count;
+
+/// One conversation with a peer of datagrams.
+pub(super) struct Talk {
+    pub(super) connection: Connection,
+    pub(super) peer: Peer,
+    pub(super) slot: Slot,
+    pub(super) began: Instant,
+    pub(super) paced: bool, // what waits is to wait its turn, since the session has more to send
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Talk {
+    pub(super) fn waits(&self) -> bool {
+        self.connection.datagram().is_some()
+    }
+
+    pub(super) fn receive(&mut self, datagram: &[u8]) -> bool {
+        self.received += datagram.len() as u64;
+        self.slot.moved(datagram.len() as u64, 0);
+        self.connection.receive_datagram(datagram)
+    }
+
+    /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
+    /// is not, it is to be answered itself, and the greeting would come between.
+    pub(super) fn receive_first(&mut self, datagram: &[u8]) -> bool {
+        if self.connection.ended().is_some() {
+            return true; // all is said to it already
+        }
+        let blank = datagram.iter().all(u8::is_ascii_whitespace);
+        if blank && self.waits() {
+            return true;
+        }
+        if !self.connection.has_more() {
+            self.connection.unsay();
+        }
+        self.receive(datagram)
+    }
+
+    /// Logs how it went.
+    pub(super) fn end(self) {
+        let (peer, received, sent) = (self.peer, self.received, self.sent);
+        let ended = self.connection.into_ended();
+        if let Ended::Refused(_) = ended {
+            self.slot.count(Count::RefusedService);
+        }
+        if ended.is_failure() {
+            self.slot.count(Count::Failed);
+            error!(%peer, received, sent, "end: {ended}");
+        } else {
+            debug!(%peer, received, sent, "end: {ended}");
+        }
+    }
+}
