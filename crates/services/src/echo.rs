@@ -78,8 +78,8 @@ mod tests {
         for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
             assert!(connection.ended().is_none());
             connection.receive(message);
-            assert_eq!(connection.output(), message);
-            connection.sent(message.len());
+            assert_eq!(connection.datagram(), Some(message));
+            connection.datagram_sent();
         }
         assert!(connection.is_done());
     }
