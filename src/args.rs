@@ -1,5 +1,6 @@
 //! The command line, parsed once into types that cannot be wrong.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -100,6 +101,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N/s", help_heading = "Limits")]
     rate: Option<Rate>,
 
+    /// Datagrams sent to one peer in a second, or none for any number; more are not sent
+    #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = datagrams, help_heading = "Limits")]
+    datagram_rate: DatagramRate,
+
     /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
     /// none)
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
@@ -135,6 +140,10 @@ pub(crate) enum Model {
     Sequential,
 }
 
+/// Datagrams per second, if there is a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DatagramRate(Option<NonZeroU32>);
+
 /// A time that may be without end. (A plain `Option` would mean that the words may be missing.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(Option<Duration>);
@@ -169,6 +178,7 @@ impl ServeOptions {
             clients: self.max_clients,
             clients_per_host: self.max_per_host,
             rate: self.rate,
+            datagrams_per_second: self.datagram_rate.0,
             first: self.first.0,
             idle: self.idle.0,
             session: self.session.0,
@@ -204,6 +214,16 @@ fn time(words: &str) -> Result<Duration, String> {
         .filter(|&all| all <= LONGEST)
         .ok_or("a time is at most 10 years")?;
     Ok(Duration::from_millis(all))
+}
+
+fn datagrams(words: &str) -> Result<DatagramRate, String> {
+    if words == "none" {
+        return Ok(DatagramRate(None));
+    }
+    let count = words.strip_suffix("/s").unwrap_or(words);
+    let count = count.parse().ok().filter(|_| !words.starts_with('+'));
+    let count = count.ok_or("a whole number a second, such as 200/s, or none")?;
+    Ok(DatagramRate(Some(count)))
 }
 
 fn time_or_none(words: &str) -> Result<Time, String> {

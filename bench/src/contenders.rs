@@ -40,6 +40,8 @@ pub fn over_tcp() -> io::Result<Vec<Contender>> {
 pub fn over_udp() -> io::Result<Vec<Contender>> {
     let unlimited = ["--datagram-rate", "none"];
     let contenders = [
+        ours("fork", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
+        ours("threads", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
         ours("events", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
         Contender::new("Python, recvfrom and sendto", "python3", &["-c", PYTHON]),
         mark(RECVMMSG, "recvmmsg.c")?,
