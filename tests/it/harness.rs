@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,6 +53,12 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("it runs");
+    }
+
+    /// Its standard input and output, where they are piped.
+    pub(crate) fn pipes(&mut self) -> (ChildStdin, ChildStdout) {
+        let (input, output) = (self.0.stdin.take(), self.0.stdout.take());
+        input.zip(output).expect("they are piped")
     }
 
     /// Waits for its end.
@@ -108,10 +114,18 @@ impl Server {
 
     /// The same, with its standard output wherever it is wanted.
     pub(crate) fn run_printing(command: &mut Command, output: Stdio) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(output);
+        Self::run_as_is(command)
+    }
+
+    /// The same, with something at its standard input.
+    pub(crate) fn run_with(command: &mut Command, input: Stdio) -> Self {
+        command.stdin(input).stdout(Stdio::piped());
+        Self::run_as_is(command)
+    }
+
+    fn run_as_is(command: &mut Command) -> Self {
+        command.stderr(Stdio::piped());
         let mut process = Process::start(command);
         let log = Lines::of(process.0.stderr.take().expect("it is piped"));
         let printed = match process.0.stdout.take() {
@@ -139,6 +153,14 @@ impl Server {
         } else {
             address
         }
+    }
+
+    /// Where it takes datagrams.
+    pub(crate) fn udp_address(&self) -> SocketAddr {
+        let line = self.log("listens on ");
+        let mut words = line.split([' ', ';']);
+        let address = words.find_map(|word| word.strip_prefix("udp://")?.parse().ok());
+        address.unwrap_or_else(|| panic!("no address: {line}"))
     }
 
     pub(crate) fn port(&self) -> String {

@@ -1,22 +1,25 @@
-//! One transcript, every server: the same words get the same bytes, whoever holds the conversation.
+//! One transcript, every server: the same words get the same bytes, whoever holds the conversation,
+//! and whatever way it goes.
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use socket2::Socket;
 
-use crate::harness::{DEADLINE, MODELS, Server, program};
+use crate::harness::{DEADLINE, MODELS, Process, Server, program};
 
 /// A conversation: the first line has the words after `serve`, then `> ` was said and `< `
-/// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise.
+/// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise. A remark
+/// may say that it is one `over streams` alone.
 struct Transcript {
     serve: String,
     turns: Vec<(bool, Vec<u8>)>,
+    over_datagrams: bool,
 }
 
 impl Transcript {
@@ -36,34 +39,94 @@ impl Transcript {
         Self {
             serve,
             turns: turns.collect(),
+            over_datagrams: !text.contains("# over streams"),
         }
+    }
+
+    /// The program that serves it, with these options.
+    fn command(&self, options: &[&str]) -> Command {
+        let (name, words) = self.serve.split_once(' ').unwrap_or((&self.serve, ""));
+        let mut command = Command::new(program());
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["-v", "serve", name])
+            .args(options)
+            .args(words.split_whitespace());
+        command
     }
 
     /// Plays it: says what was said, and hears exactly what was answered, to the end.
     fn play(&self, peer: impl Into<OwnedFd>, how: &str) {
-        let mut peer = Socket::from(peer.into());
+        let peer = Socket::from(peer.into());
         peer.set_read_timeout(Some(DEADLINE))
             .expect("a deadline can be set");
+        self.play_through(&peer, &peer, how);
+        peer.shutdown(Shutdown::Write).expect("it stands");
+        check_end(&peer, how);
+    }
+
+    fn play_through(&self, mut says: impl Write, mut hears: impl Read, how: &str) {
         for (said, bytes) in &self.turns {
             if *said {
-                peer.write_all(bytes).expect("the server reads");
+                says.write_all(bytes).expect("the server reads");
                 continue;
             }
             let mut answered = vec![0; bytes.len()];
-            peer.read_exact(&mut answered)
+            hears
+                .read_exact(&mut answered)
                 .unwrap_or_else(|error| panic!("{how}: {error}"));
-            assert_eq!(
-                answered.escape_ascii().to_string(),
-                bytes.escape_ascii().to_string(),
-                "{how}"
-            );
+            check(&answered, bytes, how);
         }
-        peer.shutdown(Shutdown::Write).expect("it stands");
-        let mut rest = Vec::new();
-        peer.read_to_end(&mut rest)
-            .expect("the server closes politely");
-        assert_eq!(rest.escape_ascii().to_string(), "", "{how}");
     }
+
+    /// Plays it by datagrams, each a line that is said; what answers it may be several.
+    fn play_datagrams(&self, server: SocketAddr, how: &str) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a deadline can be set");
+        socket.connect(server).expect("it is an address");
+        for (said, answer) in self.by_lines() {
+            socket.send(&said).expect("a datagram can be sent");
+            let mut answered = Vec::new();
+            while answered.len() < answer.len() {
+                let mut datagram = [0; 1024];
+                let heard = socket.recv(&mut datagram);
+                let count = heard.unwrap_or_else(|error| panic!("{how}: {error}: {answered:?}"));
+                answered.extend_from_slice(&datagram[..count]);
+            }
+            check(&answered, &answer, how);
+        }
+    }
+
+    /// Each line that was said, with all that was answered; a knock first, if nothing was said.
+    fn by_lines(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut lines: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for (said, bytes) in &self.turns {
+            match lines.last_mut() {
+                Some((_, answer)) if !said => answer.extend_from_slice(bytes),
+                Some((line, _)) if !line.ends_with(b"\n") => line.extend_from_slice(bytes),
+                _ if *said => lines.push((bytes.clone(), Vec::new())),
+                _ => lines.push((b"\n".to_vec(), bytes.clone())),
+            }
+        }
+        lines
+    }
+}
+
+#[track_caller]
+fn check(heard: &[u8], expected: &[u8], how: &str) {
+    let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    assert_eq!(shown(heard), shown(expected), "{how}");
+}
+
+#[track_caller]
+fn check_end(mut hears: impl Read, how: &str) {
+    let mut rest = Vec::new();
+    hears
+        .read_to_end(&mut rest)
+        .expect("the server closes politely");
+    check(&rest, b"", how);
 }
 
 /// The bytes that a line of a transcript stands for.
@@ -93,43 +156,89 @@ fn bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn every_transcript_is_the_same_over_every_server() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = fs::read_dir(root.join("data/transcripts"))
+fn transcripts() -> Vec<(PathBuf, Transcript)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/transcripts");
+    let files = fs::read_dir(folder)
         .expect("there are transcripts")
         .flatten();
-    let paths = files
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "txt"));
-    let mut played = 0;
-    for path in paths {
-        let transcript = Transcript::read(&path);
+    let paths = files.map(|file| file.path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|end| end == "txt"));
+    let transcripts: Vec<_> = paths
+        .map(|path| {
+            let transcript = Transcript::read(&path);
+            (path, transcript)
+        })
+        .collect();
+    for service in ["eliza", "echo", "uppercase", "display", "discard", "exec"] {
+        let mut served = transcripts.iter().map(|(_, transcript)| &transcript.serve);
+        assert!(served.any(|serve| serve.split(' ').next() == Some(service)));
+    }
+    transcripts
+}
+
+#[test]
+fn every_transcript_is_the_same_at_every_listener() {
+    for (path, transcript) in transcripts() {
         for model in MODELS {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let socket = folder.path().join("socket");
-            let server = Server::run(
-                Command::new(program())
-                    .current_dir(root)
-                    .args(["-v", "serve"])
-                    .args(transcript.serve.split_whitespace())
-                    .args(["--model", model, "--listen", "0", "--listen"])
-                    .arg(format!("unix:{}", socket.display())),
-            );
+            let unix = format!("unix:{}", socket.display());
+            // A socket that is passed on, as by a service manager.
+            let passed = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let passed_on = passed.local_addr().expect("it is bound");
+            let places = ["0", &unix, "fd:0", "udp://127.0.0.1:0"];
+            let listen = places.map(|place| ["--listen", place]);
+            let options = [&["--model", model], listen.as_flattened()].concat();
+            let mut command = transcript.command(&options);
+            let server = Server::run_with(&mut command, OwnedFd::from(passed).into());
+            let how = |place: &str| format!("{} over {model} at {place}", path.display());
             let address = server.address();
-            for place in [address, ([0, 0, 0, 0, 0, 0, 0, 1], address.port()).into()] {
+            let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
+            for place in [address, v6, passed_on] {
                 let peer = TcpStream::connect(place).expect("somebody listens");
-                let how = format!("{} over {model} at {place}", path.display());
-                transcript.play(peer, &how);
+                transcript.play(peer, &how(&place.to_string()));
             }
             let peer = UnixStream::connect(&socket).expect("somebody listens");
-            let how = format!("{} over {model} at a Unix socket", path.display());
-            transcript.play(peer, &how);
-            played += 1;
+            transcript.play(peer, &how("a Unix socket"));
+            if transcript.over_datagrams {
+                transcript.play_datagrams(server.udp_address(), &how("UDP"));
+            }
         }
     }
-    assert!(
-        8 <= played,
-        "a transcript for each service, over each model"
-    );
+}
+
+#[test]
+fn every_transcript_is_the_same_through_standard_input_and_output() {
+    for (path, transcript) in transcripts() {
+        if transcript.serve.starts_with("display") {
+            continue; // what it prints is among what it says
+        }
+        for model in MODELS {
+            let options = ["--listen", "stdio:", "--model", model];
+            let how = |way: &str| format!("{} over {model} through {way}", path.display());
+            let (own, other) = UnixStream::pair().expect("a pair can be made");
+            let again = other.try_clone().expect("a socket can be cloned");
+            let mut command = transcript.command(&options);
+            command
+                .stdin(OwnedFd::from(other))
+                .stdout(OwnedFd::from(again))
+                .stderr(Stdio::null());
+            let mut server = Process::start(&mut command);
+            drop(command); // its copies of the socket
+            transcript.play(own, &how("a socket"));
+            assert!(server.wait().success());
+
+            let mut command = transcript.command(&options);
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+            let mut server = Process::start(&mut command);
+            let (says, mut hears) = server.pipes();
+            transcript.play_through(&says, &mut hears, &how("pipes"));
+            drop(says);
+            check_end(hears, &how("pipes"));
+            assert!(server.wait().success());
+        }
+    }
 }

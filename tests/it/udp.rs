@@ -1,13 +1,11 @@
 //! Conversations by datagrams, through the whole program.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{DEADLINE, Server, are_root, have, heard, program, shell, villains};
-
-const MODELS: [&str; 4] = ["fork", "threads", "events", "sequential"];
+use crate::harness::{DEADLINE, MODELS, Server, are_root, have, heard, program, shell, villains};
 
 /// Serves with these words at a port of 127.0.0.1.
 fn start(words: &str) -> Server {
@@ -26,14 +24,7 @@ fn villain(words: &str) -> Server {
 }
 
 fn port(server: &Server) -> u16 {
-    let line = server.log("listens on udp://");
-    let word = line
-        .split([' ', ';'])
-        .find_map(|word| word.strip_prefix("udp://"));
-    let address = word.and_then(|address| address.parse::<SocketAddr>().ok());
-    address
-        .unwrap_or_else(|| panic!("no address: {line}"))
-        .port()
+    server.udp_address().port()
 }
 
 /// Somebody who speaks from `own`, and hears what comes from where it speaks to.

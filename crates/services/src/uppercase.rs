@@ -2,7 +2,7 @@
 
 use std::str;
 
-use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session, Transport};
 
 /// Sends everything back in Unicode upper case; bytes that are no UTF-8 come back unchanged.
 pub struct Uppercase;
@@ -12,26 +12,34 @@ impl Service for Uppercase {
         Framing::Bytes
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Capitals::default()))
+    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Capitals {
+            cut: Vec::new(),
+            whole: peer.transport == Transport::Datagram,
+        }))
     }
 }
 
-/// What of a character has arrived so far, where a packet boundary cut it: at most three bytes.
-#[derive(Default)]
-struct Capitals(Vec<u8>);
+struct Capitals {
+    cut: Vec<u8>, // what of a character has come, where a packet ended in it: three bytes at most
+    whole: bool,  // no message goes on in the next one
+}
 
 impl Session for Capitals {
     fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-        self.0.extend_from_slice(bytes);
-        let (whole, cut) = self.0.split_at(self.0.len() - cut_character(&self.0));
+        if self.whole {
+            out.send(&uppercase(bytes));
+            return Ok(Flow::Continue);
+        }
+        self.cut.extend_from_slice(bytes);
+        let (whole, cut) = self.cut.split_at(self.cut.len() - cut_character(&self.cut));
         out.send(&uppercase(whole));
-        self.0 = cut.to_vec();
+        self.cut = cut.to_vec();
         Ok(Flow::Continue)
     }
 
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        out.send(&self.0);
+        out.send(&self.cut);
         Ok(Flow::Close)
     }
 }
@@ -58,6 +66,7 @@ fn cut_character(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use switchboard_core::{Address, Connection, Limits};
 
     use super::*;
     use crate::talk::every_chunking;
@@ -85,6 +94,22 @@ mod tests {
             b"\xf0\x9f\x9a\xf0\x9f\x9a\x80\xc3",
             b"\xf0\x9f\x9a\xf0\x9f\x9a\x80\xc3",
         );
+    }
+
+    #[test]
+    fn a_datagram_is_answered_whole() {
+        let address = || Address::Ip(([127, 0, 0, 1], 5000).into());
+        let peer = Peer::new(address(), address(), Transport::Datagram);
+        let mut connection = Connection::open(&Uppercase, &peer, &Limits::default());
+        for (said, answer) in [
+            (&b"cut \xe2\x82"[..], &b"CUT \xe2\x82"[..]),
+            (b"", b""),
+            (b"\xacx", b"\xacX"),
+        ] {
+            connection.receive(said);
+            assert_eq!(connection.datagram(), Some(answer));
+            connection.datagram_sent();
+        }
     }
 
     proptest! {
