@@ -292,6 +292,8 @@ Examples:
   switchboard serve echo --model sequential         one client at a time
   switchboard serve display --raw > file            then: nc -N localhost 1212 < original
   switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
+  switchboard serve eliza --listen udp://1212       then: nc -u 127.0.0.1 1212
+  switchboard serve exec -- /usr/bin/sort           a program for each client
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s
 
 Every service has options for where it listens, how conversations run, and limits:

@@ -79,21 +79,20 @@ fn the_examples_of_the_help_work() {
             .split(" then")
             .next()
             .expect("a split has a first part")
-            .replace(":1212", "0");
+            .replace("1212", "0");
         let words = words.split(" > ").next().expect("a split has a first part");
         let folder = tempfile::tempdir().expect("a folder can be made");
         let words = words.replace("/tmp/", &format!("{}/", folder.path().display()));
-        let mut command = Command::new(program());
-        command
-            .args(words.split_whitespace())
-            .env("TMPDIR", folder.path());
-        if !words.contains("--listen") {
-            command.args(["--listen", "0"]);
+        let mut words: Vec<&str> = words.split_whitespace().collect();
+        if !words.contains(&"--listen") {
+            words.splice(2..2, ["--listen", "0"]); // a program's own words come last
         }
+        let mut command = Command::new(program());
+        command.args(words).env("TMPDIR", folder.path());
         drop(Server::run(&mut command));
         tried += 1;
     }
-    assert!(5 <= tried, "{help}");
+    assert!(8 <= tried, "{help}");
 }
 
 #[test]
