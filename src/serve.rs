@@ -9,6 +9,7 @@ use switchboard_core::{
     inherited, notify, sequential, threads, use_all_descriptors,
 };
 use switchboard_services::Services;
+use tracing::debug;
 
 use crate::args::{Model, ServeOptions};
 use crate::failure::Failure;
@@ -64,11 +65,22 @@ fn check_transports(
     listeners: &[Listener],
 ) -> Result<(), Failure> {
     let datagrams = |listener: &Listener| listener.transport() == Transport::Datagram;
+    if !listeners.iter().any(datagrams) {
+        return Ok(());
+    }
     match service.over_datagrams() {
-        OverDatagrams::Never(reason) if listeners.iter().any(datagrams) => {
-            Err(Failure::OverDatagrams(name.to_owned(), reason))
+        OverDatagrams::Never(reason) => Err(Failure::OverDatagrams(name.to_owned(), reason)),
+        OverDatagrams::Within {
+            bytes,
+            times,
+            reason,
+        } => {
+            debug!(
+                bytes,
+                times, "sent to an address that may be forged: {reason}"
+            );
+            Ok(())
         }
-        _ => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ type Said<'a> = (u8, u8, &'a [u8]);
 fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
     let (choice, said) = input;
     let service: Arc<dyn Service> = match choice % 3 {
-        0 => Arc::new(Echo),
+        0 => Arc::new(Echo::default()),
         1 => Arc::new(Uppercase),
         _ => Arc::new(Eliza::new(Script::friend(), Some(1))),
     };

@@ -12,7 +12,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(measure: OverDatagrams) -> Self {
         let (bytes, times) = match measure {
-            OverDatagrams::Within { bytes, times } => (bytes, times),
+            OverDatagrams::Within { bytes, times, .. } => (bytes, times),
             OverDatagrams::Never(_) => (0, 0),
         };
         Self {
@@ -67,7 +67,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_pattern_gets_more(bytes: u64, times: u32, moves: Vec<(bool, usize)>) {
-            let mut ledger = Ledger::new(OverDatagrams::Within { bytes, times: times.into() });
+            let mut ledger = Ledger::new(OverDatagrams::Within { bytes, times: times.into(), reason: "any" });
             let (mut received, mut sent) = (0, 0);
             for (is_received, count) in moves {
                 if is_received {

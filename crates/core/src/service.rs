@@ -138,17 +138,20 @@ pub enum OverDatagrams {
         bytes: u64,
         /// So many bytes for each that was received.
         times: u64,
+        /// Why no less will do, and no more is needed.
+        reason: &'static str,
     },
     /// The service is not offered over datagrams, for this reason.
     Never(&'static str),
 }
 
 impl OverDatagrams {
-    /// 128 bytes and three times what was received: no better for a flood than sending it oneself.
-    /// Three times is the measure of QUIC (RFC 9000, section 8).
+    /// 128 bytes and three times what was received: hardly better for a flood than sending it
+    /// oneself. Three times is the measure of QUIC (RFC 9000, section 8).
     pub const WITHIN_MEASURE: Self = Self::Within {
         bytes: 128,
         times: 3,
+        reason: "a greeting, and answers somewhat longer than the questions",
     };
 }
 

@@ -33,6 +33,7 @@ const ECHO: Villain = Villain {
 const UNMEASURED: OverDatagrams = OverDatagrams::Within {
     bytes: u64::MAX,
     times: 0,
+    reason: "a test",
 };
 
 struct Talk {

@@ -23,6 +23,7 @@ impl Service for Echo {
         OverDatagrams::Within {
             bytes: 1 << 20,
             times: 1,
+            reason: "a test",
         }
     }
 
