@@ -33,6 +33,7 @@ mod failure;
 mod log;
 mod serve;
 mod talk;
+mod units;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
