@@ -13,6 +13,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::ptr;
 use std::slice;
 use std::sync::atomic::AtomicU64;
 
@@ -104,10 +105,22 @@ pub(crate) fn start_clean(command: &mut Command) {
     let parent = unistd::getpid();
     let prepare = move || {
         SigSet::empty().thread_set_mask()?;
-        for heeded in Signal::iterator() {
-            // SAFETY: no handler is installed, so no code can run in the middle of other code. Two
-            // signals are never ignored and refuse to be set.
-            unsafe { signal::signal(heeded, SigHandler::SigDfl) }.ok();
+        for heeded in 1..=libc::SIGRTMAX() {
+            // Asked of the kernel, since the C library keeps two signals to itself. Two others are
+            // never ignored and refuse to be set.
+            let default = [0_u64; 8]; // SIG_DFL, no flags, an empty mask; longer than any of these
+            let none = ptr::null_mut::<u64>();
+            // SAFETY: no handler is installed, so no code can run in the middle of other code, and
+            // the call only reads what `default` points to.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    heeded,
+                    &raw const default,
+                    none,
+                    SIGNAL_SET_BYTES,
+                )
+            };
         }
         let rest = (3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
         // SAFETY: it only marks descriptors, so that exec closes them.
@@ -188,4 +201,5 @@ pub(crate) fn require_one_thread() -> io::Result<()> {
     }
 }
 
+const SIGNAL_SET_BYTES: usize = 8; // what the kernel takes for a set of 64 signals
 const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4; // linux/close_range.h
