@@ -121,9 +121,8 @@ impl Program {
                     break;
                 }
             }
-            while let Some(end) = memchr::memchr(b'\n', &self.line).or(self.too_long()) {
-                log(peer, &self.line[..end]);
-                self.line.drain(..=end.min(self.line.len() - 1));
+            while let Some(line) = self.next_line() {
+                log(peer, &line);
             }
         }
         if self.errors_ended && !self.line.is_empty() {
@@ -131,8 +130,15 @@ impl Program {
         }
     }
 
-    fn too_long(&self) -> Option<usize> {
-        (LONGEST_LINE < self.line.len()).then_some(LONGEST_LINE)
+    /// A line without its end, or as much of a longer one as is shown at once.
+    fn next_line(&mut self) -> Option<Vec<u8>> {
+        let shown = &self.line[..self.line.len().min(LONGEST_LINE + 1)];
+        if let Some(end) = memchr::memchr(b'\n', shown) {
+            let mut line: Vec<u8> = self.line.drain(..=end).collect();
+            line.pop();
+            return Some(line);
+        }
+        (LONGEST_LINE < self.line.len()).then(|| self.line.drain(..LONGEST_LINE).collect())
     }
 }
 
