@@ -63,7 +63,7 @@ fn find(program: &OsStr) -> io::Result<PathBuf> {
         let path = std::path::absolute(program)?;
         return runs(&path).map(|()| path);
     }
-    let mut why = io::ErrorKind::NotFound.into();
+    let mut why = io::Error::new(io::ErrorKind::NotFound, "no program of that name in PATH");
     for folder in env::split_paths(&path()) {
         let path = folder.join(program);
         match runs(&path) {
@@ -80,7 +80,8 @@ fn runs(path: &Path) -> io::Result<()> {
     if file.is_file() && file.permissions().mode() & 0o111 != 0 {
         return Ok(());
     }
-    Err(io::ErrorKind::PermissionDenied.into())
+    let why = "it is not a program that may be run";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 fn path() -> OsString {
