@@ -9,13 +9,11 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::libc;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 
 use crate::harness::{
-    Caller, MODELS, Server, are_root, have, heard, peak_memory_kib, program, shell, until,
+    MODELS, Server, are_root, have, heard, peak_memory_kib, program, shell, until,
 };
 
 #[test]
@@ -80,26 +78,16 @@ fn a_reset_ends_one_conversation() {
     assert_eq!(bystander.ask("one"), "one");
     let mut caller = server.connect();
     assert_eq!(caller.ask("two"), "two");
-    reset(caller);
+    caller.reset();
     assert!(server.log("end: lost").contains("reset by peer"));
     assert_eq!(bystander.ask("three"), "three");
     assert_eq!(server.connect().ask("four"), "four");
 }
 
-/// Closes so that the other side sees a reset.
-fn reset(caller: Caller) {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    setsockopt(&caller.stream, sockopt::Linger, &linger).expect("it is a socket");
-    drop(caller);
-}
-
 #[test]
 fn a_reset_right_after_connecting_disturbs_nobody() {
     let server = Server::start("echo --model sequential");
-    (0..50).for_each(|_| reset(server.connect()));
+    (0..50).for_each(|_| server.connect().reset());
     assert_eq!(server.connect().ask("still there?"), "still there?");
 }
 
@@ -176,7 +164,7 @@ fn a_panic_of_a_destructor_ends_one_conversation() {
         let server = Server::villain(&format!("dropper --model {model}"));
         let mut caller = server.connect();
         assert_eq!(caller.ask("hello"), "hello");
-        reset(caller);
+        caller.reset();
         server.log("end: lost");
         let mut next = server.connect();
         assert_eq!(next.ask("hello"), "hello");
@@ -242,7 +230,7 @@ fn a_session_without_end_stops_when_nobody_listens() {
     server.log("end: ");
     let mut next = server.connect();
     assert!(next.line().starts_with("and so on"));
-    reset(next);
+    next.reset();
     server.log("end: lost");
 }
 

@@ -9,7 +9,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 
 /// Nothing here takes so long, unless it hangs.
@@ -104,6 +106,17 @@ impl Server {
                 .args(["-v", "serve"])
                 .args(words.split_whitespace())
                 .args(["--listen", "0"]),
+        )
+    }
+
+    /// Starts one that gives its peers to `command`, in the same way.
+    pub(crate) fn exec(options: &str, command: &[&str]) -> Self {
+        Self::run(
+            Command::new(program())
+                .args(["-v", "serve", "exec", "--listen", "0"])
+                .args(options.split_whitespace())
+                .arg("--")
+                .args(command),
         )
     }
 
@@ -416,6 +429,15 @@ impl Caller {
         self.stream
             .shutdown(Shutdown::Write)
             .expect("the connection stands");
+    }
+
+    /// Closes so that the server sees a reset.
+    pub(crate) fn reset(self) {
+        let linger = libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        setsockopt(&self.stream, sockopt::Linger, &linger).expect("it is a socket");
     }
 
     /// All that the server still says until it closes.

@@ -1,5 +1,7 @@
 //! The built program, through the front door: real processes, real sockets, real peers.
 
+mod exec;
+mod exec_ends;
 mod faults;
 mod friend;
 mod harness;
@@ -7,6 +9,7 @@ mod limits;
 mod listen;
 mod own;
 mod program;
+mod running;
 mod small;
 mod stop;
 mod surroundings;
