@@ -43,7 +43,9 @@ pub(crate) struct Given {
 /// The task that follows: the program is started, or the peer told goodbye.
 pub(crate) fn give(given: Given, mut command: Command) -> Box<dyn Task> {
     let ends = given.stream.ends();
-    let started = ends.and_then(|(input, output)| Program::spawn(&mut command, input, output));
+    let started = ends.and_then(|(input, output)| {
+        Program::spawn(&mut command, input, output, given.stream.group())
+    });
     match started {
         Ok(program) => Box::new(Chaperone::new(program, given)),
         Err(error) => Box::new(Exchange::close(given, not_started(&error))),

@@ -1,17 +1,16 @@
 //! One conversation without its socket: bytes in, session, bytes out.
 
 mod by_datagrams;
+mod opening;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 use crate::ended::Ended;
-use crate::framing::{Framer, Framing, Message, TooLong};
+use crate::framing::{Framer, Message, TooLong};
 use crate::guarded::guarded;
-use crate::limits::Limits;
 use crate::outbox::Outbox;
-use crate::peer::{Peer, Transport};
-use crate::service::{Error, Flow, Service, Session};
+use crate::service::{Error, Flow, Session};
 
 /// One session, with its framing on the way in and its outbox on the way out.
 ///
@@ -55,59 +54,8 @@ enum Told {
 }
 
 impl Connection {
-    /// Begins the conversation with `peer`: a greeting may already wait in
-    /// [`output`](Self::output), or the words of a refusal.
-    #[must_use]
-    pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
-        let (framing, state) = match guarded(|| Ok((service.framing(), service.session(peer)))) {
-            Ok((framing, Ok(session))) => (framing, State::Talking(session)),
-            Ok((framing, Err(refusal))) => (framing, State::Over(Ended::Refused(refusal))),
-            Err(ended) => (Framing::Bytes, State::Over(ended)),
-        };
-        Self::begin(state, framing, peer.transport, limits)
-    }
-
-    /// A conversation that was over before it began.
-    pub(crate) fn over(ended: Ended, framing: Framing, limits: &Limits) -> Self {
-        Self::begin(State::Over(ended), framing, Transport::Stream, limits)
-    }
-
-    fn begin(state: State, framing: Framing, transport: Transport, limits: &Limits) -> Self {
-        let mut connection = Self {
-            state,
-            framer: Framer::new(framing, limits.message_bytes),
-            pending: Vec::new(),
-            outbox: Outbox::new(framing, limits),
-            read_bytes: framing.read_bytes(),
-            program: None,
-            more: false,
-            input: Input::Open,
-            stop: Told::No,
-            messages: 0,
-        };
-        if transport == Transport::Datagram {
-            connection.outbox.keep_apart();
-        }
-        match &mut connection.state {
-            State::Talking(session) => {
-                match guarded(|| session.open(&mut connection.outbox)) {
-                    Ok(Flow::Exec(program)) => {
-                        connection.program = Some(program);
-                        connection.end(Ended::Given);
-                    }
-                    flow => connection.follow(flow),
-                }
-                connection.pump();
-            }
-            // Said to anyone, whatever the framing: there is no content it could be taken for.
-            State::Over(Ended::Refused(refusal)) => connection.outbox.send_line(&refusal.0),
-            State::Over(_) => (),
-        }
-        connection
-    }
-
-    /// The peer sent `bytes`; a peer of datagrams [one of them](Self::receive_datagram). What cannot be delivered yet is kept, so a loop reads only while
-    /// input is wanted.
+    /// The peer sent `bytes`; a peer of datagrams [one of them](Self::receive_datagram). What cannot
+    /// be delivered yet is kept, so a loop reads only while input is wanted.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.outbox.keeps_apart() {
             self.receive_datagram(bytes);
@@ -275,9 +223,11 @@ impl Connection {
             (Err(ended), _) => self.end(ended),
             (Ok(_), Some(bytes)) => self.end(Ended::Overflow(bytes)),
             (Ok(Flow::Continue | Flow::More), None) => (),
-            (Ok(Flow::Exec(_)), None) => self.end(Ended::Failed(Error::Failed(
-                "a program can take over only when the conversation opens".into(),
-            ))),
+            (Ok(Flow::Exec(_)), None) => {
+                self.end(failed(
+                    "a program can take over only when the conversation opens",
+                ));
+            }
             (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(Ended::Stopped),
             (Ok(Flow::Close), None) if self.input == Input::Finishing => self.end(Ended::PeerLeft),
             (Ok(Flow::Close), None) => self.end(Ended::Closed),
@@ -291,11 +241,18 @@ impl Connection {
     }
 }
 
+fn failed(words: &'static str) -> Ended {
+    Ended::Failed(Error::Failed(words.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing::Framing;
+    use crate::limits::Limits;
+    use crate::peer::{Peer, Transport};
     use crate::rehearsal::{Pieces, rehearse};
-    use crate::service::Refusal;
+    use crate::service::{Refusal, Service};
 
     /// A session made of a closure, which is called with each event.
     struct Scripted<F>(F);

@@ -264,7 +264,8 @@ impl Processes<'_> {
             let ended = match (exchange.finish(), says) {
                 ((_, Some((given, mut command))), Some(says)) => match given.stream.ends() {
                     Ok((input, output)) => {
-                        let error = take_over(&mut command, input, output, says);
+                        let error =
+                            take_over(&mut command, input, output, says, given.stream.group());
                         error!(peer = %given.peer, "{}", not_started(&error));
                         return NOT_STARTED;
                     }

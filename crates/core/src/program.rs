@@ -16,7 +16,7 @@ use crate::clean::Clean;
 use crate::peer::Peer;
 use crate::sys;
 
-/// A running program, at the head of a process group of its own.
+/// A running program, at the head of a process group of its own unless a terminal is its peer.
 ///
 /// It is waited for here. Dropped while it runs, it is killed with all that it started.
 pub(crate) struct Program {
@@ -34,15 +34,15 @@ impl Program {
     /// # Errors
     ///
     /// There is no such program, it may not be run, or the system has no room for it.
-    pub(crate) fn spawn(command: &mut Command, input: Stdio, output: Stdio) -> io::Result<Self> {
+    pub(crate) fn spawn(
+        command: &mut Command,
+        input: Stdio,
+        output: Stdio,
+        group: Group,
+    ) -> io::Result<Self> {
         let (errors, says) = pipe()?;
-        sys::start_clean(command);
-        let child = command
-            .stdin(input)
-            .stdout(output)
-            .stderr(Stdio::from(says))
-            .process_group(0)
-            .spawn()?;
+        prepare(command, input, output, says, group);
+        let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
         Self::adopt(pid, errors)
     }
@@ -168,14 +168,26 @@ pub(crate) fn take_over(
     input: Stdio,
     output: Stdio,
     errors: OwnedFd,
+    group: Group,
 ) -> io::Error {
+    prepare(command, input, output, errors, group);
+    command.exec()
+}
+
+/// Which process group a program runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Own,
+    /// The server's: of all groups, a terminal lets one read from it.
+    Terminals,
+}
+
+fn prepare(command: &mut Command, input: Stdio, output: Stdio, errors: OwnedFd, group: Group) {
     sys::start_clean(command);
-    command
-        .stdin(input)
-        .stdout(output)
-        .stderr(Stdio::from(errors))
-        .process_group(0)
-        .exec()
+    command.stdin(input).stdout(output).stderr(errors);
+    if group == Group::Own {
+        command.process_group(0);
+    }
 }
 
 const READS_AT_ONCE: usize = 16; // a flood must not hold up whoever else waits

@@ -19,7 +19,7 @@ use crate::chaperone::not_started;
 use crate::correspondent::Pair;
 use crate::limits::Limits;
 use crate::peer::Peer;
-use crate::program::{Program, pipe};
+use crate::program::{Group, Program, pipe};
 use crate::state::Count;
 use crate::task::{Task, Watched};
 use crate::tasks::Tasks;
@@ -126,7 +126,8 @@ impl Run {
         input.write_all(&datagram)?;
         input.rewind()?;
         let (output, prints) = pipe()?;
-        let program = Program::spawn(&mut command, Stdio::from(input), Stdio::from(prints))?;
+        let (input, prints) = (Stdio::from(input), Stdio::from(prints));
+        let program = Program::spawn(&mut command, input, prints, Group::Own)?;
         debug!(%peer, pid = %program.pid(), "program");
         slot.runs_as(program.pid());
         slot.moved(datagram.len() as u64, 0);

@@ -1,6 +1,6 @@
 //! Bytes in both directions, with calls that never wait, whatever mode the descriptors are in.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
@@ -12,6 +12,7 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
+use crate::program::Group;
 use crate::sys;
 use crate::task::Watched;
 use crate::wait::Interest;
@@ -163,6 +164,14 @@ impl Stream {
             Self::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
         };
         Ok((Stdio::from(input), Stdio::from(output)))
+    }
+
+    /// The process group of a program that gets the stream.
+    pub(crate) fn group(&self) -> Group {
+        match self {
+            Self::Pair { input, .. } if input.is_terminal() => Group::Terminals,
+            Self::Socket(_) | Self::Pair { .. } => Group::Own,
+        }
     }
 
     /// Why the connection broke, if the system knows.
