@@ -252,7 +252,7 @@ mod tests {
     use crate::limits::Limits;
     use crate::peer::{Peer, Transport};
     use crate::rehearsal::{Pieces, rehearse};
-    use crate::service::{Refusal, Service};
+    use crate::service::{Needs, Refusal, Service};
 
     /// A session made of a closure, which is called with each event.
     struct Scripted<F>(F);
@@ -526,6 +526,62 @@ mod tests {
             assert_eq!(connection.output(), words.as_bytes());
             assert!(!connection.wants_input());
             assert_eq!(connection.into_ended().to_string(), "idle for too long");
+        }
+    }
+
+    /// Gives its peers to a program, at once or at the first line.
+    struct Giver {
+        named: bool,
+        late: bool,
+    }
+
+    impl Service for Giver {
+        fn needs(&self) -> Needs {
+            Needs {
+                programs: self.named,
+            }
+        }
+        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+            let late = self.late;
+            Ok(Box::new(Scripted(
+                move |event: Event<'_>, out: &mut Outbox| {
+                    Ok(match event {
+                        Event::Open if late => Flow::Continue,
+                        Event::Open | Event::Message(_) => {
+                            out.send(b"here it comes");
+                            Flow::Exec(Box::new(Command::new("true")))
+                        }
+                        _ => Flow::Close,
+                    })
+                },
+            )))
+        }
+    }
+
+    #[test]
+    fn a_program_takes_over_at_the_opening_of_a_service_that_names_it() {
+        for (named, late, how) in [
+            (true, false, "given to a program"),
+            (
+                false,
+                false,
+                "failed: the service does not say that it needs programs",
+            ),
+            (
+                true,
+                true,
+                "failed: a program can take over only when the conversation opens",
+            ),
+        ] {
+            let giver = Giver { named, late };
+            let mut connection = Connection::open(&giver, &Peer::stdio(), &limits(100));
+            connection.receive(b"go\n");
+            assert_eq!(connection.output(), b"here it comes\n", "{how}");
+            assert_eq!(connection.take_program().is_some(), named && !late, "{how}");
+            assert!(!connection.is_done(), "the words go first");
+            connection.sent(14);
+            assert!(connection.is_done());
+            assert_eq!(connection.into_ended().to_string(), how);
         }
     }
 }
