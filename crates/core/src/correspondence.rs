@@ -16,6 +16,7 @@ use crate::dropped::Drops;
 use crate::ended::Ended;
 use crate::guard::{Arrival, Guard};
 use crate::limits::Limits;
+use crate::pace::Pace;
 use crate::run::Errand;
 use crate::service::Service;
 use crate::wait::{after, earlier};
@@ -56,6 +57,7 @@ impl Correspondence {
             limits: *limits,
             drops: Drops::new(admission.state()),
             admission,
+            pace: Pace::new(limits.rate),
             refusals: Bucket::new(REFUSALS_PER_SECOND, REFUSALS_PER_SECOND, now),
             errands: Vec::new(),
             stopping: false,

@@ -14,6 +14,7 @@ use crate::dropped::{Dropped, Drops};
 use crate::ended::Ended;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
+use crate::pace::Pace;
 use crate::peer::{Peer, Transport};
 use crate::proof::Proof;
 use crate::run::Errand;
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) limits: Limits,
     pub(crate) admission: Admission,
+    pub(crate) pace: Pace,
     pub(crate) refusals: Bucket,
     pub(crate) drops: Drops,
     pub(crate) errands: Vec<Errand>, // programs that are to run
@@ -115,14 +117,11 @@ impl Correspondent {
         }
         let delivered = match &mut self.talk {
             Some(talk) => talk.receive(datagram),
-            None if desk.stopping => {
-                desk.drops.count(Dropped::Stopping, self.pair.0);
-                return Ok(Turn::None);
-            }
+            None if desk.stopping => Err(Dropped::Stopping),
             None => self.begin(datagram, desk, now)?,
         };
-        if !delivered {
-            desk.drops.count(Dropped::Busy, self.pair.0);
+        if let Err(reason) = delivered {
+            desk.drops.count(reason, self.pair.0);
         }
         Ok(self.send(desk, out, now))
     }
@@ -169,16 +168,25 @@ impl Correspondent {
         }
     }
 
-    /// Begins a conversation with this datagram; whether it was of use.
-    fn begin(&mut self, first: &[u8], desk: &mut Desk, now: Instant) -> Result<bool, Refusal> {
+    /// Begins a conversation with this datagram, or says why it was dropped.
+    fn begin(
+        &mut self,
+        first: &[u8],
+        desk: &mut Desk,
+        now: Instant,
+    ) -> Result<Result<(), Dropped>, Refusal> {
         let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
+        if !desk.pace.may_begin(peer.remote.host(), now) {
+            desk.admission.state().count(Count::RefusedRate, 1);
+            return Ok(Err(Dropped::TooOften));
+        }
         let slot = desk.admission.admit(&peer)?;
         slot.count(Count::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
         if let Some(command) = connection.take_program() {
             if desk.limits.clients < desk.admission.len() {
-                return Ok(false); // so many run already
+                return Ok(Err(Dropped::Busy)); // so many run already
             }
             desk.errands.push(Errand {
                 command,
@@ -187,7 +195,7 @@ impl Correspondent {
                 peer,
                 slot,
             });
-            return Ok(true);
+            return Ok(Ok(()));
         }
         let talk = self.talk.insert(Talk {
             connection,

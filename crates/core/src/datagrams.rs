@@ -70,7 +70,7 @@ impl Datagrams {
             inbox: Inbox::new(most),
             departures: Departures::default(),
             correspondence: Correspondence::new(service, limits, admission, guard, now),
-            programs: programs.then(|| Programs::new(limits)).transpose()?,
+            programs: programs.then(|| Programs::new(limits, state)).transpose()?,
             blocked: false,
             warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
             is_over: false,

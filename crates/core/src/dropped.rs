@@ -23,6 +23,8 @@ pub(crate) enum Dropped {
     Stopping,
     /// The one before is still being answered.
     Busy,
+    /// Its host began as many conversations as it may in the time.
+    TooOften,
     /// Its host has as many conversations as it may have.
     Refused,
     /// The answer is more than may be sent to an address that may be forged.
@@ -77,6 +79,7 @@ impl fmt::Display for Dropped {
             Self::ToMany => "sent to many",
             Self::Stopping => "the server is stopping",
             Self::Busy => "the one before is still being answered",
+            Self::TooOften => "from a host that comes too often",
             Self::Refused => "refused",
             Self::OverMeasure => "the answer is over the measure",
             Self::OverRate => "the answer is over the rate",
@@ -100,7 +103,7 @@ impl fmt::Display for Drops {
     }
 }
 
-const REASONS: [Dropped; 11] = [
+const REASONS: [Dropped; 12] = [
     Dropped::FromNoPort,
     Dropped::FromService,
     Dropped::FromOurselves,
@@ -108,6 +111,7 @@ const REASONS: [Dropped; 11] = [
     Dropped::ToMany,
     Dropped::Stopping,
     Dropped::Busy,
+    Dropped::TooOften,
     Dropped::Refused,
     Dropped::OverMeasure,
     Dropped::OverRate,

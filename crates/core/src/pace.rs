@@ -60,6 +60,19 @@ impl Pace {
         }
     }
 
+    /// Whether a conversation with `host` may begin now; if so, it is counted.
+    pub(crate) fn may_begin(&mut self, host: Host, now: Instant) -> bool {
+        let Some(rate) = self.rate else {
+            return true;
+        };
+        let before = self.hosts.get(&host).copied();
+        let may = self.begin_at(host, rate, now).is_some_and(|at| at <= now);
+        if let (false, Some(before)) = (may, before) {
+            self.hosts.insert(host, before); // it does not wait for its turn
+        }
+        may
+    }
+
     /// When a conversation with `host` may begin, if soon; then it is counted.
     fn begin_at(&mut self, host: Host, rate: Rate, now: Instant) -> Option<Instant> {
         if MANY < self.hosts.len() {

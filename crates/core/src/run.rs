@@ -20,7 +20,7 @@ use crate::correspondent::Pair;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::program::{Group, Program, pipe};
-use crate::state::Count;
+use crate::state::{Count, State};
 use crate::task::{Task, Watched};
 use crate::tasks::Tasks;
 use crate::wait::{Interest, after};
@@ -42,17 +42,19 @@ pub(crate) struct Programs {
     runs: Tasks,
     answers: Answers,
     limits: Limits,
+    state: State,
 }
 
 impl Programs {
     /// # Errors
     ///
     /// No descriptor can be had.
-    pub(crate) fn new(limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
         Ok(Self {
             runs: Tasks::new()?,
             answers: Answers::default(),
             limits: *limits,
+            state,
         })
     }
 
@@ -61,7 +63,10 @@ impl Programs {
         let peer = errand.peer.clone();
         match Run::start(errand, &self.answers, &self.limits) {
             Ok(run) => self.runs.add(Box::new(run)),
-            Err(error) => error!(%peer, "end: {}", not_started(&error)),
+            Err(error) => {
+                self.state.count(Count::Failed, 1);
+                error!(%peer, "end: {}", not_started(&error));
+            }
         }
     }
 
@@ -100,7 +105,7 @@ struct Run {
     answer: Vec<u8>,
     pair: Pair,
     peer: Peer,
-    slot: Slot,
+    _slot: Slot, // its place, until the end
     answers: Answers,
     until: Option<Instant>, // when it is told to end
     kill_at: Option<Instant>,
@@ -140,7 +145,7 @@ impl Run {
             answer: Vec::new(),
             pair,
             peer,
-            slot,
+            _slot: slot,
             answers: Rc::clone(answers),
             until: longest.map(|longest| after(now, longest)),
             kill_at: None,
@@ -238,7 +243,6 @@ impl Task for Run {
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let status = self.status.unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
-        self.slot.count(Count::Accepted);
         if !self.answer.is_empty() {
             self.answers.borrow_mut().push((self.pair, self.answer));
         }

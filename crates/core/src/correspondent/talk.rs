@@ -6,6 +6,7 @@ use tracing::{debug, error};
 
 use crate::admission::Slot;
 use crate::connection::Connection;
+use crate::dropped::Dropped;
 use crate::ended::Ended;
 use crate::peer::Peer;
 use crate::state::Count;
@@ -26,21 +27,27 @@ impl Talk {
         self.connection.datagram().is_some()
     }
 
-    pub(super) fn receive(&mut self, datagram: &[u8]) -> bool {
+    /// Delivers a datagram, or says why it was dropped.
+    pub(super) fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
         self.received += datagram.len() as u64;
         self.slot.moved(datagram.len() as u64, 0);
-        self.connection.receive_datagram(datagram)
+        let delivered = self.connection.receive_datagram(datagram);
+        if delivered {
+            Ok(())
+        } else {
+            Err(Dropped::Busy)
+        }
     }
 
     /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
     /// is not, it is to be answered itself, and the greeting would come between.
-    pub(super) fn receive_first(&mut self, datagram: &[u8]) -> bool {
+    pub(super) fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
         if self.connection.ended().is_some() {
-            return true; // all is said to it already
+            return Ok(()); // all is said to it already
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.waits() {
-            return true;
+            return Ok(());
         }
         if !self.connection.has_more() {
             self.connection.unsay();
