@@ -29,6 +29,7 @@ use crate::program::{Program, pipe, take_over};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
+use crate::task::Task;
 use crate::tasks::Tasks;
 use crate::wait::earlier;
 
@@ -231,8 +232,15 @@ impl Processes<'_> {
             self.leave(front);
             let service = Arc::clone(&self.service);
             match Datagrams::new(socket, ports, service, self.limits, front.state) {
-                Ok(mut datagrams) => {
-                    hold(&mut datagrams, &front.signals, &mut false, &mut self.buffer);
+                Ok(datagrams) => {
+                    let mut datagrams = Box::new(datagrams);
+                    hold(
+                        &mut *datagrams,
+                        &front.signals,
+                        &mut false,
+                        &mut self.buffer,
+                    );
+                    datagrams.end();
                     0
                 }
                 Err(error) => {
