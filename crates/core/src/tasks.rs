@@ -182,7 +182,10 @@ impl Tasks {
 
     fn attend_one(&mut self, id: u64, place: usize, broken: bool, now: Instant) {
         // What was ready at the same time may have ended it.
-        if let Some(entry) = self.tasks.get_mut(&id) {
+        // That input has ended is told even where none is wanted, and is no news then.
+        if let Some(entry) = self.tasks.get_mut(&id)
+            && entry.interests[place].is_some_and(|wanted| wanted != Interest::Nothing)
+        {
             entry.task.attend(place, broken, &mut self.buffer, now);
             self.settle(id);
         }
@@ -261,14 +264,13 @@ fn watch(
         match done {
             Ok(()) => (),
             // A file: it is always ready.
-            Err(Errno::EPERM) if interest == Interest::Nothing => {
+            Err(Errno::EPERM) if interest.moves_bytes() => {
+                always.insert((id, place));
+            }
+            Err(Errno::EPERM) => {
                 always.remove(&(id, place));
                 entry.interests[place] = None;
             }
-            Err(Errno::EPERM) if interest == Interest::READ => {
-                always.insert((id, place));
-            }
-            Err(Errno::EPERM) => (),
             Err(errno) => return Err(errno.into()),
         }
     }

@@ -79,6 +79,11 @@ impl Interest {
         write: false,
     };
 
+    /// Whether it is waited for to read or to write.
+    pub(crate) fn moves_bytes(self) -> bool {
+        matches!(self, Self::In { read, write } if read || write)
+    }
+
     fn flags(self) -> PollFlags {
         let mut flags = PollFlags::empty();
         match self {
