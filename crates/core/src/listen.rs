@@ -204,6 +204,12 @@ fn host_name(host: &str, bracketed: bool) -> Result<String, ListenError> {
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Hosts of these names would be taken for what they name elsewhere.
+            Self::Tcp(place @ Place::Host(host, _))
+                if ["fd", "unix", "stdio"].contains(&&**host) =>
+            {
+                write!(f, "tcp://{place}")
+            }
             Self::Tcp(place) => place.fmt(f),
             Self::Udp(place) => write!(f, "udp://{place}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
@@ -269,6 +275,11 @@ mod tests {
         check("fd:3", &Listen::Fd(Descriptor::Number(3)));
         check("fd:web", &Listen::Fd(Descriptor::Name("web".to_owned())));
         check("stdio:", &Listen::Stdio);
+        check("tcp://fd:7", &host("fd", 7));
+        for host in ["fd", "unix", "stdio"] {
+            let listen: Listen = host.parse().expect("a host may be called so");
+            check(&listen.to_string(), &listen);
+        }
         check("-", &Listen::Stdio);
     }
 
