@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
+use socket2::{Domain, Socket, Type};
 
 /// Nothing here takes so long, unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -395,6 +396,16 @@ impl Caller {
         Self::over(TcpStream::connect_timeout(&address, DEADLINE).expect("somebody listens"))
     }
 
+    /// Connects from another address of this machine.
+    pub(crate) fn from(host: [u8; 4], server: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
+        socket
+            .bind(&SocketAddr::from((host, 0)).into())
+            .expect("all of 127/8 is ours");
+        socket.connect(&server.into()).expect("somebody listens");
+        Self::over(TcpStream::from(socket))
+    }
+
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream
             .set_read_timeout(Some(DEADLINE))
@@ -499,7 +510,7 @@ pub(crate) fn are_root() -> bool {
     can(nix::unistd::geteuid().is_root(), "only root can set it up")
 }
 
-fn can(can: bool, why: &str) -> bool {
+pub(crate) fn can(can: bool, why: &str) -> bool {
     if !can {
         assert!(
             std::env::var_os("SWITCHBOARD_TEST_ALL").is_none(),

@@ -1,19 +1,25 @@
 //! The limits: caps that wait, caps that refuse, and time.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::Signal;
-use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Caller, MODELS, Server, program};
+use crate::harness::{Caller, MODELS, Server, program, until};
 
 #[test]
 fn a_crowd_at_the_door_does_not_get_past_the_cap() {
-    let server = Server::start("echo --max-clients 2");
+    for model in MODELS {
+        check_cap(model);
+    }
+}
+
+#[track_caller]
+fn check_cap(model: &str) {
+    let server = Server::start(&format!("echo --max-clients 2 --model {model}"));
+    let end = if model == "fork" { " reap: " } else { " end: " };
     // They all arrive before the server looks again.
     server.signal(Signal::SIGSTOP);
     server.state_until('T');
@@ -26,10 +32,10 @@ fn a_crowd_at_the_door_does_not_get_past_the_cap() {
         assert_eq!(caller.line(), "my turn");
         caller.hang_up();
     }
-    server.log_times("reap: exit code 0", 6);
+    server.log_times(end, 6);
     let log = server.log_times("", 1);
     let third = place(&log, " accept ", 2);
-    let first_end = place(&log, " reap: ", 0);
+    let first_end = place(&log, end, 0);
     assert!(
         first_end < third,
         "the third came in before one had left: {log:#?}"
@@ -88,7 +94,15 @@ fn a_crowd_at_one_listener_does_not_shut_out_the_other() {
 
 #[test]
 fn a_host_over_its_cap_is_refused_with_words_and_without_a_fork() {
-    let words = "-v serve echo --max-clients 10 --max-per-host 2 --listen :0";
+    for model in ["fork", "threads", "events"] {
+        check_cap_of_a_host(model);
+    }
+}
+
+#[track_caller]
+fn check_cap_of_a_host(model: &str) {
+    let words =
+        format!("-v serve echo --model {model} --max-clients 10 --max-per-host 2 --listen :0");
     let server = Server::run(Command::new(program()).args(words.split_whitespace()));
     let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
     for caller in &mut held {
@@ -100,22 +114,20 @@ fn a_host_over_its_cap_is_refused_with_words_and_without_a_fork() {
         "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
     assert_eq!(String::from_utf8_lossy(&third.rest()), words);
     server.log("refuse: Too many");
-    assert_eq!(server.children().len(), 2);
-    let mut other = from([127, 0, 0, 2], server.address());
+    let children = if model == "fork" { 2 } else { 0 };
+    assert_eq!(server.children().len(), children);
+    let mut other = Caller::from([127, 0, 0, 2], server.address());
     assert_eq!(other.ask("another host"), "another host");
     drop(held.pop());
-    server.log("reap");
-    assert_eq!(server.connect().ask("room again"), "room again");
-}
-
-/// A caller that calls from another address of this machine.
-fn from(host: [u8; 4], server: SocketAddr) -> Caller {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
-    socket
-        .bind(&SocketAddr::from((host, 0)).into())
-        .expect("all of 127/8 is ours");
-    socket.connect(&server.into()).expect("somebody listens");
-    Caller::over(TcpStream::from(socket))
+    server.log(if model == "fork" {
+        " reap: "
+    } else {
+        " end: the peer left"
+    });
+    // In a thread, its place is free shortly after that.
+    until("room again", || {
+        (server.connect().ask("room again") == "room again").then_some(())
+    });
 }
 
 #[test]
@@ -204,4 +216,47 @@ fn who_does_not_leave_is_cut_when_the_grace_is_over() {
     server.log("end: closed by the service");
     server.log("reap");
     talker.join().expect("the writer does not panic");
+}
+
+#[test]
+fn a_refusal_makes_the_server_deaf_to_nobody() {
+    for model in ["fork", "threads", "events"] {
+        let mut server = Server::start(&format!("echo --max-per-host 1 --model {model}"));
+        let mut held = server.connect();
+        assert_eq!(held.ask("hello"), "hello");
+        // While one is told to go, somebody comes to another listener, and an order is given.
+        let mut refused = server.connect();
+        assert!(refused.line().contains("at most 1"));
+        let port = server.address().port();
+        let next = || Caller::connect(([0, 0, 0, 0, 0, 0, 0, 1], port).into());
+        let mut other = next();
+        assert_eq!(other.ask("hello"), "hello");
+        server.signal(Signal::SIGUSR1);
+        server.log_times("counters live=2", 1);
+        drop((refused, other));
+        // All of them are heard afterwards as well.
+        for number in 1..=5 {
+            let end = if model == "fork" {
+                " reap: "
+            } else {
+                " end: the peer left"
+            };
+            server.log_times(end, number);
+            let again = until("the next one to be let in", || {
+                let mut caller = next();
+                (caller.ask("hello") == "hello").then_some(caller)
+            });
+            drop(again);
+        }
+        server.signal(Signal::SIGUSR1);
+        server.log_times("counters ", 2);
+        server.signal(Signal::SIGTERM);
+        drop(held);
+        assert_eq!(server.wait().code(), Some(0));
+        let log = server.whole_log();
+        assert!(
+            !log.iter().any(|line| line.contains("does not come back")),
+            "{log:#?}"
+        );
+    }
 }

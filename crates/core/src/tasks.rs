@@ -104,28 +104,26 @@ impl Tasks {
             }
         }
         match self.look(timeout(deadline)) {
-            Err(Errno::EINTR) => return Ok(true),
-            done => done?,
+            Err(Errno::EINTR) => Ok(true),
+            done => Ok(done?),
         }
-        let before = self.beside.len();
-        self.ready.retain(|event| {
-            let own = event.data() < BESIDE;
-            if !own {
-                let number = event.data() - BESIDE;
-                self.beside
-                    .retain(|fd| u64::from(fd.unsigned_abs()) != number);
-            }
-            own
-        });
-        Ok(self.beside.len() < before)
     }
 
-    /// Finds out who has something to do.
-    fn look(&mut self, patience: EpollTimeout) -> nix::Result<()> {
+    /// Finds out who has something to do; whether one of others is among them. That one is not
+    /// watched any more.
+    fn look(&mut self, patience: EpollTimeout) -> nix::Result<bool> {
         let mut events = [EpollEvent::empty(); AT_ONCE];
         let count = self.epoll.wait(&mut events, patience)?;
-        self.ready.extend_from_slice(&events[..count]);
-        Ok(())
+        let before = self.beside.len();
+        for event in &events[..count] {
+            match event.data().checked_sub(BESIDE) {
+                None => self.ready.push(*event),
+                Some(number) => self
+                    .beside
+                    .retain(|fd| u64::from(fd.unsigned_abs()) != number),
+            }
+        }
+        Ok(self.beside.len() < before)
     }
 
     /// Does what has become possible, and what is due at `now`.
