@@ -10,13 +10,13 @@ use crate::harness::{Caller, DEADLINE, MODELS, Server};
 use crate::running::{Stray, is_gone, programs, until_gone};
 
 /// A caller of a program that says the number of a process before anything else, and that number.
-fn call(server: &Server) -> (Caller, Pid) {
+fn call(server: &Server) -> (Caller, Stray) {
     let mut caller = server.connect();
     let number = caller.line();
     let number = number
         .parse()
         .unwrap_or_else(|_| panic!("no number: {number}"));
-    (caller, Pid::from_raw(number))
+    (caller, Stray(Pid::from_raw(number)))
 }
 
 /// Ends only when it is made to, and so does what it starts; says the number of that.
@@ -35,7 +35,7 @@ fn a_program_ends_with_its_peer() {
         caller.reset();
         server.log("terminate: lost: Connection reset by peer");
         until_gone(program);
-        until_gone(started);
+        until_gone(started.0);
         server.log("end: lost");
         server.children_until("it to be reaped", <[_]>::is_empty);
         drop(server);
@@ -45,7 +45,7 @@ fn a_program_ends_with_its_peer() {
         let (caller, started) = call(&server);
         drop(caller);
         server.log("terminate: the peer left");
-        until_gone(started);
+        until_gone(started.0);
         server.log("end: the peer left");
         server.children_until("it to be reaped", <[_]>::is_empty);
         assert!(is_gone(programs(&server, 1)[0]));
@@ -85,7 +85,7 @@ fn a_program_that_defies_is_killed_with_all_it_started() {
     });
     for (server, started) in servers.iter().zip(started) {
         until_gone(programs(server, 1)[0]);
-        until_gone(started);
+        until_gone(started.0);
         server.log("end: lost");
         // The next one is served, also where there is only one at a time.
         call(server);
@@ -128,7 +128,7 @@ fn a_program_ends_when_its_time_is_over() {
             let (mut caller, started) = call(&server);
             assert_eq!(caller.rest(), b"", "{words}");
             drop(caller);
-            until_gone(started);
+            until_gone(started.0);
             server.log(&format!("terminate: {end}"));
             server.log(&format!("end: {end}"));
         }
@@ -164,13 +164,13 @@ fn programs_end_with_the_server_and_leave_nobody_behind() {
             assert_eq!(server.wait().code(), Some(0), "{words}");
             let all = programs(&server, count);
             assert!(all.into_iter().all(is_gone), "{words}: a program is left");
-            started.into_iter().for_each(until_gone);
+            started.iter().for_each(|started| until_gone(started.0));
             server.log_times("end: the server stopped", count);
         }
         // It is asked politely first.
         let polite = "trap 'echo goodbye; exit' TERM; echo $$; while :; do sleep 0.01; done";
         let server = Server::exec(&format!("--model {model}"), &["sh", "-c", polite]);
-        let (mut caller, _) = call(&server);
+        let (mut caller, _program) = call(&server);
         server.signal(Signal::SIGTERM);
         assert_eq!(caller.rest(), b"goodbye\n", "{model}");
     }
@@ -180,14 +180,11 @@ fn programs_end_with_the_server_and_leave_nobody_behind() {
 fn programs_end_with_a_server_that_is_killed() {
     for model in MODELS {
         let mut server = Server::exec(&format!("--model {model}"), &["sh", "-c", DEFIES]);
-        let (mut caller, started) = call(&server);
-        let _started = Stray(started); // no kernel tells it
+        let (_caller, _started) = call(&server); // no kernel tells that one
         let program = programs(&server, 1)[0];
         server.signal(Signal::SIGKILL);
         server.wait();
         until_gone(program);
-        drop(_started);
-        caller.stream.read(&mut [0]).ok();
     }
 }
 
@@ -216,7 +213,6 @@ fn what_a_program_leaves_in_the_background_keeps_nobody_waiting() {
             let words = format!("{deed} echo $!; sleep 0.1");
             let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &words]);
             let (mut caller, started) = call(&server);
-            let started = Stray(started);
             assert_eq!(caller.rest(), b"", "{model}: {deed}");
             drop(caller);
             server.log("end: the program ended: exit status: 0");

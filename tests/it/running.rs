@@ -1,9 +1,11 @@
 //! What the system tells of a process that runs.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::{Server, until};
 
@@ -39,6 +41,17 @@ pub(crate) fn descriptors(pid: Pid) -> Vec<u32> {
         .collect();
     numbers.sort_unstable();
     numbers
+}
+
+/// A port of this machine that another program is to listen on, and what keeps it from everybody
+/// else until then.
+pub(crate) fn free_port() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
+    socket.set_reuse_address(true).expect("it is a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).expect("a port is free");
+    let address = socket.local_addr().expect("it is bound").as_socket();
+    (socket, address.expect("it is an Internet socket"))
 }
 
 /// Waits until a process has ended. Whether an orphan was waited for is not the server's affair.
