@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;
 use crate::crew::{Arrived, Crew, Front};
+use crate::exchange::BUSY;
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::listener::{Listener, Sorted};
@@ -209,8 +210,8 @@ impl<C: Crew> Acceptor<'_, C> {
 
     /// Tells what is going on.
     fn report(&self) {
-        self.admission.tell();
         self.crew.report();
+        self.admission.tell();
         self.front.state.tell_counters(self.admission.len());
     }
 
@@ -239,7 +240,7 @@ impl<C: Crew> Acceptor<'_, C> {
         };
         match Waiting::after(*unbegun, C::DEED, failures) {
             Ok(waiting) => self.waiting = Some(waiting),
-            Err(arrived) => self.turn_away(*arrived, "The server is busy. Try again later."),
+            Err(arrived) => self.turn_away(*arrived, BUSY),
         }
     }
 

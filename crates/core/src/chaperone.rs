@@ -1,11 +1,14 @@
 //! A peer and the program it was given to: ends each with the other.
 
+use std::cell::Cell;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::admission::Slot;
 use crate::ended::Ended;
@@ -13,6 +16,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::program::Program;
+use crate::state::Count;
 use crate::stream::Stream;
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, after};
@@ -38,6 +42,20 @@ pub(crate) struct Given {
     pub(crate) peer: Peer,
     pub(crate) slot: Option<Slot>,
     pub(crate) limits: Limits,
+    pub(crate) counted: Cell<(u64, u64)>, // of what was received and sent
+}
+
+impl Given {
+    /// Counts what has moved since the last time.
+    pub(crate) fn count_moved(&self) {
+        if let (Some(slot), Some(moved)) = (&self.slot, self.stream.moved()) {
+            let (received, sent) = self.counted.replace((moved.received, moved.sent));
+            slot.moved(
+                moved.received.saturating_sub(received),
+                moved.sent.saturating_sub(sent),
+            );
+        }
+    }
 }
 
 /// The task that follows: the program is started, or the peer told goodbye.
@@ -48,8 +66,21 @@ pub(crate) fn give(given: Given, mut command: Command) -> Box<dyn Task> {
     });
     match started {
         Ok(program) => Box::new(Chaperone::new(program, given)),
+        Err(error) if is_shortage(&error) => {
+            warn!(peer = %given.peer, "refuse: the program cannot be started: {error}");
+            Box::new(Exchange::turn_away(given))
+        }
         Err(error) => Box::new(Exchange::close(given, not_started(&error))),
     }
+}
+
+/// Whether the machine has run out of something that it may have again.
+fn is_shortage(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM)
+    )
 }
 
 /// Why a program could not be started.
@@ -183,6 +214,10 @@ impl Task for Chaperone {
         self.terminate(Ended::Stopped, self.given.limits.grace, now);
     }
 
+    fn report(&self) {
+        self.given.count_moved();
+    }
+
     fn fail(&mut self, error: io::Error) {
         error!(peer = %self.peer(), "cannot wait for a program: {error}");
         self.program.signal(Signal::SIGKILL);
@@ -196,11 +231,21 @@ impl Task for Chaperone {
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let ended = match self.ending {
             Some((why, _)) => why,
-            None => Ended::Program(self.status.unwrap_or_default()),
+            None => {
+                let status = self.status.unwrap_or_default();
+                if status.signal().is_some() || status.code() == Some(NOT_STARTED) {
+                    let slot = self.given.slot.as_ref();
+                    slot.inspect(|slot| slot.count(Count::Failed));
+                }
+                Ended::Program(status)
+            }
         };
         Some(Box::new(Exchange::close(self.given, ended)))
     }
 }
+
+/// The exit code of a child in which the program could not be started, as of a shell.
+pub(crate) const NOT_STARTED: i32 = 127;
 
 // Long enough to put things in order, short enough for who stops a server.
 const PATIENCE: Duration = Duration::from_secs(2);

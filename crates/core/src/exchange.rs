@@ -1,6 +1,9 @@
 //! One conversation on its stream: moves the bytes that can be moved, keeps the deadlines, and
 //! closes politely.
 
+mod opening;
+
+use std::cell::Cell;
 use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,17 +13,15 @@ use tracing::{debug, error};
 use crate::admission::Slot;
 use crate::chaperone::{self, Given};
 use crate::connection::Connection;
-use crate::crew::Arrived;
 use crate::ended::Ended;
-use crate::framing::Framing;
-use crate::limits::Limits;
 use crate::peer::Peer;
-use crate::service::{Refusal, Service};
 use crate::state::Count;
 use crate::stream::Stream;
 use crate::task::{Task, Watched};
 use crate::times::Times;
 use crate::wait::earlier;
+
+pub(crate) use opening::BUSY;
 
 /// A connection on its stream, from the greeting to the polite close.
 pub(crate) struct Exchange {
@@ -49,61 +50,6 @@ enum Phase {
 }
 
 impl Exchange {
-    /// Begins the conversation, with what it has to say at once.
-    pub(crate) fn open(arrived: Arrived, service: &dyn Service, limits: &Limits) -> Self {
-        let Arrived { stream, peer, slot } = arrived;
-        slot.count(Count::Accepted);
-        let connection = Connection::open(service, &peer, limits);
-        Self::begin(stream, peer, Some(slot), connection, limits)
-    }
-
-    /// Tells a peer that there is no conversation.
-    pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
-        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, limits);
-        Self::begin(stream, peer, None, connection, limits)
-    }
-
-    /// Closes politely, after somebody else has talked over the stream and it ended so.
-    pub(crate) fn close(given: Given, ended: Ended) -> Self {
-        let Given {
-            stream,
-            peer,
-            slot,
-            limits,
-        } = given;
-        let connection = Connection::over(ended, Framing::Bytes, &limits);
-        let moved = stream.moved();
-        let mut exchange = Self::begin(stream, peer, slot, connection, &limits);
-        if let Some(moved) = moved {
-            exchange.count(moved.received, moved.sent);
-        }
-        exchange
-    }
-
-    fn begin(
-        stream: Stream,
-        peer: Peer,
-        slot: Option<Slot>,
-        connection: Connection,
-        limits: &Limits,
-    ) -> Self {
-        let now = Instant::now();
-        let mut exchange = Self {
-            stream,
-            peer,
-            slot,
-            connection,
-            times: Times::new(limits, now),
-            phase: Phase::Talking,
-            blocked: false,
-            input_ended: false,
-            received: 0,
-            sent: 0,
-        };
-        exchange.advance(now);
-        exchange
-    }
-
     /// Logs how it went; says why it ended, and what is to take over.
     pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
         let program = self.connection.take_program();
@@ -120,6 +66,7 @@ impl Exchange {
                 peer: self.peer,
                 slot: self.slot,
                 limits: self.times.limits(),
+                counted: Cell::default(),
             };
             return (ended, Some((given, *command)));
         }
@@ -238,8 +185,10 @@ impl Task for Exchange {
         earlier(self.times.cut_at(), other)
     }
 
-    fn attend(&mut self, _: usize, broken: bool, buffer: &mut [u8], now: Instant) {
+    fn attend(&mut self, place: usize, broken: bool, buffer: &mut [u8], now: Instant) {
         match self.phase {
+            // Where output has a place of its own, nobody reads it any more.
+            Phase::Talking if broken && place == OUTPUT => self.lose(None),
             Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
             Phase::Talking if broken => self.lose(self.stream.take_error()),
             Phase::Talking => self.advance(now),
@@ -295,6 +244,7 @@ impl Task for Exchange {
     }
 }
 
+const OUTPUT: usize = 1; // its place, see `Stream::watched`
 const SENT_AT_ONCE: usize = 16; // a session without end must not keep its driver from the rest
 // Longer than most round trips: hardly anything can be on its way any more.
 const SILENCE: Duration = Duration::from_millis(500);

@@ -3,23 +3,24 @@
 //! A child holds one conversation and leaves by `_exit`, so nothing of the acceptor's is undone or
 //! written twice. Where the service gives its peers to programs, the child becomes the program.
 
+mod servers;
+
+use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use socket2::Socket;
-use tracing::{debug, error, warn};
+use tracing::{debug, error};
 
 use crate::acceptor;
-use crate::chaperone::{Chaperone, Given, not_started};
+use crate::chaperone::{Chaperone, Given, NOT_STARTED, not_started};
 use crate::children::Children;
 use crate::crew::{Arrived, Crew, Front, Unbegun};
-use crate::datagrams::Datagrams;
 use crate::ended::Ended;
 use crate::exchange::Exchange;
 use crate::hold::hold;
@@ -29,9 +30,10 @@ use crate::program::{Program, pipe, take_over};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
-use crate::task::Task;
 use crate::tasks::Tasks;
 use crate::wait::earlier;
+
+use servers::Server;
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
 ///
@@ -76,14 +78,6 @@ struct Processes<'a> {
     buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
 }
 
-/// A socket for datagrams, and the process that serves it.
-struct Server {
-    socket: Socket,
-    ports: Vec<u16>,
-    pid: Option<Pid>,
-    start_at: Instant, // not before, should it end
-}
-
 impl Crew for Processes<'_> {
     const DEED: &'static str = "fork";
 
@@ -108,6 +102,7 @@ impl Crew for Processes<'_> {
                     peer,
                     slot: Some(slot),
                     limits: *self.limits,
+                    counted: Cell::default(),
                 };
                 programs.add(match Program::adopt(pid, errors) {
                     Ok(program) => Box::new(Chaperone::new(program, given)),
@@ -128,12 +123,7 @@ impl Crew for Processes<'_> {
         ports: &[u16],
         front: &mut Front,
     ) -> io::Result<()> {
-        let mut server = Server {
-            socket,
-            ports: ports.to_vec(),
-            pid: None,
-            start_at: Instant::now(),
-        };
+        let mut server = Server::new(socket, ports);
         self.start(&mut server, front)?;
         self.servers.push(server);
         Ok(())
@@ -162,10 +152,15 @@ impl Crew for Processes<'_> {
     }
 
     fn len(&self) -> usize {
-        self.children.len() + self.programs.as_ref().map_or(0, Tasks::len)
+        let missing = self.servers.iter().filter(|server| server.pid.is_none());
+        let programs = self.programs.as_ref().map_or(0, Tasks::len);
+        self.children.len() + programs + missing.count()
     }
 
     fn report(&self) {
+        if let Some(programs) = &self.programs {
+            programs.report();
+        }
         self.servers
             .iter()
             .filter_map(|server| server.pid)
@@ -193,65 +188,6 @@ impl Crew for Processes<'_> {
 }
 
 impl Processes<'_> {
-    /// Starts the process of a socket for datagrams.
-    fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
-        let socket = server.socket.try_clone()?;
-        server.start_at = Instant::now() + PAUSE;
-        match sys::fork()? {
-            Forked::Child => self.be_a_server(socket, &server.ports, front),
-            Forked::Acceptor(pid) => {
-                debug!(%pid, "fork, to serve datagrams");
-                self.children.add_server(pid);
-                server.pid = Some(pid);
-                Ok(())
-            }
-        }
-    }
-
-    /// Starts those anew whose process has ended, though nobody asked it to.
-    fn restart_servers(&mut self, front: &mut Front, now: Instant) {
-        let mut servers = mem::take(&mut self.servers);
-        for server in &mut servers {
-            if server.pid.is_some_and(|pid| !self.children.contains(pid)) {
-                warn!("the server of datagrams has ended; starting it again");
-                server.pid = None;
-            }
-            if server.pid.is_none()
-                && server.start_at <= now
-                && let Err(error) = self.start(server, front)
-            {
-                warn!("cannot fork, to serve datagrams: {error}; trying again");
-            }
-        }
-        self.servers = servers;
-    }
-
-    /// Serves a socket for datagrams and leaves the process.
-    fn be_a_server(&mut self, socket: Socket, ports: &[u16], front: &mut Front) -> ! {
-        let serve = AssertUnwindSafe(|| {
-            self.leave(front);
-            let service = Arc::clone(&self.service);
-            match Datagrams::new(socket, ports, service, self.limits, front.state) {
-                Ok(datagrams) => {
-                    let mut datagrams = Box::new(datagrams);
-                    hold(
-                        &mut *datagrams,
-                        &front.signals,
-                        &mut false,
-                        &mut self.buffer,
-                    );
-                    datagrams.end();
-                    0
-                }
-                Err(error) => {
-                    error!("cannot serve datagrams: {error}");
-                    1
-                }
-            }
-        });
-        sys::exit(catch_unwind(serve).unwrap_or(EX_SOFTWARE))
-    }
-
     /// Lets go of what is the acceptor's.
     fn leave(&mut self, front: &mut Front) {
         front.leave();
@@ -291,6 +227,4 @@ impl Processes<'_> {
     }
 }
 
-const PAUSE: Duration = Duration::from_secs(1); // a server that cannot run must not spin
 const EX_SOFTWARE: i32 = 70; // sysexits(3)
-const NOT_STARTED: i32 = 127; // as of a shell that finds no such program

@@ -1,0 +1,91 @@
+//! How an exchange begins: with a conversation, or with no more than its end.
+
+use std::time::Instant;
+
+use crate::admission::Slot;
+use crate::chaperone::Given;
+use crate::connection::Connection;
+use crate::crew::Arrived;
+use crate::ended::Ended;
+use crate::exchange::{Exchange, Phase};
+use crate::framing::Framing;
+use crate::limits::Limits;
+use crate::peer::Peer;
+use crate::service::{Refusal, Service};
+use crate::state::Count;
+use crate::stream::Stream;
+use crate::times::Times;
+
+impl Exchange {
+    /// Begins the conversation, with what it has to say at once.
+    pub(crate) fn open(arrived: Arrived, service: &dyn Service, limits: &Limits) -> Self {
+        let Arrived { stream, peer, slot } = arrived;
+        slot.count(Count::Accepted);
+        let connection = Connection::open(service, &peer, limits);
+        Self::begin(stream, peer, Some(slot), connection, limits)
+    }
+
+    /// Tells a peer that there is no conversation.
+    pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
+        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, limits);
+        Self::begin(stream, peer, None, connection, limits)
+    }
+
+    /// Closes politely, after somebody else has talked over the stream and it ended so.
+    pub(crate) fn close(given: Given, ended: Ended) -> Self {
+        given.count_moved();
+        let (received, sent) = given.counted.get();
+        let connection = Connection::over(ended, Framing::Bytes, &given.limits);
+        let mut exchange = Self::take_back(given, connection);
+        exchange.received += received;
+        exchange.sent += sent;
+        exchange
+    }
+
+    /// Tells a peer that there is no program for it now.
+    pub(crate) fn turn_away(mut given: Given) -> Self {
+        let slot = given.slot.take(); // its place is free
+        slot.inspect(|slot| slot.count(Count::RefusedBusy));
+        let refused = Ended::Refused(Refusal(BUSY.into()));
+        let connection = Connection::over(refused, Framing::Line, &given.limits);
+        Self::take_back(given, connection)
+    }
+
+    fn take_back(given: Given, connection: Connection) -> Self {
+        let Given {
+            stream,
+            peer,
+            slot,
+            limits,
+            ..
+        } = given;
+        Self::begin(stream, peer, slot, connection, &limits)
+    }
+
+    fn begin(
+        stream: Stream,
+        peer: Peer,
+        slot: Option<Slot>,
+        connection: Connection,
+        limits: &Limits,
+    ) -> Self {
+        let now = Instant::now();
+        let mut exchange = Self {
+            stream,
+            peer,
+            slot,
+            connection,
+            times: Times::new(limits, now),
+            phase: Phase::Talking,
+            blocked: false,
+            input_ended: false,
+            received: 0,
+            sent: 0,
+        };
+        exchange.advance(now);
+        exchange
+    }
+}
+
+/// What a peer is told for whom there is no room now.
+pub(crate) const BUSY: &str = "The server is busy. Try again later.";

@@ -1,0 +1,106 @@
+//! The processes that serve sockets for datagrams.
+
+use std::io;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+use socket2::Socket;
+use tracing::{debug, error, warn};
+
+use crate::crew::Front;
+use crate::datagrams::Datagrams;
+use crate::fork::{EX_SOFTWARE, Processes};
+use crate::hold::hold;
+use crate::sys::{self, Forked};
+use crate::task::Task;
+
+/// A socket for datagrams, and the process that serves it.
+pub(super) struct Server {
+    pub(super) socket: Socket,
+    pub(super) ports: Vec<u16>,
+    pub(super) pid: Option<Pid>,
+    pub(super) start_at: Instant, // not before, should it end
+}
+
+impl Server {
+    /// One that is to be started.
+    pub(super) fn new(socket: Socket, ports: &[u16]) -> Self {
+        Self {
+            socket,
+            ports: ports.to_vec(),
+            pid: None,
+            start_at: Instant::now(),
+        }
+    }
+}
+
+impl Processes<'_> {
+    /// Starts the process of a socket for datagrams.
+    pub(super) fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
+        server.start_at = Instant::now() + PAUSE;
+        match sys::fork()? {
+            Forked::Child => {
+                let socket = server.socket.try_clone();
+                self.be_a_server(socket, &server.ports, front)
+            }
+            Forked::Acceptor(pid) => {
+                debug!(%pid, "fork, to serve datagrams");
+                self.children.add_server(pid);
+                server.pid = Some(pid);
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts those anew whose process has ended, though nobody asked it to.
+    pub(super) fn restart_servers(&mut self, front: &mut Front, now: Instant) {
+        let mut servers = mem::take(&mut self.servers);
+        for server in &mut servers {
+            if server.pid.is_some_and(|pid| !self.children.contains(pid)) {
+                warn!("the server of datagrams has ended; starting it again");
+                server.pid = None;
+            }
+            if server.pid.is_none()
+                && server.start_at <= now
+                && let Err(error) = self.start(server, front)
+            {
+                warn!("cannot fork, to serve datagrams: {error}; trying again");
+            }
+        }
+        self.servers = servers;
+    }
+
+    /// Serves a socket for datagrams and leaves the process.
+    fn be_a_server(&mut self, socket: io::Result<Socket>, ports: &[u16], front: &mut Front) -> ! {
+        let serve = AssertUnwindSafe(|| {
+            self.leave(front);
+            let service = Arc::clone(&self.service);
+            let datagrams = socket.and_then(|socket| {
+                Datagrams::new(socket, ports, service, self.limits, front.state)
+            });
+            match datagrams {
+                Ok(datagrams) => {
+                    let mut datagrams = Box::new(datagrams);
+                    hold(
+                        &mut *datagrams,
+                        &front.signals,
+                        &mut false,
+                        &mut self.buffer,
+                    );
+                    datagrams.end();
+                    0
+                }
+                Err(error) => {
+                    error!("cannot serve datagrams: {error}");
+                    1
+                }
+            }
+        });
+        sys::exit(catch_unwind(serve).unwrap_or(EX_SOFTWARE))
+    }
+}
+
+const PAUSE: Duration = Duration::from_secs(1); // a server that cannot run must not spin
