@@ -53,19 +53,20 @@ pub(crate) fn serve<C: Crew>(
             state,
             arrivals: Arrivals::new(doors),
             leaving: Leaving::new(limits),
+            pace: Pace::new(limits.rate),
         },
         admission: Admission::new(limits, state)?,
-        pace: Pace::new(limits.rate),
         crew,
         waiting: None,
     };
-    for socket in sockets {
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let front = &mut acceptor.front;
         acceptor
             .crew
-            .serve_datagrams(socket, &ports, &mut acceptor.front)?;
+            .serve_datagrams(socket, number, &ports, front)?;
     }
     for (stream, peer) in singles {
-        acceptor.admit(stream, peer);
+        acceptor.arrive(stream, peer);
     }
     let served = loop {
         if acceptor.is_exhausted() {
@@ -84,7 +85,6 @@ pub(crate) fn serve<C: Crew>(
 struct Acceptor<'a, C> {
     front: Front,
     admission: Admission,
-    pace: Pace,
     crew: &'a mut C,
     waiting: Option<Waiting>,
 }
@@ -103,7 +103,7 @@ impl<C: Crew> Acceptor<'_, C> {
         let Front {
             arrivals, leaving, ..
         } = &self.front;
-        let nobody = self.waiting.is_none() && self.pace.is_empty() && leaving.is_empty();
+        let nobody = self.waiting.is_none() && self.front.pace.is_empty() && leaving.is_empty();
         arrivals.is_empty() && nobody && self.crew.len() == 0
     }
 
@@ -140,10 +140,10 @@ impl<C: Crew> Acceptor<'_, C> {
             if let Some(waiting) = self.waiting.take_if(|waiting| waiting.retry_at <= now) {
                 self.begin(waiting.arrived, waiting.failures);
             }
-            while self.waiting.is_none()
-                && let Some(arrived) = self.pace.due(now)
+            while self.is_open()
+                && let Some((stream, peer)) = self.front.pace.due(now)
             {
-                self.begin(arrived, 0);
+                self.admit(stream, peer);
             }
             self.accept_from(&listeners);
         }
@@ -163,10 +163,9 @@ impl<C: Crew> Acceptor<'_, C> {
         let mut sources = vec![(Source::Signals, signals.as_fd(), Interest::READ)];
         if let Some(waiting) = &self.waiting {
             deadline = earlier(deadline, Some(waiting.retry_at));
-        } else {
-            deadline = earlier(deadline, self.pace.deadline());
         }
-        if self.waiting.is_none() && !self.admission.is_full() {
+        if self.is_open() {
+            deadline = earlier(deadline, self.front.pace.deadline());
             deadline = earlier(deadline, arrivals.resume_at(now));
             let listeners = arrivals.watched(now).enumerate();
             sources.extend(
@@ -198,12 +197,12 @@ impl<C: Crew> Acceptor<'_, C> {
             let Some(number) = listeners.pop_front() else {
                 return;
             };
-            if self.admission.is_full() || self.waiting.is_some() {
+            if !self.is_open() {
                 return;
             }
             if let Some((stream, peer)) = self.front.arrivals.accept(number) {
                 listeners.push_back(number);
-                self.admit(stream, peer);
+                self.arrive(stream, peer);
             }
         }
     }
@@ -212,23 +211,29 @@ impl<C: Crew> Acceptor<'_, C> {
     fn report(&self) {
         self.crew.report();
         self.admission.tell();
-        self.front.state.tell_counters(self.admission.len());
+        self.front.state.tell_counters();
+    }
+
+    /// Whether a conversation can begin.
+    fn is_open(&self) -> bool {
+        self.waiting.is_none() && !self.admission.is_full()
+    }
+
+    fn arrive(&mut self, stream: Stream, peer: Peer) {
+        debug!(%peer, local = %peer.local, "accept");
+        match self.front.pace.take(stream, peer, Instant::now()) {
+            Turn::Now(stream, peer) => self.admit(stream, peer),
+            Turn::Later => (),
+            Turn::Never(stream, peer, refusal) => {
+                self.front.state.count(Count::RefusedRate, 1);
+                self.refuse(stream, peer, refusal);
+            }
+        }
     }
 
     fn admit(&mut self, stream: Stream, peer: Peer) {
-        debug!(%peer, local = %peer.local, "accept");
         match self.admission.admit(&peer) {
-            Ok(slot) => match self
-                .pace
-                .take(Arrived { stream, peer, slot }, Instant::now())
-            {
-                Turn::Now(arrived) => self.begin(arrived, 0),
-                Turn::Later => (),
-                Turn::Never(Arrived { stream, peer, .. }, refusal) => {
-                    self.front.state.count(Count::RefusedRate, 1);
-                    self.refuse(stream, peer, refusal);
-                }
-            },
+            Ok(slot) => self.begin(Arrived { stream, peer, slot }, 0),
             Err(refusal) => self.refuse(stream, peer, refusal),
         }
     }
@@ -240,7 +245,10 @@ impl<C: Crew> Acceptor<'_, C> {
         };
         match Waiting::after(*unbegun, C::DEED, failures) {
             Ok(waiting) => self.waiting = Some(waiting),
-            Err(arrived) => self.turn_away(*arrived, BUSY),
+            Err(arrived) => {
+                let Arrived { stream, peer, .. } = *arrived;
+                self.turn_away(stream, peer, BUSY);
+            }
         }
     }
 
@@ -249,8 +257,7 @@ impl<C: Crew> Acceptor<'_, C> {
         self.front.leaving.refuse(stream, peer, refusal);
     }
 
-    fn turn_away(&mut self, arrived: Arrived, words: &'static str) {
-        let Arrived { stream, peer, .. } = arrived;
+    fn turn_away(&mut self, stream: Stream, peer: Peer, words: &'static str) {
         let refusal = Refusal(words.into());
         self.front.state.count(Count::RefusedBusy, 1);
         self.front.leaving.refuse(stream, peer, refusal);
@@ -261,11 +268,10 @@ impl<C: Crew> Acceptor<'_, C> {
     fn stop(&mut self, grace: Duration) {
         self.front.arrivals.close();
         notify("STOPPING=1");
-        if let Some(Waiting { arrived, .. }) = self.waiting.take() {
-            self.turn_away(arrived, "The server is stopping.");
-        }
-        for arrived in self.pace.drain() {
-            self.turn_away(arrived, "The server is stopping.");
+        let waiting = self.waiting.take().map(|waiting| waiting.arrived);
+        let waiting = waiting.map(|Arrived { stream, peer, .. }| (stream, peer));
+        for (stream, peer) in waiting.into_iter().chain(self.front.pace.drain()) {
+            self.turn_away(stream, peer, "The server is stopping.");
         }
         info!(conversations = self.crew.len(), ?grace, "stop");
         self.crew.stop();

@@ -25,6 +25,7 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Slot {
     number: u64,
+    owner: u32, // the process whose conversation it is; a forked child has a copy
     meter: Meter,
     state: State,
     held: Arc<Mutex<Held>>,
@@ -116,8 +117,10 @@ impl Admission {
             meter,
         };
         held.places.insert(number, place);
+        self.state.enter();
         Ok(Slot {
             number,
+            owner: std::process::id(),
             meter,
             state: self.state,
             held: Arc::clone(&self.held),
@@ -166,6 +169,9 @@ impl Drop for Slot {
             return;
         };
         held.meters.give_back(place.meter);
+        if self.owner == std::process::id() {
+            self.state.leave();
+        }
         let host = place.peer.remote.host();
         if let Some(here) = held.by_host.get_mut(&host) {
             *here -= 1;

@@ -1,11 +1,12 @@
 //! From a place to the sockets that listen there.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -184,6 +185,15 @@ fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
         before.map(umask);
         bound
     };
+    // One server at a time looks there, so that none takes a socket for dead that another has bound
+    // and does not listen at yet.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    let _lock = folder
+        .ok()
+        .and_then(|folder| Flock::lock(folder, FlockArg::LockExclusive).ok());
     match bind() {
         Err(error)
             if error.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path, &address)? =>

@@ -87,7 +87,7 @@ impl Correspondence {
         match known.correspondent.receive(arrival.bytes, desk, out, now) {
             Ok(turn) => {
                 let is_timed = desk.limits.session.is_some() && known.due.is_none();
-                if turn != Turn::None || is_timed {
+                if !matches!(turn, Turn::None | Turn::Away) || is_timed {
                     self.settle(pair, turn);
                 }
             }
@@ -139,7 +139,7 @@ impl Correspondence {
         let Some(idle) = self.desk.limits.idle else {
             return;
         };
-        while let Some((heard, pair)) = self.quietest()
+        while let Some((heard, pair)) = self.quietest(now)
             && after(heard, idle) <= now
         {
             self.forget(pair, Ended::Idle);
@@ -211,9 +211,9 @@ impl Correspondence {
         let mut correspondent = Correspondent::new(pair, desk, now);
         match correspondent.receive(datagram, desk, out, now) {
             Err(refusal) => correspondent.refuse(&refusal, desk, out, now), // and forgotten
-            Ok(_) if desk.stopping => (),
+            Ok(Turn::Away) => (), // and nothing was sent that would have to be remembered
             Ok(turn) => {
-                self.make_room();
+                self.make_room(now);
                 self.quiet.insert((now, pair));
                 let known = Remembered {
                     correspondent,
@@ -228,9 +228,9 @@ impl Correspondence {
     }
 
     /// Forgets those who were silent for longest, until one more can be remembered.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, now: Instant) {
         while self.desk.limits.clients <= self.peers.len()
-            && let Some((_, pair)) = self.quietest()
+            && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");
             self.forget(pair, Ended::Cut);
@@ -239,12 +239,12 @@ impl Correspondence {
 
     /// Who was silent for longest, and since when. Each look that finds somebody at a wrong place
     /// was paid for by a datagram that came since.
-    fn quietest(&mut self) -> Option<(Instant, Pair)> {
+    fn quietest(&mut self, now: Instant) -> Option<(Instant, Pair)> {
         loop {
             let &(stood, pair) = self.quiet.first()?;
             let known = self.peers.get_mut(&pair);
             let known = known.expect("who is forgotten is not looked for");
-            let heard = known.correspondent.heard();
+            let heard = known.correspondent.heard(now);
             if heard == stood {
                 return Some((heard, pair));
             }
@@ -273,7 +273,7 @@ impl Correspondence {
         };
         let mut due = known.correspondent.time_up_at(&self.desk.limits);
         match turn {
-            Turn::None => (),
+            Turn::None | Turn::Away => (),
             Turn::At(at) => due = earlier(due, Some(at)),
             Turn::Soon if known.is_ready => (),
             Turn::Soon => {

@@ -1,45 +1,32 @@
 //! What is known of one peer of datagrams: its conversation, and what it may be sent.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::debug;
 
-use crate::admission::Admission;
 use crate::bucket::Bucket;
 use crate::connection::Connection;
 use crate::departures::Departures;
-use crate::dropped::{Dropped, Drops};
+use crate::dropped::Dropped;
 use crate::ended::Ended;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
-use crate::pace::Pace;
 use crate::peer::{Peer, Transport};
 use crate::proof::Proof;
 use crate::run::Errand;
-use crate::service::{Refusal, Service};
+use crate::service::Refusal;
 use crate::state::Count;
 use crate::wait::after;
 
+mod desk;
 mod talk;
 
+pub(crate) use desk::Desk;
 use talk::Talk;
 
 /// A peer: where it speaks from, and the address of this machine that it asks.
 pub(crate) type Pair = (SocketAddr, SocketAddr);
-
-/// What all correspondents of one socket share.
-pub(crate) struct Desk {
-    pub(crate) service: Arc<dyn Service>,
-    pub(crate) limits: Limits,
-    pub(crate) admission: Admission,
-    pub(crate) pace: Pace,
-    pub(crate) refusals: Bucket,
-    pub(crate) drops: Drops,
-    pub(crate) errands: Vec<Errand>, // programs that are to run
-    pub(crate) stopping: bool,
-}
 
 /// One peer, as long as it is remembered. Its conversation may be over long before that; what it was
 /// sent is not forgotten with it.
@@ -50,6 +37,7 @@ pub(crate) struct Correspondent {
     may_ask: bool, // for the proof: it said something since it was asked
     bucket: Option<Bucket>,
     talk: Option<Talk>,
+    running: u32, // programs that are at work for it
     heard: Instant,
 }
 
@@ -57,6 +45,8 @@ pub(crate) struct Correspondent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     None,
+    /// It was turned away: no conversation began.
+    Away,
     Soon,
     At(Instant),
 }
@@ -71,13 +61,14 @@ impl Correspondent {
             may_ask: false,
             bucket: rate.map(|rate| Bucket::new(rate, rate, now)),
             talk: None,
+            running: 0,
             heard: now,
         }
     }
 
-    /// When it was last heard from.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
+    /// When it was last heard from. While a program is at work for it, it is not silent.
+    pub(crate) fn heard(&self, now: Instant) -> Instant {
+        if 0 < self.running { now } else { self.heard }
     }
 
     /// Whether a conversation goes on, or its last words wait.
@@ -122,6 +113,9 @@ impl Correspondent {
         };
         if let Err(reason) = delivered {
             desk.drops.count(reason, self.pair.0);
+            if self.talk.is_none() && self.running == 0 {
+                return Ok(Turn::Away);
+            }
         }
         Ok(self.send(desk, out, now))
     }
@@ -188,6 +182,7 @@ impl Correspondent {
             if desk.limits.clients < desk.admission.len() {
                 return Ok(Err(Dropped::Busy)); // so many run already
             }
+            self.running += 1;
             desk.errands.push(Errand {
                 command,
                 datagram: first.to_vec(),
@@ -252,7 +247,7 @@ impl Correspondent {
         Turn::Soon
     }
 
-    /// Sends what a program answered, if it may be sent.
+    /// A program has ended. Sends what it answered, if that is anything and may be sent.
     pub(crate) fn answer(
         &mut self,
         answer: &[u8],
@@ -260,6 +255,10 @@ impl Correspondent {
         out: &mut Departures,
         now: Instant,
     ) {
+        self.running -= 1;
+        if answer.is_empty() {
+            return;
+        }
         if !self.ledger.allows(answer.len()) {
             desk.drops.count(Dropped::OverMeasure, self.pair.0);
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {

@@ -9,6 +9,7 @@ use socket2::Socket;
 use crate::admission::Slot;
 use crate::arrivals::Arrivals;
 use crate::leaving::Leaving;
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::signals::Signals;
 use crate::state::State;
@@ -26,8 +27,8 @@ pub(crate) trait Crew {
     /// The system has no room for it now; the peer is given back.
     fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>>;
 
-    /// Begins to serve all who send datagrams to a socket. `ports` are those of all such sockets of
-    /// this server.
+    /// Begins to serve all who send datagrams to a socket, the `number`th. `ports` are those of all
+    /// such sockets of this server.
     ///
     /// # Errors
     ///
@@ -35,6 +36,7 @@ pub(crate) trait Crew {
     fn serve_datagrams(
         &mut self,
         socket: Socket,
+        number: usize,
         ports: &[u16],
         front: &mut Front,
     ) -> io::Result<()>;
@@ -94,6 +96,7 @@ pub(crate) struct Front {
     pub(crate) state: State,
     pub(crate) arrivals: Arrivals,
     pub(crate) leaving: Leaving,
+    pub(crate) pace: Pace,
 }
 
 impl Front {
@@ -102,5 +105,6 @@ impl Front {
     pub(crate) fn leave(&mut self) {
         self.arrivals.leave();
         self.leaving.leave();
+        self.pace.drain();
     }
 }

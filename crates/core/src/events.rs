@@ -16,6 +16,7 @@ use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::listener::Listener;
+use crate::program::kill_all;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::tasks::Tasks;
@@ -58,6 +59,7 @@ pub fn serve(
     let ended = relay(&signals, &orders, &done, grace)?;
     if !ended {
         warn!("stop: a session does not come back; leaving it");
+        kill_all();
         return Ok(());
     }
     let served = thread.join();
@@ -121,11 +123,18 @@ impl Crew for Events {
     fn serve_datagrams(
         &mut self,
         socket: Socket,
+        number: usize,
         ports: &[u16],
         front: &mut Front,
     ) -> io::Result<()> {
         let service = Arc::clone(&self.service);
-        let datagrams = Datagrams::new(socket, ports, service, &self.limits, front.state)?;
+        let datagrams = Datagrams::new(
+            socket,
+            ports,
+            service,
+            &self.limits,
+            front.state.of_socket(number),
+        )?;
         self.tasks.add(Box::new(datagrams));
         Ok(())
     }

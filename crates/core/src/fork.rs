@@ -120,10 +120,11 @@ impl Crew for Processes<'_> {
     fn serve_datagrams(
         &mut self,
         socket: Socket,
+        number: usize,
         ports: &[u16],
         front: &mut Front,
     ) -> io::Result<()> {
-        let mut server = Server::new(socket, ports);
+        let mut server = Server::new(socket, number, ports);
         self.start(&mut server, front)?;
         self.servers.push(server);
         Ok(())

@@ -69,16 +69,25 @@ impl Guard {
     ///
     /// Says why not.
     pub(crate) fn admit(&mut self, arrival: &Arrival<'_>, now: Instant) -> Result<(), Dropped> {
-        let (source, port) = (arrival.remote.ip(), arrival.remote.port());
+        // A socket for both protocols shows IPv4 as IPv6.
+        let [source, local, destination] =
+            [arrival.remote.ip(), arrival.local.ip(), arrival.destination]
+                .map(|ip| ip.to_canonical());
+        let port = arrival.remote.port();
+        let mapped = arrival.destination != destination;
         if port == 0 {
             Err(Dropped::FromNoPort)
         } else if port < 1024 || SERVICES.binary_search(&port).is_ok() {
             Err(Dropped::FromService)
         } else if goes_to_many(source) || source.is_unspecified() {
             Err(Dropped::FromNobody)
-        } else if goes_to_many(arrival.destination) || arrival.destination != arrival.local.ip() {
+        } else if goes_to_many(destination)
+            || destination != local
+            // Of these the system does not tell where an answer is to come from.
+            || (mapped && !self.is_known_own(destination, now))
+        {
             Err(Dropped::ToMany)
-        } else if self.own_ports.contains(&port) && self.is_own(source, arrival.local.ip(), now) {
+        } else if self.own_ports.contains(&port) && self.is_own(source, local, now) {
             Err(Dropped::FromOurselves)
         } else {
             Ok(())
@@ -86,9 +95,11 @@ impl Guard {
     }
 
     fn is_own(&mut self, source: IpAddr, local: IpAddr, now: Instant) -> bool {
-        if source.is_loopback() || source == local {
-            return true;
-        }
+        source.is_loopback() || source == local || self.is_known_own(source, now)
+    }
+
+    /// Whether an interface has this address.
+    fn is_known_own(&mut self, ip: IpAddr, now: Instant) -> bool {
         // Whoever forges such datagrams shall not make us ask the system for each of them.
         if self
             .own_read_at
@@ -97,7 +108,9 @@ impl Guard {
             self.own_read_at = Some(now);
             self.own = own_addresses();
         }
-        self.own.contains(&source)
+        // All of 127/8 is this machine's, but for the one that stands for all of it.
+        let loopback = ip.is_loopback() && ip != IpAddr::from([127, 255, 255, 255]);
+        loopback || self.own.contains(&ip)
     }
 }
 
@@ -224,6 +237,27 @@ mod tests {
             Err(Dropped::ToMany),
         );
         check("[fe80::7%2]:40000", "[fe80::1%2]:1212", "fe80::1", Ok(()));
+    }
+
+    #[test]
+    fn ipv4_is_known_behind_ipv6() {
+        let from = |remote: &str, local: &str, admitted| {
+            let local = format!("::ffff:{local}");
+            let remote = format!("[::ffff:{remote}");
+            check(&remote, &format!("[{local}]:1212"), &local, admitted);
+        };
+        from("192.0.2.7]:40000", "127.0.0.1", Ok(()));
+        from("127.0.0.2]:1212", "127.0.0.1", Err(Dropped::FromOurselves));
+        from("224.0.0.1]:40000", "127.0.0.1", Err(Dropped::FromNobody));
+        from("0.0.0.0]:40000", "127.0.0.1", Err(Dropped::FromNobody));
+        for many in [
+            "255.255.255.255",
+            "127.255.255.255",
+            "239.1.2.3",
+            "192.0.2.255",
+        ] {
+            from("192.0.2.7]:40000", many, Err(Dropped::ToMany));
+        }
     }
 
     #[test]

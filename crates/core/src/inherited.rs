@@ -98,7 +98,10 @@ fn listener(socket: Socket) -> io::Result<Listener> {
             }
             Err(_) => refused("it is a socket that neither listens nor is connected"),
         },
-        Type::DGRAM if internet => Listener::datagrams(socket),
+        Type::DGRAM if internet => match socket.local_addr()?.as_socket() {
+            Some(local) if local.port() != 0 => Listener::datagrams(socket),
+            _ => refused("it is a socket for datagrams without a port"),
+        },
         _ => refused("it is a socket of a kind that is not served"),
     }
 }

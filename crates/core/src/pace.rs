@@ -3,29 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::crew::Arrived;
 use crate::limits::Rate;
-use crate::peer::Host;
+use crate::peer::{Host, Peer};
 use crate::service::Refusal;
+use crate::stream::Stream;
 
 /// Peers whose conversations begin later, since their host began as many as it may.
 ///
 /// A host begins as many at once as its rate has in one stretch of time, and after that one in each
-/// equal part of it. Who would wait for too long is refused, so one host keeps a bounded number of
-/// places.
+/// equal part of it. Who would wait for too long is refused, and so are all while too many wait. Who
+/// waits has no place among the conversations yet.
 pub(crate) struct Pace {
     rate: Option<Rate>,
     /// When each host would have begun all it did, had it begun them one in each part.
     hosts: HashMap<Host, Instant>,
-    waiting: BTreeMap<(Instant, u64), Arrived>,
+    waiting: BTreeMap<(Instant, u64), (Stream, Peer)>,
     delayed: u64,
 }
 
 /// What becomes of a peer.
 pub(crate) enum Turn {
-    Now(Arrived),
+    Now(Stream, Peer),
     Later,
-    Never(Arrived, Refusal),
+    Never(Stream, Peer, Refusal),
 }
 
 impl Pace {
@@ -39,23 +39,23 @@ impl Pace {
     }
 
     /// Whether the conversation with a peer begins now.
-    pub(crate) fn take(&mut self, arrived: Arrived, now: Instant) -> Turn {
+    pub(crate) fn take(&mut self, stream: Stream, peer: Peer, now: Instant) -> Turn {
         let Some(rate) = self.rate else {
-            return Turn::Now(arrived);
+            return Turn::Now(stream, peer);
         };
-        let host = arrived.peer.remote.host();
+        let host = peer.remote.host();
         match self.begin_at(host, rate, now) {
-            None => {
+            Some(at) if at <= now => Turn::Now(stream, peer),
+            Some(at) if self.waiting.len() < MOST => {
+                self.delayed += 1;
+                self.waiting.insert((at, self.delayed), (stream, peer));
+                Turn::Later
+            }
+            Some(_) | None => {
                 let words = format!(
                     "Too many conversations with {host} in a short time: at most {rate}. Try again later."
                 );
-                Turn::Never(arrived, Refusal(words.into()))
-            }
-            Some(at) if at <= now => Turn::Now(arrived),
-            Some(at) => {
-                self.delayed += 1;
-                self.waiting.insert((at, self.delayed), arrived);
-                Turn::Later
+                Turn::Never(stream, peer, Refusal(words.into()))
             }
         }
     }
@@ -93,7 +93,7 @@ impl Pace {
     }
 
     /// The next one whose time has come.
-    pub(crate) fn due(&mut self, now: Instant) -> Option<Arrived> {
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(Stream, Peer)> {
         let entry = self.waiting.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }
@@ -104,7 +104,7 @@ impl Pace {
     }
 
     /// Those who wait, who are not to wait any longer.
-    pub(crate) fn drain(&mut self) -> Vec<Arrived> {
+    pub(crate) fn drain(&mut self) -> Vec<(Stream, Peer)> {
         std::mem::take(&mut self.waiting).into_values().collect()
     }
 
@@ -114,6 +114,7 @@ impl Pace {
 }
 
 const LONGEST: Duration = Duration::from_secs(10); // a person waits so long, and a program tries again
+const MOST: usize = 1000; // each keeps a descriptor
 const MANY: usize = 10_000; // hosts to remember before those are forgotten that may begin at once
 
 #[cfg(test)]

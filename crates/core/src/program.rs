@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -54,14 +55,17 @@ impl Program {
     /// No descriptor can be had; then the child is killed.
     pub(crate) fn adopt(pid: Pid, errors: OwnedFd) -> io::Result<Self> {
         match sys::pidfd(pid) {
-            Ok(process) => Ok(Self {
-                pid,
-                process,
-                errors,
-                line: Vec::new(),
-                errors_ended: false,
-                reaped: false,
-            }),
+            Ok(process) => {
+                running().push(pid);
+                Ok(Self {
+                    pid,
+                    process,
+                    errors,
+                    line: Vec::new(),
+                    errors_ended: false,
+                    reaped: false,
+                })
+            }
             Err(error) => {
                 kill(pid, Signal::SIGKILL).ok();
                 waitid(Id::Pid(pid), WaitPidFlag::WEXITED).ok();
@@ -100,6 +104,7 @@ impl Program {
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
             _ => self.signal(Signal::SIGKILL),
         }
+        running().retain(|&pid| pid != self.pid);
         let status = waitid(Id::PIDFd(self.process()), flags);
         self.reaped = true;
         Some(match status {
@@ -125,7 +130,7 @@ impl Program {
                 log(peer, &line);
             }
         }
-        if self.errors_ended && !self.line.is_empty() {
+        if (self.errors_ended || self.reaped) && !self.line.is_empty() {
             log(peer, &std::mem::take(&mut self.line));
         }
     }
@@ -150,9 +155,26 @@ impl Drop for Program {
     fn drop(&mut self) {
         if !self.reaped {
             self.signal(Signal::SIGKILL);
+            running().retain(|&pid| pid != self.pid);
             waitid(Id::PIDFd(self.process()), WaitPidFlag::WEXITED).ok();
         }
     }
+}
+
+/// Kills all programs that run, with what they started: for who ends without waiting for those who
+/// look after them.
+pub(crate) fn kill_all() {
+    for pid in running().drain(..) {
+        killpg(pid, Signal::SIGKILL)
+            .or_else(|_| kill(pid, Signal::SIGKILL))
+            .ok();
+    }
+}
+
+/// The programs that have not been waited for, whose numbers are their own still.
+fn running() -> MutexGuard<'static, Vec<Pid>> {
+    static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where something that a program says is read, without waiting, and where it says it.

@@ -60,12 +60,13 @@ impl Programs {
 
     /// Starts one.
     pub(crate) fn run(&mut self, errand: Errand) {
-        let peer = errand.peer.clone();
+        let (pair, peer) = (errand.pair, errand.peer.clone());
         match Run::start(errand, &self.answers, &self.limits) {
             Ok(run) => self.runs.add(Box::new(run)),
             Err(error) => {
                 self.state.count(Count::Failed, 1);
                 error!(%peer, "end: {}", not_started(&error));
+                self.answers.borrow_mut().push((pair, Vec::new()));
             }
         }
     }
@@ -165,6 +166,7 @@ impl Run {
                         let peer = &self.peer;
                         warn!(%peer, "a program printed more than a datagram holds; the rest is cut off");
                         self.output_ended = true;
+                        self.until = Some(Instant::now()); // it may print for ever
                         return;
                     }
                 }
@@ -243,9 +245,7 @@ impl Task for Run {
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let status = self.status.unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
-        if !self.answer.is_empty() {
-            self.answers.borrow_mut().push((self.pair, self.answer));
-        }
+        self.answers.borrow_mut().push((self.pair, self.answer));
         None
     }
 }

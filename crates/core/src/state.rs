@@ -34,6 +34,7 @@ impl Default for Reporting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     counters: &'static [AtomicU64],
+    live: usize, // which of them counts the conversations held here
     reporting: Reporting,
 }
 
@@ -75,7 +76,7 @@ struct Line<'a> {
 /// The counters, as they are told.
 #[derive(Serialize)]
 struct Counters {
-    live: usize,
+    live: u64,
     accepted: u64,
     refused: Refused,
     failed: u64,
@@ -98,16 +99,19 @@ impl State {
     /// No memory.
     pub(crate) fn new(reporting: Reporting) -> io::Result<Self> {
         Ok(Self {
-            counters: sys::shared_counters(COUNTERS)?,
+            counters: sys::shared_counters(COUNTERS + GAUGES)?,
+            live: COUNTERS,
             reporting,
         })
     }
 
     /// For rehearsals, whose counters nobody reads.
     pub(crate) fn uncounted() -> Self {
-        static COUNTED: [AtomicU64; COUNTERS] = [const { AtomicU64::new(0) }; COUNTERS];
+        static COUNTED: [AtomicU64; COUNTERS + GAUGES] =
+            [const { AtomicU64::new(0) }; COUNTERS + GAUGES];
         Self {
             counters: &COUNTED,
+            live: COUNTERS,
             reporting: Reporting::default(),
         }
     }
@@ -115,6 +119,29 @@ impl State {
     /// Counts `more`.
     pub(crate) fn count(self, what: Count, more: u64) {
         self.counters[what as usize].fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// For the conversations of a socket for datagrams, of which there are none yet. They are counted
+    /// for themselves: should their process be killed, nobody counts them down.
+    pub(crate) fn of_socket(self, number: usize) -> Self {
+        let live = COUNTERS + (1 + number).min(GAUGES - 1);
+        self.counters[live].store(0, Ordering::Relaxed);
+        Self { live, ..self }
+    }
+
+    /// A conversation has begun.
+    pub(crate) fn enter(self) {
+        self.counters[self.live].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A conversation has ended.
+    pub(crate) fn leave(self) {
+        self.counters[self.live].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn live(self) -> u64 {
+        let gauges = self.counters[COUNTERS..].iter();
+        gauges.map(|gauge| gauge.load(Ordering::Relaxed)).sum()
     }
 
     fn get(self, what: Count) -> u64 {
@@ -140,8 +167,8 @@ impl State {
         });
     }
 
-    /// Tells the counters; `live` conversations are held at the moment.
-    pub(crate) fn tell_counters(self, live: usize) {
+    /// Tells the counters.
+    pub(crate) fn tell_counters(self) {
         let refused = Refused {
             host: self.get(Count::RefusedHost),
             rate: self.get(Count::RefusedRate),
@@ -149,7 +176,7 @@ impl State {
             service: self.get(Count::RefusedService),
         };
         let all = Counters {
-            live,
+            live: self.live(),
             accepted: self.get(Count::Accepted),
             refused,
             failed: self.get(Count::Failed),
@@ -262,3 +289,4 @@ impl Meters {
 
 const MOST: usize = 1 << 20;
 const COUNTERS: usize = Count::Dropped as usize + 1;
+const GAUGES: usize = 64; // beyond so many sockets for datagrams, the last ones share theirs

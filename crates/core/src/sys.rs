@@ -125,7 +125,7 @@ pub(crate) fn start_clean(command: &mut Command) {
         let rest = (3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
         // SAFETY: it only marks descriptors, so that exec closes them.
         Errno::result(unsafe { libc::syscall(libc::SYS_close_range, rest.0, rest.1, rest.2) })?;
-        descriptors::as_before()?;
+        descriptors::as_before().ok(); // somebody may have lowered the hard one
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         // A process that becomes the program itself has its acceptor for a parent.
         let own = unistd::getpid() == parent;

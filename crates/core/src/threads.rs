@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use socket2::Socket;
-use tracing::{debug, error};
+use tracing::debug;
 
 use crate::acceptor;
 use crate::bell::Bell;
@@ -19,6 +19,7 @@ use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
 use crate::listener::Listener;
+use crate::program::kill_all;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::state::State;
@@ -59,7 +60,8 @@ pub(crate) struct Threads {
 /// What a thread is for.
 enum Job {
     Converse(Arrived),
-    Serve(Socket, Vec<u16>, State),
+    /// Says first whether it can.
+    Serve(Socket, Vec<u16>, State, Sender<io::Result<()>>),
 }
 
 /// How the acceptor hears that a conversation has ended.
@@ -118,11 +120,15 @@ impl Threads {
 fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
     let mut task: Box<dyn Task> = match job {
         Job::Converse(arrived) => Box::new(Exchange::open(arrived, &**service, limits)),
-        Job::Serve(socket, ports, state) => {
-            match Datagrams::new(socket, &ports, Arc::clone(service), limits, state) {
-                Ok(datagrams) => Box::new(datagrams),
-                Err(error) => return error!("cannot serve datagrams: {error}"),
-            }
+        Job::Serve(socket, ports, state, answers) => {
+            let datagrams = Datagrams::new(socket, &ports, Arc::clone(service), limits, state);
+            let (datagrams, answer) = match datagrams {
+                Ok(datagrams) => (Some(datagrams), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            answers.send(answer).ok(); // it is waited for
+            let Some(datagrams) = datagrams else { return };
+            Box::new(datagrams)
         }
     };
     let mut buffer = vec![0; READ_BYTES];
@@ -157,17 +163,21 @@ impl Crew for Threads {
     fn serve_datagrams(
         &mut self,
         socket: Socket,
+        number: usize,
         ports: &[u16],
         front: &mut Front,
     ) -> io::Result<()> {
-        let number = self.begun;
+        let thread = self.begun;
         self.begun += 1;
-        let (thread, bell) = self.start(number)?;
-        self.talking.insert(number, bell);
-        thread
-            .send(Job::Serve(socket, ports.to_vec(), front.state))
+        let (jobs, bell) = self.start(thread)?;
+        self.talking.insert(thread, bell);
+        let (answers, answer) = mpsc::channel();
+        let state = front.state.of_socket(number);
+        jobs.send(Job::Serve(socket, ports.to_vec(), state, answers))
             .ok(); // as above
-        Ok(())
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {
@@ -203,6 +213,7 @@ impl Crew for Threads {
 
     fn cut(&mut self) {
         self.talking.clear();
+        kill_all();
     }
 }
 

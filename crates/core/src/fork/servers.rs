@@ -14,12 +14,14 @@ use crate::crew::Front;
 use crate::datagrams::Datagrams;
 use crate::fork::{EX_SOFTWARE, Processes};
 use crate::hold::hold;
+use crate::state::State;
 use crate::sys::{self, Forked};
 use crate::task::Task;
 
 /// A socket for datagrams, and the process that serves it.
 pub(super) struct Server {
     pub(super) socket: Socket,
+    pub(super) number: usize,
     pub(super) ports: Vec<u16>,
     pub(super) pid: Option<Pid>,
     pub(super) start_at: Instant, // not before, should it end
@@ -27,9 +29,10 @@ pub(super) struct Server {
 
 impl Server {
     /// One that is to be started.
-    pub(super) fn new(socket: Socket, ports: &[u16]) -> Self {
+    pub(super) fn new(socket: Socket, number: usize, ports: &[u16]) -> Self {
         Self {
             socket,
+            number,
             ports: ports.to_vec(),
             pid: None,
             start_at: Instant::now(),
@@ -44,7 +47,8 @@ impl Processes<'_> {
         match sys::fork()? {
             Forked::Child => {
                 let socket = server.socket.try_clone();
-                self.be_a_server(socket, &server.ports, front)
+                let state = front.state.of_socket(server.number);
+                self.be_a_server(socket, &server.ports, state, front)
             }
             Forked::Acceptor(pid) => {
                 debug!(%pid, "fork, to serve datagrams");
@@ -74,13 +78,18 @@ impl Processes<'_> {
     }
 
     /// Serves a socket for datagrams and leaves the process.
-    fn be_a_server(&mut self, socket: io::Result<Socket>, ports: &[u16], front: &mut Front) -> ! {
+    fn be_a_server(
+        &mut self,
+        socket: io::Result<Socket>,
+        ports: &[u16],
+        state: State,
+        front: &mut Front,
+    ) -> ! {
         let serve = AssertUnwindSafe(|| {
             self.leave(front);
             let service = Arc::clone(&self.service);
-            let datagrams = socket.and_then(|socket| {
-                Datagrams::new(socket, ports, service, self.limits, front.state)
-            });
+            let datagrams = socket
+                .and_then(|socket| Datagrams::new(socket, ports, service, self.limits, state));
             match datagrams {
                 Ok(datagrams) => {
                     let mut datagrams = Box::new(datagrams);
