@@ -3,8 +3,8 @@
 //!
 //! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to
 //! send: it opens no socket and reads no clock. [`Connection`] puts one session between its framing
-//! and its [`Outbox`], still without I/O, and a server ([`fork`], [`sequential`]) drives
-//! connections over the sockets of its [`Listener`]s.
+//! and its [`Outbox`], still without I/O, and a server ([`fork`], [`threads`],
+//! [`events`], [`sequential`]) drives connections over the sockets of its [`Listener`]s.
 //!
 //! ```no_run
 //! use std::sync::Arc;
