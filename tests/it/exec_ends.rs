@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use crate::harness::{Caller, DEADLINE, MODELS, Server};
-use crate::running::{Stray, is_gone, programs, until_gone};
+use crate::harness::{Caller, DEADLINE, MODELS, Server, have, heard, until};
+use crate::running::{Stray, descriptors, is_gone, programs, sockets, until_gone};
 
 /// A caller of a program that says the number of a process before anything else, and that number.
 fn call(server: &Server) -> (Caller, Stray) {
@@ -202,6 +202,51 @@ fn an_end_is_noticed_and_told_without_another_peer() {
             assert!(log.contains(end), "{model}: {log}");
             server.children_until("it to be reaped", <[_]>::is_empty);
         }
+    }
+}
+
+#[test]
+fn a_second_sigterm_leaves_nothing_of_a_program() {
+    for model in MODELS {
+        let words = format!("--model {model} --idle none --grace 1h");
+        let mut server = Server::exec(&words, &["sh", "-c", DEFIES]);
+        let (_caller, started) = call(&server);
+        let program = programs(&server, 1)[0];
+        server.signal(Signal::SIGTERM);
+        server.log("terminate: the server stopped");
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success(), "{model}");
+        until_gone(program);
+        until_gone(started.0);
+    }
+}
+
+#[test]
+fn for_want_of_descriptors_a_peer_is_refused_in_words() {
+    if !have(&["prlimit"]) {
+        return;
+    }
+    for model in ["threads", "events", "sequential"] {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        assert_eq!(server.connect().ask("hello"), "hello");
+        server.log(" end: ");
+        let open = until("the conversation to be closed", || {
+            let open = descriptors(server.pid());
+            let sockets = sockets(server.pid()).len();
+            (sockets == 2).then_some(open)
+        });
+        let limit = |count: u32| {
+            let pid = server.pid();
+            heard(&format!("prlimit --pid {pid} --nofile={count}:"), "");
+        };
+        // Room for the peer and its thread, and not for its program.
+        let free = (0..).filter(|number| !open.contains(number)).nth(2);
+        let most = free.expect("there are more numbers") + 1;
+        limit(most);
+        let mut caller = server.connect();
+        assert_eq!(caller.rest(), b"The server is busy. Try again later.\n");
+        limit(most + 100);
+        assert_eq!(server.connect().ask("again"), "again", "{model}");
     }
 }
 

@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use crate::harness::{
     MODELS, Server, are_root, have, heard, peak_memory_kib, program, shell, until,
 };
+use crate::running::sockets;
 
 #[test]
 fn a_line_without_end_is_refused_in_little_memory() {
@@ -368,18 +369,6 @@ fn running_out_of_descriptors_only_makes_peers_wait() {
             "one line for the whole time"
         );
     }
-}
-
-/// The sockets that a process holds.
-fn sockets(pid: Pid) -> Vec<String> {
-    let links = fs::read_dir(format!("/proc/{pid}/fd"))
-        .expect("it runs")
-        .flatten();
-    let targets = links.filter_map(|link| fs::read_link(link.path()).ok());
-    targets
-        .map(|target| target.display().to_string())
-        .filter(|target| target.starts_with("socket:"))
-        .collect()
 }
 
 /// The time a process has used, in ticks of 10 ms.

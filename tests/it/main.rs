@@ -24,3 +24,4 @@ mod surroundings;
 mod tidy;
 mod transcripts;
 mod udp;
+mod udp_exec;

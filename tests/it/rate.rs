@@ -83,6 +83,27 @@ fn another_host_does_not_wait_for_one_that_comes_too_often() {
 }
 
 #[test]
+fn who_waits_has_no_place_yet() {
+    for model in MODELS {
+        let words = format!("-v serve echo --rate 6/m --max-clients 1 --model {model} --listen :0");
+        let mut command = std::process::Command::new(crate::harness::program());
+        let server = Server::run(command.args(words.split_whitespace()));
+        for times in 1..7 {
+            assert_eq!(server.connect().ask("hello"), "hello");
+            server.log_times(" end: ", times);
+        }
+        // It waits for ten seconds, and whoever comes from elsewhere does not.
+        let waiting = server.connect();
+        server.log_times(" accept ", 7);
+        let mut other = Caller::from([127, 0, 0, 2], server.address());
+        assert_eq!(other.ask("another host"), "another host", "{model}");
+        // Nor does a child keep its connection.
+        assert_eq!(server.log_times(" accept ", 8).len(), 8);
+        drop(waiting);
+    }
+}
+
+#[test]
 fn who_waits_is_told_when_the_server_stops() {
     for model in MODELS {
         let mut server = Server::start(&format!("echo --rate 1/m --max-clients 5 --model {model}"));

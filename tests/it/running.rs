@@ -76,3 +76,15 @@ impl Drop for Stray {
         kill(self.0, Signal::SIGKILL).ok();
     }
 }
+
+/// The sockets that a process holds.
+pub(crate) fn sockets(pid: Pid) -> Vec<String> {
+    let links = fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("it runs")
+        .flatten();
+    let targets = links.filter_map(|link| fs::read_link(link.path()).ok());
+    targets
+        .map(|target| target.display().to_string())
+        .filter(|target| target.starts_with("socket:"))
+        .collect()
+}

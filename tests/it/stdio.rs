@@ -53,6 +53,20 @@ fn pipes_files_and_nothing_at_all_are_peers() {
     }
 }
 
+#[test]
+fn output_that_nobody_reads_ends_the_talk() {
+    for model in MODELS {
+        let words = ["-q", "serve", "discard", "--listen", "-", "--model", model];
+        let mut command = Command::new(program());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = Process::start(command.args(words));
+        let (says, hears) = server.pipes();
+        drop(hears);
+        assert!(server.wait().success(), "{model}");
+        drop(says);
+    }
+}
+
 /// Talks with an echo at this Unix socket: one line, and the end.
 #[track_caller]
 fn check_echo(path: &std::path::Path, how: &str) {
