@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::panic;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd;
 use switchboard_core::Clean;
@@ -45,8 +46,19 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
     }));
 }
 
-/// Writes a line to standard error as the log does.
+/// Writes a line to standard error as the log does, but gives whoever reads it a moment where there
+/// is no room: who asked for many lines at once is about to read them.
 pub(crate) fn write(line: &[u8]) {
+    static IN_VAIN: AtomicBool = AtomicBool::new(false);
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    let patience = if IN_VAIN.load(Ordering::Relaxed) {
+        PollTimeout::ZERO
+    } else {
+        PollTimeout::from(MOMENT)
+    };
+    let room = poll(&mut polled, patience).is_ok_and(|ready| 0 < ready);
+    IN_VAIN.store(!room, Ordering::Relaxed);
     Unwaited.write_all(line).ok(); // it never fails
 }
 
@@ -134,6 +146,7 @@ impl Way {
 
 static LEFT_OUT: AtomicBool = AtomicBool::new(false);
 const STDIN: &str = "/proc/self/fd/0";
+const MOMENT: u8 = 100; // milliseconds
 const STDERR: &str = "/proc/self/fd/2";
 const LONGEST: usize = 4096; // PIPE_BUF
 const CUT: &[u8] = b" [cut]\n";

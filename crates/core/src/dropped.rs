@@ -74,7 +74,7 @@ impl fmt::Display for Dropped {
         f.write_str(match self {
             Self::FromNoPort => "from port 0",
             Self::FromService => "from the port of a service",
-            Self::FromOurselves => "from this server",
+            Self::FromOurselves => "from this server, or one like it",
             Self::FromNobody => "from nobody's address",
             Self::ToMany => "sent to many",
             Self::Stopping => "the server is stopping",

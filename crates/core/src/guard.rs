@@ -87,7 +87,10 @@ impl Guard {
             || (mapped && !self.is_known_own(destination, now))
         {
             Err(Dropped::ToMany)
-        } else if self.own_ports.contains(&port) && self.is_own(source, local, now) {
+        } else if self.own_ports.contains(&port)
+            // Elsewhere it is a server like this one, which answers too; or chance gave it the port.
+            && (port < CLIENTS_FROM || self.is_own(source, local, now))
+        {
             Err(Dropped::FromOurselves)
         } else {
             Ok(())
@@ -160,6 +163,7 @@ const SERVICES: [u16; 21] = [
     27015, // Steam
     27960, // Quake III
 ];
+const CLIENTS_FROM: u16 = 32_768; // where systems begin to give ports to clients
 const OWN_KEPT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -174,7 +178,7 @@ mod tests {
             local: local.parse().expect("an address"),
             destination: destination.parse().expect("an address"),
         };
-        let mut guard = Guard::new(vec![1212, 1313]);
+        let mut guard = Guard::new(vec![1212, 1313, 40001]);
         assert_eq!(guard.admit(&arrival, Instant::now()), admitted);
     }
 
@@ -186,7 +190,8 @@ mod tests {
         };
         from("192.0.2.7:40000", Ok(()));
         from("192.0.2.7:1024", Ok(()));
-        from("192.0.2.7:1212", Ok(())); // somebody else's
+        from("192.0.2.7:1212", Err(Dropped::FromOurselves)); // one like us
+        from("192.0.2.7:40001", Ok(())); // a client's
         from("[2001:db8::7]:40000", Ok(()));
         from("192.0.2.7:0", Err(Dropped::FromNoPort));
         for port in [
