@@ -1,6 +1,6 @@
 //! Who may come in: the caps on conversations at the same time, and who is there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -24,18 +24,20 @@ pub(crate) struct Admission {
 /// One conversation's place. Dropping it frees the place, whatever became of the conversation.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    number: u64,
+    number: usize,
     owner: u32, // the process whose conversation it is; a forked child has a copy
     meter: Meter,
     state: State,
     held: Arc<Mutex<Held>>,
 }
 
+/// Kept close together, and not touched without need: what is written here while conversations are
+/// held by forked processes is copied for each of them.
 #[derive(Debug)]
 struct Held {
-    places: BTreeMap<u64, Place>,
-    by_host: HashMap<Host, usize>,
-    begun: u64,
+    places: Vec<Option<Place>>,
+    free: Vec<usize>,              // places that nobody has
+    by_host: HashMap<Host, usize>, // where there is a limit
     meters: Meters,
 }
 
@@ -62,9 +64,9 @@ impl Admission {
 
     fn with(limits: &Limits, state: State, meters: Meters) -> Self {
         let held = Held {
-            places: BTreeMap::new(),
+            places: Vec::new(),
+            free: Vec::new(),
             by_host: HashMap::new(),
-            begun: 0,
             meters,
         };
         Self {
@@ -88,7 +90,8 @@ impl Admission {
 
     /// How many conversations there are.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.held).places.len()
+        let held = lock(&self.held);
+        held.places.len() - held.free.len()
     }
 
     /// A place for `peer`.
@@ -99,24 +102,28 @@ impl Admission {
     pub(crate) fn admit(&self, peer: &Peer) -> Result<Slot, Refusal> {
         let host = peer.remote.host();
         let mut held = lock(&self.held);
-        let here = held.by_host.get(&host).copied().unwrap_or(0);
-        if let Some(most) = self.clients_per_host.filter(|&most| most <= here) {
-            self.state.count(Count::RefusedHost, 1);
-            let words = format!(
-                "Too many conversations with {host} at the same time: at most {most}. Try again later."
-            );
-            return Err(Refusal(words.into()));
+        if let Some(most) = self.clients_per_host {
+            let here = held.by_host.entry(host).or_default();
+            if most <= *here {
+                self.state.count(Count::RefusedHost, 1);
+                let words = format!(
+                    "Too many conversations with {host} at the same time: at most {most}. Try again later."
+                );
+                return Err(Refusal(words.into()));
+            }
+            *here += 1;
         }
-        held.by_host.insert(host, here + 1);
-        held.begun += 1;
-        let (number, meter) = (held.begun, held.meters.take());
-        let place = Place {
+        let number = held.free.pop().unwrap_or_else(|| {
+            held.places.push(None);
+            held.places.len() - 1
+        });
+        let meter = held.meters.of(number);
+        held.places[number] = Some(Place {
             peer: peer.clone(),
             pid: None,
             began: Instant::now(),
             meter,
-        };
-        held.places.insert(number, place);
+        });
         self.state.enter();
         Ok(Slot {
             number,
@@ -129,7 +136,10 @@ impl Admission {
 
     /// Tells of each conversation.
     pub(crate) fn tell(&self) {
-        for place in lock(&self.held).places.values() {
+        let held = lock(&self.held);
+        let mut places: Vec<&Place> = held.places.iter().flatten().collect();
+        places.sort_by_key(|place| place.began);
+        for place in places {
             let Place {
                 peer,
                 pid,
@@ -144,7 +154,7 @@ impl Admission {
 impl Slot {
     /// Its conversation is held by this process.
     pub(crate) fn runs_as(&self, pid: Pid) {
-        if let Some(place) = lock(&self.held).places.get_mut(&self.number) {
+        if let Some(place) = &mut lock(&self.held).places[self.number] {
             place.pid = Some(pid);
         }
     }
@@ -164,14 +174,15 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if self.owner != std::process::id() {
+            return;
+        }
         let mut held = lock(&self.held);
-        let Some(place) = held.places.remove(&self.number) else {
+        let Some(place) = held.places[self.number].take() else {
             return;
         };
-        held.meters.give_back(place.meter);
-        if self.owner == std::process::id() {
-            self.state.leave();
-        }
+        held.free.push(self.number);
+        self.state.leave();
         let host = place.peer.remote.host();
         if let Some(here) = held.by_host.get_mut(&host) {
             *here -= 1;

@@ -237,11 +237,7 @@ impl Meter {
 
 /// A meter for each conversation of a server.
 #[derive(Debug)]
-pub(crate) struct Meters {
-    all: &'static [AtomicU64],
-    taken: usize, // this many were in use at the same time
-    free: Vec<Meter>,
-}
+pub(crate) struct Meters(&'static [AtomicU64]);
 
 impl Meters {
     /// Meters for so many conversations at the same time. Memory that is not used costs nothing.
@@ -250,40 +246,25 @@ impl Meters {
     ///
     /// No memory.
     pub(crate) fn new(conversations: usize) -> io::Result<Self> {
-        Ok(Self {
-            all: sys::shared_counters(2 * conversations.clamp(1, MOST))?,
-            taken: 0,
-            free: Vec::new(),
-        })
+        let count = 2 * conversations.clamp(1, MOST);
+        Ok(Self(sys::shared_counters(count)?))
     }
 
     /// For rehearsals: one for all, since nobody reads it.
     pub(crate) fn unread() -> Self {
         static METERED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        Self {
-            all: &METERED,
-            taken: 0,
-            free: Vec::new(),
-        }
+        Self(&METERED)
     }
 
-    /// One that nobody uses, at zero.
-    pub(crate) fn take(&mut self) -> Meter {
-        let meter = self.free.pop().unwrap_or_else(|| {
-            let start = 2 * self.taken % self.all.len(); // beyond a million they are shared
-            self.taken += 1;
-            Meter(&self.all[start..start + 2])
-        });
+    /// The meter of the conversation in place `number`, at zero. Beyond a million they are shared.
+    pub(crate) fn of(&self, number: usize) -> Meter {
+        let start = 2 * number % self.0.len();
+        let meter = Meter(&self.0[start..start + 2]);
         meter
             .0
             .iter()
             .for_each(|counter| counter.store(0, Ordering::Relaxed));
         meter
-    }
-
-    /// The next one may have it.
-    pub(crate) fn give_back(&mut self, meter: Meter) {
-        self.free.push(meter);
     }
 }
 
