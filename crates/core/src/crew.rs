@@ -105,6 +105,6 @@ impl Front {
     pub(crate) fn leave(&mut self) {
         self.arrivals.leave();
         self.leaving.leave();
-        self.pace.drain();
+        self.pace.leave();
     }
 }

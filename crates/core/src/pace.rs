@@ -108,6 +108,13 @@ impl Pace {
         std::mem::take(&mut self.waiting).into_values().collect()
     }
 
+    /// Closes this process's copies of their connections, as a forked child does.
+    pub(crate) fn leave(&mut self) {
+        if !self.waiting.is_empty() {
+            self.waiting.clear();
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
