@@ -3,19 +3,18 @@
 use std::cell::Cell;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use crate::admission::Slot;
 use crate::ended::Ended;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::peer::Peer;
-use crate::program::Program;
+use crate::program::{PATIENCE, Program};
 use crate::state::Count;
 use crate::stream::Stream;
 use crate::task::{Task, Watched};
@@ -31,9 +30,7 @@ pub(crate) struct Chaperone {
     began: Instant,
     hung_up: Option<Instant>, // when the peer ended its side
     broken: bool,
-    /// Why it is to end, and when it is not waited for any longer.
-    ending: Option<(Ended, Instant)>,
-    status: Option<ExitStatus>,
+    ending: Option<Ended>, // why it was asked to end
 }
 
 /// A peer that is given to a program.
@@ -100,7 +97,6 @@ impl Chaperone {
             hung_up: None,
             broken: false,
             ending: None,
-            status: None,
         }
     }
 
@@ -112,8 +108,8 @@ impl Chaperone {
     fn terminate(&mut self, why: Ended, patience: Duration, now: Instant) {
         if self.ending.is_none() {
             debug!(peer = %self.peer(), pid = %self.program.pid(), "terminate: {why}");
-            self.program.signal(Signal::SIGTERM);
-            self.ending = Some((why, after(now, patience)));
+            self.program.terminate(patience, now);
+            self.ending = Some(why);
         }
     }
 
@@ -151,12 +147,6 @@ impl Chaperone {
 
 impl Task for Chaperone {
     fn watched(&self) -> Watched<'_> {
-        let (errors, ended) = self.program.errors();
-        let listening = if ended {
-            Interest::Nothing
-        } else {
-            Interest::READ
-        };
         let (socket, interest) = self.given.stream.hang_up();
         let interest = match (self.broken, self.hung_up) {
             (true, _) => Interest::Nothing,
@@ -166,18 +156,13 @@ impl Task for Chaperone {
             },
             (false, None) => interest,
         };
-        [
-            Some((socket, interest)),
-            Some((self.program.process(), Interest::READ)),
-            Some((errors, listening)),
-        ]
+        let [process, errors] = self.program.watched();
+        [Some((socket, interest)), process, errors]
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.ending {
-            Some((_, kill_at)) => Some(*kill_at),
-            None => self.due(Instant::now()).map(|(at, _)| at),
-        }
+        let due = || self.due(Instant::now()).map(|(at, _)| at);
+        self.program.kill_at().or_else(due)
     }
 
     fn attend(&mut self, place: usize, broken: bool, _: &mut [u8], now: Instant) {
@@ -189,20 +174,14 @@ impl Task for Chaperone {
                 self.terminate(why, PATIENCE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
-            1 => {
-                self.status = self.status.or_else(|| self.program.reap());
-                self.program.log_errors(&self.given.peer);
-            }
+            1 => self.program.attend(&self.given.peer),
             _ => self.program.log_errors(&self.given.peer),
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        if let Some((_, kill_at)) = &mut self.ending {
-            if *kill_at <= now {
-                self.program.signal(Signal::SIGKILL);
-                *kill_at = after(now, PATIENCE);
-            }
+        if self.ending.is_some() {
+            self.program.tick(now);
         } else if let Some((at, why)) = self.due(now)
             && at <= now
         {
@@ -219,20 +198,18 @@ impl Task for Chaperone {
     }
 
     fn fail(&mut self, error: io::Error) {
-        error!(peer = %self.peer(), "cannot wait for a program: {error}");
-        self.program.signal(Signal::SIGKILL);
-        self.status.get_or_insert_default();
+        self.program.fail(&error, &self.given.peer);
     }
 
     fn is_over(&self) -> bool {
-        self.status.is_some()
+        self.program.status().is_some()
     }
 
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let ended = match self.ending {
-            Some((why, _)) => why,
+            Some(why) => why,
             None => {
-                let status = self.status.unwrap_or_default();
+                let status = self.program.status().unwrap_or_default();
                 if status.signal().is_some() || status.code() == Some(NOT_STARTED) {
                     let slot = self.given.slot.as_ref();
                     slot.inspect(|slot| slot.count(Count::Failed));
@@ -246,6 +223,3 @@ impl Task for Chaperone {
 
 /// The exit code of a child in which the program could not be started, as of a shell.
 pub(crate) const NOT_STARTED: i32 = 127;
-
-// Long enough to put things in order, short enough for who stops a server.
-const PATIENCE: Duration = Duration::from_secs(2);

@@ -135,8 +135,7 @@ impl Crew for Processes<'_> {
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let missing = self.servers.iter().filter(|server| server.pid.is_none());
-        let start_at = missing.map(|server| server.start_at).min();
+        let start_at = self.missing().map(|server| server.start_at).min();
         let programs = self.programs.as_ref();
         earlier(
             start_at,
@@ -153,9 +152,8 @@ impl Crew for Processes<'_> {
     }
 
     fn len(&self) -> usize {
-        let missing = self.servers.iter().filter(|server| server.pid.is_none());
         let programs = self.programs.as_ref().map_or(0, Tasks::len);
-        self.children.len() + programs + missing.count()
+        self.children.len() + programs + self.missing().count()
     }
 
     fn report(&self) {
@@ -189,6 +187,11 @@ impl Crew for Processes<'_> {
 }
 
 impl Processes<'_> {
+    /// The servers of datagrams that have no process now.
+    fn missing(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().filter(|server| server.pid.is_none())
+    }
+
     /// Lets go of what is the acceptor's.
     fn leave(&mut self, front: &mut Front) {
         front.leave();

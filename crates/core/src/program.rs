@@ -5,17 +5,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{self, Pid};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::clean::Clean;
 use crate::peer::Peer;
 use crate::sys;
+use crate::wait::{Interest, after};
 
 /// A running program, at the head of a process group of its own unless a terminal is its peer.
 ///
@@ -26,7 +28,8 @@ pub(crate) struct Program {
     errors: OwnedFd,  // what it says on standard error
     line: Vec<u8>,    // of that, the line begun
     errors_ended: bool,
-    reaped: bool,
+    kill_at: Option<Instant>, // it was asked to end
+    status: Option<ExitStatus>,
 }
 
 impl Program {
@@ -63,7 +66,8 @@ impl Program {
                     errors,
                     line: Vec::new(),
                     errors_ended: false,
-                    reaped: false,
+                    kill_at: None,
+                    status: None,
                 })
             }
             Err(error) => {
@@ -78,40 +82,88 @@ impl Program {
         self.pid
     }
 
-    /// Ready when it has ended.
-    pub(crate) fn process(&self) -> BorrowedFd<'_> {
-        self.process.as_fd()
+    /// What a task waits for to [`attend`](Self::attend) to its end, and to
+    /// [`log_errors`](Self::log_errors).
+    pub(crate) fn watched(&self) -> [Option<(BorrowedFd<'_>, Interest)>; 2] {
+        let saying = if self.errors_ended {
+            Interest::Nothing
+        } else {
+            Interest::READ
+        };
+        [
+            Some((self.process.as_fd(), Interest::READ)),
+            Some((self.errors.as_fd(), saying)),
+        ]
     }
 
-    /// Ready when it has said something on standard error; `None` at the end of that.
-    pub(crate) fn errors(&self) -> (BorrowedFd<'_>, bool) {
-        (self.errors.as_fd(), self.errors_ended)
+    /// How it ended, if it has.
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// Finds out whether it has ended.
+    pub(crate) fn attend(&mut self, peer: &Peer) {
+        if self.status.is_none() {
+            self.reap();
+        }
+        self.log_errors(peer);
+    }
+
+    /// Asks it to end, and gives it so long.
+    pub(crate) fn terminate(&mut self, patience: Duration, now: Instant) {
+        self.signal(Signal::SIGTERM);
+        self.kill_at = Some(after(now, patience));
+    }
+
+    /// When it is not waited for any longer, since it was asked to end.
+    pub(crate) fn kill_at(&self) -> Option<Instant> {
+        self.kill_at
+    }
+
+    /// Kills it, if it was asked to end and has had its time.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.signal(Signal::SIGKILL);
+            self.kill_at = Some(after(now, PATIENCE));
+        }
+    }
+
+    /// It cannot be waited for with others: kills it at once.
+    pub(crate) fn fail(&mut self, error: &io::Error, peer: &Peer) {
+        error!(%peer, "cannot wait for a program: {error}");
+        self.end_now();
+    }
+
+    fn end_now(&mut self) {
+        self.signal(Signal::SIGKILL);
+        running().retain(|&pid| pid != self.pid);
+        waitid(Id::PIDFd(self.process.as_fd()), WaitPidFlag::WEXITED).ok();
+        self.status = Some(ExitStatus::default());
     }
 
     /// Signals it and all that it started in its group.
     pub(crate) fn signal(&self, signal: Signal) {
         // Not reaped yet, so the number is still its own. Before it has a group there is none.
-        if !self.reaped && killpg(self.pid, signal).is_err() {
+        if self.status.is_none() && killpg(self.pid, signal).is_err() {
             kill(self.pid, signal).ok();
         }
     }
 
-    /// How it ended, if it has. What it left running is killed.
-    pub(crate) fn reap(&mut self) -> Option<ExitStatus> {
+    /// Waits for it, if it has ended. What it left running is killed.
+    fn reap(&mut self) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+        let process = || Id::PIDFd(self.process.as_fd());
         // As long as it is not reaped its number cannot become another group's.
-        match waitid(Id::PIDFd(self.process()), flags | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+        match waitid(process(), flags | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return,
             _ => self.signal(Signal::SIGKILL),
         }
         running().retain(|&pid| pid != self.pid);
-        let status = waitid(Id::PIDFd(self.process()), flags);
-        self.reaped = true;
-        Some(match status {
+        self.status = Some(match waitid(process(), flags) {
             Ok(WaitStatus::Exited(_, code)) => ExitStatus::from_raw((code & 0xff) << 8),
             Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::from_raw(signal as i32),
             _ => ExitStatus::default(), // somebody else waited for it
-        })
+        });
     }
 
     /// Logs what it has said on standard error.
@@ -130,7 +182,7 @@ impl Program {
                 log(peer, &line);
             }
         }
-        if (self.errors_ended || self.reaped) && !self.line.is_empty() {
+        if (self.errors_ended || self.status.is_some()) && !self.line.is_empty() {
             log(peer, &std::mem::take(&mut self.line));
         }
     }
@@ -153,10 +205,8 @@ fn log(peer: &Peer, line: &[u8]) {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if !self.reaped {
-            self.signal(Signal::SIGKILL);
-            running().retain(|&pid| pid != self.pid);
-            waitid(Id::PIDFd(self.process()), WaitPidFlag::WEXITED).ok();
+        if self.status.is_none() {
+            self.end_now();
         }
     }
 }
@@ -212,5 +262,8 @@ fn prepare(command: &mut Command, input: Stdio, output: Stdio, errors: OwnedFd, 
     }
 }
 
+/// How long a program usually has between SIGTERM and SIGKILL: long enough to put things in order,
+/// short enough for who stops a server.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 const READS_AT_ONCE: usize = 16; // a flood must not hold up whoever else waits
 const LONGEST_LINE: usize = 2048;

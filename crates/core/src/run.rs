@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::Signal;
 use nix::unistd;
 use tracing::{debug, error, warn};
 
@@ -19,7 +18,7 @@ use crate::chaperone::not_started;
 use crate::correspondent::Pair;
 use crate::limits::Limits;
 use crate::peer::Peer;
-use crate::program::{Group, Program, pipe};
+use crate::program::{Group, PATIENCE, Program, pipe};
 use crate::state::{Count, State};
 use crate::task::{Task, Watched};
 use crate::tasks::Tasks;
@@ -109,8 +108,6 @@ struct Run {
     _slot: Slot, // its place, until the end
     answers: Answers,
     until: Option<Instant>, // when it is told to end
-    kill_at: Option<Instant>,
-    status: Option<ExitStatus>,
 }
 
 impl Run {
@@ -149,8 +146,6 @@ impl Run {
             _slot: slot,
             answers: Rc::clone(answers),
             until: longest.map(|longest| after(now, longest)),
-            kill_at: None,
-            status: None,
         })
     }
 
@@ -179,38 +174,33 @@ impl Run {
         }
     }
 
-    fn terminate(&mut self, patience: Duration, now: Instant) {
-        self.program.signal(Signal::SIGTERM);
-        self.kill_at = Some(after(now, patience));
+    fn terminate(&mut self, now: Instant) {
+        self.program.terminate(PATIENCE, now);
         self.until = None;
     }
 }
 
 impl Task for Run {
     fn watched(&self) -> Watched<'_> {
-        let reading = |ended| match ended {
-            true => Interest::Nothing,
-            false => Interest::READ,
+        let reading = if self.output_ended {
+            Interest::Nothing
+        } else {
+            Interest::READ
         };
-        let (errors, errors_ended) = self.program.errors();
-        [
-            Some((self.output.as_fd(), reading(self.output_ended))),
-            Some((self.program.process(), Interest::READ)),
-            Some((errors, reading(errors_ended))),
-        ]
+        let [process, errors] = self.program.watched();
+        [Some((self.output.as_fd(), reading)), process, errors]
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.kill_at.or(self.until)
+        self.program.kill_at().or(self.until)
     }
 
     fn attend(&mut self, place: usize, _: bool, _: &mut [u8], _: Instant) {
         match place {
             0 => self.read(),
             1 => {
-                self.status = self.status.or_else(|| self.program.reap());
-                self.program.log_errors(&self.peer);
-                if self.status.is_some() && !self.output_ended {
+                self.program.attend(&self.peer);
+                if self.is_over() && !self.output_ended {
                     self.read(); // all of it is there
                 }
             }
@@ -219,31 +209,27 @@ impl Task for Run {
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.kill_at.is_some_and(|at| at <= now) {
-            self.program.signal(Signal::SIGKILL);
-            self.kill_at = Some(after(now, PATIENCE));
-        } else if self.until.is_some_and(|at| at <= now) {
+        self.program.tick(now);
+        if self.until.is_some_and(|at| at <= now) {
             debug!(peer = %self.peer, pid = %self.program.pid(), "terminate: takes too long");
-            self.terminate(PATIENCE, now);
+            self.terminate(now);
         }
     }
 
     fn stop(&mut self, now: Instant) {
-        self.terminate(PATIENCE, now);
+        self.terminate(now);
     }
 
     fn fail(&mut self, error: io::Error) {
-        error!(peer = %self.peer, "cannot wait for a program: {error}");
-        self.program.signal(Signal::SIGKILL);
-        self.status.get_or_insert_default();
+        self.program.fail(&error, &self.peer);
     }
 
     fn is_over(&self) -> bool {
-        self.status.is_some()
+        self.program.status().is_some()
     }
 
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
-        let status = self.status.unwrap_or_default();
+        let status = self.program.status().unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
         self.answers.borrow_mut().push((self.pair, self.answer));
         None
@@ -252,4 +238,3 @@ impl Task for Run {
 
 const LONGEST: usize = 65_507; // no datagram of IPv4 is longer
 const READS_AT_ONCE: usize = 32; // more than a pipe holds
-const PATIENCE: Duration = Duration::from_secs(2);

@@ -36,22 +36,6 @@ impl Exchange {
         given.count_moved();
         let (received, sent) = given.counted.get();
         let connection = Connection::over(ended, Framing::Bytes, &given.limits);
-        let mut exchange = Self::take_back(given, connection);
-        exchange.received += received;
-        exchange.sent += sent;
-        exchange
-    }
-
-    /// Tells a peer that there is no program for it now.
-    pub(crate) fn turn_away(mut given: Given) -> Self {
-        let slot = given.slot.take(); // its place is free
-        slot.inspect(|slot| slot.count(Count::RefusedBusy));
-        let refused = Ended::Refused(Refusal(BUSY.into()));
-        let connection = Connection::over(refused, Framing::Line, &given.limits);
-        Self::take_back(given, connection)
-    }
-
-    fn take_back(given: Given, connection: Connection) -> Self {
         let Given {
             stream,
             peer,
@@ -59,7 +43,18 @@ impl Exchange {
             limits,
             ..
         } = given;
-        Self::begin(stream, peer, slot, connection, &limits)
+        let mut exchange = Self::begin(stream, peer, slot, connection, &limits);
+        exchange.received += received;
+        exchange.sent += sent;
+        exchange
+    }
+
+    /// Tells a peer that there is no program for it now.
+    pub(crate) fn turn_away(given: Given) -> Self {
+        let slot = given.slot; // its place is free
+        slot.inspect(|slot| slot.count(Count::RefusedBusy));
+        let refusal = Refusal(BUSY.into());
+        Self::refuse(given.stream, given.peer, refusal, &given.limits)
     }
 
     fn begin(
