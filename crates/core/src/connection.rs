@@ -1,8 +1,10 @@
 //! One conversation without its socket: bytes in, session, bytes out.
 
 mod by_datagrams;
+mod in_rooms;
 mod opening;
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
@@ -29,6 +31,9 @@ pub struct Connection {
     read_bytes: usize,
     program: Option<Box<Command>>, // takes the session's place
     more: bool,                    // the session waits to be resumed
+    waits: bool,                   // the session waits for something else than its peer
+    rooms: bool,                   // the service has rooms
+    woken: bool,                   // and is to be told
     input: Input,
     stop: Told,
     messages: u64,
@@ -100,8 +105,10 @@ impl Connection {
         self.input == Input::Open
             && matches!(self.state, State::Talking(_))
             && !self.more
+            && !self.waits
             && self.pending.is_empty()
             && !self.outbox.is_full()
+            && !self.outbox.has_posted_much()
     }
 
     /// The most that one read from the peer is to bring.
@@ -136,7 +143,10 @@ impl Connection {
     /// Whether everything is said and sent.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Over(_)) && self.outbox.is_empty()
+        let State::Over(_) = self.state else {
+            return false;
+        };
+        self.outbox.is_empty() && !self.outbox.has_posted()
     }
 
     /// Why the conversation ended, if it has.
@@ -162,7 +172,7 @@ impl Connection {
 
     /// Goes on with whatever waits, as far as the outbox has room.
     fn pump(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
+        let pending = mem::take(&mut self.pending);
         let rest = self.deliver(&pending).len();
         if 0 < rest {
             self.pending = pending;
@@ -192,6 +202,10 @@ impl Connection {
                     Ok(Flow::More) if out.held() == held => Err(Ended::Stuck),
                     flow => flow,
                 }
+            } else if mem::take(&mut self.woken) {
+                guarded(|| session.wake(out))
+            } else if self.waits || out.has_posted_much() {
+                return raw;
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
                     Ok(Message { bytes, line_end }) => {
@@ -209,6 +223,8 @@ impl Connection {
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
                 guarded(|| session.receive(line, out))
+            } else if out.has_posted() {
+                return &[];
             } else {
                 self.input = Input::Finishing;
                 guarded(|| session.finish(out))
@@ -219,10 +235,15 @@ impl Connection {
 
     fn follow(&mut self, flow: Result<Flow, Ended>) {
         self.more = matches!(flow, Ok(Flow::More));
+        self.waits = matches!(flow, Ok(Flow::Wait));
+        if self.outbox.has_requests() && !self.rooms {
+            self.outbox.forget_posts();
+            return self.end(failed("the service does not say that it needs rooms"));
+        }
         match (flow, self.outbox.overflow()) {
             (Err(ended), _) => self.end(ended),
             (Ok(_), Some(bytes)) => self.end(Ended::Overflow(bytes)),
-            (Ok(Flow::Continue | Flow::More), None) => (),
+            (Ok(Flow::Continue | Flow::More | Flow::Wait), None) => (),
             (Ok(Flow::Exec(_)), None) => {
                 self.end(failed(
                     "a program can take over only when the conversation opens",
@@ -235,7 +256,7 @@ impl Connection {
     }
 
     fn end(&mut self, ended: Ended) {
-        let session = std::mem::replace(&mut self.state, State::Over(ended));
+        let session = mem::replace(&mut self.state, State::Over(ended));
         // It ends, whatever its destructor has to say about it.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
     }
@@ -298,7 +319,17 @@ mod tests {
         session: impl FnMut(Event<'_>, &mut Outbox) -> Result<Flow, Error> + 'static,
     ) -> Connection {
         let state = State::Talking(Box::new(Scripted(session)));
-        Connection::begin(state, framing, Transport::Stream, &limits(outbox_bytes))
+        let needs = Needs {
+            rooms: true,
+            ..Needs::default()
+        };
+        Connection::begin(
+            state,
+            framing,
+            needs,
+            Transport::Stream,
+            &limits(outbox_bytes),
+        )
     }
 
     /// Greets, answers each line with two, counts to three on request, and says goodbye.
@@ -539,6 +570,7 @@ mod tests {
         fn needs(&self) -> Needs {
             Needs {
                 programs: self.named,
+                ..Needs::default()
             }
         }
         fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {

@@ -18,6 +18,8 @@ pub enum Ended {
     Stopped,
     /// It was not waited for longer: the server stopped, or the peer did not take what was sent.
     Cut,
+    /// Its rooms are gone, since the hub has ended.
+    RoomsLost,
     /// Nothing was heard for too long.
     Idle,
     /// It lasted as long as a conversation may.
@@ -50,7 +52,7 @@ impl Ended {
             Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
             Self::Closed | Self::PeerLeft | Self::Stopped | Self::Cut | Self::Idle => false,
             Self::TimeUp | Self::LineTooLong | Self::Refused(_) | Self::Lost(_) => false,
-            Self::Given | Self::Program(_) => false,
+            Self::Given | Self::Program(_) | Self::RoomsLost => false,
         }
     }
 
@@ -58,6 +60,7 @@ impl Ended {
     pub(crate) fn parting_words(&self) -> Option<&'static str> {
         match self {
             Self::Idle => Some("Nothing was heard for too long. Goodbye."),
+            Self::RoomsLost => Some("The room is gone: the server has lost it. Goodbye."),
             Self::TimeUp => Some("The time for this conversation is over. Goodbye."),
             Self::LineTooLong => Some("That line is too long. Goodbye."),
             _ => None,
@@ -72,6 +75,7 @@ impl fmt::Display for Ended {
             Self::PeerLeft => f.write_str("the peer left"),
             Self::Stopped => f.write_str("the server stopped"),
             Self::Cut => f.write_str("cut, not waited for longer"),
+            Self::RoomsLost => f.write_str("its rooms were lost"),
             Self::Idle => f.write_str("idle for too long"),
             Self::TimeUp => f.write_str("lasted as long as it may"),
             Self::LineTooLong => f.write_str("sent a line that was too long"),

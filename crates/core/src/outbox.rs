@@ -1,11 +1,15 @@
-//! What a session wants sent, until the server has sent it.
+//! What a session wants done, until the server has done it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::framing::Framing;
+use crate::hub::{Request, weight};
 use crate::limits::{Limits, READ_BYTES};
+use crate::peer::Transport;
 
-/// The bytes on their way to one peer, in the order they were sent.
+/// The bytes on their way to one peer, in the order they were sent; and what the session wants of its
+/// rooms and of the clock.
 ///
 /// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the
 /// framing asks. It is bounded: from [`Limits::outbox_bytes`] on nothing more is read from the peer
@@ -22,6 +26,9 @@ pub struct Outbox {
     high_water: usize,
     most: usize,
     overflow: Option<usize>,
+    requests: Vec<Request>,
+    posted: usize, // the weight of posts that have not all gone to whoever is to hear them
+    wake: Option<Duration>,
 }
 
 impl Outbox {
@@ -42,6 +49,9 @@ impl Outbox {
             high_water: limits.outbox_bytes,
             most: MOST_FACTOR * given,
             overflow: None,
+            requests: Vec::new(),
+            posted: 0,
+            wake: None,
         }
     }
 
@@ -78,6 +88,59 @@ impl Outbox {
         }
     }
 
+    /// Joins a room, under a name that its other members see; [`Heard::Entered`](crate::Heard) tells
+    /// when it is in. Who is in the room already goes by the new name there.
+    ///
+    /// A room need not be made, and is forgotten when nobody is in it. A session
+    /// may be in 16 at the same time, and leaves them with the end of its conversation.
+    pub fn join(&mut self, room: &str, name: &str) {
+        let transport = match self.apart {
+            None => Transport::Stream,
+            Some(_) => Transport::Datagram,
+        };
+        self.requests.push(Request::Join {
+            room: room.to_owned(),
+            name: name.to_owned(),
+            transport,
+        });
+    }
+
+    /// Leaves a room.
+    pub fn leave(&mut self, room: &str) {
+        let room = room.to_owned();
+        self.requests.push(Request::Leave { room });
+    }
+
+    /// Posts to a room: all members hear it, in the same order. Who is not in a room may post there
+    /// too, nameless, unless it is [lossless](crate::Room::lossless).
+    ///
+    /// While the posts of a session that have not found room with all who are to hear them are as
+    /// much as the outbox should hold, nothing is delivered to it from its peer.
+    pub fn post(&mut self, room: &str, bytes: &[u8]) {
+        let posted = self.posted + weight(bytes);
+        if self.overflow.is_some() || self.most < posted {
+            self.overflow.get_or_insert(posted);
+            return;
+        }
+        self.posted = posted;
+        self.requests.push(Request::Post {
+            room: room.to_owned(),
+            bytes: bytes.to_owned(),
+        });
+    }
+
+    /// Asks who is in a room, which [`Heard::Members`](crate::Heard) tells.
+    pub fn ask(&mut self, room: &str) {
+        let room = room.to_owned();
+        self.requests.push(Request::Ask { room });
+    }
+
+    /// Asks to be [woken](crate::Session::wake) after this time; that it asked before for another
+    /// time is forgotten.
+    pub fn wake_after(&mut self, time: Duration) {
+        self.wake = Some(time);
+    }
+
     /// Whether the outbox holds as much as it should.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -103,6 +166,42 @@ impl Outbox {
     pub(crate) fn held(&self) -> usize {
         let datagrams = self.apart.as_ref().map_or(0, VecDeque::len);
         self.len() + datagrams * DATAGRAM_BYTES
+    }
+
+    /// What the session wants of its rooms, each once.
+    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Whether the session wants anything of rooms.
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Whether posts are on their way.
+    pub(crate) fn has_posted(&self) -> bool {
+        0 < self.posted
+    }
+
+    /// Whether so many are that no more should follow.
+    pub(crate) fn has_posted_much(&self) -> bool {
+        self.high_water <= self.posted
+    }
+
+    /// Posts of this weight have arrived.
+    pub(crate) fn taken(&mut self, weight: usize) {
+        self.posted = self.posted.saturating_sub(weight);
+    }
+
+    /// No post will arrive any more.
+    pub(crate) fn forget_posts(&mut self) {
+        self.requests.clear();
+        self.posted = 0;
+    }
+
+    /// When the session asked to be woken, if it has since the last look.
+    pub(crate) fn take_wake(&mut self) -> Option<Duration> {
+        self.wake.take()
     }
 
     /// Whether each message is a datagram.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::clean::Clean;
 
 /// Who is at the other end of a conversation, and where it arrived.
@@ -18,7 +20,7 @@ pub struct Peer {
 }
 
 /// How what is said travels between the ends of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// As bytes in order, all of them: TCP, Unix sockets, pipes.
     Stream,

@@ -1,6 +1,7 @@
 //! Conversations without a socket, for the tests of a service.
 
 mod by_datagrams;
+mod gathering;
 
 use std::net::SocketAddr;
 
@@ -11,6 +12,7 @@ use crate::peer::{Address, Peer, Transport};
 use crate::service::Service;
 
 pub use by_datagrams::{Datagram, rehearse_datagrams};
+pub use gathering::Gathering;
 
 /// How the bytes of a rehearsal travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

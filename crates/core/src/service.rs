@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::framing::Framing;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
+use crate::rooms::{Heard, Room};
 
 /// A kind of conversation, shared by all peers.
 ///
@@ -27,6 +28,13 @@ pub trait Service: Send + Sync {
     /// What it needs beside its peer; what is not named is not there.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// How the room of this name works, for sessions that [join](Outbox::join) it.
+    ///
+    /// It is asked when the first one does, and need not be asked in the process of that session.
+    fn room(&self, _name: &str) -> Room {
+        Room::default()
     }
 
     /// Begins a conversation with `peer`.
@@ -63,6 +71,27 @@ pub trait Session {
     /// Any error ends this conversation only.
     fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error>;
 
+    /// Hears of a room: what was posted there, who came and who left.
+    ///
+    /// It may be called at any time, also between [`Flow::Wait`] and what that waits for, but not
+    /// while there is [more](Flow::More) to send.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn hear(&mut self, _heard: &Heard<'_>, _out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+
+    /// The time is over after which it [asked](Outbox::wake_after) to be woken.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends this conversation only.
+    fn wake(&mut self, _out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+
     /// Goes on after [`Flow::More`], now that the outbox has room.
     ///
     /// # Errors
@@ -72,7 +101,8 @@ pub trait Session {
         Ok(Flow::Continue)
     }
 
-    /// The peer has ended its side and will say no more; it may still be listening.
+    /// The peer has ended its side and will say no more; it may still be listening. All that was
+    /// posted has reached its rooms.
     ///
     /// [`Flow::Close`], the default, closes once everything sent has left. [`Flow::Continue`] keeps
     /// the conversation open for what else may happen.
@@ -107,7 +137,13 @@ pub enum Flow {
     /// [`resume`](Session::resume), which follows as soon as there is room. Who then sends nothing
     /// and asks for more [fails](crate::Ended::Stuck).
     More,
+    /// Deliver nothing from the peer, neither messages nor the end of its side, until something else
+    /// has happened: a room was [heard](Session::hear), or the session was
+    /// [woken](Session::wake). What that call returns says how to go on.
+    Wait,
     /// Close once everything sent has left. The session is not called again.
+    ///
+    /// That includes what was posted, once all who are to hear it have room for it.
     Close,
     /// Give the peer to this program, once everything sent has left: it takes the session's place.
     ///
@@ -124,6 +160,8 @@ pub enum Flow {
 pub struct Needs {
     /// Programs that take the place of its sessions, see [`Flow::Exec`].
     pub programs: bool,
+    /// Rooms, where its sessions hear each other, see [`Outbox::join`].
+    pub rooms: bool,
 }
 
 /// What a service sends to a peer of datagrams that has not shown that its address is its own.

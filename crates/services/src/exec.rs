@@ -94,7 +94,10 @@ impl Service for Exec {
     }
 
     fn needs(&self) -> Needs {
-        Needs { programs: true }
+        Needs {
+            programs: true,
+            ..Needs::default()
+        }
     }
 
     fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {

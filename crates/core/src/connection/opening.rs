@@ -22,7 +22,7 @@ impl Connection {
             }
             Err(ended) => (Framing::Bytes, Needs::default(), State::Over(ended)),
         };
-        let mut connection = Self::begin(state, framing, peer.transport, limits);
+        let mut connection = Self::begin(state, framing, needs, peer.transport, limits);
         if connection.program.take_if(|_| !needs.programs).is_some() {
             connection.state =
                 State::Over(failed("the service does not say that it needs programs"));
@@ -32,12 +32,14 @@ impl Connection {
 
     /// A conversation that was over before it began.
     pub(crate) fn over(ended: Ended, framing: Framing, limits: &Limits) -> Self {
-        Self::begin(State::Over(ended), framing, Transport::Stream, limits)
+        let (state, needs) = (State::Over(ended), Needs::default());
+        Self::begin(state, framing, needs, Transport::Stream, limits)
     }
 
     pub(super) fn begin(
         state: State,
         framing: Framing,
+        needs: Needs,
         transport: Transport,
         limits: &Limits,
     ) -> Self {
@@ -49,6 +51,9 @@ impl Connection {
             read_bytes: framing.read_bytes(),
             program: None,
             more: false,
+            waits: false,
+            rooms: needs.rooms,
+            woken: false,
             input: Input::Open,
             stop: Told::No,
             messages: 0,

@@ -1,0 +1,62 @@
+//! One member: what it is yet to hear, and what it asked for that cannot be done yet.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::hub::notice::{Notice, Request};
+
+/// A member, in whatever rooms.
+#[derive(Default)]
+pub(super) struct Member {
+    pub(super) rooms: Vec<Arc<str>>,
+    queue: VecDeque<Notice>,
+    queued: usize, // the weight of what is queued
+    /// What it has asked for, while the first of it cannot be done yet.
+    pub(super) requests: VecDeque<Request>,
+    taken: usize, // the weight of its posts that were taken, which it was not told yet
+    pub(super) is_stirred: bool,
+    pub(super) is_dropped: bool,
+}
+
+impl Member {
+    pub(super) fn push(&mut self, notice: Notice) {
+        self.queued += notice.weight();
+        self.queue.push_back(notice);
+    }
+
+    /// What it is to hear next; whether its queue has become short by that.
+    pub(super) fn pop(&mut self) -> Option<(Notice, bool)> {
+        if 0 < self.taken {
+            return Some((Notice::Taken(std::mem::take(&mut self.taken)), false));
+        }
+        let notice = self.queue.pop_front()?;
+        let before = self.queued;
+        self.queued -= notice.weight();
+        Some((notice, self.queued < SHORT && SHORT <= before))
+    }
+
+    /// Whether no post should be added to what it is yet to hear.
+    pub(super) fn is_full(&self) -> bool {
+        QUEUE_BYTES <= self.queued
+    }
+
+    /// Whether nothing at all may be added.
+    pub(super) fn is_overfull(&self) -> bool {
+        2 * QUEUE_BYTES <= self.queued
+    }
+
+    pub(super) fn take(&mut self, weight: usize) {
+        self.taken += weight;
+    }
+
+    /// It hears that it was dropped, and nothing else.
+    pub(super) fn drop_out(&mut self) {
+        self.is_dropped = true;
+        self.queue.clear();
+        self.queued = 0;
+        self.push(Notice::TooSlow);
+    }
+}
+
+const QUEUE_BYTES: usize = 256 * 1024; // beside what the system holds on the way
+const SHORT: usize = QUEUE_BYTES / 2;
