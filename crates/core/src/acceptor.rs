@@ -40,10 +40,9 @@ pub(crate) fn serve<C: Crew>(
     signals: Signals,
 ) -> io::Result<()> {
     let sorted = Sorted::from(listeners);
-    let ports = sorted.ports()?;
     let Sorted {
         doors,
-        sockets,
+        inlets,
         singles,
     } = sorted;
     let state = State::new(signals.reporting())?;
@@ -59,11 +58,8 @@ pub(crate) fn serve<C: Crew>(
         crew,
         waiting: None,
     };
-    for (number, socket) in sockets.into_iter().enumerate() {
-        let front = &mut acceptor.front;
-        acceptor
-            .crew
-            .serve_datagrams(socket, number, &ports, front)?;
+    for inlet in inlets {
+        acceptor.crew.serve_datagrams(inlet, &mut acceptor.front)?;
     }
     for (stream, peer) in singles {
         acceptor.arrive(stream, peer);

@@ -21,7 +21,7 @@ pub(crate) struct Children(HashMap<Pid, Child>);
 enum Child {
     /// Holds the conversation with a peer, and its slot until it is reaped.
     Conversation(Peer, Slot),
-    /// Serves a socket for datagrams.
+    /// Serves all conversations that it can: a socket for datagrams, or the rooms.
     Server,
 }
 
@@ -31,7 +31,7 @@ impl Children {
         self.0.insert(pid, Child::Conversation(peer, slot));
     }
 
-    /// A child that serves a socket for datagrams.
+    /// A child that serves a socket for datagrams, or the rooms.
     pub(crate) fn add_server(&mut self, pid: Pid) {
         self.0.insert(pid, Child::Server);
     }

@@ -55,11 +55,15 @@ impl Correspondence {
         let desk = Desk {
             service,
             limits: *limits,
+            place: 0,
             drops: Drops::new(admission.state()),
             admission,
             pace: Pace::new(limits.rate),
             refusals: Bucket::new(REFUSALS_PER_SECOND, REFUSALS_PER_SECOND, now),
             errands: Vec::new(),
+            members: HashMap::new(),
+            met: 0,
+            asked: Vec::new(),
             stopping: false,
         };
         Self {
@@ -71,6 +75,12 @@ impl Correspondence {
             ready: VecDeque::new(),
             cut_at: None,
         }
+    }
+
+    /// The same, at the place of this number.
+    pub(crate) fn at(mut self, place: usize) -> Self {
+        self.desk.place = place;
+        self
     }
 
     /// One datagram arrived. Afterwards [`out`](Departures) may be full, and is to leave before the
@@ -86,7 +96,8 @@ impl Correspondence {
         let desk = &mut self.desk;
         match known.correspondent.receive(arrival.bytes, desk, out, now) {
             Ok(turn) => {
-                let is_timed = desk.limits.session.is_some() && known.due.is_none();
+                let due = known.correspondent.due_at(&desk.limits);
+                let is_timed = due.is_some_and(|at| known.due.is_none_or(|due| at < due));
                 if !matches!(turn, Turn::None | Turn::Away) || is_timed {
                     self.settle(pair, turn);
                 }
@@ -142,7 +153,7 @@ impl Correspondence {
         while let Some((heard, pair)) = self.quietest(now)
             && after(heard, idle) <= now
         {
-            self.forget(pair, Ended::Idle);
+            self.forget(pair, Ended::Idle, now);
         }
     }
 
@@ -183,8 +194,9 @@ impl Correspondence {
 
     /// Ends what goes on; says what was dropped in all.
     pub(crate) fn end(mut self) -> Drops {
+        let now = Instant::now();
         for known in self.peers.values_mut() {
-            known.correspondent.end(Ended::Cut);
+            known.correspondent.end(Ended::Cut, &mut self.desk, now);
         }
         self.desk.drops
     }
@@ -233,7 +245,7 @@ impl Correspondence {
             && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, Ended::Cut);
+            self.forget(pair, Ended::Cut, now);
         }
     }
 
@@ -254,12 +266,12 @@ impl Correspondence {
         }
     }
 
-    fn forget(&mut self, pair: Pair, ended: Ended) {
+    fn forget(&mut self, pair: Pair, ended: Ended, now: Instant) {
         let Entry::Occupied(known) = self.peers.entry(pair) else {
             return;
         };
         let mut known = known.remove();
-        known.correspondent.end(ended);
+        known.correspondent.end(ended, &mut self.desk, now);
         self.quiet.remove(&(known.quiet, pair));
         if let Some(due) = known.due {
             self.due.remove(&(due, pair));
@@ -271,7 +283,7 @@ impl Correspondence {
         let Some(known) = self.peers.get_mut(&pair) else {
             return;
         };
-        let mut due = known.correspondent.time_up_at(&self.desk.limits);
+        let mut due = known.correspondent.due_at(&self.desk.limits);
         match turn {
             Turn::None | Turn::Away => (),
             Turn::At(at) => due = earlier(due, Some(at)),
@@ -292,6 +304,8 @@ impl Correspondence {
         }
     }
 }
+
+mod in_rooms;
 
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0"); // they are sent to anyone
 

@@ -17,9 +17,10 @@ use crate::proof::Proof;
 use crate::run::Errand;
 use crate::service::Refusal;
 use crate::state::Count;
-use crate::wait::after;
+use crate::wait::{after, earlier};
 
 mod desk;
+mod in_rooms;
 mod talk;
 
 pub(crate) use desk::Desk;
@@ -76,8 +77,14 @@ impl Correspondent {
         self.talk.is_some()
     }
 
+    /// When it is to have a turn because of the time.
+    pub(crate) fn due_at(&self, limits: &Limits) -> Option<Instant> {
+        let wake_at = self.talk.as_ref().and_then(|talk| talk.wake_at);
+        earlier(self.time_up_at(limits), wake_at)
+    }
+
     /// When the time of the conversation is over.
-    pub(crate) fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
+    fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
         let talk = self.talk.as_ref()?;
         let goes_on = talk.connection.ended().is_none();
         let session = limits.session.filter(|_| goes_on)?;
@@ -127,6 +134,9 @@ impl Correspondent {
         {
             talk.connection.dismiss(Ended::TimeUp);
         }
+        if let Some(talk) = &mut self.talk {
+            talk.ring(now);
+        }
         self.send(desk, out, now)
     }
 
@@ -155,10 +165,10 @@ impl Correspondent {
     }
 
     /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
-    pub(crate) fn end(&mut self, ended: Ended) {
+    pub(crate) fn end(&mut self, ended: Ended, desk: &mut Desk, now: Instant) {
         if let Some(mut talk) = self.talk.take() {
             talk.connection.dismiss(ended);
-            talk.end();
+            talk.end(desk, now);
         }
     }
 
@@ -170,6 +180,7 @@ impl Correspondent {
         now: Instant,
     ) -> Result<Result<(), Dropped>, Refusal> {
         let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
+        let peer = peer.at(desk.place);
         if !desk.pace.may_begin(peer.remote.host(), now) {
             desk.admission.state().count(Count::RefusedRate, 1);
             return Ok(Err(Dropped::TooOften));
@@ -196,6 +207,8 @@ impl Correspondent {
             connection,
             peer,
             slot,
+            member: desk.meet(self.pair),
+            wake_at: None,
             began: now,
             paced: false,
             received: 0,
@@ -204,8 +217,17 @@ impl Correspondent {
         Ok(talk.receive_first(first))
     }
 
-    /// Sends what waits, as far as there is room and measure, and lets the session go on.
+    /// Sends what waits, as far as there is room and measure, lets the session go on, and passes on
+    /// what it wants.
     fn send(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
+        let turn = self.send_some(desk, out, now);
+        if let Some(talk) = &mut self.talk {
+            talk.pass_on(desk, now);
+        }
+        turn
+    }
+
+    fn send_some(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
         let Some(talk) = &mut self.talk else {
             return Turn::None;
         };
@@ -216,7 +238,7 @@ impl Correspondent {
                 if talk.connection.is_done()
                     && let Some(talk) = self.talk.take()
                 {
-                    talk.end();
+                    talk.end(desk, now);
                 }
                 return Turn::None;
             };

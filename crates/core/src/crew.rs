@@ -4,11 +4,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use socket2::Socket;
-
 use crate::admission::Slot;
 use crate::arrivals::Arrivals;
 use crate::leaving::Leaving;
+use crate::listener::Inlet;
 use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::signals::Signals;
@@ -27,19 +26,12 @@ pub(crate) trait Crew {
     /// The system has no room for it now; the peer is given back.
     fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>>;
 
-    /// Begins to serve all who send datagrams to a socket, the `number`th. `ports` are those of all
-    /// such sockets of this server.
+    /// Begins to serve all who send datagrams to a socket.
     ///
     /// # Errors
     ///
     /// The system has no room for it.
-    fn serve_datagrams(
-        &mut self,
-        socket: Socket,
-        number: usize,
-        ports: &[u16],
-        front: &mut Front,
-    ) -> io::Result<()>;
+    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()>;
 
     /// Ready to be read when something is to be attended to, where SIGCHLD does not tell.
     fn news(&self) -> Option<BorrowedFd<'_>>;

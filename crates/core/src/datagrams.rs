@@ -20,12 +20,14 @@ use crate::dropped::Dropped;
 use crate::guard::{Guard, arrival};
 use crate::inbox::Inbox;
 use crate::limits::Limits;
+use crate::listener::Inlet;
 use crate::run::Programs;
 use crate::service::Service;
 use crate::state::State;
 use crate::sys::mmsg::{Outgoing, send_many};
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, earlier};
+use crate::wire::{HubLost, Wire};
 
 /// Holds conversations with everybody who sends datagrams to a socket.
 ///
@@ -37,30 +39,37 @@ pub(crate) struct Datagrams {
     departures: Departures,
     correspondence: Correspondence,
     programs: Option<Programs>, // where they answer
+    wire: Option<Wire>,         // to the hub, where there is one
     blocked: bool,              // the system takes no more output for now
     warnings: Bucket,           // anyone can bring them about
     is_over: bool,
 }
 
 impl Datagrams {
-    /// Serves a bound socket; `own_ports` are those of all datagram sockets of this server.
+    /// Serves a bound socket, with a wire to the hub where there is one.
     ///
     /// # Errors
     ///
     /// The socket is not one of Internet datagrams, or there is no memory.
     pub(crate) fn new(
-        socket: Socket,
-        own_ports: &[u16],
+        inlet: Inlet,
         service: Arc<dyn Service>,
         limits: &Limits,
         state: State,
+        wire: Option<Wire>,
     ) -> io::Result<Self> {
+        let Inlet {
+            socket,
+            place,
+            ports,
+            ..
+        } = inlet;
         let local = socket.local_addr()?.as_socket();
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
         tell_destinations(&socket, local.ip())?;
         raise_buffers(&socket);
         let now = Instant::now();
-        let guard = Guard::new(own_ports.to_vec());
+        let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
         let most = service.framing().read_bytes().min(LONGEST);
         let programs = service.needs().programs;
@@ -69,8 +78,9 @@ impl Datagrams {
             local,
             inbox: Inbox::new(most),
             departures: Departures::default(),
-            correspondence: Correspondence::new(service, limits, admission, guard, now),
+            correspondence: Correspondence::new(service, limits, admission, guard, now).at(place),
             programs: programs.then(|| Programs::new(limits, state)).transpose()?,
+            wire,
             blocked: false,
             warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
             is_over: false,
@@ -115,11 +125,37 @@ impl Datagrams {
                 let errands = self.correspondence.errands();
                 errands.into_iter().for_each(|errand| programs.run(errand));
             }
+            self.meet(now);
             if self.departures.is_empty() {
                 break;
             }
         }
         self.send() && self.is_idle()
+    }
+
+    /// Passes on what sessions ask of the hub, and tells them what it says, as long as there is room
+    /// for what they say to that.
+    fn meet(&mut self, now: Instant) {
+        let Some(wire) = &mut self.wire else { return };
+        loop {
+            for (member, request) in self.correspondence.asked() {
+                wire.ask(member, vec![request]);
+            }
+            if self.departures.is_full() {
+                return wire.insist();
+            }
+            let out = &mut self.departures;
+            match wire.next() {
+                Ok(None) => return,
+                Ok(Some((member, notice))) => {
+                    self.correspondence.hear(member, &notice, out, now);
+                }
+                Err(HubLost) => {
+                    self.wire = None;
+                    return self.correspondence.lose_rooms(now);
+                }
+            }
+        }
     }
 
     /// Sends what waits; whether the system took all of it.
@@ -176,7 +212,8 @@ impl Task for Datagrams {
         let interest = Interest::In { read, write: !read };
         let programs = self.programs.as_ref();
         let programs = programs.map(|programs| (programs.as_fd(), Interest::READ));
-        [Some((self.socket.as_fd(), interest)), programs, None]
+        let wire = self.wire.as_ref().map(|wire| wire.watched(read));
+        [Some((self.socket.as_fd(), interest)), programs, wire]
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -188,6 +225,10 @@ impl Task for Datagrams {
     fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
         if place == PROGRAMS {
             self.attend_programs(now);
+            return;
+        }
+        if place == WIRE {
+            self.advance(now);
             return;
         }
         // Asking once more costs less than waiting once more, where much arrives.
@@ -273,6 +314,7 @@ fn raise_buffers(socket: &Socket) {
 }
 
 const PROGRAMS: usize = 1; // their place among what is watched
+const WIRE: usize = 2; // and its
 const LONGEST: usize = 65_535; // no datagram is longer
 const BUFFER: usize = 4 << 20;
 const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest

@@ -31,6 +31,8 @@ pub(crate) enum Dropped {
     OverMeasure,
     /// The answer is one more than may be sent in the time.
     OverRate,
+    /// What is posted is more than waits for it.
+    Behind,
     /// The system does not send the answer.
     Unsendable,
 }
@@ -83,6 +85,7 @@ impl fmt::Display for Dropped {
             Self::Refused => "refused",
             Self::OverMeasure => "the answer is over the measure",
             Self::OverRate => "the answer is over the rate",
+            Self::Behind => "more is posted than waits for one peer",
             Self::Unsendable => "the answer cannot be sent",
         })
     }
@@ -103,7 +106,7 @@ impl fmt::Display for Drops {
     }
 }
 
-const REASONS: [Dropped; 12] = [
+const REASONS: [Dropped; 13] = [
     Dropped::FromNoPort,
     Dropped::FromService,
     Dropped::FromOurselves,
@@ -115,5 +118,6 @@ const REASONS: [Dropped; 12] = [
     Dropped::Refused,
     Dropped::OverMeasure,
     Dropped::OverRate,
+    Dropped::Behind,
     Dropped::Unsendable,
 ];

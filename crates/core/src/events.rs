@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
 use tracing::warn;
 
 use crate::acceptor;
@@ -15,12 +14,13 @@ use crate::crew::{Arrived, Crew, Front, Unbegun};
 use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
-use crate::listener::Listener;
+use crate::listener::{Inlet, Listener};
 use crate::program::kill_all;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::tasks::Tasks;
 use crate::wait::{Interest, after, wait};
+use crate::wire::{SharedHub, Wire};
 
 /// Serves every peer that arrives, all in one thread, until SIGTERM or SIGINT.
 ///
@@ -51,6 +51,7 @@ pub fn serve(
         let _end = end;
         let mut events = Events {
             tasks: Tasks::new()?,
+            hub: SharedHub::of(&service),
             service,
             limits,
         };
@@ -107,6 +108,7 @@ impl Drop for RingAtEnd {
 
 struct Events {
     tasks: Tasks,
+    hub: Option<SharedHub>, // where its sessions meet in rooms
     service: Arc<dyn Service>,
     limits: Limits,
 }
@@ -115,26 +117,19 @@ impl Crew for Events {
     const DEED: &'static str = "begin";
 
     fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
-        let exchange = Exchange::open(arrived, &*self.service, &self.limits);
+        let wire = match self.wire() {
+            Ok(wire) => wire,
+            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
+        };
+        let exchange = Exchange::open(arrived, &*self.service, &self.limits, wire);
         self.tasks.add(Box::new(exchange));
         Ok(())
     }
 
-    fn serve_datagrams(
-        &mut self,
-        socket: Socket,
-        number: usize,
-        ports: &[u16],
-        front: &mut Front,
-    ) -> io::Result<()> {
-        let service = Arc::clone(&self.service);
-        let datagrams = Datagrams::new(
-            socket,
-            ports,
-            service,
-            &self.limits,
-            front.state.of_socket(number),
-        )?;
+    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
+        let (service, wire) = (Arc::clone(&self.service), self.wire()?);
+        let state = front.state.of_socket(inlet.number);
+        let datagrams = Datagrams::new(inlet, service, &self.limits, state, wire)?;
         self.tasks.add(Box::new(datagrams));
         Ok(())
     }
@@ -173,6 +168,13 @@ impl Crew for Events {
 
     fn cut(&mut self) {
         self.tasks.clear();
+    }
+}
+
+impl Events {
+    /// A new way to the hub, where there is one.
+    fn wire(&self) -> io::Result<Option<Wire>> {
+        self.hub.as_ref().map(SharedHub::wire).transpose()
     }
 }
 

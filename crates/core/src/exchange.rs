@@ -1,6 +1,7 @@
 //! One conversation on its stream: moves the bytes that can be moved, keeps the deadlines, and
 //! closes politely.
 
+mod in_rooms;
 mod opening;
 
 use std::cell::Cell;
@@ -20,6 +21,7 @@ use crate::stream::Stream;
 use crate::task::{Task, Watched};
 use crate::times::Times;
 use crate::wait::earlier;
+use crate::wire::Wire;
 
 pub(crate) use opening::BUSY;
 
@@ -29,6 +31,8 @@ pub(crate) struct Exchange {
     peer: Peer,
     slot: Option<Slot>,
     connection: Connection,
+    wire: Option<Wire>, // to the hub, until it has departed from there
+    wake_at: Option<Instant>,
     times: Times,
     phase: Phase,
     blocked: bool, // the stream takes no more output for now
@@ -52,6 +56,7 @@ enum Phase {
 impl Exchange {
     /// Logs how it went; says why it ended, and what is to take over.
     pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
+        self.depart();
         let program = self.connection.take_program();
         let ended = match (self.phase, self.connection.into_ended()) {
             (
@@ -119,22 +124,17 @@ impl Exchange {
         self.advance(now);
     }
 
-    /// Sends what waits and can be sent; once everything is, begins to leave.
+    /// Sends what waits and can be sent, and hears what there is to be heard; once everything is
+    /// done, begins to leave.
     fn advance(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Talking) {
             return;
         }
         for _ in 0..SENT_AT_ONCE {
-            if self.connection.output().is_empty() {
-                break;
-            }
-            match self.stream.send_some(self.connection.output()) {
-                Ok(Some(count)) => {
-                    self.times.moved(now);
-                    self.count(0, count as u64);
-                    self.connection.sent(count);
-                }
-                Ok(None) => break,
+            let heard = self.meet(now);
+            match self.send(now) {
+                Ok(sent) if sent || heard => (),
+                Ok(_) => break,
                 Err(error) => return self.lose(Some(error)),
             }
         }
@@ -144,6 +144,7 @@ impl Exchange {
                 self.phase = Phase::Over(None); // the stream goes on
                 return;
             }
+            self.depart();
             self.times.end_within_grace(now);
             let silent_at = now + SILENCE;
             self.phase = match self.stream.end_output() {
@@ -151,6 +152,20 @@ impl Exchange {
                 _ => Phase::Over(None),
             };
         }
+    }
+
+    /// Sends once, if anything waits; whether anything was sent.
+    fn send(&mut self, now: Instant) -> io::Result<bool> {
+        if self.connection.output().is_empty() {
+            return Ok(false);
+        }
+        let sent = self.stream.send_some(self.connection.output())?;
+        if let Some(count) = sent {
+            self.times.moved(now);
+            self.count(0, count as u64);
+            self.connection.sent(count);
+        }
+        Ok(sent.is_some())
     }
 
     fn count(&mut self, received: u64, sent: u64) {
@@ -170,15 +185,21 @@ impl Exchange {
 impl Task for Exchange {
     fn watched(&self) -> Watched<'_> {
         let (read, write) = match self.phase {
-            Phase::Talking => (self.connection.wants_input(), self.blocked),
+            Phase::Talking => (self.wants_input(), self.blocked),
             Phase::Leaving { .. } | Phase::Over(_) => (true, false),
         };
-        self.stream.watched(read, write)
+        let mut watched = self.stream.watched(read, write);
+        let wire = self.wire.as_ref();
+        watched[WIRE] = wire.map(|wire| wire.watched(self.wants_news()));
+        watched
     }
 
     fn deadline(&self) -> Option<Instant> {
         let other = match self.phase {
-            Phase::Talking => earlier(self.dismiss_at(), self.stalled_at()),
+            Phase::Talking => {
+                let ending = earlier(self.dismiss_at(), self.stalled_at());
+                earlier(ending, self.wake_at)
+            }
             Phase::Leaving { silent_at } => Some(silent_at),
             Phase::Over(_) => None,
         };
@@ -188,10 +209,12 @@ impl Task for Exchange {
     fn attend(&mut self, place: usize, broken: bool, buffer: &mut [u8], now: Instant) {
         match self.phase {
             // Where output has a place of its own, nobody reads it any more.
+            Phase::Talking if place == WIRE => self.advance(now),
             Phase::Talking if broken && place == OUTPUT => self.lose(None),
-            Phase::Talking if self.connection.wants_input() => self.receive(buffer, now),
+            Phase::Talking if self.wants_input() => self.receive(buffer, now),
             Phase::Talking if broken => self.lose(self.stream.take_error()),
             Phase::Talking => self.advance(now),
+            Phase::Leaving { .. } if place == WIRE => (),
             Phase::Leaving { .. } if self.stream.discard() => {
                 self.phase = Phase::Leaving {
                     silent_at: now + SILENCE, // it is not silent
@@ -220,7 +243,8 @@ impl Task for Exchange {
                 self.times.end_within_grace(now);
                 self.advance(now);
             }
-            Phase::Talking | Phase::Leaving { .. } | Phase::Over(_) => (),
+            Phase::Talking => self.ring(now),
+            Phase::Leaving { .. } | Phase::Over(_) => (),
         }
     }
 
@@ -245,6 +269,7 @@ impl Task for Exchange {
 }
 
 const OUTPUT: usize = 1; // its place, see `Stream::watched`
+const WIRE: usize = 2; // its place, which a stream leaves free
 const SENT_AT_ONCE: usize = 16; // a session without end must not keep its driver from the rest
 // Longer than most round trips: hardly anything can be on its way any more.
 const SILENCE: Duration = Duration::from_millis(500);

@@ -3,6 +3,7 @@
 //! A child holds one conversation and leaves by `_exit`, so nothing of the acceptor's is undone or
 //! written twice. Where the service gives its peers to programs, the child becomes the program.
 
+mod hub;
 mod servers;
 
 use std::cell::Cell;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
-use socket2::Socket;
 use tracing::{debug, error};
 
 use crate::acceptor;
@@ -25,14 +25,16 @@ use crate::ended::Ended;
 use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
-use crate::listener::Listener;
+use crate::listener::{Inlet, Listener};
 use crate::program::{Program, pipe, take_over};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::sys::{self, Forked};
 use crate::tasks::Tasks;
 use crate::wait::earlier;
+use crate::wire::Remote;
 
+use hub::HubProcess;
 use servers::Server;
 
 /// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
@@ -62,17 +64,22 @@ pub fn serve(
         children: Children::default(),
         servers: Vec::new(),
         programs: programs.then(Tasks::new).transpose()?,
+        hub: None,
         service,
         limits,
         buffer: vec![0; READ_BYTES],
     };
-    acceptor::serve(listeners, &mut processes, limits, signals)
+    let served = acceptor::serve(listeners, &mut processes, limits, signals);
+    processes.hub = None; // and it ends
+    processes.children.wait();
+    served
 }
 
 struct Processes<'a> {
     children: Children,
     servers: Vec<Server>,
     programs: Option<Tasks>, // where children become programs, those who look after them
+    hub: Option<HubProcess>, // where sessions meet in rooms, from the first one on
     service: Arc<dyn Service>,
     limits: &'a Limits,
     buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
@@ -87,8 +94,12 @@ impl Crew for Processes<'_> {
             Ok(both) => both.unzip(),
             Err(error) => return Err(Box::new(Unbegun { arrived, error })),
         };
+        let wire = match self.wire(front) {
+            Ok(wire) => wire,
+            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
+        };
         match sys::fork() {
-            Ok(Forked::Child) => self.be_a_child(arrived, says, front),
+            Ok(Forked::Child) => self.be_a_child(arrived, says, wire, front),
             Ok(Forked::Acceptor(pid)) => {
                 debug!(peer = %arrived.peer, %pid, "fork");
                 let Arrived { stream, peer, slot } = arrived;
@@ -117,14 +128,8 @@ impl Crew for Processes<'_> {
         }
     }
 
-    fn serve_datagrams(
-        &mut self,
-        socket: Socket,
-        number: usize,
-        ports: &[u16],
-        front: &mut Front,
-    ) -> io::Result<()> {
-        let mut server = Server::new(socket, number, ports);
+    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
+        let mut server = Server::new(inlet);
         self.start(&mut server, front)?;
         self.servers.push(server);
         Ok(())
@@ -153,7 +158,8 @@ impl Crew for Processes<'_> {
 
     fn len(&self) -> usize {
         let programs = self.programs.as_ref().map_or(0, Tasks::len);
-        self.children.len() + programs + self.missing().count()
+        let hub = usize::from(self.hub().is_some()); // nobody waits for it: it goes with the last one
+        self.children.len() - hub + programs + self.missing().count()
     }
 
     fn report(&self) {
@@ -196,6 +202,7 @@ impl Processes<'_> {
     fn leave(&mut self, front: &mut Front) {
         front.leave();
         self.servers.clear();
+        self.hub = None;
         // Those of others are not this child's to end. Their descriptors close on exec.
         mem::forget(self.programs.take());
         // The generator was copied with everything else: without this, all children draw the same
@@ -204,10 +211,17 @@ impl Processes<'_> {
     }
 
     /// Holds one conversation and leaves the process.
-    fn be_a_child(&mut self, arrived: Arrived, says: Option<OwnedFd>, front: &mut Front) -> ! {
+    fn be_a_child(
+        &mut self,
+        arrived: Arrived,
+        says: Option<OwnedFd>,
+        wire: Option<OwnedFd>,
+        front: &mut Front,
+    ) -> ! {
         let converse = AssertUnwindSafe(|| {
             self.leave(front);
-            let mut exchange = Exchange::open(arrived, &*self.service, self.limits);
+            let wire = wire.map(Remote::wire);
+            let mut exchange = Exchange::open(arrived, &*self.service, self.limits, wire);
             hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
             let ended = match (exchange.finish(), says) {
                 ((_, Some((given, mut command))), Some(says)) => match given.stream.ends() {

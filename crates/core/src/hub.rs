@@ -4,6 +4,7 @@
 //! yet to hear waits in its queue, which is bounded; what becomes of a full queue is the room's
 //! affair.
 
+pub(crate) mod frames;
 mod member;
 mod notice;
 mod room;

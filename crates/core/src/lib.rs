@@ -80,12 +80,14 @@ mod service;
 mod signals;
 mod state;
 mod stream;
+mod switchboard;
 mod sys;
 mod task;
 mod tasks;
 mod times;
 mod wait;
 mod waiting;
+mod wire;
 
 pub mod events;
 pub mod fork;

@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     /// One after the other, each with a stream of its own.
     Streams(Door),
     /// All at one socket, datagram by datagram.
-    Datagrams(Socket),
+    Datagrams(Inlet),
     /// One is there already, and no other will come.
     Single(Stream, Peer),
 }
@@ -37,6 +37,17 @@ pub(crate) struct Door {
     pub(crate) socket: Socket,
     pub(crate) local: Address,
     pub(crate) file: Option<SocketFile>,
+    pub(crate) place: usize, // which of those where the server listens
+}
+
+/// A socket that the datagrams of all peers arrive at.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    pub(crate) socket: Socket,
+    pub(crate) place: usize,
+    /// Which of those of this server it is, and the ports of all of them.
+    pub(crate) number: usize,
+    pub(crate) ports: Vec<u16>,
 }
 
 /// The file of a Unix socket, known again by its inode.
@@ -50,7 +61,7 @@ pub(crate) struct SocketFile {
 #[derive(Default)]
 pub(crate) struct Sorted {
     pub(crate) doors: Vec<Door>,
-    pub(crate) sockets: Vec<Socket>,
+    pub(crate) inlets: Vec<Inlet>,
     pub(crate) singles: Vec<(Stream, Peer)>,
 }
 
@@ -60,22 +71,17 @@ impl From<Vec<Listener>> for Sorted {
         for listener in listeners {
             match listener.kind {
                 Kind::Streams(door) => sorted.doors.push(door),
-                Kind::Datagrams(socket) => sorted.sockets.push(socket),
+                Kind::Datagrams(inlet) => sorted.inlets.push(inlet),
                 Kind::Single(stream, peer) => sorted.singles.push((stream, peer)),
             }
         }
+        let locals = sorted.inlets.iter().map(|inlet| inlet.socket.local_addr());
+        let addresses = locals.filter_map(|local| local.ok()?.as_socket());
+        let ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+        for (number, inlet) in sorted.inlets.iter_mut().enumerate() {
+            (inlet.number, inlet.ports) = (number, ports.clone());
+        }
         sorted
-    }
-}
-
-impl Sorted {
-    /// The ports of the sockets for datagrams.
-    pub(crate) fn ports(&self) -> io::Result<Vec<u16>> {
-        let addresses: io::Result<Vec<_>> = self.sockets.iter().map(Socket::local_addr).collect();
-        let addresses = addresses?
-            .into_iter()
-            .filter_map(|address| address.as_socket());
-        Ok(addresses.map(|address| address.port()).collect())
     }
 }
 
@@ -91,8 +97,9 @@ impl Listener {
     /// Names the address that cannot be had, and why. Then none is listened on.
     pub fn bind(places: &[Listen], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
-        for place in places {
-            listeners.extend(bind::bind(place, options)?);
+        for (number, place) in places.iter().enumerate() {
+            let bound = bind::bind(place, options)?;
+            listeners.extend(bound.into_iter().map(|listener| listener.at(number)));
         }
         Ok(listeners)
     }
@@ -104,6 +111,7 @@ impl Listener {
             socket,
             local: local.clone(),
             file,
+            place: 0,
         };
         Ok(Self {
             kind: Kind::Streams(door),
@@ -113,8 +121,14 @@ impl Listener {
 
     pub(crate) fn datagrams(socket: Socket) -> io::Result<Self> {
         let local = Address::from(&socket.local_addr()?);
+        let inlet = Inlet {
+            socket,
+            place: 0,
+            number: 0,
+            ports: Vec::new(),
+        };
         Ok(Self {
-            kind: Kind::Datagrams(socket),
+            kind: Kind::Datagrams(inlet),
             local,
         })
     }
@@ -124,6 +138,16 @@ impl Listener {
             local: peer.local.clone(),
             kind: Kind::Single(stream, peer),
         }
+    }
+
+    /// The same, as one of the place of this number.
+    fn at(mut self, number: usize) -> Self {
+        match &mut self.kind {
+            Kind::Streams(door) => door.place = number,
+            Kind::Datagrams(inlet) => inlet.place = number,
+            Kind::Single(_, peer) => peer.place = number,
+        }
+        self
     }
 
     /// Where it listens; with the port that the system chose, if it was asked to.
@@ -150,7 +174,9 @@ impl Listener {
     /// Whether it takes both IPv4 and IPv6 peers.
     #[must_use]
     pub fn is_dual_stack(&self) -> bool {
-        let (Kind::Streams(Door { socket, .. }) | Kind::Datagrams(socket)) = &self.kind else {
+        let (Kind::Streams(Door { socket, .. }) | Kind::Datagrams(Inlet { socket, .. })) =
+            &self.kind
+        else {
             return false;
         };
         matches!(self.local, Address::Ip(local) if local.ip() == Ipv6Addr::UNSPECIFIED)
@@ -171,13 +197,23 @@ impl Door {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
-        let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
+        let peer = Peer::new(Address::from(&remote), local, Transport::Stream).at(self.place);
         Ok((Stream::Socket(socket), peer))
     }
 
     /// Lets go of this process's copy, as a forked child does; the listener goes on.
     pub(crate) fn leave(mut self) {
         self.file = None;
+    }
+}
+
+impl Inlet {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            ports: self.ports.clone(),
+            ..*self
+        })
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Peer {
     pub local: Address,
     /// How what is said travels.
     pub transport: Transport,
+    /// At which of the places where the server listens it arrived, from 0 on in the order in which
+    /// they were [asked for](crate::Listener::bind).
+    pub place: usize,
 }
 
 /// How what is said travels between the ends of a conversation.
@@ -51,14 +54,21 @@ pub enum Host {
 }
 
 impl Peer {
-    /// A peer that speaks from `remote` and is heard at `local`.
+    /// A peer that speaks from `remote` and is heard at `local`, the first place.
     #[must_use]
     pub fn new(remote: Address, local: Address, transport: Transport) -> Self {
         Self {
             remote,
             local,
             transport,
+            place: 0,
         }
+    }
+
+    /// The same peer, heard at another place.
+    #[must_use]
+    pub fn at(self, place: usize) -> Self {
+        Self { place, ..self }
     }
 
     /// Whoever is at standard input and output.

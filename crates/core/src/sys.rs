@@ -7,7 +7,7 @@
 pub(crate) mod mmsg;
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -23,6 +23,7 @@ use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::unistd::{self, ForkResult, Pid};
 
 use crate::descriptors;
@@ -179,6 +180,33 @@ pub(crate) fn act_by_default_on(signal: Signal) {
     // SAFETY: no handler is installed, so no code can run in the middle of other code.
     let done = unsafe { signal::signal(signal, SigHandler::SigDfl) };
     done.expect("SIGKILL and SIGSTOP alone cannot be set");
+}
+
+/// Takes a descriptor that another process passes through a Unix socket, which closes on exec;
+/// `None` at the end.
+///
+/// # Errors
+///
+/// EAGAIN if none waits, EMFILE and the like if it cannot be taken.
+pub(crate) fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let mut byte = [0];
+    let mut space = nix::cmsg_space!(RawFd);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut parts = [IoSliceMut::new(&mut byte)];
+    let received = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    for message in received.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = message
+            && let &[raw] = &fds[..]
+        {
+            // SAFETY: the system has just made it for this call, and nobody else knows it. There is
+            // room for one alone.
+            return Ok(Some(unsafe { OwnedFd::from_raw_fd(raw) }));
+        }
+    }
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    Err(Errno::EMFILE.into()) // it was cut off
 }
 
 /// Leaves the process at once: no destructor runs, no buffer is written a second time.

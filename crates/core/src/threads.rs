@@ -8,7 +8,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
-use socket2::Socket;
 use tracing::debug;
 
 use crate::acceptor;
@@ -18,12 +17,13 @@ use crate::datagrams::Datagrams;
 use crate::exchange::Exchange;
 use crate::hold::hold;
 use crate::limits::{Limits, READ_BYTES};
-use crate::listener::Listener;
+use crate::listener::{Inlet, Listener};
 use crate::program::kill_all;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::state::State;
 use crate::task::Task;
+use crate::wire::{SharedHub, Wire};
 
 /// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
 ///
@@ -51,6 +51,7 @@ pub fn serve(
 pub(crate) struct Threads {
     service: Arc<dyn Service>,
     limits: Limits,
+    hub: Option<SharedHub>, // where its sessions meet in rooms
     talking: HashMap<u64, Arc<Bell>>,
     begun: u64,
     ended: Receiver<u64>,
@@ -59,9 +60,9 @@ pub(crate) struct Threads {
 
 /// What a thread is for.
 enum Job {
-    Converse(Arrived),
+    Converse(Arrived, Option<Wire>),
     /// Says first whether it can.
-    Serve(Socket, Vec<u16>, State, Sender<io::Result<()>>),
+    Serve(Inlet, State, Option<Wire>, Sender<io::Result<()>>),
 }
 
 /// How the acceptor hears that a conversation has ended.
@@ -85,6 +86,7 @@ impl Threads {
         let (sender, ended) = mpsc::channel();
         let bell = Arc::new(Bell::new()?);
         Ok(Self {
+            hub: SharedHub::of(&service),
             service,
             limits: *limits,
             talking: HashMap::new(),
@@ -95,6 +97,11 @@ impl Threads {
                 bell,
             },
         })
+    }
+
+    /// A new way to the hub, where there is one.
+    fn wire(&self) -> io::Result<Option<Wire>> {
+        self.hub.as_ref().map(SharedHub::wire).transpose()
     }
 
     /// Starts thread `number`, which waits for its job.
@@ -119,9 +126,10 @@ impl Threads {
 /// Does its job to the end.
 fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
     let mut task: Box<dyn Task> = match job {
-        Job::Converse(arrived) => Box::new(Exchange::open(arrived, &**service, limits)),
-        Job::Serve(socket, ports, state, answers) => {
-            let datagrams = Datagrams::new(socket, &ports, Arc::clone(service), limits, state);
+        Job::Converse(arrived, wire) => Box::new(Exchange::open(arrived, &**service, limits, wire)),
+        Job::Serve(inlet, state, wire, answers) => {
+            let service = Arc::clone(service);
+            let datagrams = Datagrams::new(inlet, service, limits, state, wire);
             let (datagrams, answer) = match datagrams {
                 Ok(datagrams) => (Some(datagrams), Ok(())),
                 Err(error) => (None, Err(error)),
@@ -149,32 +157,27 @@ impl Crew for Threads {
     fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
         let number = self.begun;
         self.begun += 1; // also where it fails: its end is told all the same
-        match self.start(number) {
-            Ok((thread, bell)) => {
+        let wire = self.wire();
+        match wire.and_then(|wire| Ok((self.start(number)?, wire))) {
+            Ok(((thread, bell), wire)) => {
                 debug!(peer = %arrived.peer, thread = number, "begin");
                 self.talking.insert(number, bell);
-                thread.send(Job::Converse(arrived)).ok(); // it waits for this and nothing else
+                thread.send(Job::Converse(arrived, wire)).ok(); // it waits for this and nothing else
                 Ok(())
             }
             Err(error) => Err(Box::new(Unbegun { arrived, error })),
         }
     }
 
-    fn serve_datagrams(
-        &mut self,
-        socket: Socket,
-        number: usize,
-        ports: &[u16],
-        front: &mut Front,
-    ) -> io::Result<()> {
+    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
         let thread = self.begun;
         self.begun += 1;
+        let wire = self.wire()?;
         let (jobs, bell) = self.start(thread)?;
         self.talking.insert(thread, bell);
         let (answers, answer) = mpsc::channel();
-        let state = front.state.of_socket(number);
-        jobs.send(Job::Serve(socket, ports.to_vec(), state, answers))
-            .ok(); // as above
+        let state = front.state.of_socket(inlet.number);
+        jobs.send(Job::Serve(inlet, state, wire, answers)).ok(); // as above
         answer
             .recv()
             .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))

@@ -7,6 +7,7 @@ mod display;
 mod echo;
 mod eliza;
 mod exec;
+mod forward;
 mod receive_buffer;
 mod registry;
 mod stop_words;
@@ -25,6 +26,7 @@ pub use display::Display;
 pub use echo::Echo;
 pub use eliza::{Eliza, Options as ElizaOptions};
 pub use exec::Exec;
+pub use forward::Forward;
 pub use registry::{Services, Unusable};
 pub use uppercase::Uppercase;
 
@@ -57,6 +59,11 @@ pub fn all() -> Services {
         Daytime::new(SystemTime::now)
     });
     services.add("chargen", "Sends lines without end (RFC 864)", || Chargen);
+    services.add_with(
+        "forward",
+        "Passes on what one client sends to another, or to all",
+        Forward::from_options,
+    );
     services.add_with(
         "exec",
         "Runs a program for each peer, which talks to it by itself",

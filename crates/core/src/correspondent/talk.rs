@@ -6,16 +6,21 @@ use tracing::{debug, error};
 
 use crate::admission::Slot;
 use crate::connection::Connection;
+use crate::correspondent::Desk;
 use crate::dropped::Dropped;
 use crate::ended::Ended;
+use crate::hub::Request;
 use crate::peer::Peer;
 use crate::state::Count;
+use crate::wait::after;
 
 /// One conversation with a peer of datagrams.
 pub(super) struct Talk {
     pub(super) connection: Connection,
     pub(super) peer: Peer,
     pub(super) slot: Slot,
+    pub(super) member: Option<u32>, // of rooms
+    pub(super) wake_at: Option<Instant>,
     pub(super) began: Instant,
     pub(super) paced: bool, // what waits is to wait its turn, since the session has more to send
     pub(super) received: u64,
@@ -55,8 +60,32 @@ impl Talk {
         self.receive(datagram)
     }
 
-    /// Logs how it went.
-    pub(super) fn end(self) {
+    /// Passes on what the session wants of its rooms and of the clock.
+    pub(super) fn pass_on(&mut self, desk: &mut Desk, now: Instant) {
+        if let Some(time) = self.connection.take_wake() {
+            self.wake_at = Some(after(now, time));
+        }
+        if let Some(member) = self.member {
+            let requests = self.connection.take_requests().into_iter();
+            desk.asked.extend(requests.map(|request| (member, request)));
+        }
+    }
+
+    /// Wakes the session if its time has come.
+    pub(super) fn ring(&mut self, now: Instant) {
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.wake_at = None;
+            self.connection.wake();
+        }
+    }
+
+    /// Logs how it went; what was asked of rooms is passed on.
+    pub(super) fn end(mut self, desk: &mut Desk, now: Instant) {
+        self.pass_on(desk, now);
+        if let Some(member) = self.member {
+            desk.members.remove(&member);
+            desk.asked.push((member, Request::Depart));
+        }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         let ended = self.connection.into_ended();
         if let Ended::Refused(_) = ended {

@@ -66,7 +66,13 @@ impl Server {
             ..Limits::default()
         };
         let service = Arc::new(Echo(framing));
-        let task = Datagrams::new(socket, &[port], service, &limits, State::uncounted());
+        let inlet = Inlet {
+            socket,
+            place: 0,
+            number: 0,
+            ports: vec![port],
+        };
+        let task = Datagrams::new(inlet, service, &limits, State::uncounted(), None);
         let task = task.expect("it can be served");
         Self { task, port }
     }

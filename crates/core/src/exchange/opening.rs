@@ -15,20 +15,28 @@ use crate::service::{Refusal, Service};
 use crate::state::Count;
 use crate::stream::Stream;
 use crate::times::Times;
+use crate::wire::Wire;
 
 impl Exchange {
     /// Begins the conversation, with what it has to say at once.
-    pub(crate) fn open(arrived: Arrived, service: &dyn Service, limits: &Limits) -> Self {
+    ///
+    /// A service that has rooms hears of them by the `wire`.
+    pub(crate) fn open(
+        arrived: Arrived,
+        service: &dyn Service,
+        limits: &Limits,
+        wire: Option<Wire>,
+    ) -> Self {
         let Arrived { stream, peer, slot } = arrived;
         slot.count(Count::Accepted);
         let connection = Connection::open(service, &peer, limits);
-        Self::begin(stream, peer, Some(slot), connection, limits)
+        Self::begin(stream, peer, Some(slot), connection, limits, wire)
     }
 
     /// Tells a peer that there is no conversation.
     pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
         let connection = Connection::over(Ended::Refused(refusal), Framing::Line, limits);
-        Self::begin(stream, peer, None, connection, limits)
+        Self::begin(stream, peer, None, connection, limits, None)
     }
 
     /// Closes politely, after somebody else has talked over the stream and it ended so.
@@ -43,7 +51,7 @@ impl Exchange {
             limits,
             ..
         } = given;
-        let mut exchange = Self::begin(stream, peer, slot, connection, &limits);
+        let mut exchange = Self::begin(stream, peer, slot, connection, &limits, None);
         exchange.received += received;
         exchange.sent += sent;
         exchange
@@ -63,6 +71,7 @@ impl Exchange {
         slot: Option<Slot>,
         connection: Connection,
         limits: &Limits,
+        wire: Option<Wire>,
     ) -> Self {
         let now = Instant::now();
         let mut exchange = Self {
@@ -70,6 +79,8 @@ impl Exchange {
             peer,
             slot,
             connection,
+            wire,
+            wake_at: None,
             times: Times::new(limits, now),
             phase: Phase::Talking,
             blocked: false,

@@ -2,38 +2,36 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
-use socket2::Socket;
 use tracing::{debug, error, warn};
 
 use crate::crew::Front;
 use crate::datagrams::Datagrams;
 use crate::fork::{EX_SOFTWARE, Processes};
 use crate::hold::hold;
+use crate::listener::Inlet;
 use crate::state::State;
 use crate::sys::{self, Forked};
 use crate::task::Task;
+use crate::wire::Remote;
 
 /// A socket for datagrams, and the process that serves it.
 pub(super) struct Server {
-    pub(super) socket: Socket,
-    pub(super) number: usize,
-    pub(super) ports: Vec<u16>,
+    pub(super) inlet: Inlet,
     pub(super) pid: Option<Pid>,
     pub(super) start_at: Instant, // not before, should it end
 }
 
 impl Server {
     /// One that is to be started.
-    pub(super) fn new(socket: Socket, number: usize, ports: &[u16]) -> Self {
+    pub(super) fn new(inlet: Inlet) -> Self {
         Self {
-            socket,
-            number,
-            ports: ports.to_vec(),
+            inlet,
             pid: None,
             start_at: Instant::now(),
         }
@@ -44,11 +42,12 @@ impl Processes<'_> {
     /// Starts the process of a socket for datagrams.
     pub(super) fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
         server.start_at = Instant::now() + PAUSE;
+        let wire = self.wire(front)?;
         match sys::fork()? {
             Forked::Child => {
-                let socket = server.socket.try_clone();
-                let state = front.state.of_socket(server.number);
-                self.be_a_server(socket, &server.ports, state, front)
+                let inlet = server.inlet.try_clone();
+                let state = front.state.of_socket(server.inlet.number);
+                self.be_a_server(inlet, state, wire, front)
             }
             Forked::Acceptor(pid) => {
                 debug!(%pid, "fork, to serve datagrams");
@@ -80,16 +79,16 @@ impl Processes<'_> {
     /// Serves a socket for datagrams and leaves the process.
     fn be_a_server(
         &mut self,
-        socket: io::Result<Socket>,
-        ports: &[u16],
+        inlet: io::Result<Inlet>,
         state: State,
+        wire: Option<OwnedFd>,
         front: &mut Front,
     ) -> ! {
         let serve = AssertUnwindSafe(|| {
             self.leave(front);
-            let service = Arc::clone(&self.service);
-            let datagrams = socket
-                .and_then(|socket| Datagrams::new(socket, ports, service, self.limits, state));
+            let (service, wire) = (Arc::clone(&self.service), wire.map(Remote::wire));
+            let datagrams =
+                inlet.and_then(|inlet| Datagrams::new(inlet, service, self.limits, state, wire));
             match datagrams {
                 Ok(datagrams) => {
                     let mut datagrams = Box::new(datagrams);

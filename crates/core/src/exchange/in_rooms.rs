@@ -1,0 +1,74 @@
+//! An exchange among others: its wire to the hub, and its alarm clock.
+
+use std::time::Instant;
+
+use crate::exchange::{Exchange, Phase};
+use crate::hub::Request;
+use crate::wait::after;
+use crate::wire::{HubLost, Wire};
+
+impl Exchange {
+    /// Passes on what the session wants, and tells it what has happened elsewhere; whether anything
+    /// was moved.
+    pub(super) fn meet(&mut self, now: Instant) -> bool {
+        if let Some(time) = self.connection.take_wake() {
+            self.wake_at = Some(after(now, time));
+        }
+        let Some(wire) = &mut self.wire else {
+            return false;
+        };
+        let requests = self.connection.take_requests();
+        let mut moved = !requests.is_empty();
+        wire.ask(ALONE, requests);
+        for _ in 0..HEARD_AT_ONCE {
+            if !self.connection.wants_news() {
+                break;
+            }
+            match wire.next() {
+                Ok(None) => break,
+                Ok(Some((_, notice))) => self.connection.hear(&notice),
+                Err(HubLost) => {
+                    self.connection.lose_rooms();
+                    self.wire = None;
+                    return true;
+                }
+            }
+            moved = true;
+        }
+        if self.connection.wants_news()
+            && let Some(wire) = &self.wire
+        {
+            wire.insist(); // if there is more
+        }
+        moved
+    }
+
+    /// Wakes the session if its time has come.
+    pub(super) fn ring(&mut self, now: Instant) {
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.wake_at = None;
+            self.connection.wake();
+            self.advance(now);
+        }
+    }
+
+    /// It was said and heard what there was to be, in rooms as well.
+    pub(super) fn depart(&mut self) {
+        if let Some(mut wire) = self.wire.take() {
+            wire.ask(ALONE, vec![Request::Depart]);
+        }
+    }
+
+    /// Whether more is to be read from the peer, who may make the session ask the hub for more.
+    pub(super) fn wants_input(&self) -> bool {
+        self.connection.wants_input() && !self.wire.as_ref().is_some_and(Wire::is_clogged)
+    }
+
+    /// Whether the session may be told of its rooms. What it may not waits in the hub.
+    pub(super) fn wants_news(&self) -> bool {
+        matches!(self.phase, Phase::Talking) && self.connection.wants_news()
+    }
+}
+
+const ALONE: u32 = 0; // nobody else is at this end of the wire
+const HEARD_AT_ONCE: usize = 256; // then what was said about it is sent

@@ -1,0 +1,117 @@
+//! The hub in a process of its own, which all conversations reach through socket pairs.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+};
+use nix::unistd::Pid;
+use tracing::{debug, error, warn};
+
+use crate::crew::Front;
+use crate::fork::{EX_SOFTWARE, Processes};
+use crate::switchboard::Switchboard;
+use crate::sys::{self, Forked};
+
+/// The acceptor's end of the hub's process.
+pub(super) struct HubProcess {
+    pub(super) pid: Pid,
+    control: OwnedFd, // takes one end of a pair for each new wire
+}
+
+impl HubProcess {
+    /// Passes one end of a new pair on, and gives back the other.
+    fn wire(&self) -> io::Result<OwnedFd> {
+        let (ours, theirs) = pair()?;
+        let fds = [theirs.as_raw_fd()];
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        sendmsg::<()>(
+            self.control.as_raw_fd(),
+            &[io::IoSlice::new(b"w")],
+            &[ControlMessage::ScmRights(&fds)],
+            flags,
+            None,
+        )?;
+        Ok(ours)
+    }
+}
+
+fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    Ok(socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        flags,
+    )?)
+}
+
+impl Processes<'_> {
+    /// A new way to the hub, where the service has rooms. A hub that has ended is started again, for
+    /// those who come from now on.
+    pub(super) fn wire(&mut self, front: &mut Front) -> io::Result<Option<OwnedFd>> {
+        if !self.service.needs().rooms {
+            return Ok(None);
+        }
+        if let Some(hub) = self.hub() {
+            match hub.wire() {
+                // Gone, and not yet waited for.
+                Err(error) if is_gone(&error) => (),
+                done => return done.map(Some),
+            }
+        }
+        if self.hub.take().is_some() {
+            warn!("the hub has ended, and all rooms with it; starting another");
+        }
+        let (control, theirs) = pair()?;
+        match sys::fork()? {
+            Forked::Child => {
+                drop(control);
+                self.be_the_hub(theirs, front)
+            }
+            Forked::Acceptor(pid) => {
+                debug!(%pid, "fork, for the hub");
+                self.children.add_server(pid);
+                self.hub
+                    .insert(HubProcess { pid, control })
+                    .wire()
+                    .map(Some)
+            }
+        }
+    }
+
+    /// The hub's process, if it runs.
+    pub(super) fn hub(&self) -> Option<&HubProcess> {
+        let hub = self.hub.as_ref();
+        hub.filter(|hub| self.children.contains(hub.pid))
+    }
+
+    /// Is the hub until nobody can reach it any more, and leaves the process.
+    fn be_the_hub(&mut self, control: OwnedFd, front: &mut Front) -> ! {
+        let connect = AssertUnwindSafe(|| {
+            self.leave(front);
+            let switchboard = Switchboard::new(control, Arc::clone(&self.service));
+            match switchboard.and_then(Switchboard::run) {
+                Ok(()) => 0,
+                Err(error) => {
+                    error!("the hub cannot go on: {error}");
+                    1
+                }
+            }
+        });
+        sys::exit(catch_unwind(connect).unwrap_or(EX_SOFTWARE))
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
