@@ -4,6 +4,7 @@ mod chargen;
 mod daytime;
 mod discard;
 mod display;
+mod duel;
 mod echo;
 mod eliza;
 mod exec;
@@ -23,6 +24,7 @@ pub use chargen::Chargen;
 pub use daytime::Daytime;
 pub use discard::Discard;
 pub use display::Display;
+pub use duel::Duel;
 pub use echo::Echo;
 pub use eliza::{Eliza, Options as ElizaOptions};
 pub use exec::Exec;
@@ -68,6 +70,11 @@ pub fn all() -> Services {
         "exec",
         "Runs a program for each peer, which talks to it by itself",
         Exec::from_options,
+    );
+    services.add_with(
+        "duel",
+        "Connect Four for two, while the others watch",
+        Duel::from_options,
     );
     services
 }
