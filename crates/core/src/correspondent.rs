@@ -228,10 +228,10 @@ impl Correspondent {
     }
 
     fn send_some(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
-        let Some(talk) = &mut self.talk else {
-            return Turn::None;
-        };
         for _ in 0..SENT_AT_ONCE {
+            let Some(talk) = &mut self.talk else {
+                return Turn::None;
+            };
             talk.paced |= talk.connection.has_more();
             let Some(datagram) = talk.connection.datagram() else {
                 talk.paced = false;
@@ -246,13 +246,20 @@ impl Correspondent {
                 return Turn::Soon;
             }
             let by_line = talk.connection.is_by_line();
-            let reserve = if by_line { Proof::MOST_BYTES } else { 0 };
+            // What others post is no answer, and soon more than what the peer has said.
+            let asks = by_line || talk.member.is_some();
+            let reserve = if asks { Proof::MOST_BYTES } else { 0 };
             if !self.ledger.allows(datagram.len() + reserve) {
                 if !desk.stopping && (by_line || talk.paced) {
                     self.ask(out);
                     return Turn::None; // until it says something
                 }
                 desk.drops.count(Dropped::OverMeasure, self.pair.0);
+                talk.connection.datagram_sent();
+                if asks && !desk.stopping {
+                    self.ask(out);
+                }
+                continue;
             } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
                 if let Some(bucket) = self.bucket.filter(|_| talk.paced) {
                     return Turn::At(bucket.next());
@@ -300,7 +307,7 @@ impl Correspondent {
         let line_end = self
             .talk
             .as_ref()
-            .and_then(|talk| talk.connection.line_end());
+            .and_then(|talk| talk.connection.line_end().or(talk.member.map(|_| "\n")));
         if let Some(line_end) = line_end
             && std::mem::take(&mut self.may_ask)
             && let Some(challenge) = self.proof.challenge(line_end)
