@@ -27,6 +27,7 @@ fn the_services_are_listed() {
         "discard",
         "daytime",
         "chargen",
+        "chat",
     ] {
         assert!(
             printed

@@ -1,6 +1,7 @@
 //! The conversations, one file each, and the table that names them.
 
 mod chargen;
+mod chat;
 mod daytime;
 mod discard;
 mod display;
@@ -21,6 +22,7 @@ use std::convert::Infallible;
 use std::time::SystemTime;
 
 pub use chargen::Chargen;
+pub use chat::Chat;
 pub use daytime::Daytime;
 pub use discard::Discard;
 pub use display::Display;
@@ -67,14 +69,19 @@ pub fn all() -> Services {
         Forward::from_options,
     );
     services.add_with(
-        "exec",
-        "Runs a program for each peer, which talks to it by itself",
-        Exec::from_options,
+        "chat",
+        "People meet in rooms, and hear each other",
+        Chat::from_options,
     );
     services.add_with(
         "duel",
         "Connect Four for two, while the others watch",
         Duel::from_options,
+    );
+    services.add_with(
+        "exec",
+        "Runs a program for each peer, which talks to it by itself",
+        Exec::from_options,
     );
     services
 }
