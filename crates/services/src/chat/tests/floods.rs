@@ -60,6 +60,18 @@ fn a_flood_is_slowed_and_not_lost() {
 }
 
 #[test]
+fn steady_talk_is_never_slowed() {
+    let mut gathering = flood("--burst 3 --pace 1", 0);
+    for line in 1..=50 {
+        gathering.say(ALICE, format!("{line}\n").as_bytes());
+        assert_eq!(numbers(&mut gathering), [line]);
+        // One a second on the whole, and two within one second.
+        gathering.pass(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
+    }
+    assert_eq!(heard(&mut gathering, ALICE), "");
+}
+
+#[test]
 fn each_flood_is_warned_of_once() {
     let mut gathering = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {

@@ -53,6 +53,26 @@ impl Session for Rogue {
     }
 }
 
+/// Alice, and the rogue, who says these lines.
+fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
+    let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), Limits::default());
+    gathering.come(ALICE);
+    gathering.say(ALICE, b"alice\n");
+    gathering.heard(ALICE);
+    gathering.come(9);
+    for line in lines {
+        gathering.say(9, &[line.as_ref(), b"\n"].concat());
+    }
+    gathering
+}
+
+#[test]
+fn a_post_is_read_only_where_it_belongs() {
+    // What is said and a notice in the room, and what is for her alone from her own.
+    let mut gathering = with_rogue(&["x"]);
+    assert_eq!(heard(&mut gathering, ALICE), "-- x is here.\nx\n-- x\nx\n");
+}
+
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let acting = prop::sample::select(vec![
         "\x1b[2J", "\x07", "\x08", "\t", "\u{9b}", "\u{202e}", "\u{2028}", "\u{ad}", "\x7f", "\0",
@@ -99,14 +119,7 @@ proptest! {
 
     #[test]
     fn no_post_does_harm(said in prop::collection::vec(bytes(), 1..6)) {
-        let limits = Limits { message_bytes: 1000, ..Limits::default() };
-        let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), limits);
-        gathering.come(ALICE);
-        gathering.say(ALICE, b"alice\n");
-        gathering.come(9);
-        for said in said {
-            gathering.say(9, &[&said, &b"\n"[..]].concat());
-        }
+        let mut gathering = with_rogue(&said);
         gathering.say(ALICE, b"/who\n");
         let all = heard(&mut gathering, ALICE);
         prop_assert!(is_harmless(&all), "{all:?}");

@@ -106,3 +106,41 @@ fn a_name_is_free_again_when_its_owner_is_gone() {
         leave(&mut gathering, ALICE);
     }
 }
+
+#[test]
+fn nothing_is_left_of_a_name_that_was_refused() {
+    check(
+        "",
+        &[
+            (ALICE, "alice"),
+            (BOB, "bob"),
+            (BOB, "/nick alice"),
+            (ALICE, "/nick ann"),
+            (ALICE, "/msg alice hello?"),
+        ],
+        &[(
+            ALICE,
+            "-- You are in #lobby as alice, alone.\n-- bob is here.\n-- You are called ann now.\n\
+             -- Nobody is called alice.\n",
+        )],
+    );
+}
+
+#[test]
+fn who_takes_a_name_over_does_not_hear_what_was_for_another() {
+    check(
+        "",
+        &[
+            (ALICE, "alice"),
+            (BOB, "bob"),
+            (BOB, "/msg alice secret"),
+            (ALICE, "/nick ann"),
+            (CAROL, "alice"),
+            (BOB, "/msg alice hello"),
+        ],
+        &[(
+            CAROL,
+            "-- You are in #lobby as alice, with 2 others.\n[bob to you] hello\n",
+        )],
+    );
+}
