@@ -1,5 +1,6 @@
 //! Several people in one chat, without a socket.
 
+mod crowded;
 mod floods;
 mod harm;
 mod names;

@@ -1,0 +1,93 @@
+//! A hub that has no room for more.
+
+use switchboard_core::{Error, Flow, Heard, Outbox};
+
+use super::*;
+
+/// A chat for Alice, who is in so many other rooms already, and for others who are in none. One can
+/// be in 16.
+struct Crowded(usize);
+
+struct InOthers(usize, Box<dyn Session>);
+
+impl Service for Crowded {
+    fn needs(&self) -> Needs {
+        Chat::new().needs()
+    }
+
+    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let session = Chat::new().session(peer)?;
+        let others = if peer.to_string().starts_with("192.0.2.1:") {
+            self.0
+        } else {
+            0
+        };
+        Ok(Box::new(InOthers(others, session)))
+    }
+}
+
+impl Session for InOthers {
+    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        (0..self.0).for_each(|other| out.join(&other.to_string(), ""));
+        self.1.open(out)
+    }
+
+    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        self.1.receive(line, out)
+    }
+
+    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
+        self.1.hear(heard, out)
+    }
+}
+
+#[track_caller]
+fn check(others: usize, said: &str, answers: &str) {
+    let mut gathering = Gathering::new(Arc::new(Crowded(others)), Limits::default());
+    gathering.come(ALICE);
+    gathering.say(ALICE, said.as_bytes());
+    assert_eq!(
+        heard(&mut gathering, ALICE),
+        [GREETING, answers].concat(),
+        "{others}"
+    );
+    assert!(gathering.is_heard(ALICE));
+}
+
+#[test]
+fn without_room_nothing_changes() {
+    let crowded = "-- There are too many names and rooms now.\n";
+    let ask = "-- What is your name?\n";
+    let entered = "-- You are in #lobby as alice, alone.\n";
+    // No room for a name, for the lobby, for another name or room; and room for all.
+    check(16, "alice\n/who\n", &[crowded, ask, ask].concat());
+    check(15, "alice\n/who\n", &[crowded, ask, ask].concat());
+    check(
+        14,
+        "alice\n/nick bob\n/join x\n/who\n",
+        &[entered, crowded, crowded, "-- In #lobby: alice\n"].concat(),
+    );
+    check(
+        13,
+        "alice\n/nick bob\n/join x\n/who\n",
+        &[
+            entered,
+            "-- You are called bob now.\n-- You are in #x as bob, alone.\n-- In #x: bob\n",
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn who_finds_no_room_keeps_no_name() {
+    let mut gathering = Gathering::new(Arc::new(Crowded(15)), Limits::default());
+    for who in [ALICE, BOB] {
+        gathering.come(who);
+        gathering.say(who, b"alice\n");
+    }
+    let answer = heard(&mut gathering, BOB);
+    assert!(
+        answer.ends_with("-- You are in #lobby as alice, alone.\n"),
+        "{answer}"
+    );
+}
