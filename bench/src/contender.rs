@@ -1,7 +1,7 @@
 //! A server that can be measured: its command, and a run of it on a port of its own.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
@@ -23,6 +23,7 @@ pub struct Contender {
     /// In its words, `PORT` stands for the port.
     command: Vec<String>,
     datagrams: bool,
+    greeting: Option<&'static str>,
 }
 
 impl Contender {
@@ -38,6 +39,15 @@ impl Contender {
                 .map(str::to_owned)
                 .collect(),
             datagrams: false,
+            greeting: None,
+        }
+    }
+
+    /// The same, where each client says this first; `NUMBER` in it stands for the client's.
+    pub fn greeted(self, greeting: &'static str) -> Self {
+        Self {
+            greeting: Some(greeting),
+            ..self
         }
     }
 
@@ -88,6 +98,7 @@ impl Contender {
         let mut server = Server {
             address,
             forks: self.forks,
+            greeting: self.greeting,
             child,
             complaints,
         };
@@ -112,6 +123,7 @@ pub struct Server {
     pub address: SocketAddr,
     /// Whether each client costs a process.
     pub forks: bool,
+    greeting: Option<&'static str>,
     child: Child,
     /// Its standard error: a file, so that it never waits for a reader.
     complaints: File,
@@ -128,6 +140,16 @@ impl Server {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(stream)
+    }
+
+    /// Says what this client has to say first.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn greet(&self, stream: &mut TcpStream, number: usize) -> io::Result<()> {
+        let greeting = self.greeting.unwrap_or_default();
+        stream.write_all(greeting.replace("NUMBER", &number.to_string()).as_bytes())
     }
 
     /// Its process.

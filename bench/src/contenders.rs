@@ -15,12 +15,12 @@ use crate::Contender;
 pub fn over_tcp() -> io::Result<Vec<Contender>> {
     let listen = "127.0.0.1:PORT";
     Ok(vec![
-        ours("fork", listen, &["--max-clients", ROOM])?
+        echo("fork", listen, &["--max-clients", ROOM])?
             .forking()
             .against(FORK),
         // It waits in read() like the forking one, and is held against that for want of its own.
-        ours("threads", listen, &["--max-clients", ROOM])?.against(FORK),
-        ours("events", listen, &["--max-clients", ROOM])?.against(EPOLL),
+        echo("threads", listen, &["--max-clients", ROOM])?.against(FORK),
+        echo("events", listen, &["--max-clients", ROOM])?.against(EPOLL),
         Contender::new(
             "tcpserver -HRl0 cat",
             "tcpserver",
@@ -40,19 +40,58 @@ pub fn over_tcp() -> io::Result<Vec<Contender>> {
 pub fn over_udp() -> io::Result<Vec<Contender>> {
     let unlimited = ["--datagram-rate", "none"];
     let contenders = [
-        ours("fork", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
-        ours("threads", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
-        ours("events", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
+        echo("fork", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
+        echo("threads", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
+        echo("events", "udp://127.0.0.1:PORT", &unlimited)?.against(RECVMMSG),
         Contender::new("Python, recvfrom and sendto", "python3", &["-c", PYTHON]),
         mark(RECVMMSG, "recvmmsg.c")?,
     ];
     Ok(contenders.map(Contender::of_datagrams).into())
 }
 
+/// Servers that pass on what one client sends to all others.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn in_rooms() -> io::Result<Vec<Contender>> {
+    let forward = |model| ours("forward", model, "127.0.0.1:PORT", &["--to", "others"]);
+    Ok(vec![
+        forward("fork")?.forking().against(BROKER),
+        forward("threads")?.against(BROKER),
+        forward("events")?.against(BROKER),
+        Contender::new(BROKER, "ncat", &["-l", "--broker", "127.0.0.1", "PORT"]),
+    ])
+}
+
+/// Servers at which a crowd talks, each line of one being read by all others.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn in_a_chat() -> io::Result<Vec<Contender>> {
+    let chat = |model| {
+        let unlimited = ["--burst", "1000000000"];
+        let chat = ours("chat", model, "127.0.0.1:PORT", &unlimited);
+        chat.map(|chat| chat.greeted("client-NUMBER\n"))
+    };
+    Ok(vec![
+        chat("fork")?.forking(),
+        chat("threads")?,
+        chat("events")?,
+        Contender::new(BROKER, "ncat", &["-l", "--broker", "127.0.0.1", "PORT"]),
+    ])
+}
+
+/// The program's echo.
+fn echo(model: &str, listen: &str, words: &[&str]) -> io::Result<Contender> {
+    ours("echo", model, listen, words)
+}
+
 /// The program, which is built beside the runner.
-fn ours(model: &str, listen: &str, words: &[&str]) -> io::Result<Contender> {
+fn ours(service: &str, model: &str, listen: &str, words: &[&str]) -> io::Result<Contender> {
     let program = beside("switchboard")?;
-    let usual = ["-q", "serve", "echo", "--model", model, "--listen", listen];
+    let usual = ["-q", "serve", service, "--model", model, "--listen", listen];
     Ok(Contender::new(
         &format!("switchboard {model}"),
         &program.to_string_lossy(),
@@ -83,6 +122,7 @@ fn beside(name: &str) -> io::Result<PathBuf> {
 
 const FORK: &str = "C fork server, static";
 const EPOLL: &str = "C epoll server, static";
+const BROKER: &str = "ncat --broker";
 const RECVMMSG: &str = "C recvmmsg server, static";
 
 /// More clients than any runner brings.

@@ -4,6 +4,7 @@
 
 mod contender;
 mod contenders;
+mod crowd;
 mod memory;
 mod numbers;
 mod quantile;
@@ -12,7 +13,8 @@ mod turns;
 mod window;
 
 pub use contender::{Contender, Server};
-pub use contenders::{over_tcp, over_udp};
+pub use contenders::{in_a_chat, in_rooms, over_tcp, over_udp};
+pub use crowd::Crowd;
 pub use memory::memory;
 pub use numbers::numbers;
 pub use quantile::quantile;

@@ -1,0 +1,96 @@
+//! A crowd in which one has stopped reading, side by side.
+//!
+//! One client sends a line of 4 KiB every millisecond, a second of them to a crowd of fifty in which
+//! all read, and then some to the same crowd after one of them has stopped. What the others still
+//! get, and how late, is measured while that one has been stopped for a second and more: by then all
+//! that the system holds for it is full.
+//!
+//! `target/release/stopped [MILLISECONDS [ROUNDS]]`
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use switchboard_bench::{Column, Crowd, Server, compare, in_a_chat, numbers, quantile};
+
+fn main() -> io::Result<()> {
+    let [milliseconds, rounds] = numbers([2000, 3])?;
+    let time = Duration::from_millis(milliseconds);
+    println!(
+        "{READERS} read what one sends, and one more has stopped; {rounds} rounds of {time:?}"
+    );
+    let columns = [("lines read, %", 1), ("p50, us", 0), ("p99, us", 0)];
+    let columns = columns.map(|(head, digits)| Column { head, digits });
+    compare(in_a_chat()?, rounds, columns, |server| {
+        measure(server, time)
+    });
+    Ok(())
+}
+
+fn measure(server: &Server, time: Duration) -> io::Result<[f64; 3]> {
+    let mut crowd = Crowd::come(server, READERS)?;
+    let mut stopped = server.connect()?;
+    server.greet(&mut stopped, READERS)?;
+    let mut sender = server.connect()?;
+    server.greet(&mut sender, READERS + 1)?;
+    while crowd.read(QUIET)? {}
+    stopped.read(&mut [0; 64 * 1024]).ok(); // its last words for today
+    let start = Instant::now();
+    let end = start + FILLING + time;
+    let sending = thread::spawn(move || send(sender, start, end));
+    while Instant::now() < start + FILLING {
+        crowd.read(Duration::from_millis(1))?;
+    }
+    crowd.marks(start); // not yet counted
+    let mut late = Vec::new();
+    while Instant::now() < end {
+        crowd.read(Duration::from_millis(1))?;
+        late.extend(
+            crowd
+                .marks(start)
+                .into_iter()
+                .map(|late| late.as_secs_f64() * 1e6),
+        );
+    }
+    let part = late.len() as f64 / (READERS * due(FILLING, FILLING + time)) as f64;
+    drop(crowd); // who stopped sending waits no longer
+    drop(stopped);
+    sending.join().expect("the sender does not panic");
+    let at = |share| match late.is_empty() {
+        true => f64::NAN,
+        false => quantile(late.iter().copied(), share),
+    };
+    Ok([part * 100.0, at(0.5), at(0.99)])
+}
+
+/// Sends a line each time that one is due, as far as the server takes them.
+fn send(mut sender: TcpStream, start: Instant, end: Instant) {
+    sender.set_write_timeout(Some(QUIET)).ok();
+    let mut line = vec![b'.'; LINE];
+    line[LINE - 1] = b'\n';
+    for number in 0.. {
+        let at = start + EVERY * number;
+        if end <= at {
+            return;
+        }
+        thread::sleep(at.saturating_duration_since(Instant::now()));
+        let nanoseconds = start.elapsed().as_nanos();
+        line[..MARK].copy_from_slice(format!("@{nanoseconds:020}").as_bytes());
+        if sender.write_all(&line).is_err() {
+            return;
+        }
+    }
+}
+
+/// So many lines are due between these times.
+fn due(from: Duration, to: Duration) -> usize {
+    ((to - from).as_nanos() / EVERY.as_nanos()) as usize
+}
+
+const READERS: usize = 49;
+const LINE: usize = 4096;
+const MARK: usize = 21;
+const EVERY: Duration = Duration::from_millis(1);
+const FILLING: Duration = Duration::from_secs(2); // of all that may wait for who has stopped
+const QUIET: Duration = Duration::from_millis(300); // nothing comes any more
