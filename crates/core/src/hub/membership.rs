@@ -1,0 +1,125 @@
+//! How members come into rooms and leave them.
+
+use std::sync::Arc;
+
+use crate::hub::room::Hall;
+use crate::hub::{Hub, MemberId, Notice, Request};
+use crate::peer::Transport;
+use crate::rooms::{Origin, Parting};
+
+impl Hub {
+    pub(super) fn join(&mut self, id: MemberId, room: &str, name: String, transport: Transport) {
+        let Some(member) = self
+            .members
+            .get_mut(&id)
+            .filter(|member| !member.is_dropped)
+        else {
+            return;
+        };
+        let is_in = member.rooms.iter().any(|own| **own == *room);
+        if !is_in && (MOST_ROOMS_EACH <= member.rooms.len() || !self.has_room_for(room)) {
+            let room = room.into();
+            return self.tell(id, Notice::Full { room });
+        }
+        let service = &self.service;
+        let hall = self
+            .halls
+            .entry(room.into())
+            .or_insert_with(|| Hall::new(room, service.room(room)));
+        let (place, was_in) = hall.sit(Origin {
+            member: id,
+            name,
+            place: 0,
+            transport,
+        });
+        let (room, others) = (Arc::clone(&hall.name), hall.seats().len() - 1);
+        let past = if was_in { Vec::new() } else { hall.past() };
+        let origin = hall.seat(id).map(Arc::clone).expect("it sits there now");
+        if !was_in && let Some(member) = self.members.get_mut(&id) {
+            member.rooms.push(Arc::clone(&room));
+            self.announce(&room, id, &|room| Notice::Joined {
+                room,
+                origin: Arc::clone(&origin),
+            });
+        }
+        let entered = Notice::Entered {
+            room: Arc::clone(&room),
+            place,
+            others,
+        };
+        self.tell(id, entered);
+        past.into_iter().for_each(|notice| self.tell(id, notice));
+        self.retry(&room);
+    }
+
+    /// Whether there is such a room, or may be one more. One that nobody is in makes room.
+    fn has_room_for(&mut self, room: &str) -> bool {
+        if self.halls.len() < MOST_ROOMS || self.halls.contains_key(room) {
+            return true;
+        }
+        let mut halls = self.halls.iter();
+        let empty = halls.find(|(_, hall)| hall.is_empty());
+        let empty = empty.map(|(room, _)| Arc::clone(room));
+        empty.is_some_and(|room| self.halls.remove(&room).is_some())
+    }
+
+    pub(super) fn leave(&mut self, id: MemberId, room: &str, parting: Parting) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.rooms.retain(|own| **own != *room);
+        }
+        let Some(hall) = self.halls.get_mut(room) else {
+            return;
+        };
+        let Some(origin) = hall.rise(id) else {
+            return;
+        };
+        let is_over = hall.rules.host == Some(&*origin.name);
+        self.announce(room, id, &|room| Notice::Left {
+            room,
+            origin: Arc::clone(&origin),
+            parting,
+        });
+        if is_over && let Some(hall) = self.halls.get_mut(room) {
+            for seat in hall.clear() {
+                if let Some(member) = self.members.get_mut(&seat.member) {
+                    member.rooms.retain(|own| **own != *room);
+                }
+            }
+        }
+        self.retry(room);
+    }
+
+    pub(super) fn depart(&mut self, id: MemberId, parting: Parting) {
+        let rooms = self.members.get(&id).map(|member| member.rooms.clone());
+        for room in rooms.into_iter().flatten() {
+            self.leave(id, &room, parting);
+        }
+        if let Some(member) = self.members.remove(&id) {
+            for request in member.requests {
+                if let Request::Post { room, .. } = request
+                    && let Some(hall) = self.halls.get_mut(&*room)
+                {
+                    hall.held_back.retain(|&held| held != id);
+                    self.forget(&room);
+                }
+            }
+        }
+    }
+
+    /// Drops a member that fell behind out of all its rooms.
+    pub(super) fn drop_out(&mut self, id: MemberId) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        member.drop_out();
+        let rooms = member.rooms.clone();
+        self.stir(id);
+        for room in rooms {
+            self.leave(id, &room, Parting::TooSlow);
+        }
+        self.proceed(id); // what it has posted since comes to nothing
+    }
+}
+
+const MOST_ROOMS: usize = 10_000; // with anybody in them, or a past
+const MOST_ROOMS_EACH: usize = 16;

@@ -1,0 +1,114 @@
+//! What members of a room are told: posts, and what happens there.
+
+use std::sync::Arc;
+
+use crate::hub::member::Member;
+use crate::hub::room::Hall;
+use crate::hub::{Hub, MemberId, Notice, weight};
+use crate::peer::Transport;
+use crate::rooms::Origin;
+
+impl Hub {
+    /// Passes a post on, or gives it back if its member is to be held back.
+    pub(super) fn post(&mut self, id: MemberId, room: &str, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        let taken = weight(&bytes);
+        let is_dropped = self.members.get(&id).is_none_or(|member| member.is_dropped);
+        let hall = self.halls.get_mut(room).filter(|_| !is_dropped);
+        if let Some((hall, origin)) = hall.and_then(|hall| poster(hall, id)) {
+            let hearers: Vec<MemberId> = hall.hearers(id).collect();
+            let members = &self.members;
+            let is_full = |id| members.get(id).is_some_and(Member::is_full);
+            if hall.rules.lossless && (hearers.is_empty() || hearers.iter().any(is_full)) {
+                if !hall.held_back.contains(&id) {
+                    hall.held_back.push_back(id);
+                }
+                return Err(bytes);
+            }
+            let post = hall.post(origin, bytes);
+            if hearers.is_empty() {
+                self.tell_unheard(id, room);
+            }
+            for hearer in hearers {
+                let post = Arc::clone(&post);
+                self.tell(hearer, Notice::Post { post, past: false });
+            }
+        } else if !is_dropped {
+            self.tell_unheard(id, room);
+        }
+        if let Some(member) = self.members.get_mut(&id) {
+            member.take(taken);
+            self.stir(id);
+        }
+        Ok(())
+    }
+
+    fn tell_unheard(&mut self, id: MemberId, room: &str) {
+        let room = room.into();
+        self.tell(id, Notice::Unheard { room });
+    }
+
+    pub(super) fn tell_members(&mut self, id: MemberId, room: &str) {
+        let seats = self.halls.get(room).map_or(&[][..], Hall::seats);
+        let first = seats.iter().take(MOST_TOLD);
+        let members = first.map(|seat| Origin::clone(seat)).collect();
+        let room = room.into();
+        self.tell(id, Notice::Members { room, members });
+    }
+
+    /// Tells everybody in a room but this member.
+    pub(super) fn announce(
+        &mut self,
+        room: &str,
+        but: MemberId,
+        notice: &dyn Fn(Arc<str>) -> Notice,
+    ) {
+        let Some(hall) = self.halls.get(room) else {
+            return;
+        };
+        let (room, others) = (Arc::clone(&hall.name), hall.others(but));
+        for other in others.collect::<Vec<_>>() {
+            self.tell(other, notice(Arc::clone(&room)));
+        }
+    }
+
+    /// Tells a member, unless it falls behind with that.
+    pub(super) fn tell(&mut self, id: MemberId, notice: Notice) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if member.is_dropped {
+            return;
+        }
+        let is_post = matches!(notice, Notice::Post { .. });
+        if member.is_overfull() || (is_post && member.is_full()) {
+            return self.drop_out(id);
+        }
+        member.push(notice);
+        self.stir(id);
+    }
+
+    pub(super) fn stir(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id)
+            && !std::mem::replace(&mut member.is_stirred, true)
+        {
+            self.stirred.push(id);
+        }
+    }
+}
+
+/// As whom a member may post in a room: in a lively one, somebody of no name from outside may.
+fn poster(hall: &mut Hall, id: MemberId) -> Option<(&mut Hall, Arc<Origin>)> {
+    let origin = match hall.seat(id) {
+        Some(seat) => Arc::clone(seat),
+        None if hall.rules.lossless => return None,
+        None => Arc::new(Origin {
+            member: id,
+            name: String::new(),
+            place: 0,
+            transport: Transport::Stream,
+        }),
+    };
+    Some((hall, origin))
+}
+
+const MOST_TOLD: usize = 1000;
