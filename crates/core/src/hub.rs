@@ -3,6 +3,10 @@
 //! A member is a session, wherever that is. It asks for things and hears what others did. What it is
 //! yet to hear waits in its queue, which is bounded; what becomes of a full queue is the room's
 //! affair.
+//!
+//! What follows from one thing (somebody falls behind, room comes free for those who were held back)
+//! is noted, and done when that is done to its end. So all hear of things in the same order, and
+//! nothing nests, however much follows.
 
 pub(crate) mod frames;
 mod member;
@@ -11,7 +15,7 @@ mod notice;
 mod room;
 mod telling;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::rooms::Parting;
@@ -32,6 +36,9 @@ pub(crate) struct Hub {
     halls: HashMap<Arc<str>, Hall>,
     met: MemberId,
     stirred: Vec<MemberId>,
+    behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
+    due: VecDeque<MemberId>,    // they may have their requests done
+    freed: VecDeque<Arc<str>>,  // who was held back in these rooms may try again
 }
 
 impl Hub {
@@ -42,6 +49,9 @@ impl Hub {
             halls: HashMap::new(),
             met: 0,
             stirred: Vec::new(),
+            behind: VecDeque::new(),
+            due: VecDeque::new(),
+            freed: VecDeque::new(),
         }
     }
 
@@ -57,14 +67,16 @@ impl Hub {
         if let Some(member) = self.members.get_mut(&id) {
             member.requests.push_back(request);
             if member.requests.len() == 1 {
-                self.proceed(id);
+                self.due.push_back(id);
             }
         }
+        self.settle();
     }
 
     /// Nothing more will be heard of a member, if it is there still.
     pub(crate) fn lose(&mut self, id: MemberId) {
         self.depart(id, Parting::Lost);
+        self.settle();
     }
 
     /// What a member is to hear next.
@@ -72,9 +84,8 @@ impl Hub {
         let member = self.members.get_mut(&id)?;
         let (notice, is_short) = member.pop()?;
         if is_short {
-            for room in member.rooms.clone() {
-                self.retry(&room);
-            }
+            self.freed.extend(member.rooms.iter().map(Arc::clone));
+            self.settle();
         }
         Some(notice)
     }
@@ -89,6 +100,23 @@ impl Hub {
             }
         }
         stirred
+    }
+
+    /// Does all that follows.
+    fn settle(&mut self) {
+        loop {
+            self.drop_out();
+            if let Some(id) = self.due.pop_front() {
+                self.proceed(id);
+            } else if let Some(room) = self.freed.pop_front() {
+                if let Some(hall) = self.halls.get_mut(&room) {
+                    self.due.append(&mut hall.held_back);
+                }
+                self.forget(&room);
+            } else {
+                return;
+            }
+        }
     }
 
     /// Does what a member asks for, as far as it can be done now.
@@ -115,18 +143,8 @@ impl Hub {
                 Request::Ask { room } => self.tell_members(id, &room),
                 Request::Depart => self.depart(id, Parting::Own),
             }
+            self.drop_out(); // before somebody posts to them
         }
-    }
-
-    /// Lets those who were held back in a room try again.
-    fn retry(&mut self, room: &str) {
-        let Some(hall) = self.halls.get_mut(room) else {
-            return;
-        };
-        for id in std::mem::take(&mut hall.held_back) {
-            self.proceed(id);
-        }
-        self.forget(room);
     }
 
     /// Forgets a room in which there is nothing to be remembered.
@@ -136,3 +154,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

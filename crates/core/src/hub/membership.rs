@@ -1,9 +1,10 @@
 //! How members come into rooms and leave them.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::hub::room::Hall;
-use crate::hub::{Hub, MemberId, Notice, Request};
+use crate::hub::{Hub, MemberId, Notice};
 use crate::peer::Transport;
 use crate::rooms::{Origin, Parting};
 
@@ -49,7 +50,7 @@ impl Hub {
         };
         self.tell(id, entered);
         past.into_iter().for_each(|notice| self.tell(id, notice));
-        self.retry(&room);
+        self.freed.push_back(room);
     }
 
     /// Whether there is such a room, or may be one more. One that nobody is in makes room.
@@ -73,6 +74,7 @@ impl Hub {
         let Some(origin) = hall.rise(id) else {
             return;
         };
+        self.freed.push_back(Arc::clone(&hall.name));
         let is_over = hall.rules.host == Some(&*origin.name);
         self.announce(room, id, &|room| Notice::Left {
             room,
@@ -86,7 +88,6 @@ impl Hub {
                 }
             }
         }
-        self.retry(room);
     }
 
     pub(super) fn depart(&mut self, id: MemberId, parting: Parting) {
@@ -94,30 +95,18 @@ impl Hub {
         for room in rooms.into_iter().flatten() {
             self.leave(id, &room, parting);
         }
-        if let Some(member) = self.members.remove(&id) {
-            for request in member.requests {
-                if let Request::Post { room, .. } = request
-                    && let Some(hall) = self.halls.get_mut(&*room)
-                {
-                    hall.held_back.retain(|&held| held != id);
-                    self.forget(&room);
-                }
-            }
-        }
+        self.members.remove(&id);
     }
 
-    /// Drops a member that fell behind out of all its rooms.
-    pub(super) fn drop_out(&mut self, id: MemberId) {
-        let Some(member) = self.members.get_mut(&id) else {
-            return;
-        };
-        member.drop_out();
-        let rooms = member.rooms.clone();
-        self.stir(id);
-        for room in rooms {
-            self.leave(id, &room, Parting::TooSlow);
+    /// Lets those who fell behind leave all their rooms. What they have posted since comes to nothing.
+    pub(super) fn drop_out(&mut self) {
+        while let Some(id) = self.behind.pop_front() {
+            let member = self.members.get_mut(&id);
+            for room in member.map_or_else(Vec::new, |member| mem::take(&mut member.rooms)) {
+                self.leave(id, &room, Parting::TooSlow);
+            }
+            self.due.push_back(id);
         }
-        self.proceed(id); // what it has posted since comes to nothing
     }
 }
 

@@ -71,7 +71,7 @@ impl Hub {
         }
     }
 
-    /// Tells a member, unless it falls behind with that.
+    /// Tells a member, unless it falls behind with that: then it is told so, and nothing else.
     pub(super) fn tell(&mut self, id: MemberId, notice: Notice) {
         let Some(member) = self.members.get_mut(&id) else {
             return;
@@ -81,9 +81,11 @@ impl Hub {
         }
         let is_post = matches!(notice, Notice::Post { .. });
         if member.is_overfull() || (is_post && member.is_full()) {
-            return self.drop_out(id);
+            member.drop_out();
+            self.behind.push_back(id);
+        } else {
+            member.push(notice);
         }
-        member.push(notice);
         self.stir(id);
     }
 

@@ -1,0 +1,151 @@
+mod leaks;
+mod order;
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::peer::{Peer, Transport};
+use crate::rooms::Room;
+use crate::service::{Refusal, Session};
+
+/// Its rooms work as it is told; nobody talks to it.
+struct Rooms<F>(F);
+
+impl<F: Fn(&str) -> Room + Send + Sync> Service for Rooms<F> {
+    fn room(&self, name: &str) -> Room {
+        self.0(name)
+    }
+
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Err(Refusal("There is nobody.".into()))
+    }
+}
+
+const LIVELY: Room = Room {
+    lossless: false,
+    history: 0,
+    hears_itself: false,
+    host: None,
+};
+const LOSSLESS: Room = Room {
+    lossless: true,
+    ..LIVELY
+};
+
+/// Rooms are lossless if their names are in capitals.
+fn by_capitals(room: &str) -> Room {
+    let is_lossless = room.chars().all(char::is_uppercase);
+    if is_lossless { LOSSLESS } else { LIVELY }
+}
+
+/// Members, each a letter, and the hub.
+struct Scene {
+    hub: Hub,
+    ids: BTreeMap<char, MemberId>,
+}
+
+impl Scene {
+    fn new(rules: impl Fn(&str) -> Room + Send + Sync + 'static) -> Self {
+        Self {
+            hub: Hub::new(Arc::new(Rooms(rules))),
+            ids: BTreeMap::new(),
+        }
+    }
+
+    fn id(&mut self, who: char) -> MemberId {
+        let hub = &mut self.hub;
+        *self.ids.entry(who).or_insert_with(|| hub.enter())
+    }
+
+    fn ask(&mut self, who: char, request: Request) {
+        let id = self.id(who);
+        self.hub.ask(id, request);
+    }
+
+    /// Each joins in turn, under the name of `m`.
+    fn join(&mut self, who: &str, room: &str) {
+        for who in who.chars() {
+            self.ask(who, join(room, "m"));
+        }
+    }
+
+    fn post(&mut self, who: char, room: &str, bytes: &[u8]) {
+        self.ask(who, post(room, bytes));
+    }
+
+    fn lose(&mut self, who: char) {
+        let id = self.id(who);
+        self.hub.lose(id);
+    }
+
+    /// All that a member is told until nothing more comes, each in a few words.
+    fn told(&mut self, who: char) -> Vec<String> {
+        let id = self.id(who);
+        let told: Vec<Notice> = std::iter::from_fn(|| self.hub.next(id)).collect();
+        told.iter().map(|notice| self.in_words(notice)).collect()
+    }
+
+    /// Takes all that a member is told.
+    fn skip(&mut self, who: char) {
+        let id = self.id(who);
+        while self.hub.next(id).is_some() {}
+    }
+
+    /// The posts among what a member is told.
+    fn posts(&mut self, who: char) -> Vec<String> {
+        let told = self.told(who).into_iter();
+        told.filter(|words| words.contains(':')).collect()
+    }
+
+    fn letter(&self, id: MemberId) -> char {
+        let mut ids = self.ids.iter();
+        ids.find(|&(_, &own)| own == id)
+            .map_or('?', |(&letter, _)| letter)
+    }
+
+    fn in_words(&self, notice: &Notice) -> String {
+        match notice {
+            Notice::Entered {
+                room,
+                place,
+                others,
+            } => format!("in {room} {place} of {}", others + 1),
+            Notice::Post { post, past } => {
+                let shown = String::from_utf8_lossy(&post.bytes[..post.bytes.len().min(8)]);
+                let (past, from) = (
+                    if *past { "past " } else { "" },
+                    self.letter(post.origin.member),
+                );
+                format!("{past}{} {} {from}: {shown}", post.room, post.sequence)
+            }
+            Notice::Joined { room, origin } => format!("{room} +{}", self.letter(origin.member)),
+            Notice::Left {
+                room,
+                origin,
+                parting,
+            } => format!("{room} -{} {parting:?}", self.letter(origin.member)),
+            Notice::Members { room, members } => format!("{room} has {}", members.len()),
+            Notice::Unheard { room } => format!("{room} unheard"),
+            Notice::Full { room } => format!("{room} full"),
+            Notice::TooSlow => "too slow".to_owned(),
+            Notice::Taken(weight) => format!("taken {weight}"),
+        }
+    }
+}
+
+fn join(room: &str, name: &str) -> Request {
+    Request::Join {
+        room: room.to_owned(),
+        name: name.to_owned(),
+        transport: Transport::Stream,
+    }
+}
+
+fn post(room: &str, bytes: &[u8]) -> Request {
+    Request::Post {
+        room: room.to_owned(),
+        bytes: bytes.to_owned(),
+    }
+}
+
+const FULL: &[u8] = &[b'x'; 256 * 1024]; // as much as a queue should hold

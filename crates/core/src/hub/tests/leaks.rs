@@ -1,0 +1,16 @@
+//! What is remembered of members that are gone.
+
+use super::*;
+
+#[test]
+fn who_is_lost_while_it_is_held_back_comes_into_no_room_any_more() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("a", "L");
+    scene.post('a', "L", b"is anybody there?");
+    scene.join("a", "M");
+    scene.lose('a');
+    assert_eq!(scene.hub.members.len(), 0);
+    assert_eq!(scene.hub.halls.len(), 0);
+    scene.join("b", "M");
+    assert_eq!(scene.told('b'), ["in M 1 of 1"]);
+}
