@@ -18,7 +18,8 @@ impl Hub {
             let hearers: Vec<MemberId> = hall.hearers(id).collect();
             let members = &self.members;
             let is_full = |id| members.get(id).is_some_and(Member::is_full);
-            if hall.rules.lossless && (hearers.is_empty() || hearers.iter().any(is_full)) {
+            let is_alone = hearers.iter().all(|&hearer| hearer == id);
+            if hall.rules.lossless && (is_alone || hearers.iter().any(is_full)) {
                 if !hall.held_back.contains(&id) {
                     hall.held_back.push_back(id);
                 }

@@ -1,5 +1,6 @@
 mod leaks;
 mod order;
+mod waits;
 
 use std::collections::BTreeMap;
 
