@@ -65,6 +65,10 @@ impl Hub {
     /// A member asks for something, which is done once all is that it asked for before.
     pub(crate) fn ask(&mut self, id: MemberId, request: Request) {
         if let Some(member) = self.members.get_mut(&id) {
+            if request == Request::Depart {
+                member.depart();
+                self.freed.extend(member.rooms.iter().map(Arc::clone));
+            }
             member.requests.push_back(request);
             if member.requests.len() == 1 {
                 self.due.push_back(id);

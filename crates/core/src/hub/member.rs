@@ -16,6 +16,8 @@ pub(super) struct Member {
     taken: usize, // the weight of its posts that were taken, which it was not told yet
     pub(super) is_stirred: bool,
     pub(super) is_dropped: bool,
+    /// Nobody takes what it is told any more; it is here until its posts are taken.
+    pub(super) is_departing: bool,
 }
 
 impl Member {
@@ -47,6 +49,13 @@ impl Member {
 
     pub(super) fn take(&mut self, weight: usize) {
         self.taken += weight;
+    }
+
+    /// It hears nothing any more.
+    pub(super) fn depart(&mut self) {
+        self.is_departing = true;
+        self.queue.clear();
+        self.queued = 0;
     }
 
     /// It hears that it was dropped, and nothing else.

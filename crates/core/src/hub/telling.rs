@@ -15,8 +15,9 @@ impl Hub {
         let is_dropped = self.members.get(&id).is_none_or(|member| member.is_dropped);
         let hall = self.halls.get_mut(room).filter(|_| !is_dropped);
         if let Some((hall, origin)) = hall.and_then(|hall| poster(hall, id)) {
-            let hearers: Vec<MemberId> = hall.hearers(id).collect();
             let members = &self.members;
+            let hears = |id: &MemberId| members.get(id).is_some_and(|member| !member.is_departing);
+            let hearers: Vec<MemberId> = hall.hearers(id).filter(hears).collect();
             let is_full = |id| members.get(id).is_some_and(Member::is_full);
             let is_alone = hearers.iter().all(|&hearer| hearer == id);
             if hall.rules.lossless && (is_alone || hearers.iter().any(is_full)) {
@@ -77,7 +78,7 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
-        if member.is_dropped {
+        if member.is_dropped || member.is_departing {
             return;
         }
         let is_post = matches!(notice, Notice::Post { .. });

@@ -18,3 +18,23 @@ fn a_post_waits_until_somebody_comes_also_where_its_poster_hears_itself() {
         assert_eq!(scene.posts('a').len(), usize::from(hears_itself));
     }
 }
+
+#[test]
+fn who_is_about_to_depart_keeps_nobody_waiting() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("ab", "L");
+    for who in ['a', 'b'] {
+        scene.post(who, "L", FULL);
+        scene.post(who, "L", b"held back");
+    }
+    scene.ask('a', Request::Depart); // nobody takes what they are told any more
+    scene.ask('b', Request::Depart);
+    scene.join("c", "L");
+    assert_eq!(
+        scene.posts('c'),
+        ["L 3 a: held bac", "L 4 b: held bac"],
+        "that is for who hears it"
+    );
+    assert_eq!(scene.hub.members.len(), 1);
+    assert_eq!(scene.hub.halls["L"].seats().len(), 1);
+}
