@@ -108,7 +108,7 @@ impl Connection {
             && !self.waits
             && self.pending.is_empty()
             && !self.outbox.is_full()
-            && !self.outbox.has_posted_much()
+            && !self.outbox.has_asked_much()
     }
 
     /// The most that one read from the peer is to bring.
@@ -146,7 +146,7 @@ impl Connection {
         let State::Over(_) = self.state else {
             return false;
         };
-        self.outbox.is_empty() && !self.outbox.has_posted()
+        self.outbox.is_empty() && !self.outbox.has_asked()
     }
 
     /// Why the conversation ended, if it has.
@@ -204,7 +204,7 @@ impl Connection {
                 }
             } else if mem::take(&mut self.woken) {
                 guarded(|| session.wake(out))
-            } else if self.waits || out.has_posted_much() {
+            } else if self.waits || out.has_asked_much() {
                 return raw;
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
@@ -223,7 +223,7 @@ impl Connection {
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
                 guarded(|| session.receive(line, out))
-            } else if out.has_posted() {
+            } else if out.has_asked() {
                 return &[];
             } else {
                 self.input = Input::Finishing;
@@ -237,7 +237,7 @@ impl Connection {
         self.more = matches!(flow, Ok(Flow::More));
         self.waits = matches!(flow, Ok(Flow::Wait));
         if self.outbox.has_requests() && !self.rooms {
-            self.outbox.forget_posts();
+            self.outbox.forget_requests();
             return self.end(failed("the service does not say that it needs rooms"));
         }
         match (flow, self.outbox.overflow()) {

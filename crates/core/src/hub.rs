@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::rooms::Parting;
 use crate::service::Service;
 
-pub(crate) use notice::{Notice, Request, weight};
+pub(crate) use notice::{Notice, Request};
 
 use member::Member;
 use room::Hall;
@@ -128,6 +128,7 @@ impl Hub {
         while let Some(member) = self.members.get_mut(&id)
             && let Some(request) = member.requests.pop_front()
         {
+            let weight = request.weight();
             match request {
                 Request::Post { room, bytes } => {
                     if let Err(bytes) = self.post(id, &room, bytes) {
@@ -146,6 +147,10 @@ impl Hub {
                 Request::Leave { room } => self.leave(id, &room, Parting::Own),
                 Request::Ask { room } => self.tell_members(id, &room),
                 Request::Depart => self.depart(id, Parting::Own),
+            }
+            if let Some(member) = self.members.get_mut(&id) {
+                member.take(weight);
+                self.stir(id);
             }
             self.drop_out(); // before somebody posts to them
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::framing::Framing;
-use crate::hub::{Request, weight};
+use crate::hub::Request;
 use crate::limits::{Limits, READ_BYTES};
 use crate::peer::Transport;
 
@@ -27,7 +27,7 @@ pub struct Outbox {
     most: usize,
     overflow: Option<usize>,
     requests: Vec<Request>,
-    posted: usize, // the weight of posts that have not all gone to whoever is to hear them
+    asked: usize, // the weight of requests that are not done, such as posts that wait for somebody
     wake: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ impl Outbox {
             most: MOST_FACTOR * given,
             overflow: None,
             requests: Vec::new(),
-            posted: 0,
+            asked: 0,
             wake: None,
         }
     }
@@ -98,7 +98,7 @@ impl Outbox {
             None => Transport::Stream,
             Some(_) => Transport::Datagram,
         };
-        self.requests.push(Request::Join {
+        self.request(Request::Join {
             room: room.to_owned(),
             name: name.to_owned(),
             transport,
@@ -108,22 +108,17 @@ impl Outbox {
     /// Leaves a room.
     pub fn leave(&mut self, room: &str) {
         let room = room.to_owned();
-        self.requests.push(Request::Leave { room });
+        self.request(Request::Leave { room });
     }
 
     /// Posts to a room: all members hear it, in the same order. Who is not in a room may post there
     /// too, nameless, unless it is [lossless](crate::Room::lossless).
     ///
-    /// While the posts of a session that have not found room with all who are to hear them are as
-    /// much as the outbox should hold, nothing is delivered to it from its peer.
+    /// While the posts of a session that have not found room with all who are to hear them, and what
+    /// else it asked for since, are as much as the outbox should hold, nothing is delivered to it from
+    /// its peer.
     pub fn post(&mut self, room: &str, bytes: &[u8]) {
-        let posted = self.posted + weight(bytes);
-        if self.overflow.is_some() || self.most < posted {
-            self.overflow.get_or_insert(posted);
-            return;
-        }
-        self.posted = posted;
-        self.requests.push(Request::Post {
+        self.request(Request::Post {
             room: room.to_owned(),
             bytes: bytes.to_owned(),
         });
@@ -132,7 +127,7 @@ impl Outbox {
     /// Asks who is in a room, which [`Heard::Members`](crate::Heard) tells.
     pub fn ask(&mut self, room: &str) {
         let room = room.to_owned();
-        self.requests.push(Request::Ask { room });
+        self.request(Request::Ask { room });
     }
 
     /// Asks to be [woken](crate::Session::wake) after this time; that it asked before for another
@@ -168,6 +163,16 @@ impl Outbox {
         self.len() + datagrams * DATAGRAM_BYTES
     }
 
+    fn request(&mut self, request: Request) {
+        let asked = self.asked + request.weight();
+        if self.overflow.is_some() || self.most < asked {
+            self.overflow.get_or_insert(asked);
+            return;
+        }
+        self.asked = asked;
+        self.requests.push(request);
+    }
+
     /// What the session wants of its rooms, each once.
     pub(crate) fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
@@ -178,25 +183,25 @@ impl Outbox {
         !self.requests.is_empty()
     }
 
-    /// Whether posts are on their way.
-    pub(crate) fn has_posted(&self) -> bool {
-        0 < self.posted
+    /// Whether anything that it asked of its rooms is not done.
+    pub(crate) fn has_asked(&self) -> bool {
+        0 < self.asked
     }
 
-    /// Whether so many are that no more should follow.
-    pub(crate) fn has_posted_much(&self) -> bool {
-        self.high_water <= self.posted
+    /// Whether so much is not done that no more should follow.
+    pub(crate) fn has_asked_much(&self) -> bool {
+        self.high_water <= self.asked
     }
 
-    /// Posts of this weight have arrived.
+    /// Requests of this weight are done.
     pub(crate) fn taken(&mut self, weight: usize) {
-        self.posted = self.posted.saturating_sub(weight);
+        self.asked = self.asked.saturating_sub(weight);
     }
 
-    /// No post will arrive any more.
-    pub(crate) fn forget_posts(&mut self) {
+    /// Nothing of what it asked for will be done any more.
+    pub(crate) fn forget_requests(&mut self) {
         self.requests.clear();
-        self.posted = 0;
+        self.asked = 0;
     }
 
     /// When the session asked to be woken, if it has since the last look.

@@ -32,7 +32,7 @@ impl Connection {
 
     /// The hub is gone, and all rooms with it.
     pub(crate) fn lose_rooms(&mut self) {
-        self.outbox.forget_posts();
+        self.outbox.forget_requests();
         self.dismiss(Ended::RoomsLost);
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Member {
     queued: usize, // the weight of what is queued
     /// What it has asked for, while the first of it cannot be done yet.
     pub(super) requests: VecDeque<Request>,
-    taken: usize, // the weight of its posts that were taken, which it was not told yet
+    taken: usize, // the weight of its requests that are done, which it was not told yet
     pub(super) is_stirred: bool,
     pub(super) is_dropped: bool,
     /// Nobody takes what it is told any more; it is here until its posts are taken.

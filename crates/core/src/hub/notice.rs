@@ -62,7 +62,8 @@ pub(crate) enum Notice {
         room: Arc<str>,
     },
     TooSlow,
-    /// Posts of this [weight] have gone to all who are to hear them.
+    /// Requests of this [weight](Request::weight) are done: their posts have gone to all who are to
+    /// hear them.
     Taken(usize),
 }
 
@@ -79,6 +80,18 @@ pub(crate) struct Post {
 /// How much memory a post of these bytes is taken to need, wherever it waits.
 pub(crate) fn weight(bytes: &[u8]) -> usize {
     bytes.len() + OVERHEAD
+}
+
+impl Request {
+    /// How much memory it is taken to need while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Post { bytes, .. } => weight(bytes),
+            Self::Join { room, name, .. } => OVERHEAD + room.len() + name.len(),
+            Self::Leave { room } | Self::Ask { room } => OVERHEAD + room.len(),
+            Self::Depart => 0, // the last one, which nothing follows
+        }
+    }
 }
 
 impl Notice {

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use crate::hub::member::Member;
 use crate::hub::room::Hall;
-use crate::hub::{Hub, MemberId, Notice, weight};
+use crate::hub::{Hub, MemberId, Notice};
 use crate::peer::Transport;
 use crate::rooms::Origin;
 
 impl Hub {
     /// Passes a post on, or gives it back if its member is to be held back.
     pub(super) fn post(&mut self, id: MemberId, room: &str, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
-        let taken = weight(&bytes);
         let is_dropped = self.members.get(&id).is_none_or(|member| member.is_dropped);
         let hall = self.halls.get_mut(room).filter(|_| !is_dropped);
         if let Some((hall, origin)) = hall.and_then(|hall| poster(hall, id)) {
@@ -36,10 +35,6 @@ impl Hub {
             }
         } else if !is_dropped {
             self.tell_unheard(id, room);
-        }
-        if let Some(member) = self.members.get_mut(&id) {
-            member.take(taken);
-            self.stir(id);
         }
         Ok(())
     }

@@ -79,11 +79,25 @@ impl Scene {
         self.hub.lose(id);
     }
 
-    /// All that a member is told until nothing more comes, each in a few words.
+    /// All that a member is told until nothing more comes, each in a few words; without what was
+    /// taken.
     fn told(&mut self, who: char) -> Vec<String> {
         let id = self.id(who);
         let told: Vec<Notice> = std::iter::from_fn(|| self.hub.next(id)).collect();
-        told.iter().map(|notice| self.in_words(notice)).collect()
+        told.iter()
+            .filter_map(|notice| self.in_words(notice))
+            .collect()
+    }
+
+    /// The weight of what a member asked for that was done since.
+    fn taken(&mut self, who: char) -> usize {
+        let id = self.id(who);
+        let told = std::iter::from_fn(|| self.hub.next(id));
+        told.map(|notice| match notice {
+            Notice::Taken(weight) => weight,
+            _ => 0,
+        })
+        .sum()
     }
 
     /// Takes all that a member is told.
@@ -104,8 +118,8 @@ impl Scene {
             .map_or('?', |(&letter, _)| letter)
     }
 
-    fn in_words(&self, notice: &Notice) -> String {
-        match notice {
+    fn in_words(&self, notice: &Notice) -> Option<String> {
+        Some(match notice {
             Notice::Entered {
                 room,
                 place,
@@ -129,8 +143,8 @@ impl Scene {
             Notice::Unheard { room } => format!("{room} unheard"),
             Notice::Full { room } => format!("{room} full"),
             Notice::TooSlow => "too slow".to_owned(),
-            Notice::Taken(weight) => format!("taken {weight}"),
-        }
+            Notice::Taken(_) => return None,
+        })
     }
 }
 

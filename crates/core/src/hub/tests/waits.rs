@@ -38,3 +38,24 @@ fn who_is_about_to_depart_keeps_nobody_waiting() {
     assert_eq!(scene.hub.members.len(), 1);
     assert_eq!(scene.hub.halls["L"].seats().len(), 1);
 }
+
+#[test]
+fn whatever_waits_behind_a_post_is_weighed() {
+    let mut scene = Scene::new(by_capitals);
+    let requests = [
+        join("L", "me"),
+        post("L", b"hello?"),
+        join("v", "me"),
+        Request::Ask { room: "v".into() },
+        Request::Leave { room: "v".into() },
+        post("nowhere", b""),
+    ];
+    let weights: Vec<usize> = requests.iter().map(Request::weight).collect();
+    assert!(weights.iter().all(|&weight| 64 <= weight));
+    for request in requests {
+        scene.ask('a', request);
+    }
+    assert_eq!(scene.taken('a'), weights[0]);
+    scene.join("b", "L");
+    assert_eq!(scene.taken('a'), weights[1..].iter().sum::<usize>());
+}
