@@ -67,6 +67,7 @@ impl Hub {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Depart {
                 member.depart();
+                self.due.push_back(id);
                 self.freed.extend(member.rooms.iter().map(Arc::clone));
             }
             member.requests.push_back(request);
@@ -88,6 +89,7 @@ impl Hub {
         let member = self.members.get_mut(&id)?;
         let (notice, is_short) = member.pop()?;
         if is_short {
+            self.due.push_back(id);
             self.freed.extend(member.rooms.iter().map(Arc::clone));
             self.settle();
         }
@@ -128,6 +130,10 @@ impl Hub {
         while let Some(member) = self.members.get_mut(&id)
             && let Some(request) = member.requests.pop_front()
         {
+            let is_answered = matches!(request, Request::Join { .. } | Request::Ask { .. });
+            if is_answered && member.is_behind() {
+                return member.requests.push_front(request);
+            }
             let weight = request.weight();
             match request {
                 Request::Post { room, bytes } => {

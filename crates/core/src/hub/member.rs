@@ -34,7 +34,7 @@ impl Member {
         let notice = self.queue.pop_front()?;
         let before = self.queued;
         self.queued -= notice.weight();
-        Some((notice, self.queued < SHORT && SHORT <= before))
+        Some((notice, !self.is_behind() && SHORT <= before))
     }
 
     /// Whether no post should be added to what it is yet to hear.
@@ -45,6 +45,11 @@ impl Member {
     /// Whether nothing at all may be added.
     pub(super) fn is_overfull(&self) -> bool {
         2 * QUEUE_BYTES <= self.queued
+    }
+
+    /// Whether it should hear some of that first before it is told all that it asks for.
+    pub(super) fn is_behind(&self) -> bool {
+        SHORT <= self.queued
     }
 
     pub(super) fn take(&mut self, weight: usize) {

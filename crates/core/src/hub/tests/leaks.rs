@@ -14,3 +14,15 @@ fn who_is_lost_while_it_is_held_back_comes_into_no_room_any_more() {
     scene.join("b", "M");
     assert_eq!(scene.told('b'), ["in M 1 of 1"]);
 }
+
+#[test]
+fn who_departs_before_it_was_told_what_it_asked_for_is_gone() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("ab", "v");
+    scene.post('b', "v", FULL);
+    scene.ask('a', Request::Ask { room: "v".into() });
+    scene.join("a", "w");
+    scene.ask('a', Request::Depart);
+    assert_eq!(scene.hub.members.len(), 1);
+    assert!(!scene.hub.halls.contains_key("w"));
+}

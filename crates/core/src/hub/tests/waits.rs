@@ -59,3 +59,27 @@ fn whatever_waits_behind_a_post_is_weighed() {
     scene.join("b", "L");
     assert_eq!(scene.taken('a'), weights[1..].iter().sum::<usize>());
 }
+
+#[test]
+fn who_asks_for_much_is_told_as_fast_as_it_hears() {
+    let rules = Room {
+        history: 100,
+        ..LIVELY
+    };
+    let mut scene = Scene::new(move |_| rules);
+    for room in "pqrstu".chars().map(String::from) {
+        scene.join("a", &room);
+        (0..100).for_each(|_| scene.post('a', &room, &[b'x'; 1200]));
+        scene.join("b", &room);
+    }
+    scene.skip('a');
+    let told = scene.told('b');
+    assert_eq!(told.len(), 6 * 101, "it heard all there was, in whole");
+    let crowd: String = ('\u{4e00}'..).take(1000).collect();
+    crowd.chars().for_each(|who| {
+        let id = scene.id(who);
+        scene.hub.join(id, "v", "m".into(), Transport::Stream);
+    });
+    (0..20).for_each(|_| scene.ask('b', Request::Ask { room: "v".into() }));
+    assert_eq!(scene.told('b'), ["v has 1000"; 20]);
+}
