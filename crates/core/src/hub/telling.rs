@@ -28,6 +28,7 @@ impl Hub {
             let post = hall.post(origin, bytes);
             if hearers.is_empty() {
                 self.tell_unheard(id, room);
+                self.forget(room); // the post may have been too long to be remembered, and all before
             }
             for hearer in hearers {
                 let post = Arc::clone(&post);

@@ -26,3 +26,19 @@ fn who_departs_before_it_was_told_what_it_asked_for_is_gone() {
     assert_eq!(scene.hub.members.len(), 1);
     assert!(!scene.hub.halls.contains_key("w"));
 }
+
+#[test]
+fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
+    let rules = Room {
+        history: 1,
+        ..LIVELY
+    };
+    let mut scene = Scene::new(move |_| rules);
+    scene.join("a", "r");
+    scene.post('a', "r", b"once");
+    scene.ask('a', Request::Leave { room: "r".into() });
+    assert_eq!(scene.hub.halls.len(), 1);
+    scene.post('b', "r", FULL); // more than may be remembered
+    assert_eq!(scene.hub.halls.len(), 0);
+    assert_eq!(scene.told('b'), ["r unheard"]);
+}
