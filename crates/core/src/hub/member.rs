@@ -10,7 +10,7 @@ use crate::hub::notice::{Notice, Request};
 pub(super) struct Member {
     pub(super) rooms: Vec<Arc<str>>,
     queue: VecDeque<Notice>,
-    queued: usize, // the weight of what is queued
+    pub(super) queued: usize, // the weight of what is queued
     /// What it has asked for, while the first of it cannot be done yet.
     pub(super) requests: VecDeque<Request>,
     taken: usize, // the weight of its requests that are done, which it was not told yet

@@ -12,7 +12,7 @@ pub(super) struct Hall {
     pub(super) name: Arc<str>,
     pub(super) rules: Room,
     seats: Vec<Arc<Origin>>, // in the order in which they were taken
-    posts: u64,
+    pub(super) posts: u64,
     history: VecDeque<Arc<Post>>,
     history_weight: usize,
     /// Members who are held back until all have room for what they post, in their order.

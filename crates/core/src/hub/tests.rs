@@ -1,6 +1,9 @@
+mod large;
 mod leaks;
 mod order;
+mod small;
 mod waits;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -154,6 +157,11 @@ fn join(room: &str, name: &str) -> Request {
         name: name.to_owned(),
         transport: Transport::Stream,
     }
+}
+
+fn leave(room: &str) -> Request {
+    let room = room.to_owned();
+    Request::Leave { room }
 }
 
 fn post(room: &str, bytes: &[u8]) -> Request {
