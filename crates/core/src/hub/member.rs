@@ -11,6 +11,7 @@ pub(super) struct Member {
     pub(super) rooms: Vec<Arc<str>>,
     queue: VecDeque<Notice>,
     pub(super) queued: usize, // the weight of what is queued
+    news: usize,              // and of that in it which is no post
     /// What it has asked for, while the first of it cannot be done yet.
     pub(super) requests: VecDeque<Request>,
     taken: usize, // the weight of its requests that are done, which it was not told yet
@@ -23,6 +24,9 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn push(&mut self, notice: Notice) {
         self.queued += notice.weight();
+        if !notice.is_post() {
+            self.news += notice.weight();
+        }
         self.queue.push_back(notice);
     }
 
@@ -34,6 +38,9 @@ impl Member {
         let notice = self.queue.pop_front()?;
         let before = self.queued;
         self.queued -= notice.weight();
+        if !notice.is_post() {
+            self.news -= notice.weight();
+        }
         Some((notice, !self.is_behind() && SHORT <= before))
     }
 
@@ -42,9 +49,10 @@ impl Member {
         QUEUE_BYTES <= self.queued
     }
 
-    /// Whether nothing at all may be added.
+    /// Whether nothing at all may be added: beside posts, for which a poster can wait, so much has
+    /// happened.
     pub(super) fn is_overfull(&self) -> bool {
-        2 * QUEUE_BYTES <= self.queued
+        QUEUE_BYTES <= self.news
     }
 
     /// Whether it should hear some of that first before it is told all that it asks for.
@@ -59,16 +67,20 @@ impl Member {
     /// It hears nothing any more.
     pub(super) fn depart(&mut self) {
         self.is_departing = true;
-        self.queue.clear();
-        self.queued = 0;
+        self.forget();
     }
 
     /// It hears that it was dropped, and nothing else.
     pub(super) fn drop_out(&mut self) {
         self.is_dropped = true;
+        self.forget();
+        self.push(Notice::TooSlow);
+    }
+
+    fn forget(&mut self) {
         self.queue.clear();
         self.queued = 0;
-        self.push(Notice::TooSlow);
+        self.news = 0;
     }
 }
 

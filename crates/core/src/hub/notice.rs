@@ -104,6 +104,10 @@ impl Notice {
         }
     }
 
+    pub(crate) fn is_post(&self) -> bool {
+        matches!(self, Self::Post { .. })
+    }
+
     /// As the session hears it, if it is for the session.
     pub(crate) fn heard(&self) -> Option<Heard<'_>> {
         Some(match self {

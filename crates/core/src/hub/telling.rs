@@ -77,8 +77,7 @@ impl Hub {
         if member.is_dropped || member.is_departing {
             return;
         }
-        let is_post = matches!(notice, Notice::Post { .. });
-        if member.is_overfull() || (is_post && member.is_full()) {
+        if member.is_overfull() || (notice.is_post() && member.is_full()) {
             member.drop_out();
             self.behind.push_back(id);
         } else {

@@ -103,6 +103,18 @@ impl Scene {
         .sum()
     }
 
+    /// Somebody comes and goes until these can be told nothing more; all others hear it.
+    fn crowd(&mut self, who: &str, room: &str) {
+        who.chars().for_each(|who| self.skip(who));
+        for _ in 0..2048 {
+            self.join("z", room);
+            self.ask('z', leave(room));
+            let all: Vec<char> = self.ids.keys().copied().collect();
+            let others = all.into_iter().filter(|other| !who.contains(*other));
+            others.for_each(|other| self.skip(other));
+        }
+    }
+
     /// Takes all that a member is told.
     fn skip(&mut self, who: char) {
         let id = self.id(who);

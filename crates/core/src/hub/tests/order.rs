@@ -26,30 +26,24 @@ fn who_falls_behind_was_there_when_somebody_came() {
     scene.join("c", "v");
     assert_eq!(scene.told('c'), ["in v 2 of 2"]);
     scene.join("d", "v");
-    scene.post('a', "v", &FULL.repeat(2));
-    scene.told('c');
+    scene.crowd("d", "v");
+    scene.skip('c');
     scene.join("e", "v");
     assert_eq!(scene.told('e'), ["in v 4 of 4", "v -d TooSlow"]);
 }
 
 #[test]
-fn however_many_fall_behind_at_once() {
-    let thread = std::thread::Builder::new().stack_size(128 * 1024); // so nothing is nested
-    let thread = thread.spawn(all_of_a_crowd_fall_behind).unwrap();
-    thread.join().unwrap();
-}
-
-fn all_of_a_crowd_fall_behind() {
+fn who_falls_behind_takes_others_along_one_after_the_other() {
     let mut scene = Scene::new(by_capitals);
-    let crowd: String = ('\u{4e00}'..).take(400).collect();
-    scene.join(&crowd, "v");
-    for who in crowd.chars() {
-        scene.skip(who);
-    }
-    scene.post('a', "v", &FULL.repeat(2));
-    scene.join("a", "v"); // one notice too many, for all of them
-    assert_eq!(scene.hub.halls["v"].seats().len(), 1);
-    for who in crowd.chars() {
+    scene.join("abcdef", "v");
+    scene.crowd("abcde", "v");
+    scene.skip('f');
+    scene.join("g", "v"); // one notice too many, for all of them but f
+    let parted = "abcde".chars().map(|who| format!("v -{who} TooSlow"));
+    let told: Vec<String> = std::iter::once("v +g".to_owned()).chain(parted).collect();
+    assert_eq!(scene.told('f'), told);
+    assert_eq!(scene.hub.halls["v"].seats().len(), 2);
+    for who in "abcde".chars() {
         assert_eq!(scene.told(who), ["too slow"]);
     }
 }

@@ -83,3 +83,30 @@ fn who_asks_for_much_is_told_as_fast_as_it_hears() {
     (0..20).for_each(|_| scene.ask('b', Request::Ask { room: "v".into() }));
     assert_eq!(scene.told('b'), ["v has 1000"; 20]);
 }
+
+#[test]
+fn a_long_post_is_no_reason_to_drop_anybody() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("ab", "L");
+    scene.skip('b');
+    scene.post('a', "L", &FULL.repeat(4));
+    scene.join("c", "L");
+    scene.post('a', "L", b"held back");
+    assert_eq!(
+        scene.told('b'),
+        ["L 1 a: xxxxxxxx", "L +c", "L 2 a: held bac"]
+    );
+}
+
+#[test]
+fn comings_and_goings_fill_no_queue_without_end() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("ab", "L");
+    scene.skip('b');
+    for _ in 0..10_000 {
+        scene.join("c", "L");
+        scene.ask('c', leave("L"));
+        scene.skip('c');
+    }
+    assert_eq!(scene.told('b'), ["too slow"]);
+}
