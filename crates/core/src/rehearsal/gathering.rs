@@ -211,9 +211,13 @@ impl Gathering {
 
     /// Lets everything happen that follows.
     fn settle(&mut self) {
-        while self.peers.values_mut().fold(false, |moved, peer| {
-            peer.go_on(&mut self.hub, self.time) || moved
-        }) {}
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for peer in self.peers.values_mut() {
+                moved |= peer.go_on(&mut self.hub, self.time);
+            }
+        }
         self.hub.take_stirred();
     }
 }
