@@ -219,7 +219,9 @@ impl Task for Datagrams {
     fn deadline(&self) -> Option<Instant> {
         let own = self.correspondence.cut_at();
         let programs = self.programs.as_ref().and_then(Programs::deadline);
-        earlier(earlier(own, programs), self.correspondence.deadline())
+        let rooms = self.wire.as_ref().and_then(Wire::deadline);
+        let own = earlier(own, self.correspondence.deadline());
+        earlier(own, earlier(programs, rooms))
     }
 
     fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
@@ -249,6 +251,14 @@ impl Task for Datagrams {
             .is_some_and(|at| at <= now)
         {
             self.attend_programs(now);
+        }
+        if self
+            .wire
+            .as_ref()
+            .and_then(Wire::deadline)
+            .is_some_and(|at| at <= now)
+        {
+            self.wire.iter().for_each(Wire::tick);
         }
         if self.correspondence.is_ready() && !self.blocked {
             self.advance(now);

@@ -198,7 +198,7 @@ impl Task for Exchange {
         let other = match self.phase {
             Phase::Talking => {
                 let ending = earlier(self.dismiss_at(), self.stalled_at());
-                earlier(ending, self.wake_at)
+                earlier(ending, self.due_at())
             }
             Phase::Leaving { silent_at } => Some(silent_at),
             Phase::Over(_) => None,

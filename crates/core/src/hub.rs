@@ -17,6 +17,7 @@ mod telling;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::rooms::Parting;
 use crate::service::Service;
@@ -39,6 +40,10 @@ pub(crate) struct Hub {
     behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
     due: VecDeque<MemberId>,    // they may have their requests done
     freed: VecDeque<Arc<str>>,  // who was held back in these rooms may try again
+    now: Instant,
+    patience: Duration, // with a member of a lively room that has no room for a post
+    waited_for: Vec<Arc<str>>, // lively rooms in which somebody is held back
+    tick_at: Option<Instant>, // when they are not waited for any longer
 }
 
 impl Hub {
@@ -52,13 +57,37 @@ impl Hub {
             behind: VecDeque::new(),
             due: VecDeque::new(),
             freed: VecDeque::new(),
+            now: Instant::now(),
+            patience: PATIENCE,
+            waited_for: Vec::new(),
+            tick_at: None,
+        }
+    }
+
+    /// It is `now`, for what is done next.
+    pub(crate) fn at(&mut self, now: Instant) -> &mut Self {
+        self.now = now;
+        self
+    }
+
+    /// When somebody is not to be waited for any longer, unless that has come to nothing before.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.tick_at
+    }
+
+    /// Waits no longer for whom nobody should wait now.
+    pub(crate) fn tick(&mut self) {
+        if self.tick_at.is_some_and(|at| at <= self.now) {
+            self.tick_at = None;
+            self.freed.extend(self.waited_for.drain(..));
+            self.settle();
         }
     }
 
     /// One member more, in no room yet.
     pub(crate) fn enter(&mut self) -> MemberId {
         self.met += 1;
-        self.members.insert(self.met, Member::default());
+        self.members.insert(self.met, Member::new(self.now));
         self.met
     }
 
@@ -87,7 +116,7 @@ impl Hub {
     /// What a member is to hear next.
     pub(crate) fn next(&mut self, id: MemberId) -> Option<Notice> {
         let member = self.members.get_mut(&id)?;
-        let (notice, is_short) = member.pop()?;
+        let (notice, is_short) = member.pop(self.now)?;
         if is_short {
             self.due.push_back(id);
             self.freed.extend(member.rooms.iter().map(Arc::clone));
@@ -169,6 +198,9 @@ impl Hub {
         }
     }
 }
+
+// Longer than it takes to serve a thousand others first, and no long wait for those who talk.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@ pub struct Room {
     /// No post is lost: a member that is slow to hear holds back those who post, and so does a room
     /// with nobody else in it. Only members may post.
     ///
-    /// A room that is not lossless is lively: nobody waits for anybody, and a member that falls
-    /// behind is dropped.
+    /// A room that is not lossless is lively: nobody waits for a member that has stopped hearing, nor
+    /// for longer than half a second for one that is slow. It is dropped.
     pub lossless: bool,
     /// So many of the last posts are heard by whoever joins, at most 128 KiB of them.
     pub history: usize,

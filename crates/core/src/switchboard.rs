@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::{MsgFlags, recv};
 use tracing::warn;
 
@@ -14,6 +15,7 @@ use crate::hub::frames::{Frames, encode};
 use crate::hub::{Hub, MemberId, Request};
 use crate::service::Service;
 use crate::sys;
+use crate::wait::timeout;
 use crate::wire::{PACKET_BYTES, send_packets};
 
 /// Connects wires with the hub until its control is closed and the last wire has gone.
@@ -66,10 +68,11 @@ impl Switchboard {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); AT_ONCE];
         while self.control.is_some() || !self.ends.is_empty() {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let count = match self.epoll.wait(&mut events, timeout(self.hub.deadline())) {
                 Err(Errno::EINTR) => 0,
                 done => done?,
             };
+            self.hub.at(Instant::now());
             for event in &events[..count] {
                 match event.data() {
                     CONTROL => self.meet(),
@@ -77,6 +80,8 @@ impl Switchboard {
                 }
                 self.spread();
             }
+            self.hub.at(Instant::now()).tick();
+            self.spread();
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod local;
 mod remote;
 
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use crate::hub::{Notice, Request};
 use crate::wait::Interest;
@@ -60,6 +61,22 @@ impl Wire {
         match self {
             Self::Local(_) => false,
             Self::Remote(remote) => remote.is_clogged(),
+        }
+    }
+
+    /// When the hub is to be told the time, for those who wait for something that they asked for.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Local(local) => local.deadline(),
+            Self::Remote(_) => None, // it keeps its own time
+        }
+    }
+
+    /// The time has come.
+    pub(crate) fn tick(&self) {
+        match self {
+            Self::Local(local) => local.tick(),
+            Self::Remote(_) => (),
         }
     }
 

@@ -13,6 +13,11 @@ impl Connection {
         self.outbox.take_requests()
     }
 
+    /// Whether the hub has not yet done all that the session asked for.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.outbox.has_asked()
+    }
+
     /// Whether the session may be told what happens in its rooms.
     pub(crate) fn wants_news(&self) -> bool {
         !self.more && !self.outbox.is_full()

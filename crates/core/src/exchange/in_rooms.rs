@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::exchange::{Exchange, Phase};
 use crate::hub::Request;
-use crate::wait::after;
+use crate::wait::{after, earlier};
 use crate::wire::{HubLost, Wire};
 
 impl Exchange {
@@ -43,8 +43,18 @@ impl Exchange {
         moved
     }
 
-    /// Wakes the session if its time has come.
+    /// When something is to be done here because of the time.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        let wire = self.wire.as_ref().filter(|_| self.connection.has_asked());
+        earlier(self.wake_at, wire.and_then(Wire::deadline))
+    }
+
+    /// Wakes the session if its time has come, and has the hub see who was waited for too long.
     pub(super) fn ring(&mut self, now: Instant) {
+        if let Some(wire) = self.wire.as_ref().filter(|_| self.connection.has_asked()) {
+            wire.tick();
+            self.advance(now);
+        }
         if self.wake_at.is_some_and(|at| at <= now) {
             self.wake_at = None;
             self.connection.wake();

@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::hub::notice::{Notice, Request};
 
 /// A member, in whatever rooms.
-#[derive(Default)]
 pub(super) struct Member {
     pub(super) rooms: Vec<Arc<str>>,
     queue: VecDeque<Notice>,
     pub(super) queued: usize, // the weight of what is queued
     news: usize,              // and of that in it which is no post
+    took: Instant,            // when it last heard something, or had heard all
+    full: Option<Instant>,    // since when no post should be added
     /// What it has asked for, while the first of it cannot be done yet.
     pub(super) requests: VecDeque<Request>,
     taken: usize, // the weight of its requests that are done, which it was not told yet
@@ -22,8 +24,30 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn push(&mut self, notice: Notice) {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            rooms: Vec::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            news: 0,
+            took: now,
+            full: None,
+            requests: VecDeque::new(),
+            taken: 0,
+            is_stirred: false,
+            is_dropped: false,
+            is_departing: false,
+        }
+    }
+
+    pub(super) fn push(&mut self, notice: Notice, now: Instant) {
+        if self.queue.is_empty() {
+            self.took = now;
+        }
         self.queued += notice.weight();
+        if self.is_full() {
+            self.full.get_or_insert(now);
+        }
         if !notice.is_post() {
             self.news += notice.weight();
         }
@@ -31,13 +55,17 @@ impl Member {
     }
 
     /// What it is to hear next; whether its queue has become short by that.
-    pub(super) fn pop(&mut self) -> Option<(Notice, bool)> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
         if 0 < self.taken {
             return Some((Notice::Taken(std::mem::take(&mut self.taken)), false));
         }
         let notice = self.queue.pop_front()?;
         let before = self.queued;
         self.queued -= notice.weight();
+        self.took = now;
+        if !self.is_behind() {
+            self.full = None;
+        }
         if !notice.is_post() {
             self.news -= notice.weight();
         }
@@ -47,6 +75,13 @@ impl Member {
     /// Whether no post should be added to what it is yet to hear.
     pub(super) fn is_full(&self) -> bool {
         QUEUE_BYTES <= self.queued
+    }
+
+    /// Whether it has been full for so long, or has heard nothing for so long, that nobody should wait
+    /// for it.
+    pub(super) fn is_slow(&self, now: Instant, patience: Duration) -> bool {
+        let since = self.full.map(|full| full.min(self.took));
+        since.is_some_and(|since| since + patience <= now)
     }
 
     /// Whether nothing at all may be added: beside posts, for which a poster can wait, so much has
@@ -71,16 +106,17 @@ impl Member {
     }
 
     /// It hears that it was dropped, and nothing else.
-    pub(super) fn drop_out(&mut self) {
+    pub(super) fn drop_out(&mut self, now: Instant) {
         self.is_dropped = true;
         self.forget();
-        self.push(Notice::TooSlow);
+        self.push(Notice::TooSlow, now);
     }
 
     fn forget(&mut self) {
         self.queue.clear();
         self.queued = 0;
         self.news = 0;
+        self.full = None;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
+use crate::guarded::guarded;
 use crate::hub::room::Hall;
 use crate::hub::{Hub, MemberId, Notice};
 use crate::peer::Transport;
@@ -22,11 +23,12 @@ impl Hub {
             let room = room.into();
             return self.tell(id, Notice::Full { room });
         }
-        let service = &self.service;
+        // A service that panics is no reason to end everybody's rooms.
+        let rules = || guarded(|| Ok(self.service.room(room))).unwrap_or_default();
         let hall = self
             .halls
             .entry(room.into())
-            .or_insert_with(|| Hall::new(room, service.room(room)));
+            .or_insert_with(|| Hall::new(room, rules()));
         let (place, was_in) = hall.sit(Origin {
             member: id,
             name,

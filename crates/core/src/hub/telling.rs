@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::hub::member::Member;
 use crate::hub::room::Hall;
 use crate::hub::{Hub, MemberId, Notice};
 use crate::peer::Transport;
@@ -17,11 +16,20 @@ impl Hub {
             let members = &self.members;
             let hears = |id: &MemberId| members.get(id).is_some_and(|member| !member.is_departing);
             let hearers: Vec<MemberId> = hall.hearers(id).filter(hears).collect();
-            let is_full = |id| members.get(id).is_some_and(Member::is_full);
-            let is_alone = hearers.iter().all(|&hearer| hearer == id);
-            if hall.rules.lossless && (is_alone || hearers.iter().any(is_full)) {
+            let hearing = hearers.iter().filter_map(|id| members.get(id));
+            let mut full = hearing.filter(|member| member.is_full());
+            let holds_back = if hall.rules.lossless {
+                full.next().is_some() || hearers.iter().all(|&hearer| hearer == id)
+            } else {
+                full.any(|member| !member.is_slow(self.now, self.patience))
+            };
+            if holds_back {
                 if !hall.held_back.contains(&id) {
                     hall.held_back.push_back(id);
+                }
+                if !hall.rules.lossless {
+                    self.waited_for.push(Arc::clone(&hall.name));
+                    self.tick_at.get_or_insert(self.now + self.patience);
                 }
                 return Err(bytes);
             }
@@ -78,10 +86,10 @@ impl Hub {
             return;
         }
         if member.is_overfull() || (notice.is_post() && member.is_full()) {
-            member.drop_out();
+            member.drop_out(self.now);
             self.behind.push_back(id);
         } else {
-            member.push(notice);
+            member.push(notice, self.now);
         }
         self.stir(id);
     }

@@ -51,7 +51,10 @@ struct Scene {
 impl Scene {
     fn new(rules: impl Fn(&str) -> Room + Send + Sync + 'static) -> Self {
         Self {
-            hub: Hub::new(Arc::new(Rooms(rules))),
+            hub: Hub {
+                patience: Duration::ZERO, // unless time is what it is about
+                ..Hub::new(Arc::new(Rooms(rules)))
+            },
             ids: BTreeMap::new(),
         }
     }

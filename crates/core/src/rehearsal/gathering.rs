@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::ended::Ended;
@@ -64,7 +64,8 @@ pub struct Gathering {
     limits: Limits,
     hub: Hub,
     peers: BTreeMap<u8, Attendance>,
-    time: Duration, // since it began
+    began: Instant,
+    time: Duration, // since then
 }
 
 /// One peer.
@@ -86,6 +87,7 @@ impl Gathering {
             service,
             limits,
             peers: BTreeMap::new(),
+            began: Instant::now(),
             time: Duration::ZERO,
         }
     }
@@ -140,13 +142,13 @@ impl Gathering {
     pub fn pass(&mut self, time: Duration) {
         let until = self.time + time;
         while let Some((at, who)) = self.next_wake().filter(|&(at, _)| at <= until) {
-            self.time = at;
+            self.at(at);
             let peer = self.peer(who);
             peer.wake_at = None;
             peer.connection.wake();
             self.settle();
         }
-        self.time = until;
+        self.at(until);
     }
 
     /// The server stops.
@@ -199,6 +201,13 @@ impl Gathering {
         if let Some(member) = before.and_then(|before| before.member) {
             self.hub.lose(member);
         }
+        self.settle();
+    }
+
+    /// It is so long since it began.
+    fn at(&mut self, time: Duration) {
+        self.time = time;
+        self.hub.at(self.began + time).tick();
         self.settle();
     }
 

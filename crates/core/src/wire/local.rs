@@ -6,6 +6,7 @@ use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::bell::Bell;
 use crate::hub::{Hub, MemberId, Notice, Request};
@@ -79,6 +80,7 @@ impl Local {
         if requests.is_empty() {
             return;
         }
+        let now = Instant::now();
         let mut inside = lock(&self.hub.0);
         let id = *self.members.entry(number).or_insert_with(|| {
             let id = inside.hub.enter();
@@ -91,7 +93,7 @@ impl Local {
                 self.members.remove(&number);
                 inside.boxes.remove(&id);
             }
-            inside.hub.ask(id, request);
+            inside.hub.at(now).ask(id, request);
         }
         inside.spread(Some(&self.mailbox));
     }
@@ -102,7 +104,7 @@ impl Local {
         }
         while let Some(&(number, id)) = self.stirred.front() {
             let mut inside = lock(&self.hub.0);
-            let notice = inside.hub.next(id);
+            let notice = inside.hub.at(Instant::now()).next(id);
             inside.spread(Some(&self.mailbox)); // whoever waited for room may go on
             drop(inside);
             if let Some(notice) = notice {
@@ -114,6 +116,16 @@ impl Local {
             }
         }
         None
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        lock(&self.hub.0).hub.deadline()
+    }
+
+    pub(super) fn tick(&self) {
+        let mut inside = lock(&self.hub.0);
+        inside.hub.at(Instant::now()).tick();
+        inside.spread(None);
     }
 
     pub(super) fn insist(&self) {

@@ -462,6 +462,7 @@ fn who_does_not_read_holds_nobody_up() {
     (1..=3).for_each(|who| room.come(who));
     room.ignore(3);
     for game in 0..600 {
+        room.pass(Duration::from_secs(1));
         let who = if game % 2 == 0 { "12" } else { "21" }; // who lost begins
         moved(&mut room, who, "1212121");
         room.say(1, b"rematch\n");

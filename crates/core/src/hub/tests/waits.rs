@@ -110,3 +110,69 @@ fn comings_and_goings_fill_no_queue_without_end() {
     }
     assert_eq!(scene.told('b'), ["too slow"]);
 }
+
+/// A lively room whose members are waited for as long as in earnest.
+fn patient() -> Scene {
+    let mut scene = Scene::new(by_capitals);
+    scene.hub.patience = PATIENCE;
+    scene.join("abc", "r");
+    scene.skip('b');
+    scene.skip('c');
+    scene
+}
+
+fn pass(scene: &mut Scene, time: Duration) {
+    let now = scene.hub.now + time;
+    scene.hub.at(now).tick();
+}
+
+#[test]
+fn a_lively_room_gives_everybody_time_to_take_a_turn() {
+    let mut scene = patient();
+    scene.post('a', "r", FULL);
+    scene.post('a', "r", b"held back");
+    pass(&mut scene, PATIENCE / 2);
+    assert_eq!(scene.posts('b').len(), 1, "the other one waits for c");
+    assert_eq!(scene.posts('c'), ["r 1 a: xxxxxxxx", "r 2 a: held bac"]);
+    assert_eq!(scene.posts('b'), ["r 2 a: held bac"]);
+}
+
+#[test]
+fn who_has_had_its_time_is_dropped_and_the_others_go_on() {
+    let mut scene = patient();
+    scene.post('a', "r", FULL);
+    scene.post('a', "r", b"held back");
+    assert_eq!(scene.posts('b').len(), 1);
+    assert_eq!(scene.hub.deadline(), Some(scene.hub.now + PATIENCE));
+    pass(&mut scene, PATIENCE);
+    assert_eq!(scene.told('c'), ["too slow"]);
+    assert_eq!(scene.posts('b'), ["r 2 a: held bac"]);
+    assert_eq!(scene.hub.deadline(), None);
+}
+
+#[test]
+fn nobody_waits_for_who_has_stopped() {
+    let mut scene = patient();
+    scene.post('a', "r", b"the first that is not heard");
+    pass(&mut scene, PATIENCE);
+    scene.post('a', "r", FULL);
+    scene.skip('b');
+    scene.post('a', "r", b"goes through");
+    assert_eq!(scene.posts('b'), ["r 3 a: goes thr"]);
+    assert_eq!(scene.told('c'), ["too slow"]);
+}
+
+#[test]
+fn who_takes_little_by_little_is_not_waited_for_without_end() {
+    let mut scene = patient();
+    (0..32).for_each(|_| scene.post('a', "r", &FULL[..FULL.len() / 16]));
+    let (b, mut told) = (scene.id('b'), Vec::new());
+    for _ in 0..10 {
+        told.extend(scene.hub.next(b)); // never so much that its queue is short
+        scene.skip('c');
+        pass(&mut scene, PATIENCE / 5);
+        scene.post('a', "r", &FULL[..FULL.len() / 16]);
+    }
+    assert!(told.contains(&Notice::TooSlow));
+    assert!(told.len() < 8, "it was dropped late");
+}

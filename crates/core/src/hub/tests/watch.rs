@@ -56,7 +56,10 @@ struct Stay {
 impl Watch {
     pub(super) fn new(rules: Room, members: usize) -> Self {
         Self {
-            hub: Hub::new(Arc::new(Rooms(move |_: &str| rules))),
+            hub: Hub {
+                patience: Duration::ZERO,
+                ..Hub::new(Arc::new(Rooms(move |_: &str| rules)))
+            },
             ids: vec![None; members],
             notes: BTreeMap::new(),
             awake: BTreeSet::new(),
