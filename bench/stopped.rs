@@ -1,6 +1,6 @@
 //! A crowd in which one has stopped reading, side by side.
 //!
-//! One client sends a line of 4 KiB every millisecond, a second of them to a crowd of fifty in which
+//! One client sends a line of 4 KiB every four milliseconds, to a crowd of fifty in which
 //! all read, and then some to the same crowd after one of them has stopped. What the others still
 //! get, and how late, is measured while that one has been stopped for a second and more: by then all
 //! that the system holds for it is full.
@@ -91,6 +91,6 @@ fn due(from: Duration, to: Duration) -> usize {
 const READERS: usize = 49;
 const LINE: usize = 4096;
 const MARK: usize = 21;
-const EVERY: Duration = Duration::from_millis(1);
-const FILLING: Duration = Duration::from_secs(2); // of all that may wait for who has stopped
+const EVERY: Duration = Duration::from_millis(4);
+const FILLING: Duration = Duration::from_secs(4); // of all that may wait for who has stopped
 const QUIET: Duration = Duration::from_millis(300); // nothing comes any more

@@ -16,6 +16,7 @@ mod room;
 mod telling;
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,7 +97,7 @@ impl Hub {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Depart {
                 member.depart();
-                self.due.push_back(id);
+                self.due.extend((!member.is_held_back()).then_some(id));
                 self.freed.extend(member.rooms.iter().map(Arc::clone));
             }
             member.requests.push_back(request);
@@ -118,7 +119,7 @@ impl Hub {
         let member = self.members.get_mut(&id)?;
         let (notice, is_short) = member.pop(self.now)?;
         if is_short {
-            self.due.push_back(id);
+            self.due.extend((!member.is_held_back()).then_some(id));
             self.freed.extend(member.rooms.iter().map(Arc::clone));
             self.settle();
         }
@@ -128,7 +129,7 @@ impl Hub {
     /// The members that have something to hear since the last time this was asked. Each is here once,
     /// and again when more has come.
     pub(crate) fn take_stirred(&mut self) -> Vec<MemberId> {
-        let stirred = std::mem::take(&mut self.stirred);
+        let stirred = mem::take(&mut self.stirred);
         for id in &stirred {
             if let Some(member) = self.members.get_mut(id) {
                 member.is_stirred = false;
@@ -144,9 +145,7 @@ impl Hub {
             if let Some(id) = self.due.pop_front() {
                 self.proceed(id);
             } else if let Some(room) = self.freed.pop_front() {
-                if let Some(hall) = self.halls.get_mut(&room) {
-                    self.due.append(&mut hall.held_back);
-                }
+                self.let_go_on(&room);
                 self.forget(&room);
             } else {
                 return;
@@ -189,6 +188,27 @@ impl Hub {
             }
             self.drop_out(); // before somebody posts to them
         }
+    }
+
+    /// Lets those who were held back in a room try again, unless it is plain that they cannot: many may
+    /// wait for one, and whoever comes and goes meanwhile would have all of them try.
+    fn let_go_on(&mut self, room: &str) {
+        let Some(hall) = self.halls.get_mut(room) else {
+            return;
+        };
+        if !hall.rules.lossless {
+            return self.due.append(&mut hall.held_back); // time may have made up its mind
+        }
+        let members = &self.members;
+        let is_full = |id: &MemberId| members.get(id).is_some_and(Member::is_full);
+        let seats = hall.seats().iter().map(|seat| seat.member);
+        let full: Vec<MemberId> = seats.filter(is_full).take(2).collect();
+        let hears_itself = hall.rules.hears_itself;
+        let may_go = |id: &MemberId| full.iter().all(|full| full == id && !hears_itself);
+        let (mut may_go, held_back): (VecDeque<_>, _) =
+            mem::take(&mut hall.held_back).into_iter().partition(may_go);
+        hall.held_back = held_back;
+        self.due.append(&mut may_go);
     }
 
     /// Forgets a room in which there is nothing to be remembered.

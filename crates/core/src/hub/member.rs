@@ -95,6 +95,11 @@ impl Member {
         SHORT <= self.queued
     }
 
+    /// Whether what it asked for first is a post, whose room will let it go on.
+    pub(super) fn is_held_back(&self) -> bool {
+        matches!(self.requests.front(), Some(Request::Post { .. }))
+    }
+
     pub(super) fn take(&mut self, weight: usize) {
         self.taken += weight;
     }

@@ -76,6 +76,7 @@ impl Hub {
         let Some(origin) = hall.rise(id) else {
             return;
         };
+        hall.held_back.retain(|&held| held != id);
         self.freed.push_back(Arc::clone(&hall.name));
         let is_over = hall.rules.host == Some(&*origin.name);
         self.announce(room, id, &|room| Notice::Left {
@@ -84,6 +85,7 @@ impl Hub {
             parting,
         });
         if is_over && let Some(hall) = self.halls.get_mut(room) {
+            self.due.append(&mut hall.held_back); // what they post comes to nothing
             for seat in hall.clear() {
                 if let Some(member) = self.members.get_mut(&seat.member) {
                     member.rooms.retain(|own| **own != *room);

@@ -24,9 +24,7 @@ impl Hub {
                 full.any(|member| !member.is_slow(self.now, self.patience))
             };
             if holds_back {
-                if !hall.held_back.contains(&id) {
-                    hall.held_back.push_back(id);
-                }
+                hall.held_back.push_back(id);
                 if !hall.rules.lossless {
                     self.waited_for.push(Arc::clone(&hall.name));
                     self.tick_at.get_or_insert(self.now + self.patience);
