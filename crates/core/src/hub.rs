@@ -41,6 +41,7 @@ pub(crate) struct Hub {
     behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
     due: VecDeque<MemberId>,    // they may have their requests done
     freed: VecDeque<Arc<str>>,  // who was held back in these rooms may try again
+    left: VecDeque<Arc<str>>,   // rooms with a past and nobody in them, oldest first
     now: Instant,
     patience: Duration, // with a member of a lively room that has no room for a post
     waited_for: Vec<Arc<str>>, // lively rooms in which somebody is held back
@@ -58,6 +59,7 @@ impl Hub {
             behind: VecDeque::new(),
             due: VecDeque::new(),
             freed: VecDeque::new(),
+            left: VecDeque::new(),
             now: Instant::now(),
             patience: PATIENCE,
             waited_for: Vec::new(),
@@ -211,14 +213,28 @@ impl Hub {
         self.due.append(&mut may_go);
     }
 
-    /// Forgets a room in which there is nothing to be remembered.
+    /// Forgets a room in which there is nothing to be remembered; and of those with a past, but nobody
+    /// in them, all but so many.
     fn forget(&mut self, room: &str) {
-        if self.halls.get(room).is_some_and(Hall::is_forgettable) {
+        let Some(hall) = self.halls.get(room).filter(|hall| hall.is_empty()) else {
+            return;
+        };
+        self.left.retain(|left| **left != *room);
+        if hall.is_forgettable() {
             self.halls.remove(room);
+            return;
+        }
+        self.left.push_back(Arc::clone(&hall.name));
+        if MOST_LEFT < self.left.len()
+            && let Some(oldest) = self.left.pop_front()
+            && self.halls.get(&oldest).is_some_and(Hall::is_empty)
+        {
+            self.halls.remove(&oldest);
         }
     }
 }
 
+const MOST_LEFT: usize = 100; // who comes and goes must not fill the memory with what was said
 // Longer than it takes to serve a thousand others first, and no long wait for those who talk.
 const PATIENCE: Duration = Duration::from_millis(500);
 

@@ -89,7 +89,7 @@ impl Outbox {
     }
 
     /// Joins a room, under a name that its other members see; [`Heard::Entered`](crate::Heard) tells
-    /// when it is in. Who is in the room already goes by the new name there.
+    /// when it is in. Who is in the room already goes by the new name there, which nobody is told.
     ///
     /// A room need not be made, and is forgotten when nobody is in it. A session
     /// may be in 16 at the same time, and leaves them with the end of its conversation.

@@ -19,7 +19,8 @@ pub struct Room {
     pub history: usize,
     /// Whoever posts hears its own posts as well, in the same order as everybody else.
     pub hears_itself: bool,
-    /// When a member of this name leaves, the room is over for all who are in it then.
+    /// When a member of this name leaves, the room is over for all who are in it then: they hear of
+    /// that and nothing else of it. What was posted stays its past.
     pub host: Option<&'static str>,
 }
 

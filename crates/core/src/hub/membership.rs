@@ -55,15 +55,9 @@ impl Hub {
         self.freed.push_back(room);
     }
 
-    /// Whether there is such a room, or may be one more. One that nobody is in makes room.
-    fn has_room_for(&mut self, room: &str) -> bool {
-        if self.halls.len() < MOST_ROOMS || self.halls.contains_key(room) {
-            return true;
-        }
-        let mut halls = self.halls.iter();
-        let empty = halls.find(|(_, hall)| hall.is_empty());
-        let empty = empty.map(|(room, _)| Arc::clone(room));
-        empty.is_some_and(|room| self.halls.remove(&room).is_some())
+    /// Whether there is such a room, or may be one more.
+    fn has_room_for(&self, room: &str) -> bool {
+        self.halls.len() < MOST_ROOMS || self.halls.contains_key(room)
     }
 
     pub(super) fn leave(&mut self, id: MemberId, room: &str, parting: Parting) {

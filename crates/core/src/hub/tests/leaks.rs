@@ -42,3 +42,38 @@ fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
     assert_eq!(scene.hub.halls.len(), 0);
     assert_eq!(scene.told('b'), ["r unheard"]);
 }
+
+#[test]
+fn of_rooms_that_were_left_the_last_ones_keep_their_past() {
+    let rules = Room {
+        history: 1,
+        ..LIVELY
+    };
+    let mut scene = Scene::new(move |_| rules);
+    for number in 0..10 * MOST_LEFT {
+        let room = number.to_string();
+        scene.join("a", &room);
+        scene.post('a', &room, b"remember me");
+        scene.ask('a', leave(&room));
+        scene.skip('a');
+    }
+    assert_eq!(scene.hub.halls.len(), MOST_LEFT);
+    scene.join("b", &(10 * MOST_LEFT - 1).to_string());
+    scene.join("c", "0");
+    assert_eq!(scene.posts('b').len(), 1);
+    assert_eq!(scene.posts('c').len(), 0);
+}
+
+#[test]
+fn there_are_rooms_enough_and_no_more() {
+    let mut scene = Scene::new(by_capitals);
+    for number in 0..17 {
+        scene.join("a", &number.to_string());
+    }
+    let told = scene.told('a');
+    assert_eq!(told.len(), 17);
+    assert_eq!(
+        told.iter().filter(|told| told.starts_with("in ")).count(),
+        16
+    );
+}
