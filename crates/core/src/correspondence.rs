@@ -1,12 +1,12 @@
 //! The peers of one socket of datagrams: datagrams in, datagrams out, with time as data.
 
-use std::collections::hash_map::Entry;
+mod in_rooms;
+mod memory;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
-
-use tracing::debug;
 
 use crate::admission::Admission;
 use crate::bucket::Bucket;
@@ -239,45 +239,6 @@ impl Correspondence {
         }
     }
 
-    /// Forgets those who were silent for longest, until one more can be remembered.
-    fn make_room(&mut self, now: Instant) {
-        while self.desk.limits.clients <= self.peers.len()
-            && let Some((_, pair)) = self.quietest(now)
-        {
-            debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, Ended::Cut, now);
-        }
-    }
-
-    /// Who was silent for longest, and since when. Each look that finds somebody at a wrong place
-    /// was paid for by a datagram that came since.
-    fn quietest(&mut self, now: Instant) -> Option<(Instant, Pair)> {
-        loop {
-            let &(stood, pair) = self.quiet.first()?;
-            let known = self.peers.get_mut(&pair);
-            let known = known.expect("who is forgotten is not looked for");
-            let heard = known.correspondent.heard(now);
-            if heard == stood {
-                return Some((heard, pair));
-            }
-            self.quiet.pop_first();
-            self.quiet.insert((heard, pair));
-            known.quiet = heard;
-        }
-    }
-
-    fn forget(&mut self, pair: Pair, ended: Ended, now: Instant) {
-        let Entry::Occupied(known) = self.peers.entry(pair) else {
-            return;
-        };
-        let mut known = known.remove();
-        known.correspondent.end(ended, &mut self.desk, now);
-        self.quiet.remove(&(known.quiet, pair));
-        if let Some(due) = known.due {
-            self.due.remove(&(due, pair));
-        }
-    }
-
     /// Lets a peer have its next turn.
     fn settle(&mut self, pair: Pair, turn: Turn) {
         let Some(known) = self.peers.get_mut(&pair) else {
@@ -304,8 +265,6 @@ impl Correspondence {
         }
     }
 }
-
-mod in_rooms;
 
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0"); // they are sent to anyone
 

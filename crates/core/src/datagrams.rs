@@ -1,14 +1,16 @@
 //! One socket of datagrams with all its peers, as one task.
 
+mod in_rooms;
+mod options;
+
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 use tracing::{debug, error, warn};
 
@@ -27,7 +29,10 @@ use crate::state::State;
 use crate::sys::mmsg::{Outgoing, send_many};
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, earlier};
-use crate::wire::{HubLost, Wire};
+use crate::wire::Wire;
+
+use options::raise_buffers;
+pub(crate) use options::tell_destinations;
 
 /// Holds conversations with everybody who sends datagrams to a socket.
 ///
@@ -131,31 +136,6 @@ impl Datagrams {
             }
         }
         self.send() && self.is_idle()
-    }
-
-    /// Passes on what sessions ask of the hub, and tells them what it says, as long as there is room
-    /// for what they say to that.
-    fn meet(&mut self, now: Instant) {
-        let Some(wire) = &mut self.wire else { return };
-        loop {
-            for (member, request) in self.correspondence.asked() {
-                wire.ask(member, vec![request]);
-            }
-            if self.departures.is_full() {
-                return wire.insist();
-            }
-            let out = &mut self.departures;
-            match wire.next() {
-                Ok(None) => return,
-                Ok(Some((member, notice))) => {
-                    self.correspondence.hear(member, &notice, out, now);
-                }
-                Err(HubLost) => {
-                    self.wire = None;
-                    return self.correspondence.lose_rooms(now);
-                }
-            }
-        }
     }
 
     /// Sends what waits; whether the system took all of it.
@@ -298,35 +278,9 @@ impl Task for Datagrams {
     }
 }
 
-/// Has the system tell where each datagram was sent to, on a socket for all addresses. Of what
-/// arrives before, it may not tell whether it was sent to many.
-///
-/// # Errors
-///
-/// The socket is not one of Internet datagrams.
-pub(crate) fn tell_destinations(socket: &Socket, ip: IpAddr) -> io::Result<()> {
-    match ip {
-        ip if !ip.is_unspecified() => (), // there is but one address to be asked
-        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
-        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
-    }
-    Ok(())
-}
-
-/// Raises the buffers of the system as far as it lets us: what arrives in a burst should find room.
-fn raise_buffers(socket: &Socket) {
-    if socket.recv_buffer_size().is_ok_and(|size| size < BUFFER) {
-        socket.set_recv_buffer_size(BUFFER).ok();
-    }
-    if socket.send_buffer_size().is_ok_and(|size| size < BUFFER) {
-        socket.set_send_buffer_size(BUFFER).ok();
-    }
-}
-
 const PROGRAMS: usize = 1; // their place among what is watched
 const WIRE: usize = 2; // and its
 const LONGEST: usize = 65_535; // no datagram is longer
-const BUFFER: usize = 4 << 20;
 const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest
 const RECEIVED_AT_ONCE: usize = 16; // nor must a flood
 const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
