@@ -15,7 +15,7 @@ use switchboard_core::{
 /// The first client sends, and is sent the single byte `1`; the second receives, and is sent `2`.
 /// Before somebody receives, nothing is taken from who sends. Over datagrams each client chooses:
 /// with an empty first datagram it receives, with any other it sends; the datagram EOT (4) leaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Forward {
     options: Options,
 }

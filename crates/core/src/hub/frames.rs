@@ -70,3 +70,62 @@ const LENGTH_BYTES: usize = size_of::<u32>();
 const LONGEST: usize = 1 << 30;
 const COMPACT_FROM: usize = 256 * 1024;
 const KEPT_CAPACITY: usize = 4 * 1024; // idle members are many
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::hub::Request;
+
+    fn request() -> impl Strategy<Value = Request> {
+        let bytes = prop::collection::vec(any::<u8>(), 0..300);
+        prop_oneof![
+            ("\\PC*", bytes).prop_map(|(room, bytes)| Request::Post { room, bytes }),
+            "\\PC*".prop_map(|room| Request::Ask { room }),
+            Just(Request::Depart),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_arrives_whatever_the_pieces(
+            said in prop::collection::vec((any::<u32>(), request()), 0..20),
+            piece in 1..400usize,
+        ) {
+            let mut bytes = Vec::new();
+            for (number, request) in &said {
+                encode(*number, request, &mut bytes);
+            }
+            let (mut frames, mut heard) = (Frames::default(), Vec::new());
+            for piece in bytes.chunks(piece) {
+                frames.push(piece);
+                while let Some(next) = frames.next::<Request>().expect("it makes sense") {
+                    heard.push(next);
+                }
+            }
+            prop_assert_eq!(heard, said);
+        }
+
+        #[test]
+        fn what_makes_no_sense_does_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let mut frames = Frames::default();
+            frames.push(&bytes);
+            while let Ok(Some(_)) = frames.next::<Request>() {}
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_noticed() {
+        for bytes in [
+            &[1, 0, 0, 0, 9][..],            // no number of a member
+            &[5, 0, 0, 0, 0, 0, 0, 0, 99],   // no such request
+            &[6, 0, 0, 0, 0, 0, 0, 0, 4, 4], // more than the request
+            &[0xff; 4],                      // longer than anything is
+        ] {
+            let mut frames = Frames::default();
+            frames.push(bytes);
+            assert_eq!(frames.next::<Request>(), Err(Garbled), "{bytes:?}");
+        }
+    }
+}
