@@ -42,6 +42,7 @@ mod arrivals;
 mod bell;
 mod bind;
 mod bucket;
+mod central;
 mod chaperone;
 mod children;
 mod clean;
@@ -80,7 +81,7 @@ mod service;
 mod signals;
 mod state;
 mod stream;
-mod switchboard;
+
 mod sys;
 mod task;
 mod tasks;

@@ -1,14 +1,18 @@
 //! Forward: what one client sends goes to another, or to all.
 
+mod options;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
 use switchboard_core::{
     Error, Flow, Framing, Heard, Needs, Origin, Outbox, Peer, Refusal, Room, Service, Session,
     Transport,
 };
+
+pub(crate) use options::Options;
+use options::{OnLeave, Role, To};
 
 /// Passes every byte on, in order and none lost: whoever is slow to receive holds back who sends.
 ///
@@ -18,55 +22,6 @@ use switchboard_core::{
 #[derive(Clone, Debug, Default)]
 pub struct Forward {
     options: Options,
-}
-
-/// Who is sent what.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Options {
-    /// Who receives
-    #[arg(long, value_enum, default_value_t)]
-    to: To,
-
-    /// Fix the role of all who come to the first --listen, then that of the next one, and so on,
-    /// rather than give roles in the order in which clients come
-    #[arg(long, value_enum)]
-    role: Vec<Role>,
-
-    /// Send nobody the byte that tells its role
-    #[arg(long)]
-    no_role: bool,
-
-    /// What becomes of who sends when the last one who received has left
-    #[arg(long, value_enum, default_value_t)]
-    on_leave: OnLeave,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum To {
-    /// What the first client sends goes to the second; others are told that the line is taken
-    #[default]
-    Second,
-    /// What the first client sends goes to all others
-    All,
-    /// What anyone sends goes to everyone else; there are no roles
-    Others,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Role {
-    /// They send
-    Send,
-    /// They receive
-    Receive,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum OnLeave {
-    /// It is told, and what it sends then waits for the next one who receives
-    #[default]
-    Tell,
-    /// Its connection is closed
-    Close,
 }
 
 impl Forward {

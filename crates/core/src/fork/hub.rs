@@ -11,9 +11,9 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
+use crate::central::Central;
 use crate::crew::Front;
 use crate::fork::{EX_SOFTWARE, Processes};
-use crate::switchboard::Switchboard;
 use crate::sys::{self, Forked};
 
 /// The acceptor's end of the hub's process.
@@ -93,8 +93,8 @@ impl Processes<'_> {
     fn be_the_hub(&mut self, control: OwnedFd, front: &mut Front) -> ! {
         let connect = AssertUnwindSafe(|| {
             self.leave(front);
-            let switchboard = Switchboard::new(control, Arc::clone(&self.service));
-            match switchboard.and_then(Switchboard::run) {
+            let central = Central::new(control, Arc::clone(&self.service));
+            match central.and_then(Central::run) {
                 Ok(()) => 0,
                 Err(error) => {
                     error!("the hub cannot go on: {error}");

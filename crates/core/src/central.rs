@@ -22,7 +22,7 @@ use crate::wire::{PACKET_BYTES, send_packets};
 ///
 /// Everybody at the other end of a wire is a process of this server; one that does not make sense
 /// is cut off.
-pub(crate) struct Switchboard {
+pub(crate) struct Central {
     hub: Hub,
     epoll: Epoll,
     control: Option<OwnedFd>, // brings new wires
@@ -42,7 +42,7 @@ struct End {
     stirred: VecDeque<(u32, MemberId)>, // may have more to hear
 }
 
-impl Switchboard {
+impl Central {
     /// # Errors
     ///
     /// No descriptor can be had.
