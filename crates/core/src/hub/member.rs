@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::hub::notice::{Notice, Request};
 
@@ -77,11 +77,9 @@ impl Member {
         QUEUE_BYTES <= self.queued
     }
 
-    /// Whether it has been full for so long, or has heard nothing for so long, that nobody should wait
-    /// for it.
-    pub(super) fn is_slow(&self, now: Instant, patience: Duration) -> bool {
-        let since = self.full.map(|full| full.min(self.took));
-        since.is_some_and(|since| since + patience <= now)
+    /// Since when it has been full, or has heard nothing before that, if it is full.
+    pub(super) fn full_since(&self) -> Option<Instant> {
+        self.full.map(|full| full.min(self.took))
     }
 
     /// Whether nothing at all may be added: beside posts, for which a poster can wait, so much has

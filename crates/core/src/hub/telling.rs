@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::hub::member::Member;
 use crate::hub::room::Hall;
 use crate::hub::{Hub, MemberId, Notice};
 use crate::peer::Transport;
 use crate::rooms::Origin;
+use crate::wait::earlier;
 
 impl Hub {
     /// Passes a post on, or gives it back if its member is to be held back.
@@ -17,18 +19,22 @@ impl Hub {
             let hears = |id: &MemberId| members.get(id).is_some_and(|member| !member.is_departing);
             let hearers: Vec<MemberId> = hall.hearers(id).filter(hears).collect();
             let hearing = hearers.iter().filter_map(|id| members.get(id));
-            let mut full = hearing.filter(|member| member.is_full());
+            let full = hearing.filter_map(Member::full_since);
             let holds_back = if hall.rules.lossless {
-                full.next().is_some() || hearers.iter().all(|&hearer| hearer == id)
+                0 < full.count() || hearers.iter().all(|&hearer| hearer == id)
             } else {
-                full.any(|member| !member.is_slow(self.now, self.patience))
+                let until = full.map(|since| since + self.patience);
+                let until = until.filter(|&until| self.now < until).min();
+                if until.is_some() {
+                    if !self.waited_for.contains(&hall.name) {
+                        self.waited_for.push(Arc::clone(&hall.name));
+                    }
+                    self.tick_at = earlier(self.tick_at, until);
+                }
+                until.is_some()
             };
             if holds_back {
                 hall.held_back.push_back(id);
-                if !hall.rules.lossless {
-                    self.waited_for.push(Arc::clone(&hall.name));
-                    self.tick_at.get_or_insert(self.now + self.patience);
-                }
                 return Err(bytes);
             }
             let post = hall.post(origin, bytes);
