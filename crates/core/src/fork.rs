@@ -94,7 +94,7 @@ impl Crew for Processes<'_> {
             Ok(both) => both.unzip(),
             Err(error) => return Err(Box::new(Unbegun { arrived, error })),
         };
-        let wire = match self.wire(front) {
+        let wire = match self.wire() {
             Ok(wire) => wire,
             Err(error) => return Err(Box::new(Unbegun { arrived, error })),
         };

@@ -209,6 +209,21 @@ pub(crate) fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<Ow
     Err(Errno::EMFILE.into()) // it was cut off
 }
 
+/// Closes all that this process has open but the standard descriptors and `kept`: for a forked child
+/// that is not to hold copies of what is others'.
+///
+/// The caller uses nothing any more that it had opened before, and leaves by [`exit`].
+pub(crate) fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept.saturating_sub(1)), (kept + 1, libc::c_uint::MAX)] {
+        if first <= last {
+            // SAFETY: whatever owns these descriptors is not used any more, nor dropped.
+            Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
+}
+
 /// Leaves the process at once: no destructor runs, no buffer is written a second time.
 pub(crate) fn exit(code: i32) -> ! {
     // SAFETY: `_exit` only ends the process, and is allowed at any point of any thread.

@@ -1,7 +1,7 @@
 //! The hub in a process of its own, which all conversations reach through socket pairs.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
 use crate::central::Central;
-use crate::crew::Front;
 use crate::fork::{EX_SOFTWARE, Processes};
 use crate::sys::{self, Forked};
 
@@ -52,7 +51,7 @@ fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 impl Processes<'_> {
     /// A new way to the hub, where the service has rooms. A hub that has ended is started again, for
     /// those who come from now on.
-    pub(super) fn wire(&mut self, front: &mut Front) -> io::Result<Option<OwnedFd>> {
+    pub(super) fn wire(&mut self) -> io::Result<Option<OwnedFd>> {
         if !self.service.needs().rooms {
             return Ok(None);
         }
@@ -70,7 +69,7 @@ impl Processes<'_> {
         match sys::fork()? {
             Forked::Child => {
                 drop(control);
-                self.be_the_hub(theirs, front)
+                self.be_the_hub(theirs)
             }
             Forked::Acceptor(pid) => {
                 debug!(%pid, "fork, for the hub");
@@ -90,19 +89,20 @@ impl Processes<'_> {
     }
 
     /// Is the hub until nobody can reach it any more, and leaves the process.
-    fn be_the_hub(&mut self, control: OwnedFd, front: &mut Front) -> ! {
+    fn be_the_hub(&self, control: OwnedFd) -> ! {
         let connect = AssertUnwindSafe(|| {
-            self.leave(front);
-            let central = Central::new(control, Arc::clone(&self.service));
-            match central.and_then(Central::run) {
-                Ok(()) => 0,
-                Err(error) => {
-                    error!("the hub cannot go on: {error}");
-                    1
-                }
-            }
+            // Among what is open is the connection of the peer whose coming has started this.
+            sys::close_all_but(control.as_fd())?;
+            Central::new(control, Arc::clone(&self.service))?.run()
         });
-        sys::exit(catch_unwind(connect).unwrap_or(EX_SOFTWARE))
+        sys::exit(match catch_unwind(connect) {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
+                error!("the hub cannot go on: {error}");
+                1
+            }
+            Err(_) => EX_SOFTWARE,
+        })
     }
 }
 

@@ -42,7 +42,7 @@ impl Processes<'_> {
     /// Starts the process of a socket for datagrams.
     pub(super) fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
         server.start_at = Instant::now() + PAUSE;
-        let wire = self.wire(front)?;
+        let wire = self.wire()?;
         match sys::fork()? {
             Forked::Child => {
                 let inlet = server.inlet.try_clone();

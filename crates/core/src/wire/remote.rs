@@ -31,9 +31,11 @@ impl Remote {
     }
 
     pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
-        let interest = Interest::In {
-            read: wanted,
-            write: !self.output.is_empty(),
+        let (read, write) = (wanted, !self.output.is_empty());
+        let interest = if read || write {
+            Interest::In { read, write }
+        } else {
+            Interest::Nothing // that the hub is gone is no news while nothing is wanted
         };
         (self.socket.as_fd(), interest)
     }
@@ -76,8 +78,8 @@ impl Remote {
 
     /// Sends what the socket takes. That the hub is gone shows when it is read.
     fn flush(&mut self) {
-        if !self.output.is_empty() {
-            send_packets(self.socket.as_fd(), &mut self.output).ok();
+        if !self.output.is_empty() && send_packets(self.socket.as_fd(), &mut self.output).is_err() {
+            self.output.clear();
         }
     }
 }
