@@ -435,6 +435,15 @@ impl Caller {
         String::from_utf8_lossy(&line).trim_end().to_owned()
     }
 
+    /// The next so many bytes.
+    pub(crate) fn next(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.reader
+            .read_exact(&mut bytes)
+            .expect("the server answers");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Ends this side.
     pub(crate) fn hang_up(&self) {
         self.stream

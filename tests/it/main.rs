@@ -1,9 +1,13 @@
 //! The built program, through the front door: real processes, real sockets, real peers.
 
+mod chat;
+mod chat_faults;
 mod crowd;
+mod duel;
 mod exec;
 mod exec_ends;
 mod faults;
+mod forward;
 mod friend;
 mod harness;
 mod inherited;
@@ -14,7 +18,9 @@ mod peers;
 mod places;
 mod program;
 mod rate;
+mod rooms;
 mod running;
+mod scene;
 mod small;
 mod started;
 mod state;

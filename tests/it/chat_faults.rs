@@ -1,0 +1,168 @@
+//! What goes wrong in a chat: people who do not read, vanish, or leave in the middle.
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::chat::{GREETING, TWO};
+use crate::harness::{Caller, Server, until};
+use crate::running::number;
+use crate::scene::{Scene, TOGETHER, by_path, check_memory, hub};
+
+#[test]
+fn who_does_not_read_is_dropped_and_holds_nobody_up() {
+    for model in ["fork", "events"] {
+        // The system lets far less wait in a Unix socket than in a connection.
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let socket = folder.path().join("socket");
+        let listen = format!("--listen unix:{}", socket.display());
+        let server = Server::start(&format!("chat --model {model} {listen}"));
+        let mut deaf = by_path(&socket);
+        setsockopt(&deaf.stream, sockopt::RcvBuf, &2048).expect("it is a socket");
+        come_as(&mut deaf, "deaf");
+        let mut crowd: Vec<Caller> = (0..49).map(|_| server.connect()).collect();
+        for (number, caller) in crowd.iter_mut().enumerate() {
+            come_as(caller, &format!("p{number}"));
+        }
+        for (number, caller) in crowd.iter_mut().enumerate() {
+            for later in number + 1..49 {
+                assert_eq!(caller.line(), format!("-- p{later} is here."));
+            }
+        }
+        // They say as much as they may by turns, until the one who does not read has been dropped;
+        // all others hear all of it meanwhile, and hear that too.
+        let mut dropped = [false; 49];
+        let long = "x".repeat(8000);
+        for (turn, poster) in (0..49).cycle().take(49 * 12).enumerate() {
+            crowd[poster].say(format!("{turn} {long}\n"));
+            let expected = format!("p{poster}: {turn} {long}");
+            for (number, caller) in crowd.iter_mut().enumerate() {
+                if number == poster {
+                    continue;
+                }
+                let mut line = caller.line();
+                if line == NOTICE {
+                    assert!(!std::mem::replace(&mut dropped[number], true));
+                    line = caller.line();
+                }
+                assert!(line == expected, "{model}, {number}: {line:.80}");
+            }
+            if dropped.iter().any(|dropped| *dropped) {
+                break;
+            }
+        }
+        for (number, caller) in crowd.iter_mut().enumerate() {
+            if !dropped[number] {
+                assert_eq!(caller.line(), NOTICE, "{model}, {number}");
+            }
+        }
+        // Whoever was dropped is told so in the end.
+        let rest = deaf.rest();
+        let words = b"-- You fell too far behind what is said here. Goodbye.\n";
+        assert!(rest.ends_with(words), "{model}");
+        check_memory(&server, 16 * 1024);
+    }
+}
+
+const NOTICE: &str = "-- deaf fell behind and was dropped.";
+
+fn come_as(caller: &mut Caller, name: &str) {
+    for line in GREETING {
+        assert_eq!(caller.line(), line);
+    }
+    caller.say(format!("{name}\n"));
+    assert!(caller.line().contains(&format!("as {name}, ")));
+}
+
+#[test]
+fn a_killed_process_is_a_lost_person_and_no_more() {
+    let server = Server::start("chat");
+    let mut scene = Scene::at(&server, &GREETING);
+    scene.play(TWO);
+    let own = scene.caller(2).stream.local_addr().expect("it stands");
+    let fork = server.log(&format!("fork peer={own}"));
+    kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    scene.play(
+        "1< -- bob was lost.
+        1> /who
+        1< -- In #lobby: alice
+        +3
+        3> bob
+        3< -- You are in #lobby as bob, with 1 other.
+        1< -- bob is here.
+        3> back
+        1< bob: back",
+    );
+    assert!(
+        server
+            .children()
+            .iter()
+            .any(|(pid, _)| *pid == hub(&server, 1))
+    );
+}
+
+#[test]
+fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
+    for model in TOGETHER {
+        let server = Server::start(&format!("chat --model {model}"));
+        let mut scene = Scene::at(&server, &GREETING);
+        scene.play(TWO);
+        // In the middle of joining, at any moment of it.
+        for number in 0..60 {
+            let mut caller = server.connect();
+            if number % 3 != 0 {
+                caller.say(format!("guest{number}\n"));
+            }
+            if number % 3 == 2 {
+                caller.say("/join elsewhere\n");
+            }
+            caller.reset();
+        }
+        server.log_times(" end: ", 60);
+        // Those who came so far as to be seen are seen to leave as well.
+        for who in [1, 2] {
+            let mut others = 0;
+            until("the two to be alone", || {
+                scene.caller(who).say("/who\n");
+                loop {
+                    match scene.caller(who).line() {
+                        line if line.ends_with(" is here.") => others += 1,
+                        line if line.ends_with(" has left.") => others -= 1,
+                        line => return (line == "-- In #lobby: alice, bob").then_some(()),
+                    }
+                }
+            });
+            assert_eq!(others, 0, "{model}");
+        }
+        // A line that is not ended is said when its peer ends its side, and is not when it is lost.
+        scene.play(
+            "+3
+            3> carol
+            3< -- You are in #lobby as carol, with 2 others.
+            1< -- carol is here.
+            3: half a li
+            -3
+            3.
+            1< carol: half a li
+            1< -- carol has left.
+            +4
+            4> dave
+            4< -- You are in #lobby as dave, with 2 others.
+            4< | carol: half a li
+            1< -- dave is here.
+            4: half a li
+            !4
+            1< -- dave has left.
+            1> hello
+            2< -- carol is here.
+            2< carol: half a li
+            2< -- carol has left.
+            2< -- dave is here.
+            2< -- dave has left.
+            2< alice: hello",
+        );
+        if model == "fork" {
+            let left = server.children_until("the others to be gone", |left| left.len() == 3);
+            assert!(left.iter().any(|(pid, _)| *pid == hub(&server, 1)));
+        }
+    }
+}
