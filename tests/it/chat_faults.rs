@@ -65,7 +65,8 @@ fn who_does_not_read_is_dropped_and_holds_nobody_up() {
 
 const NOTICE: &str = "-- deaf fell behind and was dropped.";
 
-fn come_as(caller: &mut Caller, name: &str) {
+/// Comes in, by a name that nobody else has.
+pub(crate) fn come_as(caller: &mut Caller, name: &str) {
     for line in GREETING {
         assert_eq!(caller.line(), line);
     }

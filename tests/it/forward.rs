@@ -162,20 +162,6 @@ fn all_others_receive() {
 }
 
 #[test]
-fn nobody_is_sent_a_role_where_none_is_wanted() {
-    check(
-        "--no-role",
-        "+1
-        1> hello
-        -1
-        +2
-        2< hello
-        1.
-        2.",
-    );
-}
-
-#[test]
 fn what_is_sent_before_somebody_receives_waits() {
     check(
         "",
@@ -238,6 +224,26 @@ fn each_place_has_its_role() {
             4< The line is taken. Try again later.
             4.
             -1
+            1.
+            2.",
+        );
+    }
+}
+
+#[test]
+fn nobody_is_sent_a_role_where_none_is_wanted() {
+    for model in TOGETHER {
+        let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let roles = "--no-role --role receive --role send";
+        let server = serve(&format!("forward --model {model} {roles} {places}"));
+        let places = addresses(&server);
+        let come = |place: &str| Caller::connect(places[usize::from(place == "sends")]);
+        Scene::new(&[], come).play(
+            "+1 sends
+            1> hello
+            -1
+            +2 receives
+            2< hello
             1.
             2.",
         );

@@ -169,7 +169,16 @@ fn transcripts() -> Vec<(PathBuf, Transcript)> {
             (path, transcript)
         })
         .collect();
-    for service in ["eliza", "echo", "uppercase", "display", "discard", "exec"] {
+    for service in [
+        "eliza",
+        "echo",
+        "uppercase",
+        "display",
+        "discard",
+        "exec",
+        "chat",
+        "duel",
+    ] {
         let mut served = transcripts.iter().map(|(_, transcript)| &transcript.serve);
         assert!(served.any(|serve| serve.split(' ').next() == Some(service)));
     }
@@ -186,9 +195,12 @@ fn every_transcript_is_the_same_at_every_listener() {
             // A socket that is passed on, as by a service manager.
             let passed = TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let passed_on = passed.local_addr().expect("it is bound");
-            let places = ["0", &unix, "fd:0", "udp://127.0.0.1:0"];
-            let listen = places.map(|place| ["--listen", place]);
-            let options = [&["--model", model], listen.as_flattened()].concat();
+            let mut options = vec!["--model", model];
+            for place in ["0", &unix, "fd:0", "udp://127.0.0.1:0"] {
+                if transcript.over_datagrams || !place.starts_with("udp:") {
+                    options.extend(["--listen", place]);
+                }
+            }
             let mut command = transcript.command(&options);
             let server = Server::run_with(&mut command, OwnedFd::from(passed).into());
             let how = |place: &str| format!("{} over {model} at {place}", path.display());

@@ -28,10 +28,10 @@ fn port(server: &Server) -> u16 {
 }
 
 /// Somebody who speaks from `own`, and hears what comes from where it speaks to.
-struct Caller(UdpSocket);
+pub(crate) struct Caller(pub(crate) UdpSocket);
 
 impl Caller {
-    fn to(server: &Server) -> Self {
+    pub(crate) fn to(server: &Server) -> Self {
         Self::from("127.0.0.1:0", "127.0.0.1", port(server))
     }
 
@@ -44,17 +44,17 @@ impl Caller {
         Self(socket)
     }
 
-    fn say(&self, words: impl AsRef<[u8]>) {
+    pub(crate) fn say(&self, words: impl AsRef<[u8]>) {
         self.0.send(words.as_ref()).expect("a datagram can be sent");
     }
 
-    fn hear(&self) -> String {
+    pub(crate) fn hear(&self) -> String {
         let mut bytes = vec![0; 65_535];
         let count = self.0.recv(&mut bytes).expect("the server answers");
         String::from_utf8_lossy(&bytes[..count]).into_owned()
     }
 
-    fn ask(&self, words: &str) -> String {
+    pub(crate) fn ask(&self, words: impl AsRef<[u8]>) -> String {
         self.say(words);
         self.hear()
     }
