@@ -153,9 +153,9 @@ fn a_stop_says_goodbye_and_leaves_nobody_behind() {
             server.signal(Signal::SIGTERM);
             for (number, caller) in callers.iter_mut().enumerate() {
                 let heard = String::from_utf8(caller.rest()).expect("it is text");
-                // Some hear of the others as they come and go.
-                let is_own =
-                    |line: &&str| !line.ends_with(" is here.") && !line.ends_with(" left.");
+                // Some hear that others have come, or have stopped before.
+                let others = [" is here.", " has left.", "the next one."];
+                let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
                 let own: Vec<&str> = heard.lines().filter(is_own).collect();
                 assert_eq!(own, words.lines().collect::<Vec<_>>(), "{model}, {number}");
             }

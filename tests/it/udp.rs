@@ -149,7 +149,7 @@ fn the_largest_datagram_comes_back_and_the_empty_one() {
     let server = start("echo");
     let caller = Caller::to(&server);
     for size in [65_507, 0, 1] {
-        assert_eq!(caller.ask(&"x".repeat(size)).len(), size);
+        assert_eq!(caller.ask("x".repeat(size)).len(), size);
     }
 }
 
