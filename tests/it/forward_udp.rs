@@ -52,6 +52,23 @@ fn an_empty_datagram_receives_and_content_sends() {
 }
 
 #[test]
+fn each_place_for_datagrams_has_its_role() {
+    for model in ["fork", "events"] {
+        let places = "--listen 127.0.0.1:0 --listen udp://127.0.0.1:0";
+        let server = serve(&format!(
+            "forward --model {model} --role send --role receive {places}"
+        ));
+        let receives = Caller::to(&server);
+        // Elsewhere it would send that, and the first one to come to the other place would not.
+        receives.say("hello?");
+        let mut sends = server.connect();
+        assert_eq!(sends.next(1), "1", "{model}");
+        sends.say("hello");
+        assert_eq!(receives.hear(), "hello", "{model}");
+    }
+}
+
+#[test]
 fn all_others_receive_by_datagrams() {
     for model in ["fork", "events"] {
         let (_server, [one, two, sends]) = start(model, "--to all", ["", "", "hello"]);

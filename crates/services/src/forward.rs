@@ -17,8 +17,9 @@ use options::{OnLeave, Role, To};
 /// Passes every byte on, in order and none lost: whoever is slow to receive holds back who sends.
 ///
 /// The first client sends, and is sent the single byte `1`; the second receives, and is sent `2`.
-/// Before somebody receives, nothing is taken from who sends. Over datagrams each client chooses:
-/// with an empty first datagram it receives, with any other it sends; the datagram EOT (4) leaves.
+/// Before somebody receives, nothing is taken from who sends. Over datagrams each client chooses
+/// unless its place does: with an empty first datagram it receives, with any other it sends; the
+/// datagram EOT (4) leaves.
 #[derive(Clone, Debug, Default)]
 pub struct Forward {
     options: Options,
@@ -102,14 +103,14 @@ impl Forwarding {
         out.join(LINE, "both");
     }
 
-    /// The first datagram says what its peer wants.
+    /// The first datagram says what its peer wants, where its place leaves that open.
     fn choose(&mut self, first: &[u8], out: &mut Outbox) {
-        if self.options.to == To::Others {
-            self.begin_both(out);
-        } else if is_blank(first) {
-            Self::join_receivers(out);
-        } else {
-            Self::apply(out);
+        match self.fixed {
+            _ if self.options.to == To::Others => self.begin_both(out),
+            Some(Role::Receive) => Self::join_receivers(out),
+            Some(Role::Send) => Self::apply(out),
+            None if is_blank(first) => Self::join_receivers(out),
+            None => Self::apply(out),
         }
     }
 

@@ -191,6 +191,18 @@ fn roles_are_fixed_by_the_place() {
 }
 
 #[test]
+fn a_datagram_does_not_change_the_role_of_its_place() {
+    let mut receivers = gathering("--role receive --to all");
+    receivers.come_by_datagram(1, b"I would send");
+    receivers.come(2);
+    assert_eq!(receivers.heard(2), b"2", "and it heard nothing");
+    let mut senders = gathering("--role send");
+    senders.come_by_datagram(1, b"");
+    senders.come_by_datagram(2, b"");
+    assert_eq!(senders.datagrams(2), [TAKEN.as_bytes()]);
+}
+
+#[test]
 fn over_datagrams_the_first_one_says_who_receives() {
     for (empty, words) in [(&b""[..], ""), (b"\n", ""), (b"\r\n", "--to all")] {
         let mut line = gathering(words);
