@@ -1,5 +1,7 @@
 //! What goes wrong in a chat: people who do not read, vanish, or leave in the middle.
 
+use std::thread;
+
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -101,38 +103,57 @@ fn a_killed_process_is_a_lost_person_and_no_more() {
     );
 }
 
+/// Gets as far as it gets until the server hears of the reset.
+fn come_and_reset(server: &Server, crowd: usize, guest: usize) {
+    let mut caller = server.connect();
+    if guest % 3 != 0 {
+        caller.say(format!("guest{crowd}-{guest}\n"));
+    }
+    if guest % 3 == 2 {
+        caller.say("/join elsewhere\n");
+    }
+    caller.reset();
+}
+
+/// The next line that does not tell who comes and goes; of those others so many are here.
+fn hear(caller: &mut Caller, others: &mut i32) -> String {
+    loop {
+        match caller.line() {
+            line if line.ends_with(" is here.") => *others += 1,
+            line if line.ends_with(" has left.") => *others -= 1,
+            line => return line,
+        }
+    }
+}
+
 #[test]
 fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
     for model in TOGETHER {
-        let server = Server::start(&format!("chat --model {model}"));
+        let server = Server::start(&format!("chat --history 0 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         scene.play(TWO);
-        // In the middle of joining, at any moment of it.
-        for number in 0..60 {
-            let mut caller = server.connect();
-            if number % 3 != 0 {
-                caller.say(format!("guest{number}\n"));
+        // Many come and go at the same moment, in the middle of joining, and the two talk meanwhile.
+        let mut others = [0; 2];
+        thread::scope(|scope| {
+            for crowd in 0..4 {
+                let server = &server;
+                scope.spawn(move || (0..20).for_each(|guest| come_and_reset(server, crowd, guest)));
             }
-            if number % 3 == 2 {
-                caller.say("/join elsewhere\n");
+            for number in 0..50 {
+                scene.caller(1).say(format!("{number}\n"));
+                let heard = hear(scene.caller(2), &mut others[1]);
+                assert_eq!(heard, format!("alice: {number}"), "{model}");
             }
-            caller.reset();
-        }
-        server.log_times(" end: ", 60);
+        });
+        server.log_times(" end: ", 80);
         // Those who came so far as to be seen are seen to leave as well.
-        for who in [1, 2] {
-            let mut others = 0;
+        for (who, others) in [1, 2].into_iter().zip(&mut others) {
             until("the two to be alone", || {
                 scene.caller(who).say("/who\n");
-                loop {
-                    match scene.caller(who).line() {
-                        line if line.ends_with(" is here.") => others += 1,
-                        line if line.ends_with(" has left.") => others -= 1,
-                        line => return (line == "-- In #lobby: alice, bob").then_some(()),
-                    }
-                }
+                let names = hear(scene.caller(who), others);
+                (names == "-- In #lobby: alice, bob").then_some(())
             });
-            assert_eq!(others, 0, "{model}");
+            assert_eq!(*others, 0, "{model}");
         }
         // A line that is not ended is said when its peer ends its side, and is not when it is lost.
         scene.play(
@@ -148,7 +169,6 @@ fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
             +4
             4> dave
             4< -- You are in #lobby as dave, with 2 others.
-            4< | carol: half a li
             1< -- dave is here.
             4: half a li
             !4
