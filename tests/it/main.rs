@@ -8,6 +8,7 @@ mod exec;
 mod exec_ends;
 mod faults;
 mod forward;
+mod forward_much;
 mod forward_udp;
 mod friend;
 mod harness;
