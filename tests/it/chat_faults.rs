@@ -106,12 +106,11 @@ fn a_killed_process_is_a_lost_person_and_no_more() {
 /// Gets as far as it gets until the server hears of the reset.
 fn come_and_reset(server: &Server, crowd: usize, guest: usize) {
     let mut caller = server.connect();
-    if 0 < guest % 3 {
-        caller.say(format!("guest{crowd}-{guest}\n"));
-    }
-    if guest % 3 == 2 {
-        caller.say("/join elsewhere\n");
-    }
+    caller.say(match guest % 3 {
+        0 => String::new(),
+        1 => format!("guest{crowd}-{guest}\n"),
+        _ => format!("guest{crowd}-{guest}\n/join elsewhere\n"),
+    });
     caller.reset();
 }
 
