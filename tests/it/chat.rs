@@ -75,8 +75,15 @@ const EVENING: &str = "
     1> /msg bob bye
     1< [you to bob] bye
     2< [alice to you] bye
+    2> /leave
+    2< -- You are in #lobby as bob, with 1 other.
+    2< | alice: hello
+    2< | * bob waves
+    2< | alice: is anybody here?
+    1< -- bob is here.
     -2
     2.
+    1< -- bob has left.
     1> /msg bob are you there?
     1< -- Nobody is called bob.
     -1

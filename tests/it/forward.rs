@@ -151,6 +151,8 @@ fn all_others_receive() {
         -2
         2.
         +4
+        4> is anybody here?
+        3< is anybody here?
         3> still here
         4< still here",
     );
