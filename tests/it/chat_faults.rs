@@ -76,6 +76,21 @@ pub(crate) fn come_as(caller: &mut Caller, name: &str) {
     assert!(caller.line().contains(&format!("as {name}, ")));
 }
 
+/// The hub is started for the first one, and must not hold on to its connection.
+#[test]
+fn the_first_one_whose_process_is_killed_sees_the_end() {
+    let server = Server::start("chat");
+    let mut scene = Scene::at(&server, &GREETING);
+    scene.play(TWO);
+    let own = scene.caller(1).stream.local_addr().expect("it stands");
+    let fork = server.log(&format!("fork peer={own}"));
+    kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    scene.play(
+        "1.
+        2< -- alice was lost.",
+    );
+}
+
 #[test]
 fn a_killed_process_is_a_lost_person_and_no_more() {
     let server = Server::start("chat");
