@@ -138,6 +138,7 @@ impl Exchange {
                 Err(error) => return self.lose(Some(error)),
             }
         }
+        self.go_on_later(now);
         self.blocked = !self.connection.output().is_empty();
         if self.connection.is_done() {
             if matches!(self.connection.ended(), Some(Ended::Given)) {

@@ -11,15 +11,10 @@ impl Exchange {
     /// Passes on what the session wants, and tells it what has happened elsewhere; whether anything
     /// was moved.
     pub(super) fn meet(&mut self, now: Instant) -> bool {
-        if let Some(time) = self.connection.take_wake() {
-            self.wake_at = Some(after(now, time));
-        }
+        let mut moved = self.pass_on(now);
         let Some(wire) = &mut self.wire else {
             return false;
         };
-        let requests = self.connection.take_requests();
-        let mut moved = !requests.is_empty();
-        wire.ask(ALONE, requests);
         for _ in 0..HEARD_AT_ONCE {
             if !self.connection.wants_news() {
                 break;
@@ -35,12 +30,31 @@ impl Exchange {
             }
             moved = true;
         }
+        moved
+    }
+
+    /// Sees to it that what is left to be asked or heard is not forgotten until something else happens.
+    pub(super) fn go_on_later(&mut self, now: Instant) {
+        self.pass_on(now);
         if self.connection.wants_news()
             && let Some(wire) = &self.wire
         {
             wire.insist(); // if there is more
         }
-        moved
+    }
+
+    /// Passes on what the session wants; whether that was anything.
+    fn pass_on(&mut self, now: Instant) -> bool {
+        if let Some(time) = self.connection.take_wake() {
+            self.wake_at = Some(after(now, time));
+        }
+        let Some(wire) = &mut self.wire else {
+            return false;
+        };
+        let requests = self.connection.take_requests();
+        let any = !requests.is_empty();
+        wire.ask(ALONE, requests);
+        any
     }
 
     /// When something is to be done here because of the time.

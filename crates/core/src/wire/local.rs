@@ -129,7 +129,7 @@ impl Local {
     }
 
     pub(super) fn insist(&self) {
-        if !self.stirred.is_empty() {
+        if !self.stirred.is_empty() || !lock(&self.mailbox.stirred).is_empty() {
             self.mailbox.ring();
         }
     }
