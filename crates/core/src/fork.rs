@@ -70,7 +70,7 @@ pub fn serve(
         buffer: vec![0; READ_BYTES],
     };
     let served = acceptor::serve(listeners, &mut processes, limits, signals);
-    processes.hub = None; // and it ends
+    processes.end_hub();
     processes.children.wait();
     served
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
 };
@@ -80,6 +81,14 @@ impl Processes<'_> {
                     .map(Some)
             }
         }
+    }
+
+    /// Nobody is left who could want the hub. It would end by itself, unless it was stopped.
+    pub(super) fn end_hub(&mut self) {
+        if let Some(hub) = self.hub() {
+            kill(hub.pid, Signal::SIGKILL).ok(); // it is not waited for yet, so its pid is its own
+        }
+        self.hub = None;
     }
 
     /// The hub's process, if it runs.
