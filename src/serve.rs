@@ -9,7 +9,7 @@ use switchboard_core::{
     inherited, notify, sequential, threads, use_all_descriptors,
 };
 use switchboard_services::Services;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::args::{Model, ServeOptions};
 use crate::failure::Failure;
@@ -29,6 +29,9 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
         json: options.json,
         write: log::write,
     };
+    if service.needs().rooms && options.model == Model::Sequential {
+        warn!("one client at a time: nobody meets another here");
+    }
     let signals = Signals::block(reporting).map_err(Failure::Serve)?;
     use_all_descriptors().ok(); // with fewer, peers wait
     if !quiet {

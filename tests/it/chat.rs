@@ -200,7 +200,7 @@ fn a_long_paste_arrives_whole() {
         }
         // Some of it was held back for a second, and none of it lost.
         let told = scene.caller(1).line();
-        assert!(told.starts_with("-- You say much at once."), "{told}");
+        assert!(told.starts_with("-- You say much at once:"), "{told}");
         // And from a pipe that ends with it, without a line end.
         let paste = format!("carol\n{}", lines[..200].join("\n"));
         let command = format!("nc.openbsd -N 127.0.0.1 {}", server.port());

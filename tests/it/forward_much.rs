@@ -1,6 +1,7 @@
 //! Far more than any memory holds goes from one client to another, through the whole program.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -47,6 +48,34 @@ fn much_arrives_whole_at_somebody_slow_in_little_memory() {
     };
     for model in ["fork", "events"] {
         check(model);
+    }
+}
+
+/// What is cut off must not look whole; and who is held back is not silent.
+#[test]
+fn who_receives_nothing_for_too_long_is_broken_off_and_the_sender_told() {
+    for model in ["fork", "events"] {
+        let words = format!("forward --no-role --idle 1s --grace 1s --model {model}");
+        let server = Server::start(&words);
+        let mut sends = server.connect();
+        let receives = server.connect();
+        let own = receives.stream.local_addr().expect("it stands");
+        server.log(&format!("accept peer={own}"));
+        let mut sender = sends.stream.try_clone().expect("a socket can be cloned");
+        let sending = thread::spawn(move || {
+            // It ends with an error, when the connection is closed in the end.
+            (0..BLOCKS).try_for_each(|number| sender.write_all(&block(number)))
+        });
+        let end = server.log("end: idle for too long");
+        assert!(end.contains(&format!("peer={own}")), "{end}");
+        let told = sends.line();
+        assert!(told.starts_with("Nobody receives any more"), "{told}");
+        let mut received = Vec::new();
+        let error = (&receives.stream).read_to_end(&mut received);
+        let kind = error.map_err(|error| error.kind());
+        assert_eq!(kind, Err(std::io::ErrorKind::ConnectionReset), "{model}");
+        sends.stream.shutdown(Shutdown::Both).expect("it stands");
+        drop(sending.join().expect("it does not panic"));
     }
 }
 

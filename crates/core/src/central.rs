@@ -30,6 +30,7 @@ pub(crate) struct Central {
     met: u64,
     members: HashMap<MemberId, (u64, u32)>, // at which end, and its number there
     buffer: Vec<u8>,
+    refusing: bool, // since the last one that could be taken
 }
 
 /// The hub's end of one wire.
@@ -57,6 +58,7 @@ impl Central {
             met: CONTROL,
             members: HashMap::new(),
             buffer: vec![0; PACKET_BYTES],
+            refusing: false,
         })
     }
 
@@ -93,10 +95,10 @@ impl Central {
             Ok(Some(socket)) => {
                 self.met += 1;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.met);
-                if let Err(error) = self.epoll.add(&socket, event) {
-                    warn!("cannot take a wire: {error}"); // its end is closed, and hears of it so
-                    return;
+                if let Err(errno) = self.epoll.add(&socket, event) {
+                    return self.refuse(&errno.into());
                 }
+                self.refusing = false;
                 let end = End {
                     socket,
                     input: Frames::default(),
@@ -109,8 +111,14 @@ impl Central {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
             Ok(None) => self.control = None,
-            // Such as that there are no more descriptors: the wire is lost, and its end hears of it.
-            Err(error) => warn!("cannot take a wire: {error}"),
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    /// A wire is lost, and its end hears of that: once for all that follow at once.
+    fn refuse(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.refusing, true) {
+            warn!("the hub has no room for one more conversation: {error}");
         }
     }
 
@@ -192,7 +200,9 @@ impl Central {
                     if end.stirred.is_empty() {
                         ends.push(number);
                     }
-                    end.stirred.push_back((of, id));
+                    if end.stirred.back() != Some(&(of, id)) {
+                        end.stirred.push_back((of, id));
+                    }
                 }
             }
             for number in ends {

@@ -57,6 +57,9 @@ impl Exchange {
     /// Logs how it went; says why it ended, and what is to take over.
     pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
         self.depart();
+        if !self.connection.output().is_empty() && !self.connection.is_by_line() {
+            self.stream.reset(); // or what has arrived would look like the whole
+        }
         let program = self.connection.take_program();
         let ended = match (self.phase, self.connection.into_ended()) {
             (
@@ -90,9 +93,13 @@ impl Exchange {
 
     /// When the conversation is to be ended from here, unless it ends before.
     fn dismiss_at(&self) -> Option<Instant> {
-        let talking = self.connection.ended().is_none();
-        let heard = 0 < self.connection.messages();
-        talking.then(|| self.times.dismiss_at(heard)).flatten()
+        if self.connection.ended().is_some() {
+            return None;
+        }
+        if self.is_held_back() {
+            return self.times.session_at(); // it is not the peer who is silent
+        }
+        self.times.dismiss_at(0 < self.connection.messages())
     }
 
     /// When the last words have waited for too long without a byte that could be sent.

@@ -153,6 +153,7 @@ impl Crew for Processes<'_> {
             programs.attend(now);
         }
         self.children.reap(self.programs.is_some());
+        self.look_after_hub();
         self.restart_servers(front, now);
     }
 

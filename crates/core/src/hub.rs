@@ -94,17 +94,25 @@ impl Hub {
         self.met
     }
 
-    /// A member asks for something, which is done once all is that it asked for before.
+    /// A member asks for something, which is done once all is that it asked for before. If it departs,
+    /// what waits still comes to nothing: nobody is to wait for who is gone.
     pub(crate) fn ask(&mut self, id: MemberId, request: Request) {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Depart {
-                member.depart();
-                self.due.extend((!member.is_held_back()).then_some(id));
-                self.freed.extend(member.rooms.iter().map(Arc::clone));
-            }
-            member.requests.push_back(request);
-            if member.requests.len() == 1 {
-                self.due.push_back(id);
+                let in_order = !member.is_held_back();
+                self.depart(
+                    id,
+                    if in_order {
+                        Parting::Own
+                    } else {
+                        Parting::Lost
+                    },
+                );
+            } else {
+                member.requests.push_back(request);
+                if member.requests.len() == 1 {
+                    self.due.push_back(id);
+                }
             }
         }
         self.settle();
@@ -182,7 +190,7 @@ impl Hub {
                 } => self.join(id, &room, name, transport),
                 Request::Leave { room } => self.leave(id, &room, Parting::Own),
                 Request::Ask { room } => self.tell_members(id, &room),
-                Request::Depart => self.depart(id, Parting::Own),
+                Request::Depart => (), // never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
                 member.take(weight);

@@ -81,7 +81,6 @@ mod service;
 mod signals;
 mod state;
 mod stream;
-
 mod sys;
 mod task;
 mod tasks;

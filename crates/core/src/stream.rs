@@ -123,6 +123,14 @@ impl Stream {
         }
     }
 
+    /// Has the peer of a TCP connection see that it is broken off, when it is closed, rather than the
+    /// end of all that there is.
+    pub(crate) fn reset(&self) {
+        if let Self::Socket(socket) = self {
+            socket.set_linger(Some(Duration::ZERO)).ok(); // of other kinds, none can
+        }
+    }
+
     /// Where it is told that the peer has gone, and how, while somebody else talks to it.
     pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
         match self {

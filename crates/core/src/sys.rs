@@ -187,14 +187,15 @@ pub(crate) fn act_by_default_on(signal: Signal) {
 ///
 /// # Errors
 ///
-/// EAGAIN if none waits, EMFILE and the like if it cannot be taken.
+/// EAGAIN if none waits; EMFILE if there is no room for it, and then it is lost.
 pub(crate) fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     let mut byte = [0];
     let mut space = nix::cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let mut parts = [IoSliceMut::new(&mut byte)];
     let received = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-    for message in received.cmsgs()? {
+    let messages = received.cmsgs().map_err(|_| Errno::EMFILE)?; // it was cut off
+    for message in messages {
         if let ControlMessageOwned::ScmRights(fds) = message
             && let &[raw] = &fds[..]
         {
@@ -206,7 +207,7 @@ pub(crate) fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<Ow
     if received.bytes == 0 {
         return Ok(None);
     }
-    Err(Errno::EMFILE.into()) // it was cut off
+    Err(Errno::EMFILE.into())
 }
 
 /// Closes all that this process has open but the standard descriptors and `kept`: for a forked child

@@ -41,16 +41,21 @@ pub(crate) struct Options {
     history: usize,
 
     /// Pass on so many lines of one person at once; a long one counts as several
-    #[arg(long, value_name = "N", default_value_t = BURST)]
+    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count)]
     burst: NonZeroU32,
 
     /// Pass on so many lines a second of a person who says more at once
-    #[arg(long, value_name = "N", default_value_t = PACE)]
+    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count)]
     pace: NonZeroU32,
 
     /// The virtual friend sits in every room, and answers whoever says "eliza, ..."
     #[arg(long)]
     with_eliza: bool,
+}
+
+fn count(words: &str) -> Result<NonZeroU32, &'static str> {
+    let count = words.parse();
+    count.map_err(|_| "a number of lines is a whole one, 1 or more")
 }
 
 impl Default for Options {

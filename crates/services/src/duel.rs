@@ -29,7 +29,7 @@ pub struct Duel {
 /// How to play.
 #[derive(Args, Clone, Copy)]
 pub(crate) struct Options {
-    /// Lose after so many seconds without a move, or none to wait for ever
+    /// Lose after so many seconds without a move; none (or 0) waits until --idle, or --idle none
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = move_time)]
     move_time: MoveTime,
 }

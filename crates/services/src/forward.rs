@@ -3,7 +3,6 @@
 mod options;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use switchboard_core::{
@@ -26,7 +25,13 @@ pub struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
+    /// What `options` ask for, unless they contradict each other.
+    pub(crate) fn from_options(options: Options) -> Result<Self, &'static str> {
+        if options.to == To::Others && !options.role.is_empty() {
+            return Err(
+                "--role has no meaning with --to others, where everyone sends and receives",
+            );
+        }
         Ok(Self { options })
     }
 }

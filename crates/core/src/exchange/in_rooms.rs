@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::exchange::{Exchange, Phase};
-use crate::hub::Request;
+use crate::hub::{Notice, Request};
 use crate::wait::{after, earlier};
 use crate::wire::{HubLost, Wire};
 
@@ -21,7 +21,12 @@ impl Exchange {
             }
             match wire.next() {
                 Ok(None) => break,
-                Ok(Some((_, notice))) => self.connection.hear(&notice),
+                Ok(Some((_, notice))) => {
+                    if let Notice::Taken(_) = notice {
+                        self.times.moved(now);
+                    }
+                    self.connection.hear(&notice);
+                }
                 Err(HubLost) => {
                     self.connection.lose_rooms();
                     self.wire = None;
@@ -74,6 +79,11 @@ impl Exchange {
             self.connection.wake();
             self.advance(now);
         }
+    }
+
+    /// Whether the peer is not read since what it has said is not taken yet where that is to go.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.connection.has_asked() && !self.input_ended
     }
 
     /// It was said and heard what there was to be, in rooms as well.

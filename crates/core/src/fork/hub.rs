@@ -63,9 +63,6 @@ impl Processes<'_> {
                 done => return done.map(Some),
             }
         }
-        if self.hub.take().is_some() {
-            warn!("the hub has ended, and all rooms with it; starting another");
-        }
         let (control, theirs) = pair()?;
         match sys::fork()? {
             Forked::Child => {
@@ -80,6 +77,14 @@ impl Processes<'_> {
                     .wire()
                     .map(Some)
             }
+        }
+    }
+
+    /// Notices that the hub has ended, though nobody asked it to.
+    pub(super) fn look_after_hub(&mut self) {
+        if self.hub.is_some() && self.hub().is_none() {
+            warn!("the hub has ended, and all rooms with it; whoever comes next gets another");
+            self.hub = None;
         }
     }
 

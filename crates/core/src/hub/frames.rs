@@ -67,7 +67,7 @@ impl Frames {
 }
 
 const LENGTH_BYTES: usize = size_of::<u32>();
-const LONGEST: usize = 1 << 30;
+const LONGEST: usize = 1 << 28; // far more than any session may post
 const COMPACT_FROM: usize = 256 * 1024;
 const KEPT_CAPACITY: usize = 4 * 1024; // idle members are many
 

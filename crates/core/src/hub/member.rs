@@ -19,8 +19,6 @@ pub(super) struct Member {
     taken: usize, // the weight of its requests that are done, which it was not told yet
     pub(super) is_stirred: bool,
     pub(super) is_dropped: bool,
-    /// Nobody takes what it is told any more; it is here until its posts are taken.
-    pub(super) is_departing: bool,
 }
 
 impl Member {
@@ -36,7 +34,6 @@ impl Member {
             taken: 0,
             is_stirred: false,
             is_dropped: false,
-            is_departing: false,
         }
     }
 
@@ -102,24 +99,12 @@ impl Member {
         self.taken += weight;
     }
 
-    /// It hears nothing any more.
-    pub(super) fn depart(&mut self) {
-        self.is_departing = true;
-        self.forget();
-    }
-
     /// It hears that it was dropped, and nothing else.
     pub(super) fn drop_out(&mut self, now: Instant) {
         self.is_dropped = true;
-        self.forget();
-        self.push(Notice::TooSlow, now);
-    }
-
-    fn forget(&mut self) {
         self.queue.clear();
-        self.queued = 0;
-        self.news = 0;
-        self.full = None;
+        (self.queued, self.news, self.full) = (0, 0, None);
+        self.push(Notice::TooSlow, now);
     }
 }
 

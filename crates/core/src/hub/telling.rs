@@ -16,8 +16,7 @@ impl Hub {
         let hall = self.halls.get_mut(room).filter(|_| !is_dropped);
         if let Some((hall, origin)) = hall.and_then(|hall| poster(hall, id)) {
             let members = &self.members;
-            let hears = |id: &MemberId| members.get(id).is_some_and(|member| !member.is_departing);
-            let hearers: Vec<MemberId> = hall.hearers(id).filter(hears).collect();
+            let hearers: Vec<MemberId> = hall.hearers(id).collect();
             let hearing = hearers.iter().filter_map(|id| members.get(id));
             let full = hearing.filter_map(Member::full_since);
             let holds_back = if hall.rules.lossless {
@@ -86,7 +85,7 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
-        if member.is_dropped || member.is_departing {
+        if member.is_dropped {
             return;
         }
         if member.is_overfull() || (notice.is_post() && member.is_full()) {

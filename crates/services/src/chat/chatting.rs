@@ -66,8 +66,8 @@ impl Chatting {
         }
         if self.allowance.begins_flood() {
             let pace = self.allowance.pace();
-            let words = "You say much at once. All of it is passed on, but so many lines a second:";
-            tell(out, &format!("{words} {pace}."));
+            let words = "You say much at once: all of it is passed on,";
+            tell(out, &format!("{words} {pace} lines a second."));
         }
         self.held = Some(line);
         self.flow()

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(super) no_role: bool,
 
     /// What becomes of who sends when the last one who received has left
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub(super) on_leave: OnLeave,
 }
 

@@ -6,8 +6,7 @@ use super::*;
 use crate::talk::from_words;
 
 fn gathering(words: &str) -> Gathering {
-    let options = from_words(words);
-    let forward = Forward { options };
+    let forward = Forward::from_options(from_words(words)).expect("they do not contradict");
     Gathering::new(Arc::new(forward), Limits::default())
 }
 
@@ -247,4 +246,10 @@ fn a_stop_closes_everybody() {
     line.come(2);
     line.stop();
     assert!(line.ended(1).is_some() && line.ended(2).is_some());
+}
+
+#[test]
+fn nobody_has_a_role_where_everyone_does_both() {
+    let asked = Forward::from_options(from_words("--to others --role send"));
+    assert!(asked.is_err_and(|words| words.contains("--to others")));
 }

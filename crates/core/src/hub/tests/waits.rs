@@ -20,23 +20,37 @@ fn a_post_waits_until_somebody_comes_also_where_its_poster_hears_itself() {
 }
 
 #[test]
-fn who_is_about_to_depart_keeps_nobody_waiting() {
+fn who_departs_is_waited_for_by_nobody() {
     let mut scene = Scene::new(by_capitals);
-    scene.join("ab", "L");
+    scene.join("abc", "L");
     for who in ['a', 'b'] {
         scene.post(who, "L", FULL);
         scene.post(who, "L", b"held back");
     }
-    scene.ask('a', Request::Depart); // nobody takes what they are told any more
-    scene.ask('b', Request::Depart);
-    scene.join("c", "L");
+    scene.skip('c');
+    scene.ask('a', Request::Depart); // and what it wanted to say comes to nothing
     assert_eq!(
-        scene.posts('c'),
-        ["L 3 a: held bac", "L 4 b: held bac"],
-        "that is for who hears it"
+        scene.told('b').last().map(String::as_str),
+        Some("L -a Lost")
     );
+    assert_eq!(
+        scene.told('c').last().map(String::as_str),
+        Some("L 3 b: held bac")
+    );
+    scene.ask('b', Request::Depart);
+    assert_eq!(scene.told('c'), ["L -b Own"]);
     assert_eq!(scene.hub.members.len(), 1);
     assert_eq!(scene.hub.halls["L"].seats().len(), 1);
+}
+
+#[test]
+fn a_seat_is_free_though_what_was_to_be_said_there_was_never_heard() {
+    let mut scene = Scene::new(by_capitals);
+    scene.join("a", "L");
+    scene.post('a', "L", b"is anybody there?");
+    scene.ask('a', Request::Depart);
+    scene.join("b", "L");
+    assert_eq!(scene.told('b'), ["in L 1 of 1"]);
 }
 
 #[test]

@@ -117,11 +117,10 @@ impl Watch {
             let member = &self.hub.members[&id];
             let waits: usize = member.requests.iter().map(Request::weight).sum();
             let notes = &self.notes[&id];
-            assert!(member.is_departing || notes.asked == notes.taken + waits);
+            assert_eq!(notes.asked, notes.taken + waits);
             if let Some(Request::Post { room, .. }) = member.requests.front() {
                 let hall = &self.hub.halls[&**room];
-                let hears = |id: &MemberId| !self.hub.members[id].is_departing;
-                let hearers = hall.others(id).filter(hears).count();
+                let hearers = hall.others(id).count();
                 assert!(hall.rules.lossless && hearers == 0, "{id} waits");
             } else {
                 assert!(member.requests.is_empty(), "{id} waits");
