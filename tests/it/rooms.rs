@@ -21,6 +21,26 @@ fn everywhere(words: &str, folder: &tempfile::TempDir) -> Server {
 }
 
 #[test]
+fn who_answers_itself_again_and_again_is_not_forgotten() {
+    for model in TOGETHER {
+        let server = Server::villain(&format!("ponder --model {model}"));
+        let mut caller = server.connect();
+        assert_eq!(caller.ask("here"), "I have thought it over.", "{model}");
+    }
+}
+
+#[test]
+fn a_service_that_panics_over_a_room_ends_nobody_s_rooms() {
+    for model in TOGETHER {
+        let server = Server::villain(&format!("ponder --model {model}"));
+        let (mut one, mut other) = (server.connect(), server.connect());
+        assert_eq!(one.ask("here"), "I have thought it over.");
+        other.say("panic\n");
+        assert_eq!(one.ask("there"), "I have thought it over.", "{model}");
+    }
+}
+
+#[test]
 fn those_who_come_to_different_places_meet() {
     for model in TOGETHER {
         let folder = tempfile::tempdir().expect("a folder can be made");

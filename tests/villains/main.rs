@@ -1,5 +1,7 @@
 //! Sessions that misbehave, served like any others by the whole program. For the tests.
 
+mod ponderer;
+
 use std::process::ExitCode;
 
 use rand::RngExt;
@@ -19,6 +21,9 @@ fn main() -> ExitCode {
         });
         services.add("burst", "Sends more than fits, and closes or fails", || {
             Villain(Deed::Burst)
+        });
+        services.add("ponder", "Answers itself through a room", || {
+            ponderer::Ponderer
         });
         services.add("refuse", "Refuses everybody", || Villain(Deed::Refuse));
         services.add(
