@@ -58,7 +58,7 @@ pub(crate) struct Threads {
     ends: Ends,
 }
 
-/// What a thread is for.
+/// What a thread is for. It is boxed on its way: a channel keeps room for many at once.
 enum Job {
     Converse(Arrived, Option<Wire>),
     /// Says first whether it can.
@@ -105,8 +105,8 @@ impl Threads {
     }
 
     /// Starts thread `number`, which waits for its job.
-    fn start(&self, number: u64) -> io::Result<(Sender<Job>, Arc<Bell>)> {
-        let (sender, receiver) = mpsc::channel::<Job>();
+    fn start(&self, number: u64) -> io::Result<(Sender<Box<Job>>, Arc<Bell>)> {
+        let (sender, receiver) = mpsc::channel::<Box<Job>>();
         let bell = Arc::new(Bell::new()?);
         let (service, limits, stop) = (Arc::clone(&self.service), self.limits, Arc::clone(&bell));
         let teller = Teller {
@@ -116,7 +116,7 @@ impl Threads {
         thread::Builder::new().spawn(move || {
             let _teller = teller; // dropped last, when the slot is free
             if let Ok(job) = receiver.recv() {
-                work(job, &service, &limits, &stop);
+                work(*job, &service, &limits, &stop);
             }
         })?;
         Ok((sender, bell))
@@ -162,7 +162,8 @@ impl Crew for Threads {
             Ok(((thread, bell), wire)) => {
                 debug!(peer = %arrived.peer, thread = number, "begin");
                 self.talking.insert(number, bell);
-                thread.send(Job::Converse(arrived, wire)).ok(); // it waits for this and nothing else
+                let job = Box::new(Job::Converse(arrived, wire));
+                thread.send(job).ok(); // it waits for this and nothing else
                 Ok(())
             }
             Err(error) => Err(Box::new(Unbegun { arrived, error })),
@@ -177,7 +178,8 @@ impl Crew for Threads {
         self.talking.insert(thread, bell);
         let (answers, answer) = mpsc::channel();
         let state = front.state.of_socket(inlet.number);
-        jobs.send(Job::Serve(inlet, state, wire, answers)).ok(); // as above
+        let job = Box::new(Job::Serve(inlet, state, wire, answers));
+        jobs.send(job).ok(); // as above
         answer
             .recv()
             .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))
