@@ -23,7 +23,8 @@ enum Act<'a> {
 }
 
 static CHAT: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Chat::default()));
-static DUEL: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Duel::new(Some(Duration::from_secs(9)))));
+static DUEL: LazyLock<Arc<dyn Service>> =
+    LazyLock::new(|| Arc::new(Duel::new(Some(Duration::from_secs(9)))));
 static FORWARD: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Forward::default()));
 
 fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
