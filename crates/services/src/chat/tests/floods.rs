@@ -51,7 +51,10 @@ fn a_flood_is_slowed_and_not_lost() {
         gathering.pass(Duration::from_millis(1));
         assert_eq!(numbers(&mut gathering), Vec::from_iter(lines));
     }
-    assert_eq!(heard(&mut gathering, ALICE), format!("{WARNING} 3.\n"));
+    assert_eq!(
+        heard(&mut gathering, ALICE),
+        format!("{WARNING} 3 lines a second.\n")
+    );
     assert!(
         gathering.ended(ALICE).is_some(),
         "it is told of the end of input at last"
@@ -74,7 +77,10 @@ fn steady_talk_is_never_slowed() {
 fn each_flood_is_warned_of_once() {
     let mut gathering = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {
-        assert_eq!(heard(&mut gathering, ALICE), format!("{WARNING} 5.\n"));
+        assert_eq!(
+            heard(&mut gathering, ALICE),
+            format!("{WARNING} 5 lines a second.\n")
+        );
         gathering.say(ALICE, b"1\n");
         gathering.pass(Duration::from_secs(seconds));
         assert_eq!(heard(&mut gathering, ALICE), "");
@@ -89,7 +95,10 @@ fn who_says_little_in_many_bytes_is_slowed_too() {
     let line = [&[b'x'; 8000], &b"\n"[..]].concat();
     (0..20).for_each(|_| gathering.say(ALICE, &line));
     assert_eq!(heard(&mut gathering, BOB).lines().count(), 13);
-    assert_eq!(heard(&mut gathering, ALICE), format!("{WARNING} 5.\n"));
+    assert_eq!(
+        heard(&mut gathering, ALICE),
+        format!("{WARNING} 5 lines a second.\n")
+    );
     gathering.pass(Duration::from_secs(60));
     assert_eq!(heard(&mut gathering, BOB).lines().count(), 7);
 }
@@ -100,7 +109,7 @@ fn what_happens_elsewhere_does_not_end_a_rest() {
     gathering.say(BOB, b"hello\n");
     assert_eq!(
         heard(&mut gathering, ALICE),
-        format!("{WARNING} 1.\nbob: hello\n")
+        format!("{WARNING} 1 lines a second.\nbob: hello\n")
     );
     assert_eq!(numbers(&mut gathering), [1, 2]);
     assert!(!gathering.is_heard(ALICE));
