@@ -4,7 +4,8 @@
 //! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to
 //! send: it opens no socket and reads no clock. [`Connection`] puts one session between its framing
 //! and its [`Outbox`], still without I/O, and a server ([`fork`], [`threads`],
-//! [`events`], [`sequential`]) drives connections over the sockets of its [`Listener`]s.
+//! [`events`], [`sequential`]) drives connections over the sockets of its [`Listener`]s. Sessions that
+//! are to hear each other meet in [`Room`]s, whatever process each is in.
 //!
 //! ```no_run
 //! use std::sync::Arc;
