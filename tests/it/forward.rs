@@ -159,6 +159,18 @@ fn all_others_receive() {
 }
 
 #[test]
+fn who_is_accepted_first_sends_though_others_come_at_once() {
+    for model in TOGETHER {
+        for _ in 0..10 {
+            let server = Server::start(&format!("forward --to all --model {model}"));
+            let mut callers: Vec<_> = (0..5).map(|_| server.connect()).collect();
+            let roles: Vec<String> = callers.iter_mut().map(|caller| caller.next(1)).collect();
+            assert_eq!(roles.concat(), "12222", "{model}");
+        }
+    }
+}
+
+#[test]
 fn what_is_sent_before_somebody_receives_waits() {
     check(
         "",

@@ -99,12 +99,14 @@ impl Central {
                     return self.refuse(&errno.into());
                 }
                 self.refusing = false;
+                let id = self.hub.enter(); // member 0, who comes with it
+                self.members.insert(id, (self.met, 0));
                 let end = End {
                     socket,
                     input: Frames::default(),
                     output: Vec::new(),
                     blocked: false,
-                    numbers: HashMap::new(),
+                    numbers: HashMap::from([(0, id)]),
                     stirred: VecDeque::new(),
                 };
                 self.ends.insert(self.met, end);

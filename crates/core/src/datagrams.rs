@@ -20,6 +20,7 @@ use crate::correspondence::Correspondence;
 use crate::departures::Departures;
 use crate::dropped::Dropped;
 use crate::guard::{Guard, arrival};
+use crate::hub::Request;
 use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::listener::Inlet;
@@ -73,6 +74,9 @@ impl Datagrams {
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
         tell_destinations(&socket, local.ip())?;
         raise_buffers(&socket);
+        let mut wire = wire;
+        wire.iter_mut()
+            .for_each(|wire| wire.ask(NOBODY, vec![Request::Depart]));
         let now = Instant::now();
         let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
@@ -280,6 +284,7 @@ impl Task for Datagrams {
 
 const PROGRAMS: usize = 1; // their place among what is watched
 const WIRE: usize = 2; // and its
+const NOBODY: u32 = 0; // peers are members from 1 on
 const LONGEST: usize = 65_535; // no datagram is longer
 const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest
 const RECEIVED_AT_ONCE: usize = 16; // nor must a flood

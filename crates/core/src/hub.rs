@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::rooms::Parting;
 use crate::service::Service;
+use crate::wait::earlier;
 
 pub(crate) use notice::{Notice, Request};
 
@@ -41,7 +42,9 @@ pub(crate) struct Hub {
     behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
     due: VecDeque<MemberId>,    // they may have their requests done
     freed: VecDeque<Arc<str>>,  // who was held back in these rooms may try again
-    left: VecDeque<Arc<str>>,   // rooms with a past and nobody in them, oldest first
+    coming: VecDeque<(MemberId, Instant)>, // who entered when, and may have to wait for those before
+    courtesy: Duration,                    // for so long at most
+    left: VecDeque<Arc<str>>,              // rooms with a past and nobody in them, oldest first
     now: Instant,
     patience: Duration, // with a member of a lively room that has no room for a post
     waited_for: Vec<Arc<str>>, // lively rooms in which somebody is held back
@@ -59,6 +62,8 @@ impl Hub {
             behind: VecDeque::new(),
             due: VecDeque::new(),
             freed: VecDeque::new(),
+            coming: VecDeque::new(),
+            courtesy: COURTESY,
             left: VecDeque::new(),
             now: Instant::now(),
             patience: PATIENCE,
@@ -83,15 +88,39 @@ impl Hub {
         if self.tick_at.is_some_and(|at| at <= self.now) {
             self.tick_at = None;
             self.freed.extend(self.waited_for.drain(..));
+            self.let_in();
             self.settle();
         }
     }
 
     /// One member more, in no room yet.
+    ///
+    /// Members come in in the order in which they entered: what one asks for waits until all before
+    /// have asked for something, if only by [`Request::Here`]. So the first of those who come at
+    /// almost the same time is the first in a room, though its process may be slower to begin. Who is
+    /// slower than a tenth of a second is not waited for.
     pub(crate) fn enter(&mut self) -> MemberId {
         self.met += 1;
         self.members.insert(self.met, Member::new(self.now));
+        self.coming.push_back((self.met, self.now));
         self.met
+    }
+
+    /// Lets those in who need not wait for anybody before them.
+    fn let_in(&mut self) {
+        while let Some(&(id, entered)) = self.coming.front() {
+            if let Some(member) = self.members.get_mut(&id) {
+                let until = entered + self.courtesy;
+                if member.is_silent && self.now < until {
+                    let others_wait = 1 < self.coming.len();
+                    self.tick_at = earlier(self.tick_at, others_wait.then_some(until));
+                    return;
+                }
+                member.is_in = true;
+                self.due.push_back(id);
+            }
+            self.coming.pop_front();
+        }
     }
 
     /// A member asks for something, which is done once all is that it asked for before. If it departs,
@@ -109,18 +138,21 @@ impl Hub {
                     },
                 );
             } else {
+                member.is_silent = false;
                 member.requests.push_back(request);
-                if member.requests.len() == 1 {
+                if member.is_in && member.requests.len() == 1 {
                     self.due.push_back(id);
                 }
             }
         }
+        self.let_in();
         self.settle();
     }
 
     /// Nothing more will be heard of a member, if it is there still.
     pub(crate) fn lose(&mut self, id: MemberId) {
         self.depart(id, Parting::Lost);
+        self.let_in();
         self.settle();
     }
 
@@ -190,7 +222,7 @@ impl Hub {
                 } => self.join(id, &room, name, transport),
                 Request::Leave { room } => self.leave(id, &room, Parting::Own),
                 Request::Ask { room } => self.tell_members(id, &room),
-                Request::Depart => (), // never waits
+                Request::Here | Request::Depart => (), // which never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
                 member.take(weight);
@@ -242,6 +274,7 @@ impl Hub {
     }
 }
 
+const COURTESY: Duration = Duration::from_millis(100); // far longer than a process takes to begin
 const MOST_LEFT: usize = 100; // who comes and goes must not fill the memory with what was said
 // Longer than it takes to serve a thousand others first, and no long wait for those who talk.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -12,7 +12,8 @@ use crate::wait::Interest;
 pub(crate) use local::{Local, SharedHub};
 pub(crate) use remote::{PACKET_BYTES, Remote, send_packets};
 
-/// One end of the way to the hub, for any number of members. Whoever holds it numbers them.
+/// One end of the way to the hub, for any number of members. Whoever holds it numbers them; member 0
+/// is there from the beginning, and is to [say so](Request::Here).
 ///
 /// Dropped, it takes its members along.
 pub(crate) enum Wire {

@@ -86,6 +86,13 @@ impl Exchange {
         self.connection.has_asked() && !self.input_ended
     }
 
+    /// The conversation has begun, whatever its session has asked for.
+    pub(super) fn be_here(&mut self) {
+        if let Some(wire) = &mut self.wire {
+            wire.ask(ALONE, vec![Request::Here]);
+        }
+    }
+
     /// It was said and heard what there was to be, in rooms as well.
     pub(super) fn depart(&mut self) {
         if let Some(mut wire) = self.wire.take() {

@@ -89,6 +89,7 @@ impl Exchange {
             sent: 0,
         };
         exchange.advance(now);
+        exchange.be_here();
         exchange
     }
 }

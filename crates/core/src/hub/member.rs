@@ -19,6 +19,8 @@ pub(super) struct Member {
     taken: usize, // the weight of its requests that are done, which it was not told yet
     pub(super) is_stirred: bool,
     pub(super) is_dropped: bool,
+    pub(super) is_silent: bool, // it has asked for nothing yet
+    pub(super) is_in: bool,     // what it asks for may be done
 }
 
 impl Member {
@@ -34,6 +36,8 @@ impl Member {
             taken: 0,
             is_stirred: false,
             is_dropped: false,
+            is_silent: true,
+            is_in: false,
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Request {
     Ask {
         room: String,
     },
+    /// Nothing, but that it has come: see [`Hub::enter`](super::Hub::enter).
+    Here,
     /// Its conversation has ended.
     Depart,
 }
@@ -89,7 +91,7 @@ impl Request {
             Self::Post { bytes, .. } => weight(bytes),
             Self::Join { room, name, .. } => OVERHEAD + room.len() + name.len(),
             Self::Leave { room } | Self::Ask { room } => OVERHEAD + room.len(),
-            Self::Depart => 0, // the last one, which nothing follows
+            Self::Here | Self::Depart => 0, // once each
         }
     }
 }

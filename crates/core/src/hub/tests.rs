@@ -53,6 +53,7 @@ impl Scene {
         Self {
             hub: Hub {
                 patience: Duration::ZERO, // unless time is what it is about
+                courtesy: Duration::ZERO,
                 ..Hub::new(Arc::new(Rooms(rules)))
             },
             ids: BTreeMap::new(),

@@ -197,6 +197,11 @@ impl Gathering {
             listens: true,
             wake_at: None,
         };
+        let mut attendance = attendance;
+        attendance.go_on(&mut self.hub, self.time);
+        attendance
+            .member
+            .inspect(|&id| self.hub.ask(id, Request::Here));
         let before = self.peers.insert(who, attendance);
         if let Some(member) = before.and_then(|before| before.member) {
             self.hub.lose(member);

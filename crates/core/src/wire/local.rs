@@ -39,20 +39,25 @@ impl SharedHub {
         })
     }
 
-    /// A new way to the hub.
+    /// A new way to the hub, for one who comes now: member 0 has entered.
     ///
     /// # Errors
     ///
     /// No descriptor can be had.
     pub(crate) fn wire(&self) -> io::Result<Wire> {
+        let mailbox = Arc::new(Mailbox {
+            bell: Bell::new()?,
+            is_rung: AtomicBool::new(false),
+            stirred: Mutex::default(),
+        });
+        let mut inside = lock(&self.0);
+        let id = inside.hub.at(Instant::now()).enter();
+        inside.boxes.insert(id, (0, Arc::clone(&mailbox)));
+        drop(inside);
         Ok(Wire::Local(Local {
             hub: self.clone(),
-            members: HashMap::new(),
-            mailbox: Arc::new(Mailbox {
-                bell: Bell::new()?,
-                is_rung: AtomicBool::new(false),
-                stirred: Mutex::default(),
-            }),
+            members: HashMap::from([(0, id)]),
+            mailbox,
             stirred: VecDeque::new(),
         }))
     }
@@ -83,7 +88,7 @@ impl Local {
         let now = Instant::now();
         let mut inside = lock(&self.hub.0);
         let id = *self.members.entry(number).or_insert_with(|| {
-            let id = inside.hub.enter();
+            let id = inside.hub.at(now).enter();
             let place = (number, Arc::clone(&self.mailbox));
             inside.boxes.insert(id, place);
             id

@@ -190,3 +190,39 @@ fn who_takes_little_by_little_is_not_waited_for_without_end() {
     assert!(told.contains(&Notice::TooSlow));
     assert!(told.len() < 8, "it was dropped late");
 }
+
+/// Two who enter, the first of whom is slower to say anything.
+fn at_the_door() -> (Scene, [MemberId; 2]) {
+    let mut scene = Scene::new(by_capitals);
+    scene.hub.courtesy = COURTESY;
+    let ids = ['a', 'b'].map(|who| scene.id(who));
+    scene.join("b", "r");
+    assert_eq!(scene.told('b'), [""; 0], "it waits for the one before");
+    (scene, ids)
+}
+
+#[test]
+fn who_enters_first_comes_in_first() {
+    let (mut scene, _) = at_the_door();
+    scene.join("a", "r");
+    assert_eq!(scene.told('a'), ["in r 1 of 1", "r +b"]);
+    assert_eq!(scene.told('b'), ["in r 2 of 2"]);
+}
+
+#[test]
+fn nobody_waits_at_the_door_for_who_wants_nothing_or_is_gone_or_slow() {
+    let deeds: [&dyn Fn(&mut Scene, MemberId); 4] = [
+        &|scene, _| scene.ask('a', Request::Here),
+        &|scene, _| scene.ask('a', Request::Depart),
+        &|scene, a| scene.hub.lose(a),
+        &|scene, _| {
+            assert_eq!(scene.hub.deadline(), Some(scene.hub.now + COURTESY));
+            pass(scene, COURTESY);
+        },
+    ];
+    for deed in deeds {
+        let (mut scene, [a, _]) = at_the_door();
+        deed(&mut scene, a);
+        assert_eq!(scene.told('b'), ["in r 1 of 1"]);
+    }
+}

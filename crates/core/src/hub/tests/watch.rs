@@ -58,6 +58,7 @@ impl Watch {
         Self {
             hub: Hub {
                 patience: Duration::ZERO,
+                courtesy: Duration::ZERO,
                 ..Hub::new(Arc::new(Rooms(move |_: &str| rules)))
             },
             ids: vec![None; members],
