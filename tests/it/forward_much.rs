@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use nix::unistd::Pid;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::harness::{Server, until};
-use crate::scene::check_memory;
+use crate::scene::{check_memory, hub};
 
 #[test]
 fn much_arrives_whole_at_somebody_slow_in_little_memory() {
@@ -77,6 +78,36 @@ fn who_receives_nothing_for_too_long_is_broken_off_and_the_sender_told() {
         sends.stream.shutdown(Shutdown::Both).expect("it stands");
         drop(sending.join().expect("it does not panic"));
     }
+}
+
+/// That somebody was held back once is nothing that keeps the hub busy.
+#[test]
+fn the_hub_rests_when_all_has_arrived() {
+    let server = Server::start("forward --no-role");
+    let sends = server.connect();
+    let mut receives = server.connect();
+    let hub = hub(&server, 1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let sent = (&sends.stream).write_all(&vec![0; 32 * BLOCK]);
+            sent.expect("the server reads");
+        });
+        until_at_rest(&server, hub); // for the receiver takes nothing
+        let mut received = vec![0; 32 * BLOCK];
+        let all = receives.stream.read_exact(&mut received);
+        all.expect("all is sent");
+    });
+    until_at_rest(&server, hub);
+}
+
+/// Waits until a process of the server is seen asleep many times without a break.
+fn until_at_rest(server: &Server, process: Pid) {
+    let mut looks = 0;
+    server.children_until("the process to rest", |children| {
+        let is_asleep = children.contains(&(process, 'S'));
+        looks = if is_asleep { looks + 1 } else { 0 };
+        looks == 1000
+    });
 }
 
 /// Waits until whoever sends gets no further, or has sent all.

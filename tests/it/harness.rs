@@ -239,7 +239,7 @@ impl Server {
     pub(crate) fn children_until(
         &self,
         what: &str,
-        wanted: impl Fn(&[(Pid, char)]) -> bool,
+        mut wanted: impl FnMut(&[(Pid, char)]) -> bool,
     ) -> Vec<(Pid, char)> {
         until(what, || {
             Some(self.children()).filter(|children| wanted(children))

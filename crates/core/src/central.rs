@@ -38,7 +38,7 @@ struct End {
     socket: OwnedFd,
     input: Frames,
     output: Vec<u8>, // not sent yet
-    blocked: bool,   // the socket takes no more for now
+    blocked: bool,   // the socket takes no more for now, and is watched until it does
     numbers: HashMap<u32, MemberId>,
     stirred: VecDeque<(u32, MemberId)>, // may have more to hear
 }
@@ -126,9 +126,6 @@ impl Central {
 
     fn attend(&mut self, number: u64, events: EpollFlags) {
         if events.contains(EpollFlags::EPOLLOUT) {
-            if let Some(end) = self.ends.get_mut(&number) {
-                end.blocked = false;
-            }
             self.send(number);
         }
         if events.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR)
@@ -199,7 +196,7 @@ impl Central {
                 if let Some(&(number, of)) = self.members.get(&id)
                     && let Some(end) = self.ends.get_mut(&number)
                 {
-                    if end.stirred.is_empty() {
+                    if end.stirred.is_empty() && !end.blocked {
                         ends.push(number);
                     }
                     if end.stirred.back() != Some(&(of, id)) {
@@ -218,8 +215,8 @@ impl Central {
         let Some(end) = self.ends.get_mut(&number) else {
             return;
         };
-        let before = end.blocked;
-        while !end.blocked {
+        let mut blocked = false;
+        while !blocked {
             while end.output.len() < PACKET_BYTES
                 && let Some(&(of, id)) = end.stirred.front()
             {
@@ -237,11 +234,12 @@ impl Central {
                 end.stirred.clear();
                 break;
             }
-            end.blocked = !end.output.is_empty();
+            blocked = !end.output.is_empty();
         }
-        if end.blocked != before || end.blocked {
+        if blocked != end.blocked {
+            end.blocked = blocked;
             let mut flags = EpollFlags::EPOLLIN;
-            flags.set(EpollFlags::EPOLLOUT, end.blocked);
+            flags.set(EpollFlags::EPOLLOUT, blocked);
             let mut event = EpollEvent::new(flags, number);
             self.epoll.modify(&end.socket, &mut event).ok(); // it was added when it came
         }
