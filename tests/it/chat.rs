@@ -1,10 +1,9 @@
 //! People who meet in rooms, through the whole program.
 
-use std::process::Command;
 use std::thread;
 
-use crate::harness::{Process, Server, have, shell};
-use crate::scene::{Scene, TOGETHER, through};
+use crate::harness::{Server, have, shell};
+use crate::scene::{Scene, TOGETHER, by_nc};
 
 pub(crate) const GREETING: [&str; 2] = [
     "-- Welcome to the chat; /help tells how it works.",
@@ -105,14 +104,8 @@ fn people_meet_by_nc() {
     }
     for model in TOGETHER {
         let server = Server::start(&format!("chat --model {model}"));
-        let mut programs: Vec<Process> = Vec::new();
-        let port = server.port();
-        let come = |_: &str| {
-            let mut nc = Command::new("nc.openbsd");
-            let (process, caller) = through(nc.args(["-N", "127.0.0.1", &port]));
-            programs.push(process);
-            caller
-        };
+        let (port, mut programs) = (server.port(), Vec::new());
+        let come = |_: &str| by_nc(&port, &mut programs);
         Scene::new(&GREETING, come).play(&(TWO.to_owned() + EVENING));
     }
 }

@@ -1,12 +1,10 @@
 //! A game for two, and those who watch, through the whole program.
 
-use std::process::Command;
-
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::{Process, Server, have};
+use crate::harness::{Server, have};
 use crate::running::number;
-use crate::scene::{Scene, TOGETHER, through};
+use crate::scene::{Scene, TOGETHER, by_nc};
 
 const GREETING: [&str; 1] = ["Connect Four: four in a line win. /help tells more."];
 
@@ -171,14 +169,8 @@ fn two_play_by_nc() {
     }
     for model in TOGETHER {
         let server = Server::start(&format!("duel --model {model}"));
-        let mut programs: Vec<Process> = Vec::new();
-        let port = server.port();
-        let come = |_: &str| {
-            let mut nc = Command::new("nc.openbsd");
-            let (process, caller) = through(nc.args(["-N", "127.0.0.1", &port]));
-            programs.push(process);
-            caller
-        };
+        let (port, mut programs) = (server.port(), Vec::new());
+        let come = |_: &str| by_nc(&port, &mut programs);
         play(&mut Scene::new(&GREETING, come), EVENING);
     }
 }

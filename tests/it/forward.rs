@@ -4,9 +4,9 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::{Caller, Process, Server, have};
+use crate::harness::{Caller, Server, have};
 use crate::running::number;
-use crate::scene::{Scene, TOGETHER, addresses, serve, through};
+use crate::scene::{Scene, TOGETHER, addresses, by_nc, serve, through};
 
 /// Plays this at a server with these options, under each model.
 #[track_caller]
@@ -51,14 +51,8 @@ fn the_first_sends_to_the_second_by_nc() {
     }
     for model in TOGETHER {
         let server = Server::start(&format!("forward --model {model}"));
-        let mut programs: Vec<Process> = Vec::new();
-        let port = server.port();
-        let come = |_: &str| {
-            let mut nc = Command::new("nc.openbsd");
-            let (process, caller) = through(nc.args(["-N", "127.0.0.1", &port]));
-            programs.push(process);
-            caller
-        };
+        let (port, mut programs) = (server.port(), Vec::new());
+        let come = |_: &str| by_nc(&port, &mut programs);
         // It ends with its input.
         let happenings = LINE.replace("2.", "-2\n2.");
         Scene::new(&[], come).play(&happenings);

@@ -56,6 +56,14 @@ pub(crate) fn through(command: &mut Command) -> (Process, Caller) {
     (process, over_unix(own))
 }
 
+/// A caller that is `nc`, which ends with its input, and is among the `programs` until then.
+pub(crate) fn by_nc(port: &str, programs: &mut Vec<Process>) -> Caller {
+    let mut nc = Command::new("nc.openbsd");
+    let (process, caller) = through(nc.args(["-N", "127.0.0.1", port]));
+    programs.push(process);
+    caller
+}
+
 /// No process of the server ever had more than this.
 #[track_caller]
 pub(crate) fn check_memory(server: &Server, most_kib: u64) {
