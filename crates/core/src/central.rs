@@ -160,13 +160,15 @@ impl Central {
                     return false;
                 }
             };
-            let hub = &mut self.hub;
-            let id = *end.numbers.entry(of).or_insert_with(|| hub.enter());
+            let (hub, members) = (&mut self.hub, &mut self.members);
+            let id = *end.numbers.entry(of).or_insert_with(|| {
+                let id = hub.enter();
+                members.insert(id, (number, of));
+                id
+            });
             if request == Request::Depart {
                 end.numbers.remove(&of);
-                self.members.remove(&id);
-            } else {
-                self.members.entry(id).or_insert((number, of));
+                members.remove(&id);
             }
             self.hub.ask(id, request);
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use crate::alarm::Alarm;
 use crate::bucket::Bucket;
 use crate::connection::Connection;
 use crate::departures::Departures;
@@ -80,7 +81,7 @@ impl Correspondent {
 
     /// When it is to have a turn because of the time.
     pub(crate) fn due_at(&self, limits: &Limits) -> Option<Instant> {
-        let wake_at = self.talk.as_ref().and_then(|talk| talk.wake_at);
+        let wake_at = self.talk.as_ref().and_then(|talk| talk.alarm.at());
         earlier(self.time_up_at(limits), wake_at)
     }
 
@@ -136,7 +137,7 @@ impl Correspondent {
             talk.connection.dismiss(Ended::TimeUp);
         }
         if let Some(talk) = &mut self.talk {
-            talk.ring(now);
+            talk.alarm.ring(&mut talk.connection, now);
         }
         self.send(desk, out, now)
     }
@@ -209,7 +210,7 @@ impl Correspondent {
             peer,
             slot,
             member: desk.meet(self.pair),
-            wake_at: None,
+            alarm: Alarm::default(),
             began: now,
             paced: false,
             received: 0,

@@ -62,7 +62,7 @@ impl Datagrams {
         service: Arc<dyn Service>,
         limits: &Limits,
         state: State,
-        wire: Option<Wire>,
+        mut wire: Option<Wire>,
     ) -> io::Result<Self> {
         let Inlet {
             socket,
@@ -74,7 +74,6 @@ impl Datagrams {
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
         tell_destinations(&socket, local.ip())?;
         raise_buffers(&socket);
-        let mut wire = wire;
         wire.iter_mut()
             .for_each(|wire| wire.ask(NOBODY, vec![Request::Depart]));
         let now = Instant::now();

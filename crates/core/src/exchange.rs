@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, error};
 
 use crate::admission::Slot;
+use crate::alarm::Alarm;
 use crate::chaperone::{self, Given};
 use crate::connection::Connection;
 use crate::ended::Ended;
@@ -32,7 +33,7 @@ pub(crate) struct Exchange {
     slot: Option<Slot>,
     connection: Connection,
     wire: Option<Wire>, // to the hub, until it has departed from there
-    wake_at: Option<Instant>,
+    alarm: Alarm,
     times: Times,
     phase: Phase,
     blocked: bool, // the stream takes no more output for now

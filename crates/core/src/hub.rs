@@ -88,7 +88,6 @@ impl Hub {
         if self.tick_at.is_some_and(|at| at <= self.now) {
             self.tick_at = None;
             self.freed.extend(self.waited_for.drain(..));
-            self.let_in();
             self.settle();
         }
     }
@@ -128,15 +127,11 @@ impl Hub {
     pub(crate) fn ask(&mut self, id: MemberId, request: Request) {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Depart {
-                let in_order = !member.is_held_back();
-                self.depart(
-                    id,
-                    if in_order {
-                        Parting::Own
-                    } else {
-                        Parting::Lost
-                    },
-                );
+                let parting = match member.is_held_back() {
+                    true => Parting::Lost,
+                    false => Parting::Own,
+                };
+                self.depart(id, parting);
             } else {
                 member.is_silent = false;
                 member.requests.push_back(request);
@@ -145,14 +140,12 @@ impl Hub {
                 }
             }
         }
-        self.let_in();
         self.settle();
     }
 
     /// Nothing more will be heard of a member, if it is there still.
     pub(crate) fn lose(&mut self, id: MemberId) {
         self.depart(id, Parting::Lost);
-        self.let_in();
         self.settle();
     }
 
@@ -182,6 +175,7 @@ impl Hub {
 
     /// Does all that follows.
     fn settle(&mut self) {
+        self.let_in();
         loop {
             self.drop_out();
             if let Some(id) = self.due.pop_front() {

@@ -39,6 +39,7 @@
 
 mod acceptor;
 mod admission;
+mod alarm;
 mod arrivals;
 mod bell;
 mod bind;

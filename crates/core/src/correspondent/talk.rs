@@ -5,6 +5,7 @@ use std::time::Instant;
 use tracing::{debug, error};
 
 use crate::admission::Slot;
+use crate::alarm::Alarm;
 use crate::connection::Connection;
 use crate::correspondent::Desk;
 use crate::dropped::Dropped;
@@ -12,7 +13,6 @@ use crate::ended::Ended;
 use crate::hub::Request;
 use crate::peer::Peer;
 use crate::state::Count;
-use crate::wait::after;
 
 /// One conversation with a peer of datagrams.
 pub(super) struct Talk {
@@ -20,7 +20,7 @@ pub(super) struct Talk {
     pub(super) peer: Peer,
     pub(super) slot: Slot,
     pub(super) member: Option<u32>, // of rooms
-    pub(super) wake_at: Option<Instant>,
+    pub(super) alarm: Alarm,
     pub(super) began: Instant,
     pub(super) paced: bool, // what waits is to wait its turn, since the session has more to send
     pub(super) received: u64,
@@ -62,20 +62,10 @@ impl Talk {
 
     /// Passes on what the session wants of its rooms and of the clock.
     pub(super) fn pass_on(&mut self, desk: &mut Desk, now: Instant) {
-        if let Some(time) = self.connection.take_wake() {
-            self.wake_at = Some(after(now, time));
-        }
+        self.alarm.set(&mut self.connection, now);
         if let Some(member) = self.member {
             let requests = self.connection.take_requests().into_iter();
             desk.asked.extend(requests.map(|request| (member, request)));
-        }
-    }
-
-    /// Wakes the session if its time has come.
-    pub(super) fn ring(&mut self, now: Instant) {
-        if self.wake_at.is_some_and(|at| at <= now) {
-            self.wake_at = None;
-            self.connection.wake();
         }
     }
 

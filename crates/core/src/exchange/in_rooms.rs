@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::exchange::{Exchange, Phase};
 use crate::hub::{Notice, Request};
-use crate::wait::{after, earlier};
+use crate::wait::earlier;
 use crate::wire::{HubLost, Wire};
 
 impl Exchange {
@@ -50,9 +50,7 @@ impl Exchange {
 
     /// Passes on what the session wants; whether that was anything.
     fn pass_on(&mut self, now: Instant) -> bool {
-        if let Some(time) = self.connection.take_wake() {
-            self.wake_at = Some(after(now, time));
-        }
+        self.alarm.set(&mut self.connection, now);
         let Some(wire) = &mut self.wire else {
             return false;
         };
@@ -65,7 +63,7 @@ impl Exchange {
     /// When something is to be done here because of the time.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let wire = self.wire.as_ref().filter(|_| self.connection.has_asked());
-        earlier(self.wake_at, wire.and_then(Wire::deadline))
+        earlier(self.alarm.at(), wire.and_then(Wire::deadline))
     }
 
     /// Wakes the session if its time has come, and has the hub see who was waited for too long.
@@ -74,9 +72,7 @@ impl Exchange {
             wire.tick();
             self.advance(now);
         }
-        if self.wake_at.is_some_and(|at| at <= now) {
-            self.wake_at = None;
-            self.connection.wake();
+        if self.alarm.ring(&mut self.connection, now) {
             self.advance(now);
         }
     }

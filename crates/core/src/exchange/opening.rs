@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::admission::Slot;
+use crate::alarm::Alarm;
 use crate::chaperone::Given;
 use crate::connection::Connection;
 use crate::crew::Arrived;
@@ -80,7 +81,7 @@ impl Exchange {
             slot,
             connection,
             wire,
-            wake_at: None,
+            alarm: Alarm::default(),
             times: Times::new(limits, now),
             phase: Phase::Talking,
             blocked: false,

@@ -189,7 +189,7 @@ impl Gathering {
         let address = |ip, port| Address::from(SocketAddr::from((ip, port)));
         let (remote, local) = ([192, 0, 2, who], [198, 51, 100, 1]);
         let peer = Peer::new(address(remote, 40_000), address(local, 1212), transport);
-        let attendance = Attendance {
+        let mut attendance = Attendance {
             connection: Connection::open(&*self.service, &peer, &self.limits),
             member: Some(self.hub.enter()),
             heard: Vec::new(),
@@ -197,7 +197,6 @@ impl Gathering {
             listens: true,
             wake_at: None,
         };
-        let mut attendance = attendance;
         attendance.go_on(&mut self.hub, self.time);
         attendance
             .member

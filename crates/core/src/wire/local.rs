@@ -50,10 +50,7 @@ impl SharedHub {
             is_rung: AtomicBool::new(false),
             stirred: Mutex::default(),
         });
-        let mut inside = lock(&self.0);
-        let id = inside.hub.at(Instant::now()).enter();
-        inside.boxes.insert(id, (0, Arc::clone(&mailbox)));
-        drop(inside);
+        let id = lock(&self.0).enter(0, &mailbox, Instant::now());
         Ok(Wire::Local(Local {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
@@ -87,12 +84,10 @@ impl Local {
         }
         let now = Instant::now();
         let mut inside = lock(&self.hub.0);
-        let id = *self.members.entry(number).or_insert_with(|| {
-            let id = inside.hub.at(now).enter();
-            let place = (number, Arc::clone(&self.mailbox));
-            inside.boxes.insert(id, place);
-            id
-        });
+        let id = *self
+            .members
+            .entry(number)
+            .or_insert_with(|| inside.enter(number, &self.mailbox, now));
         for request in requests {
             if request == Request::Depart {
                 self.members.remove(&number);
@@ -152,6 +147,13 @@ impl Drop for Local {
 }
 
 impl Inside {
+    /// One member more, who hears by this mailbox.
+    fn enter(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
+        let id = self.hub.at(now).enter();
+        self.boxes.insert(id, (number, Arc::clone(mailbox)));
+        id
+    }
+
     /// Tells those who have something to hear, but for `own`: who asks looks there anyway.
     fn spread(&mut self, own: Option<&Arc<Mailbox>>) {
         for id in self.hub.take_stirred() {

@@ -1,0 +1,33 @@
+//! A session's alarm clock.
+
+use std::time::Instant;
+
+use crate::connection::Connection;
+use crate::wait::after;
+
+/// When a session is to be woken, as it asked last.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<Instant>);
+
+impl Alarm {
+    /// Sets it as the session has asked since the last time, if it has.
+    pub(crate) fn set(&mut self, connection: &mut Connection, now: Instant) {
+        if let Some(time) = connection.take_wake() {
+            self.0 = Some(after(now, time));
+        }
+    }
+
+    /// When it rings next.
+    pub(crate) fn at(&self) -> Option<Instant> {
+        self.0
+    }
+
+    /// Wakes the session if its time has come; whether it had.
+    pub(crate) fn ring(&mut self, connection: &mut Connection, now: Instant) -> bool {
+        let rings = self.0.take_if(|at| *at <= now).is_some();
+        if rings {
+            connection.wake();
+        }
+        rings
+    }
+}
