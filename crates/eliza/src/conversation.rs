@@ -1,26 +1,15 @@
-//! One conversation: what was said last, and chance.
+//! One conversation, whatever the kind of its script.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
-use rand::seq::SliceRandom;
-
-use crate::said::{Said, Sentence};
-use crate::script::{Replies, Script};
+use crate::engine::Talk;
+use crate::script::Script;
+use crate::trace::{Source, Steps, Trace};
 
 /// A conversation with one person. It shares its script, and nothing else, with other
 /// conversations.
 #[derive(Debug)]
-pub struct Conversation {
-    script: Arc<Script>,
-    chance: SmallRng,
-    last: String,
-    recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
-}
+pub struct Conversation(Box<dyn Talk>);
 
-/// What the friend answers.
+/// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// One line, without its end.
@@ -32,411 +21,47 @@ pub struct Reply {
 impl Conversation {
     /// Begins a conversation. With equal seeds, equal words get equal replies.
     #[must_use]
-    pub fn new(script: Arc<Script>, seed: u64) -> Self {
-        let chance = SmallRng::seed_from_u64(seed);
-        Self {
-            script,
-            chance,
-            last: String::new(),
-            recent: VecDeque::with_capacity(REMEMBERED),
-        }
+    pub fn new(script: &Script, seed: u64) -> Self {
+        Self(script.begin(seed))
     }
 
-    /// The words to open with.
-    pub fn greet(&mut self) -> String {
-        let script = Arc::clone(&self.script);
-        self.say_any(&script.greeting)
+    /// The words to open with; `None` if the script has none.
+    pub fn greet(&mut self) -> Option<String> {
+        self.0.greet()
     }
 
-    /// The words to part with, when the other has gone or there is no time left.
-    pub fn farewell(&mut self) -> String {
-        let script = Arc::clone(&self.script);
-        self.say_any(&script.farewell)
+    /// The words to part with, when the other has gone or there is no time left; `None` if the
+    /// script has none, as those of 1966.
+    pub fn farewell(&mut self) -> Option<String> {
+        self.0.farewell()
     }
 
-    /// Answers a line. Never the same twice running, unless the script has a single farewell.
+    /// Answers a line.
     pub fn reply(&mut self, line: &str) -> Reply {
-        let script = Arc::clone(&self.script);
-        let said = Said::new(line);
-        if script.is_farewell(&said) {
-            return Reply {
-                text: self.say_any(&script.farewell),
-                last: true,
-            };
+        let answer = self.0.reply(line, &mut Steps::default());
+        Reply {
+            text: answer.text,
+            last: answer.source == Source::Farewell,
         }
-        let sentences: Vec<_> = said.sentences().collect();
-        let text = if sentences.is_empty() {
-            self.say_any(&script.silence)
-        } else {
-            self.answer(&script, &sentences)
-                .unwrap_or_else(|| self.say_any(&script.otherwise))
+    }
+
+    /// Answers a line as [`reply`] does, and tells how it came to that.
+    ///
+    /// [`reply`]: Self::reply
+    pub fn reply_traced(&mut self, line: &str) -> (Reply, Trace) {
+        let mut steps = Steps::noted();
+        let answer = self.0.reply(line, &mut steps);
+        let trace = Trace {
+            line: line.to_owned(),
+            steps: steps.into_vec(),
+            reply: answer.text.clone(),
+            source: answer.source,
+            memory: self.0.memory(),
         };
-        Reply { text, last: false }
-    }
-
-    /// By the first rule that knows one of the sentences, and has something new to say to it.
-    fn answer(&mut self, script: &Script, sentences: &[Sentence<'_>]) -> Option<String> {
-        let found = script
-            .rules
-            .iter()
-            .flat_map(|rule| sentences.iter().map(move |&sentence| (rule, sentence)));
-        for (rule, sentence) in found {
-            let Some(parts) = rule.capture(sentence) else {
-                continue;
-            };
-            if let Some(text) = self.say(&rule.replies, &parts) {
-                return Some(text);
-            }
-        }
-        None
-    }
-
-    fn say_any(&mut self, replies: &Replies) -> String {
-        // Only a list with a single reply can fail to offer another than the last one.
-        self.say(replies, &[])
-            .unwrap_or_else(|| replies.templates[0].fill(&[]))
-    }
-
-    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat
-    /// the last words.
-    fn say(&mut self, replies: &Replies, parts: &[String]) -> Option<String> {
-        let mut order: Vec<usize> = (0..replies.templates.len()).collect();
-        order.shuffle(&mut self.chance);
-        order.sort_by_key(|index| {
-            self.recent
-                .iter()
-                .position(|&number| number == replies.first + index)
-                .map_or(0, |at| at + 1)
-        });
-        for index in order {
-            let text = replies.templates[index].fill(parts);
-            if text != self.last {
-                if self.recent.len() == REMEMBERED {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back(replies.first + index);
-                self.last.clone_from(&text);
-                return Some(text);
-            }
-        }
-        None
-    }
-}
-
-// Replies of all rules together. One comes again when its rule has no other, or after so many.
-const REMEMBERED: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Every reply that the friend may give to a line, by many conversations.
-    fn replies(line: &str) -> HashSet<String> {
-        let reply = |seed| Conversation::new(Script::friend(), seed).reply(line).text;
-        (0..100).map(reply).collect()
-    }
-
-    /// Each possible reply to the line contains one of these words.
-    #[track_caller]
-    fn check(line: &str, words: &[&str]) {
-        for reply in replies(line) {
-            assert!(
-                words.iter().any(|word| reply.contains(word)),
-                "{line}: {reply}"
-            );
-        }
-    }
-
-    #[test]
-    fn it_opens_by_asking_how_one_feels() {
-        for seed in 0..50 {
-            let greeting = Conversation::new(Script::friend(), seed).greet();
-            assert!(
-                greeting.contains("feel") && greeting.ends_with('?'),
-                "{greeting}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_was_said_comes_back_turned_round() {
-        check("I need a holiday", &["need a holiday"]);
-        check("I need help!?", &["need help"]);
-        check("I need you", &["need me"]);
-        check("Why can't you help me?", &["help you"]);
-        check("Why don't you like me?", &["like you"]);
-        check("why can’t I sleep", &["sleep"]);
-        check(
-            "I am afraid you don't like me",
-            &["afraid I don't like you"],
-        );
-        check(
-            "are you why I am unhappy",
-            &["I am why you are unhappy", "I were why you are unhappy"],
-        );
-        check(
-            "Are you going to help me or not?",
-            &["going to help you?", "going to help you."],
-        );
-        check("I think you were wrong", &["I was wrong"]);
-        check(
-            "you told me that you love me",
-            &["I told you that I love you"],
-        );
-        check("I'm not myself", &["are not yourself", "were yourself"]);
-        check("I was happy with him", &["happy with him"]);
-        check(
-            "can you help me with my homework",
-            &["help you with your homework"],
-        );
-        check("I feel that you hate me", &["feel that I hate you"]);
-        check("I love Paris", &["love Paris"]);
-        check(
-            "My boss Peter told me I was lazy",
-            &["our boss Peter told you you were lazy"],
-        );
-        check("IS IT TRUE?", &["TRUE"]);
-    }
-
-    #[test]
-    fn the_verb_follows_its_subject() {
-        check("I wasn't happy", &["you weren't happy?"]);
-        check(
-            "I was invited",
-            &["you were invited?", "Were you really invited?"],
-        );
-        check(
-            "I was talking to you",
-            &["you were talking to me?", "Were you really talking to me?"],
-        );
-        check("I wish I were you", &["you wish you were me?"]);
-        check("I wish you were here", &["you wish I were here?"]);
-        check(
-            "I need to know if you were there",
-            &["to know if I was there?"],
-        );
-        check("I feel like you hate me", &["feel like I hate you"]);
-        check(
-            "I hope you and your family are well",
-            &["you hope I and my family are well?"],
-        );
-        check(
-            "I feel that you and my sister hate me",
-            &["that I and your sister hate you"],
-        );
-        check("Are you and I friends?", &["us"]);
-        check("You and I are different", &["us"]);
-        check("You and me", &["us"]);
-        check("You are what I am not", &["that I am what you are not"]);
-        check(
-            "I believe I am being followed",
-            &["you believe you are being followed?"],
-        );
-        check("I am being followed", &["you are being followed?"]);
-        check(
-            "It's been a hard year for me",
-            &["that it's been a hard year for you", "if it's been"],
-        );
-        check(
-            "I love you and I need you",
-            &["you love me and you need me?"],
-        );
-        check("you never", &["that I never"]);
-        check(
-            "I think so too",
-            &["think so?", "think so, too?", "thought so?"],
-        );
-    }
-
-    #[test]
-    fn replies_fit_whatever_is_captured() {
-        check(
-            "Can I be myself with you?",
-            &["you could be yourself with me?", "you can be yourself"],
-        );
-        check("Could I be ill?", &["you could be ill?", "you can be ill?"]);
-        check("I'm not", &["you are not?", "Would you like to be?"]);
-        check(
-            "Why don't you ever answer",
-            &["I will answer.", "to answer?", "don't answer?"],
-        );
-        check(
-            "I couldn't sleep yesterday",
-            &["you couldn't sleep yesterday?"],
-        );
-        check("I can't do this anymore", &["do this?", "do this if"]);
-        check("Is there any hope?", &["if there were hope?"]);
-        check(
-            "do you need nothing",
-            &["I need nothing", "you rather than me"],
-        );
-        check("All I need is you", &["you need me?"]);
-        check(
-            "Why is the sky blue?",
-            &["that is?", "reason is?", "answer", "anybody else?"],
-        );
-        check("I am sad because it rains", &["reason", "not so"]);
-    }
-
-    #[test]
-    fn what_hangs_on_a_sentence_is_cut_off() {
-        check(
-            "You're not listening, are you?",
-            &["that I'm not listening"],
-        );
-        check(
-            "You're my best friend, aren't you?",
-            &["that I'm your best friend"],
-        );
-        check("I'm fine, thanks", &["you are fine?"]);
-        check("Can you help me, please?", &["help you?", "help you, what"]);
-        check(
-            "I can't stand my boss, he is horrible",
-            &["stand your boss?", "stand your boss if"],
-        );
-        check("I need you...or do I?", &["need me?"]);
-    }
-
-    #[test]
-    fn hasty_spellings_are_known() {
-        check("cant you help me", &["help you"]);
-        check("I dont like my job", &["don't like your job"]);
-        check("youre nice", &["I'm nice"]);
-        check("im not happy", &["not happy?", "were happy?"]);
-        check(
-            "I cannot sleep",
-            &["can't sleep?", "could sleep", "able to sleep?"],
-        );
-    }
-
-    #[test]
-    fn the_specific_comes_before_the_general() {
-        let sorry = replies("I'm so sorry");
-        let thanks = replies("thanks a lot");
-        let hello = replies("Hello");
-        let because = replies("because");
-        assert!(replies("I am not sorry").is_disjoint(&sorry));
-        assert!(replies("Thank god it's Friday").is_disjoint(&thanks));
-        assert_eq!(replies("Thank you for listening"), thanks);
-        assert_eq!(replies("hi there!"), hello);
-        assert_eq!(replies("Because I was late"), because);
-        assert_eq!(replies("Because you told me to"), because);
-        check("Hello, my mother hates me", &["mother"]);
-        check("Hello. I need a coat.", &["need a coat?"]);
-        check(
-            "Can I have a dog?",
-            &["could have a dog?", "can have a dog?"],
-        );
-        check("Is it because I am ugly?", &["it is because you are ugly?"]);
-        assert_eq!(replies("Should I have gone?"), replies("do I bore you"));
-        for line in [
-            "I want to die",
-            "I might kill myself",
-            "I wish I was dead",
-            "I dont want to live",
-        ] {
-            check(line, &["helpline"]);
-        }
-        check("I don't want my dog to die", &["want your dog to die"]);
-    }
-
-    #[test]
-    fn the_family_is_found_anywhere() {
-        check("My mother hates me", &["mother"]);
-        check("I need my dad", &["father"]);
-        check("when i was a child", &["child"]);
-    }
-
-    #[test]
-    fn whole_words_and_single_sentences_count() {
-        let yes = replies("yes");
-        assert!(replies("Yesterday was fine").is_disjoint(&yes));
-        check(
-            "It rained. I need a coat. It was late.",
-            &["need a coat?", "need a coat."],
-        );
-        assert!(
-            replies("that book is mine")
-                .iter()
-                .all(|reply| !reply.contains("book"))
-        );
-    }
-
-    #[test]
-    fn an_empty_line_is_silence() {
-        let silence = replies("");
-        assert_eq!(silence.len(), Script::friend().silence.templates.len());
-        for line in ["   ", "\t", "?!", "...", "\0\x1b"] {
-            assert!(replies(line).is_subset(&silence), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn only_a_whole_line_says_farewell() {
-        let last = |line| Conversation::new(Script::friend(), 1).reply(line).last;
-        for line in ["quit", "bye", " Goodbye! ", "EXIT.", "quit\r"] {
-            assert!(last(line), "{line}");
-        }
-        for line in ["I said goodbye to him", "quit it", "", "bye bye"] {
-            assert!(!last(line), "{line}");
-        }
-    }
-
-    #[test]
-    fn seeds_decide() {
-        let talk = |seed| {
-            let mut friend = Conversation::new(Script::friend(), seed);
-            (0..20)
-                .map(|_| friend.reply("I need help").text)
-                .collect::<Vec<_>>()
+        let reply = Reply {
+            text: answer.text,
+            last: answer.source == Source::Farewell,
         };
-        assert_eq!(talk(1), talk(1));
-        assert!((2..10).any(|seed| talk(seed) != talk(1)));
-    }
-
-    #[test]
-    fn a_conversation_is_small_and_can_move() {
-        fn moves<T: Send>() {}
-        moves::<Conversation>();
-        assert!(size_of::<Conversation>() + REMEMBERED * size_of::<usize>() < 512);
-    }
-
-    #[test]
-    fn a_long_line_is_answered_in_short() {
-        let mut friend = Conversation::new(Script::friend(), 1);
-        for line in [
-            "a".repeat(1 << 20),
-            "I need ".repeat(1 << 17),
-            "you ".repeat(1 << 18),
-            "我".repeat(1 << 10),
-        ] {
-            let reply = friend.reply(&line).text;
-            assert!(reply.len() < 1000, "{reply}");
-            assert!(!replies("").contains(&reply), "it is no silence");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_reply_comes_twice_running(lines in prop::collection::vec("(I need help|yes|you|quit||sorry.|\\PC{0,9}|I am (you|me))", 1..40), seed: u64) {
-            let mut friend = Conversation::new(Script::friend(), seed);
-            let mut last = friend.greet();
-            for line in lines {
-                let reply = friend.reply(&line).text;
-                prop_assert_ne!(&reply, &last);
-                prop_assert!(!reply.is_empty() && !reply.chars().any(char::is_control));
-                last = reply;
-            }
-        }
-
-        #[test]
-        fn no_line_is_too_strange(line: String) {
-            let reply = Conversation::new(Script::friend(), 7).reply(&line).text;
-            prop_assert!(!reply.chars().any(char::is_control));
-        }
+        (reply, trace)
     }
 }

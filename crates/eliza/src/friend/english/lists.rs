@@ -1,13 +1,13 @@
 //! The English words by which what was said is cut and turned round.
 
 /// Whether `list` has this word.
-pub(crate) fn lists(list: &str, word: &str) -> bool {
+pub(super) fn lists(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split_ascii_whitespace().any(|listed| listed == word)
 }
 
 /// What is often typed without its apostrophe, or in one word. Words that may mean something else,
 /// as "ill" and "its", are not here.
-pub(crate) const SPELLINGS: &[(&str, &str)] = &[
+pub(super) const SPELLINGS: &[(&str, &str)] = &[
     ("im", "I'm"),
     ("ive", "I've"),
     ("youre", "you're"),
@@ -38,7 +38,7 @@ pub(crate) const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 /// What changes whatever stands beside it.
-pub(crate) const MIRROR: &[(&str, &str)] = &[
+pub(super) const MIRROR: &[(&str, &str)] = &[
     ("i", "you"),
     ("me", "you"),
     ("my", "your"),
@@ -59,36 +59,36 @@ pub(crate) const MIRROR: &[(&str, &str)] = &[
 ];
 
 /// Pronouns that are subjects, so that a verb behind them needs no other.
-pub(crate) const SUBJECTS: &str = "i he she it we they this that there";
+pub(super) const SUBJECTS: &str = "i he she it we they this that there";
 
 /// Behind a comma these begin a new clause, which is matched alone.
-pub(crate) const CLAUSE_STARTS: &str = "\
+pub(super) const CLAUSE_STARTS: &str = "\
     i i'm i've i'll i'd you you're you've you'll you'd he he's he'll he'd she she's she'll she'd \
     it it's it'll we we're we've we'll they they're they've they'll there there's that's but";
 
 /// These begin a noun.
-pub(crate) const DETERMINERS: &str = "a an the my your his her its our their this that";
+pub(super) const DETERMINERS: &str = "a an the my your his her its our their this that";
 
 /// Before "you" these ask a question, and behind it they show that it is a subject.
-pub(crate) const AUXILIARIES: &str = "\
+pub(super) const AUXILIARIES: &str = "\
     are aren't is isn't was wasn't were weren't do don't did didn't does doesn't have haven't had \
     hadn't can can't could couldn't will won't would wouldn't shall should shouldn't must mustn't \
     may might";
 
 /// After these, "you" is an object, whatever follows.
-pub(crate) const PREPOSITIONS: &str = "\
+pub(super) const PREPOSITIONS: &str = "\
     of to with for from at on in by about against toward towards around near behind beside between \
     without under over into onto upon";
 
 /// Before these, "you" is an object, unless a verb asked for a subject.
-pub(crate) const OBJECT_FOLLOWERS: &str = "\
+pub(super) const OBJECT_FOLLOWERS: &str = "\
     to for with in on at about of from by as than because and or but if when that the a an my your \
     his her its our their this these those me him us them too again so very much more less anymore \
     now today tonight tomorrow yesterday here there then yet either before after until since while \
     not all both up down out off away back over through who what how why where";
 
 /// After these a clause may begin, and "you" be its subject.
-pub(crate) const CLAUSE_OPENERS: &str = "\
+pub(super) const CLAUSE_OPENERS: &str = "\
     that if because when whenever while why how what where who whom which whatever wherever \
     whoever whether unless until till since before after though although so and but or then as \
     than once me him her us them everyone everybody everything anything nothing something things \
@@ -98,28 +98,28 @@ pub(crate) const CLAUSE_OPENERS: &str = "\
     surprised mean means meant";
 
 /// After these, "like" compares, and a clause may follow: "I feel like you hate me".
-pub(crate) const SEEMING: &str = "\
+pub(super) const SEEMING: &str = "\
     feel feels felt look looks looked sound sounds sounded seem seems seemed";
 
 /// These may stand between a subject and its verb.
-pub(crate) const ADVERBS: &str = "\
+pub(super) const ADVERBS: &str = "\
     never always really just also still only even ever actually often sometimes usually probably \
     definitely simply hardly already not";
 
 /// Words that have a capital only where they begin a sentence.
-pub(crate) const FUNCTION_WORDS: &str = "\
+pub(super) const FUNCTION_WORDS: &str = "\
     the a an this that these those it it's its he he's she she's we we're they they're his her our \
     their there there's that's what when where why how who if because and but so all some every \
     everyone everybody everything nobody nothing no not someone somebody something people in on at \
     with for from of to by as is are was were do does did have has had can could will would should";
 
 /// After these, "were" is a wish and no past.
-pub(crate) const WISHES: &str = "if wish wishes wished though";
+pub(super) const WISHES: &str = "if wish wishes wished though";
 
 /// After these, "if" means "whether", so that "were" is a past.
-pub(crate) const ASKING: &str = "\
+pub(super) const ASKING: &str = "\
     know knows knew ask asks asked wonder wonders wondered wondering see tell tells told me him \
     her us them you remember say said sure certain doubt";
 
 /// These end with a full stop that ends no sentence.
-pub(crate) const ABBREVIATIONS: &str = "mr. mrs. ms. dr. st. prof.";
+pub(super) const ABBREVIATIONS: &str = "mr. mrs. ms. dr. st. prof.";

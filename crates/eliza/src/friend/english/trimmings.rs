@@ -32,20 +32,20 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
 
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
 /// would be done again for every peer.
-pub(crate) fn prepare() {
+pub(super) fn prepare() {
     LazyLock::force(&TRIMMINGS);
 }
 
 /// The sentence without its closing courtesies ("please", "thanks") and questions ("are you?").
 /// Something is always left.
-pub(crate) fn without_tail(sentence: &str) -> &str {
+pub(super) fn without_tail(sentence: &str) -> &str {
     let tail = TRIMMINGS.tail.find(sentence);
     tail.map_or(sentence, |tail| &sentence[..tail.start()])
 }
 
 /// The clause without the words that join it to what was said before ("and", "well,") and without a
 /// time in front ("yesterday I"). Something is always left.
-pub(crate) fn without_head(clause: &str) -> &str {
+pub(super) fn without_head(clause: &str) -> &str {
     let joining = TRIMMINGS.joining.find(clause);
     let clause = joining.map_or(clause, |head| &clause[head.end()..]);
     let time = TRIMMINGS.time.captures(clause);

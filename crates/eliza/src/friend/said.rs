@@ -1,14 +1,15 @@
 //! A line as it was said: plain text, cut into sentences.
 
-use std::borrow::Cow;
-use std::{array, mem};
+use std::mem;
 
-use crate::english::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, SPELLINGS, lists};
-use crate::trimmings::{without_head, without_tail};
+use crate::friend::language::Language;
 
 /// A line, with everything made equal that people type differently.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said(String);
+#[derive(Debug)]
+pub(crate) struct Said {
+    text: String,
+    language: &'static dyn Language,
+}
 
 /// One sentence of a line, without its closing marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(crate) struct Sentence<'a> {
 impl Said {
     /// Takes the first [`MOST_BYTES`] of a line: white space, control characters and bytes that
     /// were no text become single spaces, a typographic apostrophe the plain one, and "dont"
-    /// "don't"; behind three dots something new begins.
-    pub(crate) fn new(line: &str) -> Self {
+    /// "don't"; behind three dots something new begins; and nobody is shouting.
+    pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
         let line = line.trim_start_matches(is_blank);
         let mut text = String::new();
         let line = line[..line.floor_char_boundary(MOST_BYTES)].replace("...", "… ");
@@ -29,21 +30,27 @@ impl Said {
             if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
             }
-            text.push_str(&spelled(&plain(word)));
+            text.push_str(&language.spelled(&plain(word)));
         }
-        Self(text)
+        if is_shouted(&text) {
+            text = text.to_lowercase();
+        }
+        Self { text, language }
     }
 
     /// The sentences that say anything, in their order, without what closes or opens them. A new
     /// clause behind a comma is a sentence of its own: "he is horrible" in "I hate him, he is
     /// horrible".
     pub(crate) fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
-        let clauses = pieces(&self.0, ends_sentence).flat_map(|sentence| {
+        let language = self.language;
+        let ends = move |before: &str, _: &str| ends_sentence(language, before);
+        let clauses = pieces(&self.text, ends).flat_map(move |sentence| {
             let words = trimmed(sentence);
             let marks = &sentence[sentence.trim_end_matches(MARKS).len()..];
             let is_question = marks.contains('?');
-            pieces(without_tail(words), begins_clause).map(move |clause| Sentence {
-                text: without_head(trimmed(clause)),
+            let begins = |before: &str, after: &str| language.begins_clause(before, after);
+            pieces(language.without_tail(words), begins).map(move |clause| Sentence {
+                text: language.without_head(trimmed(clause)),
                 is_question,
             })
         });
@@ -52,7 +59,7 @@ impl Said {
 
     /// The whole line in lower case, without its closing marks.
     pub(crate) fn as_one(&self) -> String {
-        self.0.trim_matches(MARKS).to_lowercase()
+        self.text.trim_matches(MARKS).to_lowercase()
     }
 }
 
@@ -61,18 +68,11 @@ pub(crate) fn plain(text: &str) -> String {
     text.replace(APOSTROPHES, "'")
 }
 
-/// A word as it is spelled with care.
-fn spelled(word: &str) -> Cow<'_, str> {
-    let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let lower = core.to_lowercase();
-    match SPELLINGS.iter().find(|(typed, _)| *typed == lower) {
-        Some((_, meant)) => format!("{meant}{}", &word[core.len()..]).into(),
-        None => word.into(),
-    }
-}
-
 /// Cuts `text` at each space of which `cuts` says so, given what is before and behind.
-fn pieces(text: &str, cuts: fn(&str, &str) -> bool) -> impl Iterator<Item = &str> {
+fn pieces<'a>(
+    text: &'a str,
+    cuts: impl Fn(&str, &str) -> bool + 'a,
+) -> impl Iterator<Item = &'a str> {
     let spaces = text.match_indices(' ').map(|(at, _)| at);
     let ends = spaces.filter(move |&at| cuts(&text[..at], &text[at + 1..]));
     let mut start = 0;
@@ -81,21 +81,16 @@ fn pieces(text: &str, cuts: fn(&str, &str) -> bool) -> impl Iterator<Item = &str
 }
 
 /// A mark ends a sentence where a space follows. So `3.5` stays whole, and "Mr. Smith".
-fn ends_sentence(before: &str, _: &str) -> bool {
+fn ends_sentence(language: &dyn Language, before: &str) -> bool {
     let word = before.rsplit(' ').next().unwrap_or_default();
-    before.ends_with(MARKS) && !lists(ABBREVIATIONS, &word.to_lowercase())
+    before.ends_with(MARKS) && !language.is_abbreviation(word)
 }
 
-/// A comma ends a clause where another has its subject: ", he is", ", and I was", ", my boss is".
-fn begins_clause(before: &str, after: &str) -> bool {
-    if !before.ends_with(',') {
-        return false;
-    }
-    let mut words = after.split(' ').map(str::to_lowercase).peekable();
-    words.next_if(|word| lists("and so", word));
-    let [first, second, third] = array::from_fn(|_| words.next().unwrap_or_default());
-    lists(CLAUSE_STARTS, &first) && !second.is_empty() && !lists("and or", &second)
-        || lists(DETERMINERS, &first) && lists(AUXILIARIES, &third)
+/// Whether it has two words at least, and none of them a small letter.
+fn is_shouted(text: &str) -> bool {
+    let mut letters = text.chars().filter(|c| c.is_alphabetic());
+    text.contains(' ') && letters.by_ref().take(2).count() == 2 && !text.chars().any(char::is_lowercase)
+        && text.chars().any(char::is_uppercase)
 }
 
 fn is_blank(c: char) -> bool {
@@ -115,10 +110,11 @@ const MOST_BYTES: usize = 2000; // far more than one says in one breath, and no 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::friend::english::English;
 
     #[track_caller]
     fn check(line: &str, sentences: &[(&str, bool)]) {
-        let said = Said::new(line);
+        let said = Said::new(line, &English);
         let found: Vec<_> = said
             .sentences()
             .map(|sentence| (sentence.text, sentence.is_question))
@@ -185,12 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn who_shouts_is_heard_like_the_others() {
+        check("HELP ME!", &[("help me", false)]);
+        check("I AM NOT FINE. OK?", &[("i am not fine", false), ("ok", true)]);
+        check("I love the USA", &[("I love the USA", false)]);
+        check("STOP", &[("STOP", false)]);
+        check("我 我", &[("我 我", false)]);
+    }
+
+    #[test]
     fn a_line_without_end_is_cut_short() {
         for endless in ["word ".repeat(100_000), "a".repeat(3000), "我".repeat(3000)] {
-            let said = Said::new(&endless);
-            assert!((MOST_BYTES - 3..=MOST_BYTES).contains(&said.0.len()));
+            let said = Said::new(&endless, &English);
+            assert!((MOST_BYTES - 3..=MOST_BYTES).contains(&said.text.len()));
             assert_eq!(said.sentences().count(), 1);
         }
-        assert_eq!(Said::new(&(" ".repeat(5000) + "yes")).0, "yes");
+        assert_eq!(Said::new(&(" ".repeat(5000) + "yes"), &English).text, "yes");
     }
 }

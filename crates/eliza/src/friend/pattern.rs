@@ -1,23 +1,32 @@
 //! Patterns over whole words of a sentence.
 
+use std::ops::Range;
+
 use regex::{Regex, RegexBuilder};
 
-use crate::reflect::reflect;
-use crate::said::{PUNCTUATION, plain};
+use crate::friend::said::{PUNCTUATION, plain};
+use crate::friend::synonyms::Synonyms;
 
 /// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
 /// the case and the kind of apostrophe.
 #[derive(Debug)]
-pub(crate) struct Pattern(Regex);
+pub(crate) struct Pattern {
+    regex: Regex,
+    written: String,
+}
+
+/// What a pattern captured of a sentence.
+pub(crate) type Parts = Vec<Range<usize>>;
 
 impl Pattern {
-    /// Compiles a pattern.
+    /// Compiles a pattern, in which `<name>` stands for any of the words that `synonyms` has under
+    /// that name.
     ///
     /// # Errors
     ///
     /// Says in one line why it is none, or that it is too big.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let text = plain(text);
+    pub(crate) fn parse(written: &str, synonyms: &Synonyms) -> Result<Self, String> {
+        let text = synonyms.expand(&plain(written))?;
         // Read alone first, so that it cannot close a bracket that it did not open. That no room is
         // left to compile it is as it should be: once is enough.
         match build(&text, 0) {
@@ -25,23 +34,30 @@ impl Pattern {
             Err(error) => return Err(reason(&error)),
         }
         let between_words = format!(r"(?:^|\b)(?:{text})(?:\b|$)");
-        build(&between_words, MOST_COMPILED_BYTES)
-            .map(Self)
-            .map_err(|error| reason(&error))
+        let regex = build(&between_words, MOST_COMPILED_BYTES).map_err(|error| reason(&error))?;
+        Ok(Self {
+            regex,
+            written: written.to_owned(),
+        })
+    }
+
+    /// As in the script.
+    pub(crate) fn written(&self) -> &str {
+        &self.written
     }
 
     /// How many parts it captures.
     pub(crate) fn parts(&self) -> usize {
-        self.0.captures_len() - 1
+        self.regex.captures_len() - 1
     }
 
-    /// The parts it captures of `sentence`, turned round to be said back; `None` if it does not
-    /// match, or if a part is missing, says nothing or is too long to be repeated.
-    pub(crate) fn capture(&self, sentence: &str) -> Option<Vec<String>> {
+    /// The parts it captures of `sentence`; `None` if it does not match, or if a part is missing,
+    /// says nothing or is too long to be repeated.
+    pub(crate) fn capture(&self, sentence: &str) -> Option<Parts> {
         if self.parts() == 0 {
-            return self.0.is_match(sentence).then(Vec::new);
+            return self.regex.is_match(sentence).then(Vec::new);
         }
-        let captures = self.0.captures(sentence)?;
+        let captures = self.regex.captures(sentence)?;
         let parts = captures.iter().skip(1).map(|part| {
             let part = part?;
             let words = part.as_str().trim_start_matches(is_punctuation);
@@ -49,7 +65,7 @@ impl Pattern {
             let words = words.trim_end_matches(is_punctuation);
             let sayable =
                 words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
-            sayable.then(|| reflect(sentence, start..start + words.len()))
+            sayable.then(|| start..start + words.len())
         });
         parts.collect()
     }
@@ -88,9 +104,10 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, sentence: &str, parts: Option<&[&str]>) {
-        let pattern = Pattern::parse(pattern).expect("it is well formed");
-        let expected = parts.map(|parts| parts.iter().map(|&part| part.to_owned()).collect());
-        assert_eq!(pattern.capture(sentence), expected, "{sentence}");
+        let pattern = Pattern::parse(pattern, &Synonyms::default()).expect("it is well formed");
+        let found = pattern.capture(sentence);
+        let found = found.map(|parts| parts.into_iter().map(|part| &sentence[part]).collect());
+        assert_eq!(found, parts.map(<[&str]>::to_vec), "{sentence}");
     }
 
     #[test]
@@ -103,7 +120,7 @@ mod tests {
             Some(&["a holiday"]),
         );
         check("i need (.+)", "I needle you", None);
-        check("(.+) is (.+)", "This is \"mine\"", Some(&["this", "yours"]));
+        check("(.+) is (.+)", "This is \"mine\"", Some(&["This", "mine"]));
         check("a|b", "abc", None);
         check("i can’t (.+)", "I can't sleep", Some(&["sleep"]));
     }
@@ -117,7 +134,10 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        let reason = |text| Pattern::parse(text).map(|_| ()).expect_err("it is refused");
+        let reason = |text| {
+            let parsed = Pattern::parse(text, &Synonyms::default());
+            parsed.map(|_| ()).expect_err("it is refused")
+        };
         assert_eq!(reason("a("), "not a pattern: unclosed group");
         assert_eq!(reason("a)(b"), "not a pattern: unopened group");
         assert_eq!(

@@ -8,13 +8,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::english::{
+use super::lists::{
     ADVERBS, ASKING, AUXILIARIES, CLAUSE_OPENERS, DETERMINERS, FUNCTION_WORDS, MIRROR,
     OBJECT_FOLLOWERS, PREPOSITIONS, SEEMING, SUBJECTS, WISHES, lists,
 };
 
 /// Turns a part of a sentence round, in the light of the words around it.
-pub(crate) fn reflect(sentence: &str, part: Range<usize>) -> String {
+pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
     let words = words(sentence);
     let mut reflected = String::with_capacity(part.len() + 8);
     let mut done = part.start;

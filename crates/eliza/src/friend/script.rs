@@ -1,0 +1,208 @@
+//! What the friend says to what.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::engine::{self, Engine};
+use crate::friend::language::Language;
+use crate::friend::pattern::{Parts, Pattern};
+use crate::friend::said::{Said, Sentence};
+use crate::friend::talk::Talk;
+use crate::friend::template::Template;
+use crate::friend::written;
+use crate::problem::{Problem, ScriptError};
+
+/// Patterns and replies of a friend.
+///
+/// A script is a TOML document with the lists `greeting`, `farewell`, `silence` (answers to an
+/// empty line) and `otherwise` (to what no rule knows), the words that `quit`, the `language`, a
+/// table `[synonyms]`, and tables `[[rule]]` in the order they are tried and `[[topic]]`. A rule
+/// has `patterns`, regular expressions that are searched for between whole words of a sentence in
+/// any case; and `replies`, in which `{1}` is the first part captured, turned round.
+///
+/// A sentence is matched without what joins it to others ("and", "well,"), without closing
+/// courtesies and questions ("please", "aren't you?"), and up to a comma with a new clause behind.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) language: &'static dyn Language,
+    pub(crate) greeting: Replies,
+    pub(crate) farewell: Replies,
+    pub(crate) silence: Replies,
+    pub(crate) otherwise: Replies,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) quit: HashSet<String>, // in lower case
+    pub(crate) names: Vec<String>,    // of what is learnt
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) line: usize,
+    pub(crate) patterns: Vec<Pattern>, // none: whatever is said
+    pub(crate) question: bool,         // only what is asked
+    pub(crate) weak: bool,             // only if there is nothing to come back to
+    pub(crate) within: Option<usize>,  // only while the talk is about this topic
+    pub(crate) topic: Option<usize>,   // what the talk is about then
+    pub(crate) learn: Option<usize>,   // what the first part tells, by its place in `names`
+    pub(crate) remember: Replies,      // what is told later, to come back to it; may be none
+    pub(crate) replies: Replies,
+}
+
+/// What a talk may be about for some turns.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    pub(crate) turns: u8,
+    pub(crate) replies: Replies, // to what no rule knows, meanwhile
+}
+
+/// Replies to choose from, numbered through the whole script.
+#[derive(Debug)]
+pub(crate) struct Replies {
+    pub(crate) first: usize,
+    pub(crate) templates: Vec<Template>,
+}
+
+impl Script {
+    /// Reads a script.
+    ///
+    /// # Errors
+    ///
+    /// All that makes it unusable: TOML that is none, a key that is not known, a pattern that is
+    /// none or too big, too many patterns, a reply that asks for a part that is not captured or for
+    /// what is never learnt, a list without the replies it needs, a topic that is not there.
+    pub(crate) fn parse(text: &str) -> Result<Self, ScriptError> {
+        let script = written::compile(text)?;
+        script.language.prepare();
+        Ok(script)
+    }
+
+    /// Whether this line, as a whole, ends the conversation.
+    pub(crate) fn is_farewell(&self, said: &Said) -> bool {
+        self.quit.contains(&said.as_one())
+    }
+}
+
+impl Engine for Script {
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Talk> {
+        Box::new(Talk::new(self, seed))
+    }
+
+    fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    fn lint(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+}
+
+impl Rule {
+    /// The first of its patterns to match `sentence`, if it has any, and what it captured.
+    pub(crate) fn capture(&self, sentence: Sentence<'_>) -> Option<(Option<&Pattern>, Parts)> {
+        if self.question && !sentence.is_question {
+            return None;
+        }
+        if self.patterns.is_empty() {
+            return Some((None, Parts::new()));
+        }
+        self.patterns
+            .iter()
+            .find_map(|pattern| Some((Some(pattern), pattern.capture(sentence.text)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SMALL: &str = r#"
+greeting = ["How are you?"]
+farewell = ["Bye."]
+silence = ["Hm?", "Yes?"]
+otherwise = ["Go on.", "I see."]
+quit = ["Quit"]
+[[rule]]
+patterns = ["i need (.+)", "give me (.+)"]
+replies = ["Why {1}?"]
+[[rule]]
+question = true
+replies = ["Why do you ask?"]
+"#;
+
+    #[track_caller]
+    fn refused(change: (&str, &str), expected: &str) {
+        assert!(SMALL.contains(change.0), "there is something to change");
+        let changed = SMALL.replacen(change.0, change.1, 1);
+        let error = Script::parse(&changed).expect_err("it is refused");
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_friend_can_be_read() {
+        let script = Script::parse(include_str!("../../../../data/eliza/friend.toml"));
+        let script = script.expect("it is well formed");
+        assert!(25 < script.rules.len());
+        assert!(8 <= script.otherwise.templates.len());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_its_line() {
+        assert!(Script::parse(SMALL).is_ok());
+        refused(
+            ("quit = [\"Quit\"]", "quit = [\"Quit\""), "7:COL: missing comma between array elements, expected `,`",
+        );
+        refused(
+            ("quit", "quitt"), "6:COL: unknown field `quitt`, expected one of `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `rule`",
+        );
+        refused(
+            ("quit = [\"Quit\"]", "quit = []"), "6:COL: without a word to quit, no conversation ends",
+        );
+        refused(
+            ("otherwise = [\"Go on.\", \"I see.\"]", ""), "1:COL: missing field `otherwise`",
+        );
+        refused(
+            ("\"I see.\"", "\"Go on.\""), "5:COL: two different replies are needed",
+        );
+        refused(("[\"How are you?\"]", "[]"), "2:COL: a reply is missing");
+        refused(
+            ("\"Why {1}?\"", "\"Why {2}?\""), "9:COL: '{2}' in a reply, but a pattern captures 1",
+        );
+        refused(
+            ("give me (.+)", "give me"), "9:COL: '{1}' in a reply, but a pattern captures 0",
+        );
+        refused(
+            ("i need (.+)", "i need (.+"), "8:COL: not a pattern: unclosed group",
+        );
+        refused(
+            ("i need (.+)", "(a{1000}){1000}"), "8:COL: the pattern is too big: more than 256 KiB when compiled",
+        );
+        refused(
+            ("question = true\n", ""), "10:COL: a rule without patterns is for questions alone: question = true",
+        );
+        let many = SMALL.replace("\"give me (.+)\"", &"'x(.)',\n".repeat(1000));
+        let many = Script::parse(&many).expect_err("it is refused");
+        assert_eq!(many.to_string(), "1007:1: a script has at most 1000 patterns");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange(text: String) {
+            drop(Script::parse(&text));
+        }
+
+        #[test]
+        fn no_change_breaks_more_than_the_script(at in 0..SMALL.len(), length in 0..9usize, put in "[\\PC\n]{0,3}") {
+            let mut text = SMALL.to_owned();
+            text.replace_range(at..(at + length).min(SMALL.len()), &put);
+            if let Err(error) = Script::parse(&text) {
+                for problem in error.problems() {
+                    prop_assert!((1..=1 + text.lines().count()).contains(&problem.line));
+                    prop_assert!(!problem.what.contains('\n'));
+                }
+            }
+        }
+    }
+}

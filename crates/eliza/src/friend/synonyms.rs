@@ -1,0 +1,73 @@
+//! Words that patterns treat alike.
+
+use std::collections::HashMap;
+
+/// Lists of words, by the names that patterns use for them.
+#[derive(Debug, Default)]
+pub(crate) struct Synonyms(HashMap<String, String>);
+
+impl Synonyms {
+    /// Adds a list, of which each word may be a pattern itself.
+    pub(crate) fn add(&mut self, name: &str, words: &[&str]) {
+        let any = format!("(?:{})", words.join("|"));
+        self.0.insert(name.to_owned(), any);
+    }
+
+    /// The pattern with every `<name>` replaced by its words. `(?<name>` and `(?P<name>` name a
+    /// group, as usual.
+    ///
+    /// # Errors
+    ///
+    /// Says which name is not known.
+    pub(crate) fn expand(&self, pattern: &str) -> Result<String, String> {
+        let mut expanded = String::with_capacity(pattern.len());
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('<') {
+            expanded.push_str(before);
+            let name = after.split_once('>').filter(|(name, _)| is_name(name));
+            match name {
+                Some((name, after)) if !before.ends_with(['?', 'P', '\\']) => {
+                    let words = self.0.get(name);
+                    expanded.push_str(words.ok_or_else(|| format!("no synonyms <{name}>"))?);
+                    rest = after;
+                }
+                _ => {
+                    expanded.push('<');
+                    rest = after;
+                }
+            }
+        }
+        expanded.push_str(rest);
+        Ok(expanded)
+    }
+}
+
+/// Whether a list of synonyms, a topic or what is learnt may be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, expanded: Result<&str, &str>) {
+        let mut synonyms = Synonyms::default();
+        synonyms.add("sad", &["sad", "blue"]);
+        let expanded = expanded.map(str::to_owned).map_err(str::to_owned);
+        assert_eq!(synonyms.expand(pattern), expanded);
+    }
+
+    #[test]
+    fn names_stand_for_their_words() {
+        check("i am (<sad>)$", Ok("i am ((?:sad|blue))$"));
+        check("<sad> <sad>", Ok("(?:sad|blue) (?:sad|blue)"));
+        check("<glad>", Err("no synonyms <glad>"));
+        check("(?<sad>x)(?P<sad>y)", Ok("(?<sad>x)(?P<sad>y)"));
+        check("1 < 2 > 1 <<sad>", Ok("1 < 2 > 1 <(?:sad|blue)"));
+        check("<sad", Ok("<sad"));
+        check("\\<sad>", Ok("\\<sad>"));
+    }
+}

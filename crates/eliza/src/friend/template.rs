@@ -1,0 +1,126 @@
+//! Replies with room for what was said.
+
+/// A reply in which `{1}`, `{2}` … stand for the parts that the pattern captured, and `{name}` for
+/// what was learnt under that name.
+#[derive(Debug)]
+pub(crate) struct Template {
+    written: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    Words(String),
+    Part(usize),   // from 0
+    Learnt(usize), // from 0
+}
+
+impl Template {
+    /// Reads a reply for a pattern that captures `parts` parts, in a script that learns what is
+    /// called by the `names`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with a placeholder.
+    pub(crate) fn parse(written: &str, parts: usize, names: &[String]) -> Result<Self, String> {
+        if written.trim().is_empty() {
+            return Err("a reply has words".to_owned());
+        }
+        if written.chars().any(char::is_control) {
+            return Err("a reply is one line without control characters".to_owned());
+        }
+        let mut pieces = Vec::new();
+        let mut rest = written;
+        while let Some((words, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or("'{' without '}' in a reply")?;
+            let learnt = names.iter().position(|known| known == name);
+            let piece = match learnt {
+                Some(learnt) => Piece::Learnt(learnt),
+                None => Piece::Part(part(name, parts)?),
+            };
+            pieces.extend([Piece::Words(words.to_owned()), piece]);
+            rest = after;
+        }
+        if rest.contains('}') {
+            return Err("'}' without '{' in a reply".to_owned());
+        }
+        pieces.push(Piece::Words(rest.to_owned()));
+        let written = written.to_owned();
+        Ok(Self { written, pieces })
+    }
+
+    /// As in the script.
+    pub(crate) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// The reply, with the parts put in that `part` says, from 0; `None` if it needs what was not
+    /// learnt.
+    pub(crate) fn fill(
+        &self,
+        part: impl Fn(usize) -> String,
+        learnt: &[Option<String>],
+    ) -> Option<String> {
+        let mut text = String::with_capacity(self.written.len() + 32);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Words(words) => text.push_str(words),
+                Piece::Part(index) => text.push_str(&part(*index)),
+                Piece::Learnt(index) => text.push_str(learnt[*index].as_ref()?),
+            }
+        }
+        Some(text)
+    }
+}
+
+/// The index of the part of this number.
+fn part(number: &str, parts: usize) -> Result<usize, String> {
+    let part = number
+        .parse::<usize>()
+        .ok()
+        .filter(|part| (1..=9).contains(part));
+    let part = part.ok_or_else(|| {
+        format!("'{{{number}}}' in a reply: a part is {{1}} to {{9}}, and nothing of that name is learnt")
+    })?;
+    if parts < part {
+        return Err(format!(
+            "'{{{part}}}' in a reply, but a pattern captures {parts}"
+        ));
+    }
+    Ok(part - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, why: &str) {
+        let refused = Template::parse(text, 2, &[]).map(|_| ());
+        assert_eq!(refused, Err(why.to_owned()));
+    }
+
+    #[test]
+    fn parts_are_put_in() {
+        let names = ["name".to_owned()];
+        let template = Template::parse("{2}, or {1}, {name}?", 2, &names).expect("well formed");
+        let part = |index: usize| ["this", "that"][index].to_owned();
+        let known = template.fill(part, &[Some("Ann".to_owned())]);
+        assert_eq!(known.as_deref(), Some("that, or this, Ann?"));
+        assert_eq!(template.fill(part, &[None]), None);
+    }
+
+    #[test]
+    fn malformed_replies_are_refused() {
+        refused("", "a reply has words");
+        refused("why {1", "'{' without '}' in a reply");
+        refused("why 1}", "'}' without '{' in a reply");
+        refused("why {0}", "'{0}' in a reply: a part is {1} to {9}, and nothing of that name is learnt");
+        refused("why {x}", "'{x}' in a reply: a part is {1} to {9}, and nothing of that name is learnt");
+        refused("why {3}", "'{3}' in a reply, but a pattern captures 2");
+        refused(
+            "two\nlines",
+            "a reply is one line without control characters",
+        );
+    }
+}

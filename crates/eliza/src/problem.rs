@@ -1,0 +1,97 @@
+//! What is wrong with a script, and where.
+
+use std::fmt;
+
+/// Something in a script, at its place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The line of the script, from 1.
+    pub line: usize,
+    /// The character in that line, from 1.
+    pub column: usize,
+    /// What is wrong, or what was expected there, in one line.
+    pub what: String,
+}
+
+/// Why a script cannot be used: everything that was found, in the order of its lines. There is
+/// something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptError(Vec<Problem>);
+
+impl Problem {
+    /// `what`, at a byte of the script. A CR LF counts as one line end, as does either alone.
+    pub(crate) fn at(script: &[u8], offset: usize, what: impl Into<String>) -> Self {
+        let before = &script[..offset.min(script.len())];
+        let ends_line = |at: usize| {
+            before[at] == b'\n' || before[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
+        };
+        let ends = || (0..before.len()).filter(|&at| ends_line(at));
+        let start = ends().next_back().map_or(0, |end| end + 1);
+        let line = String::from_utf8_lossy(&before[start..]);
+        Self {
+            line: 1 + ends().count(),
+            column: 1 + line.chars().count(),
+            what: what.into(),
+        }
+    }
+}
+
+impl ScriptError {
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        debug_assert!(!problems.is_empty(), "there is something wrong");
+        problems.sort();
+        Self(problems)
+    }
+
+    /// What was found, in the order of the script's lines.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl From<Problem> for ScriptError {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}: {}", self.line, self.column, self.what)
+    }
+}
+
+impl fmt::Display for ScriptError {
+    /// A line for each problem.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(out, "{end}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters() {
+        let script = "ab\r\nä?\rc\n\nd".as_bytes();
+        let place = |offset| {
+            let problem = Problem::at(script, offset, "");
+            (problem.line, problem.column)
+        };
+        assert_eq!(place(0), (1, 1));
+        assert_eq!(place(1), (1, 2));
+        assert_eq!(place(4), (2, 1));
+        assert_eq!(place(6), (2, 2));
+        assert_eq!(place(8), (3, 1));
+        assert_eq!(place(11), (5, 1));
+        assert_eq!(place(99), (5, 2));
+    }
+}
