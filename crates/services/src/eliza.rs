@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use switchboard_core::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
@@ -11,7 +10,7 @@ use switchboard_eliza::{Conversation, Script};
 
 /// ELIZA: opens by asking how one feels, answers each line, and ends on a farewell.
 pub struct Eliza {
-    script: Arc<Script>,
+    script: Script,
     seed: Option<u64>,
 }
 
@@ -31,7 +30,7 @@ impl Eliza {
     /// A friend who speaks by this script, with chances of its own in every conversation, or with
     /// the same from this seed.
     #[must_use]
-    pub fn new(script: Arc<Script>, seed: Option<u64>) -> Self {
+    pub fn new(script: Script, seed: Option<u64>) -> Self {
         Self { script, seed }
     }
 
@@ -43,7 +42,7 @@ impl Eliza {
     pub fn from_options(options: Options) -> Result<Self, String> {
         let script = match options.script {
             None => Script::friend(),
-            Some(path) => Arc::new(read(&path)?),
+            Some(path) => read(&path)?,
         };
         Ok(Self::new(script, options.seed))
     }
@@ -57,16 +56,19 @@ fn read(path: &Path) -> Result<Script, String> {
     File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut script))
         .map_err(|error| format!("{name}: {error}"))?;
-    Script::parse(&script).map_err(|error| format!("{name}:{}: {}", error.line(), error.reason()))
+    Script::load(&script).map_err(|error| {
+        let problems = error.problems().iter();
+        let lines: Vec<_> = problems
+            .map(|problem| format!("{name}:{problem}"))
+            .collect();
+        lines.join("\n")
+    })
 }
 
 impl Service for Eliza {
     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let seed = self.seed.unwrap_or_else(rand::random);
-        Ok(Box::new(Friend(Conversation::new(
-            Arc::clone(&self.script),
-            seed,
-        ))))
+        Ok(Box::new(Friend(Conversation::new(&self.script, seed))))
     }
 }
 
@@ -74,7 +76,9 @@ struct Friend(Conversation);
 
 impl Session for Friend {
     fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        out.send(self.0.greet().as_bytes());
+        if let Some(words) = self.0.greet() {
+            out.send(words.as_bytes());
+        }
         Ok(Flow::Continue)
     }
 
@@ -90,7 +94,9 @@ impl Session for Friend {
 
     /// The peer hung up without a word, or the server stops: a friend says goodbye all the same.
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        out.send(self.0.farewell().as_bytes());
+        if let Some(words) = self.0.farewell() {
+            out.send(words.as_bytes());
+        }
         Ok(Flow::Close)
     }
 }
@@ -106,13 +112,13 @@ mod tests {
 
     /// What the engine says, by lines, when nothing is between.
     fn said(seed: u64, lines: &[&str], end: &str) -> String {
-        let mut friend = Conversation::new(Script::friend(), seed);
-        let mut all = friend.greet() + "\n";
+        let mut friend = Conversation::new(&Script::friend(), seed);
+        let mut all = friend.greet().expect("it opens") + "\n";
         for line in lines {
             all += &(friend.reply(line).text + end);
         }
         if lines.last() != Some(&"quit") {
-            all += &(friend.farewell() + end);
+            all += &(friend.farewell().expect("it closes") + end);
         }
         all
     }

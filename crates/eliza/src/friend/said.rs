@@ -89,7 +89,9 @@ fn ends_sentence(language: &dyn Language, before: &str) -> bool {
 /// Whether it has two words at least, and none of them a small letter.
 fn is_shouted(text: &str) -> bool {
     let mut letters = text.chars().filter(|c| c.is_alphabetic());
-    text.contains(' ') && letters.by_ref().take(2).count() == 2 && !text.chars().any(char::is_lowercase)
+    text.contains(' ')
+        && letters.by_ref().take(2).count() == 2
+        && !text.chars().any(char::is_lowercase)
         && text.chars().any(char::is_uppercase)
 }
 
@@ -183,7 +185,10 @@ mod tests {
     #[test]
     fn who_shouts_is_heard_like_the_others() {
         check("HELP ME!", &[("help me", false)]);
-        check("I AM NOT FINE. OK?", &[("i am not fine", false), ("ok", true)]);
+        check(
+            "I AM NOT FINE. OK?",
+            &[("i am not fine", false), ("ok", true)],
+        );
         check("I love the USA", &[("I love the USA", false)]);
         check("STOP", &[("STOP", false)]);
         check("我 我", &[("我 我", false)]);

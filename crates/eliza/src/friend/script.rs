@@ -152,39 +152,52 @@ replies = ["Why do you ask?"]
     fn what_cannot_be_used_is_refused_with_its_line() {
         assert!(Script::parse(SMALL).is_ok());
         refused(
-            ("quit = [\"Quit\"]", "quit = [\"Quit\""), "7:COL: missing comma between array elements, expected `,`",
+            ("quit = [\"Quit\"]", "quit = [\"Quit\""),
+            "7:1: missing comma between array elements, expected `,`",
         );
         refused(
-            ("quit", "quitt"), "6:COL: unknown field `quitt`, expected one of `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `rule`",
+            ("quit", "quitt"),
+            "6:1: unknown field `quitt`, expected one of `language`, `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `synonyms`, `topic`, `rule`",
         );
         refused(
-            ("quit = [\"Quit\"]", "quit = []"), "6:COL: without a word to quit, no conversation ends",
+            ("quit = [\"Quit\"]", "quit = []"),
+            "6:8: without a word to quit, no conversation ends",
         );
         refused(
-            ("otherwise = [\"Go on.\", \"I see.\"]", ""), "1:COL: missing field `otherwise`",
+            ("otherwise = [\"Go on.\", \"I see.\"]", ""),
+            "1:1: missing field `otherwise`",
         );
         refused(
-            ("\"I see.\"", "\"Go on.\""), "5:COL: two different replies are needed",
+            ("\"I see.\"", "\"Go on.\""),
+            "5:13: two different replies are needed",
         );
-        refused(("[\"How are you?\"]", "[]"), "2:COL: a reply is missing");
+        refused(("[\"How are you?\"]", "[]"), "2:12: a reply is missing");
         refused(
-            ("\"Why {1}?\"", "\"Why {2}?\""), "9:COL: '{2}' in a reply, but a pattern captures 1",
-        );
-        refused(
-            ("give me (.+)", "give me"), "9:COL: '{1}' in a reply, but a pattern captures 0",
-        );
-        refused(
-            ("i need (.+)", "i need (.+"), "8:COL: not a pattern: unclosed group",
+            ("\"Why {1}?\"", "\"Why {2}?\""),
+            "9:12: '{2}' in a reply, but a pattern captures 1",
         );
         refused(
-            ("i need (.+)", "(a{1000}){1000}"), "8:COL: the pattern is too big: more than 256 KiB when compiled",
+            ("give me (.+)", "give me"),
+            "9:12: '{1}' in a reply, but a pattern captures 0",
         );
         refused(
-            ("question = true\n", ""), "10:COL: a rule without patterns is for questions alone: question = true",
+            ("i need (.+)", "i need (.+"),
+            "8:13: not a pattern: unclosed group",
+        );
+        refused(
+            ("i need (.+)", "(a{1000}){1000}"),
+            "8:13: the pattern is too big: more than 256 KiB when compiled",
+        );
+        refused(
+            ("question = true\n", ""),
+            "10:1: a rule without patterns is for questions alone or within a topic: question = true",
         );
         let many = SMALL.replace("\"give me (.+)\"", &"'x(.)',\n".repeat(1000));
         let many = Script::parse(&many).expect_err("it is refused");
-        assert_eq!(many.to_string(), "1007:1: a script has at most 1000 patterns");
+        assert_eq!(
+            many.to_string(),
+            "1007:1: a script has at most 1000 patterns"
+        );
     }
 
     proptest! {

@@ -115,8 +115,14 @@ mod tests {
         refused("", "a reply has words");
         refused("why {1", "'{' without '}' in a reply");
         refused("why 1}", "'}' without '{' in a reply");
-        refused("why {0}", "'{0}' in a reply: a part is {1} to {9}, and nothing of that name is learnt");
-        refused("why {x}", "'{x}' in a reply: a part is {1} to {9}, and nothing of that name is learnt");
+        refused(
+            "why {0}",
+            "'{0}' in a reply: a part is {1} to {9}, and nothing of that name is learnt",
+        );
+        refused(
+            "why {x}",
+            "'{x}' in a reply: a part is {1} to {9}, and nothing of that name is learnt",
+        );
         refused("why {3}", "'{3}' in a reply, but a pattern captures 2");
         refused(
             "two\nlines",

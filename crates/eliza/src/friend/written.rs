@@ -98,7 +98,11 @@ impl<'a> Compiler<'a> {
         };
         for (name, words) in &written.synonyms {
             compiler.name(name);
-            let words: Vec<_> = words.as_ref().iter().map(|word| word.as_ref().as_str()).collect();
+            let words: Vec<_> = words
+                .as_ref()
+                .iter()
+                .map(|word| word.as_ref().as_str())
+                .collect();
             compiler.synonyms.add(name.as_ref(), &words);
         }
         for topic in &written.topic {
@@ -143,9 +147,15 @@ impl<'a> Compiler<'a> {
             farewell: self.replies(&written.farewell, 0, 1),
             silence: self.replies(&written.silence, 0, 2),
             otherwise: self.replies(&written.otherwise, 0, 2),
-            topics: written.topic.iter().map(|topic| self.topic(topic)).collect(),
+            topics: written
+                .topic
+                .iter()
+                .map(|topic| self.topic(topic))
+                .collect(),
             rules: written.rule.iter().map(|rule| self.rule(rule)).collect(),
-            quit: quit.map(|word| Said::new(word.as_ref(), language).as_one()).collect(),
+            quit: quit
+                .map(|word| Said::new(word.as_ref(), language).as_one())
+                .collect(),
             names: self.names.clone(),
         }
     }
@@ -163,15 +173,22 @@ impl<'a> Compiler<'a> {
         let span = written.span();
         let written = written.as_ref();
         if written.patterns.is_empty() && !written.question && written.within.is_none() {
-            let what = "a rule without patterns is for questions alone or within a topic: question = true";
+            let what =
+                "a rule without patterns is for questions alone or within a topic: question = true";
             self.complain(&span, what);
         }
-        let patterns: Vec<_> =
-            written.patterns.iter().filter_map(|pattern| self.pattern(pattern)).collect();
+        let patterns: Vec<_> = written
+            .patterns
+            .iter()
+            .filter_map(|pattern| self.pattern(pattern))
+            .collect();
         // Whichever pattern matches, every part that a reply asks for is there.
         let parts = patterns.iter().map(Pattern::parts).min().unwrap_or(0);
         if let (Some(name), 0) = (&written.learn, parts) {
-            self.complain(&name.span(), "there is nothing to learn: a pattern captures 0");
+            self.complain(
+                &name.span(),
+                "there is nothing to learn: a pattern captures 0",
+            );
         }
         let learn = written.learn.as_ref();
         Rule {
@@ -181,10 +198,14 @@ impl<'a> Compiler<'a> {
             weak: written.weak,
             within: self.topic_of(written.within.as_ref()),
             topic: self.topic_of(written.topic.as_ref()),
-            learn: learn.and_then(|name| self.names.iter().position(|known| known == name.as_ref())),
+            learn: learn
+                .and_then(|name| self.names.iter().position(|known| known == name.as_ref())),
             remember: match &written.remember {
                 Some(lines) => self.replies(lines, parts, 1),
-                None => Replies { first: self.templates, templates: Vec::new() },
+                None => Replies {
+                    first: self.templates,
+                    templates: Vec::new(),
+                },
             },
             replies: self.replies(&written.replies, parts, 1),
         }
@@ -200,7 +221,9 @@ impl<'a> Compiler<'a> {
             return None;
         }
         let pattern = Pattern::parse(written.as_ref(), &self.synonyms);
-        pattern.map_err(|what| self.complain(&written.span(), what)).ok()
+        pattern
+            .map_err(|what| self.complain(&written.span(), what))
+            .ok()
     }
 
     fn topic_of(&mut self, name: Option<&Spanned<String>>) -> Option<usize> {
@@ -217,9 +240,18 @@ impl<'a> Compiler<'a> {
     fn replies(&mut self, written: &Lines, parts: usize, least: usize) -> Replies {
         let lines = || written.as_ref().iter().map(|line| line.as_ref().as_str());
         // What needs something learnt cannot always be said.
-        let always = |line: &&str| !self.names.iter().any(|name| line.contains(&format!("{{{name}}}")));
+        let always = |line: &&str| {
+            !self
+                .names
+                .iter()
+                .any(|name| line.contains(&format!("{{{name}}}")))
+        };
         if lines().filter(always).collect::<HashSet<_>>().len() < least {
-            let what = if least == 1 { "a reply is missing" } else { "two different replies are needed" };
+            let what = if least == 1 {
+                "a reply is missing"
+            } else {
+                "two different replies are needed"
+            };
             self.complain(&written.span(), what);
         }
         let mut templates = Vec::new();

@@ -13,7 +13,7 @@ impl Friend {
 
     /// The same words from the same seed.
     pub(super) fn new(seed: u64) -> Self {
-        Self(Conversation::new(Script::friend(), seed))
+        Self(Conversation::new(&Script::friend(), seed))
     }
 
     /// Whether this is her name.
