@@ -1,8 +1,11 @@
 //! The friend: patterns and replies in TOML, and a talk that remembers.
 
 mod english;
+mod folded;
+mod index;
 mod language;
 mod pattern;
+mod required;
 mod said;
 mod script;
 mod synonyms;

@@ -4,14 +4,16 @@ use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::friend::folded::{Folded, without_accents};
 use crate::friend::said::{PUNCTUATION, plain};
 use crate::friend::synonyms::Synonyms;
 
 /// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
-/// the case and the kind of apostrophe.
+/// the case, the accents and the kind of apostrophe.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
+    text: String,
     written: String,
 }
 
@@ -26,7 +28,7 @@ impl Pattern {
     ///
     /// Says in one line why it is none, or that it is too big.
     pub(crate) fn parse(written: &str, synonyms: &Synonyms) -> Result<Self, String> {
-        let text = synonyms.expand(&plain(written))?;
+        let text = without_accents(&synonyms.expand(&plain(written))?);
         // Read alone first, so that it cannot close a bracket that it did not open. That no room is
         // left to compile it is as it should be: once is enough.
         match build(&text, 0) {
@@ -37,8 +39,14 @@ impl Pattern {
         let regex = build(&between_words, MOST_COMPILED_BYTES).map_err(|error| reason(&error))?;
         Ok(Self {
             regex,
+            text,
             written: written.to_owned(),
         })
+    }
+
+    /// The regular expression, for folded text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// As in the script.
@@ -51,13 +59,14 @@ impl Pattern {
         self.regex.captures_len() - 1
     }
 
-    /// The parts it captures of `sentence`; `None` if it does not match, or if a part is missing,
-    /// says nothing or is too long to be repeated.
-    pub(crate) fn capture(&self, sentence: &str) -> Option<Parts> {
+    /// The parts it captures of a sentence, by their place in its original; `None` if it does not
+    /// match, or if a part is missing, says nothing or is too long to be repeated.
+    pub(crate) fn capture(&self, sentence: &Folded) -> Option<Parts> {
+        let text = sentence.text();
         if self.parts() == 0 {
-            return self.regex.is_match(sentence).then(Vec::new);
+            return self.regex.is_match(text).then(Vec::new);
         }
-        let captures = self.regex.captures(sentence)?;
+        let captures = self.regex.captures(text)?;
         let parts = captures.iter().skip(1).map(|part| {
             let part = part?;
             let words = part.as_str().trim_start_matches(is_punctuation);
@@ -65,7 +74,7 @@ impl Pattern {
             let words = words.trim_end_matches(is_punctuation);
             let sayable =
                 words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
-            sayable.then(|| start..start + words.len())
+            sayable.then(|| sentence.original(start..start + words.len()))
         });
         parts.collect()
     }
@@ -105,7 +114,7 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, sentence: &str, parts: Option<&[&str]>) {
         let pattern = Pattern::parse(pattern, &Synonyms::default()).expect("it is well formed");
-        let found = pattern.capture(sentence);
+        let found = pattern.capture(&Folded::new(sentence));
         let found = found.map(|parts| parts.into_iter().map(|part| &sentence[part]).collect());
         assert_eq!(found, parts.map(<[&str]>::to_vec), "{sentence}");
     }
@@ -122,6 +131,7 @@ mod tests {
         check("i need (.+)", "I needle you", None);
         check("(.+) is (.+)", "This is \"mine\"", Some(&["This", "mine"]));
         check("a|b", "abc", None);
+        check("très (.+)", "je suis TRES fâché", Some(&["fâché"]));
         check("i can’t (.+)", "I can't sleep", Some(&["sleep"]));
     }
 

@@ -1,7 +1,9 @@
 //! A line as it was said: plain text, cut into sentences.
 
+use std::borrow::Cow;
 use std::mem;
 
+use crate::friend::folded::Folded;
 use crate::friend::language::Language;
 
 /// A line, with everything made equal that people type differently.
@@ -12,9 +14,10 @@ pub(crate) struct Said {
 }
 
 /// One sentence of a line, without its closing marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Sentence<'a> {
     pub(crate) text: &'a str,
+    pub(crate) folded: Folded,
     pub(crate) is_question: bool,
 }
 
@@ -25,7 +28,11 @@ impl Said {
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
         let line = line.trim_start_matches(is_blank);
         let mut text = String::new();
-        let line = line[..line.floor_char_boundary(MOST_BYTES)].replace("...", "… ");
+        let line = &line[..line.floor_char_boundary(MOST_BYTES)];
+        let line = match line.contains("...") {
+            true => line.replace("...", "… ").into(),
+            false => Cow::Borrowed(line),
+        };
         for word in line.split(is_blank) {
             if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
@@ -49,23 +56,30 @@ impl Said {
             let marks = &sentence[sentence.trim_end_matches(MARKS).len()..];
             let is_question = marks.contains('?');
             let begins = |before: &str, after: &str| language.begins_clause(before, after);
-            pieces(language.without_tail(words), begins).map(move |clause| Sentence {
-                text: language.without_head(trimmed(clause)),
-                is_question,
-            })
+            let clauses = pieces(language.without_tail(words), begins);
+            clauses.map(move |clause| (language.without_head(trimmed(clause)), is_question))
         });
-        clauses.filter(|sentence| !sentence.text.is_empty())
+        let saying = clauses.filter(|(text, _)| !text.is_empty());
+        saying.map(|(text, is_question)| Sentence {
+            text,
+            folded: Folded::new(text),
+            is_question,
+        })
     }
 
-    /// The whole line in lower case, without its closing marks.
-    pub(crate) fn as_one(&self) -> String {
-        self.text.trim_matches(MARKS).to_lowercase()
+    /// The whole line folded, without its closing marks.
+    pub(crate) fn as_one(&self) -> Folded {
+        Folded::new(self.text.trim_matches(MARKS))
     }
 }
 
 /// `text` with the plain apostrophe for every typographic one.
-pub(crate) fn plain(text: &str) -> String {
-    text.replace(APOSTROPHES, "'")
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(APOSTROPHES) {
+        text.replace(APOSTROPHES, "'").into()
+    } else {
+        text.into()
+    }
 }
 
 /// Cuts `text` at each space of which `cuts` says so, given what is before and behind.

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::engine::{self, Engine};
+use crate::friend::index::Index;
 use crate::friend::language::Language;
-use crate::friend::pattern::{Parts, Pattern};
+use crate::friend::pattern::Pattern;
 use crate::friend::said::{Said, Sentence};
 use crate::friend::talk::Talk;
 use crate::friend::template::Template;
@@ -31,8 +32,17 @@ pub(crate) struct Script {
     pub(crate) otherwise: Replies,
     pub(crate) rules: Vec<Rule>,
     pub(crate) topics: Vec<Topic>,
-    pub(crate) quit: HashSet<String>, // in lower case
+    pub(crate) quit: HashSet<String>, // folded
     pub(crate) names: Vec<String>,    // of what is learnt
+    pub(crate) index: Index,
+    pub(crate) places: Vec<Place>, // of the patterns, by their numbers in the index
+}
+
+/// Where a pattern stands: which rule's, and which of its patterns; none if the rule has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) rule: usize,
+    pub(crate) pattern: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -77,9 +87,28 @@ impl Script {
         Ok(script)
     }
 
+    /// The patterns that may know one of the sentences, in the order of their rules, each with the
+    /// number of its sentence. The first sentences come first.
+    pub(crate) fn candidates(
+        &self,
+        sentences: &[Sentence<'_>],
+    ) -> Vec<(usize, usize, Option<usize>)> {
+        let mut numbers = Vec::new();
+        let mut candidates = Vec::new();
+        for (sentence, said) in sentences.iter().enumerate() {
+            numbers.clear();
+            self.index.candidates(said.folded.text(), &mut numbers);
+            let places = numbers.iter().map(|&number| self.places[number as usize]);
+            candidates.extend(places.map(|place| (place.rule, sentence, place.pattern)));
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        candidates
+    }
+
     /// Whether this line, as a whole, ends the conversation.
     pub(crate) fn is_farewell(&self, said: &Said) -> bool {
-        self.quit.contains(&said.as_one())
+        self.quit.contains(said.as_one().text())
     }
 }
 
@@ -94,21 +123,6 @@ impl Engine for Script {
 
     fn lint(&self) -> Vec<Problem> {
         Vec::new()
-    }
-}
-
-impl Rule {
-    /// The first of its patterns to match `sentence`, if it has any, and what it captured.
-    pub(crate) fn capture(&self, sentence: Sentence<'_>) -> Option<(Option<&Pattern>, Parts)> {
-        if self.question && !sentence.is_question {
-            return None;
-        }
-        if self.patterns.is_empty() {
-            return Some((None, Parts::new()));
-        }
-        self.patterns
-            .iter()
-            .find_map(|pattern| Some((Some(pattern), pattern.capture(sentence.text)?)))
     }
 }
 

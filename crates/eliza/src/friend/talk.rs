@@ -1,6 +1,7 @@
 //! One talk with the friend: what was said last, what is remembered, and chance.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -8,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::engine::{self, Answer};
-use crate::friend::pattern::Parts;
+use crate::friend::pattern::{Parts, Pattern};
 use crate::friend::said::{Said, Sentence};
 use crate::friend::script::{Replies, Rule, Script};
 use crate::friend::template::Template;
@@ -42,7 +43,18 @@ impl Talk {
     /// By a rule, or by what was talked about before, or by words that fit everything.
     fn answer(&mut self, sentences: &[Sentence<'_>], steps: &mut Steps) -> (String, Source) {
         let script = Arc::clone(&self.script);
-        if let Some(text) = self.by_rule(&script, sentences, false, steps) {
+        let candidates = script.candidates(sentences);
+        let candidates = |weak| {
+            let all = candidates
+                .iter()
+                .map(|&(rule, sentence, pattern)| Candidate {
+                    rule: &script.rules[rule],
+                    sentence: &sentences[sentence],
+                    pattern: pattern.map(|pattern| &script.rules[rule].patterns[pattern]),
+                });
+            all.filter(move |candidate| candidate.rule.weak == weak)
+        };
+        if let Some(text) = self.by_rule(&script, candidates(false), steps) {
             return (text, Source::Rule);
         }
         if let Some(text) = self.by_topic(&script) {
@@ -52,28 +64,26 @@ impl Talk {
             self.last.clone_from(&text);
             return (text, Source::Memory);
         }
-        match self.by_rule(&script, sentences, true, steps) {
+        match self.by_rule(&script, candidates(true), steps) {
             Some(text) => (text, Source::Rule),
             None => (self.say_any(&script.otherwise), Source::Fallback),
         }
     }
 
     /// By the first rule that knows one of the sentences, and has something new to say to it.
-    fn by_rule(
+    fn by_rule<'a>(
         &mut self,
         script: &Script,
-        sentences: &[Sentence<'_>],
-        weak: bool,
+        candidates: impl Iterator<Item = Candidate<'a>>,
         steps: &mut Steps,
     ) -> Option<String> {
         let topic = self.topic.map(|(topic, _)| topic);
-        let rules = script
-            .rules
-            .iter()
-            .filter(|rule| rule.weak == weak && (rule.within.is_none() || rule.within == topic));
-        let found = rules.flat_map(|rule| sentences.iter().map(move |&sentence| (rule, sentence)));
-        for (rule, sentence) in found {
-            let Some((pattern, parts)) = rule.capture(sentence) else {
+        for candidate in candidates {
+            let Candidate { rule, sentence, .. } = candidate;
+            if rule.within.is_some() && rule.within != topic {
+                continue;
+            }
+            let Some(parts) = candidate.capture() else {
                 continue;
             };
             let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
@@ -83,7 +93,9 @@ impl Talk {
             steps.note(|| Step::Matched {
                 keyword: rule.topic.map(|topic| script.topics[topic].name.clone()),
                 line: rule.line,
-                pattern: pattern.map_or_else(String::new, |pattern| pattern.written().to_owned()),
+                pattern: candidate
+                    .pattern
+                    .map_or_else(String::new, |pattern| pattern.written().to_owned()),
                 parts: parts
                     .iter()
                     .map(|part| sentence.text[part.clone()].to_owned())
@@ -101,8 +113,8 @@ impl Talk {
         &mut self,
         script: &Script,
         rule: &Rule,
-        sentence: Sentence<'_>,
-        parts: &Parts,
+        sentence: &Sentence<'_>,
+        parts: &[Range<usize>],
         steps: &mut Steps,
     ) {
         if let Some(index) = rule.learn {
@@ -227,6 +239,26 @@ impl engine::Talk for Talk {
 
     fn memory(&self) -> Vec<String> {
         self.memory.iter().cloned().collect()
+    }
+}
+
+/// A rule that may know a sentence, by one of its patterns.
+struct Candidate<'a> {
+    rule: &'a Rule,
+    sentence: &'a Sentence<'a>,
+    pattern: Option<&'a Pattern>,
+}
+
+impl Candidate<'_> {
+    /// What is captured, if the rule does know the sentence.
+    fn capture(&self) -> Option<Parts> {
+        if self.rule.question && !self.sentence.is_question {
+            return None;
+        }
+        match self.pattern {
+            Some(pattern) => pattern.capture(&self.sentence.folded),
+            None => Some(Parts::new()),
+        }
     }
 }
 

@@ -6,10 +6,11 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::friend::index::Index;
 use crate::friend::language;
 use crate::friend::pattern::Pattern;
 use crate::friend::said::Said;
-use crate::friend::script::{Replies, Rule, Script, Topic};
+use crate::friend::script::{Place, Replies, Rule, Script, Topic};
 use crate::friend::synonyms::{Synonyms, is_name};
 use crate::friend::template::Template;
 use crate::problem::{Problem, ScriptError};
@@ -141,7 +142,15 @@ impl<'a> Compiler<'a> {
             self.complain(&written.quit.span(), what);
         }
         let quit = written.quit.as_ref().iter();
+        let rules: Vec<_> = written.rule.iter().map(|rule| self.rule(rule)).collect();
+        let places: Vec<_> = rules.iter().enumerate().flat_map(places).collect();
+        let patterns = places.iter().map(|place| {
+            let pattern = &rules[place.rule].patterns[place.pattern?];
+            Some(pattern.text())
+        });
         Script {
+            index: Index::new(patterns),
+            places,
             language,
             greeting: self.replies(&written.greeting, 0, 1),
             farewell: self.replies(&written.farewell, 0, 1),
@@ -152,9 +161,14 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .map(|topic| self.topic(topic))
                 .collect(),
-            rules: written.rule.iter().map(|rule| self.rule(rule)).collect(),
+            rules,
             quit: quit
-                .map(|word| Said::new(word.as_ref(), language).as_one())
+                .map(|word| {
+                    Said::new(word.as_ref(), language)
+                        .as_one()
+                        .text()
+                        .to_owned()
+                })
                 .collect(),
             names: self.names.clone(),
         }
@@ -280,6 +294,13 @@ impl<'a> Compiler<'a> {
     fn problem(&self, span: &Range<usize>, what: impl Into<String>) -> Problem {
         Problem::at(self.text.as_bytes(), span.start, what)
     }
+}
+
+/// The places of the patterns of a rule, or of the rule if it has none.
+fn places((rule, written): (usize, &Rule)) -> impl Iterator<Item = Place> {
+    let count = written.patterns.len();
+    let patterns = (0..count).map(Some).chain((count == 0).then_some(None));
+    patterns.map(move |pattern| Place { rule, pattern })
 }
 
 const MOST_RULES: usize = 1000; // enough for anybody's patience

@@ -1,0 +1,80 @@
+//! Finds the patterns that a sentence may match, so that the cost of a reply does not grow with the
+//! number of rules.
+//!
+//! Most patterns can match only where certain words stand. All these words are looked for at once,
+//! and only the patterns whose words are there are tried.
+
+use std::collections::BTreeMap;
+
+use aho_corasick::AhoCorasick;
+
+use crate::friend::required;
+
+/// What to look for, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Index {
+    literals: AhoCorasick,
+    owners: Vec<Vec<u32>>, // of each literal: numbers of patterns
+    always: Vec<u32>,      // patterns that may match without any literal
+}
+
+impl Index {
+    /// An index of patterns, which have their numbers by their order. `None` is one that has to be
+    /// tried always.
+    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let mut owners: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut always = Vec::new();
+        for (number, pattern) in (0..).zip(patterns) {
+            match pattern.and_then(required::literals) {
+                Some(literals) => {
+                    for literal in literals {
+                        owners.entry(literal).or_default().push(number);
+                    }
+                }
+                None => always.push(number),
+            }
+        }
+        // It can fail only for more or longer literals than a script has room for.
+        let literals = AhoCorasick::new(owners.keys()).expect("a script is of limited size");
+        let owners = owners.into_values().collect();
+        Self {
+            literals,
+            owners,
+            always,
+        }
+    }
+
+    /// Adds the numbers of all patterns that may match the folded sentence, in no order, some of
+    /// them twice.
+    pub(crate) fn candidates(&self, sentence: &str, found: &mut Vec<u32>) {
+        found.extend(&self.always);
+        for literal in self.literals.find_overlapping_iter(sentence) {
+            found.extend(&self.owners[literal.pattern()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sentence: &str, numbers: &[u32]) {
+        let patterns = ["i need (.+)", "mothers?|mum", r"^\w+$", "(?:no|not) one"];
+        let index = Index::new(patterns.iter().copied().map(Some).chain([None]));
+        let mut found = Vec::new();
+        index.candidates(sentence, &mut found);
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, numbers, "{sentence}");
+    }
+
+    #[test]
+    fn only_patterns_whose_words_are_there_are_tried() {
+        check("hello", &[2, 4]);
+        check("i need my mother", &[0, 1, 2, 4]);
+        check("mum", &[1, 2, 4]);
+        check("not one", &[2, 3, 4]);
+        check("no need", &[2, 4]);
+    }
+}
