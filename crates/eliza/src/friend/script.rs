@@ -183,7 +183,7 @@ replies = ["Why do you ask?"]
         );
         refused(
             ("\"I see.\"", "\"Go on.\""),
-            "5:13: two different replies are needed",
+            "5:13: at least 2 different that need nothing learnt are expected",
         );
         refused(("[\"How are you?\"]", "[]"), "2:12: a reply is missing");
         refused(

@@ -86,6 +86,7 @@ impl Talk {
             let Some(parts) = candidate.capture() else {
                 continue;
             };
+            self.learn(script, rule, sentence, &parts, steps);
             let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
             let Some((text, template)) = self.say(&rule.replies, part) else {
                 continue;
@@ -108,7 +109,28 @@ impl Talk {
         None
     }
 
-    /// Learns and remembers what the rule says, and goes over to its topic.
+    /// Learns what the rule is there to learn, so that its own replies may use it.
+    fn learn(
+        &mut self,
+        script: &Script,
+        rule: &Rule,
+        sentence: &Sentence<'_>,
+        parts: &[Range<usize>],
+        steps: &mut Steps,
+    ) {
+        let Some(index) = rule.learn else { return };
+        let value = &sentence.text[parts[0].clone()];
+        if value.len() <= MOST_LEARNT_BYTES {
+            let value = capitalized(value);
+            steps.note(|| Step::Learnt {
+                what: script.names[index].clone(),
+                value: value.clone(),
+            });
+            self.learnt[index] = Some(value);
+        }
+    }
+
+    /// Remembers what the rule says, and goes over to its topic.
     fn keep(
         &mut self,
         script: &Script,
@@ -117,17 +139,6 @@ impl Talk {
         parts: &[Range<usize>],
         steps: &mut Steps,
     ) {
-        if let Some(index) = rule.learn {
-            let value = &sentence.text[parts[0].clone()];
-            if value.len() <= MOST_LEARNT_BYTES {
-                let value = capitalized(value);
-                steps.note(|| Step::Learnt {
-                    what: script.names[index].clone(),
-                    value: value.clone(),
-                });
-                self.learnt[index] = Some(value);
-            }
-        }
         let template = rule.remember.templates.choose(&mut self.chance);
         let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
         let text = template.and_then(|template| template.fill(part, &self.learnt));

@@ -152,10 +152,10 @@ impl<'a> Compiler<'a> {
             index: Index::new(patterns),
             places,
             language,
-            greeting: self.replies(&written.greeting, 0, 1),
-            farewell: self.replies(&written.farewell, 0, 1),
-            silence: self.replies(&written.silence, 0, 2),
-            otherwise: self.replies(&written.otherwise, 0, 2),
+            greeting: self.list(&written.greeting, 1),
+            farewell: self.list(&written.farewell, 1),
+            silence: self.list(&written.silence, 2),
+            otherwise: self.list(&written.otherwise, 2),
             topics: written
                 .topic
                 .iter()
@@ -179,7 +179,7 @@ impl<'a> Compiler<'a> {
         Topic {
             name: written.name.as_ref().clone(),
             turns: written.turns.unwrap_or(USUAL_TURNS),
-            replies: self.replies(&written.replies, 0, 1),
+            replies: self.replies(&written.replies, 0),
         }
     }
 
@@ -215,13 +215,13 @@ impl<'a> Compiler<'a> {
             learn: learn
                 .and_then(|name| self.names.iter().position(|known| known == name.as_ref())),
             remember: match &written.remember {
-                Some(lines) => self.replies(lines, parts, 1),
+                Some(lines) => self.replies(lines, parts),
                 None => Replies {
                     first: self.templates,
                     templates: Vec::new(),
                 },
             },
-            replies: self.replies(&written.replies, parts, 1),
+            replies: self.replies(&written.replies, parts),
         }
     }
 
@@ -249,24 +249,25 @@ impl<'a> Compiler<'a> {
         found
     }
 
-    /// Replies that may ask for `parts` parts, at least `least` different ones, so that none need
-    /// be given twice running.
-    fn replies(&mut self, written: &Lines, parts: usize, least: usize) -> Replies {
-        let lines = || written.as_ref().iter().map(|line| line.as_ref().as_str());
-        // What needs something learnt cannot always be said.
-        let always = |line: &&str| {
-            !self
-                .names
-                .iter()
-                .any(|name| line.contains(&format!("{{{name}}}")))
-        };
-        if lines().filter(always).collect::<HashSet<_>>().len() < least {
-            let what = if least == 1 {
-                "a reply is missing"
-            } else {
-                "two different replies are needed"
-            };
+    /// Replies to what is always possible: at least `least` different ones that need nothing learnt,
+    /// so that none need be given twice running.
+    fn list(&mut self, written: &Lines, least: usize) -> Replies {
+        let lines = written.as_ref().iter().map(|line| line.as_ref());
+        let always = lines.filter(|line| {
+            let needs = |name: &String| line.contains(&format!("{{{name}}}"));
+            !self.names.iter().any(needs)
+        });
+        if always.collect::<HashSet<_>>().len() < least && !written.as_ref().is_empty() {
+            let what = format!("at least {least} different that need nothing learnt are expected");
             self.complain(&written.span(), what);
+        }
+        self.replies(written, 0)
+    }
+
+    /// Replies that may ask for `parts` parts.
+    fn replies(&mut self, written: &Lines, parts: usize) -> Replies {
+        if written.as_ref().is_empty() {
+            self.complain(&written.span(), "a reply is missing");
         }
         let mut templates = Vec::new();
         for line in written.as_ref() {

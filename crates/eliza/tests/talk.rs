@@ -1,0 +1,152 @@
+//! What a script of the friend's kind can ask for, by a small one.
+
+use switchboard_eliza::{Conversation, Script, Source};
+
+const SMALL: &str = r#"
+greeting = ["How are you?"]
+farewell = ["Bye, {name}.", "Bye."]
+silence = ["Hm?", "Yes?"]
+otherwise = ["Go on.", "I see."]
+quit = ["Quit", "à bientôt"]
+
+[synonyms]
+animal = ["dog", "cat"]
+
+[[topic]]
+name = "animals"
+turns = 2
+replies = ["Is it a nice animal?", "What does it eat?", "Does it bite?"]
+
+[[rule]]
+within = "animals"
+patterns = ["yes"]
+replies = ["So you like animals?", "Good for the animal."]
+
+[[rule]]
+patterns = ["my name is (\\w+)"]
+learn = "name"
+replies = ["Hello, {name}.", "Good day, {name}."]
+
+[[rule]]
+patterns = ["my (<animal>)"]
+topic = "animals"
+remember = ["And what about your {1}?"]
+replies = ["Your {1}?", "You have a {1}?"]
+
+[[rule]]
+weak = true
+patterns = ["ok"]
+replies = ["Fine.", "All right."]
+"#;
+
+fn begin(seed: u64) -> Conversation {
+    let script = Script::load(SMALL).expect("it is well formed");
+    Conversation::new(&script, seed)
+}
+
+/// What is said to these lines, and where each answer came from.
+fn talk(lines: &[&str]) -> Vec<(String, Source)> {
+    let mut talk = begin(7);
+    let answers = lines.iter().map(|line| {
+        let (reply, trace) = talk.reply_traced(line);
+        assert_eq!(reply.text, trace.reply);
+        (reply.text, trace.source)
+    });
+    answers.collect()
+}
+
+#[track_caller]
+fn check(lines: &[&str], sources: &[Source]) {
+    let found: Vec<_> = talk(lines).into_iter().map(|(_, source)| source).collect();
+    assert_eq!(found, sources);
+}
+
+#[test]
+fn a_topic_goes_on_for_its_turns_and_no_longer() {
+    use Source::{Fallback, Memory, Rule, Topic};
+    check(
+        &["my dog", "really", "really", "really", "really"],
+        &[Rule, Topic, Topic, Memory, Fallback],
+    );
+    // What belongs to it begins it anew.
+    check(
+        &["my dog", "really", "yes", "really", "really", "really"],
+        &[Rule, Topic, Rule, Topic, Topic, Memory],
+    );
+}
+
+#[test]
+fn what_is_within_a_topic_is_not_known_outside() {
+    use Source::{Fallback, Rule};
+    check(&["yes", "my cat", "yes"], &[Fallback, Rule, Rule]);
+    let answers = talk(&["my cat", "yes"]);
+    assert!(answers[1].0.contains("animal"), "{answers:?}");
+}
+
+#[test]
+fn a_weak_rule_waits_for_topic_and_memory() {
+    use Source::{Memory, Rule, Topic};
+    check(&["ok"], &[Rule]);
+    check(
+        &["my dog", "ok", "ok", "ok", "ok"],
+        &[Rule, Topic, Topic, Memory, Rule],
+    );
+}
+
+#[test]
+fn a_memory_is_told_once() {
+    let answers = talk(&["my dog", "a", "b", "c", "d"]);
+    let told = answers
+        .iter()
+        .filter(|(text, _)| text == "And what about your dog?");
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn what_is_oldest_is_forgotten_first() {
+    let mut talk = begin(1);
+    let mut memory = Vec::new();
+    for round in 0..20 {
+        let line = if round % 2 == 0 { "my dog" } else { "my cat" };
+        memory = talk.reply_traced(line).1.memory;
+    }
+    assert_eq!(memory.len(), 4);
+    assert_eq!(memory[3], "And what about your cat?");
+}
+
+#[test]
+fn a_name_is_used_once_it_is_known() {
+    let last = |lines: &[&str]| talk(lines).pop().expect("something was said").0;
+    assert_eq!(last(&["quit"]), "Bye.");
+    let greeted = last(&["my name is peter"]);
+    assert!(greeted.contains("Peter"), "{greeted}");
+    let parted = |seed| {
+        let mut talk = begin(seed);
+        talk.reply("my name is peter");
+        talk.reply("quit").text
+    };
+    assert!((0..20).any(|seed| parted(seed) == "Bye, Peter."));
+}
+
+#[test]
+fn a_farewell_needs_no_accents() {
+    for line in ["quit", "À bientôt !", "a bientot"] {
+        check(&[line], &[Source::Farewell]);
+    }
+}
+
+#[test]
+fn nothing_is_shared_between_talks() {
+    let lines = ["my dog", "a", "my name is ann", "b", "ok", "quit"];
+    let alone: Vec<_> = talk(&lines).into_iter().map(|(text, _)| text).collect();
+    let script = Script::load(SMALL).expect("it is well formed");
+    let mut one = Conversation::new(&script, 7);
+    let mut other = Conversation::new(&script, 7);
+    let beside = lines.map(|line| {
+        for line in ["my cat", "my name is bob", "yes"] {
+            other.reply(line);
+        }
+        one.reply(line).text
+    });
+    assert_eq!(alone, beside);
+}
