@@ -1,15 +1,19 @@
-//! Lines said to the friend: answered in one clean line, never twice the same.
+//! Lines said to the friend, in each language: answered in one clean line, never twice the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_eliza::{Conversation, Script};
+use switchboard_eliza::{Conversation, Format, Script};
 
 fuzz_target!(|lines: (u64, Vec<String>)| {
-    let mut talk = Conversation::new(Script::friend(), lines.0);
-    let mut last = talk.greet();
-    for line in &lines.1 {
-        let reply = talk.reply(line).text;
-        assert!(!reply.chars().any(char::is_control) && reply != last);
-        last = reply;
+    for script in Script::NAMES.into_iter().filter_map(Script::named) {
+        let mut talk = Conversation::new(&script, lines.0);
+        let mut last = talk.greet().unwrap_or_default();
+        for line in &lines.1 {
+            let (reply, trace) = talk.reply_traced(line);
+            assert!(!reply.text.chars().any(char::is_control));
+            assert!(reply.text != last || script.format() != Format::Friend);
+            drop(trace.to_string());
+            last = reply.text;
+        }
     }
 });

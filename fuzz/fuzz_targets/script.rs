@@ -1,19 +1,23 @@
-//! Text of a script: refused with a line that it has, or good for a conversation.
+//! Text of a script of any kind: refused with places that it has, or good for a conversation.
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use switchboard_eliza::{Conversation, Script};
+use switchboard_eliza::{Conversation, Format, Script};
 
-fuzz_target!(|text: &str| match Script::parse(text) {
+fuzz_target!(|text: &[u8]| match Script::load(text) {
     Ok(script) => {
-        let mut talk = Conversation::new(Arc::new(script), 1);
-        let (first, second) = (
-            talk.reply("I need you, you need me"),
-            talk.reply("I need you, you need me"),
-        );
-        assert!(first.last || first != second);
+        script.lint();
+        let mut talk = Conversation::new(&script, 1);
+        let mut reply = || talk.reply("I need you, you need me");
+        let (first, second) = (reply(), reply());
+        // Only the friend promises not to repeat himself.
+        assert!(first.last || first != second || script.format() != Format::Friend);
     }
-    Err(error) => assert!((1..=text.lines().count() + 1).contains(&error.line())),
+    Err(error) => {
+        let lines = 1 + text.iter().filter(|byte| b"\n\r\x0b\x0c".contains(byte)).count();
+        assert!(!error.problems().is_empty());
+        for problem in error.problems() {
+            assert!((1..=lines).contains(&problem.line) && 1 <= problem.column);
+        }
+    }
 });

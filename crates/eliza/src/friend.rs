@@ -1,9 +1,11 @@
 //! The friend: patterns and replies in TOML, and a talk that remembers.
 
+mod compiler;
 mod english;
 mod folded;
 mod index;
 mod language;
+mod lint;
 mod pattern;
 mod required;
 mod said;

@@ -13,24 +13,48 @@ pub struct Problem {
     pub what: String,
 }
 
-/// Why a script cannot be used: everything that was found, in the order of its lines. There is
-/// something.
+/// Why a script cannot be used: all that was found, in the order of its lines, up to a hundred. There
+/// is something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError(Vec<Problem>);
 
+/// Knows where the lines of a script begin.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    script: &'a [u8],
+    starts: Vec<usize>,
+}
+
 impl Problem {
-    /// `what`, at a byte of the script. A CR LF counts as one line end, as does either alone.
+    /// `what`, at a byte of the script.
     pub(crate) fn at(script: &[u8], offset: usize, what: impl Into<String>) -> Self {
-        let before = &script[..offset.min(script.len())];
-        let ends_line = |at: usize| {
-            before[at] == b'\n' || before[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
-        };
-        let ends = || (0..before.len()).filter(|&at| ends_line(at));
-        let start = ends().next_back().map_or(0, |end| end + 1);
-        let line = String::from_utf8_lossy(&before[start..]);
-        Self {
-            line: 1 + ends().count(),
-            column: 1 + line.chars().count(),
+        Places::new(script).problem(offset, what)
+    }
+}
+
+impl<'a> Places<'a> {
+    /// A CR LF counts as one line end, as does either alone.
+    pub(crate) fn new(script: &'a [u8]) -> Self {
+        let ends = (0..script.len()).filter(|&at| {
+            script[at] == b'\n' || script[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
+        });
+        let starts = [0].into_iter().chain(ends.map(|end| end + 1)).collect();
+        Self { script, starts }
+    }
+
+    /// The line of a byte, from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|&start| start <= offset)
+    }
+
+    /// `what`, at a byte of the script.
+    pub(crate) fn problem(&self, offset: usize, what: impl Into<String>) -> Problem {
+        let offset = offset.min(self.script.len());
+        let line = self.line(offset);
+        let before = String::from_utf8_lossy(&self.script[self.starts[line - 1]..offset]);
+        Problem {
+            line,
+            column: 1 + before.chars().count(),
             what: what.into(),
         }
     }
@@ -40,6 +64,7 @@ impl ScriptError {
     pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
         debug_assert!(!problems.is_empty(), "there is something wrong");
         problems.sort();
+        problems.truncate(MOST_PROBLEMS);
         Self(problems)
     }
 
@@ -74,6 +99,8 @@ impl fmt::Display for ScriptError {
 }
 
 impl std::error::Error for ScriptError {}
+
+const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 
-use crate::friend::required;
+use crate::friend::required::Required;
 
 /// What to look for, and whose it is.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl Index {
         let mut owners: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         let mut always = Vec::new();
         for (number, pattern) in (0..).zip(patterns) {
-            match pattern.and_then(required::literals) {
-                Some(literals) => {
-                    for literal in literals {
+            match pattern.and_then(Required::of) {
+                Some(required) => {
+                    for literal in required.literals {
                         owners.entry(literal).or_default().push(number);
                     }
                 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::Look;
 
 use crate::friend::folded::{Folded, without_accents};
 use crate::friend::said::{PUNCTUATION, plain};
@@ -52,6 +53,20 @@ impl Pattern {
     /// As in the script.
     pub(crate) fn written(&self) -> &str {
         &self.written
+    }
+
+    /// Whether it asks where a sentence begins or ends.
+    pub(crate) fn is_anchored(&self) -> bool {
+        let hir = regex_syntax::parse(&self.text);
+        hir.is_ok_and(|hir| {
+            let looks = hir.properties().look_set();
+            looks.contains(Look::Start) || looks.contains(Look::End)
+        })
+    }
+
+    /// Whether it matches this text.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.regex.is_match(text)
     }
 
     /// How many parts it captures.

@@ -1,20 +1,27 @@
 //! What a pattern cannot match without.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Literals in small letters of which at least one is in every text that the pattern matches;
-/// `None` if there are none that are worth looking for.
-pub(crate) fn literals(pattern: &str) -> Option<Vec<String>> {
-    // What is no pattern is refused where it is compiled.
-    let hir = ParserBuilder::new().build().parse(pattern).ok()?;
-    let mut literals = match Needs::of(&hir) {
-        Needs::Exactly(literals) | Needs::OneOf(literals) => literals,
-        Needs::Nothing => return None,
-    };
-    literals.sort_unstable();
-    literals.dedup();
-    is_useful(&literals).then_some(literals)
+/// Literals in small letters of which at least one is in every text that a pattern matches.
+pub(crate) struct Required {
+    pub(crate) literals: Vec<String>,
+    pub(crate) are_all: bool, // there is nothing else in the pattern
+}
+
+impl Required {
+    /// What this pattern needs; `None` if it is nothing that is worth looking for.
+    pub(crate) fn of(pattern: &str) -> Option<Self> {
+        // What is no pattern is refused where it is compiled.
+        let hir = regex_syntax::parse(pattern).ok()?;
+        let (mut literals, are_all) = match Needs::of(&hir) {
+            Needs::Exactly(literals) => (literals, true),
+            Needs::OneOf(literals) => (literals, false),
+            Needs::Nothing => return None,
+        };
+        literals.sort_unstable();
+        literals.dedup();
+        is_useful(&literals).then_some(Self { literals, are_all })
+    }
 }
 
 /// What a part of a pattern needs in order to match.
@@ -158,10 +165,10 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, expected: Option<&[&str]>) {
-        let found = literals(pattern);
+        let found = Required::of(pattern);
         let found = found
             .as_ref()
-            .map(|found| found.iter().map(String::as_str).collect());
+            .map(|found| found.literals.iter().map(String::as_str).collect());
         assert_eq!(found, expected.map(<[&str]>::to_vec), "{pattern}");
     }
 
@@ -194,7 +201,7 @@ mod tests {
         #[test]
         fn nothing_matches_without(pattern in "(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?)){1,4}", text in "[aAbB ]{0,9}") {
             let built = RegexBuilder::new(&pattern).case_insensitive(true).build();
-            if let (Ok(regex), Some(literals)) = (built, literals(&pattern))
+            if let (Ok(regex), Some(Required { literals, .. })) = (built, Required::of(&pattern))
                 && let Some(found) = regex.find(&text)
             {
                 let found = found.as_str().to_lowercase();

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::engine::{self, Engine};
+use crate::friend::compiler;
 use crate::friend::index::Index;
 use crate::friend::language::Language;
+use crate::friend::lint;
 use crate::friend::pattern::Pattern;
 use crate::friend::said::{Said, Sentence};
 use crate::friend::talk::Talk;
 use crate::friend::template::Template;
-use crate::friend::written;
 use crate::problem::{Problem, ScriptError};
 
 /// Patterns and replies of a friend.
@@ -34,6 +35,7 @@ pub(crate) struct Script {
     pub(crate) topics: Vec<Topic>,
     pub(crate) quit: HashSet<String>, // folded
     pub(crate) names: Vec<String>,    // of what is learnt
+    pub(crate) unused: Vec<Problem>,  // what is written down and never used
     pub(crate) index: Index,
     pub(crate) places: Vec<Place>, // of the patterns, by their numbers in the index
 }
@@ -82,7 +84,7 @@ impl Script {
     /// none or too big, too many patterns, a reply that asks for a part that is not captured or for
     /// what is never learnt, a list without the replies it needs, a topic that is not there.
     pub(crate) fn parse(text: &str) -> Result<Self, ScriptError> {
-        let script = written::compile(text)?;
+        let script = compiler::compile(text)?;
         script.language.prepare();
         Ok(script)
     }
@@ -122,7 +124,7 @@ impl Engine for Script {
     }
 
     fn lint(&self) -> Vec<Problem> {
-        Vec::new()
+        lint::lint(self)
     }
 }
 
@@ -171,7 +173,7 @@ replies = ["Why do you ask?"]
         );
         refused(
             ("quit", "quitt"),
-            "6:1: unknown field `quitt`, expected one of `language`, `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `synonyms`, `topic`, `rule`",
+            "1:1: missing field `quit`\n6:1: unknown field `quitt`, expected one of `language`, `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `synonyms`, `topic`, `rule`",
         );
         refused(
             ("quit = [\"Quit\"]", "quit = []"),
@@ -212,6 +214,29 @@ replies = ["Why do you ask?"]
             many.to_string(),
             "1007:1: a script has at most 1000 patterns"
         );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let changed = SMALL
+            .replacen("i need (.+)", "i need (.+", 1)
+            .replacen("question", "questions", 1)
+            .replacen("[\"How are you?\"]", "7", 1)
+            .replacen("silence", "silences", 1);
+        let error = Script::parse(&changed).expect_err("it is refused");
+        let told: Vec<_> = error.problems().iter().map(Problem::to_string).collect();
+        let kinds = [
+            "missing",
+            "invalid type",
+            "unknown field `silences`",
+            "not a pattern",
+            "unknown field `questions`",
+        ];
+        let lines = told
+            .iter()
+            .zip(kinds)
+            .filter(|(told, kind)| told.contains(kind));
+        assert_eq!((lines.count(), told.len()), (5, 5), "{told:?}");
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use crate::engine::{self, Answer};
 use crate::friend::pattern::{Parts, Pattern};
 use crate::friend::said::{Said, Sentence};
-use crate::friend::script::{Replies, Rule, Script};
+use crate::friend::script::{Replies, Rule, Script, Topic};
 use crate::friend::template::Template;
 use crate::trace::{Source, Step, Steps};
 
@@ -78,14 +78,21 @@ impl Talk {
         steps: &mut Steps,
     ) -> Option<String> {
         let topic = self.topic.map(|(topic, _)| topic);
-        for candidate in candidates {
-            let Candidate { rule, sentence, .. } = candidate;
-            if rule.within.is_some() && rule.within != topic {
+        for Candidate {
+            rule,
+            sentence,
+            pattern,
+        } in candidates
+        {
+            if rule.within.is_some() && rule.within != topic
+                || rule.question && !sentence.is_question
+            {
                 continue;
             }
-            let Some(parts) = candidate.capture() else {
-                continue;
-            };
+            let parts = pattern.map_or(Some(Parts::new()), |pattern| {
+                pattern.capture(&sentence.folded)
+            });
+            let Some(parts) = parts else { continue };
             self.learn(script, rule, sentence, &parts, steps);
             let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
             let Some((text, template)) = self.say(&rule.replies, part) else {
@@ -94,16 +101,15 @@ impl Talk {
             steps.note(|| Step::Matched {
                 keyword: rule.topic.map(|topic| script.topics[topic].name.clone()),
                 line: rule.line,
-                pattern: candidate
-                    .pattern
-                    .map_or_else(String::new, |pattern| pattern.written().to_owned()),
+                pattern: pattern.map_or_else(String::new, |pattern| pattern.written().to_owned()),
                 parts: parts
                     .iter()
                     .map(|part| sentence.text[part.clone()].to_owned())
                     .collect(),
                 reply: template.written().to_owned(),
             });
-            self.keep(script, rule, sentence, &parts, steps);
+            self.remember(rule, part, steps);
+            self.turn_to(script, rule, steps);
             return Some(text);
         }
         None
@@ -130,32 +136,28 @@ impl Talk {
         }
     }
 
-    /// Remembers what the rule says, and goes over to its topic.
-    fn keep(
-        &mut self,
-        script: &Script,
-        rule: &Rule,
-        sentence: &Sentence<'_>,
-        parts: &[Range<usize>],
-        steps: &mut Steps,
-    ) {
+    /// Remembers what the rule wants to come back to.
+    fn remember(&mut self, rule: &Rule, part: impl Fn(usize) -> String, steps: &mut Steps) {
         let template = rule.remember.templates.choose(&mut self.chance);
-        let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
         let text = template.and_then(|template| template.fill(part, &self.learnt));
-        if let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES) {
-            steps.note(|| Step::Remembered { text: text.clone() });
-            if self.memory.len() == REMEMBERED {
-                self.memory.pop_front();
-            }
-            self.memory.push_back(text);
+        let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES) else {
+            return;
+        };
+        steps.note(|| Step::Remembered { text: text.clone() });
+        if self.memory.len() == REMEMBERED {
+            self.memory.pop_front();
         }
-        if let Some(topic) = rule.topic.or(rule.within) {
-            steps.note(|| Step::Topic {
-                name: script.topics[topic].name.clone(),
-            });
-            // One more, as this turn is counted, too.
-            self.topic = Some((topic, script.topics[topic].turns.saturating_add(1)));
-        }
+        self.memory.push_back(text);
+    }
+
+    /// Goes over to the topic of the rule, or on with it.
+    fn turn_to(&mut self, script: &Script, rule: &Rule, steps: &mut Steps) {
+        let Some(topic) = rule.topic.or(rule.within) else {
+            return;
+        };
+        let Topic { name, turns, .. } = &script.topics[topic];
+        steps.note(|| Step::Topic { name: name.clone() });
+        self.topic = Some((topic, turns.saturating_add(1))); // this turn is counted, too
     }
 
     /// Another question about what the talk is about.
@@ -258,19 +260,6 @@ struct Candidate<'a> {
     rule: &'a Rule,
     sentence: &'a Sentence<'a>,
     pattern: Option<&'a Pattern>,
-}
-
-impl Candidate<'_> {
-    /// What is captured, if the rule does know the sentence.
-    fn capture(&self) -> Option<Parts> {
-        if self.rule.question && !self.sentence.is_question {
-            return None;
-        }
-        match self.pattern {
-            Some(pattern) => pattern.capture(&self.sentence.folded),
-            None => Some(Parts::new()),
-        }
-    }
 }
 
 /// A name as it is written: "peter" is "Peter".

@@ -54,6 +54,13 @@ impl Template {
         &self.written
     }
 
+    /// Whether it cannot be said before something was learnt.
+    pub(crate) fn needs_learning(&self) -> bool {
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Learnt(_)))
+    }
+
     /// The reply, with the parts put in that `part` says, from 0; `None` if it needs what was not
     /// learnt.
     pub(crate) fn fill(
