@@ -1,0 +1,54 @@
+//! What a conversation costs while it waits.
+
+use allocation_counter::measure;
+use switchboard_eliza::{Conversation, Script};
+
+const LINES: [&str; 12] = [
+    "Hello, my name is Ann",
+    "I need help",
+    "My mother is ill, and my job is hard.",
+    "my dog died",
+    "I am afraid of everything",
+    "perhaps",
+    "Mon travail est dur, et ma mère est malade",
+    "je suis triste",
+    "you are kind",
+    "the rain goes on and on and on",
+    "I dreamed of a house",
+    "no",
+];
+
+#[track_caller]
+fn check(name: &str, script: &Script) {
+    let mut talks = Vec::with_capacity(COUNT);
+    // What replies allocate once for all is not a conversation's.
+    let talk = |seed| {
+        let mut talk = Conversation::new(script, seed as u64);
+        talk.greet();
+        for line in LINES {
+            talk.reply(line);
+        }
+        talk
+    };
+    drop(talk(0));
+    let used = measure(|| talks.extend((0..COUNT).map(talk)));
+    let each = size_of::<Conversation>() + used.bytes_current as usize / COUNT;
+    println!("{name}: {each} bytes");
+    assert!(0 < used.bytes_current && each < 2048, "{name}: {each} bytes");
+}
+
+#[test]
+fn an_idle_conversation_is_below_two_kib() {
+    for name in Script::NAMES {
+        check(name, &Script::named(name).expect("it is built in"));
+    }
+    if let Some(folder) = std::env::var_os("SWITCHBOARD_ELIZA_1966") {
+        let file = std::path::Path::new(&folder).join("doctor.script");
+        let script = std::fs::read(file).expect("the folder has it");
+        check("1966", &Script::load(script).expect("it is well formed"));
+    } else {
+        println!("skipped for 1966: SWITCHBOARD_ELIZA_1966 is not set");
+    }
+}
+
+const COUNT: usize = 100;
