@@ -34,7 +34,10 @@ fn check(name: &str, script: &Script) {
     let used = measure(|| talks.extend((0..COUNT).map(talk)));
     let each = size_of::<Conversation>() + used.bytes_current as usize / COUNT;
     println!("{name}: {each} bytes");
-    assert!(0 < used.bytes_current && each < 2048, "{name}: {each} bytes");
+    assert!(
+        0 < used.bytes_current && each < 2048,
+        "{name}: {each} bytes"
+    );
 }
 
 #[test]

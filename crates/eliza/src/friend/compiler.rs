@@ -101,13 +101,12 @@ impl<'a> Compiler<'a> {
         let quit = written.quit.iter().flat_map(Spanned::as_ref);
         let rules: Vec<_> = written.rule.iter().map(|rule| self.rule(rule)).collect();
         let places: Vec<_> = rules.iter().enumerate().flat_map(places).collect();
-        let patterns = places.iter().map(|place| {
-            let pattern = &rules[place.rule].patterns[place.pattern?];
-            Some(pattern.text())
-        });
+        let needs = places
+            .iter()
+            .map(|place| rules[place.rule].patterns[place.pattern?].required());
         Script {
             unused: written.unused(text, self.places),
-            index: Index::new(patterns),
+            index: Index::new(needs),
             places,
             language,
             greeting: self.list(written.greeting.as_ref(), 1),

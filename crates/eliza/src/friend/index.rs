@@ -19,15 +19,15 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An index of patterns, which have their numbers by their order. `None` is one that has to be
-    /// tried always.
-    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let mut owners: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
+    /// be tried always.
+    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a Required>>) -> Self {
+        let mut owners: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         let mut always = Vec::new();
         for (number, pattern) in (0..).zip(patterns) {
-            match pattern.and_then(Required::of) {
+            match pattern {
                 Some(required) => {
-                    for literal in required.literals {
+                    for literal in &required.literals {
                         owners.entry(literal).or_default().push(number);
                     }
                 }
@@ -61,7 +61,11 @@ mod tests {
     #[track_caller]
     fn check(sentence: &str, numbers: &[u32]) {
         let patterns = ["i need (.+)", "mothers?|mum", r"^\w+$", "(?:no|not) one"];
-        let index = Index::new(patterns.iter().copied().map(Some).chain([None]));
+        let needs = patterns.map(|pattern| {
+            let hir = regex_syntax::parse(pattern).expect("it is well formed");
+            Required::of(&hir)
+        });
+        let index = Index::new(needs.iter().map(Option::as_ref).chain([None]));
         let mut found = Vec::new();
         index.candidates(sentence, &mut found);
         found.sort_unstable();

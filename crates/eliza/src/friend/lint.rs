@@ -1,7 +1,6 @@
 //! What a friend's script surely does not mean.
 
 use crate::friend::pattern::Pattern;
-use crate::friend::required::Required;
 use crate::friend::script::{Rule, Script};
 use crate::problem::Problem;
 
@@ -67,7 +66,7 @@ fn always_wins(winner: &Pattern, other: &Pattern) -> bool {
     if winner.parts() != 0 || winner.is_anchored() {
         return false;
     }
-    let Some(required) = Required::of(other.text()) else {
+    let Some(required) = other.required() else {
         return false;
     };
     // What is not the whole pattern may stand within a word.

@@ -6,6 +6,7 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
 
 use crate::friend::folded::{Folded, without_accents};
+use crate::friend::required::Required;
 use crate::friend::said::{PUNCTUATION, plain};
 use crate::friend::synonyms::Synonyms;
 
@@ -14,6 +15,8 @@ use crate::friend::synonyms::Synonyms;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
+    is_anchored: bool,
+    required: Option<Required>,
     text: String,
     written: String,
 }
@@ -30,16 +33,24 @@ impl Pattern {
     /// Says in one line why it is none, or that it is too big.
     pub(crate) fn parse(written: &str, synonyms: &Synonyms) -> Result<Self, String> {
         let text = without_accents(&synonyms.expand(&plain(written))?);
-        // Read alone first, so that it cannot close a bracket that it did not open. That no room is
-        // left to compile it is as it should be: once is enough.
-        match build(&text, 0) {
-            Ok(_) | Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(error) => return Err(reason(&error)),
-        }
-        let between_words = format!(r"(?:^|\b)(?:{text})(?:\b|$)");
-        let regex = build(&between_words, MOST_COMPILED_BYTES).map_err(|error| reason(&error))?;
+        // Read alone first, so that it cannot close a bracket that it did not open.
+        let hir = regex_syntax::parse(&text).map_err(|error| reason(&error.to_string()))?;
+        let looks = hir.properties().look_set();
+        let regex = RegexBuilder::new(&format!(r"(?:^|\b)(?:{text})(?:\b|$)"))
+            .case_insensitive(text.contains(char::is_uppercase)) // it costs; folded text has no capitals
+            .size_limit(MOST_COMPILED_BYTES)
+            .dfa_size_limit(MOST_COMPILED_BYTES)
+            .build();
         Ok(Self {
-            regex,
+            regex: regex.map_err(|error| match error {
+                regex::Error::CompiledTooBig(limit) => {
+                    let most = limit / 1024;
+                    format!("the pattern is too big: more than {most} KiB when compiled")
+                }
+                error => reason(&error.to_string()),
+            })?,
+            is_anchored: looks.contains(Look::Start) || looks.contains(Look::End),
+            required: Required::of(&hir),
             text,
             written: written.to_owned(),
         })
@@ -50,18 +61,19 @@ impl Pattern {
         &self.text
     }
 
+    /// Whether it asks where a sentence begins or ends.
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.is_anchored
+    }
+
+    /// What a folded sentence needs in order to match; `None` if that is nothing to look for.
+    pub(crate) fn required(&self) -> Option<&Required> {
+        self.required.as_ref()
+    }
+
     /// As in the script.
     pub(crate) fn written(&self) -> &str {
         &self.written
-    }
-
-    /// Whether it asks where a sentence begins or ends.
-    pub(crate) fn is_anchored(&self) -> bool {
-        let hir = regex_syntax::parse(&self.text);
-        hir.is_ok_and(|hir| {
-            let looks = hir.properties().look_set();
-            looks.contains(Look::Start) || looks.contains(Look::End)
-        })
     }
 
     /// Whether it matches this text.
@@ -95,23 +107,10 @@ impl Pattern {
     }
 }
 
-fn build(text: &str, most_bytes: usize) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text)
-        .case_insensitive(true)
-        .size_limit(most_bytes)
-        .dfa_size_limit(MOST_COMPILED_BYTES)
-        .build()
-}
-
-/// Why there is no pattern, in one line.
-fn reason(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        let most = limit / 1024;
-        return format!("the pattern is too big: more than {most} KiB when compiled");
-    }
-    // The last line of a syntax error says what it is; the others draw where.
-    let words = error.to_string();
-    let last = words.lines().last().unwrap_or_default();
+/// Why there is no pattern, in one line: the last of a syntax error says what it is; the others draw
+/// where.
+fn reason(error: &str) -> String {
+    let last = error.lines().last().unwrap_or_default();
     format!("not a pattern: {}", last.trim_start_matches("error: "))
 }
 
