@@ -9,7 +9,7 @@ use crate::friend::index::Index;
 use crate::friend::language;
 use crate::friend::pattern::Pattern;
 use crate::friend::said::Said;
-use crate::friend::script::{Place, Replies, Rule, Script, Topic};
+use crate::friend::script::{Replies, Rule, Script, Topic};
 use crate::friend::synonyms::{Synonyms, is_name};
 use crate::friend::template::Template;
 use crate::friend::written::{Lines, Written, WrittenRule, WrittenTopic};
@@ -100,10 +100,11 @@ impl<'a> Compiler<'a> {
         }
         let quit = written.quit.iter().flat_map(Spanned::as_ref);
         let rules: Vec<_> = written.rule.iter().map(|rule| self.rule(rule)).collect();
-        let places: Vec<_> = rules.iter().enumerate().flat_map(places).collect();
-        let needs = places
-            .iter()
-            .map(|place| rules[place.rule].patterns[place.pattern?].required());
+        let places: Vec<_> = (0..).zip(&rules).flat_map(places).collect();
+        let needs = places.iter().map(|&(rule, pattern): &(u16, u16)| {
+            let patterns = &rules[usize::from(rule)].patterns;
+            patterns.get(usize::from(pattern))?.required()
+        });
         Script {
             unused: written.unused(text, self.places),
             index: Index::new(needs),
@@ -255,11 +256,9 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The places of the patterns of a rule, or of the rule if it has none.
-fn places((rule, written): (usize, &Rule)) -> impl Iterator<Item = Place> {
-    let count = written.patterns.len();
-    let patterns = (0..count).map(Some).chain((count == 0).then_some(None));
-    patterns.map(move |pattern| Place { rule, pattern })
+/// The places of the patterns of a rule; of one that has none, that of the first.
+fn places((number, rule): (u16, &Rule)) -> impl Iterator<Item = (u16, u16)> {
+    (0..rule.patterns.len().max(1)).map(move |pattern| (number, pattern as u16))
 }
 
 const MOST_RULES: usize = 1000; // enough for anybody's patience

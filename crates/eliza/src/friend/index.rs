@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 
-use crate::friend::required::Required;
+use crate::friend::required::{END, Literal, Required, START};
 
 /// What to look for, and whose it is.
 #[derive(Debug)]
 pub(crate) struct Index {
-    literals: AhoCorasick,
-    owners: Vec<Vec<u32>>, // of each literal: numbers of patterns
-    always: Vec<u32>,      // patterns that may match without any literal
+    texts: AhoCorasick,
+    literals: Vec<(Literal, Vec<u32>)>, // with the numbers of the patterns that need it
+    always: Vec<u32>,                   // patterns that may match without any literal
 }
 
 impl Index {
     /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
     /// be tried always.
     pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a Required>>) -> Self {
-        let mut owners: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        let mut owners: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
         let mut always = Vec::new();
         for (number, pattern) in (0..).zip(patterns) {
             match pattern {
@@ -34,12 +34,14 @@ impl Index {
                 None => always.push(number),
             }
         }
-        // It can fail only for more or longer literals than a script has room for.
-        let literals = AhoCorasick::new(owners.keys()).expect("a script is of limited size");
-        let owners = owners.into_values().collect();
+        let texts = AhoCorasick::new(owners.keys().map(|literal| &literal.text));
+        let literals = owners.into_iter();
         Self {
-            literals,
-            owners,
+            // It can fail only for more or longer literals than a script has room for.
+            texts: texts.expect("a script is of limited size"),
+            literals: literals
+                .map(|(literal, owners)| (literal.clone(), owners))
+                .collect(),
             always,
         }
     }
@@ -48,8 +50,12 @@ impl Index {
     /// them twice.
     pub(crate) fn candidates(&self, sentence: &str, found: &mut Vec<u32>) {
         found.extend(&self.always);
-        for literal in self.literals.find_overlapping_iter(sentence) {
-            found.extend(&self.owners[literal.pattern()]);
+        let sentence = format!("{START}{sentence}{END}");
+        for text in self.texts.find_overlapping_iter(&sentence) {
+            let (literal, owners) = &self.literals[text.pattern()];
+            if literal.fits(&sentence[..text.start()], &sentence[text.end()..]) {
+                found.extend(owners);
+            }
         }
     }
 }
@@ -80,5 +86,6 @@ mod tests {
         check("mum", &[1, 2, 4]);
         check("not one", &[2, 3, 4]);
         check("no need", &[2, 4]);
+        check("smothers", &[2, 4]);
     }
 }

@@ -1,6 +1,7 @@
 //! What a friend's script surely does not mean.
 
 use crate::friend::pattern::Pattern;
+use crate::friend::required::{END, START};
 use crate::friend::script::{Rule, Script};
 use crate::problem::Problem;
 
@@ -77,8 +78,9 @@ fn always_wins(winner: &Pattern, other: &Pattern) -> bool {
     };
     let places = |before: &'static str| around.iter().map(move |after| (before, *after));
     required.literals.iter().all(|literal| {
+        let text = literal.text.trim_matches([START, END]);
         let mut places = around.iter().flat_map(|before| places(before));
-        places.all(|(before, after)| winner.is_in(&format!("{before}{literal}{after}")))
+        places.all(|(before, after)| winner.is_in(&format!("{before}{text}{after}")))
     })
 }
 

@@ -1,26 +1,68 @@
 //! What a pattern cannot match without.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// Literals in small letters of which at least one is in every text that a pattern matches.
+/// Literals of which at least one is in every text that a pattern matches.
 #[derive(Debug)]
 pub(crate) struct Required {
-    pub(crate) literals: Vec<String>,
+    pub(crate) literals: Vec<Literal>,
     pub(crate) are_all: bool, // there is nothing else in the pattern
 }
 
+/// A text in small letters, and what has to be around it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Literal {
+    pub(crate) text: String, // with START or END, if it stands there
+    pub(crate) begins_word: bool,
+    pub(crate) ends_word: bool,
+}
+
+/// What stands for the beginning of a sentence, in the text of a literal.
+pub(crate) const START: char = '\u{2}';
+/// What stands for its end.
+pub(crate) const END: char = '\u{3}';
+const BOUNDARY: char = '\u{1}'; // a word begins or ends here, or a sentence
+
 impl Required {
-    /// What a pattern needs; `None` if it is nothing that is worth looking for.
+    /// What a pattern needs, which is searched for between whole words; `None` if it is nothing that
+    /// is worth looking for.
     pub(crate) fn of(pattern: &Hir) -> Option<Self> {
-        let (mut literals, are_all) = match Needs::of(pattern) {
-            Needs::Exactly(literals) => (literals, true),
-            Needs::OneOf(literals) => (literals, false),
+        let boundary = || Hir::look(Look::WordUnicode);
+        let whole = Hir::concat(vec![boundary(), pattern.clone(), boundary()]);
+        let (mut texts, are_all) = match Needs::of(&whole) {
+            Needs::Exactly(texts) => (texts, true),
+            Needs::OneOf(texts) => (texts, false),
             Needs::Nothing => return None,
         };
-        literals.sort_unstable();
-        literals.dedup();
-        is_useful(&literals).then_some(Self { literals, are_all })
+        if !is_useful(&texts) {
+            return None;
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        let literals = texts.iter().map(|text| Literal::new(text)).collect();
+        Some(Self { literals, are_all })
     }
+}
+
+impl Literal {
+    fn new(text: &str) -> Self {
+        let core = text.trim_matches(BOUNDARY);
+        Self {
+            begins_word: text.starts_with(BOUNDARY) && core.starts_with(is_word),
+            ends_word: text.ends_with(BOUNDARY) && core.ends_with(is_word),
+            text: core.replace(BOUNDARY, ""),
+        }
+    }
+
+    /// Whether it may stand here, with this before and behind it.
+    pub(crate) fn fits(&self, before: &str, behind: &str) -> bool {
+        !(self.begins_word && before.ends_with(is_word)
+            || self.ends_word && behind.starts_with(is_word))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// What a part of a pattern needs in order to match.
@@ -35,6 +77,9 @@ enum Needs {
 impl Needs {
     fn of(hir: &Hir) -> Self {
         match hir.kind() {
+            HirKind::Look(Look::Start) => Self::Exactly(vec![START.into()]),
+            HirKind::Look(Look::End) => Self::Exactly(vec![END.into()]),
+            HirKind::Look(Look::WordUnicode) => Self::Exactly(vec![BOUNDARY.into()]),
             HirKind::Empty | HirKind::Look(_) => Self::Exactly(vec![String::new()]),
             HirKind::Literal(literal) => match str::from_utf8(&literal.0) {
                 Ok(text) => Self::Exactly(vec![text.to_lowercase()]),
@@ -139,7 +184,7 @@ fn product(heads: &[String], tails: &[String]) -> Vec<String> {
 
 /// The one that fewer sentences have: whose shortest literal is the longest.
 fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> {
-    let shortest = |literals: &[String]| literals.iter().map(String::len).min();
+    let shortest = |literals: &[String]| literals.iter().map(|literal| weight(literal)).min();
     match best {
         _ if !is_useful(&other) => best,
         Some(best) if shortest(&other) <= shortest(&best) => Some(best),
@@ -149,7 +194,16 @@ fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> 
 
 /// Whether looking for them saves anything.
 fn is_useful(literals: &[String]) -> bool {
-    !literals.is_empty() && literals.iter().all(|literal| !literal.is_empty())
+    !literals.is_empty() && literals.iter().all(|literal| 0 < weight(literal))
+}
+
+/// How rare it is. The beginning of a sentence is worth some letters, where letters follow.
+fn weight(literal: &str) -> usize {
+    let letters = literal.chars().filter(|&c| !c.is_control()).count();
+    if letters == 0 {
+        return 0;
+    }
+    letters + if literal.contains(START) { 3 } else { 0 }
 }
 
 const FEW: usize = 4; // characters of a class
@@ -158,53 +212,82 @@ const MOST: usize = 64; // literals that are joined; a choice may have more
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regex::RegexBuilder;
+    use regex::Regex;
 
     use super::*;
 
+    fn required(pattern: &str) -> Option<Required> {
+        let hir = regex_syntax::parse(pattern).ok()?;
+        Required::of(&hir)
+    }
+
+    /// The literals, with `^` and `$` for the ends of a sentence and `|` for those of a word.
     #[track_caller]
     fn check(pattern: &str, expected: Option<&[&str]>) {
-        let hir = regex_syntax::parse(pattern).expect("it is well formed");
-        let found = Required::of(&hir);
-        let found = found
-            .as_ref()
-            .map(|found| found.literals.iter().map(String::as_str).collect());
-        assert_eq!(found, expected.map(<[&str]>::to_vec), "{pattern}");
+        let found = required(pattern).map(|required| {
+            let literals = required.literals.iter().map(|literal| {
+                let begin = if literal.begins_word { "|" } else { "" };
+                let end = if literal.ends_word { "|" } else { "" };
+                format!(
+                    "{begin}{}{end}",
+                    literal.text.replace(START, "^").replace(END, "$")
+                )
+            });
+            literals.collect::<Vec<_>>()
+        });
+        let expected = expected.map(|all| all.iter().map(ToString::to_string).collect());
+        assert_eq!(found, expected, "{pattern}");
     }
 
     #[test]
     fn what_is_needed_is_found() {
-        check("mother", Some(&["mother"]));
-        check("Mothers?|mum", Some(&["mother", "mothers", "mum"]));
+        check("mother", Some(&["|mother|"]));
+        check("Mothers?|mum", Some(&["|mother|", "|mothers|", "|mum|"]));
         check(
             "^i (?:really )?need (.+)",
-            Some(&["i need ", "i really need "]),
+            Some(&["^i need ", "^i really need "]),
         );
-        check("(.+) is mine$", Some(&[" is mine"]));
+        check("(.+) is mine$", Some(&[" is mine$"]));
         check(
             "(?:want|like) to die",
-            Some(&["like to die", "want to die"]),
+            Some(&["|like to die|", "|want to die|"]),
         );
-        check(r"^my (\w+) hates? me", Some(&[" hate me", " hates me"]));
-        check("(?:my )+house", Some(&["house"]));
-        check("apologi[sz]e", Some(&["apologise", "apologize"]));
-        check(r"\bwork\b", Some(&["work"]));
+        check(r"^my (\w+) hates? me", Some(&[" hate me|", " hates me|"]));
+        check("(?:my )+house", Some(&["house|"]));
+        check("apologi[sz]e", Some(&["|apologise|", "|apologize|"]));
+        check(r"x\bwork\b", Some(&["|xwork|"]));
+        check("moth(?:.+)", Some(&["|moth"]));
         check(r"^(\w+)$", None);
+        check("^$", None);
         check("a|(.+)", None);
         check("(?:very )*", None);
         check("", None);
     }
 
+    #[test]
+    fn what_is_around_counts() {
+        let literal = &required("no").expect("it is a word").literals[0];
+        assert!(literal.fits("", "") && literal.fits("oh ", ", no"));
+        assert!(!literal.fits("", "t") && !literal.fits("ki", ""));
+    }
+
     proptest! {
-        /// Whatever a pattern matches has one of its literals.
+        /// Whatever a pattern matches has one of its literals, with what has to be around it.
         #[test]
-        fn nothing_matches_without(pattern in "(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?)){1,4}", text in "[aAbB ]{0,9}") {
-            let built = RegexBuilder::new(&pattern).case_insensitive(true).build();
-            if let (Ok(regex), Some(Required { literals, .. })) = (built, regex_syntax::parse(&pattern).ok().as_ref().and_then(Required::of))
-                && let Some(found) = regex.find(&text)
+        fn nothing_matches_without(pattern in "\\^?(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?|\\\\b)){1,4}\\$?", text in "[aAbB ]{0,9}") {
+            let text = text.to_lowercase();
+            let built = Regex::new(&format!(r"(?:^|\b)(?:{pattern})(?:\b|$)"));
+            if let (Ok(regex), Some(required)) = (built, required(&pattern))
+                && regex.is_match(&text)
             {
-                let found = found.as_str().to_lowercase();
-                prop_assert!(literals.iter().any(|literal| found.contains(literal)), "{:?}", literals);
+                let text = format!("{START}{text}{END}");
+                let stands = |literal: &Literal| {
+                    (0..text.len()).any(|at| {
+                        let behind = text[at..].strip_prefix(&literal.text);
+                        behind.is_some_and(|behind| literal.fits(&text[..at], behind))
+                    })
+                };
+                prop_assert!(required.literals.iter().any(stands), "{:?}", required);
             }
         }
     }

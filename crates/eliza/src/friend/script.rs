@@ -37,14 +37,15 @@ pub(crate) struct Script {
     pub(crate) names: Vec<String>,    // of what is learnt
     pub(crate) unused: Vec<Problem>,  // what is written down and never used
     pub(crate) index: Index,
-    pub(crate) places: Vec<Place>, // of the patterns, by their numbers in the index
+    pub(crate) places: Vec<(u16, u16)>, // the rule and the place in it, by number in the index
 }
 
-/// Where a pattern stands: which rule's, and which of its patterns; none if the rule has none.
+/// A rule that may know a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) rule: usize,
-    pub(crate) pattern: Option<usize>,
+pub(crate) struct Candidate {
+    pub(crate) rule: u16,
+    pub(crate) sentence: u16,
+    pub(crate) pattern: u16, // by its place in the rule, which may have none
 }
 
 #[derive(Debug)]
@@ -89,19 +90,22 @@ impl Script {
         Ok(script)
     }
 
-    /// The patterns that may know one of the sentences, in the order of their rules, each with the
-    /// number of its sentence. The first sentences come first.
-    pub(crate) fn candidates(
-        &self,
-        sentences: &[Sentence<'_>],
-    ) -> Vec<(usize, usize, Option<usize>)> {
+    /// The rules that may know one of the sentences, by the patterns that may match, in the order of
+    /// the rules. Of those of one rule, the first sentences come first.
+    pub(crate) fn candidates(&self, sentences: &[Sentence<'_>]) -> Vec<Candidate> {
         let mut numbers = Vec::new();
         let mut candidates = Vec::new();
-        for (sentence, said) in sentences.iter().enumerate() {
+        for (sentence, said) in (0..).zip(sentences) {
             numbers.clear();
             self.index.candidates(said.folded.text(), &mut numbers);
-            let places = numbers.iter().map(|&number| self.places[number as usize]);
-            candidates.extend(places.map(|place| (place.rule, sentence, place.pattern)));
+            candidates.extend(numbers.iter().map(|&number| {
+                let (rule, pattern) = self.places[number as usize];
+                Candidate {
+                    rule,
+                    sentence,
+                    pattern,
+                }
+            }));
         }
         candidates.sort_unstable();
         candidates.dedup();

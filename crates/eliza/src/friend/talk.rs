@@ -9,9 +9,9 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::engine::{self, Answer};
-use crate::friend::pattern::{Parts, Pattern};
+use crate::friend::pattern::Parts;
 use crate::friend::said::{Said, Sentence};
-use crate::friend::script::{Replies, Rule, Script, Topic};
+use crate::friend::script::{Candidate, Replies, Rule, Script, Topic};
 use crate::friend::template::Template;
 use crate::trace::{Source, Step, Steps};
 
@@ -44,17 +44,7 @@ impl Talk {
     fn answer(&mut self, sentences: &[Sentence<'_>], steps: &mut Steps) -> (String, Source) {
         let script = Arc::clone(&self.script);
         let candidates = script.candidates(sentences);
-        let candidates = |weak| {
-            let all = candidates
-                .iter()
-                .map(|&(rule, sentence, pattern)| Candidate {
-                    rule: &script.rules[rule],
-                    sentence: &sentences[sentence],
-                    pattern: pattern.map(|pattern| &script.rules[rule].patterns[pattern]),
-                });
-            all.filter(move |candidate| candidate.rule.weak == weak)
-        };
-        if let Some(text) = self.by_rule(&script, candidates(false), steps) {
+        if let Some(text) = self.by_rule(&script, sentences, &candidates, false, steps) {
             return (text, Source::Rule);
         }
         if let Some(text) = self.by_topic(&script) {
@@ -64,34 +54,36 @@ impl Talk {
             self.last.clone_from(&text);
             return (text, Source::Memory);
         }
-        match self.by_rule(&script, candidates(true), steps) {
+        match self.by_rule(&script, sentences, &candidates, true, steps) {
             Some(text) => (text, Source::Rule),
             None => (self.say_any(&script.otherwise), Source::Fallback),
         }
     }
 
     /// By the first rule that knows one of the sentences, and has something new to say to it.
-    fn by_rule<'a>(
+    fn by_rule(
         &mut self,
         script: &Script,
-        candidates: impl Iterator<Item = Candidate<'a>>,
+        sentences: &[Sentence<'_>],
+        candidates: &[Candidate],
+        weak: bool,
         steps: &mut Steps,
     ) -> Option<String> {
         let topic = self.topic.map(|(topic, _)| topic);
-        for Candidate {
-            rule,
-            sentence,
-            pattern,
-        } in candidates
-        {
-            if rule.within.is_some() && rule.within != topic
-                || rule.question && !sentence.is_question
-            {
+        for candidate in candidates {
+            let rule = &script.rules[usize::from(candidate.rule)];
+            let sentence = &sentences[usize::from(candidate.sentence)];
+            let pattern = rule.patterns.get(usize::from(candidate.pattern));
+            let is_asked = rule.weak == weak
+                && (rule.within.is_none() || rule.within == topic)
+                && (!rule.question || sentence.is_question);
+            if !is_asked {
                 continue;
             }
-            let parts = pattern.map_or(Some(Parts::new()), |pattern| {
-                pattern.capture(&sentence.folded)
-            });
+            let parts = match pattern {
+                Some(pattern) => pattern.capture(&sentence.folded),
+                None => Some(Parts::new()),
+            };
             let Some(parts) = parts else { continue };
             self.learn(script, rule, sentence, &parts, steps);
             let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
@@ -253,13 +245,6 @@ impl engine::Talk for Talk {
     fn memory(&self) -> Vec<String> {
         self.memory.iter().cloned().collect()
     }
-}
-
-/// A rule that may know a sentence, by one of its patterns.
-struct Candidate<'a> {
-    rule: &'a Rule,
-    sentence: &'a Sentence<'a>,
-    pattern: Option<&'a Pattern>,
 }
 
 /// A name as it is written: "peter" is "Peter".
