@@ -26,7 +26,7 @@ impl Synonyms {
             expanded.push_str(before);
             let name = after.split_once('>').filter(|(name, _)| is_name(name));
             match name {
-                Some((name, after)) if !before.ends_with(['?', 'P', '\\']) => {
+                Some((name, after)) if !NO_SYNONYM.iter().any(|opens| before.ends_with(opens)) => {
                     let words = self.0.get(name);
                     expanded.push_str(words.ok_or_else(|| format!("no synonyms <{name}>"))?);
                     rest = after;
@@ -41,6 +41,8 @@ impl Synonyms {
         Ok(expanded)
     }
 }
+
+const NO_SYNONYM: &[&str] = &["(?", "(?P", "\\"]; // before these, < names a group, or is only a sign
 
 /// Whether a list of synonyms, a topic or what is learnt may be called so.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -68,6 +70,7 @@ mod tests {
         check("<sad> <sad>", Ok("(?:sad|blue) (?:sad|blue)"));
         check("<glad>", Err("no synonyms <glad>"));
         check("(?<sad>x)(?P<sad>y)", Ok("(?<sad>x)(?P<sad>y)"));
+        check("a?<sad>P<sad>", Ok("a?(?:sad|blue)P(?:sad|blue)"));
         check("1 < 2 > 1 <<sad>", Ok("1 < 2 > 1 <(?:sad|blue)"));
         check("<sad", Ok("<sad"));
         check("\\<sad>", Ok("\\<sad>"));

@@ -430,7 +430,7 @@ mod tests {
             "You're my best friend, aren't you?",
             &["that I'm your best friend"],
         );
-        check("I'm fine, thanks", &["you are fine?"]);
+        check("I'm late, thanks", &["you are late?"]);
         check("Can you help me, please?", &["help you?", "help you, what"]);
         check(
             "I can't stand my boss, he is horrible",
@@ -443,7 +443,7 @@ mod tests {
     fn hasty_spellings_are_known() {
         check("cant you help me", &["help you"]);
         check("I dont like my job", &["don't like your job"]);
-        check("youre nice", &["I'm nice"]);
+        check("youre late", &["I'm late"]);
         check("im not happy", &["not happy?", "were happy?"]);
         check(
             "I cannot sleep",
@@ -497,11 +497,7 @@ mod tests {
             "It rained. I need a coat. It was late.",
             &["need a coat?", "need a coat."],
         );
-        assert!(
-            replies("that book is mine")
-                .iter()
-                .all(|reply| !reply.contains("book"))
-        );
+        check("that book is mine", &["that book is yours"]);
     }
 
     #[test]

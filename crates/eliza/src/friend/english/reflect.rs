@@ -236,7 +236,11 @@ mod tests {
         );
         check("I'll be back", "you'll be back");
         check("if I were rich", "if you were rich");
-        check("we lost our dog", "we lost our dog");
+        check("we lost our dog", "you lost your dog");
+        check(
+            "my son and I went to see our doctor",
+            "your son and you went to see your doctor",
+        );
         check(
             "my boss Peter told me I was lazy",
             "your boss Peter told you you were lazy",

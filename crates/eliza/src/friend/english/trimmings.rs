@@ -13,20 +13,22 @@ struct Trimmings {
 
 static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
     tail: compile(concat!(
-        r"(?:,? please|,? or not",
+        r"(?:,? (?:please|or not|lol|lmao|haha|hehe|xd|though|to be honest|right now|eliza|or something|i guess)",
         r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
-        r"|, (?:right|ok|okay|huh|eh|you know|you see|i guess)",
+        r"|, (?:right|ok|okay|huh|eh|you know|you see|man|dude|bro|mate|doctor|my friend|darling|dear)",
         r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
         r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
     )),
     joining: compile(concat!(
-        r"^(?:(?:and|but|so|then|honestly|actually|really),? ",
-        r"|(?:well|oh|ah|ok|okay|please|look|listen|anyway|hey|hello|hi)(?: there)?, )+",
+        r"^(?:(?:and|but|so|then|honestly|actually|really|also|anyway|anyways|plus|besides|basically",
+        r"|um|uh|hm+|well|oh|ah|ok|okay|please|by the way|to be honest|in fact|i mean|oh my god),? ",
+        r"|(?:look|listen|hey|hello|hi|yes|yeah|no|man|dude|eliza|god)(?: there| eliza)?, )+",
     )),
     time: compile(concat!(
-        r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually",
+        r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually|yes|yeah|yep|no|nope|nah",
+        r"|hi|hello|hey|lol|like|honestly|apparently|of course|sure|unfortunately|finally|suddenly",
         r"|(?:last|this|every) \w+),? ",
-        r"((?:i|my|you|it)(?:'\w+)? .)",
+        r"((?:i|my|you|it|he|she|we|they|there)(?:'\w+)? .)",
     )),
 });
 
