@@ -167,7 +167,7 @@ fn a_topic_goes_on_for_some_turns() {
         "My dog died",
         "I am afraid of the dark",
         "it is raining",
-        "I love my guitar",
+        "I play the guitar",
     ] {
         for seed in 0..20 {
             let mut friend = friend(seed);
@@ -250,7 +250,7 @@ fn every_family_has_its_answers() {
         ("what is your name", &["Eliza", "Eliza,"]),
         ("are you human?", &["program", "flesh", "seem", "mirror"]),
         ("r u a bot", &["program", "flesh", "seem", "mirror"]),
-        ("how old are you?", &["old", "age", "years"]),
+        ("how old are you?", &["Old", "old", "age", "years"]),
         ("where do you live?", &["I live", "Where", "where"]),
         (
             "who made you?",
