@@ -156,11 +156,9 @@ impl<'a> Compiler<'a> {
             .collect();
         // Whichever pattern matches, every part that a reply asks for is there.
         let parts = patterns.iter().map(Pattern::parts).min().unwrap_or(0);
-        if let (Some(name), 0) = (&written.learn, parts) {
-            self.complain(
-                &name.span(),
-                "there is nothing to learn: a pattern captures 0",
-            );
+        if parts == 0 && (written.learn.is_some() || written.capital) {
+            let what = "learn and capital are about the first part, and a pattern captures 0";
+            self.complain(&span, what);
         }
         let learn = written.learn.as_ref();
         Rule {
@@ -168,6 +166,7 @@ impl<'a> Compiler<'a> {
             patterns,
             question: written.question,
             weak: written.weak,
+            capital: written.capital,
             within: self.topic_of(written.within.as_ref()),
             topic: self.topic_of(written.topic.as_ref()),
             learn: learn

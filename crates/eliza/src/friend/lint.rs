@@ -49,6 +49,7 @@ fn unreachable(rule: &Rule, earlier: &[Rule]) -> Vec<Problem> {
 fn is_tried_before(other: &Rule, rule: &Rule) -> bool {
     (!other.question || rule.question)
         && (!other.weak || rule.weak)
+        && (!other.capital || rule.capital)
         && (other.within.is_none() || other.within == rule.within)
         && 2 <= other
             .replies

@@ -54,6 +54,7 @@ pub(crate) struct Rule {
     pub(crate) patterns: Vec<Pattern>, // none: whatever is said
     pub(crate) question: bool,         // only what is asked
     pub(crate) weak: bool,             // only if there is nothing to come back to
+    pub(crate) capital: bool,          // only what has a capital letter in its first part
     pub(crate) within: Option<usize>,  // only while the talk is about this topic
     pub(crate) topic: Option<usize>,   // what the talk is about then
     pub(crate) learn: Option<usize>,   // what the first part tells, by its place in `names`

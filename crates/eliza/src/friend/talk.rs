@@ -9,10 +9,10 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::engine::{self, Answer};
-use crate::friend::pattern::Parts;
+use crate::friend::pattern::{Parts, Pattern};
 use crate::friend::said::{Said, Sentence};
 use crate::friend::script::{Candidate, Replies, Rule, Script, Topic};
-use crate::friend::template::Template;
+use crate::friend::template::{Template, capitalized};
 use crate::trace::{Source, Step, Steps};
 
 /// A talk with one person. Never the same reply twice running, unless the script has a single one.
@@ -24,6 +24,7 @@ pub(crate) struct Talk {
     recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
     learnt: Vec<Option<String>>,
     memory: VecDeque<String>,
+    since: u8, // turns since the last one was added, or some more than enough
     topic: Option<(usize, u8)>, // and for how many turns
 }
 
@@ -35,6 +36,7 @@ impl Talk {
             recent: VecDeque::with_capacity(RECENT),
             learnt: vec![None; script.names.len()],
             memory: VecDeque::new(),
+            since: 0,
             topic: None,
             script,
         }
@@ -50,8 +52,7 @@ impl Talk {
         if let Some(text) = self.by_topic(&script) {
             return (text, Source::Topic);
         }
-        if let Some(text) = self.memory.pop_front() {
-            self.last.clone_from(&text);
+        if let Some(text) = self.by_memory() {
             return (text, Source::Memory);
         }
         match self.by_rule(&script, sentences, &candidates, true, steps) {
@@ -74,17 +75,12 @@ impl Talk {
             let rule = &script.rules[usize::from(candidate.rule)];
             let sentence = &sentences[usize::from(candidate.sentence)];
             let pattern = rule.patterns.get(usize::from(candidate.pattern));
-            let is_asked = rule.weak == weak
-                && (rule.within.is_none() || rule.within == topic)
-                && (!rule.question || sentence.is_question);
-            if !is_asked {
+            if rule.weak != weak || rule.within.is_some() && rule.within != topic {
                 continue;
             }
-            let parts = match pattern {
-                Some(pattern) => pattern.capture(&sentence.folded),
-                None => Some(Parts::new()),
+            let Some(parts) = captured(rule, pattern, sentence) else {
+                continue;
             };
-            let Some(parts) = parts else { continue };
             self.learn(script, rule, sentence, &parts, steps);
             let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
             let Some((text, template)) = self.say(&rule.replies, part) else {
@@ -140,6 +136,7 @@ impl Talk {
             self.memory.pop_front();
         }
         self.memory.push_back(text);
+        self.since = 0;
     }
 
     /// Goes over to the topic of the rule, or on with it.
@@ -157,6 +154,16 @@ impl Talk {
         let (topic, _) = self.topic?;
         let replies = &script.topics[topic].replies;
         let (text, _) = self.say(replies, |_| String::new())?;
+        Some(text)
+    }
+
+    /// The oldest memory; but not at once, as nobody has gone away from it yet.
+    fn by_memory(&mut self) -> Option<String> {
+        if self.since < 2 {
+            return None;
+        }
+        let text = self.memory.pop_front()?;
+        self.last.clone_from(&text);
         Some(text)
     }
 
@@ -225,6 +232,7 @@ impl engine::Talk for Talk {
                 words: words.collect(),
             });
         }
+        self.since = self.since.saturating_add(1);
         let (text, source) = if sentences.is_empty() {
             (self.say_any(&script.silence), Source::Silence)
         } else {
@@ -247,11 +255,17 @@ impl engine::Talk for Talk {
     }
 }
 
-/// A name as it is written: "peter" is "Peter".
-fn capitalized(name: &str) -> String {
-    let mut chars = name.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars).collect()
+/// What the pattern captures of the sentence, if the rule is for it.
+fn captured(rule: &Rule, pattern: Option<&Pattern>, sentence: &Sentence<'_>) -> Option<Parts> {
+    if rule.question && !sentence.is_question {
+        return None;
+    }
+    let parts = match pattern {
+        Some(pattern) => pattern.capture(&sentence.folded)?,
+        None => Parts::new(),
+    };
+    let is_name = |part: &Range<usize>| sentence.text[part.clone()].starts_with(char::is_uppercase);
+    (!rule.capital || parts.first().is_some_and(is_name)).then_some(parts)
 }
 
 const RECENT: usize = 16; // a reply comes again when its rule has no other, or after so many

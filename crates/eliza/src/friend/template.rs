@@ -72,12 +72,20 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Words(words) => text.push_str(words),
+                Piece::Part(index) if text.is_empty() => text.push_str(&capitalized(&part(*index))),
                 Piece::Part(index) => text.push_str(&part(*index)),
                 Piece::Learnt(index) => text.push_str(learnt[*index].as_ref()?),
             }
         }
         Some(text)
     }
+}
+
+/// Words as they begin a sentence, or a name: "peter" is "Peter".
+pub(crate) fn capitalized(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
 }
 
 /// The index of the part of this number.
@@ -113,7 +121,7 @@ mod tests {
         let template = Template::parse("{2}, or {1}, {name}?", 2, &names).expect("well formed");
         let part = |index: usize| ["this", "that"][index].to_owned();
         let known = template.fill(part, &[Some("Ann".to_owned())]);
-        assert_eq!(known.as_deref(), Some("that, or this, Ann?"));
+        assert_eq!(known.as_deref(), Some("That, or this, Ann?"));
         assert_eq!(template.fill(part, &[None]), None);
     }
 

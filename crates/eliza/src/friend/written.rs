@@ -36,6 +36,8 @@ pub(crate) struct WrittenRule {
     pub(crate) question: bool,
     #[serde(default)]
     pub(crate) weak: bool,
+    #[serde(default)]
+    pub(crate) capital: bool,
     pub(crate) within: Option<Spanned<String>>,
     pub(crate) topic: Option<Spanned<String>>,
     pub(crate) learn: Option<Spanned<String>>,
