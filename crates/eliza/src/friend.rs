@@ -6,6 +6,7 @@ mod folded;
 mod index;
 mod language;
 mod lint;
+mod lists;
 mod pattern;
 mod required;
 mod said;

@@ -2,6 +2,7 @@
 
 mod lists;
 mod reflect;
+mod spellings;
 mod trimmings;
 
 use std::array;
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::friend::language::Language;
-use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, SPELLINGS, lists};
+use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, lists_of};
 
 /// What somebody says in English.
 #[derive(Debug)]
@@ -17,28 +18,31 @@ pub(crate) struct English;
 
 impl Language for English {
     fn spelled<'a>(&self, word: &'a str) -> Cow<'a, str> {
-        let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-        let lower = core.to_lowercase();
-        match SPELLINGS.iter().find(|(typed, _)| *typed == lower) {
-            Some((_, meant)) => format!("{meant}{}", &word[core.len()..]).into(),
-            None => word.into(),
-        }
+        spellings::spelled(word)
     }
 
     fn is_abbreviation(&self, word: &str) -> bool {
-        lists(ABBREVIATIONS, &word.to_lowercase())
+        lists_of(&word.to_lowercase()).is_in(ABBREVIATIONS)
     }
 
-    /// Behind a comma, where another has its subject: ", he is", ", and I was", ", my boss is".
+    /// Behind a comma, where another has its subject: ", he is", ", and I was", ", my boss is"; and
+    /// before a "but" with one.
     fn begins_clause(&self, before: &str, after: &str) -> bool {
-        if !before.ends_with(',') {
+        let begins_with = |word: &str| {
+            after
+                .get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        let is_behind = before.ends_with(',');
+        if !is_behind && !begins_with("but ") {
             return false;
         }
         let mut words = after.split(' ').map(str::to_lowercase).peekable();
-        words.next_if(|word| lists("and so", word));
+        words.next_if(|word| ["and", "so"].contains(&word.as_str()) || !is_behind);
         let [first, second, third] = array::from_fn(|_| words.next().unwrap_or_default());
-        lists(CLAUSE_STARTS, &first) && !second.is_empty() && !lists("and or", &second)
-            || lists(DETERMINERS, &first) && lists(AUXILIARIES, &third)
+        let has_subject =
+            lists_of(&first).is_in(CLAUSE_STARTS) && !["", "and", "or"].contains(&second.as_str());
+        has_subject || lists_of(&first).is_in(DETERMINERS) && lists_of(&third).is_in(AUXILIARIES)
     }
 
     fn without_tail<'a>(&self, sentence: &'a str) -> &'a str {
@@ -55,5 +59,7 @@ impl Language for English {
 
     fn prepare(&self) {
         trimmings::prepare();
+        spellings::prepare();
+        lists::prepare();
     }
 }

@@ -186,6 +186,14 @@ mod tests {
             &[("I love Peter, Anna, and you", false)],
         );
         check("You like me, don't you?", &[("You like me", true)]);
+        check(
+            "I'm proud of her but I don't want to leave",
+            &[
+                ("I'm proud of her", false),
+                ("I don't want to leave", false),
+            ],
+        );
+        check("anything but you", &[("anything but you", false)]);
     }
 
     #[test]

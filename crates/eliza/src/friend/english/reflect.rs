@@ -9,13 +9,16 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::lists::{
-    ADVERBS, ASKING, AUXILIARIES, CLAUSE_OPENERS, DETERMINERS, FUNCTION_WORDS, MIRROR,
-    OBJECT_FOLLOWERS, PREPOSITIONS, SEEMING, SUBJECTS, WISHES, lists,
+    ADVERBS, ASKING, AUXILIARIES, CLAUSE_OPENERS, DETERMINERS, FUNCTION_WORDS, HAVE_OR_BE, I,
+    I_OR_ME, MIRROR, OBJECT_FOLLOWERS, PREPOSITIONS, SEEMING, SUBJECTS, WISHES, YOU, lists_of,
 };
+use crate::friend::folded::Folded;
+use crate::friend::lists::{List, Membership};
 
 /// Turns a part of a sentence round, in the light of the words around it.
 pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
-    let words = words(sentence);
+    let folded = Folded::new(sentence);
+    let words = words(&folded);
     let mut reflected = String::with_capacity(part.len() + 8);
     let mut done = part.start;
     for (index, word) in words.iter().enumerate() {
@@ -25,8 +28,8 @@ pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
         reflected.push_str(&sentence[done..word.range.start]);
         match turned(&words, index) {
             Some(turned) => reflected.push_str(&turned),
-            None if index == 0 && lists(FUNCTION_WORDS, &word.lower) => {
-                reflected.push_str(&word.lower);
+            None if index == 0 && word.lists.is_in(FUNCTION_WORDS) => {
+                reflected.push_str(word.lower);
             }
             None => reflected.push_str(&sentence[word.range.clone()]),
         }
@@ -36,44 +39,49 @@ pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
 }
 
 /// A word of a sentence, without the punctuation around it.
-struct Word {
-    range: Range<usize>,
-    lower: String,
+struct Word<'a> {
+    range: Range<usize>, // in the sentence as it was said
+    lower: &'a str,
+    lists: Membership,
     joined: bool, // to the word before: nothing but a space lies between
 }
 
-fn words(sentence: &str) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
+fn words(sentence: &Folded) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
     let mut start = 0;
-    for spaced in sentence.split(' ') {
+    let mut last = None;
+    for spaced in sentence.text().split(' ') {
         let core = spaced.trim_start_matches(|c: char| !c.is_alphanumeric());
         let begin = start + spaced.len() - core.len();
         let core = core.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let end = begin + core.len();
         start += spaced.len() + 1;
         if !core.is_empty() {
             words.push(Word {
-                range: begin..begin + core.len(),
-                lower: core.to_lowercase(),
-                joined: words.last().is_some_and(|last| last.range.end + 1 == begin),
+                range: sentence.original(begin..end),
+                lower: core,
+                lists: lists_of(core),
+                joined: last.is_some_and(|last| last + 1 == begin),
             });
+            last = Some(end);
         }
     }
     words
 }
 
 /// What the word at `index` becomes, if it changes at all.
-fn turned(words: &[Word], index: usize) -> Option<Cow<'static, str>> {
-    let here = words[index].lower.as_str();
+fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
+    let here = words[index].lower;
     if is_both_of_us(words, index) {
         return (here == "you").then_some("you".into());
     }
     if let Some(&(_, turned)) = MIRROR.iter().find(|(word, _)| *word == here) {
         return Some(turned.into());
     }
-    let you_before = || subject_before(words, index, "you").filter(|&you| is_subject(words, you));
+    let you_before = || subject_before(words, index, YOU).filter(|&you| is_subject(words, you));
     let you_after =
         || after(words, index).filter(|&you| is(words, you, "you") && is_subject(words, you));
-    let i_before = || subject_before(words, index, "i");
+    let i_before = || subject_before(words, index, I);
     let i_after = || {
         after(words, index)
             .filter(|&i| is(words, i, "i") && subject_before(words, index, SUBJECTS).is_none())
@@ -98,21 +106,21 @@ fn turned(words: &[Word], index: usize) -> Option<Cow<'static, str>> {
 
 /// Whether the word at `index` is part of "you and I", which is the same for both. In "I love you
 /// and I need you" the verb before it parts the two.
-fn is_both_of_us(words: &[Word], index: usize) -> bool {
+fn is_both_of_us(words: &[Word<'_>], index: usize) -> bool {
     let phrase = |start: usize| {
         words.get(start..start + 3).is_some_and(|phrase| {
-            is(phrase, 0, "you") && is(phrase, 1, "and") && lists("i me", &phrase[2].lower)
+            is(phrase, 0, "you") && is(phrase, 1, "and") && in_list(phrase, 2, I_OR_ME)
         }) && before(words, start).is_none_or(|previous| {
             [CLAUSE_OPENERS, PREPOSITIONS, AUXILIARIES]
                 .iter()
-                .any(|list| in_list(words, previous, list))
+                .any(|&list| in_list(words, previous, list))
         })
     };
     phrase(index) || index.checked_sub(2).is_some_and(phrase)
 }
 
 /// Whether the "you" at `index` is the subject of its clause.
-fn is_subject(words: &[Word], index: usize) -> bool {
+fn is_subject(words: &[Word<'_>], index: usize) -> bool {
     let previous = before(words, index);
     let earlier = previous.and_then(|previous| before(words, previous));
     let next = after_adverbs(words, index);
@@ -133,7 +141,7 @@ fn is_subject(words: &[Word], index: usize) -> bool {
     }
     if in_list(words, previous, AUXILIARIES) {
         // "Are you there" asks, but "it is you" has its subject already.
-        let has_object = in_list(words, previous, "have had is isn't was wasn't");
+        let has_object = in_list(words, previous, HAVE_OR_BE);
         return subject_before(words, previous, SUBJECTS).is_none()
             && !(has_object && object_follows);
     }
@@ -146,14 +154,14 @@ fn is_subject(words: &[Word], index: usize) -> bool {
 }
 
 /// Whether the word at `index` joins another person to the one before: "you and your family".
-fn shares_subject(words: &[Word], index: usize) -> bool {
+fn shares_subject(words: &[Word<'_>], index: usize) -> bool {
     let follower = after(words, index);
     is(words, index, "and") && follower.is_some_and(|word| !in_list(words, word, SUBJECTS))
 }
 
 /// Whether the clause of the subject at `index` is a condition or a wish, rather than what somebody
 /// asks: "I wonder if you were there".
-fn is_wished(words: &[Word], index: usize) -> bool {
+fn is_wished(words: &[Word<'_>], index: usize) -> bool {
     before(words, index).is_some_and(|opener| {
         let asks = before(words, opener).is_some_and(|verb| in_list(words, verb, ASKING));
         in_list(words, opener, WISHES) && !(is(words, opener, "if") && asks)
@@ -162,7 +170,7 @@ fn is_wished(words: &[Word], index: usize) -> bool {
 
 /// The subject of the verb at `index`, if it is one of these pronouns and stands before it, with
 /// nothing but adverbs between.
-fn subject_before(words: &[Word], index: usize, pronouns: &str) -> Option<usize> {
+fn subject_before(words: &[Word<'_>], index: usize, pronouns: List) -> Option<usize> {
     let mut at = before(words, index)?;
     while in_list(words, at, ADVERBS) {
         at = before(words, at)?;
@@ -171,15 +179,15 @@ fn subject_before(words: &[Word], index: usize, pronouns: &str) -> Option<usize>
 }
 
 /// The word before `index` in the same breath: no punctuation lies between.
-fn before(words: &[Word], index: usize) -> Option<usize> {
+fn before(words: &[Word<'_>], index: usize) -> Option<usize> {
     words[index].joined.then(|| index - 1)
 }
 
-fn after(words: &[Word], index: usize) -> Option<usize> {
+fn after(words: &[Word<'_>], index: usize) -> Option<usize> {
     words.get(index + 1)?.joined.then_some(index + 1)
 }
 
-fn after_adverbs(words: &[Word], index: usize) -> Option<usize> {
+fn after_adverbs(words: &[Word<'_>], index: usize) -> Option<usize> {
     let mut at = after(words, index)?;
     while in_list(words, at, ADVERBS) {
         at = after(words, at)?;
@@ -187,12 +195,12 @@ fn after_adverbs(words: &[Word], index: usize) -> Option<usize> {
     Some(at)
 }
 
-fn is(words: &[Word], index: usize, word: &str) -> bool {
+fn is(words: &[Word<'_>], index: usize, word: &str) -> bool {
     words[index].lower == word
 }
 
-fn in_list(words: &[Word], index: usize, list: &str) -> bool {
-    lists(list, &words[index].lower)
+fn in_list(words: &[Word<'_>], index: usize, list: List) -> bool {
+    words[index].lists.is_in(list)
 }
 
 #[cfg(test)]

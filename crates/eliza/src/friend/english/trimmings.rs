@@ -9,6 +9,7 @@ struct Trimmings {
     tail: Regex,
     joining: Regex,
     time: Regex,
+    subject: Regex, // what follows the time
 }
 
 static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
@@ -29,8 +30,8 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually|yes|yeah|yep|no|nope|nah",
         r"|hi|hello|hey|lol|like|honestly|apparently|of course|sure|unfortunately|finally|suddenly",
         r"|(?:last|this|every) \w+),? ",
-        r"((?:i|my|you|it|he|she|we|they|there)(?:'\w+)? .)",
     )),
+    subject: compile(r"^(?:i|my|you|it|he|she|we|they|there)(?:'\w+)? ."),
 });
 
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
@@ -51,9 +52,10 @@ pub(super) fn without_tail(sentence: &str) -> &str {
 pub(super) fn without_head(clause: &str) -> &str {
     let joining = TRIMMINGS.joining.find(clause);
     let clause = joining.map_or(clause, |head| &clause[head.end()..]);
-    let time = TRIMMINGS.time.captures(clause);
-    let rest = time.and_then(|time| time.get(1));
-    rest.map_or(clause, |rest| &clause[rest.start()..])
+    let time = TRIMMINGS.time.find(clause);
+    let rest = time.map(|time| &clause[time.end()..]);
+    rest.filter(|rest| TRIMMINGS.subject.is_match(rest))
+        .unwrap_or(clause)
 }
 
 fn compile(pattern: &str) -> Regex {
