@@ -16,15 +16,14 @@
 //! assert!(friend.reply("Goodbye!").last);
 //! ```
 
+mod classic;
 mod conversation;
 mod engine;
 mod friend;
-#[allow(dead_code, reason = "for the engines to come")]
 mod matching;
 mod problem;
 mod script;
 mod trace;
-#[allow(dead_code, reason = "for the engines to come")]
 mod words;
 
 pub use conversation::{Conversation, Reply};

@@ -1,6 +1,7 @@
 //! Patterns of terms, fitted to words in linear time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::words::Id;
 
@@ -14,7 +15,7 @@ pub(crate) enum Term {
     /// This word.
     Word(Id),
     /// One of these words, which are sorted.
-    OneOf(Box<[Id]>),
+    OneOf(Arc<[Id]>),
 }
 
 /// Fits patterns to words, and keeps its room from one to the next.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use crate::classic;
 use crate::engine::{Engine, Talk};
 use crate::friend;
 use crate::problem::{Problem, ScriptError};
@@ -77,7 +78,8 @@ impl Script {
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
             Format::Friend => Arc::new(friend::Script::parse(text)?),
-            Format::Classic | Format::Hayden => {
+            Format::Classic => Arc::new(classic::Script::parse(text)?),
+            Format::Hayden => {
                 return Err(Problem::at(script, 0, "not yet").into());
             }
         };

@@ -1,0 +1,335 @@
+//! One response, step by step, as in 1966.
+
+use std::collections::VecDeque;
+
+use crate::classic::hash::{last_cell, mid_square};
+use crate::classic::letters::{MOST_WORDS, words};
+use crate::classic::pieces::{Action, Piece, Reply, Rule, Transformation};
+use crate::classic::script::{Script, is_delimiter};
+use crate::classic::talk::State;
+use crate::engine::Answer;
+use crate::matching::Matcher;
+use crate::trace::{Keyword, Source, Step, Steps};
+use crate::words::{Heard, Id};
+
+/// What is known while a line is answered.
+pub(super) struct Response<'a> {
+    script: &'a Script,
+    state: &'a mut State,
+    steps: &'a mut Steps,
+    heard: Heard<'a>,
+    words: Vec<Id>,
+    keywords: VecDeque<Id>, // the best first
+    matcher: Matcher,
+}
+
+/// How a round with one keyword ends, if not with the next keyword.
+enum Ended {
+    Said(String),
+    NoMatch,
+    Exhausted,
+}
+
+impl<'a> Response<'a> {
+    pub(super) fn new(script: &'a Script, state: &'a mut State, steps: &'a mut Steps) -> Self {
+        Self {
+            heard: Heard::new(&script.vocabulary),
+            words: Vec::new(),
+            keywords: VecDeque::new(),
+            matcher: Matcher::default(),
+            script,
+            state,
+            steps,
+        }
+    }
+
+    pub(super) fn to(mut self, line: &str) -> Answer {
+        self.state.count();
+        let limit = self.state.limit;
+        self.steps.note(|| Step::Limit { limit });
+        self.words = words(line, &mut self.heard);
+        let (read, heard) = (&self.words, &self.heard);
+        self.steps.note(|| Step::Read {
+            words: texts(heard, read),
+        });
+        self.scan();
+        if self.keywords.is_empty()
+            && limit == 4
+            && let Some(text) = self.state.recall()
+        {
+            return Answer {
+                text,
+                source: Source::Memory,
+            };
+        }
+        self.follow_rules()
+    }
+
+    /// Finds the keywords of the first clause that has any, and makes the substitutions.
+    fn scan(&mut self) {
+        let (mut start, mut end) = (0, self.words.len());
+        let mut top = 0;
+        for at in 0..self.words.len() {
+            let word = self.words[at];
+            if is_delimiter(word) {
+                if !self.keywords.is_empty() {
+                    end = at;
+                    break;
+                }
+                self.note_discarded(start, at + 1);
+                start = at + 1;
+            } else if let Some(rule) = self.script.rule_for(word) {
+                if rule.can_answer() {
+                    if top < rule.precedence {
+                        top = rule.precedence;
+                        self.keywords.push_front(word);
+                    } else {
+                        self.keywords.push_back(word);
+                    }
+                }
+                self.substitute(at, rule);
+            }
+        }
+        self.note_discarded(end, self.words.len());
+        self.words.truncate(end);
+        self.words.drain(..start);
+        let (script, keywords) = (self.script, &self.keywords);
+        self.steps.note(|| Step::Keywords {
+            stack: stack(script, keywords),
+        });
+    }
+
+    fn substitute(&mut self, at: usize, rule: &Rule) {
+        let Some(substitute) = rule.substitute else {
+            return;
+        };
+        let word = self.words[at];
+        self.words[at] = substitute;
+        self.steps.note(|| Step::Substituted {
+            word: self.heard.text(word).to_owned(),
+            by: self.heard.text(substitute).to_owned(),
+        });
+    }
+
+    fn note_discarded(&mut self, start: usize, end: usize) {
+        if start < end {
+            let words = &self.words[start..end];
+            self.steps.note(|| Step::Discarded {
+                words: texts(&self.heard, words),
+            });
+        }
+    }
+
+    /// Follows the rules of the keywords, and that of NONE when there are no more.
+    fn follow_rules(mut self) -> Answer {
+        let mut source = Source::Rule;
+        for _ in 0..MOST_ROUNDS {
+            self.matcher.looks += self.words.len();
+            if MOST_LOOKS < self.matcher.looks {
+                break;
+            }
+            let keyword = self.keywords.pop_front();
+            if keyword.is_none() {
+                source = Source::Fallback;
+            }
+            let keyword = keyword.unwrap_or(self.script.none);
+            let rule = self
+                .script
+                .rule(keyword)
+                .expect("all references were checked");
+            if keyword == self.script.memory.keyword {
+                self.remember();
+            }
+            let (text, source) = match self.follow(rule) {
+                None => continue,
+                Some(Ended::Said(text)) => (text, source),
+                Some(Ended::NoMatch) => {
+                    let text = NO_MATCH[usize::from(self.state.limit - 1)];
+                    (text.to_owned(), Source::NoMatch)
+                }
+                Some(Ended::Exhausted) => break,
+            };
+            return Answer { text, source };
+        }
+        Answer {
+            text: EXHAUSTED.to_owned(),
+            source: Source::Exhausted,
+        }
+    }
+
+    /// Does what the first transformation that fits says; nothing is returned if that leads on.
+    fn follow(&mut self, rule: &'a Rule) -> Option<Ended> {
+        for transformation in &rule.transformations {
+            let fits = self.matcher.fit(&transformation.pattern.terms, &self.words);
+            if MOST_LOOKS < self.matcher.looks {
+                return Some(Ended::Exhausted);
+            }
+            if fits {
+                let reply = self.state.turn(transformation, self.script.slots);
+                self.note_matched(rule, transformation, reply);
+                return self.act(&reply.action);
+            }
+        }
+        if let Some(to) = rule.reference {
+            self.refer(to);
+            return None;
+        }
+        let (script, heard) = (self.script, &self.heard);
+        self.steps.note(|| Step::Unmatched {
+            keyword: heard.text(rule.keyword).to_owned(),
+            line: script.source.line(rule.at),
+        });
+        Some(Ended::NoMatch)
+    }
+
+    fn act(&mut self, action: &Action) -> Option<Ended> {
+        match action {
+            Action::Say(pieces) => return Some(Ended::Said(self.say(pieces))),
+            Action::Refer(to) => self.refer(*to),
+            Action::NewKey => self.steps.note(|| Step::NewKey),
+            Action::Rewrite(pieces, to) => {
+                if !self.rewrite(pieces) {
+                    return Some(Ended::Exhausted);
+                }
+                self.refer(*to);
+            }
+        }
+        None
+    }
+
+    fn refer(&mut self, to: Id) {
+        let heard = &self.heard;
+        self.steps.note(|| Step::Referred {
+            to: heard.text(to).to_owned(),
+        });
+        self.keywords.push_front(to);
+    }
+
+    /// Puts the words of a reply in the place of those that it is made from; not if they are too
+    /// many.
+    fn rewrite(&mut self, pieces: &[Piece]) -> bool {
+        let mut made = Vec::with_capacity(self.words.len());
+        for &piece in pieces {
+            made.extend_from_slice(self.piece(&piece));
+            self.matcher.looks += 1;
+            if MOST_WORDS < made.len() {
+                return false;
+            }
+        }
+        self.matcher.looks += made.len();
+        self.words = made;
+        let (words, heard) = (&self.words, &self.heard);
+        self.steps.note(|| Step::Rewritten {
+            words: texts(heard, words),
+        });
+        true
+    }
+
+    /// The text of a reply: as many of its words as have room in a reply.
+    fn say(&mut self, pieces: &[Piece]) -> String {
+        let mut text = String::with_capacity(64);
+        for &word in pieces.iter().flat_map(|piece| self.piece(piece)) {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(self.heard.text(word));
+            if MOST_REPLY_BYTES < text.len() {
+                break;
+            }
+        }
+        self.matcher.looks += pieces.len() + text.len();
+        cut(text)
+    }
+
+    /// The words that a piece stands for.
+    fn piece<'b>(&'b self, piece: &'b Piece) -> &'b [Id] {
+        match piece {
+            Piece::Word(word) => std::slice::from_ref(word),
+            Piece::Part(part) => &self.words[self.matcher.parts()[*part].clone()],
+        }
+    }
+
+    /// Keeps a sentence to tell later, if that transformation fits which the last word chooses.
+    fn remember(&mut self) {
+        let script = self.script;
+        let last = self.words.last().map_or("", |&word| self.heard.text(word));
+        let choice = usize::try_from(mid_square(last_cell(last), 2)).expect("it has two bits");
+        let (pattern, pieces) = &script.memory.transformations[choice];
+        if !self.matcher.fit(&pattern.terms, &self.words) {
+            self.steps.note(|| Step::NotRemembered {
+                pattern: script.source.written(&pattern.at),
+            });
+        } else if self.state.can_remember() {
+            let text = self.say(pieces);
+            self.steps.note(|| Step::Remembered { text: text.clone() });
+            self.state.remember(text);
+        }
+    }
+
+    fn note_matched(&mut self, rule: &Rule, transformation: &Transformation, reply: &Reply) {
+        let Self {
+            script,
+            heard,
+            words,
+            matcher,
+            ..
+        } = self;
+        let written = |at| script.source.written(at);
+        let part = |part: &std::ops::Range<usize>| texts(heard, &words[part.clone()]).join(" ");
+        self.steps.note(|| Step::Matched {
+            keyword: Some(heard.text(rule.keyword).to_owned()),
+            line: script.source.line(transformation.pattern.at.start),
+            pattern: written(&transformation.pattern.at),
+            parts: matcher.parts().iter().map(part).collect(),
+            reply: written(&reply.at),
+        });
+    }
+}
+
+fn texts(heard: &Heard<'_>, words: &[Id]) -> Vec<String> {
+    words
+        .iter()
+        .map(|&word| heard.text(word).to_owned())
+        .collect()
+}
+
+fn stack(script: &Script, keywords: &VecDeque<Id>) -> Vec<Keyword> {
+    let keyword = |&word: &Id| Keyword {
+        word: script.vocabulary.text(word).to_owned(),
+        precedence: script.rule(word).map_or(0, |rule| rule.precedence),
+    };
+    keywords.iter().map(keyword).collect()
+}
+
+/// `text`, without the words for which a reply has no room.
+fn cut(mut text: String) -> String {
+    if MOST_REPLY_BYTES < text.len() {
+        let room = text.floor_char_boundary(MOST_REPLY_BYTES);
+        let ends_word = text[room..].starts_with(' ');
+        text.truncate(room);
+        if let Some(end) = text.rfind(' ').filter(|_| !ends_word) {
+            text.truncate(end);
+        }
+    }
+    text
+}
+
+/// What is said if no pattern of a keyword fits, by the counter.
+const NO_MATCH: [&str; 4] = ["PLEASE CONTINUE", "HMMM", "GO ON , PLEASE", "I SEE"];
+
+/// What is said instead of a reply that is not found within the bounds below.
+const EXHAUSTED: &str = "I THOUGHT ABOUT THAT IN CIRCLES AND GOT NOWHERE";
+
+/// So many rules are followed for one reply. A script for talks follows three or four; one that is a
+/// Turing machine, one for each of its steps; one that goes round in a circle never stops.
+pub(super) const MOST_ROUNDS: usize = 10_000;
+
+/// So often words and terms are looked at for one reply, which takes some ten milliseconds: long
+/// lines are not held against long patterns for as many rounds as short ones.
+pub(super) const MOST_LOOKS: usize = 4_000_000;
+
+/// A reply has as many bytes at most, as a part of the line may come back many times.
+pub(super) const MOST_REPLY_BYTES: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests;

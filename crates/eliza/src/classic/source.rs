@@ -1,0 +1,93 @@
+//! The text of a script, for those who want to know where something stands.
+
+use std::ops::Range;
+
+use crate::classic::tokens::{Kind, Tokens};
+use crate::problem::Problem;
+
+/// A text and where its lines begin, so that a place is found without counting from the start.
+#[derive(Debug)]
+pub(super) struct Source {
+    text: Box<str>,
+    starts: Vec<usize>, // of each line; the first is 0
+}
+
+impl Source {
+    pub(super) fn new(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let is_end = |&at: &usize| match bytes[at] {
+            b'\n' => true,
+            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let ends = (0..bytes.len()).filter(is_end);
+        Self {
+            starts: [0].into_iter().chain(ends.map(|end| end + 1)).collect(),
+            text: text.into(),
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The line, from 1, of a byte.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.starts.partition_point(|&start| start <= at)
+    }
+
+    /// `what`, at a byte of the text or behind its last one.
+    pub(super) fn problem(&self, at: usize, what: impl Into<String>) -> Problem {
+        let line = self.line(at);
+        Problem {
+            line,
+            column: 1 + self.text[self.starts[line - 1]..at].chars().count(),
+            what: what.into(),
+        }
+    }
+
+    /// What is written there, in one line without comments.
+    pub(super) fn written(&self, place: &Range<usize>) -> String {
+        let mut tokens = Tokens::new(&self.text[..place.end], place.start);
+        let mut written = String::new();
+        loop {
+            let token = tokens.next();
+            let is_joined = written.is_empty() || written.ends_with(['(', '=']);
+            if !is_joined && !matches!(token.kind, Kind::Close | Kind::End) {
+                written.push(' ');
+            }
+            match token.kind {
+                Kind::End => return written,
+                Kind::Word(word) => written.push_str(&word),
+                _ => written.push_str(&self.text[token.start..token.end]),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_all_scripts() {
+        let text = "ab\r\nä?\rc\n\nd";
+        let source = Source::new(text);
+        for at in (0..=text.len()).filter(|&at| text.is_char_boundary(at)) {
+            assert_eq!(
+                source.problem(at, "x"),
+                Problem::at(text.as_bytes(), at, "x")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_shown_in_one_line() {
+        let text = "(0  you ; who?\n\t( * want need)0) (pre (a 3)\n( = b))";
+        let source = Source::new(text);
+        let all = source.written(&(0..text.len()));
+        assert_eq!(all, "(0 YOU (* WANT NEED) 0) (PRE (A 3) (=B))");
+        assert_eq!(source.written(&(4..7)), "YOU");
+    }
+}
