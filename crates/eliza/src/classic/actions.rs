@@ -1,6 +1,6 @@
 //! Reads the transformations of a script: patterns, and what is said to them.
 
-use crate::classic::grammar::{Parsed, Parser};
+use crate::classic::grammar::{MOST_WORD_BYTES, Parsed, Parser};
 use crate::classic::pieces::{Action, Memory, Pattern, Piece, Reply, Tagged, Transformation};
 use crate::classic::tokens::Kind;
 use crate::matching::Term;
@@ -200,6 +200,7 @@ impl Parser<'_> {
 
     /// A list within a reply, which is said as it is: one word with blanks in it.
     fn nested(&mut self) -> Parsed<Id> {
+        let at = self.token.start;
         self.advance();
         let mut words = Vec::new();
         while self.token.kind != Kind::Close {
@@ -207,6 +208,10 @@ impl Parser<'_> {
         }
         self.advance();
         let list = format!("({})", words.join(" "));
+        if MOST_WORD_BYTES < list.len() {
+            let what = format!("a list in a reply has at most {MOST_WORD_BYTES} bytes");
+            self.complain(at, what);
+        }
         Ok(self.written.vocabulary.intern(&list))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::classic::pieces::{Memory, Rule};
+use crate::classic::response::MOST_REPLY_BYTES;
 use crate::classic::source::Source;
 use crate::classic::tokens::{Kind, Token, Tokens};
 use crate::problem::Problem;
@@ -79,13 +80,19 @@ impl Parser<'_> {
 
     /// The words that a talk begins with, which may be none.
     fn opening(&mut self) -> Parsed<()> {
+        let at = self.token.start;
         self.expect(&Kind::Open, "'(' and the words to open with")?;
+        self.margin = None;
         let mut words = Vec::new();
         while self.token.kind != Kind::Close {
             words.push(self.word_or_number("a word to open with, or ')'")?);
         }
         self.advance();
         self.written.opening = words.join(" ");
+        if MOST_REPLY_BYTES < self.written.opening.len() {
+            let what = format!("the opening has at most {MOST_REPLY_BYTES} bytes");
+            self.complain(at, what);
+        }
         Ok(())
     }
 
@@ -186,7 +193,11 @@ impl Parser<'_> {
         let Kind::Word(word) = &self.token.kind else {
             return Err(self.expected(what));
         };
-        let id = self.written.vocabulary.intern(word);
+        let (id, length) = (self.written.vocabulary.intern(word), word.len());
+        if MOST_WORD_BYTES < length {
+            let what = format!("a word has at most {MOST_WORD_BYTES} bytes");
+            self.complain(self.token.start, what);
+        }
         self.advance();
         Ok(id)
     }
@@ -252,14 +263,18 @@ impl Parser<'_> {
         let Err(Unreadable(problem)) = read else {
             return;
         };
-        let margin = self.margin.take();
-        let unclosed = margin.filter(|&at| self.depth > 1 && self.source.line(at) == problem.line);
-        if let Some(at) = unclosed {
+        let here =
+            (self.token.kind == Kind::Open && self.is_at_margin()).then_some(self.token.start);
+        let margin = self
+            .margin
+            .take()
+            .filter(|&at| self.source.line(at) == problem.line);
+        if let Some(at) = here.or(margin).filter(|_| 0 < self.depth) {
             self.complain(at, "expected ')' before the next rule");
             self.tokens = Tokens::new(self.text, at);
             self.token = self.tokens.next();
         } else {
-            self.written.problems.push(problem);
+            self.note(problem);
             while self.token.kind != Kind::End && !self.is_at_next_rule() {
                 self.advance();
             }
@@ -278,11 +293,18 @@ impl Parser<'_> {
 
     /// Notes what is wrong, but no obstacle to reading on.
     pub(super) fn complain(&mut self, at: usize, what: impl Into<String>) {
+        self.note(self.source.problem(at, what));
+    }
+
+    fn note(&mut self, problem: Problem) {
         if self.written.problems.len() < MOST_PROBLEMS {
-            self.written.problems.push(self.source.problem(at, what));
+            self.written.problems.push(problem);
         }
     }
 }
 
 /// As many problems are told: more are not read, and most follow from the first ones.
 pub(super) const MOST_PROBLEMS: usize = 100;
+
+/// A word of a script has as many bytes. It may stand for each word of a line.
+pub(super) const MOST_WORD_BYTES: usize = 256;

@@ -1,8 +1,215 @@
 //! What is allowed in a script, but surely not meant.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::classic::grammar::MOST_PROBLEMS;
+use crate::classic::pieces::{Action, Pattern, Rule};
 use crate::classic::script::Script;
+use crate::matching::Term;
 use crate::problem::Problem;
 
-pub(super) fn lint(_: &Script) -> Vec<Problem> {
-    Vec::new()
+/// Looks for transformations that nothing gets to, tags that nothing has, and references that never
+/// come to a reply.
+pub(super) fn lint(script: &Script) -> Vec<Problem> {
+    let mut found = unreachable(script);
+    found.extend(unknown_tags(script));
+    found.extend(endless(script));
+    found.truncate(MOST_PROBLEMS);
+    let problem = |(at, what)| script.source.problem(at, what);
+    found.into_iter().map(problem).collect()
 }
+
+/// What was found, at a byte of the script.
+type Found = (usize, String);
+
+/// Transformations and references behind others that take all that they would.
+fn unreachable(script: &Script) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut compared = 0;
+    for rule in &script.rules {
+        let mut before: Vec<(&Pattern, Vec<Term>)> = Vec::new();
+        for pattern in rule.transformations.iter().map(|each| &each.pattern) {
+            let Some(terms) = single(&pattern.terms) else {
+                continue;
+            };
+            let covering = before.iter().find(|(_, earlier)| {
+                compared += earlier.len() * terms.len();
+                covers(earlier, &terms)
+            });
+            if let Some((covering, _)) = covering {
+                let line = script.source.line(covering.at.start);
+                let covering = script.source.written(&covering.at);
+                let what =
+                    format!("the pattern {covering} of line {line} takes all that fits here");
+                found.push((pattern.at.start, what));
+            } else {
+                before.push((pattern, terms));
+            }
+            if MOST_COMPARED < compared {
+                return found;
+            }
+        }
+        let takes_all = before
+            .last()
+            .filter(|(pattern, _)| fits_everything(pattern));
+        if let (Some((covering, _)), Some(to)) = (takes_all, rule.reference) {
+            let word = script.vocabulary.text(to);
+            let line = script.source.line(covering.at.start);
+            let what = format!("no line gets to {word}: the pattern of line {line} takes them all");
+            found.push((rule.at, what));
+        }
+    }
+    found
+}
+
+/// The terms, each of them for a single word or any number; not if they are too many, or if nothing
+/// fits them.
+fn single(terms: &[Term]) -> Option<Vec<Term>> {
+    let mut singles = Vec::with_capacity(terms.len());
+    for term in terms {
+        match term {
+            Term::OneOf(words) if words.is_empty() => return None,
+            Term::Exactly(words) if *words <= MOST_TERMS => {
+                singles.extend((0..*words).map(|_| Term::Exactly(1)));
+            }
+            _ => singles.push(term.clone()),
+        }
+        if MOST_TERMS < singles.len() || matches!(term, Term::Exactly(words) if MOST_TERMS < *words)
+        {
+            return None;
+        }
+    }
+    Some(singles)
+}
+
+/// Whether all words that fit `covered` fit `terms`: these are matched to those as if they were
+/// words, of which an `Any` can only be taken by another.
+fn covers(terms: &[Term], covered: &[Term]) -> bool {
+    // At which of the covered terms those so far can end.
+    let mut ends = vec![false; covered.len() + 1];
+    ends[0] = true;
+    for term in terms {
+        if *term == Term::Any {
+            let first = ends.iter().position(|&end| end).unwrap_or(ends.len());
+            ends[first..].fill(true);
+        } else {
+            for (at, other) in covered.iter().enumerate().rev() {
+                ends[at + 1] = ends[at] && takes(term, other);
+            }
+            ends[0] = false;
+        }
+    }
+    ends[covered.len()]
+}
+
+/// Whether a term for one word takes each word that another takes.
+fn takes(term: &Term, other: &Term) -> bool {
+    match (term, other) {
+        (_, Term::Any) | (Term::Any, _) => false,
+        (Term::Exactly(_), _) => true,
+        (_, Term::Exactly(_)) => false,
+        (Term::Word(word), Term::Word(other)) => word == other,
+        (Term::OneOf(words), Term::Word(other)) => words.binary_search(other).is_ok(),
+        (Term::OneOf(words), Term::OneOf(others)) => {
+            let has = |other| words.binary_search(other).is_ok();
+            Arc::ptr_eq(words, others) || others.len() <= MOST_TERMS && others.iter().all(has)
+        }
+        (Term::Word(_), Term::OneOf(_)) => false, // they are two at least
+    }
+}
+
+fn fits_everything(pattern: &Pattern) -> bool {
+    pattern.terms.iter().all(|term| *term == Term::Any)
+}
+
+/// Terms for tags that no keyword has.
+fn unknown_tags(script: &Script) -> Vec<Found> {
+    let known: HashSet<_> = script.rules.iter().flat_map(|rule| &rule.tags).collect();
+    let of_rules = script.rules.iter().flat_map(|rule| &rule.transformations);
+    let of_memory = script
+        .memory
+        .transformations
+        .iter()
+        .map(|(pattern, _)| pattern);
+    let patterns = of_rules
+        .map(|transformation| &transformation.pattern)
+        .chain(of_memory);
+    let mut found = Vec::new();
+    for asked in patterns.flat_map(|pattern| &pattern.tagged) {
+        for tag in asked.tags.iter().filter(|tag| !known.contains(tag)) {
+            let tag = script.vocabulary.text(*tag);
+            found.push((asked.at, format!("no keyword has the tag {tag}")));
+        }
+    }
+    found
+}
+
+/// Rules from which references lead only to each other.
+fn endless(script: &Script) -> Vec<Found> {
+    let mut referring = vec![Vec::new(); script.rules.len()];
+    let mut ending = Vec::new();
+    for (index, rule) in script.rules.iter().enumerate() {
+        match references(script, rule) {
+            None => ending.push(index),
+            Some(targets) => targets.iter().for_each(|&to| referring[to].push(index)),
+        }
+    }
+    // Whoever refers to a rule that can end can end as well.
+    let mut ends = vec![false; script.rules.len()];
+    while let Some(index) = ending.pop() {
+        if !ends[index] {
+            ends[index] = true;
+            ending.append(&mut referring[index]);
+        }
+    }
+    let endless = script.rules.iter().zip(ends).filter(|(_, ends)| !ends);
+    let found = endless.map(|(rule, _)| {
+        let word = script.vocabulary.text(rule.keyword);
+        (
+            rule.at,
+            format!("{word} never comes to a reply: its references go in a circle"),
+        )
+    });
+    found.collect()
+}
+
+/// The rules that may follow on this one; `None` if it may be the last.
+fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
+    let mut targets = Vec::new();
+    let mut is_open = true; // some line may get here
+    for transformation in &rule.transformations {
+        for reply in &transformation.replies {
+            targets.push(match &reply.action {
+                Action::Refer(to) | Action::Rewrite(_, to) => *to,
+                // With no keyword left, it is the turn of NONE.
+                Action::NewKey if rule.keyword == script.none => script.none,
+                Action::NewKey | Action::Say(_) => return None,
+            });
+        }
+        if fits_everything(&transformation.pattern) {
+            is_open = false;
+            break;
+        }
+    }
+    if is_open {
+        targets.push(rule.reference?);
+    }
+    let index = |target: &_| {
+        script
+            .index
+            .rule(*target)
+            .expect("all references were checked")
+    };
+    Some(targets.iter().map(index).collect())
+}
+
+/// Patterns with more terms, or lists of more words, are not compared; nobody writes them.
+const MOST_TERMS: usize = 64;
+
+/// So many pairs of terms are compared. Of the published script it takes some hundred; a rule with
+/// thousands of transformations would take the square of them.
+const MOST_COMPARED: usize = 10_000_000;
+
+#[cfg(test)]
+mod tests;

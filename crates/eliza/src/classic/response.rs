@@ -324,7 +324,7 @@ const EXHAUSTED: &str = "I THOUGHT ABOUT THAT IN CIRCLES AND GOT NOWHERE";
 /// Turing machine, one for each of its steps; one that goes round in a circle never stops.
 pub(super) const MOST_ROUNDS: usize = 10_000;
 
-/// So often words and terms are looked at for one reply, which takes some ten milliseconds: long
+/// So often words and terms are looked at for one reply, which takes some tens of milliseconds: long
 /// lines are not held against long patterns for as many rounds as short ones.
 pub(super) const MOST_LOOKS: usize = 4_000_000;
 
