@@ -33,7 +33,7 @@ impl Script {
 
     /// The scripts that are built in, by their names; the first is spoken unless another is asked
     /// for.
-    pub const NAMES: [&str; 1] = ["friend"];
+    pub const NAMES: [&str; 2] = ["friend", "turing"];
 
     /// The built-in friend.
     ///
@@ -51,8 +51,11 @@ impl Script {
     pub fn named(name: &str) -> Option<Self> {
         static FRIEND: LazyLock<Script> =
             LazyLock::new(|| built_in(include_str!("../../../data/eliza/friend.toml")));
+        static TURING: LazyLock<Script> =
+            LazyLock::new(|| built_in(include_str!("../../../data/eliza/turing.script")));
         match name {
             "friend" => Some(FRIEND.clone()),
+            "turing" => Some(TURING.clone()),
             _ => None,
         }
     }
@@ -116,10 +119,9 @@ impl Format {
     /// Which form this text is written in. Who is not clear is the friend's, so that the errors are
     /// TOML's.
     fn of(text: &str) -> Self {
-        let lines = text.lines().map(str::trim);
+        let mut lines = text.lines().map(str::trim);
         let first = lines
-            .filter(|line| !line.is_empty() && !line.starts_with([';', '#']))
-            .next()
+            .find(|line| !line.is_empty() && !line.starts_with([';', '#']))
             .unwrap_or_default();
         let tag = first.split_once(':').map_or("", |(tag, _)| tag.trim());
         if first.starts_with('(') {
