@@ -1,3 +1,5 @@
+#![expect(clippy::single_range_in_vec_init, reason = "parts are ranges")]
+
 use proptest::prelude::*;
 
 use super::*;
