@@ -1,6 +1,6 @@
 //! Reads the transformations of a script: patterns, and what is said to them.
 
-use crate::classic::grammar::{MOST_WORD_BYTES, Parsed, Parser};
+use crate::classic::parser::{MOST_WORD_BYTES, Parsed, Parser};
 use crate::classic::pieces::{Action, Memory, Pattern, Piece, Reply, Tagged, Transformation};
 use crate::classic::tokens::Kind;
 use crate::matching::Term;

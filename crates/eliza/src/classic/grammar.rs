@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::classic::parser::{MOST_PROBLEMS, Parsed, Parser};
 use crate::classic::pieces::{Memory, Rule};
-use crate::classic::response::MOST_REPLY_BYTES;
+use crate::classic::saying::MOST_REPLY_BYTES;
 use crate::classic::source::Source;
-use crate::classic::tokens::{Kind, Token, Tokens};
+use crate::classic::tokens::Kind;
 use crate::problem::Problem;
 use crate::words::{Id, Vocabulary};
 
@@ -25,42 +26,9 @@ pub(super) struct Written {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Reads a script with one token of foresight.
-pub(super) struct Parser<'a> {
-    pub(super) source: &'a Source,
-    pub(super) written: Written,
-    pub(super) token: Token,
-    /// Where the token before it ends.
-    pub(super) behind: usize,
-    tokens: Tokens<'a>,
-    text: &'a str,
-    depth: usize,
-    /// The latest parenthesis inside of a rule that opens at the beginning of a line. Likely it is
-    /// the next rule, if there is an error in its line.
-    margin: Option<usize>,
-}
-
-/// The rule cannot be read any further, for this reason.
-pub(super) struct Unreadable(Problem);
-
-pub(super) type Parsed<T> = Result<T, Unreadable>;
-
 /// Reads all of it.
 pub(super) fn read(text: &str, source: &Source, vocabulary: Vocabulary) -> Written {
-    let mut tokens = Tokens::new(text, 0);
-    let mut parser = Parser {
-        source,
-        written: Written {
-            vocabulary,
-            ..Written::default()
-        },
-        token: tokens.next(),
-        behind: 0,
-        tokens,
-        text,
-        depth: 0,
-        margin: None,
-    };
+    let mut parser = Parser::new(text, source, vocabulary);
     parser.script();
     parser.written
 }
@@ -187,124 +155,4 @@ impl Parser<'_> {
         self.written.references.push((keyword, at));
         Ok(keyword)
     }
-
-    /// A word, by its id.
-    pub(super) fn word(&mut self, what: &str) -> Parsed<Id> {
-        let Kind::Word(word) = &self.token.kind else {
-            return Err(self.expected(what));
-        };
-        let (id, length) = (self.written.vocabulary.intern(word), word.len());
-        if MOST_WORD_BYTES < length {
-            let what = format!("a word has at most {MOST_WORD_BYTES} bytes");
-            self.complain(self.token.start, what);
-        }
-        self.advance();
-        Ok(id)
-    }
-
-    /// A word, or a number as it is written.
-    pub(super) fn word_or_number(&mut self, what: &str) -> Parsed<String> {
-        let word = match &self.token.kind {
-            Kind::Word(word) => word.clone(),
-            Kind::Number(_) => self.text[self.token.start..self.token.end].to_owned(),
-            _ => return Err(self.expected(what)),
-        };
-        self.advance();
-        Ok(word)
-    }
-
-    pub(super) fn expect(&mut self, kind: &Kind, what: &str) -> Parsed<()> {
-        self.is(what, kind)?;
-        self.advance();
-        Ok(())
-    }
-
-    /// That this comes next, which stays.
-    fn is(&self, what: &str, kind: &Kind) -> Parsed<()> {
-        if self.token.kind == *kind {
-            Ok(())
-        } else {
-            Err(self.expected(what))
-        }
-    }
-
-    /// That the next token is not what it must be.
-    pub(super) fn expected(&self, what: &str) -> Unreadable {
-        let found = match &self.token.kind {
-            Kind::Open => "'('",
-            Kind::Close => "')'",
-            Kind::Equals => "'='",
-            Kind::Number(_) => "a number",
-            Kind::Word(_) => "a word",
-            Kind::End => "the end",
-        };
-        let what = format!("expected {what}, not {found}");
-        Unreadable(self.source.problem(self.token.start, what))
-    }
-
-    pub(super) fn advance(&mut self) {
-        match self.token.kind {
-            Kind::Open => {
-                self.depth += 1;
-                if self.is_at_margin() {
-                    self.margin = Some(self.token.start);
-                }
-            }
-            Kind::Close => self.depth = self.depth.saturating_sub(1),
-            _ => (),
-        }
-        self.behind = self.token.end;
-        self.token = self.tokens.next();
-    }
-
-    /// After an error, goes on with the next rule: behind the parenthesis that closes this one, or
-    /// where one opens at the beginning of a line.
-    fn recover(&mut self, read: Parsed<()>) {
-        let Err(Unreadable(problem)) = read else {
-            return;
-        };
-        let here =
-            (self.token.kind == Kind::Open && self.is_at_margin()).then_some(self.token.start);
-        let margin = self
-            .margin
-            .take()
-            .filter(|&at| self.source.line(at) == problem.line);
-        if let Some(at) = here.or(margin).filter(|_| 0 < self.depth) {
-            self.complain(at, "expected ')' before the next rule");
-            self.tokens = Tokens::new(self.text, at);
-            self.token = self.tokens.next();
-        } else {
-            self.note(problem);
-            while self.token.kind != Kind::End && !self.is_at_next_rule() {
-                self.advance();
-            }
-        }
-        self.depth = 0;
-    }
-
-    fn is_at_next_rule(&self) -> bool {
-        self.token.kind == Kind::Open && (self.depth == 0 || self.is_at_margin())
-    }
-
-    fn is_at_margin(&self) -> bool {
-        let before = &self.text[..self.token.start];
-        before.is_empty() || before.ends_with(['\n', '\r'])
-    }
-
-    /// Notes what is wrong, but no obstacle to reading on.
-    pub(super) fn complain(&mut self, at: usize, what: impl Into<String>) {
-        self.note(self.source.problem(at, what));
-    }
-
-    fn note(&mut self, problem: Problem) {
-        if self.written.problems.len() < MOST_PROBLEMS {
-            self.written.problems.push(problem);
-        }
-    }
 }
-
-/// As many problems are told: more are not read, and most follow from the first ones.
-pub(super) const MOST_PROBLEMS: usize = 100;
-
-/// A word of a script has as many bytes. It may stand for each word of a line.
-pub(super) const MOST_WORD_BYTES: usize = 256;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::classic::grammar::MOST_PROBLEMS;
+use crate::classic::parser::MOST_PROBLEMS;
 use crate::classic::pieces::{Action, Pattern, Rule};
 use crate::classic::script::Script;
 use crate::matching::Term;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::classic::grammar::{MOST_PROBLEMS, Written};
+use crate::classic::grammar::Written;
+use crate::classic::parser::MOST_PROBLEMS;
 use crate::classic::pieces::{Memory, Pattern, Rule};
 use crate::classic::source::Source;
 use crate::matching::Term;

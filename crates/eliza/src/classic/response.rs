@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::classic::hash::{last_cell, mid_square};
-use crate::classic::letters::{MOST_WORDS, words};
-use crate::classic::pieces::{Action, Piece, Reply, Rule, Transformation};
+use crate::classic::letters::words;
+use crate::classic::pieces::{Action, Reply, Rule, Transformation};
+use crate::classic::saying::texts;
 use crate::classic::script::{Script, is_delimiter};
 use crate::classic::talk::State;
 use crate::engine::Answer;
@@ -14,13 +14,13 @@ use crate::words::{Heard, Id};
 
 /// What is known while a line is answered.
 pub(super) struct Response<'a> {
-    script: &'a Script,
-    state: &'a mut State,
-    steps: &'a mut Steps,
-    heard: Heard<'a>,
-    words: Vec<Id>,
+    pub(super) script: &'a Script,
+    pub(super) state: &'a mut State,
+    pub(super) steps: &'a mut Steps,
+    pub(super) heard: Heard<'a>,
+    pub(super) words: Vec<Id>,
     keywords: VecDeque<Id>, // the best first
-    matcher: Matcher,
+    pub(super) matcher: Matcher,
 }
 
 /// How a round with one keyword ends, if not with the next keyword.
@@ -205,67 +205,6 @@ impl<'a> Response<'a> {
         self.keywords.push_front(to);
     }
 
-    /// Puts the words of a reply in the place of those that it is made from; not if they are too
-    /// many.
-    fn rewrite(&mut self, pieces: &[Piece]) -> bool {
-        let mut made = Vec::with_capacity(self.words.len());
-        for &piece in pieces {
-            made.extend_from_slice(self.piece(&piece));
-            self.matcher.looks += 1;
-            if MOST_WORDS < made.len() {
-                return false;
-            }
-        }
-        self.matcher.looks += made.len();
-        self.words = made;
-        let (words, heard) = (&self.words, &self.heard);
-        self.steps.note(|| Step::Rewritten {
-            words: texts(heard, words),
-        });
-        true
-    }
-
-    /// The text of a reply: as many of its words as have room in a reply.
-    fn say(&mut self, pieces: &[Piece]) -> String {
-        let mut text = String::with_capacity(64);
-        for &word in pieces.iter().flat_map(|piece| self.piece(piece)) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(self.heard.text(word));
-            if MOST_REPLY_BYTES < text.len() {
-                break;
-            }
-        }
-        self.matcher.looks += pieces.len() + text.len();
-        cut(text)
-    }
-
-    /// The words that a piece stands for.
-    fn piece<'b>(&'b self, piece: &'b Piece) -> &'b [Id] {
-        match piece {
-            Piece::Word(word) => std::slice::from_ref(word),
-            Piece::Part(part) => &self.words[self.matcher.parts()[*part].clone()],
-        }
-    }
-
-    /// Keeps a sentence to tell later, if that transformation fits which the last word chooses.
-    fn remember(&mut self) {
-        let script = self.script;
-        let last = self.words.last().map_or("", |&word| self.heard.text(word));
-        let choice = usize::try_from(mid_square(last_cell(last), 2)).expect("it has two bits");
-        let (pattern, pieces) = &script.memory.transformations[choice];
-        if !self.matcher.fit(&pattern.terms, &self.words) {
-            self.steps.note(|| Step::NotRemembered {
-                pattern: script.source.written(&pattern.at),
-            });
-        } else if self.state.can_remember() {
-            let text = self.say(pieces);
-            self.steps.note(|| Step::Remembered { text: text.clone() });
-            self.state.remember(text);
-        }
-    }
-
     fn note_matched(&mut self, rule: &Rule, transformation: &Transformation, reply: &Reply) {
         let Self {
             script,
@@ -286,32 +225,12 @@ impl<'a> Response<'a> {
     }
 }
 
-fn texts(heard: &Heard<'_>, words: &[Id]) -> Vec<String> {
-    words
-        .iter()
-        .map(|&word| heard.text(word).to_owned())
-        .collect()
-}
-
 fn stack(script: &Script, keywords: &VecDeque<Id>) -> Vec<Keyword> {
     let keyword = |&word: &Id| Keyword {
         word: script.vocabulary.text(word).to_owned(),
         precedence: script.rule(word).map_or(0, |rule| rule.precedence),
     };
     keywords.iter().map(keyword).collect()
-}
-
-/// `text`, without the words for which a reply has no room.
-fn cut(mut text: String) -> String {
-    if MOST_REPLY_BYTES < text.len() {
-        let room = text.floor_char_boundary(MOST_REPLY_BYTES);
-        let ends_word = text[room..].starts_with(' ');
-        text.truncate(room);
-        if let Some(end) = text.rfind(' ').filter(|_| !ends_word) {
-            text.truncate(end);
-        }
-    }
-    text
 }
 
 /// What is said if no pattern of a keyword fits, by the counter.
@@ -327,9 +246,6 @@ pub(super) const MOST_ROUNDS: usize = 10_000;
 /// So often words and terms are looked at for one reply, which takes some tens of milliseconds: long
 /// lines are not held against long patterns for as many rounds as short ones.
 pub(super) const MOST_LOOKS: usize = 4_000_000;
-
-/// A reply has as many bytes at most, as a part of the line may come back many times.
-pub(super) const MOST_REPLY_BYTES: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::classic::letters::MOST_WORDS;
+use crate::classic::saying::{MOST_REPLY_BYTES, cut};
 use crate::classic::talk::{MOST_MEMORIES, MOST_MEMORY_BYTES};
 use crate::engine::{Engine, Talk};
 

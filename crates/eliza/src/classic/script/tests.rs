@@ -1,7 +1,7 @@
 use super::*;
 use crate::classic::actions::MOST_REPLIES;
-use crate::classic::grammar::{MOST_PROBLEMS, MOST_WORD_BYTES};
-use crate::classic::response::MOST_REPLY_BYTES;
+use crate::classic::parser::{MOST_PROBLEMS, MOST_WORD_BYTES};
+use crate::classic::saying::MOST_REPLY_BYTES;
 use crate::engine::Engine;
 
 /// What every script must have.
