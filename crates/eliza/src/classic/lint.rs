@@ -209,7 +209,7 @@ const MOST_TERMS: usize = 64;
 
 /// So many pairs of terms are compared. Of the published script it takes some hundred; a rule with
 /// thousands of transformations would take the square of them.
-const MOST_COMPARED: usize = 10_000_000;
+const MOST_COMPARED: usize = 5_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -245,7 +245,7 @@ pub(super) const MOST_ROUNDS: usize = 10_000;
 
 /// So often words and terms are looked at for one reply, which takes some tens of milliseconds: long
 /// lines are not held against long patterns for as many rounds as short ones.
-pub(super) const MOST_LOOKS: usize = 4_000_000;
+pub(super) const MOST_LOOKS: usize = 2_000_000;
 
 #[cfg(test)]
 mod tests;

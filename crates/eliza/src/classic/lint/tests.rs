@@ -117,9 +117,9 @@ fn references_that_never_end_are_told() {
 
 #[test]
 fn a_rule_without_end_is_compared_in_part() {
-    let patterns: String = (0..20_000).map(|n| format!("((0 W{n} 0) (X))")).collect();
+    let patterns: String = (0..2500).map(|n| format!("((0 W{n} 0) (X))")).collect();
     check(&format!("(A {patterns} ((0) (Y)) ((0) (Z)))"), &[]);
-    let patterns: String = (0..1000).map(|n| format!("((0 W{n} 0) (X))")).collect();
+    let patterns: String = (0..500).map(|n| format!("((0 W{n} 0) (X))")).collect();
     check(
         &format!("(A {patterns} ((0) (Y)) ((0) (Z)))"),
         &[&format!(
