@@ -115,7 +115,11 @@ fn only_what_a_rule_can_say_makes_a_keyword() {
 fn no_one_calls_for_none() {
     check(
         "(K ((0) (=NONE)))",
-        &[("none", "ELSE NONE"), ("k", "ELSE K")],
+        &[
+            ("none", "ELSE NONE"),
+            ("none, x", "ELSE X"),
+            ("k", "ELSE K"),
+        ],
     );
 }
 
