@@ -22,8 +22,12 @@ pub struct ScriptError(Vec<Problem>);
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     script: &'a [u8],
-    starts: Vec<usize>,
+    lines: Lines,
 }
+
+/// Where the lines of a script begin, without the script.
+#[derive(Debug)]
+pub(crate) struct Lines(Vec<usize>);
 
 impl Problem {
     /// `what`, at a byte of the script.
@@ -33,25 +37,41 @@ impl Problem {
 }
 
 impl<'a> Places<'a> {
-    /// A CR LF counts as one line end, as does either alone.
     pub(crate) fn new(script: &'a [u8]) -> Self {
-        let ends = (0..script.len()).filter(|&at| {
-            script[at] == b'\n' || script[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
-        });
-        let starts = [0].into_iter().chain(ends.map(|end| end + 1)).collect();
-        Self { script, starts }
+        let lines = Lines::new(script);
+        Self { script, lines }
     }
 
     /// The line of a byte, from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        self.starts.partition_point(|&start| start <= offset)
+        self.lines.line(offset)
     }
 
     /// `what`, at a byte of the script.
     pub(crate) fn problem(&self, offset: usize, what: impl Into<String>) -> Problem {
-        let offset = offset.min(self.script.len());
+        self.lines.problem(self.script, offset, what)
+    }
+}
+
+impl Lines {
+    /// A CR LF counts as one line end, as does either alone.
+    pub(crate) fn new(script: &[u8]) -> Self {
+        let ends = (0..script.len()).filter(|&at| {
+            script[at] == b'\n' || script[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
+        });
+        Self([0].into_iter().chain(ends.map(|end| end + 1)).collect())
+    }
+
+    /// The line of a byte, from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|&start| start <= offset)
+    }
+
+    /// `what`, at a byte of the script, which is the same that they were found in.
+    pub(crate) fn problem(&self, script: &[u8], offset: usize, what: impl Into<String>) -> Problem {
+        let offset = offset.min(script.len());
         let line = self.line(offset);
-        let before = String::from_utf8_lossy(&self.script[self.starts[line - 1]..offset]);
+        let before = String::from_utf8_lossy(&script[self.0[line - 1]..offset]);
         Problem {
             line,
             column: 1 + before.chars().count(),
@@ -100,7 +120,7 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
+pub(crate) const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
 
 #[cfg(test)]
 mod tests {

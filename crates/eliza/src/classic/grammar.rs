@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::classic::parser::{MOST_PROBLEMS, Parsed, Parser};
+use crate::classic::parser::{Parsed, Parser};
 use crate::classic::pieces::{Memory, Rule};
 use crate::classic::saying::MOST_REPLY_BYTES;
 use crate::classic::source::Source;
 use crate::classic::tokens::Kind;
-use crate::problem::Problem;
+use crate::problem::{MOST_PROBLEMS, Problem};
 use crate::words::{Id, Vocabulary};
 
 /// A script as it is written, before its rules are held against each other.

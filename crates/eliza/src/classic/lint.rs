@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::classic::parser::MOST_PROBLEMS;
 use crate::classic::pieces::{Action, Pattern, Rule};
 use crate::classic::script::Script;
 use crate::matching::Term;
-use crate::problem::Problem;
+use crate::problem::{MOST_PROBLEMS, Problem};
 
 /// Looks for transformations that nothing gets to, tags that nothing has, and references that never
 /// come to a reply.

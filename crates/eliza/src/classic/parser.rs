@@ -3,7 +3,7 @@
 use crate::classic::grammar::Written;
 use crate::classic::source::Source;
 use crate::classic::tokens::{Kind, Token, Tokens};
-use crate::problem::Problem;
+use crate::problem::{MOST_PROBLEMS, Problem};
 use crate::words::{Id, Vocabulary};
 
 /// Reads a script with one token of foresight.
@@ -158,9 +158,6 @@ impl<'a> Parser<'a> {
         }
     }
 }
-
-/// As many problems are told: more are not read, and most follow from the first ones.
-pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// A word of a script has as many bytes. It may stand for each word of a line.
 pub(super) const MOST_WORD_BYTES: usize = 256;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::classic::grammar::Written;
-use crate::classic::parser::MOST_PROBLEMS;
 use crate::classic::pieces::{Memory, Pattern, Rule};
 use crate::classic::source::Source;
 use crate::matching::Term;
+use crate::problem::MOST_PROBLEMS;
 use crate::words::{Id, Vocabulary};
 
 /// What each word does, as the rules say.

@@ -3,26 +3,19 @@
 use std::ops::Range;
 
 use crate::classic::tokens::{Kind, Tokens};
-use crate::problem::Problem;
+use crate::problem::{Lines, Problem};
 
-/// A text and where its lines begin, so that a place is found without counting from the start.
+/// A text and where its lines begin.
 #[derive(Debug)]
 pub(super) struct Source {
     text: Box<str>,
-    starts: Vec<usize>, // of each line; the first is 0
+    lines: Lines,
 }
 
 impl Source {
     pub(super) fn new(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let is_end = |&at: &usize| match bytes[at] {
-            b'\n' => true,
-            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-            _ => false,
-        };
-        let ends = (0..bytes.len()).filter(is_end);
         Self {
-            starts: [0].into_iter().chain(ends.map(|end| end + 1)).collect(),
+            lines: Lines::new(text.as_bytes()),
             text: text.into(),
         }
     }
@@ -34,17 +27,12 @@ impl Source {
 
     /// The line, from 1, of a byte.
     pub(super) fn line(&self, at: usize) -> usize {
-        self.starts.partition_point(|&start| start <= at)
+        self.lines.line(at)
     }
 
     /// `what`, at a byte of the text or behind its last one.
     pub(super) fn problem(&self, at: usize, what: impl Into<String>) -> Problem {
-        let line = self.line(at);
-        Problem {
-            line,
-            column: 1 + self.text[self.starts[line - 1]..at].chars().count(),
-            what: what.into(),
-        }
+        self.lines.problem(self.text.as_bytes(), at, what)
     }
 
     /// What is written there, in one line without comments.
@@ -69,18 +57,6 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_those_of_all_scripts() {
-        let text = "ab\r\nä?\rc\n\nd";
-        let source = Source::new(text);
-        for at in (0..=text.len()).filter(|&at| text.is_char_boundary(at)) {
-            assert_eq!(
-                source.problem(at, "x"),
-                Problem::at(text.as_bytes(), at, "x")
-            );
-        }
-    }
 
     #[test]
     fn what_is_written_is_shown_in_one_line() {

@@ -192,6 +192,20 @@ fn a_reference_takes_the_words_along() {
 }
 
 #[test]
+fn a_reference_comes_before_the_other_keywords() {
+    let rules = "(A 2 (=B)) (B ((0) (GOT 1))) (C 1 ((0) (NO)))
+        (D 2 ((0) (=B))) (E 2 ((0) (PRE (1 TOO) (=B))))";
+    check(
+        rules,
+        &[
+            ("a c", "GOT A C"),
+            ("c d", "GOT C D"),
+            ("c e", "GOT C E TOO"),
+        ],
+    );
+}
+
+#[test]
 fn words_may_be_made_anew_before_a_reference() {
     let rules =
         "(I'M = YOU'RE ((0 YOU'RE 0) (PRE (YOU ARE 3) (=I)))) (I = YOU ((0 YOU ARE 0) (WHY 4)))

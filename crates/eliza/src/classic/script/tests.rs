@@ -1,8 +1,9 @@
 use super::*;
 use crate::classic::actions::MOST_REPLIES;
-use crate::classic::parser::{MOST_PROBLEMS, MOST_WORD_BYTES};
+use crate::classic::parser::MOST_WORD_BYTES;
 use crate::classic::saying::MOST_REPLY_BYTES;
 use crate::engine::Engine;
+use crate::problem::MOST_PROBLEMS;
 
 /// What every script must have.
 const REST: &str = "(NONE ((0) (GO ON))) (SHIP ((0) (AHOY)))
