@@ -346,6 +346,14 @@ fn long_lines_are_not_held_against_long_patterns_for_ever() {
 }
 
 #[test]
+fn a_long_line_makes_no_endless_notes() {
+    let mut talk = begin("(A ((0) (=A)))");
+    let mut steps = Steps::noted();
+    talk.reply(&"a ".repeat(MOST_WORDS), &mut steps);
+    assert!(steps.into_vec().len() <= 4 * MOST_LOOKS / MOST_WORDS);
+}
+
+#[test]
 fn a_reply_is_cut_behind_a_word() {
     let mut talk = begin("(A ((0) (1 1 1 1 1 1 1 1 1))) (B ((1 0) (2 2)))");
     let text = answer(&mut *talk, &"abc a".repeat(300)).text;
