@@ -38,9 +38,7 @@ fn unreachable(script: &Script) -> Vec<Found> {
             });
             if let Some((covering, _)) = covering {
                 let line = script.source.line(covering.at.start);
-                let covering = script.source.written(&covering.at);
-                let what =
-                    format!("the pattern {covering} of line {line} takes all that fits here");
+                let what = format!("the pattern of line {line} takes all that fits here");
                 found.push((pattern.at.start, what));
             } else {
                 before.push((pattern, terms));

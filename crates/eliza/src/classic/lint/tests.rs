@@ -80,7 +80,7 @@ fn each_is_told_with_its_place() {
     check("(A ((0 B 0) (X))\n   ((0) (Y)))", &[]);
     check(
         "(A ((0) (X))\n   ((0 B 0) (Y)))",
-        &["3:5: the pattern (0) of line 2 takes all that fits here"],
+        &["3:5: the pattern of line 2 takes all that fits here"],
     );
     check(
         "(A ((0) (X))\n (=SHIP))",
@@ -123,7 +123,7 @@ fn a_rule_without_end_is_compared_in_part() {
     check(
         &format!("(A {patterns} ((0) (Y)) ((0) (Z)))"),
         &[&format!(
-            "2:{}: the pattern (0) of line 2 takes all that fits here",
+            "2:{}: the pattern of line 2 takes all that fits here",
             patterns.len() + 16
         )],
     );
