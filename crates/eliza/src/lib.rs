@@ -18,8 +18,10 @@
 
 mod classic;
 mod conversation;
+mod covering;
 mod engine;
 mod friend;
+mod hayden;
 mod matching;
 mod problem;
 mod script;

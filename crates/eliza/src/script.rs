@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::classic;
 use crate::engine::{Engine, Talk};
 use crate::friend;
+use crate::hayden;
 use crate::problem::{Problem, ScriptError};
 
 /// Patterns and replies, compiled once. Copies share them, and so do conversations.
@@ -82,9 +83,7 @@ impl Script {
         let engine: Arc<dyn Engine> = match format {
             Format::Friend => Arc::new(friend::Script::parse(text)?),
             Format::Classic => Arc::new(classic::Script::parse(text)?),
-            Format::Hayden => {
-                return Err(Problem::at(script, 0, "not yet").into());
-            }
+            Format::Hayden => Arc::new(hayden::Script::parse(text)?),
         };
         Ok(Self { format, engine })
     }
@@ -123,10 +122,13 @@ impl Format {
         let first = lines
             .find(|line| !line.is_empty() && !line.starts_with([';', '#']))
             .unwrap_or_default();
+        let tags = [
+            "initial", "final", "quit", "pre", "post", "synon", "key", "decomp", "reasmb",
+        ];
         let tag = first.split_once(':').map_or("", |(tag, _)| tag.trim());
         if first.starts_with('(') {
             Self::Classic
-        } else if ["initial", "final", "quit", "pre", "post", "synon", "key"].contains(&tag) {
+        } else if tags.contains(&tag) {
             Self::Hayden
         } else {
             Self::Friend
