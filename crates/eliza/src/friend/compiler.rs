@@ -215,7 +215,7 @@ impl<'a> Compiler<'a> {
                 templates: Vec::new(),
             };
         };
-        let lines = written.as_ref().iter().map(|line| line.as_ref());
+        let lines = written.as_ref().iter().map(Spanned::as_ref);
         let always = lines.filter(|line| {
             let needs = |name: &String| line.contains(&format!("{{{name}}}"));
             !self.names.iter().any(needs)
