@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use regex::{Regex, RegexBuilder};
-use regex_syntax::hir::Look;
+use regex::{Match, Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::friend::folded::{Folded, without_accents};
 use crate::friend::required::Required;
@@ -15,6 +15,7 @@ use crate::friend::synonyms::Synonyms;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
+    is_whole: bool, // its only part is all that it matches
     is_anchored: bool,
     required: Option<Required>,
     text: String,
@@ -49,6 +50,7 @@ impl Pattern {
                 }
                 error => reason(&error.to_string()),
             })?,
+            is_whole: is_whole(&hir),
             is_anchored: looks.contains(Look::Start) || looks.contains(Look::End),
             required: Required::of(&hir),
             text,
@@ -93,18 +95,35 @@ impl Pattern {
         if self.parts() == 0 {
             return self.regex.is_match(text).then(Vec::new);
         }
+        if self.is_whole {
+            let part = sayable(sentence, self.regex.find(text))?;
+            return Some(vec![part]);
+        }
         let captures = self.regex.captures(text)?;
-        let parts = captures.iter().skip(1).map(|part| {
-            let part = part?;
-            let words = part.as_str().trim_start_matches(is_punctuation);
-            let start = part.end() - words.len();
-            let words = words.trim_end_matches(is_punctuation);
-            let sayable =
-                words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
-            sayable.then(|| sentence.original(start..start + words.len()))
-        });
+        let parts = captures.iter().skip(1).map(|part| sayable(sentence, part));
         parts.collect()
     }
+}
+
+/// The place of the words of a part, if it says anything and is short enough to be repeated.
+fn sayable(sentence: &Folded, part: Option<Match<'_>>) -> Option<Range<usize>> {
+    let part = part?;
+    let words = part.as_str().trim_start_matches(is_punctuation);
+    let start = part.end() - words.len();
+    let words = words.trim_end_matches(is_punctuation);
+    let is_sayable = words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
+    is_sayable.then(|| sentence.original(start..start + words.len()))
+}
+
+/// Whether its only part is all that it matches, which is found faster than parts are.
+fn is_whole(pattern: &Hir) -> bool {
+    let is_part = |hir: &Hir| matches!(hir.kind(), HirKind::Capture(_));
+    let is_place = |hir: &Hir| matches!(hir.kind(), HirKind::Look(_));
+    let is_alone = match pattern.kind() {
+        HirKind::Concat(all) => all.iter().all(|hir| is_part(hir) || is_place(hir)),
+        _ => is_part(pattern),
+    };
+    is_alone && pattern.properties().explicit_captures_len() == 1
 }
 
 /// Why there is no pattern, in one line: the last of a syntax error says what it is; the others draw
