@@ -41,7 +41,7 @@ pub(crate) struct Script {
 }
 
 /// A rule that may know a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) rule: u16,
     pub(crate) sentence: u16,
@@ -68,15 +68,6 @@ pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) turns: u8,
     pub(crate) replies: Replies, // to what no rule knows, meanwhile
-}
-
-impl Candidate {
-    /// A number by which they are compared fast.
-    fn order(&self) -> u64 {
-        [self.rule, self.sentence, self.pattern]
-            .iter()
-            .fold(0, |order, &part| order << 16 | u64::from(part))
-    }
 }
 
 /// Replies to choose from, numbered through the whole script.
@@ -108,6 +99,8 @@ impl Script {
         for (sentence, said) in (0..).zip(sentences) {
             numbers.clear();
             self.index.candidates(said.folded.text(), &mut numbers);
+            numbers.sort_unstable();
+            numbers.dedup();
             candidates.extend(numbers.iter().map(|&number| {
                 let (rule, pattern) = self.places[number as usize];
                 Candidate {
@@ -117,8 +110,7 @@ impl Script {
                 }
             }));
         }
-        candidates.sort_unstable_by_key(Candidate::order);
-        candidates.dedup();
+        candidates.sort_by_key(|candidate| candidate.rule); // and else as they are
         candidates
     }
 
