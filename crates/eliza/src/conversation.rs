@@ -45,14 +45,22 @@ impl Conversation {
         }
     }
 
-    /// Answers a line as [`reply`] does, and tells how it came to that.
+    /// Answers a line as [`reply`] does, and tells how it came to that, as far as
+    /// [`Trace::MOST_BYTES`] hold it.
     ///
     /// [`reply`]: Self::reply
     pub fn reply_traced(&mut self, line: &str) -> (Reply, Trace) {
-        let mut steps = Steps::noted();
+        self.reply_traced_within(line, Trace::MOST_BYTES)
+    }
+
+    /// The same, as far as so many bytes hold it: a script that computes may take thousands of
+    /// steps.
+    pub fn reply_traced_within(&mut self, line: &str, bytes: usize) -> (Reply, Trace) {
+        let mut steps = Steps::within(bytes);
         let answer = self.0.reply(line, &mut steps);
         let trace = Trace {
             line: line.to_owned(),
+            left_out: steps.left_out(),
             steps: steps.into_vec(),
             reply: answer.text.clone(),
             source: answer.source,

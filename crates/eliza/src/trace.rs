@@ -1,20 +1,35 @@
 //! How a reply came about, as data.
 
+mod shown;
+mod steps;
+
 use serde::Serialize;
 
+pub(crate) use steps::Steps;
+
 /// All that led from a line to its reply.
+///
+/// It is shown in lines of at most 78 columns, with nothing in them that acts on a terminal; what is
+/// long is cut there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trace {
     /// What was said.
     pub line: String,
     /// What was done with it, in order.
     pub steps: Vec<Step>,
+    /// How many more steps there were, for which there was no room.
+    pub left_out: usize,
     /// What was answered.
     pub reply: String,
     /// Where that came from.
     pub source: Source,
     /// What is remembered now, to come back to it later; the oldest first.
     pub memory: Vec<String>,
+}
+
+impl Trace {
+    /// How much memory the steps of a trace take at most, unless more is asked for.
+    pub const MOST_BYTES: usize = 64 * 1024;
 }
 
 /// One step on the way to a reply. Lines are those of the script, from 1.
@@ -135,26 +150,4 @@ pub enum Source {
     Farewell,
     /// The script went round without an end, or made too much of the line.
     Exhausted,
-}
-
-/// Notes steps, if anybody wants them.
-#[derive(Debug, Default)]
-pub(crate) struct Steps(Option<Vec<Step>>);
-
-impl Steps {
-    /// Takes notes.
-    pub(crate) fn noted() -> Self {
-        Self(Some(Vec::new()))
-    }
-
-    /// Notes a step, which is made only if it is wanted.
-    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
-        if let Some(steps) = &mut self.0 {
-            steps.push(step());
-        }
-    }
-
-    pub(crate) fn into_vec(self) -> Vec<Step> {
-        self.0.unwrap_or_default()
-    }
 }

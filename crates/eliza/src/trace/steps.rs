@@ -1,0 +1,140 @@
+//! Taking notes, as far as there is room.
+
+use crate::trace::{Keyword, Step};
+
+/// Notes steps, if anybody wants them.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    noted: Option<Vec<Step>>,
+    room: usize,
+    left_out: usize,
+}
+
+impl Steps {
+    /// Takes notes without a bound.
+    #[cfg(test)]
+    pub(crate) fn noted() -> Self {
+        Self::within(usize::MAX)
+    }
+
+    /// Takes notes, as many as so many bytes hold: a line may be long, and a script may go round
+    /// thousands of times with it.
+    pub(crate) fn within(bytes: usize) -> Self {
+        Self {
+            noted: Some(Vec::new()),
+            room: bytes,
+            left_out: 0,
+        }
+    }
+
+    /// Notes a step, which is made only if it is wanted.
+    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
+        let Some(steps) = &mut self.noted else {
+            return;
+        };
+        if self.left_out == 0 {
+            let step = step();
+            if let Some(room) = self.room.checked_sub(step.weight()) {
+                self.room = room;
+                return steps.push(step);
+            }
+        }
+        self.left_out += 1; // and so is all that follows, or it would seem to follow from nothing
+    }
+
+    /// For how many there was no room.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Step> {
+        self.noted.unwrap_or_default()
+    }
+}
+
+impl Step {
+    /// How much memory it takes.
+    fn weight(&self) -> usize {
+        let texts: usize = match self {
+            Self::Read { words } | Self::Discarded { words } | Self::Rewritten { words } => {
+                all(words)
+            }
+            Self::Substituted { word, by } => one(word) + one(by),
+            Self::Keywords { stack } => stack.iter().map(|Keyword { word, .. }| one(word)).sum(),
+            Self::Matched {
+                keyword,
+                pattern,
+                parts,
+                reply,
+                ..
+            } => {
+                keyword.as_ref().map_or(0, |keyword| one(keyword))
+                    + one(pattern)
+                    + all(parts)
+                    + one(reply)
+            }
+            Self::Unmatched { keyword, .. } => one(keyword),
+            Self::Referred { to: text }
+            | Self::Remembered { text }
+            | Self::NotRemembered { pattern: text }
+            | Self::Topic { name: text } => one(text),
+            Self::Learnt { what, value } => one(what) + one(value),
+            Self::Limit { .. } | Self::NewKey => 0,
+        };
+        size_of::<Self>() + texts
+    }
+}
+
+fn all(texts: &[String]) -> usize {
+    texts.iter().map(|text| one(text)).sum()
+}
+
+fn one(text: &str) -> usize {
+    size_of::<String>() + text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(word: &str) -> Step {
+        let words = vec![word.to_owned()];
+        Step::Read { words }
+    }
+
+    #[test]
+    fn who_wants_no_notes_has_none_made() {
+        let mut steps = Steps::default();
+        steps.note(|| panic!("nobody wants it"));
+        assert_eq!((steps.left_out(), steps.into_vec()), (0, Vec::new()));
+    }
+
+    #[test]
+    fn notes_are_kept_in_order() {
+        let mut steps = Steps::noted();
+        steps.note(|| read("one"));
+        steps.note(|| Step::NewKey);
+        assert_eq!(steps.into_vec(), [read("one"), Step::NewKey]);
+    }
+
+    #[test]
+    fn notes_end_where_there_is_no_room() {
+        let mut steps = Steps::within(2 * read("four").weight());
+        steps.note(|| read("four"));
+        steps.note(|| read("forty-four"));
+        steps.note(|| read(""));
+        assert_eq!(
+            (steps.left_out(), steps.into_vec()),
+            (2, vec![read("four")])
+        );
+    }
+
+    #[test]
+    fn the_usual_room_holds_the_longest_of_usual_lines() {
+        let mut steps = Steps::within(crate::Trace::MOST_BYTES);
+        steps.note(|| Step::Read {
+            words: vec!["word".to_owned(); 500],
+        });
+        assert_eq!(steps.left_out(), 0);
+    }
+}
