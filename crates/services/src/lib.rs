@@ -28,7 +28,7 @@ pub use discard::Discard;
 pub use display::Display;
 pub use duel::Duel;
 pub use echo::Echo;
-pub use eliza::{Eliza, Options as ElizaOptions};
+pub use eliza::{Eliza, NoScript, Options as ElizaOptions, Telling, find_script, read_script};
 pub use exec::Exec;
 pub use forward::Forward;
 pub use registry::{Services, Unusable};
