@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use switchboard_core::{BindOptions, Family, Limits, Listen, Rate};
-use switchboard_services::{ElizaOptions, Services};
+use switchboard_services::Services;
 
+use crate::script;
+use crate::talk::TalkOptions;
 use crate::units::{DatagramRate, Time, bytes, count, datagrams, mode, time, time_or_none};
 
 /// Write a network service once, as a conversation; hold it with every caller
@@ -38,7 +40,11 @@ pub(crate) enum Task {
     )]
     Serve,
     /// Talk with your virtual friend, here in the terminal or from a pipe
-    Talk(ElizaOptions),
+    #[command(after_help = TALK_HELP)]
+    Talk(TalkOptions),
+    /// Check the scripts by which the friend speaks, talk by them, list them
+    #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
+    Script(script::Task),
     /// List the services
     Services,
 }
@@ -192,11 +198,20 @@ pub(crate) fn command(services: &Services) -> clap::Command {
 const HELP: &str = "\
 Examples:
   switchboard talk                        the friend, here
+  switchboard script list                 the scripts that the friend can speak by
   switchboard serve eliza                 the friend, for this machine: nc localhost 1212
   switchboard serve echo --listen :7007   echo, for everyone
   switchboard serve echo --help           all the options of serving
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted.";
+
+const TALK_HELP: &str = "\
+Examples:
+  switchboard talk                         the friend, here; Ctrl-D ends it
+  switchboard talk --trace                 and how each reply came about
+  switchboard talk --script doctor.script  by another script
+  switchboard talk --commands              *help tells the commands
+  switchboard talk --trace=json < said | jq .reply";
 
 const SERVE_HELP: &str = "\
 Examples:

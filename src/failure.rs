@@ -2,7 +2,7 @@
 
 use std::io;
 
-use switchboard_core::BindError;
+use switchboard_core::{BindError, Ended};
 use switchboard_services::Unusable;
 
 /// Why the program failed.
@@ -24,6 +24,12 @@ pub(crate) enum Failure {
     Output(io::Error),
     #[error("{0}")]
     Friend(String),
+    #[error("the talk {0}")]
+    Talk(Ended),
+    #[error("{unusable} of {of} cannot be used")]
+    Unspeakable { unusable: usize, of: usize },
+    #[error("there are warnings, and they are denied")]
+    Warnings,
 }
 
 impl Failure {
@@ -38,7 +44,10 @@ impl Failure {
             | Self::Serve(_)
             | Self::Input(_)
             | Self::Output(_)
-            | Self::Friend(_) => 1,
+            | Self::Friend(_)
+            | Self::Talk(_)
+            | Self::Unspeakable { .. }
+            | Self::Warnings => 1,
         }
     }
 

@@ -31,6 +31,7 @@
 mod args;
 mod failure;
 mod log;
+mod script;
 mod serve;
 mod talk;
 mod units;
@@ -68,6 +69,7 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let done = match (cli.task, matches.subcommand()) {
         (Task::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
         (Task::Talk(options), _) => talk::run(options),
+        (Task::Script(task), _) => script::run(task),
         (Task::Services | Task::Serve, _) => list(&services),
     };
     match done {
@@ -76,7 +78,9 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
         Err(failure) => {
             // The words may quote a file. Where nobody can read them, the exit code has to do.
             let words = failure.to_string();
-            log::write(format!("switchboard: {}\n", Clean(words.as_bytes())).as_bytes());
+            let clean = words.lines().map(|line| Clean(line.as_bytes()).to_string());
+            let lines: Vec<String> = clean.collect();
+            log::write(format!("switchboard: {}\n", lines.join("\n")).as_bytes());
             ExitCode::from(failure.exit_code())
         }
     }

@@ -63,11 +63,16 @@ impl Eliza {
     ///
     /// Says which file, which line of it, and why it cannot be used; a line for each reason.
     pub fn from_options(options: Options) -> Result<Self, String> {
-        let scripts = Scripts::find(&options.script, options.commands)?;
+        let Options {
+            script,
+            seed,
+            commands,
+        } = options;
+        let scripts = Scripts::find(&script, commands)?;
         Ok(Self {
             scripts: Arc::new(scripts),
-            seed: options.seed,
-            commands: options.commands,
+            seed,
+            commands,
             telling: Telling::Replies,
         })
     }

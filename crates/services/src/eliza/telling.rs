@@ -74,23 +74,27 @@ impl Iterator for Watched {
 
     fn next(&mut self) -> Option<String> {
         for step in self.steps.by_ref() {
-            let keyword = match step {
+            let rule = match step {
                 Step::Read { words } | Step::Rewritten { words } => {
                     self.words = words.join(" ");
                     continue;
                 }
-                Step::Matched { keyword, parts, .. } => {
+                Step::Matched {
+                    keyword,
+                    line,
+                    parts,
+                    ..
+                } => {
                     if self.whole {
                         let parts = parts.iter().filter(|part| !part.is_empty());
                         self.words = parts.map(String::as_str).collect::<Vec<_>>().join(" ");
                     }
-                    keyword
+                    keyword.unwrap_or_else(|| line.to_string())
                 }
-                Step::Unmatched { keyword, .. } => Some(keyword),
+                Step::Unmatched { keyword, .. } => keyword,
                 _ => continue,
             };
-            let words = &self.words;
-            return Some(format!("{words} :{}", keyword.unwrap_or_default()));
+            return Some(format!("{} :{rule}", self.words));
         }
         match mem::take(&mut self.left_out) {
             0 => self.reply.take(),
