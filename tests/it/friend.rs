@@ -137,11 +137,11 @@ fn a_script_that_is_no_text_or_has_no_end_is_refused() {
     };
     assert_eq!(
         refused(&name.to_string()),
-        format!("switchboard: {name}:2: not UTF-8\n")
+        format!("switchboard: {name}:2:14: not UTF-8\n")
     );
     assert_eq!(
         refused("/dev/zero"),
-        "switchboard: /dev/zero:1: a script is at most 1024 KiB\n"
+        "switchboard: /dev/zero:1:1: a script is at most 1024 KiB\n"
     );
 }
 

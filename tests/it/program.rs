@@ -156,7 +156,7 @@ fn an_unusable_script_is_refused_before_listening() {
     let name = path.display();
     let (code, printed, said) = run(&format!("serve eliza --listen 0 --script {name}"));
     let words = format!(
-        "switchboard: cannot serve eliza: {name}:7: the pattern is too big: more than 256 KiB when compiled\n"
+        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too big: more than 256 KiB when compiled\n"
     );
     assert_eq!((code, printed.as_str(), said), (1, "", words));
     let (code, _, said) = run("talk --script /no/such/file");
@@ -164,7 +164,8 @@ fn an_unusable_script_is_refused_before_listening() {
         (code, said.as_str()),
         (
             1,
-            "switchboard: /no/such/file: No such file or directory (os error 2)\n"
+            "switchboard: /no/such/file: No such file or directory (os error 2); \
+             the built-in scripts are: friend\n"
         )
     );
     let (code, _, said) = run(&format!("talk --script {}", folder.path().display()));
