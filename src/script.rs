@@ -149,8 +149,8 @@ fn list() -> Result<(), Failure> {
 /// What a built-in script is like.
 fn about(name: &str) -> &'static str {
     match name {
-        "friend" => "Your virtual friend: asks how you feel, and listens",
-        "ami" => "The friend in French",
+        "friend" => "your virtual friend, in English",
+        "ami" => "the friend in French",
         _ => "",
     }
 }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::harness::{DEADLINE, MODELS, Server, are_root, have, heard, program, shell, villains};
 
 /// Serves with these words at a port of 127.0.0.1.
-fn start(words: &str) -> Server {
+pub(crate) fn start(words: &str) -> Server {
     start_at("udp://127.0.0.1:0", words)
 }
 

@@ -50,8 +50,9 @@ pub(super) struct Watched {
     steps: vec::IntoIter<Step>,
     left_out: usize,
     reply: Option<String>,
-    words: String,
-    whole: bool, // the parts of a pattern are all the words, as in the scripts of 1966
+    words: Vec<String>,
+    replaced: usize, // the place behind the last word that was replaced
+    whole: bool,     // the parts of a pattern are all the words, as in the scripts of 1966
 }
 
 impl Watched {
@@ -62,10 +63,50 @@ impl Watched {
             steps: trace.steps.into_iter(),
             left_out: trace.left_out,
             reply: Some(trace.reply),
-            words: String::new(),
+            words: Vec::new(),
+            replaced: 0,
             whole: format == Format::Classic,
         };
         (reply, watched)
+    }
+
+    /// Does with the words what this step did; returns the rule that they were given to, if any.
+    fn follow(&mut self, step: Step) -> Option<String> {
+        match step {
+            Step::Read { words } | Step::Rewritten { words } => {
+                self.words = words;
+                self.replaced = 0;
+            }
+            Step::Substituted { word, by } => {
+                let mut left = self.words.iter().skip(self.replaced);
+                if let Some(at) = left.position(|own| *own == word) {
+                    self.words[self.replaced + at] = by;
+                    self.replaced += at + 1;
+                }
+            }
+            Step::Discarded { words } if self.words.starts_with(&words) => {
+                self.words.drain(..words.len());
+                self.replaced = self.replaced.saturating_sub(words.len());
+            }
+            Step::Discarded { words } => {
+                let kept = self.words.len().saturating_sub(words.len());
+                self.words.truncate(kept);
+            }
+            Step::Matched {
+                keyword,
+                line,
+                parts,
+                ..
+            } => {
+                if self.whole {
+                    self.words = parts;
+                }
+                return Some(keyword.unwrap_or_else(|| line.to_string()));
+            }
+            Step::Unmatched { keyword, .. } => return Some(keyword),
+            _ => (),
+        }
+        None
     }
 }
 
@@ -73,28 +114,12 @@ impl Iterator for Watched {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        for step in self.steps.by_ref() {
-            let rule = match step {
-                Step::Read { words } | Step::Rewritten { words } => {
-                    self.words = words.join(" ");
-                    continue;
-                }
-                Step::Matched {
-                    keyword,
-                    line,
-                    parts,
-                    ..
-                } => {
-                    if self.whole {
-                        let parts = parts.iter().filter(|part| !part.is_empty());
-                        self.words = parts.map(String::as_str).collect::<Vec<_>>().join(" ");
-                    }
-                    keyword.unwrap_or_else(|| line.to_string())
-                }
-                Step::Unmatched { keyword, .. } => keyword,
-                _ => continue,
-            };
-            return Some(format!("{} :{rule}", self.words));
+        while let Some(step) = self.steps.next() {
+            if let Some(rule) = self.follow(step) {
+                let words = self.words.iter().filter(|word| !word.is_empty());
+                let words: Vec<&str> = words.map(String::as_str).collect();
+                return Some(format!("{} :{rule}", words.join(" ")));
+            }
         }
         match mem::take(&mut self.left_out) {
             0 => self.reply.take(),
