@@ -40,7 +40,12 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
         Step::Keywords { stack } => {
             let shown = |Keyword { word, precedence }: &Keyword| format!("{word} {precedence}");
             let stack: Vec<String> = stack.iter().map(shown).collect();
-            row(out, "keywords", &stack.join(", "))
+            let stack = if stack.is_empty() {
+                "none".to_owned()
+            } else {
+                stack.join(", ")
+            };
+            row(out, "keywords", &stack)
         }
         Step::Matched {
             keyword,
@@ -197,6 +202,7 @@ mod tests {
             },
             "keywords    MY 2, IS 0\n",
         );
+        check(Step::Keywords { stack: Vec::new() }, "keywords    none\n");
         check(
             Step::Unmatched {
                 keyword: text("MY"),
