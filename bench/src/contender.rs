@@ -75,16 +75,27 @@ impl Contender {
         }
     }
 
+    /// The program itself, where it is none that listens.
+    pub fn command(&self) -> Command {
+        let (program, words) = self.program();
+        let mut command = Command::new(program);
+        command.args(words);
+        command
+    }
+
+    fn program(&self) -> (&String, &[String]) {
+        self.command
+            .split_first()
+            .expect("new() puts the program first")
+    }
+
     /// Starts the server on a free port, and waits until it answers there.
     ///
     /// # Errors
     ///
     /// The program is not there, or it ends, or it does not answer; with its first words, if any.
     pub fn start(&self) -> io::Result<Server> {
-        let (program, words) = self
-            .command
-            .split_first()
-            .expect("new() puts the program first");
+        let (program, words) = self.program();
         let (address, probe) = free(self.datagrams)?;
         let port = address.port().to_string();
         let complaints = tempfile::tempfile()?;

@@ -83,6 +83,33 @@ pub fn in_a_chat() -> io::Result<Vec<Contender>> {
     ])
 }
 
+/// Friends who talk through a pipe: the program by each of these scripts (by its own, if there are
+/// none), and one of the plain kind.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn through_a_pipe(scripts: &[String]) -> io::Result<Vec<Contender>> {
+    let program = beside("switchboard")?;
+    let program = program.to_string_lossy();
+    let own = [String::from("friend")];
+    let scripts = if scripts.is_empty() { &own } else { scripts };
+    let mut friends = Vec::new();
+    for script in scripts {
+        let file = Path::new(script).file_name().unwrap_or_default();
+        let name = format!("switchboard, {}", file.display());
+        let friend = Contender::new(&name, &program, &["talk", "--script", script]);
+        friends.push(friend.against(PLAIN));
+    }
+    let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("eliza.py");
+    friends.push(Contender::new(
+        PLAIN,
+        "python3",
+        &[&plain.to_string_lossy()],
+    ));
+    Ok(friends)
+}
+
 /// The program's echo.
 fn echo(model: &str, listen: &str, words: &[&str]) -> io::Result<Contender> {
     ours("echo", model, listen, words)
@@ -123,6 +150,7 @@ fn beside(name: &str) -> io::Result<PathBuf> {
 const FORK: &str = "C fork server, static";
 const EPOLL: &str = "C epoll server, static";
 const BROKER: &str = "ncat --broker";
+const PLAIN: &str = "Python, 45 patterns";
 const RECVMMSG: &str = "C recvmmsg server, static";
 
 /// More clients than any runner brings.

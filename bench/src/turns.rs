@@ -31,6 +31,19 @@ pub fn compare<const N: usize>(
     columns: [Column; N],
     mut measure: impl FnMut(&Server) -> io::Result<[f64; N]>,
 ) {
+    take_turns(contenders, rounds, columns, |contender| {
+        let server = contender.start()?;
+        measure(&server).map_err(|error| server.explain(error))
+    });
+}
+
+/// The same, for what is no server: each turn begins with the contender itself.
+pub fn take_turns<const N: usize>(
+    contenders: Vec<Contender>,
+    rounds: u64,
+    columns: [Column; N],
+    mut measure: impl FnMut(&Contender) -> io::Result<[f64; N]>,
+) {
     let mut takers: Vec<Taker<N>> = contenders
         .into_iter()
         .enumerate()
@@ -41,21 +54,15 @@ pub fn compare<const N: usize>(
         })
         .collect();
     for round in 0..=rounds {
-        takers.retain_mut(|taker| {
-            let turn = taker.contender.start().and_then(|server| {
-                let turn = measure(&server);
-                turn.map_err(|error| server.explain(error))
-            });
-            match turn {
-                Ok(_) if round == 0 => true,
-                Ok(turn) => {
-                    taker.turns.push(turn);
-                    true
-                }
-                Err(error) => {
-                    eprintln!("left out: {}: {error}", taker.contender.name);
-                    false
-                }
+        takers.retain_mut(|taker| match measure(&taker.contender) {
+            Ok(_) if round == 0 => true,
+            Ok(turn) => {
+                taker.turns.push(turn);
+                true
+            }
+            Err(error) => {
+                eprintln!("left out: {}: {error}", taker.contender.name);
+                false
             }
         });
         takers.reverse();
