@@ -3,7 +3,8 @@
 //! Ordinary sentences, some hundreds of them over and over, are written into the one end as fast as
 //! they are taken, and the replies are read at the other. The program's friend is held against the
 //! plain kind of program that is written in an afternoon (`bench/eliza.py`). The start of the program
-//! counts.
+//! counts. The second column is what the program itself used of a processor, which other programs that
+//! are busy change less.
 //!
 //! `target/release/talk [LINES [ROUNDS]] [SCRIPT]...`
 
@@ -13,6 +14,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use switchboard_bench::{Column, Contender, sentences, take_turns, through_a_pipe};
 
 fn main() -> io::Result<()> {
@@ -26,7 +29,8 @@ fn main() -> io::Result<()> {
     let (lines, rounds) = (number(0, 200_000), number(1, 5));
     let said = sentences(lines);
     println!("{lines} lines, {rounds} rounds");
-    let columns = [("lines/s", 0), ("seconds", 2)].map(|(head, digits)| Column { head, digits });
+    let columns =
+        [("lines/s", 0), ("CPU, us a line", 2)].map(|(head, digits)| Column { head, digits });
     take_turns(
         through_a_pipe(&scripts)?,
         rounds as u64,
@@ -37,7 +41,7 @@ fn main() -> io::Result<()> {
 }
 
 fn measure(friend: &Contender, said: &[u8], lines: usize) -> io::Result<[f64; 2]> {
-    let start = Instant::now();
+    let (start, used) = (Instant::now(), used()?);
     let mut child = friend
         .command()
         .stdin(Stdio::piped())
@@ -57,7 +61,18 @@ fn measure(friend: &Contender, said: &[u8], lines: usize) -> io::Result<[f64; 2]
     if !status.success() || !(lines..=lines + 2).contains(&replies) {
         return Err(io::Error::other(format!("{replies} replies, {status}")));
     }
-    Ok([lines as f64 / seconds, seconds])
+    let used = self::used()? - used;
+    Ok([lines as f64 / seconds, used * 1e6 / lines as f64])
+}
+
+/// The processor time that programs started here and ended since have used, in seconds.
+fn used() -> io::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let times = [usage.user_time(), usage.system_time()];
+    Ok(times
+        .map(|time| time.num_microseconds() as f64 / 1e6)
+        .iter()
+        .sum())
 }
 
 /// How many lines there are, to the end.
