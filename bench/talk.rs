@@ -86,3 +86,23 @@ fn count(source: &mut impl Read) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn hundreds_of_sentences_have_their_turns() {
+        let said = String::from_utf8(sentences(2000)).expect("they are text");
+        let different: HashSet<&str> = said.lines().collect();
+        assert_eq!(said.lines().count(), 2000);
+        assert!(
+            (500..1000).contains(&different.len()),
+            "{}",
+            different.len()
+        );
+        assert_eq!(count(&mut said.as_bytes()).ok(), Some(2000));
+    }
+}

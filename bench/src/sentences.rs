@@ -158,19 +158,3 @@ const ALONE: [&str; 26] = [
     "Tell me something about yourself.",
     "That is none of your business!",
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn there_are_hundreds_and_each_has_its_turn() {
-        let lines = different().len();
-        assert!(500 < lines, "{lines}");
-        let said = String::from_utf8(sentences(lines)).expect("they are text");
-        let heard: HashSet<&str> = said.lines().collect();
-        assert_eq!((said.lines().count(), heard.len()), (lines, lines));
-    }
-}
