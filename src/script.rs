@@ -150,7 +150,8 @@ fn list() -> Result<(), Failure> {
 fn about(name: &str) -> &'static str {
     match name {
         "friend" => "your virtual friend, in English",
-        "ami" => "the friend in French",
+        "ami" => "your virtual friend, in French",
+        "turing" => "three machines that compute; see `script run turing --steps`",
         _ => "",
     }
 }
@@ -178,7 +179,7 @@ const RUN_HELP: &str = "\
 Examples:
   switchboard script run friend                the built-in friend, as `switchboard talk` has her
   switchboard script run doctor.script --trace with each reply, how it came about
-  switchboard script run turing.script --steps WORDS :KEYWORD before each step
+  switchboard script run doctor.script --steps WORDS :KEYWORD before each step
   switchboard script run doctor.script --trace=json < said | jq .source";
 
 #[cfg(test)]
