@@ -151,7 +151,7 @@ fn about(name: &str) -> &'static str {
     match name {
         "friend" => "your virtual friend, in English",
         "ami" => "your virtual friend, in French",
-        "turing" => "three machines that compute; see `script run turing --steps`",
+        "turing" => "three machines; see `script run turing --steps`",
         _ => "",
     }
 }

@@ -272,4 +272,17 @@ mod tests {
             .find_map(|line| line.strip_prefix("  reply       "));
         assert_eq!(shown, Some(lines[lines.len() - 2]), "{heard}");
     }
+
+    #[test]
+    fn what_is_told_of_a_turn_fits_an_outbox() {
+        let line = format!("{}\n", "\u{7f}\u{1} \" \u{e0001} ".repeat(700));
+        for telling in [Telling::Trace, Telling::Json, Telling::Steps] {
+            let heard = told("--seed 1", telling, &line.repeat(3));
+            let last = heard.lines().last().expect("it says goodbye");
+            assert!(
+                heard.contains("oodbye") || last.contains("farewell"),
+                "{heard}"
+            );
+        }
+    }
 }

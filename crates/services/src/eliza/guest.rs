@@ -65,8 +65,8 @@ impl Guest {
             return reply;
         }
         let (reply, trace) = self.talk.reply_traced(line);
-        self.why = self.commands.then(|| telling::short(&trace));
-        out.send(telling::turn(self.telling, &trace).as_bytes());
+        self.why = self.commands.then(|| telling::kept(&trace));
+        out.send(telling::turn(self.telling, trace).as_bytes());
         reply
     }
 

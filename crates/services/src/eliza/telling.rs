@@ -29,19 +29,29 @@ pub(super) fn words(telling: Telling, words: &str, source: &str) -> String {
     }
 }
 
-/// A turn as it is told in one piece.
-pub(super) fn turn(telling: Telling, trace: &Trace) -> String {
+/// A turn as it is told in one piece, which an outbox holds.
+pub(super) fn turn(telling: Telling, trace: Trace) -> String {
     match telling {
-        Telling::Json => serde_json::to_string(trace).expect("a trace is texts and numbers"),
+        Telling::Json => json(trace),
         Telling::Trace => {
-            let mut shown = String::new();
-            for line in trace.to_string().lines() {
-                shown += &format!("  {line}\n"); // apart from what is said
-            }
-            shown + &trace.reply
+            let shown = short(&trace, MOST_TOLD_BYTES);
+            let apart = |line| format!("  {line}\n"); // from what is said
+            shown.lines().map(apart).collect::<String>() + &trace.reply
         }
-        Telling::Replies | Telling::Steps => trace.reply.clone(),
+        Telling::Replies | Telling::Steps => trace.reply,
     }
+}
+
+/// A trace as an object, without its steps if they are too much.
+fn json(mut trace: Trace) -> String {
+    let object =
+        |trace: &Trace| serde_json::to_string(trace).expect("a trace is texts and numbers");
+    let whole = object(&trace);
+    if whole.len() <= MOST_TOLD_BYTES {
+        return whole;
+    }
+    trace.left_out += mem::take(&mut trace.steps).len();
+    object(&trace)
 }
 
 /// The steps of a turn as lines, and its reply at the end. There may be more of them than an outbox
@@ -128,26 +138,35 @@ impl Iterator for Watched {
     }
 }
 
-/// A trace as a peer is shown it who asks: it was kept since, and so it is short.
-pub(super) fn short(trace: &Trace) -> String {
-    let mut short = Short(String::new());
+/// A trace as it is kept for a peer that asks.
+pub(super) fn kept(trace: &Trace) -> String {
+    short(trace, MOST_KEPT_BYTES)
+}
+
+/// The lines of a trace that so many bytes hold.
+fn short(trace: &Trace, most: usize) -> String {
+    let text = String::new();
+    let mut short = Short { text, most };
     if write!(short, "{trace}").is_err() {
-        let whole = short.0.rfind('\n').unwrap_or(0);
-        short.0.truncate(whole);
-        short.0.push_str("\n…");
+        let whole = short.text.rfind('\n').unwrap_or(0);
+        short.text.truncate(whole);
+        short.text.push_str("\n…");
     }
-    short.0
+    short.text
 }
 
 /// Text that takes no more than so much.
-struct Short(String);
+struct Short {
+    text: String,
+    most: usize,
+}
 
 impl Write for Short {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if MOST_KEPT_BYTES < self.0.len() + text.len() {
+        if self.most < self.text.len() + text.len() {
             return Err(fmt::Error);
         }
-        self.0.push_str(text);
+        self.text.push_str(text);
         Ok(())
     }
 }
@@ -158,4 +177,5 @@ pub(super) const FAREWELL: &str = "farewell";
 pub(super) const COMMAND: &str = "command";
 
 const MOST_WATCHED_BYTES: usize = 64 * 1024 * 1024; // some ten thousand steps with a hundred words
+const MOST_TOLD_BYTES: usize = 128 * 1024; // what one message may need in an outbox
 const MOST_KEPT_BYTES: usize = 4 * 1024; // two screens, for each of a thousand peers
