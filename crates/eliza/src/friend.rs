@@ -3,6 +3,7 @@
 mod compiler;
 mod english;
 mod folded;
+mod french;
 mod index;
 mod language;
 mod lint;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use crate::friend::english::English;
+use crate::friend::french::French;
 
 /// How a line is cut into what can be matched, and how a part of it is said back.
 pub(crate) trait Language: Debug + Sync {
@@ -53,4 +54,4 @@ pub(crate) fn english() -> &'static dyn Language {
     &English
 }
 
-const LANGUAGES: &[(&str, &dyn Language)] = &[("en", &English)];
+const LANGUAGES: &[(&str, &dyn Language)] = &[("en", &English), ("fr", &French)];

@@ -1,0 +1,98 @@
+//! The French words by which what was said is turned round. They are without accents, as many are
+//! typed.
+
+/// Whether `list` has this word.
+pub(super) fn lists(list: &str, word: &str) -> bool {
+    !word.is_empty() && list.split_ascii_whitespace().any(|listed| listed == word)
+}
+
+/// What changes whatever stands beside it. What may lose its vowel gets it here; it is dropped again
+/// when the words are put together.
+pub(super) const MIRROR: &[(&str, &str)] = &[
+    ("me", "te"),
+    ("m", "te"),
+    ("te", "me"),
+    ("t", "me"),
+    ("moi", "toi"),
+    ("toi", "moi"),
+    ("mon", "ton"),
+    ("ma", "ta"),
+    ("mes", "tes"),
+    ("ton", "mon"),
+    ("ta", "ma"),
+    ("tes", "mes"),
+    ("votre", "mon"),
+    ("vos", "mes"),
+    ("mien", "tien"),
+    ("mienne", "tienne"),
+    ("miens", "tiens"),
+    ("miennes", "tiennes"),
+    ("tien", "mien"),
+    ("tienne", "mienne"),
+    ("tiennes", "miennes"),
+];
+
+/// Pronouns that are subjects, so that "vous" or "t'" behind them is none.
+pub(super) const SUBJECTS: &str = "j je tu il elle on ils elles ca cela ce c qui";
+
+/// These may stand between a subject and its verb.
+pub(super) const CLITICS: &str = "ne n me m te t se s le la l les lui leur y en nous vous";
+
+/// Verbs that come before "tu" in a question, even where the hyphen was forgotten.
+pub(super) const INVERTED: &str = "\
+    es as vas peux veux dois sais fais dis penses crois aimes connais vois comprends viens manges \
+    dors etais avais seras pourrais voudrais aurais serais habites entends reves detestes prefere \
+    preferes ressens appelles";
+
+/// After these, "vous" is no object of a verb, unless an infinitive follows.
+pub(super) const PREPOSITIONS: &str = "\
+    a de d avec pour sans chez contre sur par vers entre comme que qu et ou dans devant derriere \
+    selon envers apres avant malgre sauf";
+
+/// They end as infinitives do.
+pub(super) const NO_INFINITIVES: &str = "\
+    hier mer cher fier hiver amer enfer leger premier dernier entier libre notre votre autre quatre \
+    contre entre encore faire-part plaisir avenir soupir desir souvenir pire rire";
+
+/// Words that have a capital only where they begin a sentence.
+pub(super) const FUNCTION_WORDS: &str = "\
+    le la l les un une des du de d ce c cet cette ces ca cela il elle on ils elles nous vous notre \
+    nos leur leurs son sa ses se s qui que qu quoi quand comment combien ou pourquoi parce si et \
+    mais donc car ne n en y au aux a dans sur sous avec sans pour par chez vers entre tout toute \
+    tous toutes tout rien personne quelqu quelque quelques chaque plus pas jamais toujours trop \
+    tres bien mal avoir etre faire aller est sont etait lui eux depuis pendant comme";
+
+/// Nouns that are called "ma", though their ends do not show it.
+pub(super) const FEMININE: &str = "\
+    vie mere soeur voix tete maison reponse langue place faute main peau fille femme copine machine \
+    bouche chambre voiture nuit peur mort gueule fete musique couleur creatrice memoire patience \
+    logique conscience personne raison chance cause part foi force page photo passion maman parole \
+    phrase blague remarque pensee theorie religion";
+
+/// Nouns that end so are called "ma", most of them.
+pub(super) const FEMININE_ENDINGS: &str = "\
+    tion sion xion gion ite ete ette ence ance ie ure ude ade esse euse trice aine elle ille ise";
+
+/// These end with a full stop that ends no sentence.
+pub(super) const ABBREVIATIONS: &str =
+    "m. mm. mme. mmes. mlle. mlles. dr. pr. me. st. ste. env. ex. cf. av. bd. tel. p.";
+
+/// Behind a comma these begin a new clause, which is matched alone.
+pub(super) const CLAUSE_STARTS: &str =
+    "je tu il elle on ils elles nous vous ca cela ce c'est c'etait c'etaient";
+
+/// These are nothing without the verb behind them.
+pub(super) const ELIDED_STARTS: &str = "j' t' c' y'";
+
+/// These join a clause to the one before.
+pub(super) const JOINING: &str = "et mais donc alors puis car ou";
+
+/// These begin a noun.
+pub(super) const DETERMINERS: &str = "\
+    le la les un une des mon ma mes ton ta tes son sa ses notre nos votre vos leur leurs ce cet \
+    cette ces";
+
+/// Behind a noun these show that it is a subject.
+pub(super) const VERBS: &str = "\
+    est sont etait etaient sera seront a ont avait avaient va vont veut veulent peut peuvent doit \
+    fait dit ne me te nous vous se lui m n s t";

@@ -1,0 +1,216 @@
+//! Turns what somebody said round, so that it can be said back: "j'aime ton chien" becomes "tu aimes
+//! mon chien".
+//!
+//! The friend says "tu" and hears "tu" or "vous". The verb follows its subject; what was asked by
+//! turning verb and subject comes back in the order of a statement, which fits behind "si" and
+//! "que". These are rules of thumb over word lists, not a grammar.
+
+use std::ops::Range;
+
+use super::lists::{CLITICS, FEMININE, FEMININE_ENDINGS, FUNCTION_WORDS, MIRROR, lists};
+use super::roles::{after, before, inverted, is_clitic, subject};
+use super::verbs::Person;
+use super::words::{Link, Word, asks_elision, words};
+
+/// Turns a part of a sentence round, in the light of the words around it.
+pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
+    let words = words(sentence);
+    let turned = Turned::of(sentence, &words);
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    let mut done = part.start;
+    for (index, word) in words.iter().enumerate() {
+        if word.range.start < done || part.end < word.range.end {
+            continue;
+        }
+        let mut between = &sentence[done..word.range.start];
+        done = word.range.end;
+        if let Some((_, subject, pronoun)) = turned.moved.iter().find(|moved| moved.0 == index)
+            && words[*pronoun].range.end <= part.end
+        {
+            pieces.push(Piece::changed(between, subject));
+            between = " ";
+        }
+        let is_moved = turned
+            .moved
+            .iter()
+            .any(|&(start, _, pronoun)| pronoun == index && part.start <= words[start].range.start);
+        if is_moved {
+            continue;
+        }
+        pieces.push(match &turned.words[index] {
+            Some(text) => Piece::changed(between, text),
+            None if index == 0 && lists(FUNCTION_WORDS, &word.plain) => Piece {
+                text: sentence[word.range.clone()].to_lowercase(),
+                between,
+                changed: false,
+            },
+            None => Piece {
+                text: sentence[word.range.clone()].to_owned(),
+                between,
+                changed: false,
+            },
+        });
+    }
+    joined(&pieces) + &sentence[done.min(part.end)..part.end]
+}
+
+/// A word as it will be said, and what stands before it.
+struct Piece<'a> {
+    between: &'a str,
+    text: String,
+    changed: bool,
+}
+
+impl<'a> Piece<'a> {
+    fn changed(between: &'a str, text: &str) -> Self {
+        Self {
+            between,
+            text: text.to_owned(),
+            changed: true,
+        }
+    }
+}
+
+/// Puts words together. Where one of them changed, the vowel of the word before is dropped, or
+/// comes back.
+fn joined(pieces: &[Piece<'_>]) -> String {
+    let mut text = String::new();
+    let mut linked = false;
+    for (index, piece) in pieces.iter().enumerate() {
+        if !linked {
+            text.push_str(piece.between);
+        }
+        linked = false;
+        let next = pieces.get(index + 1);
+        let next = next
+            .filter(|next| matches!(next.between, " " | "'") && (piece.changed || next.changed));
+        match next.and_then(|next| Some((next, full(&piece.text)?))) {
+            Some((next, full)) if asks_elision(&next.text) => {
+                text.push_str(&full[..full.len() - 1]);
+                text.push('\'');
+                linked = true;
+            }
+            Some((_, full)) => {
+                text.push_str(full);
+                text.push(' ');
+                linked = true;
+            }
+            None => text.push_str(&piece.text),
+        }
+        // "J'ai" is "tu as".
+        if next.is_some_and(|next| next.between == "'") && !linked {
+            text.push(' ');
+            linked = true;
+        }
+    }
+    text
+}
+
+/// A word that may lose its vowel, with its vowel.
+fn full(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    let mut pairs = ["je", "me", "te", "ne", "le", "se", "de", "que"].into_iter();
+    pairs.find(|full| full.strip_suffix('e') == Some(&word) || *full == word)
+}
+
+/// What the words of a sentence become.
+struct Turned {
+    words: Vec<Option<String>>,
+    moved: Vec<(usize, &'static str, usize)>, // before this word, the subject, instead of that word
+}
+
+impl Turned {
+    fn of(sentence: &str, words: &[Word]) -> Self {
+        let mut turned = Self {
+            words: vec![None; words.len()],
+            moved: Vec::new(),
+        };
+        for index in 0..words.len() {
+            if let Some(person) = subject(words, index) {
+                turned.clause(sentence, words, index, person);
+            } else if turned.words[index].is_none() {
+                turned.words[index] = mirrored(words, index).map(str::to_owned);
+            }
+        }
+        turned
+    }
+
+    /// Turns a subject and its verb.
+    fn clause(&mut self, sentence: &str, words: &[Word], index: usize, person: Person) {
+        let inverted = inverted(words, index);
+        let verb = inverted.or_else(|| {
+            let mut verb = after(words, index)?;
+            while lists(CLITICS, &words[verb].plain) {
+                verb = after(words, verb)?;
+            }
+            Some(verb)
+        });
+        if let Some(verb) = inverted {
+            let mut start = verb;
+            while let Some(clitic) = before(words, start)
+                && words[start].link != Link::Hyphen
+                && lists(CLITICS, &words[clitic].plain)
+            {
+                start = clitic;
+            }
+            self.moved.push((start, person.turned(), index));
+        } else if words[index].plain != "qui" {
+            self.words[index] = Some(person.turned().to_owned());
+        }
+        if let Some(verb) = verb {
+            let turned = person.turn(&sentence[words[verb].range.clone()]);
+            self.words[verb] = Some(turned);
+        }
+    }
+}
+
+/// What a word becomes that is no subject, if it changes at all.
+fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
+    let here = words[index].plain.as_str();
+    match here {
+        _ if is_both_of_us(words, index) => None,
+        // "A-t-il", and the letters alone.
+        "t" | "m"
+            if words
+                .get(index + 1)
+                .is_none_or(|next| next.link != Link::Apostrophe) =>
+        {
+            None
+        }
+        "vous" if is_clitic(words, index) => Some("me"),
+        "vous" => Some("moi"),
+        "votre" if before(words, index).is_some_and(|word| lists("le la", &words[word].plain)) => {
+            let la = before(words, index).is_some_and(|word| words[word].plain == "la");
+            Some(if la { "mienne" } else { "mien" })
+        }
+        "votre" if after(words, index).is_some_and(|noun| is_feminine(&words[noun])) => Some("ma"),
+        _ => {
+            let found = MIRROR.iter().find(|(word, _)| *word == here);
+            found.map(|&(_, turned)| turned)
+        }
+    }
+}
+
+/// Whether a noun is called "ma" rather than "mon": a guess by its end.
+fn is_feminine(noun: &Word) -> bool {
+    let ends = |end: &str| noun.plain.ends_with(end);
+    !asks_elision(&noun.plain)
+        && (lists(FEMININE, &noun.plain) || FEMININE_ENDINGS.split_ascii_whitespace().any(ends))
+}
+
+/// Whether the word at `index` is part of "toi et moi", which is the same for both.
+fn is_both_of_us(words: &[Word], index: usize) -> bool {
+    let phrase = |start: usize| {
+        let phrase = words.get(start..start + 3)?;
+        let [first, second, third] = phrase else {
+            return None;
+        };
+        let both = lists("toi moi", &first.plain) && lists("toi moi", &third.plain);
+        Some(both && lists("et ou", &second.plain))
+    };
+    let starts = [Some(index), index.checked_sub(2)].into_iter().flatten();
+    starts.filter_map(phrase).any(|both| both)
+}
+
+#[cfg(test)]
+mod tests;
