@@ -34,7 +34,7 @@ impl Script {
 
     /// The scripts that are built in, by their names; the first is spoken unless another is asked
     /// for.
-    pub const NAMES: [&str; 2] = ["friend", "turing"];
+    pub const NAMES: [&str; 3] = ["friend", "ami", "turing"];
 
     /// The built-in friend.
     ///
@@ -52,10 +52,13 @@ impl Script {
     pub fn named(name: &str) -> Option<Self> {
         static FRIEND: LazyLock<Script> =
             LazyLock::new(|| built_in(include_str!("../../../data/eliza/friend.toml")));
+        static AMI: LazyLock<Script> =
+            LazyLock::new(|| built_in(include_str!("../../../data/eliza/ami.toml")));
         static TURING: LazyLock<Script> =
             LazyLock::new(|| built_in(include_str!("../../../data/eliza/turing.script")));
         match name {
             "friend" => Some(FRIEND.clone()),
+            "ami" => Some(AMI.clone()),
             "turing" => Some(TURING.clone()),
             _ => None,
         }

@@ -1,0 +1,423 @@
+//! What the French friend says, by many conversations.
+
+use std::collections::HashSet;
+
+use switchboard_eliza::{Conversation, Script, Source};
+
+fn ami(seed: u64) -> Conversation {
+    Conversation::new(&Script::named("ami").expect("it is built in"), seed)
+}
+
+/// Every reply that the friend may give to a line, by many conversations.
+fn replies(line: &str) -> HashSet<String> {
+    (0..60).map(|seed| ami(seed).reply(line).text).collect()
+}
+
+/// One possible reply to the line at least contains the words, and none is ill spelled.
+#[track_caller]
+fn check(line: &str, words: &str) {
+    let replies = replies(line);
+    let found = replies.iter().any(|reply| reply.contains(words));
+    assert!(found, "{line}: {replies:#?}");
+    replies.iter().for_each(|reply| well_spelled(reply));
+}
+
+/// Every reply to the lines contains one of the words.
+#[track_caller]
+fn check_all(lines: &[&str], words: &[&str]) {
+    for line in lines {
+        for reply in replies(line) {
+            let found = words.iter().any(|word| reply.contains(word));
+            assert!(found, "{line}: {reply}");
+        }
+    }
+}
+
+/// No vowel is left that should have been dropped, and none is missing.
+#[track_caller]
+fn well_spelled(reply: &str) {
+    let plain = reply.replace("« ", "").replace(" »", "").replace(',', "");
+    let lower = format!(" {}", plain.to_lowercase());
+    for short in [
+        "que", "de", "ne", "je", "me", "te", "se", "jusque", "lorsque", "puisque",
+    ] {
+        for vowel in "aeiouéèêàâîôœ".chars() {
+            let pair = format!(" {short} {vowel}");
+            let ok = lower.match_indices(&pair).all(|(at, _)| {
+                let next = lower[at + short.len() + 2..].split(' ').next();
+                next.is_some_and(|next| next.starts_with("oui") || next.starts_with("onze"))
+            });
+            assert!(ok, "'{pair}' in {reply}");
+        }
+    }
+    for wrong in [
+        " si il ",
+        " si ils ",
+        "qu'je",
+        "qu'tu",
+        "qu'le",
+        "d'le",
+        "j' ",
+        "l' ",
+        "qu' ",
+        "d' ",
+        "t' ",
+        "m' ",
+        "n' ",
+        "  ",
+        " à le ",
+        " à les ",
+        " de le travail",
+        " de les ",
+        "j'tu",
+        "tu ai ",
+        "tu suis ",
+        "je es ",
+        "je as ",
+        "tu vais ",
+        "{",
+        "}",
+    ] {
+        assert!(!lower[1..].contains(wrong), "'{wrong}' in {reply}");
+    }
+    assert!(!reply.contains(" ."), "{reply}");
+}
+
+#[test]
+fn it_opens_by_asking_how_one_feels() {
+    for seed in 0..50 {
+        let greeting = ami(seed).greet().expect("it opens");
+        assert!(
+            greeting.contains("te sens-tu") && greeting.ends_with('?'),
+            "{greeting}"
+        );
+    }
+}
+
+#[test]
+fn it_takes_leave_when_it_is_asked_to() {
+    for line in [
+        "Au revoir !",
+        "adieu",
+        "quitter",
+        "bye",
+        "CIAO",
+        "A bientot",
+        "à bientôt.",
+        "quit",
+        "exit",
+    ] {
+        let reply = ami(1).reply(line);
+        assert!(reply.last, "{line}: {}", reply.text);
+    }
+    assert!(!ami(1).reply("salut").last);
+    assert!(!ami(1).reply("je lui ai dit au revoir").last);
+}
+
+#[test]
+fn it_hears_of_the_family() {
+    check_all(
+        &["ma mère est partie", "MA MERE !", "maman me manque"],
+        &["mère"],
+    );
+    check_all(&["mon père crie", "papa est là"], &["père"]);
+    check_all(&["mon petit frère pleure"], &["frère"]);
+    check_all(&["je vois ma sœur demain", "ma soeur arrive"], &["sœur"]);
+    check_all(&["mes parents crient"], &["parents"]);
+}
+
+#[test]
+fn what_was_said_comes_back_turned_round() {
+    check("Je veux un parapluie", "veux-tu un parapluie");
+    check("j'ai besoin de toi", "besoin");
+    check(
+        "j'ai peur que tu ne m'aimes pas",
+        "peur que je ne t'aime pas",
+    );
+    check("J'ai peur d'elle", "peur d'elle");
+    check("je crois que tu avais tort", "que j'avais tort");
+    check("Je pense qu'il ment", "qu'il ment");
+    check(
+        "tu m'as dit que tu m'aimais",
+        "que je t'ai dit que je t'aimais",
+    );
+    check("je ne suis pas moi-même", "être toi-même");
+    check("il ne m'écoute pas", "qu'il ne t'écoute pas");
+    check("Elle est partie sans moi", "qu'elle est partie sans toi");
+    check("on m'a parlé de toi", "qu'on t'a parlé de moi");
+    check("Vous ne m'écoutez pas bien", "que je ne t'écoute pas bien");
+    check("Nous marchons vers toi", "que nous marchons vers moi");
+    check(
+        "es-tu la raison de ma visite ?",
+        "si je suis la raison de ta visite",
+    );
+    check(
+        "est-ce que tu me trouves étrange ?",
+        "si je te trouve étrange",
+    );
+    check("est-ce qu'il viendra me voir ?", "s'il viendra te voir");
+    check("Est-ce que j'ai une chance ?", "si tu as une chance");
+    check("peux-tu me croire ?", "si je peux te croire");
+    check("Tu aimes ta solitude ?", "solitude");
+    check("je me sens bizarre", "te sens bizarre");
+    check("j'ai envie de hurler", "envie de hurler");
+    check("J'ai l'impression d'étouffer", "l'impression d'étouffer");
+    check("jai acheté un tapis", "d'avoir acheté un tapis");
+    check("chui arrivée avant eux", "d'être arrivée avant eux");
+    check("C'est à toi que je parle", "c'est à moi que tu parles");
+}
+
+#[test]
+fn a_name_is_learnt_and_used() {
+    let names = |line: &str| {
+        (0..60).any(|seed| {
+            let mut talk = ami(seed);
+            talk.reply(line);
+            let later = ["merci", "salut", "ça va bien", "comment je m'appelle ?"];
+            later
+                .iter()
+                .any(|line| talk.reply(line).text.contains("Ann"))
+        })
+    };
+    for line in [
+        "je m'appelle ann",
+        "Mon prénom est Ann",
+        "salut moi je m'appelle Ann",
+        "appelle-moi Ann",
+    ] {
+        assert!(names(line), "{line}");
+    }
+    assert!(!names("je suis triste"));
+    let asked = (0..60).any(|seed| {
+        let mut talk = ami(seed);
+        talk.reply("Comment tu t'appelles ?");
+        talk.reply("Ann").text.contains("Ann")
+    });
+    assert!(asked);
+}
+
+#[test]
+fn what_was_said_is_remembered() {
+    let told = (0..40).any(|seed| {
+        let mut talk = ami(seed);
+        talk.reply("mon parapluie est cassé");
+        let (reply, trace) = talk.reply_traced("hmm");
+        trace.source == Source::Memory && reply.text.contains("ton parapluie")
+    });
+    assert!(told);
+    let mut talk = ami(3);
+    talk.reply("ma montre est lourde");
+    talk.reply("mes lunettes sont sales");
+    let (_, trace) = talk.reply_traced("je suis là");
+    assert_eq!(trace.memory.len(), 2, "{:?}", trace.memory);
+    assert!(trace.memory[0].contains("ta montre"), "{:?}", trace.memory);
+    assert!(
+        trace.memory[1].contains("tes lunettes"),
+        "{:?}",
+        trace.memory
+    );
+}
+
+#[test]
+fn a_topic_lasts_for_some_turns() {
+    for seed in 0..40 {
+        let mut talk = ami(seed);
+        talk.reply("je déteste mon travail");
+        let (_, first) = talk.reply_traced("mouais bof hein");
+        let (_, second) = talk.reply_traced("xxyyzz");
+        let sources = [first.source, second.source];
+        assert!(sources.contains(&Source::Topic), "{sources:?}");
+    }
+    for topic in [
+        "ma mère",
+        "mon chef",
+        "j'ai peur",
+        "j'ai mal dormi",
+        "je suis seul",
+        "j'ai un chien",
+    ] {
+        let mut talk = ami(5);
+        talk.reply(topic);
+        let (_, trace) = talk.reply_traced("oui");
+        assert_eq!(trace.source, Source::Rule, "{topic}");
+    }
+}
+
+#[test]
+fn who_is_in_despair_is_told_whom_to_call() {
+    for line in [
+        "je veux mourir",
+        "J'ai envie de mourir",
+        "je vais me tuer",
+        "jai envie den finir",
+        "je pense au suicide",
+        "je ne veux plus vivre",
+        "je veux plus vivre",
+        "je me coupe le soir",
+        "ils seraient mieux sans moi",
+        "j'ai envie d'en finir avec tout ça",
+        "plus envie de vivre",
+    ] {
+        for reply in replies(line) {
+            assert!(
+                reply.contains("3114") || line.contains("den finir"),
+                "{line}: {reply}"
+            );
+        }
+    }
+    for line in [
+        "je suis mort de rire",
+        "je meurs de faim",
+        "j'ai envie de rire",
+    ] {
+        for reply in replies(line) {
+            assert!(!reply.contains("3114"), "{line}: {reply}");
+        }
+    }
+}
+
+#[test]
+fn no_vowel_is_too_many() {
+    let frames = [
+        "je pense que {}",
+        "je veux {}",
+        "je voudrais {}",
+        "j'ai {}",
+        "je suis {}",
+        "tu es {}",
+        "tu {}",
+        "est-ce que {} ?",
+        "mon {}",
+        "ma {}",
+        "mes {}",
+        "je {}",
+        "j'aime {}",
+        "{}",
+        "{} ?",
+        "je ne suis pas {}",
+        "je me sens {}",
+        "c'est {}",
+        "pourquoi {} ?",
+        "si {}",
+        "peux-tu {} ?",
+        "j'ai peur de {}",
+        "il y a {}",
+        "je n'aime pas {}",
+        "est-ce qu'{} ?",
+        "il faut {}",
+        "je ne peux pas {}",
+        "je vais {}",
+        "nous {}",
+        "je me suis {}",
+        "vous {}",
+        "t'es {}",
+    ];
+    let parts = [
+        "aimer",
+        "étrange",
+        "heureuse",
+        "un oiseau",
+        "une idée",
+        "il pleure",
+        "elle t'aime",
+        "on m'oublie",
+        "ils sont là",
+        "l'été",
+        "honteux",
+        "hurler",
+        "tu m'aimes",
+        "j'ai froid",
+        "je t'aime",
+        "tu as peur de moi",
+        "aujourd'hui",
+        "Anne est là",
+        "eux",
+        "y aller",
+        "habiter ici",
+        "ton ami",
+        "mon école",
+        "votre avis",
+        "écouter",
+        "oublié",
+        "en retard",
+        "tu n'es pas là",
+        "je n'aime personne",
+        "vous aimez ma sœur",
+        "le tien",
+        "les autres",
+        "où tu vas",
+        "pas un ange",
+        "toi",
+        "moi et toi",
+        "rien",
+        "tout",
+        "trop",
+        "être aimé",
+    ];
+    for (seed, frame) in (0..).zip(frames) {
+        for part in parts {
+            let line = frame.replace("{}", part);
+            // What is said wrong may come back wrong.
+            let line = line
+                .replace("que il", "qu'il")
+                .replace("que elle", "qu'elle");
+            let line = line.replace("que on", "qu'on").replace("que un", "qu'un");
+            let line = line.replace("si il", "s'il").replace("que Anne", "qu'Anne");
+            if too_many_vowels(&line) {
+                continue;
+            }
+            for turn in 0..4 {
+                well_spelled(&ami(seed * 10 + turn).reply(&line).text);
+            }
+        }
+    }
+}
+
+/// Whether a line that was put together is no French itself.
+fn too_many_vowels(line: &str) -> bool {
+    let short = ["je", "que", "de", "qu'", "si"];
+    short.iter().any(|short| {
+        line.match_indices(short).any(|(at, _)| {
+            let rest = line[at + short.len()..].trim_start();
+            let vowel = rest.starts_with(|c| "aeiouyéêhAœ".contains(c));
+            let starts = at == 0 || line[..at].ends_with(' ');
+            starts
+                && vowel != short.ends_with('\'')
+                && !rest.starts_with("hurl")
+                && !rest.starts_with("hont")
+        })
+    }) || line.starts_with("tu tu")
+        || ["à le", "de le", "peux pas le"]
+            .iter()
+            .any(|wrong| line.contains(wrong))
+}
+
+#[test]
+fn any_line_is_answered() {
+    let lines = [
+        "?", "...", "", "😀", "a", "Ça", "œ", "'", "d'", "l' '", "«»", "1+1", "é è à", "-tu", "t'",
+        "vous",
+    ];
+    for line in lines {
+        for seed in 0..10 {
+            assert!(!ami(seed).reply(line).text.is_empty());
+        }
+    }
+}
+
+/// The friend says "tu", and never the words of another register.
+#[test]
+fn it_says_tu() {
+    let lines = [
+        "Bonjour monsieur",
+        "Vous allez bien ?",
+        "Je vous remercie",
+        "Pouvez-vous m'aider ?",
+        "Vous êtes là ?",
+    ];
+    for line in lines {
+        for reply in replies(line) {
+            assert!(!reply.to_lowercase().contains("vous "), "{line}: {reply}");
+        }
+    }
+}
