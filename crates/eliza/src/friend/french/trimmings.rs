@@ -10,6 +10,7 @@ struct Trimmings {
     tail: Regex,
     joining: Regex,
     opening: Regex,
+    stressed: Regex,
 }
 
 static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
@@ -17,11 +18,12 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"(?:,? s'il (?:te|vous) pla[iî]t|,? hein|,? mdr+|,? lol|,? ptdr|,? xd|,? (?:ha){2,}|,? \^\^",
         r"|,? n'est-ce pas|,? ou (?:pas|non)|,? tu sais|,? vous savez|,? tu vois| ?:[dpo]",
         r"|,? merci (?:beaucoup|bien|d'avance)",
+        r"|, (?:l'ami|mon ami|mon amie|docteur|madame|monsieur|mon pote|mon vieux)",
         r"|, (?:merci|non|si|quoi|d'accord|ok|okay|voil[aà]|en fait|du coup|en plus|sinon|oui",
         r"|hélas|helas|finalement|franchement|je crois|je pense|je suppose|je trouve))+$",
     )),
     joining: compile(concat!(
-        r"^(?:(?:et|mais|alors|donc|puis|car|or|bref|enfin|sinon|ensuite|apr[eè]s|franchement|voil[aà]",
+        r"^(?:(?:alors que|et|mais|alors|donc|puis|car|or|bref|enfin|sinon|ensuite|apr[eè]s|franchement|voil[aà]",
         r"|honn[eê]tement|s[eé]rieusement|du coup|en fait|en plus|par contre|en tout cas|de toute fa[cç]on",
         r"|perso|personnellement|d'ailleurs|disons|disons que|tu sais quoi|euh+|heu+|ben|bah|beh|eh ben",
         r"|eh bien|bon ben|bon bah|genre|surtout),? ",
@@ -35,12 +37,15 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"^(?:(?:aujourd'hui|hier(?: (?:soir|matin))?|demain|maintenant|parfois|des fois|souvent",
         r"|quelquefois|r[eé]cemment|derni[eè]rement|en ce moment|ces temps-ci|avant|l'autre jour|un jour",
         r"|(?:ce|le|tous les) (?:matins?|soirs?|week-ends?|weekends?|jours?)|(?:la|cette) nuit",
-        r"|(?:cette|la) semaine(?: derni[eè]re)?|l'ann[eé]e derni[eè]re|depuis (?:hier|ce matin|longtemps)",
-        r"|moi(?: aussi)?|toi|oui|ouais|non|nan|si|bonjour|bonsoir|salut|coucou|hello|hey|bon|ah|oh|ok|mdr",
-        r"|lol|merci|vraiment|malheureusement|heureusement|peut-[eê]tre que|je crois bien que|dis|hmm|mmh)",
-        r",? )+((?:je|tu|il|elle|on|nous|ils|elles|vous|[cç]a|mon|ma|mes|ton|ta|tes|c'[eé].|j'.|t'.|y a",
-        r"|pourquoi|comment|qu'est|est-ce|qui|quel|quelle|o[uù]|combien|quand) ?.)",
+        r"|(?:cette|la) semaine(?: derni[eè]re| prochaine)?|l'ann[eé]e (?:derni[eè]re|prochaine)",
+        r"|la derni[eè]re fois|depuis (?:hier|ce matin|longtemps)|d'un c[oô]t[eé]|de l'autre|en vrai|au fond",
+        r"|[aà] vrai dire|ici|l[aà]-bas|en ce moment|oui|ouais|non|nan|bonjour|bonsoir|salut|coucou|hello|hey",
+        r"|bon|ah|oh|ok|mdr|lol|merci|vraiment|malheureusement|heureusement|peut[- ][eê]tre que",
+        r"|je crois bien que|heureusement que|dis|hmm|mmh|alors que|sauf que|surtout que|m[eê]me que),? )+",
+        r"((?:je|tu|il|elle|on|nous|ils|elles|vous|[cç]a|moi|mon|ma|mes|ton|ta|tes|y a|pourquoi|comment",
+        r"|qu'est|est-ce|qui|quel|quelle|o[uù]|combien|quand)\b.|c'[eé].|j'.|t'.)",
     )),
+    stressed: compile(r"^(?:moi|toi)(?: aussi)?,? ((?:je|tu)\b.|j'.|t'.)"),
 });
 
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
@@ -72,9 +77,10 @@ pub(super) fn without_head(clause: &str) -> &str {
         {
             clause = &clause[head.end()..];
         }
-        let opening = TRIMMINGS.opening.captures(clause);
-        if let Some(rest) = opening.and_then(|opening| opening.get(1)) {
-            clause = &clause[rest.start()..];
+        for head in [&TRIMMINGS.opening, &TRIMMINGS.stressed] {
+            if let Some(rest) = head.captures(clause).and_then(|head| head.get(1)) {
+                clause = &clause[rest.start()..];
+            }
         }
         if clause.len() == before {
             return clause;
@@ -126,6 +132,11 @@ mod tests {
 
     #[test]
     fn something_is_left() {
+        check("alors que moi je dors", "je dors");
+        check("moi c'est Ann", "moi c'est Ann");
+        check("merci, l'ami", "merci");
+        check("si je dors", "si je dors");
+        check("dis quelque chose", "dis quelque chose");
         for whole in [
             "s'il te plaît",
             "merci",
