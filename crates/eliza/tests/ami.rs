@@ -95,6 +95,12 @@ fn it_opens_by_asking_how_one_feels() {
 }
 
 #[test]
+fn nothing_in_it_is_in_vain() {
+    let script = Script::named("ami").expect("it is built in");
+    assert_eq!(script.lint(), []);
+}
+
+#[test]
 fn it_takes_leave_when_it_is_asked_to() {
     for line in [
         "Au revoir !",
@@ -259,6 +265,11 @@ fn who_is_in_despair_is_told_whom_to_call() {
         "ils seraient mieux sans moi",
         "j'ai envie d'en finir avec tout ça",
         "plus envie de vivre",
+        "jveu mourir",
+        "g envi de mourir",
+        "j'ai failli me tuer",
+        "je ne veux plus me réveiller",
+        "j'ai des idées noires",
     ] {
         for reply in replies(line) {
             assert!(
@@ -268,6 +279,8 @@ fn who_is_in_despair_is_told_whom_to_call() {
         }
     }
     for line in [
+        "je me coupe du pain",
+        "mon téléphone va mourir",
         "je suis mort de rire",
         "je meurs de faim",
         "j'ai envie de rire",
