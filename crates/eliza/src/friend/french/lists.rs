@@ -79,7 +79,7 @@ pub(super) const ABBREVIATIONS: &str =
 
 /// Behind a comma these begin a new clause, which is matched alone.
 pub(super) const CLAUSE_STARTS: &str =
-    "je tu il elle on ils elles nous vous ca cela ce c'est c'etait c'etaient";
+    "je tu il elle on ils elles nous vous ca cela ce si c'est c'etait c'etaient";
 
 /// These are nothing without the verb behind them.
 pub(super) const ELIDED_STARTS: &str = "j' t' c' y'";

@@ -136,7 +136,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("kestu", "qu'est-ce que tu"),
     ("tfk", "tu fais quoi"),
     ("tfq", "tu fais quoi"),
-    ("cv", "ça va"),
     ("cava", "ça va"),
     ("sava", "ça va"),
     ("qd", "quand"),

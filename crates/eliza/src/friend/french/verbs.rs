@@ -50,7 +50,7 @@ fn second(verb: &str) -> String {
         form if form.ends_with("rai") => replaced(verb, "ai", "as"),
         // More often an imperfect typed in haste than a tale.
         form if form.ends_with("ai") => format!("{verb}s"),
-        form if form.ends_with('e') => format!("{verb}s"),
+        _ if verb.ends_with('e') => format!("{verb}s"),
         form => mended(verb, form),
     }
 }
