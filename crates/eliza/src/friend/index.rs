@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 
-use crate::friend::required::{END, Literal, Required, START};
+use crate::friend::required::{END, Literal, START};
 
 /// What to look for, and whose it is.
 #[derive(Debug)]
@@ -21,17 +21,17 @@ pub(crate) struct Index {
 impl Index {
     /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
     /// be tried always.
-    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a Required>>) -> Self {
+    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a [Literal]>>) -> Self {
         let mut owners: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
         let mut always = Vec::new();
         for (number, pattern) in (0..).zip(patterns) {
             match pattern {
-                Some(required) => {
-                    for literal in &required.literals {
+                Some(literals) if owners.len() < MOST_LITERALS => {
+                    for literal in literals {
                         owners.entry(literal).or_default().push(number);
                     }
                 }
-                None => always.push(number),
+                _ => always.push(number),
             }
         }
         let texts = AhoCorasick::new(owners.keys().map(|literal| &literal.text));
@@ -60,18 +60,21 @@ impl Index {
     }
 }
 
+const MOST_LITERALS: usize = 50_000; // ten times what a large script has; they take some 100 bytes each
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::friend::required::literals;
 
     #[track_caller]
     fn check(sentence: &str, numbers: &[u32]) {
         let patterns = ["i need (.+)", "mothers?|mum", r"^\w+$", "(?:no|not) one"];
         let needs = patterns.map(|pattern| {
             let hir = regex_syntax::parse(pattern).expect("it is well formed");
-            Required::of(&hir)
+            literals(&hir)
         });
-        let index = Index::new(needs.iter().map(Option::as_ref).chain([None]));
+        let index = Index::new(needs.iter().map(Option::as_deref).chain([None]));
         let mut found = Vec::new();
         index.candidates(sentence, &mut found);
         found.sort_unstable();

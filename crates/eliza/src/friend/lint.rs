@@ -1,7 +1,8 @@
 //! What a friend's script surely does not mean.
 
+use crate::friend::folded::Folded;
 use crate::friend::pattern::Pattern;
-use crate::friend::required::{END, START};
+use crate::friend::required::{END, Literal, START};
 use crate::friend::script::{Rule, Script};
 use crate::problem::Problem;
 
@@ -9,8 +10,7 @@ use crate::problem::Problem;
 pub(crate) fn lint(script: &Script) -> Vec<Problem> {
     let mut problems = script.unused.clone();
     for (index, rule) in script.rules.iter().enumerate() {
-        let earlier = &script.rules[..index];
-        problems.extend(unreachable(rule, earlier));
+        problems.extend(unreachable(script, index));
         let begins = |other: &Rule| other.topic == rule.within;
         if rule.within.is_some() && !script.rules.iter().any(begins) {
             problems.push(at(rule, "no rule begins the topic that it is within"));
@@ -20,20 +20,19 @@ pub(crate) fn lint(script: &Script) -> Vec<Problem> {
 }
 
 /// The patterns of a rule that no sentence can reach, because of the rules before it.
-fn unreachable(rule: &Rule, earlier: &[Rule]) -> Vec<Problem> {
-    let rivals = || earlier.iter().filter(|other| is_tried_before(other, rule));
-    if let Some(other) = rivals().find(|other| other.patterns.is_empty()) {
+fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
+    let rule = &script.rules[index];
+    let mut earlier = script.rules[..index].iter();
+    let takes_all = |other: &&Rule| other.patterns.is_empty() && is_tried_before(other, rule);
+    if let Some(other) = earlier.find(takes_all) {
         let line = other.line;
-        return vec![at(
-            rule,
-            format!("never reached: the rule in line {line} takes all that it could"),
-        )];
+        let what = format!("never reached: the rule in line {line} takes all that it could");
+        return vec![at(rule, what)];
     }
     let never = rule.patterns.iter().filter_map(|pattern| {
-        let (other, winner) = rivals().find_map(|other| {
-            let winner = other.patterns.iter().find(|winner| always_wins(winner, pattern));
-            Some((other, winner?))
-        })?;
+        let (other, winner) = rivals(script, index, pattern)
+            .filter(|(other, _)| is_tried_before(other, rule))
+            .find(|(_, winner)| always_wins(winner, pattern))?;
         let what = format!(
             "the pattern '{}' is never reached: '{}' in the rule of line {} takes all that it could",
             pattern.written(),
@@ -45,44 +44,70 @@ fn unreachable(rule: &Rule, earlier: &[Rule]) -> Vec<Problem> {
     never.collect()
 }
 
+/// The patterns of the rules before the one at `index` that may match wherever this one does.
+fn rivals<'a>(
+    script: &'a Script,
+    index: usize,
+    pattern: &Pattern,
+) -> impl Iterator<Item = (&'a Rule, &'a Pattern)> {
+    let mut numbers = Vec::new();
+    if let Some(literal) = pattern.required().and_then(<[Literal]>::first) {
+        script.index.candidates(bare(&literal.text), &mut numbers);
+    }
+    numbers.sort_unstable();
+    let places = numbers
+        .into_iter()
+        .map(|number| script.places[number as usize]);
+    let earlier = places.map(|(rule, place)| (usize::from(rule), usize::from(place)));
+    earlier
+        .take_while(move |(rule, _)| *rule < index)
+        .filter_map(|(rule, place)| {
+            let rule = &script.rules[rule];
+            Some((rule, rule.patterns.get(place)?))
+        })
+}
+
 /// Whether the other rule is asked wherever this one is, and has always something to say.
 fn is_tried_before(other: &Rule, rule: &Rule) -> bool {
+    let templates = other.replies.templates.iter();
     (!other.question || rule.question)
         && (!other.weak || rule.weak)
-        && (!other.capital || rule.capital)
+        && !other.capital
         && (other.within.is_none() || other.within == rule.within)
-        && 2 <= other
-            .replies
-            .templates
-            .iter()
+        && 2 <= templates
             .filter(|template| !template.needs_learning())
             .count()
 }
 
-/// Whether the winner matches wherever the other pattern does. Only what is certain counts.
+/// Whether the winner matches wherever the other pattern does: in what that needs, whatever stands
+/// around it.
 fn always_wins(winner: &Pattern, other: &Pattern) -> bool {
-    if winner.text() == other.text() {
-        return winner.parts() == other.parts();
-    }
-    // What it captures may be too long to be said, and then others have their turn.
-    if winner.parts() != 0 || winner.is_anchored() {
-        return false;
-    }
-    let Some(required) = other.required() else {
+    let Some(literals) = other.required() else {
         return false;
     };
-    // What is not the whole pattern may stand within a word.
-    let around = if required.are_all {
-        &["", " "][..]
-    } else {
-        &["", " ", "x"]
+    if winner.written() == other.written() {
+        return true;
+    }
+    let around = |at_end: bool, at_word: bool| match (at_end, at_word) {
+        (true, _) => &[""][..],
+        (_, true) => &["", " "],
+        _ => &["", " ", "x"],
     };
-    let places = |before: &'static str| around.iter().map(move |after| (before, *after));
-    required.literals.iter().all(|literal| {
-        let text = literal.text.trim_matches([START, END]);
-        let mut places = around.iter().flat_map(|before| places(before));
-        places.all(|(before, after)| winner.is_in(&format!("{before}{text}{after}")))
+    literals.iter().all(|literal| {
+        let before = around(literal.text.starts_with(START), literal.begins_word);
+        let after = around(literal.text.ends_with(END), literal.ends_word);
+        let mut texts = before.iter().flat_map(|before| {
+            let text = bare(&literal.text);
+            after
+                .iter()
+                .map(move |after| format!("{before}{text}{after}"))
+        });
+        texts.all(|text| winner.capture(&Folded::new(&text)).is_some())
     })
+}
+
+fn bare(literal: &str) -> &str {
+    literal.trim_matches([START, END])
 }
 
 fn at(rule: &Rule, what: impl Into<String>) -> Problem {
@@ -125,6 +150,10 @@ quit = ["quit"]
         check(&two("mother", "my mother (.+)"), &[told]);
         let told = "10:1: the pattern 'i (.+)' is never reached: 'i (.+)' in the rule of line 7 takes all that it could";
         check(&two("i (.+)", "i (.+)"), &[told]);
+        let told = "10:1: the pattern '^i am (.+)' is never reached: '^i (.+)' in the rule of line 7 takes all that it could";
+        check(&two("^i (.+)", "^i am (.+)"), &[told]);
+        let told = "10:1: the pattern '^yes$' is never reached: '^yes' in the rule of line 7 takes all that it could";
+        check(&two("^yes", "^yes$"), &[told]);
         let told = "10:1: the pattern 'mum|mother' is never reached: 'mother|mum' in the rule of line 7 takes all that it could";
         check(&two("mother|mum", "mum|mother"), &[told]);
     }
@@ -135,7 +164,9 @@ quit = ["quit"]
         check(&two("my mother", "my mothers? (.+)"), &[]);
         check(&two("^mother", "my mother"), &[]);
         check(&two("mother$", "mother (.+)"), &[]);
-        check(&two("mother (.+)", "mother is (.+)"), &[]);
+        check(&two("^i (\\w+)$", "^i am (.+)"), &[]);
+        check(&two("^yes$", "^yes"), &[]);
+        check(&two("i (?:need (.+)|want)", "i want (.+)"), &[]);
         check(&two("mother", "mother|father"), &[]);
         check(&two("the", "thesis"), &[]);
         check(&two("i need", "i (.+)"), &[]);

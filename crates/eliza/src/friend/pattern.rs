@@ -7,7 +7,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::friend::folded::{Folded, without_accents};
-use crate::friend::required::Required;
+use crate::friend::required::{self, Literal};
 use crate::friend::said::{PUNCTUATION, plain};
 use crate::friend::synonyms::Synonyms;
 
@@ -17,9 +17,7 @@ use crate::friend::synonyms::Synonyms;
 pub(crate) struct Pattern {
     regex: Regex,
     is_whole: bool, // its only part is all that it matches
-    is_anchored: bool,
-    required: Option<Required>,
-    text: String,
+    required: Option<Vec<Literal>>,
     written: String,
 }
 
@@ -40,40 +38,22 @@ impl Pattern {
             .build()
             .parse(&text)
             .map_err(|error| reason(&error.to_string()))?;
-        let looks = hir.properties().look_set();
         Ok(Self {
             regex: compile(&between_words(&hir))?,
             is_whole: is_whole(&hir),
-            is_anchored: looks.contains(Look::Start) || looks.contains(Look::End),
-            required: Required::of(&hir),
-            text,
+            required: required::literals(&hir),
             written: written.to_owned(),
         })
     }
 
-    /// The regular expression, for folded text.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether it asks where a sentence begins or ends.
-    pub(crate) fn is_anchored(&self) -> bool {
-        self.is_anchored
-    }
-
     /// What a folded sentence needs in order to match; `None` if that is nothing to look for.
-    pub(crate) fn required(&self) -> Option<&Required> {
-        self.required.as_ref()
+    pub(crate) fn required(&self) -> Option<&[Literal]> {
+        self.required.as_deref()
     }
 
     /// As in the script.
     pub(crate) fn written(&self) -> &str {
         &self.written
-    }
-
-    /// Whether it matches this text.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.regex.is_match(text)
     }
 
     /// How many parts it captures.

@@ -2,13 +2,6 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// Literals of which at least one is in every text that a pattern matches.
-#[derive(Debug)]
-pub(crate) struct Required {
-    pub(crate) literals: Vec<Literal>,
-    pub(crate) are_all: bool, // there is nothing else in the pattern
-}
-
 /// A text in small letters, and what has to be around it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Literal {
@@ -23,25 +16,17 @@ pub(crate) const START: char = '\u{2}';
 pub(crate) const END: char = '\u{3}';
 const BOUNDARY: char = '\u{1}'; // a word begins or ends here, or a sentence
 
-impl Required {
-    /// What a pattern needs, which is searched for between whole words; `None` if it is nothing that
-    /// is worth looking for.
-    pub(crate) fn of(pattern: &Hir) -> Option<Self> {
-        let boundary = || Hir::look(Look::WordUnicode);
-        let whole = Hir::concat(vec![boundary(), pattern.clone(), boundary()]);
-        let (mut texts, are_all) = match Needs::of(&whole) {
-            Needs::Exactly(texts) => (texts, true),
-            Needs::OneOf(texts) => (texts, false),
-            Needs::Nothing => return None,
-        };
-        if !is_useful(&texts) {
-            return None;
-        }
-        texts.sort_unstable();
-        texts.dedup();
-        let literals = texts.iter().map(|text| Literal::new(text)).collect();
-        Some(Self { literals, are_all })
-    }
+/// Literals of which at least one is in every text that this pattern matches, which is searched for
+/// between whole words; `None` if there are none that are worth looking for.
+pub(crate) fn literals(pattern: &Hir) -> Option<Vec<Literal>> {
+    let boundary = || Hir::look(Look::WordUnicode);
+    let whole = Hir::concat(vec![boundary(), pattern.clone(), boundary()]);
+    let (Needs::Exactly(mut texts) | Needs::OneOf(mut texts)) = Needs::of(&whole) else {
+        return None;
+    };
+    texts.sort_unstable();
+    texts.dedup();
+    is_useful(&texts).then(|| texts.iter().map(|text| Literal::new(text)).collect())
 }
 
 impl Literal {
@@ -194,7 +179,8 @@ fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> 
 
 /// Whether looking for them saves anything.
 fn is_useful(literals: &[String]) -> bool {
-    !literals.is_empty() && literals.iter().all(|literal| 0 < weight(literal))
+    let is_any = |literal: &String| 0 < weight(literal);
+    (1..=MOST_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
 }
 
 /// How rare it is. The beginning of a sentence is worth some letters, where letters follow.
@@ -207,6 +193,7 @@ fn weight(literal: &str) -> usize {
 }
 
 const FEW: usize = 4; // characters of a class
+const MOST_LITERALS: usize = 1000; // of a pattern; to look for more is no help
 const MOST: usize = 64; // literals that are joined; a choice may have more
 
 #[cfg(test)]
@@ -216,16 +203,16 @@ mod tests {
 
     use super::*;
 
-    fn required(pattern: &str) -> Option<Required> {
+    fn required(pattern: &str) -> Option<Vec<Literal>> {
         let hir = regex_syntax::parse(pattern).ok()?;
-        Required::of(&hir)
+        literals(&hir)
     }
 
     /// The literals, with `^` and `$` for the ends of a sentence and `|` for those of a word.
     #[track_caller]
     fn check(pattern: &str, expected: Option<&[&str]>) {
-        let found = required(pattern).map(|required| {
-            let literals = required.literals.iter().map(|literal| {
+        let found = required(pattern).map(|literals| {
+            let literals = literals.iter().map(|literal| {
                 let begin = if literal.begins_word { "|" } else { "" };
                 let end = if literal.ends_word { "|" } else { "" };
                 format!(
@@ -266,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_is_around_counts() {
-        let literal = &required("no").expect("it is a word").literals[0];
+        let literal = &required("no").expect("it is a word")[0];
         assert!(literal.fits("", "") && literal.fits("oh ", ", no"));
         assert!(!literal.fits("", "t") && !literal.fits("ki", ""));
     }
@@ -277,7 +264,7 @@ mod tests {
         fn nothing_matches_without(pattern in "\\^?(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?|\\\\b)){1,4}\\$?", text in "[aAbB ]{0,9}") {
             let text = text.to_lowercase();
             let built = Regex::new(&format!(r"(?:^|\b)(?:{pattern})(?:\b|$)"));
-            if let (Ok(regex), Some(required)) = (built, required(&pattern))
+            if let (Ok(regex), Some(literals)) = (built, required(&pattern))
                 && regex.is_match(&text)
             {
                 let text = format!("{START}{text}{END}");
@@ -287,7 +274,7 @@ mod tests {
                         behind.is_some_and(|behind| literal.fits(&text[..at], behind))
                     })
                 };
-                prop_assert!(required.literals.iter().any(stands), "{:?}", required);
+                prop_assert!(literals.iter().any(stands), "{:?}", literals);
             }
         }
     }

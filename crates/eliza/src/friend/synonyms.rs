@@ -18,7 +18,7 @@ impl Synonyms {
     ///
     /// # Errors
     ///
-    /// Says which name is not known.
+    /// Says which name is not known, or that it becomes too long.
     pub(crate) fn expand(&self, pattern: &str) -> Result<String, String> {
         let mut expanded = String::with_capacity(pattern.len());
         let mut rest = pattern;
@@ -29,6 +29,9 @@ impl Synonyms {
                 Some((name, after)) if !NO_SYNONYM.iter().any(|opens| before.ends_with(opens)) => {
                     let words = self.0.get(name);
                     expanded.push_str(words.ok_or_else(|| format!("no synonyms <{name}>"))?);
+                    if MOST_BYTES < expanded.len() {
+                        return Err(TOO_LONG.to_owned());
+                    }
                     rest = after;
                 }
                 _ => {
@@ -42,6 +45,8 @@ impl Synonyms {
     }
 }
 
+const MOST_BYTES: usize = 16 * 1024; // as a script has many patterns
+const TOO_LONG: &str = "the pattern is too long: more than 16 KiB with its synonyms";
 const NO_SYNONYM: &[&str] = &["(?", "(?P", "\\"]; // before these, < names a group, or is only a sign
 
 /// Whether a list of synonyms, a topic or what is learnt may be called so.
@@ -62,6 +67,17 @@ mod tests {
         synonyms.add("sad", &["sad", "blue"]);
         let expanded = expanded.map(str::to_owned).map_err(str::to_owned);
         assert_eq!(synonyms.expand(pattern), expanded);
+    }
+
+    #[test]
+    fn what_grows_too_long_is_refused() {
+        let mut synonyms = Synonyms::default();
+        synonyms.add("much", &["word "; 1000]);
+        assert!(synonyms.expand("<much> <much>").is_ok());
+        assert_eq!(
+            synonyms.expand(&"<much>".repeat(10_000)),
+            Err(TOO_LONG.to_owned())
+        );
     }
 
     #[test]
