@@ -23,7 +23,11 @@ impl Folded {
         let mut text = String::with_capacity(original.len());
         let mut starts = Vec::with_capacity(original.len() + 1);
         for (at, c) in original.char_indices() {
-            c.to_lowercase().for_each(|c| push_plain(&mut text, c));
+            if c.is_ascii() {
+                text.push(c.to_ascii_lowercase());
+            } else {
+                c.to_lowercase().for_each(|c| push_plain(&mut text, c));
+            }
             starts.resize(text.len(), at);
         }
         starts.push(original.len());
@@ -55,6 +59,9 @@ pub(crate) fn without_accents(pattern: &str) -> String {
 fn push_plain(text: &mut String, c: char) {
     match c {
         c if c.is_ascii() => text.push(c),
+        'à' | 'â' | 'ä' => text.push('a'), // those that are most common need no tables
+        'é' | 'è' | 'ê' | 'ë' => text.push('e'),
+        'ç' => text.push('c'),
         'œ' => text.push_str("oe"),
         'Œ' => text.push_str("OE"),
         'æ' => text.push_str("ae"),
