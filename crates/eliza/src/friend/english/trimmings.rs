@@ -17,7 +17,7 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"(?:,? (?:please|or not|lol|lmao|haha|hehe|xd|though|to be honest|right now|eliza|or something|i guess)",
         r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
         r"|, (?:right|ok|okay|huh|eh|you know|you see|man|dude|bro|mate|doctor|my friend|darling|dear|mind you|mind|of course",
-        r"|i (?:suppose|guess|think|believe|fear|mean|know|swear|bet)|they say|(?:he|she|people) says?)",
+        r"|actually|anyway|honestly|basically|i (?:suppose|guess|think|believe|fear|mean|know|swear|bet)|they say|(?:he|she|people) says?)",
         r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
         r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
     )),
