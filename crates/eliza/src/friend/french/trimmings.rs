@@ -8,6 +8,7 @@ use regex::Regex;
 /// What is cut off, compiled once.
 struct Trimmings {
     tail: Regex,
+    opinion: Regex,
     joining: Regex,
     opening: Regex,
     stressed: Regex,
@@ -22,6 +23,8 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"|, (?:merci|non|si|quoi|d'accord|ok|okay|voil[aà]|en fait|du coup|en plus|sinon|oui",
         r"|hélas|helas|finalement|franchement|je crois|je pense|je suppose|je trouve))+$",
     )),
+    // Not of what has no more to say: "oui je crois", "c'est ce que je pense".
+    opinion: compile(r"^.* .* (\S+)( je (?:crois|pense|suppose|dirais))$"),
     joining: compile(concat!(
         r"^(?:(?:alors que|et|mais|alors|donc|puis|car|or|bref|enfin|sinon|ensuite|apr[eè]s|franchement|voil[aà]",
         r"|honn[eê]tement|s[eé]rieusement|du coup|en fait|en plus|par contre|en tout cas|de toute fa[cç]on",
@@ -61,7 +64,19 @@ pub(super) fn without_tail(sentence: &str) -> &str {
         .tail
         .find(sentence)
         .filter(|tail| 0 < tail.start());
-    tail.map_or(sentence, |tail| &sentence[..tail.start()])
+    let sentence = tail.map_or(sentence, |tail| &sentence[..tail.start()]);
+    without_opinion(sentence).unwrap_or(sentence)
+}
+
+/// The sentence without a "je crois" that closes it with no comma before.
+fn without_opinion(sentence: &str) -> Option<&str> {
+    let parts = TRIMMINGS.opinion.captures(sentence)?;
+    let before = parts.get(1)?.as_str().to_lowercase();
+    let opinion = parts.get(2)?;
+    let joins = [
+        "que", "ce", "comme", "et", "mais", "quand", "si", "où", "qui", "dont",
+    ];
+    (!joins.contains(&before.as_str())).then(|| &sentence[..opinion.start()])
 }
 
 /// The clause without the words that join it to what was said before ("et", "ben,") and without a
@@ -115,6 +130,7 @@ mod tests {
         check("tu viens ou pas", "tu viens");
         check("on y va, d'accord", "on y va");
         check("c'est nul mdr", "c'est nul");
+        check("il fait ses dents je crois", "il fait ses dents");
     }
 
     #[test]
@@ -137,6 +153,7 @@ mod tests {
         check("merci, l'ami", "merci");
         check("si je dors", "si je dors");
         check("dis quelque chose", "dis quelque chose");
+        check("c'est ce que je pense", "c'est ce que je pense");
         for whole in [
             "s'il te plaît",
             "merci",
