@@ -28,7 +28,7 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
     )),
     time: compile(concat!(
         r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually|yes|yeah|yep|no|nope|nah",
-        r"|hi|hello|hey|lol|like|honestly|apparently|of course|sure|unfortunately|finally|suddenly",
+        r"|hi|hello|hey|lol|at least|like|honestly|apparently|of course|sure|unfortunately|finally|suddenly",
         r"|(?:last|this|every) \w+),? ",
     )),
     subject: compile(r"^(?:i|my|you|it|he|she|we|they|there)(?:'\w+)? ."),
@@ -84,6 +84,7 @@ mod tests {
         check("help me please", "help me");
         check("Will you come or not", "Will you come");
         check("I trust you, you know", "I trust you");
+        check("it felt good, actually", "it felt good");
     }
 
     #[test]
@@ -92,6 +93,7 @@ mod tests {
         check("Well, but I am sad", "I am sad");
         check("Hello there, my mother hates me", "my mother hates me");
         check("Today I was ill", "I was ill");
+        check("at least it was warm", "it was warm");
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! What people talk of to a friend: each family of it has its own replies.
+
+use switchboard_eliza::Source;
+
+use crate::{check, friend, refused, replies};
+
+#[test]
+fn self_harm_is_no_game() {
+    for line in [
+        "I want to die",
+        "I want to kill myself",
+        "i wanna die",
+        "im going to kill myself",
+        "I keep cutting myself",
+        "I think about suicide",
+        "I feel suicidal",
+        "Everyone would be better off without me",
+        "I wish I was never born",
+        "I can't go on anymore",
+        "there is no reason to live",
+        "I don't want to be here anymore",
+        "My name is Ann and I want to end my life",
+        "I'd rather be dead",
+        "lol I want to die",
+    ] {
+        check(line, &["helpline", "someone", "people can"]);
+        refused(
+            line,
+            &[
+                "Why do you want",
+                "How long have you wanted",
+                "Tell me more",
+            ],
+        );
+    }
+    for line in [
+        "my boss is killing me",
+        "I am dying to see you",
+        "this game is killing me",
+    ] {
+        refused(line, &["helpline"]);
+    }
+}
+
+#[test]
+fn jokes_are_told() {
+    for line in [
+        "tell me a joke",
+        "Do you know any jokes?",
+        "say something funny",
+        "another one",
+        "make me laugh",
+        "pls tell me another joke",
+    ] {
+        let jokes = replies(&[line]);
+        assert!(8 <= jokes.len(), "{line}: {jokes:?}");
+        assert!(jokes.iter().all(|joke| joke.ends_with('.')), "{jokes:?}");
+    }
+}
+
+#[test]
+fn every_family_has_its_answers() {
+    for (line, words) in [
+        ("hi", &["Hello", "Hi there", "Here I am"] as &[_]),
+        ("Good evening", &["Hello", "Hi there", "Here I am"]),
+        ("how are you?", &["you", "yourself"]),
+        ("good night", &["night", "Sleep"]),
+        ("gotta go", &["bye", "Take care", "All right"]),
+        ("thx", &["welcome", "Gladly", "mention", "kind"]),
+        ("what is your name", &["Eliza", "Eliza,"]),
+        ("are you human?", &["program", "flesh", "seem", "mirror"]),
+        ("r u a bot", &["program", "flesh", "seem", "mirror"]),
+        ("how old are you?", &["Old", "old", "age", "years"]),
+        ("where do you live?", &["I live", "Where", "where"]),
+        (
+            "who made you?",
+            &["Somebody", "assembled", "mists", "stork"],
+        ),
+        ("shut up", &["quiet", "hold back", "cross", "lead"]),
+        (
+            "you are stupid",
+            &["point", "content", "annoys", "best", "begin again"],
+        ),
+        (
+            "I love you",
+            &["touched", "good to hear", "fond", "like me to be"],
+        ),
+        (
+            "thats a good question",
+            &["Thank", "good to hear", "flatter", "glad"],
+        ),
+        (
+            "I lost my job",
+            &["come about", "work", "change", "morning"],
+        ),
+        ("My grandma died last week", &["grandma"]),
+        ("I had a nightmare", &["dream"]),
+        ("I'm so tired", &["tired", "rest"]),
+        ("I am angry", &["angry"]),
+        ("I'm scared", &["scared"]),
+        (
+            "I feel lonely",
+            &["lonely", "nobody", "have with you", "glad that you tell"],
+        ),
+        ("I'm so happy", &["happy"]),
+        ("I owe the bank a lot", &["owe the bank a lot"]),
+        ("my back hurts", &["your back hurts"]),
+        ("I have an exam tomorrow", &["hung", "feel", "proud"]),
+        ("because I said so", &["reason", "not so"]),
+        ("what time is it", &["clock", "world", "encyclopedia"]),
+        ("wow", &["listening", "thinking", "Say", "behind"]),
+        ("idk", &["guess", "not to know", "some part", "open"]),
+        (
+            "everybody lies",
+            &["example", "exception", "last time", "stand"],
+        ),
+    ] {
+        check(line, words);
+    }
+}
+
+#[test]
+fn ordinary_lines_are_known() {
+    for line in [
+        "went to the shops",
+        "just tired",
+        "too much work",
+        "with my sister",
+        "Peter is my best friend",
+        "the house is too small",
+        "there is a hole in the roof",
+        "it was ok I guess",
+        "last year we went to Spain",
+        "not really",
+        "that's true",
+        "I disagree",
+        "btw whats ur name",
+        "oh no",
+        "what a day",
+        "two kids and a dog",
+        "since March",
+        "He never listens",
+        "they moved away",
+        "Do elephants forget?",
+        "is this real",
+        "let's talk about something else",
+    ] {
+        for seed in 0..20 {
+            let (reply, trace) = friend(seed).reply_traced(line);
+            assert_eq!(trace.source, Source::Rule, "{line}: {}", reply.text);
+        }
+    }
+}
+
+#[test]
+fn not_every_line_is_known() {
+    for line in ["我", "plugh xyzzy frotz rezrov gnusto", "%%% ### 我 @@@"] {
+        let (_, trace) = friend(1).reply_traced(line);
+        assert_eq!(trace.source, Source::Fallback, "{line}");
+    }
+}
