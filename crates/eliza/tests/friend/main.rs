@@ -46,6 +46,11 @@ fn refused(line: &str, words: &[&str]) {
 }
 
 #[test]
+fn nothing_in_it_is_in_vain() {
+    assert_eq!(Script::friend().lint(), []);
+}
+
+#[test]
 fn what_was_said_comes_back_with_the_pronouns_turned() {
     for (line, words) in [
         ("I need help!?", &["need help"] as &[_]),
