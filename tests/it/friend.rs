@@ -119,7 +119,7 @@ fn a_script_of_ones_own_replaces_it() {
     let server = Server::start(&format!("eliza --script {}", path.display()));
     let mut caller = server.connect();
     assert_eq!(caller.line(), "Hi");
-    assert_eq!(caller.ask("say my name"), "your name");
+    assert_eq!(caller.ask("say my name"), "Your name");
     assert_eq!(caller.ask("Ciao."), "Ciao");
     assert_eq!(caller.rest(), b"");
 }
