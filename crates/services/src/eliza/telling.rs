@@ -61,8 +61,10 @@ pub(super) struct Watched {
     left_out: usize,
     reply: Option<String>,
     words: Vec<String>,
-    replaced: usize, // the place behind the last word that was replaced
-    whole: bool,     // the parts of a pattern are all the words, as in the scripts of 1966
+    keywords: vec::IntoIter<String>, // those that are yet to be tried
+    tried: Option<String>,           // the one that is, until it is told
+    replaced: usize,                 // the place behind the last word that was replaced
+    whole: bool, // the parts of a pattern are all the words, as in the scripts of 1966
 }
 
 impl Watched {
@@ -74,6 +76,8 @@ impl Watched {
             left_out: trace.left_out,
             reply: Some(trace.reply),
             words: Vec::new(),
+            keywords: Vec::new().into_iter(),
+            tried: None,
             replaced: 0,
             whole: format == Format::Classic,
         };
@@ -102,21 +106,38 @@ impl Watched {
                 let kept = self.words.len().saturating_sub(words.len());
                 self.words.truncate(kept);
             }
+            Step::Keywords { stack } => {
+                let words: Vec<String> = stack.into_iter().map(|keyword| keyword.word).collect();
+                self.keywords = words.into_iter();
+                self.tried = Some(self.next_keyword());
+            }
+            Step::NewKey => self.tried = Some(self.next_keyword()),
+            // A rule that only refers to another one has matched nothing.
+            Step::Referred { to } => return self.tried.replace(to),
             Step::Matched {
                 keyword,
                 line,
                 parts,
                 ..
             } => {
+                self.tried = None;
                 if self.whole {
                     self.words = parts;
                 }
                 return Some(keyword.unwrap_or_else(|| line.to_string()));
             }
-            Step::Unmatched { keyword, .. } => return Some(keyword),
+            Step::Unmatched { keyword, .. } => {
+                self.tried = None;
+                return Some(keyword);
+            }
             _ => (),
         }
         None
+    }
+
+    fn next_keyword(&mut self) -> String {
+        let next = self.keywords.next();
+        next.unwrap_or_else(|| "NONE".to_owned())
     }
 }
 
@@ -179,3 +200,54 @@ pub(super) const COMMAND: &str = "command";
 const MOST_WATCHED_BYTES: usize = 64 * 1024 * 1024; // some ten thousand steps with a hundred words
 const MOST_TOLD_BYTES: usize = 128 * 1024; // what one message may need in an outbox
 const MOST_KEPT_BYTES: usize = 4 * 1024; // two screens, for each of a thousand peers
+
+#[cfg(test)]
+mod tests {
+    use switchboard_eliza::Script;
+
+    use super::*;
+
+    /// What is told of the steps by which a script answers a line.
+    #[track_caller]
+    fn check(script: &str, line: &str, told: &[&str]) {
+        let script = Script::load(script).expect("it is one");
+        let mut talk = Conversation::new(&script, 1);
+        let (_, watched) = Watched::say(&mut talk, line, script.format());
+        assert_eq!(watched.collect::<Vec<_>>(), told);
+    }
+
+    const CLASSIC: &str = "(HELLO)\n\
+        (A (=B))\n(B (=C))\n(C ((0 A 0) (=D)) ((0) (C SAYS 1)))\n(D ((0) (D SAYS 1)))\n\
+        (E ((0) (NEWKEY)))\n(F = A 5 (=B))\n(G ((0) (PRE (G A) (=A))))\n\
+        (NONE ((0) (WHAT)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+
+    #[test]
+    fn each_keyword_is_told_whether_it_matches_or_only_refers() {
+        check(
+            CLASSIC,
+            "x a",
+            &["X A :A", "X A :B", "X A :C", "X A :D", "D SAYS X A"],
+        );
+        check(CLASSIC, "b", &["B :B", "B :C", "C SAYS B"]);
+        check(
+            CLASSIC,
+            "e b",
+            &["E B :E", "E B :B", "E B :C", "C SAYS E B"],
+        );
+        check(CLASSIC, "e", &["E :E", "E :NONE", "WHAT"]);
+        check(CLASSIC, "f", &["A :F", "A :B", "A :C", "A :D", "D SAYS A"]);
+        check(
+            CLASSIC,
+            "g",
+            &["G :G", "G A :A", "G A :B", "G A :C", "G A :D", "D SAYS G A"],
+        );
+        check(CLASSIC, "x", &["X :NONE", "WHAT"]);
+    }
+
+    #[test]
+    fn what_refers_after_a_match_is_told_once() {
+        let hayden = "key: a 1\n decomp: * a *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: (1)\n\
+            key: xnone\n decomp: *\n reasmb: what\n";
+        check(hayden, "an a", &["an a :a", "an a :b", "an a"]);
+    }
+}
