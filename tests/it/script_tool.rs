@@ -142,6 +142,30 @@ fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
     }
 }
 
+/// What stands in the README between this line and the end of its block.
+fn in_the_readme(begin: &str) -> &'static str {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once(begin).expect("it is there");
+    rest.split_once("```").expect("each block has an end").0
+}
+
+#[test]
+fn the_script_in_the_readme_talks_as_it_says() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let script = in_the_readme("```toml\n");
+    fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
+    for command in [
+        "switchboard script check cat.toml",
+        "echo 'My cat is ill' | switchboard talk --script cat.toml --seed 1 --trace",
+        "echo 'INCREMENT I' | switchboard script run turing --steps",
+    ] {
+        let words = command.replace("switchboard", "$PROGRAM");
+        let folder = folder.path().display();
+        let told = heard(&format!("cd {folder}; {words}"), "");
+        assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
+    }
+}
+
 #[test]
 fn the_built_in_scripts_are_listed() {
     let listed = heard("$PROGRAM script list", "");
