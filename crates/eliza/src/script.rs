@@ -10,6 +10,47 @@ use crate::hayden;
 use crate::problem::{Problem, ScriptError};
 
 /// Patterns and replies, compiled once. Copies share them, and so do conversations.
+///
+/// A script is written in one of three formats; [`load`] tells from the text which:
+///
+/// ```
+/// use switchboard_eliza::{Format, Script};
+///
+/// // Regular expressions; the built-in friend, `data/eliza/friend.toml`, explains all there is.
+/// let friend = r#"
+///     greeting = ["How are you?"]
+///     farewell = ["Goodbye."]
+///     silence = ["Yes?", "Go on."]
+///     otherwise = ["I see.", "And then?"]
+///     quit = ["bye"]
+///     [[rule]]
+///     patterns = ["my (.+)"]
+///     replies = ["Your {1}?", "What of your {1}?"]
+/// "#;
+/// // A keyword, how it is turned round, its precedence, and patterns in which 0 is any words.
+/// let of_1966 = "(HOW ARE YOU)
+///     (MY = YOUR 2 ((0 YOUR 0) (YOUR 3) (WHAT OF YOUR 3)))
+///     (NONE ((0) (I SEE)))
+///     (MEMORY MY (0 YOUR 0 = A 3) (0 YOUR 0 = B 3) (0 YOUR 0 = C 3) (0 YOUR 0 = D 3))";
+/// // The same with * for any words, a tag before each line.
+/// let hayden = "initial: How are you?
+///     key: my 2
+///       decomp: * my *
+///         reasmb: Your (2)?
+///     key: xnone
+///       decomp: *
+///         reasmb: I see.";
+/// for (text, format) in [
+///     (friend, Format::Friend),
+///     (of_1966, Format::Classic),
+///     (hayden, Format::Hayden),
+/// ] {
+///     assert_eq!(Script::load(text)?.format(), format);
+/// }
+/// # Ok::<(), switchboard_eliza::ScriptError>(())
+/// ```
+///
+/// [`load`]: Self::load
 #[derive(Clone, Debug)]
 pub struct Script {
     format: Format,
