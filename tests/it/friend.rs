@@ -1,9 +1,10 @@
 //! The friend over TCP, as people meet it.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::Write;
 
-use crate::harness::{Server, have, heard, shell};
+use crate::harness::{MODELS, Server, have, heard, shell};
 
 const SAID: &str = "I need a holiday\nquit\n";
 
@@ -105,11 +106,104 @@ fn strange_lines_are_answered() {
     assert!(telnet.line().contains("a rest"));
 }
 
+/// A friend, a script of 1966 and one of Hayden's, each of which repeats what is needed.
+const NEEDS: [(&str, &str); 3] = [
+    (
+        "needs.toml",
+        "greeting = ['Hi']\nfarewell = ['Ciao']\nsilence = ['?', '!']\notherwise = ['a', 'b']\nquit = ['ciao']\n\
+         [[rule]]\npatterns = ['i need (.+)']\nreplies = ['You need {1}', 'So you need {1}']\n",
+    ),
+    (
+        "needs.script",
+        "(HI)\n(NEED ((0 NEED 0) (YOU NEED 3)))\n(NONE ((0) (A)))\n\
+         (MEMORY NEED (0 = A) (0 = B) (0 = C) (0 = D))\n",
+    ),
+    (
+        "needs.txt",
+        "initial: Hi\nkey: need\n decomp: * need *\n reasmb: You need (2)\n\
+         key: xnone\n decomp: *\n reasmb: a\n",
+    ),
+];
+
+#[test]
+fn strange_bytes_are_answered_by_every_kind_of_script() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (name, script) in NEEDS {
+        let path = folder.path().join(name);
+        fs::write(&path, script).expect("it can be written");
+        for model in MODELS {
+            let path = path.display();
+            let server = Server::start(&format!("eliza --model {model} --script {path}"));
+            let mut caller = server.connect();
+            assert_eq!(caller.line().to_lowercase(), "hi");
+            for line in [
+                &b"I need a\0rest\n"[..],
+                b"\0\0. I need\0 \0rest\0\n",
+                b"\xc3\x28 \xf5, I need \xed\xa0\x80 rest\xe2\x82\n",
+                b"\x1b[31mwell. I need \x1b]0\x07 rest \x9b \xc2\x9b\r\n",
+                b"I need \xe2\x80\xae rest\n",
+            ] {
+                caller.say(line);
+                let answer = caller.line();
+                let words = answer.to_lowercase();
+                assert!(
+                    words.contains("you need") && words.contains("rest"),
+                    "{name}: {answer:?}"
+                );
+                assert!(!answer.chars().any(char::is_control), "{name}: {answer:?}");
+            }
+            // Nothing but what is no text, nothing at all, and then as ever.
+            for line in [&b"\xf5\xc0\n"[..], b"\0\n", b"\n"] {
+                caller.say(line);
+                caller.line();
+            }
+            assert!(caller.ask("I need a rest").to_lowercase().ends_with("rest"));
+        }
+    }
+}
+
+#[test]
+fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
+    const CLASSIC: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
+        (NONE ((0) (FINE)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+    const HAYDEN: &str = "initial: HI\nkey: a\n decomp: *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: goto a\n\
+        key: xnone\n decomp: *\n reasmb: FINE\n";
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("round.script");
+    for script in [CLASSIC, HAYDEN] {
+        fs::write(&path, script).expect("it can be written");
+        for model in MODELS {
+            let words = format!(
+                "eliza --model {model} --commands --script {}",
+                path.display()
+            );
+            let server = Server::start(&words);
+            let mut caller = server.connect();
+            assert_eq!(caller.line(), "HI");
+            for _ in 0..3 {
+                let answer = caller.ask("a");
+                assert!(
+                    answer.starts_with("I THOUGHT ABOUT THAT IN CIRCLES")
+                        || answer.starts_with("I have lost my thread"),
+                    "{answer}"
+                );
+                assert_eq!(caller.ask("x"), "FINE");
+            }
+            caller.ask("a");
+            caller.say("*why\n");
+            caller.hang_up();
+            let why = String::from_utf8(caller.rest()).expect("it is text");
+            assert!(why.trim_end().len() < 8 * 1024, "{why}");
+            assert!(why.contains("said        a\n"), "{why}");
+        }
+    }
+}
+
 #[test]
 fn a_script_of_ones_own_replaces_it() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("parrot.toml");
-    let mut file = std::fs::File::create(&path).expect("a file can be made");
+    let mut file = fs::File::create(&path).expect("a file can be made");
     writeln!(
         file,
         "greeting = ['Hi']\nfarewell = ['Ciao']\nsilence = ['?', '!']\notherwise = ['a', 'b']\nquit = ['ciao']\n\
@@ -128,7 +222,7 @@ fn a_script_of_ones_own_replaces_it() {
 fn a_script_that_is_no_text_or_has_no_end_is_refused() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("latin.toml");
-    std::fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
+    fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
     let name = path.display();
     let refused = |words: &str| {
         let output = shell(&format!("$PROGRAM talk --script {words}"), b"");
