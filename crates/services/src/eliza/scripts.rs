@@ -136,8 +136,9 @@ impl Scripts {
         &self.0[place].script
     }
 
-    pub(super) fn name(&self, place: usize) -> &str {
-        &self.0[place].name
+    /// What it is called, for people to read.
+    pub(super) fn name(&self, place: usize) -> String {
+        Clean(self.0[place].name.as_bytes()).to_string()
     }
 
     /// What all of them are called, for people to read.
@@ -190,6 +191,8 @@ mod tests {
             scripts.add(Path::new(path), Script::friend());
         }
         assert_eq!(names(&scripts), "friend, Doctor, friend.script");
+        scripts.add(Path::new("\x1b[2J.toml"), Script::friend());
+        assert_eq!(scripts.name(3), "\\x1b[2J");
         assert_eq!(scripts.called("doctor"), Some(1));
         assert_eq!(scripts.called("DOCTOR.SCRIPT"), Some(1));
         assert_eq!(scripts.called("friend.toml"), Some(0));
