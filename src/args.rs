@@ -198,7 +198,7 @@ pub(crate) fn command(services: &Services) -> clap::Command {
 const HELP: &str = "\
 Examples:
   switchboard talk                        the friend, here
-  switchboard script list                 the scripts that the friend can speak by
+  switchboard script list                 the built-in scripts of the friend
   switchboard serve eliza                 the friend, for this machine: nc localhost 1212
   switchboard serve echo --listen :7007   echo, for everyone
   switchboard serve echo --help           all the options of serving
@@ -209,7 +209,8 @@ const TALK_HELP: &str = "\
 Examples:
   switchboard talk                         the friend, here; Ctrl-D ends it
   switchboard talk --trace                 and how each reply came about
-  switchboard talk --script doctor.script  by another script
+  switchboard talk --script ami            in French
+  switchboard talk --script doctor.script  by a script of your own
   switchboard talk --commands              *help tells the commands
   switchboard talk --trace=json < said | jq .reply";
 
