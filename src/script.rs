@@ -159,9 +159,9 @@ fn about(name: &str) -> &'static str {
 pub(crate) const HELP: &str = "\
 Examples:
   switchboard script list                        the scripts that are built in
-  switchboard script check doctor.script         all that is wrong with one, by line and column
+  switchboard script check doctor.script         all that is wrong with it
   switchboard script run doctor.script           a talk by it
-  switchboard script run doctor.script --trace   and how each reply came about
+  switchboard script run doctor.script --trace   how each reply came about
   switchboard serve eliza --script doctor.script
 
 A script is TOML with regular expressions (data/eliza/friend.toml is one, explained at its top),
@@ -170,16 +170,16 @@ Weizenbaum's lists of 1966, or the lines of Hayden's version; its text tells whi
 const CHECK_HELP: &str = "\
 Examples:
   switchboard script check doctor.script              FILE:LINE:COLUMN: what is wrong
-  switchboard script check --deny-warnings *.script   for a machine that checks every change
+  switchboard script check --deny-warnings *.script   fails for less
   make-a-script | switchboard script check -
 
 Exit codes: 0 usable, 1 not (or warned of, with --deny-warnings), 2 wrong usage.";
 
 const RUN_HELP: &str = "\
 Examples:
-  switchboard script run friend                  the built-in friend, as `switchboard talk` has her
-  switchboard script run doctor.script --trace   before each reply, how it came about
-  switchboard script run turing --steps          before each reply, WORDS :KEYWORD of each step
+  switchboard script run friend                  as `switchboard talk` does
+  switchboard script run doctor.script --trace   how each reply came about
+  switchboard script run turing --steps          WORDS :KEYWORD of each step
   switchboard script run doctor.script --trace=json < said | jq .source";
 
 #[cfg(test)]
