@@ -14,7 +14,10 @@ fuzz_target!(|text: &[u8]| match Script::load(text) {
         assert!(first.last || first != second || script.format() != Format::Friend);
     }
     Err(error) => {
-        let lines = 1 + text.iter().filter(|byte| b"\n\r\x0b\x0c".contains(byte)).count();
+        let lines = 1 + text
+            .iter()
+            .filter(|byte| b"\n\r\x0b\x0c".contains(byte))
+            .count();
         assert!(!error.problems().is_empty());
         for problem in error.problems() {
             assert!((1..=lines).contains(&problem.line) && 1 <= problem.column);
