@@ -4,23 +4,24 @@
 use libfuzzer_sys::fuzz_target;
 use switchboard_eliza::{Conversation, Format, Script};
 
-fuzz_target!(|text: &[u8]| match Script::load(text) {
-    Ok(script) => {
-        script.lint();
-        let mut talk = Conversation::new(&script, 1);
-        let mut reply = || talk.reply("I need you, you need me");
-        let (first, second) = (reply(), reply());
-        // Only the friend promises not to repeat himself.
-        assert!(first.last || first != second || script.format() != Format::Friend);
+fuzz_target!(|text: &[u8]| {
+    let script = Script::load(text);
+    let problems = match &script {
+        Ok(script) => script.lint(),
+        Err(error) => error.problems().to_vec(),
+    };
+    let ends = text.iter().filter(|byte| b"\n\r\x0b\x0c".contains(byte));
+    let lines = 1 + ends.count();
+    for problem in &problems {
+        assert!((1..=lines).contains(&problem.line) && 1 <= problem.column);
     }
-    Err(error) => {
-        let lines = 1 + text
-            .iter()
-            .filter(|byte| b"\n\r\x0b\x0c".contains(byte))
-            .count();
-        assert!(!error.problems().is_empty());
-        for problem in error.problems() {
-            assert!((1..=lines).contains(&problem.line) && 1 <= problem.column);
-        }
-    }
+    let Ok(script) = script else {
+        assert!(!problems.is_empty());
+        return;
+    };
+    let mut talk = Conversation::new(&script, 1);
+    let mut reply = || talk.reply("I need you, you need me");
+    let (first, second) = (reply(), reply());
+    // Only the friend promises not to repeat himself.
+    assert!(first.last || first != second || script.format() != Format::Friend);
 });
