@@ -42,7 +42,9 @@ impl Language for French {
             .any(|start| first.starts_with(start));
         // "Nous" and "vous" alone are as often objects: "lui, nous et toi".
         elided
-            || lists(CLAUSE_STARTS, &first) && !second.is_empty() && !lists("et ou", &second)
+            || lists(CLAUSE_STARTS, &first)
+                && !second.is_empty()
+                && !["et", "ou"].contains(&second.as_str())
             || lists(DETERMINERS, &first)
                 && lists(VERBS, third.split('\'').next().unwrap_or_default())
     }
@@ -61,6 +63,8 @@ impl Language for French {
 
     fn prepare(&self) {
         trimmings::prepare();
+        spellings::prepare();
+        lists::prepare();
     }
 }
 

@@ -179,7 +179,10 @@ fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
         }
         "vous" if is_clitic(words, index) => Some("me"),
         "vous" => Some("moi"),
-        "votre" if before(words, index).is_some_and(|word| lists("le la", &words[word].plain)) => {
+        "votre"
+            if before(words, index)
+                .is_some_and(|word| ["le", "la"].contains(&words[word].plain.as_str())) =>
+        {
             let la = before(words, index).is_some_and(|word| words[word].plain == "la");
             Some(if la { "mienne" } else { "mien" })
         }
@@ -205,8 +208,9 @@ fn is_both_of_us(words: &[Word], index: usize) -> bool {
         let [first, second, third] = phrase else {
             return None;
         };
-        let both = lists("toi moi", &first.plain) && lists("toi moi", &third.plain);
-        Some(both && lists("et ou", &second.plain))
+        let both = ["toi", "moi"].contains(&first.plain.as_str())
+            && ["toi", "moi"].contains(&third.plain.as_str());
+        Some(both && ["et", "ou"].contains(&second.plain.as_str()))
     };
     let starts = [Some(index), index.checked_sub(2)].into_iter().flatten();
     starts.filter_map(phrase).any(|both| both)

@@ -32,7 +32,9 @@ fn is_familiar_subject(words: &[Word], index: usize) -> bool {
         lists(SUBJECTS, previous) || lists(CLITICS, previous)
     });
     let mut verb = after(words, index);
-    while let Some(clitic) = verb.filter(|&clitic| lists("y en l", &words[clitic].plain)) {
+    while let Some(clitic) =
+        verb.filter(|&clitic| ["y", "en", "l"].contains(&words[clitic].plain.as_str()))
+    {
         verb = after(words, clitic);
     }
     let follows = words
@@ -81,9 +83,9 @@ pub(super) fn inverted(words: &[Word], index: usize) -> Option<usize> {
         lists(SUBJECTS, &words[earlier].plain) || words[earlier].plain == "vous"
     });
     let known = match words[index].plain.as_str() {
-        "je" => lists("ai suis vais dois", form),
+        "je" => ["ai", "suis", "vais", "dois"].contains(&form),
         "tu" => lists(INVERTED, form),
-        "vous" => lists("etes avez pouvez voulez allez savez", form),
+        "vous" => ["etes", "avez", "pouvez", "voulez", "allez", "savez"].contains(&form),
         _ => false,
     };
     (known && !has_subject).then_some(verb)

@@ -1,6 +1,8 @@
 //! What is typed in haste, and how it is spelled with care.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::words::plain;
 
@@ -12,7 +14,7 @@ pub(super) fn spelled(word: &str) -> Cow<'_, str> {
         return word.into();
     }
     let typed = plain(core);
-    if let Some((_, meant)) = SPELLINGS.iter().find(|(known, _)| *known == typed) {
+    if let Some(meant) = MEANT.get(typed.as_str()) {
         return format!("{meant}{closing}").into();
     }
     match without_vowel(&typed) {
@@ -21,6 +23,13 @@ pub(super) fn spelled(word: &str) -> Cow<'_, str> {
         None => word.into(),
     }
 }
+
+/// Makes ready what the other needs.
+pub(super) fn prepare() {
+    LazyLock::force(&MEANT);
+}
+
+static MEANT: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
 /// What stands behind the "je" of "jveux" and "j'sais": no French word begins with such letters.
 fn without_vowel(typed: &str) -> Option<&str> {
