@@ -130,7 +130,7 @@ impl Talk {
             out.write_all(said)
                 .and_then(|()| match parting {
                     "" => Ok(()),
-                    words => writeln!(out, "{{\"reply\":\"{words}\",\"source\":\"limit\"}}"),
+                    words => writeln!(out, "{}", Telling::Json.words(words, "limit")),
                 })
                 .map_err(Failure::Output)?;
             self.connection.sent(self.connection.output().len());

@@ -26,6 +26,7 @@ mod matching;
 mod problem;
 mod script;
 mod trace;
+mod unseen;
 mod words;
 
 pub use conversation::{Conversation, Reply};

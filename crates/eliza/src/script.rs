@@ -7,7 +7,7 @@ use crate::classic;
 use crate::engine::{Engine, Talk};
 use crate::friend;
 use crate::hayden;
-use crate::problem::{Problem, ScriptError};
+use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 
 /// Patterns and replies, compiled once. Copies share them, and so do conversations.
 ///
@@ -145,11 +145,12 @@ impl Script {
     }
 
     /// What is allowed in it, but surely not meant: rules that nothing can reach, tags that nothing
-    /// has, references that go in a circle. In the order of its lines.
+    /// has, references that go in a circle. In the order of its lines, up to a hundred.
     #[must_use]
     pub fn lint(&self) -> Vec<Problem> {
         let mut problems = self.engine.lint();
         problems.sort();
+        problems.truncate(MOST_PROBLEMS);
         problems
     }
 

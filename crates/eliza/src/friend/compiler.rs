@@ -13,7 +13,7 @@ use crate::friend::script::{Replies, Rule, Script, Topic};
 use crate::friend::synonyms::{Synonyms, is_name};
 use crate::friend::template::Template;
 use crate::friend::written::{Lines, Written, WrittenRule, WrittenTopic};
-use crate::problem::{Places, Problem, ScriptError};
+use crate::problem::{MOST_PROBLEMS, Places, Problem, ScriptError};
 
 /// Reads and compiles a script, or says all that in it cannot be used.
 pub(crate) fn compile(text: &str) -> Result<Script, ScriptError> {
@@ -59,7 +59,15 @@ impl<'a> Compiler<'a> {
                 .collect();
             compiler.synonyms.add(name.as_ref(), &words);
         }
-        for topic in &written.topic {
+        for (named, what) in [
+            (written.synonyms.len(), "synonyms"),
+            (written.topic.len(), "topics"),
+        ] {
+            if MOST_NAMED < named {
+                compiler.complain(&(0..0), format!("a script has at most {MOST_NAMED} {what}"));
+            }
+        }
+        for topic in written.topic.iter().take(MOST_NAMED) {
             let name = &topic.as_ref().name;
             compiler.name(name);
             if compiler.topics.contains(&name.as_ref().as_str()) {
@@ -67,7 +75,7 @@ impl<'a> Compiler<'a> {
             }
             compiler.topics.push(name.as_ref());
         }
-        for rule in &written.rule {
+        for rule in written.rule.iter().take(MOST_RULES) {
             if let Some(name) = &rule.as_ref().learn {
                 compiler.name(name);
                 if !compiler.names.contains(name.as_ref()) {
@@ -99,14 +107,19 @@ impl<'a> Compiler<'a> {
             self.complain(&quit.span(), what);
         }
         let quit = written.quit.iter().flat_map(Spanned::as_ref);
-        let rules: Vec<_> = written.rule.iter().map(|rule| self.rule(rule)).collect();
+        let rules = written.rule.iter().take(MOST_RULES);
+        let rules: Vec<_> = rules.map(|rule| self.rule(rule)).collect();
         let places: Vec<_> = (0..).zip(&rules).flat_map(places).collect();
         let needs = places.iter().map(|&(rule, pattern): &(u16, u16)| {
             let patterns = &rules[usize::from(rule)].patterns;
             patterns.get(usize::from(pattern))?.required()
         });
         Script {
-            unused: written.unused(text, self.places),
+            unused: if self.problems.is_empty() {
+                written.unused(text, self.places)
+            } else {
+                Vec::new()
+            },
             index: Index::new(needs),
             places,
             language,
@@ -215,16 +228,20 @@ impl<'a> Compiler<'a> {
                 templates: Vec::new(),
             };
         };
-        let lines = written.as_ref().iter().map(Spanned::as_ref);
-        let always = lines.filter(|line| {
-            let needs = |name: &String| line.contains(&format!("{{{name}}}"));
-            !self.names.iter().any(needs)
-        });
-        if always.collect::<HashSet<_>>().len() < least && !written.as_ref().is_empty() {
+        let replies = self.replies(written, 0);
+        let always = replies
+            .templates
+            .iter()
+            .filter(|template| !template.needs_learning());
+        let different: HashSet<_> = always.map(Template::written).collect();
+        if different.len() < least
+            && replies.templates.len() == written.as_ref().len()
+            && !replies.templates.is_empty()
+        {
             let what = format!("at least {least} different that need nothing learnt are expected");
             self.complain(&written.span(), what);
         }
-        self.replies(written, 0)
+        replies
     }
 
     /// Replies that may ask for `parts` parts.
@@ -251,7 +268,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn complain(&mut self, span: &Range<usize>, what: impl Into<String>) {
-        self.problems.push(self.places.problem(span.start, what));
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(self.places.problem(span.start, what));
+        }
     }
 }
 
@@ -261,5 +280,6 @@ fn places((number, rule): (u16, &Rule)) -> impl Iterator<Item = (u16, u16)> {
 }
 
 const MOST_RULES: usize = 1000; // enough for anybody's patience
+const MOST_NAMED: usize = 1000; // synonyms, and topics
 const MOST_PATTERNS: usize = 1000; // of the greatest size, they take some 400 MB and two seconds
 const USUAL_TURNS: u8 = 3;

@@ -5,6 +5,7 @@ use std::mem;
 
 use crate::friend::folded::Folded;
 use crate::friend::language::Language;
+use crate::unseen::is_unseen;
 
 /// A line, with everything made equal that people type differently.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ fn is_shouted(text: &str) -> bool {
 }
 
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER
+    c.is_whitespace() || is_unseen(c) || c == char::REPLACEMENT_CHARACTER
 }
 
 fn trimmed(text: &str) -> &str {

@@ -245,6 +245,48 @@ replies = ["Why do you ask?"]
         assert_eq!((lines.count(), told.len()), (5, 5), "{told:?}");
     }
 
+    #[test]
+    fn what_is_far_too_much_is_refused_soon() {
+        let head = SMALL
+            .split("[[rule]]")
+            .next()
+            .expect("there is a first part");
+        let [topics, names] = [
+            (0..30_000)
+                .map(|n| format!("{{name='t{n}',replies=['a']}},"))
+                .collect::<String>(),
+            (0..990)
+                .map(|n| format!("[[rule]]\nlearn='n{n}'\npatterns=['(a)']\nreplies=['a']\n"))
+                .collect(),
+        ];
+        let lines = "'a',".repeat(100_000);
+        let lists = head.replacen("\"Go on.\"", &format!("{lines}\"Go on.\""), 1) + &names;
+        assert!(Script::parse(&lists).is_ok(), "much is allowed");
+        for (much, expected) in [
+            (
+                format!("rule = [{}]", "{replies=[]},".repeat(70_000)),
+                "a reply is missing",
+            ),
+            (
+                format!("topic = [{topics}]"),
+                "a script has at most 1000 topics",
+            ),
+            ("x = 1\n".repeat(50_000), "duplicate key"),
+        ] {
+            let error = Script::parse(&format!("{much}\n{head}")).expect_err("it is refused");
+            assert!(error.problems().len() <= 100);
+            let told = error
+                .problems()
+                .iter()
+                .any(|problem| problem.what.contains(expected));
+            assert!(told, "{error}");
+        }
+        let synonyms = format!("{head}[synonyms]\na = ['{}']\n", "word ".repeat(20_000));
+        let used = "[[rule]]\npatterns = ['<a>']\nreplies = ['A', 'B']\n".repeat(900);
+        let error = Script::parse(&format!("{synonyms}{used}")).expect_err("it is refused");
+        assert!(error.problems()[0].what.contains("too long"), "{error}");
+    }
+
     proptest! {
         #[test]
         fn no_text_is_too_strange(text: String) {

@@ -76,10 +76,16 @@ impl Template {
                 Piece::Part(index) => text.push_str(&part(*index)),
                 Piece::Learnt(index) => text.push_str(learnt[*index].as_ref()?),
             }
+            if MOST_REPLY_BYTES < text.len() {
+                text.truncate(text.floor_char_boundary(MOST_REPLY_BYTES));
+                break;
+            }
         }
         Some(text)
     }
 }
+
+const MOST_REPLY_BYTES: usize = 4096; // far more than anybody says; a script may ask for a part often
 
 /// Words as they begin a sentence, or a name: "peter" is "Peter".
 pub(crate) fn capitalized(words: &str) -> String {
@@ -123,6 +129,15 @@ mod tests {
         let known = template.fill(part, &[Some("Ann".to_owned())]);
         assert_eq!(known.as_deref(), Some("That, or this, Ann?"));
         assert_eq!(template.fill(part, &[None]), None);
+    }
+
+    #[test]
+    fn a_reply_is_cut_where_it_grows_too_long() {
+        let template = Template::parse(&"{1} ".repeat(100_000), 1, &[]).expect("well formed");
+        let reply = template
+            .fill(|_| "ä".repeat(150), &[])
+            .expect("nothing is to be learnt");
+        assert!((4095..=4096).contains(&reply.len()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::problem::{Places, Problem};
+use crate::problem::{MOST_PROBLEMS, Places, Problem};
 
 /// A script as it is written; what could not be read is missing.
 pub(crate) struct Written {
@@ -55,7 +55,8 @@ impl Written {
     ///
     /// The first thing that is no TOML: what comes behind is mostly a consequence.
     pub(crate) fn read(text: &str, places: &Places<'_>) -> Result<(Self, Vec<Problem>), Problem> {
-        let table = DeTable::parse(text).map_err(|error| problem(places, &error))?;
+        let table =
+            DeTable::parse(text).map_err(|error| places.problem(place(&error), message(&error)))?;
         let mut reader = Reader {
             places,
             table: table.into_inner(),
@@ -123,7 +124,7 @@ impl<'a> Reader<'a> {
     fn need(&mut self, key: &str) -> Option<Lines> {
         if !self.table.contains_key(key) {
             let what = format!("missing field `{key}`");
-            self.problems.push(self.places.problem(0, what));
+            self.complain(0, what);
         }
         self.take(key)
     }
@@ -151,7 +152,7 @@ impl<'a> Reader<'a> {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             let what = format!("expected a table [{key}]");
-            self.problems.push(self.places.problem(span.start, what));
+            self.complain(span.start, what);
             return Vec::new();
         };
         let lists = table.into_iter().filter_map(|(name, list)| {
@@ -163,22 +164,31 @@ impl<'a> Reader<'a> {
 
     fn read<T: Deserialize<'a>>(&mut self, value: Spanned<DeValue<'a>>) -> Option<T> {
         let read = T::deserialize(ValueDeserializer::from(value));
-        read.map_err(|error| self.problems.push(problem(self.places, &error)))
+        read.map_err(|error| self.complain(place(&error), message(&error)))
             .ok()
     }
 
     fn refuse_others(&mut self) {
-        for key in self.table.keys() {
+        let table = std::mem::take(&mut self.table);
+        for key in table.keys() {
             let what = format!("unknown field `{}`, expected one of {KEYS}", key.as_ref());
-            self.problems
-                .push(self.places.problem(key.span().start, what));
+            self.complain(key.span().start, what);
+        }
+    }
+
+    fn complain(&mut self, at: usize, what: String) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(self.places.problem(at, what));
         }
     }
 }
 
-fn problem(places: &Places<'_>, error: &Error) -> Problem {
-    let start = error.span().map_or(0, |span| span.start);
-    places.problem(start, error.message().replace('\n', ", "))
+fn place(error: &Error) -> usize {
+    error.span().map_or(0, |span| span.start)
+}
+
+fn message(error: &Error) -> String {
+    error.message().replace('\n', ", ")
 }
 
 const KEYS: &str = "`language`, `greeting`, `farewell`, `silence`, `otherwise`, `quit`, `synonyms`, `topic`, `rule`";

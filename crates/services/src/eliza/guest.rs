@@ -47,7 +47,7 @@ impl Guest {
     fn greet(&mut self, out: &mut Outbox) -> bool {
         let greeting = self.talk.greet();
         if let Some(words) = &greeting {
-            out.send(telling::words(self.telling, words, GREETING).as_bytes());
+            out.send(self.telling.words(words, GREETING).as_bytes());
         }
         greeting.is_some()
     }
@@ -88,7 +88,7 @@ impl Guest {
             },
             Command::Help => HELP.to_owned(),
         };
-        out.send(telling::words(self.telling, &words, COMMAND).as_bytes());
+        out.send(self.telling.words(&words, COMMAND).as_bytes());
     }
 
     fn begin_anew(&mut self, place: usize, out: &mut Outbox) {
@@ -98,7 +98,7 @@ impl Guest {
         if !self.greet(out) {
             // Some scripts have no words to open with, but who asked is to see that it was done.
             let words = format!("This is {}.", self.scripts.name(place));
-            out.send(telling::words(self.telling, &words, COMMAND).as_bytes());
+            out.send(self.telling.words(&words, COMMAND).as_bytes());
         }
     }
 
@@ -146,7 +146,7 @@ impl Session for Guest {
     /// The peer hung up without a word, or the server stops: a friend says goodbye all the same.
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
         if let Some(words) = self.talk.farewell() {
-            out.send(telling::words(self.telling, &words, FAREWELL).as_bytes());
+            out.send(self.telling.words(&words, FAREWELL).as_bytes());
         }
         Ok(Flow::Close)
     }

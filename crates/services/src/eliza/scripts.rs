@@ -86,6 +86,12 @@ impl Scripts {
     ///
     /// All that is wrong with any of them, a line for each.
     pub(super) fn find(names: &[PathBuf], all: bool) -> Result<Self, String> {
+        if let ([_, _, ..], false) = (names, all) {
+            return Err(
+                "of more than one --script only the first is spoken, unless peers have --commands"
+                    .to_owned(),
+            );
+        }
         let mut scripts = Self(Vec::new());
         let mut wrong = Vec::new();
         for path in names {
@@ -102,7 +108,9 @@ impl Scripts {
         let needed = if names.is_empty() || all { most } else { 0 };
         for name in &Script::NAMES[..needed] {
             let script = Script::named(name).expect("it is one of the names");
-            scripts.add(Path::new(name), script);
+            if !names.iter().any(|asked| asked.as_os_str() == *name) {
+                scripts.add(Path::new(name), script);
+            }
         }
         Ok(scripts)
     }
@@ -111,12 +119,11 @@ impl Scripts {
         let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
         let file = text(path.file_name()).unwrap_or_default();
         let stem = text(path.file_stem()).unwrap_or_default();
-        // Of two in files that differ in their ends or folders, the first has the short name.
-        let name = match self.called(&stem) {
-            None => stem,
-            Some(_) if self.called(&file).is_none() => file.clone(),
-            Some(_) => return,
-        };
+        // Of those that would be called the same, the first has the short name.
+        let numbered = (2..).map(|number| format!("{stem}-{number}"));
+        let name = [stem.clone(), file.clone()].into_iter().chain(numbered);
+        let mut free = name.filter(|name| self.called(name).is_none());
+        let name = free.next().expect("there are more numbers than scripts");
         self.0.push(Entry {
             name,
             file: Some(file),

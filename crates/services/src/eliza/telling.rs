@@ -21,11 +21,15 @@ pub enum Telling {
     Steps,
 }
 
-/// Words that are no reply, such as a greeting, as they are told.
-pub(super) fn words(telling: Telling, words: &str, source: &str) -> String {
-    match telling {
-        Telling::Json => serde_json::json!({ "reply": words, "source": source }).to_string(),
-        Telling::Replies | Telling::Trace | Telling::Steps => words.to_owned(),
+impl Telling {
+    /// Words that are no reply to a line, such as a greeting, as they are told; `source` says whose
+    /// they are.
+    #[must_use]
+    pub fn words(self, words: &str, source: &str) -> String {
+        match self {
+            Self::Json => serde_json::json!({ "reply": words, "source": source }).to_string(),
+            Self::Replies | Self::Trace | Self::Steps => words.to_owned(),
+        }
     }
 }
 
