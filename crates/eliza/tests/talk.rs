@@ -10,7 +10,7 @@ otherwise = ["Go on.", "I see."]
 quit = ["Quit", "à bientôt"]
 
 [synonyms]
-animal = ["dog", "cat"]
+animal = ["dog", "cat", "cow", "pig", "hen"]
 
 [[topic]]
 name = "animals"
@@ -103,15 +103,24 @@ fn a_memory_is_told_once() {
 }
 
 #[test]
+fn what_is_remembered_already_is_not_remembered_twice() {
+    let mut talk = begin(1);
+    let memory = (0..3).map(|_| talk.reply_traced("my dog").1.memory).last();
+    assert_eq!(memory, Some(vec!["And what about your dog?".to_owned()]));
+}
+
+#[test]
 fn what_is_oldest_is_forgotten_first() {
     let mut talk = begin(1);
     let mut memory = Vec::new();
-    for round in 0..20 {
-        let line = if round % 2 == 0 { "my dog" } else { "my cat" };
-        memory = talk.reply_traced(line).1.memory;
+    for animal in ["dog", "cat", "cow", "pig", "hen"] {
+        memory = talk.reply_traced(&format!("my {animal}")).1.memory;
     }
-    assert_eq!(memory.len(), 4);
-    assert_eq!(memory[3], "And what about your cat?");
+    let animals = ["cat", "cow", "pig", "hen"];
+    assert_eq!(
+        memory,
+        animals.map(|animal| format!("And what about your {animal}?"))
+    );
 }
 
 #[test]

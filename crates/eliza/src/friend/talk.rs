@@ -128,7 +128,9 @@ impl Talk {
     fn remember(&mut self, rule: &Rule, part: impl Fn(usize) -> String, steps: &mut Steps) {
         let template = rule.remember.templates.choose(&mut self.chance);
         let text = template.and_then(|template| template.fill(part, &self.learnt));
-        let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES) else {
+        let is_new = |text: &String| !self.memory.contains(text);
+        let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES && is_new(text))
+        else {
             return;
         };
         steps.note(|| Step::Remembered { text: text.clone() });
@@ -163,6 +165,10 @@ impl Talk {
             return None;
         }
         let text = self.memory.pop_front()?;
+        // It may have been said in another way already; then there are others, or none.
+        if text == self.last {
+            return self.by_memory();
+        }
         self.last.clone_from(&text);
         Some(text)
     }

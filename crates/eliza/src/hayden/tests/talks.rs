@@ -405,7 +405,7 @@ fn a_big_script_and_a_long_line_take_no_time() {
     let big = format!("{synonyms}key: a\n{decomps}");
     assert!(big.len() < Script::MOST_BYTES);
     let script = load(&big);
-    assert_eq!(script.lint().len(), 3999);
+    assert_eq!(script.lint().len(), 100);
     let mut talk = Conversation::new(&script, 1);
     for line in ["a ".repeat(1000), "a,".repeat(1000), "a w1 w2".to_owned()] {
         assert!(!talk.reply(&line).text.is_empty());
