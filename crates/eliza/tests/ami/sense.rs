@@ -56,3 +56,95 @@ fn a_closing_opinion_is_not_repeated() {
         assert!(!reply.contains("crois"), "{reply}");
     }
 }
+
+#[test]
+fn an_illness_and_a_lost_joy_are_no_good_news() {
+    for line in [
+        "J'ai eu le covid",
+        "Rien n'a de goût depuis que j'ai eu le covid",
+        "On dit que je suis trop calme",
+        "je suis trop calme",
+        "J'étais heureux avec lui",
+        "j'ai eu la grippe",
+        "j'ai eu ma mère au téléphone",
+        "il croit que je suis heureuse",
+    ] {
+        refused(
+            line,
+            &[
+                "plaisir",
+                "Profites-en",
+                "bonne nouvelle",
+                "Tant mieux",
+                "joie",
+            ],
+        );
+    }
+    for line in [
+        "j'ai eu le poste",
+        "je suis très heureuse",
+        "mon chien me rend heureux",
+        "je l'ai revu et je suis content",
+    ] {
+        check_all(&[line], &["plaisir", "Profites-en", "bonne nouvelle"]);
+    }
+}
+
+/// The lines of a table that any such friend is measured by, in French.
+#[test]
+fn what_was_said_comes_back_with_the_pronouns_turned() {
+    for (line, words) in [
+        (
+            "J'ai besoin d'aide !?",
+            &["commencer", "aide", "Je suis là", "t'écoute"] as &[_],
+        ),
+        (
+            "Pourquoi tu ne peux pas m'aider ?",
+            &["que je ne peux pas t'aider"],
+        ),
+        (
+            "Pourquoi ne peux-tu pas m'aider ?",
+            &["que je ne peux pas t'aider"],
+        ),
+        ("Ma mère me déteste", &["ta mère"]),
+        (
+            "J'ai peur que tu ne m'aimes pas",
+            &["peur que je ne t'aime pas", "arriver de pire"],
+        ),
+        (
+            "es-tu la raison pour laquelle je suis malheureux",
+            &[
+                "si je suis la raison pour laquelle tu es malheureux",
+                "Parlons plutôt de toi",
+            ],
+        ),
+        (
+            "je pense que tu avais tort",
+            &["que j'avais tort", "en était autrement"],
+        ),
+        (
+            "tu m'as dit que tu m'aimais",
+            &["que je t'ai dit que je t'aimais"],
+        ),
+        (
+            "je ne suis pas moi-même",
+            &["être toi-même", "d'être toi-même", "tu n'es pas toi-même"],
+        ),
+        ("ce livre est à moi", &["que ce livre est à toi"]),
+        ("j'étais heureux avec lui", &["u étais heureux avec lui"]),
+    ] {
+        check_all(&[line], words);
+        refused(
+            line,
+            &[
+                "moi-même",
+                "à moi",
+                "ma mère",
+                "m'aim",
+                "m'aid",
+                "tu avais",
+                "es-tu la",
+            ],
+        );
+    }
+}
