@@ -1,5 +1,6 @@
 //! What the French friend says, by many conversations.
 
+mod ordinary;
 mod sense;
 mod spelling;
 

@@ -1,6 +1,7 @@
 //! The built-in friend: what is said to what, whatever chance decides.
 
 mod families;
+mod ordinary;
 mod sense;
 
 use std::collections::BTreeSet;
