@@ -89,3 +89,23 @@ fn the_friend_is_there_and_keeps_secrets() {
     let jokes = replies(&["tell me a joke", "another one"]);
     assert!(jokes.iter().all(|joke| joke.ends_with('.')), "{jokes:?}");
 }
+
+#[test]
+fn what_one_does_by_oneself_is_no_loneliness() {
+    refused(
+        "I did it by myself",
+        &["alone", "close to somebody", "lonely"],
+    );
+    check(
+        "I live by myself",
+        &["alone", "close to somebody", "lonely"],
+    );
+    check("Is it normal to talk to yourself?", &["talk to yourself"]);
+}
+
+#[test]
+fn what_the_friend_might_do_is_taken_up() {
+    check("Maybe you could help me", &["help you"]);
+    check("perhaps you should try harder", &["I should try harder"]);
+    check("maybe you don't like me", &["I don't like you"]);
+}

@@ -75,6 +75,9 @@ fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
     if is_both_of_us(words, index) {
         return (here == "you").then_some("you".into());
     }
+    if here == "yourself" && is_anybody(words, index) {
+        return None;
+    }
     if let Some(&(_, turned)) = MIRROR.iter().find(|(word, _)| *word == here) {
         return Some(turned.into());
     }
@@ -117,6 +120,19 @@ fn is_both_of_us(words: &[Word<'_>], index: usize) -> bool {
         })
     };
     phrase(index) || index.checked_sub(2).is_some_and(phrase)
+}
+
+/// Whether the "yourself" at `index` is anybody's: "it is normal to talk to yourself".
+fn is_anybody(words: &[Word<'_>], index: usize) -> bool {
+    let earlier = &words[..index];
+    let it = |word: &Word<'_>| ["it", "it's"].contains(&word.lower);
+    earlier.iter().position(it).is_some_and(|it| {
+        let has_to = earlier[it + 1..]
+            .iter()
+            .skip(1)
+            .any(|word| word.lower == "to");
+        has_to && !earlier.iter().any(|word| word.lower.starts_with("you"))
+    })
 }
 
 /// Whether the "you" at `index` is the subject of its clause.
@@ -310,6 +326,16 @@ mod tests {
         );
         check("yours and mine", "mine and yours");
         check("you wash yourself", "I wash myself");
+        check(
+            "is it normal to talk to yourself",
+            "is it normal to talk to yourself",
+        );
+        check("it's hard to be yourself", "it's hard to be yourself");
+        check(
+            "you find it hard to be yourself",
+            "I find it hard to be myself",
+        );
+        check("keep it to yourself", "keep it to myself");
     }
 
     #[test]
