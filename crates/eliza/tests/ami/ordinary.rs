@@ -1,4 +1,5 @@
-//! Ordinary lines, written without a look at the script: few of them leave the French friend at a loss.
+//! Ordinary lines, written apart from the script: few of them leave the French friend at a loss. Some have
+//! shaped the script since, so this guards what is known, and is no measure of what is not.
 
 use switchboard_eliza::Source;
 
