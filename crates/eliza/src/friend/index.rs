@@ -5,6 +5,7 @@
 //! and only the patterns whose words are there are tried.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use aho_corasick::AhoCorasick;
 
@@ -15,15 +16,15 @@ use crate::friend::required::{END, Literal, START};
 pub(crate) struct Index {
     texts: AhoCorasick,
     literals: Vec<(Literal, Vec<u32>)>, // with the numbers of the patterns that need it
-    always: Vec<u32>,                   // patterns that may match without any literal
+    always: Numbers,                    // patterns that may match without any literal
 }
 
 impl Index {
     /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
     /// be tried always.
-    pub(crate) fn new<'a>(patterns: impl Iterator<Item = Option<&'a [Literal]>>) -> Self {
+    pub(crate) fn new<'a>(patterns: impl ExactSizeIterator<Item = Option<&'a [Literal]>>) -> Self {
         let mut owners: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
-        let mut always = Vec::new();
+        let mut always = Numbers::below(patterns.len());
         for (number, pattern) in (0..).zip(patterns) {
             match pattern {
                 Some(literals) if owners.len() < MOST_LITERALS => {
@@ -31,7 +32,7 @@ impl Index {
                         owners.entry(literal).or_default().push(number);
                     }
                 }
-                _ => always.push(number),
+                _ => always.add(number),
             }
         }
         let texts = AhoCorasick::new(owners.keys().map(|literal| &literal.text));
@@ -46,17 +47,40 @@ impl Index {
         }
     }
 
-    /// Adds the numbers of all patterns that may match the folded sentence, in no order, some of
-    /// them twice.
-    pub(crate) fn candidates(&self, sentence: &str, found: &mut Vec<u32>) {
-        found.extend(&self.always);
+    /// The patterns that may match the folded sentence.
+    pub(crate) fn candidates(&self, sentence: &str) -> Numbers {
+        let mut found = self.always.clone();
         let sentence = format!("{START}{sentence}{END}");
         for text in self.texts.find_overlapping_iter(&sentence) {
             let (literal, owners) = &self.literals[text.pattern()];
             if literal.fits(&sentence[..text.start()], &sentence[text.end()..]) {
-                found.extend(owners);
+                owners.iter().for_each(|&number| found.add(number));
             }
         }
+        found
+    }
+}
+
+/// A set of numbers of patterns, a bit for each.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers(Vec<u64>);
+
+impl Numbers {
+    fn below(end: usize) -> Self {
+        Self(vec![0; end.div_ceil(64)])
+    }
+
+    fn add(&mut self, number: u32) {
+        self.0[number as usize / 64] |= 1 << (number % 64);
+    }
+
+    /// All of them, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(index, &bits)| {
+            let without_lowest = |bits: &u64| Some(bits & (bits - 1)).filter(|&rest| rest != 0);
+            let left = iter::successors(Some(bits).filter(|&bits| bits != 0), without_lowest);
+            left.map(move |bits| 64 * index + bits.trailing_zeros() as usize)
+        })
     }
 }
 
@@ -68,17 +92,15 @@ mod tests {
     use crate::friend::required::literals;
 
     #[track_caller]
-    fn check(sentence: &str, numbers: &[u32]) {
+    fn check(sentence: &str, numbers: &[usize]) {
         let patterns = ["i need (.+)", "mothers?|mum", r"^\w+$", "(?:no|not) one"];
         let needs = patterns.map(|pattern| {
             let hir = regex_syntax::parse(pattern).expect("it is well formed");
             literals(&hir)
         });
-        let index = Index::new(needs.iter().map(Option::as_deref).chain([None]));
-        let mut found = Vec::new();
-        index.candidates(sentence, &mut found);
-        found.sort_unstable();
-        found.dedup();
+        let needs = [needs.to_vec(), vec![None]].concat();
+        let index = Index::new(needs.iter().map(Option::as_deref));
+        let found: Vec<_> = index.candidates(sentence).iter().collect();
         assert_eq!(found, numbers, "{sentence}");
     }
 

@@ -1,6 +1,7 @@
 //! What a friend's script surely does not mean.
 
 use crate::friend::folded::Folded;
+use crate::friend::index::Numbers;
 use crate::friend::pattern::Pattern;
 use crate::friend::required::{END, Literal, START};
 use crate::friend::script::{Rule, Script};
@@ -50,14 +51,10 @@ fn rivals<'a>(
     index: usize,
     pattern: &Pattern,
 ) -> impl Iterator<Item = (&'a Rule, &'a Pattern)> {
-    let mut numbers = Vec::new();
-    if let Some(literal) = pattern.required().and_then(<[Literal]>::first) {
-        script.index.candidates(bare(&literal.text), &mut numbers);
-    }
-    numbers.sort_unstable();
-    let places = numbers
-        .into_iter()
-        .map(|number| script.places[number as usize]);
+    let literal = pattern.required().and_then(<[Literal]>::first);
+    let numbers = literal.map(|literal| script.index.candidates(bare(&literal.text)));
+    let numbers: Vec<_> = numbers.iter().flat_map(Numbers::iter).collect();
+    let places = numbers.into_iter().map(|number| script.places[number]);
     let earlier = places.map(|(rule, place)| (usize::from(rule), usize::from(place)));
     earlier
         .take_while(move |(rule, _)| *rule < index)

@@ -94,15 +94,11 @@ impl Script {
     /// The rules that may know one of the sentences, by the patterns that may match, in the order of
     /// the rules. Of those of one rule, the first sentences come first.
     pub(crate) fn candidates(&self, sentences: &[Sentence<'_>]) -> Vec<Candidate> {
-        let mut numbers = Vec::new();
         let mut candidates = Vec::new();
         for (sentence, said) in (0..).zip(sentences) {
-            numbers.clear();
-            self.index.candidates(said.folded.text(), &mut numbers);
-            numbers.sort_unstable();
-            numbers.dedup();
-            candidates.extend(numbers.iter().map(|&number| {
-                let (rule, pattern) = self.places[number as usize];
+            let numbers = self.index.candidates(said.folded.text());
+            candidates.extend(numbers.iter().map(|number| {
+                let (rule, pattern) = self.places[number];
                 Candidate {
                     rule,
                     sentence,
