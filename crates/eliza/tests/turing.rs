@@ -75,6 +75,8 @@ fn palindromes_are_found() {
         answer(&format!("palindrome {}", spaced(&"ABBA".repeat(20)))),
         "YES"
     );
+    // More than seven thousand steps, of the ten thousand that are allowed.
+    assert_eq!(answer(&format!("palindrome {}", "A ".repeat(120))), "YES");
     assert_eq!(answer("palindrome A C A"), "IT IS MADE OF A AND B");
 }
 

@@ -237,15 +237,15 @@ fn stack(script: &Script, keywords: &VecDeque<Id>) -> Vec<Keyword> {
 const NO_MATCH: [&str; 4] = ["PLEASE CONTINUE", "HMMM", "GO ON , PLEASE", "I SEE"];
 
 /// What is said instead of a reply that is not found within the bounds below.
-const EXHAUSTED: &str = "I THOUGHT ABOUT THAT IN CIRCLES AND GOT NOWHERE";
+const EXHAUSTED: &str = "I THOUGHT ABOUT THAT FOR TOO LONG AND GOT NOWHERE";
 
 /// So many rules are followed for one reply. A script for talks follows three or four; one that is a
 /// Turing machine, one for each of its steps; one that goes round in a circle never stops.
 pub(super) const MOST_ROUNDS: usize = 10_000;
 
-/// So often words and terms are looked at for one reply, which takes some tens of milliseconds: long
-/// lines are not held against long patterns for as many rounds as short ones.
-pub(super) const MOST_LOOKS: usize = 2_000_000;
+/// So often words and terms are looked at for one reply, which takes less than half a second: enough
+/// for all these rounds with hundreds of words, but not with long patterns, or very many.
+pub(super) const MOST_LOOKS: usize = 30_000_000;
 
 #[cfg(test)]
 mod tests;

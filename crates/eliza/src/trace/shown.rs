@@ -134,7 +134,7 @@ impl fmt::Display for Source {
             Self::NoMatch => "what is said if no pattern of the keyword fits",
             Self::Silence => "what is said to an empty line",
             Self::Farewell => "a farewell",
-            Self::Exhausted => "giving up: the script goes round without an end",
+            Self::Exhausted => "giving up: the script came to no reply for too long",
         })
     }
 }

@@ -332,7 +332,7 @@ fn as_many_rounds_as_allowed_are_gone() {
 #[test]
 fn long_lines_are_not_held_against_long_patterns_for_ever() {
     let pattern = "A ".repeat(MOST_WORDS / 2);
-    let patterns = format!("((0 {pattern} X 0) (Y))").repeat(100);
+    let patterns = format!("((0 {pattern} X 0) (Y))").repeat(200);
     let mut talk = begin(&format!("(A {patterns} ((0) (THERE)))"));
     assert_eq!(
         answer(&mut *talk, &"a ".repeat(MOST_WORDS)).source,
