@@ -54,10 +54,11 @@ impl<'a> Places<'a> {
 }
 
 impl Lines {
-    /// A CR LF counts as one line end, as does either alone.
+    /// A line ends at a CR LF, at either alone, and at a VT or FF.
     pub(crate) fn new(script: &[u8]) -> Self {
-        let ends = (0..script.len()).filter(|&at| {
-            script[at] == b'\n' || script[at] == b'\r' && script.get(at + 1) != Some(&b'\n')
+        let ends = (0..script.len()).filter(|&at| match script[at] {
+            b'\r' => script.get(at + 1) != Some(&b'\n'),
+            byte => ENDS_OF_LINE.contains(&char::from(byte)),
         });
         Self([0].into_iter().chain(ends.map(|end| end + 1)).collect())
     }
@@ -120,6 +121,9 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
+/// What ends a line: LF, VT, FF and CR.
+pub(crate) const ENDS_OF_LINE: [char; 4] = ['\n', '\x0b', '\x0c', '\r'];
+
 pub(crate) const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
 
 #[cfg(test)]
@@ -140,5 +144,8 @@ mod tests {
         assert_eq!(place(8), (3, 1));
         assert_eq!(place(11), (5, 1));
         assert_eq!(place(99), (5, 2));
+        let ends = b"\n\x0b\x0c\r\r\n\r.";
+        let last = Problem::at(ends, ends.len(), "");
+        assert_eq!((last.line, last.column), (7, 2));
     }
 }

@@ -3,7 +3,7 @@
 use crate::classic::grammar::Written;
 use crate::classic::source::Source;
 use crate::classic::tokens::{Kind, Token, Tokens};
-use crate::problem::{MOST_PROBLEMS, Problem};
+use crate::problem::{ENDS_OF_LINE, MOST_PROBLEMS, Problem};
 use crate::words::{Id, Vocabulary};
 
 /// Reads a script with one token of foresight.
@@ -144,7 +144,7 @@ impl<'a> Parser<'a> {
 
     fn is_at_margin(&self) -> bool {
         let before = &self.text[..self.token.start];
-        before.is_empty() || before.ends_with(['\n', '\r'])
+        before.is_empty() || before.ends_with(ENDS_OF_LINE)
     }
 
     /// Notes what is wrong, but no obstacle to reading on.

@@ -1,6 +1,7 @@
 //! The text of a script, cut into parentheses, numbers and words.
 
 use crate::classic::letters::{Letter, letter};
+use crate::problem::ENDS_OF_LINE;
 
 /// A token, and the bytes of the script that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +99,6 @@ fn word(text: &str) -> (Kind, usize) {
 fn is_blank(character: char) -> bool {
     letter(character) == Letter::Blank
 }
-
-/// What ends a comment.
-const ENDS_OF_LINE: [char; 4] = ['\n', '\x0b', '\x0c', '\r'];
 
 #[cfg(test)]
 mod tests {

@@ -275,6 +275,18 @@ fn all_errors_are_told_and_the_rules_between_are_read() {
 }
 
 #[test]
+fn lines_end_where_comments_do() {
+    check(
+        "; one\x0b; two\x0c; three\r\n; four\r(A (B))",
+        &["6:5: expected '(' and a pattern, or '=' and a keyword, not a word"],
+    );
+    check(
+        "(A ((0) (B)\x0c(C ((0) (D)))",
+        &["3:1: expected ')' before the next rule"],
+    );
+}
+
+#[test]
 fn no_more_than_a_hundred_problems_are_told() {
     let count = |text: String| problems(&text).len();
     assert_eq!(count(with(&"(A 5)".repeat(1000))), MOST_PROBLEMS);
