@@ -149,13 +149,23 @@ impl<'a> Parser<'a> {
 
     /// Notes what is wrong, but no obstacle to reading on.
     pub(super) fn complain(&mut self, at: usize, what: impl Into<String>) {
-        self.note(self.source.problem(at, what));
+        if !self.is_full() {
+            self.note(self.source.problem(at, what));
+        }
     }
 
+    /// Notes a problem. Behind the last for which there is room, the script is not read any further.
     fn note(&mut self, problem: Problem) {
-        if self.written.problems.len() < MOST_PROBLEMS {
+        if !self.is_full() {
             self.written.problems.push(problem);
         }
+        if self.is_full() {
+            self.tokens = Tokens::new(self.text, self.text.len());
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        MOST_PROBLEMS <= self.written.problems.len()
     }
 }
 

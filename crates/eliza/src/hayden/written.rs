@@ -9,7 +9,7 @@ use crate::hayden::pattern::Synonyms;
 use crate::hayden::reply;
 use crate::hayden::said;
 use crate::hayden::script::Script;
-use crate::problem::{Problem, ScriptError};
+use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 use crate::words::Id;
 
 /// Reads and compiles a script, or says what in it cannot be used.
@@ -197,5 +197,3 @@ fn expected<'a>(line: Line<'a>, what: &str) -> Result<Token<'a>, Problem> {
 }
 
 const FALLBACK: &str = "xnone";
-/// Who has more of them has a file of another kind.
-const MOST_PROBLEMS: usize = 100;

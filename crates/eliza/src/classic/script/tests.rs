@@ -322,6 +322,18 @@ fn nothing_makes_reading_deep_or_slow() {
         assert!(error.problems().len() <= MOST_PROBLEMS);
     }
     assert_eq!(problems(&"(".repeat(1 << 20)).len(), 3);
+    // All of it in one line, in which each place has to be counted.
+    for (start, piece, end) in [
+        ("(A ((0) (GO", " 9", ")))"),
+        ("(A", "(()(B))", ")"),
+        ("", "(A B)", ""),
+    ] {
+        let text = with(&format!(
+            "{start}{}{end}",
+            piece.repeat((1 << 19) / piece.len())
+        ));
+        assert_eq!(problems(&text).len(), MOST_PROBLEMS);
+    }
 }
 
 #[test]
