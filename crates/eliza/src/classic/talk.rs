@@ -106,12 +106,12 @@ impl State {
     }
 }
 
-/// So many sentences wait to be told. One in four lines tells one at best, and the oldest first:
-/// who is full of memories hears the same as if there were no limit, for another 256 lines.
+/// So many sentences wait to be told, the oldest first; one line in four tells one at best. What
+/// would be remembered while there is no room for it is forgotten.
 pub(super) const MOST_MEMORIES: usize = 64;
 
-/// Once they have so many bytes, no more are kept; the last one may be as long as a reply. A talk
-/// of the usual kind has a few, of fifty bytes.
+/// Once they have so many bytes, no more are kept either; the last one may be as long as a reply. Of
+/// usual sentences, of some fifty bytes, there is room for about forty.
 pub(super) const MOST_MEMORY_BYTES: usize = 2 * 1024;
 
 #[cfg(test)]
