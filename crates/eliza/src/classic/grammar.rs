@@ -35,14 +35,16 @@ pub(super) fn read(text: &str, source: &Source, vocabulary: Vocabulary) -> Writt
 
 impl Parser<'_> {
     fn script(&mut self) {
+        let start = self.token.start;
         let opening = self.opening();
-        self.recover(opening);
+        self.recover(start, opening);
         if self.token.kind == Kind::Word("START".to_owned()) {
             self.advance();
         }
         while self.token.kind != Kind::End && self.written.problems.len() < MOST_PROBLEMS {
+            let start = self.token.start;
             let rule = self.rule();
-            self.recover(rule);
+            self.recover(start, rule);
         }
     }
 

@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
         match self.token.kind {
             Kind::Open => {
                 self.depth += 1;
-                if self.is_at_margin() {
+                if self.is_at_margin() && self.is_before_word() {
                     self.margin = Some(self.token.start);
                 }
             }
@@ -113,22 +113,27 @@ impl<'a> Parser<'a> {
         self.token = self.tokens.next();
     }
 
-    /// After an error, goes on with the next rule: behind the parenthesis that closes this one, or
-    /// where one opens at the beginning of a line.
-    pub(super) fn recover(&mut self, read: Parsed<()>) {
+    /// After an error in the list that begins at byte `start`, goes on with the next rule: behind the
+    /// parenthesis that closes this one, or, if nothing does, where one opens at the beginning of a
+    /// line.
+    pub(super) fn recover(&mut self, start: usize, read: Parsed<()>) {
         let Err(Unreadable(problem)) = read else {
             return;
         };
-        let here =
-            (self.token.kind == Kind::Open && self.is_at_margin()).then_some(self.token.start);
+        if let Some(end) = end_of_list(self.text, start) {
+            self.go_to(end);
+            self.depth = 0;
+            return self.note(problem);
+        }
+        let here = self.is_at_next_rule() && self.is_at_margin();
+        let here = here.then_some(self.token.start);
         let margin = self
             .margin
             .take()
             .filter(|&at| self.source.line(at) == problem.line);
         if let Some(at) = here.or(margin).filter(|_| 0 < self.depth) {
+            self.go_to(at);
             self.complain(at, "expected ')' before the next rule");
-            self.tokens = Tokens::new(self.text, at);
-            self.token = self.tokens.next();
         } else {
             self.note(problem);
             while self.token.kind != Kind::End && !self.is_at_next_rule() {
@@ -138,8 +143,19 @@ impl<'a> Parser<'a> {
         self.depth = 0;
     }
 
+    fn go_to(&mut self, at: usize) {
+        self.tokens = Tokens::new(self.text, at);
+        self.token = self.tokens.next();
+    }
+
     fn is_at_next_rule(&self) -> bool {
-        self.token.kind == Kind::Open && (self.depth == 0 || self.is_at_margin())
+        self.token.kind == Kind::Open
+            && (self.depth == 0 || self.is_at_margin() && self.is_before_word())
+    }
+
+    /// Whether a word follows on the next token, as on the parenthesis that opens a rule.
+    fn is_before_word(&self) -> bool {
+        matches!(self.tokens.clone().next().kind, Kind::Word(_))
     }
 
     fn is_at_margin(&self) -> bool {
@@ -167,6 +183,23 @@ impl<'a> Parser<'a> {
     fn is_full(&self) -> bool {
         MOST_PROBLEMS <= self.written.problems.len()
     }
+}
+
+/// Where the list that begins at a byte is over, if it is a list, and anything closes it.
+fn end_of_list(text: &str, start: usize) -> Option<usize> {
+    let (mut depth, mut is_comment) = (0, false);
+    for (at, character) in text[start..].char_indices() {
+        match character {
+            _ if is_comment => is_comment = !ENDS_OF_LINE.contains(&character),
+            ';' => is_comment = true,
+            '(' => depth += 1,
+            ')' if 1 < depth => depth -= 1,
+            ')' if depth == 1 => return Some(start + at + 1),
+            _ if depth == 0 => return None,
+            _ => (),
+        }
+    }
+    None
 }
 
 /// A word of a script has as many bytes. It may stand for each word of a line.

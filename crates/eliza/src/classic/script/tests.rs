@@ -275,6 +275,32 @@ fn all_errors_are_told_and_the_rules_between_are_read() {
 }
 
 #[test]
+fn lists_at_the_margin_are_no_rules() {
+    let rest = "(NONE ((0) (1))) (Z ((0) (1)))";
+    assert_eq!(
+        problems(&format!(
+            "() {rest}\n(MEMORY Z\n(0 Z 0 = A)\n(0 Z 0 = B)\n(0 Z 0 C)\n(0 Z 0 = D))"
+        )),
+        ["5:9: expected a term of the pattern, or '=', not ')'"]
+    );
+    check(
+        "(A ((0 X) 5\n(HELLO)\n(=B))\n((0)\n(YES)))\n(C (=D))",
+        &[
+            "2:11: expected '(' and a reply, or ')', not a number",
+            "7:6: D has no rule",
+        ],
+    );
+    // One is open, and the others are not.
+    check(
+        "(A ((0 B)\n(X = 4)))\n(C ((0 B)\n(E)\n((0) (5)))",
+        &[
+            "3:4: expected a word, the number of a part, or ')', not '='",
+            "7:1: expected ')' before the next rule",
+        ],
+    );
+}
+
+#[test]
 fn lines_end_where_comments_do() {
     check(
         "; one\x0b; two\x0c; three\r\n; four\r(A (B))",
