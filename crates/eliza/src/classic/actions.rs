@@ -16,7 +16,11 @@ impl Parser<'_> {
         let mut replies = Vec::new();
         while replies.is_empty() || self.token.kind != Kind::Close {
             let start = self.token.start;
-            self.expect(&Kind::Open, "'(' and a reply, or ')'")?;
+            let what = match replies[..] {
+                [] => "'(' and a reply",
+                _ => "'(' and a reply, or ')'",
+            };
+            self.expect(&Kind::Open, what)?;
             let action = self.action(pattern.terms.len())?;
             let at = start..self.behind;
             replies.push(Reply { at, action });
@@ -102,16 +106,14 @@ impl Parser<'_> {
     fn one_of(&mut self) -> Parsed<(Vec<Id>, Option<Vec<Id>>)> {
         match &self.token.kind {
             Kind::Word(first) if first.starts_with('/') => Ok((Vec::new(), Some(self.tags()?))),
-            Kind::Word(first) if first.starts_with('*') => {
-                Ok((self.listed('*', "a word, or ')'")?, None))
-            }
+            Kind::Word(first) if first.starts_with('*') => Ok((self.listed('*', "a word")?, None)),
             _ => Err(self.expected("'*' and words, or '/' and tags")),
         }
     }
 
     /// `/ TAG... )`, as in patterns and behind DLIST.
     pub(super) fn tags(&mut self) -> Parsed<Vec<Id>> {
-        self.listed('/', "a tag, or ')'")
+        self.listed('/', "a tag")
     }
 
     /// Words, at least one, with a mark before them.
@@ -119,7 +121,10 @@ impl Parser<'_> {
         let mut ids = Vec::new();
         let mut is_first = true;
         while is_first || self.token.kind != Kind::Close {
-            let word = self.word_or_number(what)?;
+            let word = match ids[..] {
+                [] => self.word_or_number(what)?,
+                _ => self.word_or_number(&format!("{what}, or ')'"))?,
+            };
             let bare = word
                 .strip_prefix(mark)
                 .filter(|_| is_first)

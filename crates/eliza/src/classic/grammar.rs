@@ -76,17 +76,30 @@ impl Parser<'_> {
         }
         let at = self.token.start;
         let keyword = self.word("a keyword, or ')'")?;
-        if let Some(before) = self.written.keywords.get(&keyword) {
-            let before = self.source.line(*before);
+        let before = self.written.keywords.get(&keyword).copied();
+        if let Some(before) = before {
+            let before = self.source.line(before);
             let word = self.written.vocabulary.text(keyword);
             let what = format!("{word} has a rule already, in line {before}");
             self.complain(at, what);
         } else {
             self.written.keywords.insert(keyword, at);
         }
-        let read = match self.written.vocabulary.text(keyword) {
-            "MEMORY" => self.memory(at),
-            _ => self.body(keyword, at),
+        let is_memory = self.written.vocabulary.text(keyword) == "MEMORY";
+        if self.token.kind == Kind::Close && !is_memory {
+            if before.is_none() {
+                let word = self.written.vocabulary.text(keyword);
+                let what = format!("the rule of {word} is empty");
+                self.complain(at, what);
+            }
+            self.written.broken.insert(keyword);
+            self.advance();
+            return Ok(());
+        }
+        let read = if is_memory {
+            self.memory(at)
+        } else {
+            self.body(keyword, at)
         };
         if read.is_err() {
             self.written.broken.insert(keyword);
@@ -105,11 +118,6 @@ impl Parser<'_> {
             transformations: Vec::new(),
             reference: None,
         };
-        if self.token.kind == Kind::Close {
-            let word = self.written.vocabulary.text(keyword);
-            let what = format!("the rule of {word} is empty");
-            self.complain(at, what);
-        }
         while self.token.kind != Kind::Close {
             self.part(&mut rule)?;
         }

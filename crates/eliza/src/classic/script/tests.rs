@@ -34,10 +34,15 @@ fn each_error_of_a_rule_is_told_with_its_place() {
         "(5 ((0) (A)))",
         &["2:2: expected a keyword, or ')', not a number"],
     );
+    check("(A)", &["2:2: the rule of A is empty"]);
     check(
-        "(A)",
-        &["2:1: the rule of A is empty"].map(|_| "2:2: the rule of A is empty"),
+        "(A) (A)",
+        &[
+            "2:2: the rule of A is empty",
+            "2:6: A has a rule already, in line 2",
+        ],
     );
+    check("(A) (B (=A))", &["2:2: the rule of A is empty"]);
     check(
         "(A B)",
         &["2:4: expected '(', ')', '=', a precedence or DLIST, not a word"],
@@ -48,7 +53,7 @@ fn each_error_of_a_rule_is_told_with_its_place() {
         "(A DLIST)",
         &["2:9: expected '(' and the tags of DLIST, not ')'"],
     );
-    check("(A DLIST())", &["2:10: expected a tag, or ')', not ')'"]);
+    check("(A DLIST())", &["2:10: expected a tag, not ')'"]);
     check(
         "(A DLIST(/))",
         &["2:11: expected something after '/', not ')'"],
@@ -57,13 +62,10 @@ fn each_error_of_a_rule_is_told_with_its_place() {
         "(A (B))",
         &["2:5: expected '(' and a pattern, or '=' and a keyword, not a word"],
     );
-    check(
-        "(A ((0)))",
-        &["2:8: expected '(' and a reply, or ')', not ')'"],
-    );
+    check("(A ((0)))", &["2:8: expected '(' and a reply, not ')'"]);
     check(
         "(A ((0) B))",
-        &["2:9: expected '(' and a reply, or ')', not a word"],
+        &["2:9: expected '(' and a reply, not a word"],
     );
     check("(A (() (B)))", &["2:5: the pattern is empty"]);
     check(
@@ -82,10 +84,7 @@ fn each_error_of_a_rule_is_told_with_its_place() {
         "(A ((0 (*)) (C)))",
         &["2:10: expected something after '*', not ')'"],
     );
-    check(
-        "(A ((0 (/ (B))) (C)))",
-        &["2:11: expected a tag, or ')', not '('"],
-    );
+    check("(A ((0 (/ (B))) (C)))", &["2:11: expected a tag, not '('"]);
     check(
         "(A ((0) (B (C (D)))))",
         &["2:15: expected a word, or ')', not '('"],
@@ -171,6 +170,10 @@ fn what_is_missing_is_told_at_the_end() {
             "1:12: A, the keyword of MEMORY, has no rule",
             "2:2: NONE has neither transformations nor a reference",
         ]
+    );
+    assert_eq!(
+        problems("() (NONE) (A 5) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))"),
+        ["1:5: the rule of NONE is empty"]
     );
     let memory = "(NONE (=A)) (A ((0) (1)))\n(MEMORY";
     let check = |rest: &str, expected: &[&str]| {
@@ -286,7 +289,7 @@ fn lists_at_the_margin_are_no_rules() {
     check(
         "(A ((0 X) 5\n(HELLO)\n(=B))\n((0)\n(YES)))\n(C (=D))",
         &[
-            "2:11: expected '(' and a reply, or ')', not a number",
+            "2:11: expected '(' and a reply, not a number",
             "7:6: D has no rule",
         ],
     );
