@@ -1,5 +1,7 @@
 //! Whether one pattern leaves nothing to another.
 
+use std::borrow::Cow;
+use std::iter;
 use std::sync::Arc;
 
 use crate::matching::Term;
@@ -13,13 +15,39 @@ pub(crate) struct Covering {
     pub(crate) looks: usize,
 }
 
+/// The same terms, each of them for a single word or for any number. A pattern for several words
+/// covers more that way. Not if they become too many.
+pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
+    let several = |term: &Term| matches!(term, Term::Exactly(words) if *words != 1);
+    if !terms.iter().any(several) {
+        return Some(terms.into());
+    }
+    let mut singles = Vec::new();
+    for term in terms {
+        match term {
+            Term::Exactly(words) if MOST_TERMS < singles.len().saturating_add(*words) => {
+                return None;
+            }
+            Term::Exactly(words) => singles.extend(iter::repeat_n(Term::Exactly(1), *words)),
+            term => singles.push(term.clone()),
+        }
+    }
+    Some(singles.into())
+}
+
 impl Covering {
+    /// Whether its patience is at an end.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.looks == 0
+    }
+
     /// Whether `general` fits all words that `special` fits. If not, or if there is no telling, it
     /// says no.
     ///
     /// The terms of `special` are taken for words: whatever they stand for, `general` fits if each
     /// of its terms takes in what one of them may be, and `Any` whatever several may be.
     pub(crate) fn covers(&mut self, general: &[Term], special: &[Term]) -> bool {
+        self.looks = self.looks.saturating_sub(1);
         let (mut at, mut taken) = (0, 0);
         // Where to go on if what follows an `Any` does not fit: the `Any` takes one more then. Only
         // the latest matters, as for words.
@@ -71,6 +99,9 @@ impl Covering {
         others.len() <= some.len() && others.iter().all(|word| some.binary_search(word).is_ok())
     }
 }
+
+/// Patterns for more words are not expanded; nobody writes them.
+const MOST_TERMS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -125,6 +156,23 @@ mod tests {
         assert!(!covering.covers(&general, &general));
         assert_eq!(covering.looks, 0);
         assert!(covers(&general, &general));
+        let mut covering = Covering { looks: 2 };
+        assert!(covering.covers(&[], &[]));
+        assert!(!covering.is_spent());
+        assert!(covering.covers(&[], &[]));
+        assert!(covering.is_spent());
+    }
+
+    #[test]
+    fn several_words_are_taken_one_by_one() {
+        use Term::{Any, Exactly};
+        let expanded = |terms: &[Term]| singles(terms).map(Cow::into_owned);
+        let terms = [Any, A, Exactly(1)];
+        assert_eq!(expanded(&terms), Some(terms.to_vec()));
+        let three = [Any, Exactly(1), Exactly(1), Exactly(1), B];
+        assert_eq!(expanded(&[Any, Exactly(3), B]), Some(three.to_vec()));
+        assert_eq!(expanded(&[Exactly(usize::MAX), Exactly(2)]), None);
+        assert_eq!(expanded(&[A, Exactly(MOST_TERMS)]), None);
     }
 
     fn term() -> impl Strategy<Value = Term> {

@@ -1,10 +1,11 @@
 //! What is allowed in a script, but surely not meant.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::classic::pieces::{Action, Pattern, Rule};
 use crate::classic::script::Script;
+use crate::covering::{self, Covering};
 use crate::matching::Term;
 use crate::problem::{MOST_PROBLEMS, Problem};
 
@@ -25,26 +26,28 @@ type Found = (usize, String);
 /// Transformations and references behind others that take all that they would.
 fn unreachable(script: &Script) -> Vec<Found> {
     let mut found = Vec::new();
-    let mut compared = 0;
+    let mut covering = Covering { looks: MOST_LOOKS };
     for rule in &script.rules {
-        let mut before: Vec<(&Pattern, Vec<Term>)> = Vec::new();
+        let mut before: Vec<(&Pattern, Cow<'_, [Term]>)> = Vec::new();
         for pattern in rule.transformations.iter().map(|each| &each.pattern) {
-            let Some(terms) = single(&pattern.terms) else {
+            if fits_nothing(pattern) {
+                continue;
+            }
+            let Some(terms) = covering::singles(&pattern.terms) else {
                 continue;
             };
-            let covering = before.iter().find(|(_, earlier)| {
-                compared += earlier.len() * terms.len();
-                covers(earlier, &terms)
-            });
-            if let Some((covering, _)) = covering {
-                let line = script.source.line(covering.at.start);
+            let earlier = before
+                .iter()
+                .find(|(_, earlier)| covering.is_spent() || covering.covers(earlier, &terms));
+            if covering.is_spent() {
+                return found;
+            }
+            if let Some((earlier, _)) = earlier {
+                let line = script.source.line(earlier.at.start);
                 let what = format!("the pattern of line {line} takes all that fits here");
                 found.push((pattern.at.start, what));
             } else {
                 before.push((pattern, terms));
-            }
-            if MOST_COMPARED < compared {
-                return found;
             }
         }
         let takes_all = before
@@ -60,60 +63,10 @@ fn unreachable(script: &Script) -> Vec<Found> {
     found
 }
 
-/// The terms, each of them for a single word or any number; not if they are too many, or if nothing
-/// fits them.
-fn single(terms: &[Term]) -> Option<Vec<Term>> {
-    let mut singles = Vec::with_capacity(terms.len());
-    for term in terms {
-        match term {
-            Term::OneOf(words) if words.is_empty() => return None,
-            Term::Exactly(words) if *words <= MOST_TERMS => {
-                singles.extend((0..*words).map(|_| Term::Exactly(1)));
-            }
-            _ => singles.push(term.clone()),
-        }
-        if MOST_TERMS < singles.len() || matches!(term, Term::Exactly(words) if MOST_TERMS < *words)
-        {
-            return None;
-        }
-    }
-    Some(singles)
-}
-
-/// Whether all words that fit `covered` fit `terms`: these are matched to those as if they were
-/// words, of which an `Any` can only be taken by another.
-fn covers(terms: &[Term], covered: &[Term]) -> bool {
-    // At which of the covered terms those so far can end.
-    let mut ends = vec![false; covered.len() + 1];
-    ends[0] = true;
-    for term in terms {
-        if *term == Term::Any {
-            let first = ends.iter().position(|&end| end).unwrap_or(ends.len());
-            ends[first..].fill(true);
-        } else {
-            for (at, other) in covered.iter().enumerate().rev() {
-                ends[at + 1] = ends[at] && takes(term, other);
-            }
-            ends[0] = false;
-        }
-    }
-    ends[covered.len()]
-}
-
-/// Whether a term for one word takes each word that another takes.
-fn takes(term: &Term, other: &Term) -> bool {
-    match (term, other) {
-        (_, Term::Any) | (Term::Any, _) => false,
-        (Term::Exactly(_), _) => true,
-        (_, Term::Exactly(_)) => false,
-        (Term::Word(word), Term::Word(other)) => word == other,
-        (Term::OneOf(words), Term::Word(other)) => words.binary_search(other).is_ok(),
-        (Term::OneOf(words), Term::OneOf(others)) => {
-            let has = |other| words.binary_search(other).is_ok();
-            Arc::ptr_eq(words, others) || others.len() <= MOST_TERMS && others.iter().all(has)
-        }
-        (Term::Word(_), Term::OneOf(_)) => false, // they are two at least
-    }
+/// Whether a term is for one of no words, as one for a tag that no keyword has.
+fn fits_nothing(pattern: &Pattern) -> bool {
+    let is_nothing = |term: &Term| matches!(term, Term::OneOf(words) if words.is_empty());
+    pattern.terms.iter().any(is_nothing)
 }
 
 fn fits_everything(pattern: &Pattern) -> bool {
@@ -201,12 +154,9 @@ fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
     Some(targets.iter().map(index).collect())
 }
 
-/// Patterns with more terms, or lists of more words, are not compared; nobody writes them.
-const MOST_TERMS: usize = 64;
-
-/// So many pairs of terms are compared. Of the published script it takes some hundred; a rule with
-/// thousands of transformations would take the square of them.
-const MOST_COMPARED: usize = 5_000_000;
+/// A fraction of a second. Of the published script it takes some hundred; a rule with thousands of
+/// transformations would take the square of them.
+const MOST_LOOKS: usize = 5_000_000;
 
 #[cfg(test)]
 mod tests;

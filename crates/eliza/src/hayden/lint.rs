@@ -11,17 +11,24 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
     let mut covering = Covering { looks: MOST_LOOKS };
     let mut problems = Vec::new();
     for key in &script.keys {
-        for (index, decomp) in key.decomps.iter().enumerate() {
-            // Behind a pattern that only remembers something, the search goes on.
-            let mut ending = key.decomps[..index]
+        let mut ending: Vec<&Decomp> = Vec::new();
+        for decomp in &key.decomps {
+            let earlier = ending
                 .iter()
-                .filter(|earlier| !earlier.remembered);
-            if let Some(earlier) = ending.find(|earlier| covers(&mut covering, earlier, decomp)) {
+                .find(|earlier| covering.is_spent() || covers(&mut covering, earlier, decomp));
+            if covering.is_spent() {
+                return problems;
+            }
+            if let Some(earlier) = earlier {
                 let line = earlier.line;
                 let what = format!(
                     "never reached: the pattern of line {line} fits whatever this one does"
                 );
                 problems.push(decomp.problem(what));
+            }
+            // Behind a pattern that only remembers something, the search goes on.
+            if !decomp.remembered {
+                ending.push(decomp);
             }
         }
     }
@@ -46,10 +53,12 @@ pub(crate) fn circles(script: &Script) -> Vec<Problem> {
         }
     }
     rounds.follow();
-    let lead_round = rounds.decomps.iter().zip(&rounds.lead_round);
-    let found = lead_round.filter(|((decomp, _), leads)| **leads && only_refers(decomp));
+    let found = rounds.decomps.iter().filter(|(decomp, _)| {
+        let number = decomp.number as usize;
+        rounds.lead_round[number] && rounds.only_refer[number]
+    });
     found
-        .map(|((decomp, _), _)| decomp.problem("every `goto` from here goes round and round"))
+        .map(|(decomp, _)| decomp.problem("every `goto` from here goes round and round"))
         .collect()
 }
 
@@ -57,6 +66,7 @@ pub(crate) fn circles(script: &Script) -> Vec<Problem> {
 struct Rounds<'s> {
     script: &'s Script,
     decomps: Vec<(&'s Decomp, usize)>, // by number, each with the place of its key
+    only_refer: Vec<bool>,             // by number
     lead_round: Vec<bool>,             // by number
     given_up: Vec<usize>,              // those whose followers are still to be given up
     waiting: Vec<Vec<(u32, u32)>>, // by key: up to which pattern all must lead round, and for whom
@@ -70,6 +80,10 @@ impl<'s> Rounds<'s> {
             .collect();
         Self {
             script,
+            only_refer: decomps
+                .iter()
+                .map(|(decomp, _)| only_refers(decomp))
+                .collect(),
             lead_round: vec![true; decomps.len()],
             decomps,
             given_up: Vec::new(),
@@ -80,11 +94,15 @@ impl<'s> Rounds<'s> {
     /// Whether a `goto` of this pattern may lead round in that key.
     fn lead(&mut self, covering: &mut Covering, decomp: &Decomp, to: usize) -> bool {
         let mut there = self.script.keys[to].decomps.iter();
-        let last = there.find(|other| only_refers(other) && covers(covering, other, decomp));
-        if let Some(last) = last {
-            self.waiting[to].push((last.number, decomp.number));
-        }
-        last.is_some()
+        let last = there.find(|other| {
+            covering.is_spent()
+                || covers(covering, other, decomp) && self.only_refer[other.number as usize]
+        });
+        let Some(last) = last.filter(|_| !covering.is_spent()) else {
+            return false;
+        };
+        self.waiting[to].push((last.number, decomp.number));
+        true
     }
 
     fn give_up(&mut self, number: usize) {

@@ -68,6 +68,18 @@ fn circles_that_never_end_are_told() {
 }
 
 #[test]
+fn a_key_without_end_is_compared_in_part() {
+    for (pattern, reply) in [("x", "y"), ("x", "goto a"), ("$ x", "y"), ("$ x", "goto a")] {
+        let rules: String = (0..30_000)
+            .map(|n| format!("decomp: {pattern}{n}\nreasmb: {reply}\n"))
+            .collect();
+        let script = load(&format!("key: a\n{rules}decomp: x0\nreasmb: y"));
+        let told = script.lint().last().map_or(0, |problem| problem.line);
+        assert!(told < 60_000, "the last one is not come to");
+    }
+}
+
+#[test]
 fn lines_that_change_nothing_are_told() {
     let rule = "key: a\ndecomp: @ab @xy\nreasmb: b\n";
     check(
