@@ -3,6 +3,7 @@
 use std::iter;
 
 use crate::problem::Problem;
+use crate::unseen::is_unseen;
 
 /// A line that says something.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +136,7 @@ impl<'a> Line<'a> {
 
 /// White space, of which the CR before an LF is some, and what a terminal would act on.
 pub(crate) fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
+    c.is_whitespace() || is_unseen(c)
 }
 
 /// Nobody reads more on one line. It bounds each word, pattern and reply, and what is noted of them.

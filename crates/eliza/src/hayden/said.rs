@@ -1,5 +1,7 @@
 //! A line as it was said: small letters, cut into sentences and words.
 
+use crate::unseen::is_unseen;
+
 /// The words of each sentence, in order. Sentences without a word are left out.
 ///
 /// As in the Java program, `.`, `,`, `?` and `!` end a sentence wherever they stand, and other
@@ -25,7 +27,7 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
 /// Whether it stands between words.
 fn is_blank(c: char) -> bool {
     let is_mark = c.is_ascii_punctuation() && c != '\'' || MARKS.contains(c);
-    is_mark || c.is_whitespace() || c.is_control()
+    is_mark || c.is_whitespace() || is_unseen(c)
 }
 
 /// In small letters, with the plain apostrophe, and without those that are quotation marks.
