@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 /// A list: its number among those of its language, and its words with blanks between.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct List(pub(crate) u8, pub(crate) &'static str);
 
 /// All lists of a language, so that a word is looked up once for all of them.
 #[derive(Debug)]
-pub(crate) struct Lists(HashMap<&'static str, Membership>);
+pub(crate) struct Lists(HashMap<&'static str, Membership, FixedState>);
 
 /// The lists that a word is in, a bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(crate) struct Membership(u32);
 impl Lists {
     /// The lists, of which each has a number of its own, below 32.
     pub(crate) fn new(lists: &[List]) -> Self {
-        let mut words: HashMap<_, Membership> = HashMap::new();
+        let mut words: HashMap<_, Membership, _> = HashMap::default();
         for List(number, listed) in lists {
             for word in listed.split_ascii_whitespace() {
                 words.entry(word).or_default().0 |= 1 << number;

@@ -183,13 +183,9 @@ fn is_useful(literals: &[String]) -> bool {
     (1..=MOST_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
 }
 
-/// How rare it is. The beginning of a sentence is worth some letters, where letters follow.
+/// How rare it is: by its letters, as any sentence may begin with "I".
 fn weight(literal: &str) -> usize {
-    let letters = literal.chars().filter(|&c| !c.is_control()).count();
-    if letters == 0 {
-        return 0;
-    }
-    letters + if literal.contains(START) { 3 } else { 0 }
+    literal.chars().filter(|&c| !c.is_control()).count()
 }
 
 const FEW: usize = 4; // characters of a class

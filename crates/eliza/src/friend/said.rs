@@ -29,16 +29,15 @@ impl Said {
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
         let line = line.trim_start_matches(is_blank);
         let mut text = String::new();
-        let line = &line[..line.floor_char_boundary(MOST_BYTES)];
-        let line = match line.contains("...") {
-            true => line.replace("...", "… ").into(),
-            false => Cow::Borrowed(line),
-        };
+        let mut line = plain(&line[..line.floor_char_boundary(MOST_BYTES)]);
+        if line.contains("...") {
+            line = line.replace("...", "… ").into();
+        }
         for word in line.split(is_blank) {
             if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
             }
-            text.push_str(&language.spelled(&plain(word)));
+            text.push_str(&language.spelled(word));
         }
         if is_shouted(&text) {
             text = text.to_lowercase();
@@ -88,7 +87,7 @@ fn pieces<'a>(
     text: &'a str,
     cuts: impl Fn(&str, &str) -> bool + 'a,
 ) -> impl Iterator<Item = &'a str> {
-    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    let spaces = (0..text.len()).filter(|&at| text.as_bytes()[at] == b' ');
     let ends = spaces.filter(move |&at| cuts(&text[..at], &text[at + 1..]));
     let mut start = 0;
     ends.chain([text.len()])
@@ -97,17 +96,17 @@ fn pieces<'a>(
 
 /// A mark ends a sentence where a space follows. So `3.5` stays whole, and "Mr. Smith".
 fn ends_sentence(language: &dyn Language, before: &str) -> bool {
-    let word = before.rsplit(' ').next().unwrap_or_default();
-    before.ends_with(MARKS) && !language.is_abbreviation(word)
+    let word = || before.rsplit(' ').next().unwrap_or_default();
+    before.ends_with(MARKS) && !language.is_abbreviation(word())
 }
 
 /// Whether it has two words at least, and none of them a small letter.
 fn is_shouted(text: &str) -> bool {
-    let mut letters = text.chars().filter(|c| c.is_alphabetic());
-    text.contains(' ')
-        && letters.by_ref().take(2).count() == 2
-        && !text.chars().any(char::is_lowercase)
-        && text.chars().any(char::is_uppercase)
+    let letters = || text.chars().filter(|c| c.is_alphabetic());
+    !text.chars().any(char::is_lowercase)
+        && text.contains(' ')
+        && letters().nth(1).is_some()
+        && letters().any(char::is_uppercase)
 }
 
 fn is_blank(c: char) -> bool {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::FixedState;
+
 /// The word as it is spelled with care.
 pub(super) fn spelled(word: &str) -> Cow<'_, str> {
     let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
@@ -23,7 +25,8 @@ pub(super) fn prepare() {
     LazyLock::force(&MEANT);
 }
 
-static MEANT: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| SPELLINGS.iter().copied().collect());
+static MEANT: LazyLock<HashMap<&str, &str, FixedState>> =
+    LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
 /// What is often typed without its apostrophe, in short, in one word or in haste. Words that may mean
 /// something else, as "ill" and "its", are not here.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::FixedState;
+
 use super::words::plain;
 
 /// A word as it is spelled with care: "jai" is "j'ai". Its closing marks stay.
@@ -29,7 +31,8 @@ pub(super) fn prepare() {
     LazyLock::force(&MEANT);
 }
 
-static MEANT: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| SPELLINGS.iter().copied().collect());
+static MEANT: LazyLock<HashMap<&str, &str, FixedState>> =
+    LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
 /// What stands behind the "je" of "jveux" and "j'sais": no French word begins with such letters.
 fn without_vowel(typed: &str) -> Option<&str> {
