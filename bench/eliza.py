@@ -1,8 +1,12 @@
-"""A plain ELIZA: rules tried in turn, a reply by chance, pronouns swapped word by word."""
+"""A plain ELIZA: rules tried in turn, a reply by chance, pronouns swapped word by word.
+
+With the file of a friend's script, by as many rules as that has: its patterns and replies.
+"""
 
 import random
 import re
 import sys
+import tomllib
 
 REFLECTIONS = {
     "i": "you",
@@ -125,6 +129,25 @@ RULES = [
 RULES = [(re.compile(pattern, re.IGNORECASE), replies) for pattern, replies in RULES]
 
 
+def rules_of(path):
+    """The rules of a script, one for each pattern; without what it remembers and turns round."""
+    with open(path, "rb") as file:
+        script = tomllib.load(file)
+    synonyms = {f"<{name}>": f"(?:{'|'.join(words)})" for name, words in script["synonyms"].items()}
+    rules = []
+    for rule in script["rule"]:
+        replies = [re.sub(r"\{(\d)\}", lambda part: f"{{{int(part[1]) - 1}}}", reply)
+                   for reply in rule["replies"] if not re.search(r"\{[a-z]", reply)]
+        for pattern in rule.get("patterns", []) if replies else []:
+            for name, words in synonyms.items():
+                pattern = pattern.replace(name, words)
+            rules.append((re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), replies))
+    return rules + [(re.compile(""), [reply for reply in script["otherwise"] if "{" not in reply])]
+
+
+search = re.Pattern.match
+
+
 def reflect(text):
     words = text.lower().split()
     return " ".join(REFLECTIONS.get(word, word) for word in words)
@@ -132,13 +155,16 @@ def reflect(text):
 
 def respond(line):
     for pattern, replies in RULES:
-        match = pattern.match(line)
+        match = search(pattern, line)
         if match:
             parts = [reflect((part or "").rstrip(".!?")) for part in match.groups()]
             return random.choice(replies).format(*parts)
 
 
 def main():
+    global RULES, search
+    if sys.argv[1:]:
+        RULES, search = rules_of(sys.argv[1]), re.Pattern.search
     print("Hello. How are you today?")
     for line in sys.stdin:
         line = line.strip()

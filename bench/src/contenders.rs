@@ -99,14 +99,19 @@ pub fn through_a_pipe(scripts: &[String]) -> io::Result<Vec<Contender>> {
         let file = Path::new(script).file_name().unwrap_or_default();
         let name = format!("switchboard, {}", file.display());
         let friend = Contender::new(&name, &program, &["talk", "--script", script]);
-        friends.push(friend.against(PLAIN));
+        let is_own = scripts == own;
+        friends.push(friend.against(if is_own { SAME_SIZE } else { PLAIN }));
     }
-    let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("eliza.py");
-    friends.push(Contender::new(
-        PLAIN,
-        "python3",
-        &[&plain.to_string_lossy()],
-    ));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let plain = folder.join("eliza.py").display().to_string();
+    let script = folder
+        .join("../data/eliza/friend.toml")
+        .display()
+        .to_string();
+    if scripts == own {
+        friends.push(Contender::new(SAME_SIZE, "python3", &[&plain, &script]));
+    }
+    friends.push(Contender::new(PLAIN, "python3", &[&plain]));
     Ok(friends)
 }
 
@@ -151,6 +156,7 @@ const FORK: &str = "C fork server, static";
 const EPOLL: &str = "C epoll server, static";
 const BROKER: &str = "ncat --broker";
 const PLAIN: &str = "Python, 45 patterns";
+const SAME_SIZE: &str = "Python, her patterns";
 const RECVMMSG: &str = "C recvmmsg server, static";
 
 /// More clients than any runner brings.
