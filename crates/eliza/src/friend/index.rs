@@ -9,40 +9,62 @@ use std::iter;
 
 use aho_corasick::AhoCorasick;
 
-use crate::friend::required::{END, Literal, START};
+use crate::friend::required::{END, Literal, START, is_word};
 
 /// What to look for, and whose it is.
 #[derive(Debug)]
 pub(crate) struct Index {
     texts: AhoCorasick,
-    literals: Vec<(Literal, Vec<u32>)>, // with the numbers of the patterns that need it
-    always: Numbers,                    // patterns that may match without any literal
+    literals: Vec<Needed>, // as small as can be, as any of them may be looked at
+    owners: Vec<u32>,      // of all literals: the numbers of the patterns that need them
+    always: Numbers,       // patterns that may match without any literal
+}
+
+/// What has to be around a literal, and where its owners begin; they end where those of the next do.
+#[derive(Clone, Copy, Debug)]
+struct Needed {
+    begins_word: bool,
+    ends_word: bool,
+    owners: u32,
 }
 
 impl Index {
     /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
     /// be tried always.
     pub(crate) fn new<'a>(patterns: impl ExactSizeIterator<Item = Option<&'a [Literal]>>) -> Self {
-        let mut owners: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
+        let mut needed: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
         let mut always = Numbers::below(patterns.len());
         for (number, pattern) in (0..).zip(patterns) {
             match pattern {
-                Some(literals) if owners.len() < MOST_LITERALS => {
+                Some(literals) if needed.len() < MOST_LITERALS => {
                     for literal in literals {
-                        owners.entry(literal).or_default().push(number);
+                        needed.entry(literal).or_default().push(number);
                     }
                 }
                 _ => always.add(number),
             }
         }
-        let texts = AhoCorasick::new(owners.keys().map(|literal| &literal.text));
-        let literals = owners.into_iter();
+        let texts = AhoCorasick::new(needed.keys().map(|literal| &literal.text));
+        let mut owners = Vec::new();
+        let mut literals = Vec::new();
+        for (literal, numbers) in needed {
+            literals.push(Needed {
+                begins_word: literal.begins_word,
+                ends_word: literal.ends_word,
+                owners: owners.len() as u32,
+            });
+            owners.extend(numbers);
+        }
+        literals.push(Needed {
+            begins_word: false,
+            ends_word: false,
+            owners: owners.len() as u32,
+        });
         Self {
             // It can fail only for more or longer literals than a script has room for.
             texts: texts.expect("a script is of limited size"),
-            literals: literals
-                .map(|(literal, owners)| (literal.clone(), owners))
-                .collect(),
+            literals,
+            owners,
             always,
         }
     }
@@ -52,10 +74,17 @@ impl Index {
         let mut found = self.always.clone();
         let sentence = format!("{START}{sentence}{END}");
         for text in self.texts.find_overlapping_iter(&sentence) {
-            let (literal, owners) = &self.literals[text.pattern()];
-            if literal.fits(&sentence[..text.start()], &sentence[text.end()..]) {
-                owners.iter().for_each(|&number| found.add(number));
+            let place = text.pattern().as_usize();
+            let needed = self.literals[place];
+            let before = || sentence[..text.start()].ends_with(is_word);
+            let behind = || sentence[text.end()..].starts_with(is_word);
+            if needed.begins_word && before() || needed.ends_word && behind() {
+                continue;
             }
+            let owners = needed.owners as usize..self.literals[place + 1].owners as usize;
+            self.owners[owners]
+                .iter()
+                .for_each(|&number| found.add(number));
         }
         found
     }
