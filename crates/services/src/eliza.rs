@@ -30,7 +30,7 @@ pub struct Eliza {
 #[derive(Args)]
 pub struct Options {
     /// Speak by this script: a built-in one (see `switchboard script list`), or a file
-    /// (repeatable: the first is spoken, the others can be changed to with --commands)
+    /// (repeatable with --commands: the first is spoken, the others can be changed to)
     #[arg(long, value_name = "NAME|FILE")]
     script: Vec<PathBuf>,
 
