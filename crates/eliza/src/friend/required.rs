@@ -256,8 +256,9 @@ mod tests {
                     (0..text.len()).any(|at| {
                         let behind = text[at..].strip_prefix(&literal.text);
                         behind.is_some_and(|behind| {
-                            !(literal.begins_word && text[..at].ends_with(is_word))
-                                && !(literal.ends_word && behind.starts_with(is_word))
+                            let in_word = literal.begins_word && text[..at].ends_with(is_word)
+                                || literal.ends_word && behind.starts_with(is_word);
+                            !in_word
                         })
                     })
                 };
