@@ -94,7 +94,10 @@ impl Scripts {
         }
         let mut scripts = Self(Vec::new());
         let mut wrong = Vec::new();
-        for path in names {
+        for (place, path) in names.iter().enumerate() {
+            if names[..place].contains(path) {
+                continue;
+            }
             match find_script(path) {
                 Ok(script) => scripts.add(path, script),
                 Err(error) => wrong.push(error.to_string()),
@@ -197,9 +200,11 @@ mod tests {
         ] {
             scripts.add(Path::new(path), Script::friend());
         }
-        assert_eq!(names(&scripts), "friend, Doctor, friend.script");
+        let called = "friend, Doctor, friend.script, doctor-2";
+        assert_eq!(names(&scripts), called);
         scripts.add(Path::new("\x1b[2J.toml"), Script::friend());
-        assert_eq!(scripts.name(3), "\\x1b[2J");
+        assert_eq!(scripts.name(4), "\\x1b[2J");
+        assert_eq!(scripts.called("doctor-2"), Some(3));
         assert_eq!(scripts.called("doctor"), Some(1));
         assert_eq!(scripts.called("DOCTOR.SCRIPT"), Some(1));
         assert_eq!(scripts.called("friend.toml"), Some(0));
@@ -219,12 +224,15 @@ mod tests {
         assert_eq!(find(&[], false), "friend");
         assert_eq!(find(&[], true), built_in);
         assert_eq!(find(&["friend"], true), built_in);
-        assert_eq!(find(&["friend", "friend"], false), "friend");
+        assert_eq!(find(&["friend", "friend"], true), built_in);
+        let two = Scripts::find(&["friend".into(), "ami".into()], false);
+        let error = two.err().expect("nobody could choose the second");
+        assert!(error.contains("--commands"), "{error}");
     }
 
     #[test]
     fn all_that_is_wrong_is_told() {
-        let error = Scripts::find(&["no/such".into(), "/dev/zero".into(), "/".into()], false);
+        let error = Scripts::find(&["no/such".into(), "/dev/zero".into(), "/".into()], true);
         let error = error.err().expect("none of them is a script");
         let lines: Vec<&str> = error.lines().collect();
         assert_eq!(lines.len(), 3, "{error}");
