@@ -138,6 +138,15 @@ fn a_name_is_used_once_it_is_known() {
 }
 
 #[test]
+fn a_farewell_is_whole_however_often_it_is_said() {
+    let answers = talk(&["quit", "quit", "quit"]);
+    assert!(
+        answers.iter().all(|(text, _)| text == "Bye."),
+        "{answers:?}"
+    );
+}
+
+#[test]
 fn a_farewell_needs_no_accents() {
     for line in ["quit", "À bientôt !", "a bientot"] {
         check(&[line], &[Source::Farewell]);

@@ -174,12 +174,17 @@ impl Talk {
     }
 
     fn say_any(&mut self, replies: &Replies) -> String {
-        let said = self.say(replies, |_| String::new());
-        // Only a list with a single reply can fail to offer another than the last one.
-        said.map_or_else(
-            || replies.templates[0].written().to_owned(),
-            |(text, _)| text,
-        )
+        if let Some((text, _)) = self.say(replies, |_| String::new()) {
+            return text;
+        }
+        // Only a list with a single reply that can be said fails to offer another than the last one.
+        let mut texts = replies
+            .templates
+            .iter()
+            .filter_map(|template| template.fill(|_| String::new(), &self.learnt));
+        texts
+            .next()
+            .expect("one that needs nothing learnt was asked for")
     }
 
     /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat
