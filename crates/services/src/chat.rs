@@ -18,6 +18,7 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use switchboard_core::{Clean, Needs, Peer, Refusal, Room, Service, Session};
+use switchboard_eliza::Script;
 
 use allowance::Allowance;
 use chatting::Chatting;
@@ -30,7 +31,8 @@ use friend::Friend;
 /// with `| `; no name begins so.
 pub struct Chat {
     options: Options,
-    seed: Option<u64>, // of each talk with the friend
+    friend: Option<Script>, // ready before anybody comes: a process for each would read it again
+    seed: Option<u64>,      // of each talk with her
 }
 
 /// What is passed on, and who else is there.
@@ -83,6 +85,7 @@ impl Chat {
 
     fn with(options: Options) -> Self {
         Self {
+            friend: options.with_eliza.then(Script::friend),
             options,
             seed: None,
         }
@@ -118,7 +121,8 @@ impl Service for Chat {
 
     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
-        let friend = self.options.with_eliza.then(|| Friend::new(seed()));
+        let friend = self.friend.as_ref();
+        let friend = friend.map(|script| Friend::new(script, seed()));
         let allowance = Allowance::new(self.options.burst, self.options.pace);
         Ok(Box::new(Chatting::new(allowance, friend)))
     }

@@ -11,9 +11,9 @@ impl Friend {
     /// Her name, in lower case. Nobody else has it.
     pub(super) const NAME: &'static str = "eliza";
 
-    /// The same words from the same seed.
-    pub(super) fn new(seed: u64) -> Self {
-        Self(Conversation::new(&Script::friend(), seed))
+    /// By this script; the same words from the same seed.
+    pub(super) fn new(script: &Script, seed: u64) -> Self {
+        Self(Conversation::new(script, seed))
     }
 
     /// Whether this is her name.

@@ -23,8 +23,8 @@ const GREETING: &str = "-- Welcome to the chat; /help tells how it works.\n-- Wh
 /// A chat with these options, whose friend draws from seed 1.
 fn chat(words: &str) -> Chat {
     Chat {
-        options: from_words(words),
         seed: Some(1),
+        ..Chat::with(from_words(words))
     }
 }
 
