@@ -1,6 +1,6 @@
 //! One conversation, whatever the kind of its script.
 
-use crate::engine::Talk;
+use crate::engine::{Answer, Talk};
 use crate::script::Script;
 use crate::trace::{Source, Steps, Trace};
 
@@ -38,11 +38,7 @@ impl Conversation {
 
     /// Answers a line.
     pub fn reply(&mut self, line: &str) -> Reply {
-        let answer = self.0.reply(line, &mut Steps::default());
-        Reply {
-            text: answer.text,
-            last: answer.source == Source::Farewell,
-        }
+        self.0.reply(line, &mut Steps::default()).into()
     }
 
     /// Answers a line as [`reply`] does, and tells how it came to that, as far as
@@ -66,10 +62,15 @@ impl Conversation {
             source: answer.source,
             memory: self.0.memory(),
         };
-        let reply = Reply {
-            text: answer.text,
-            last: answer.source == Source::Farewell,
-        };
-        (reply, trace)
+        (answer.into(), trace)
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(Answer { text, source }: Answer) -> Self {
+        Self {
+            text,
+            last: source == Source::Farewell,
+        }
     }
 }

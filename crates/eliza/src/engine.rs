@@ -39,3 +39,12 @@ pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) source: Source,
 }
+
+impl Answer {
+    pub(crate) fn new(text: impl Into<String>, source: Source) -> Self {
+        Self {
+            text: text.into(),
+            source,
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod talk;
 mod turn;
 mod written;
 
+pub(crate) use line::is_tag;
 pub(crate) use script::Script;
 
 #[cfg(test)]

@@ -167,13 +167,10 @@ impl Format {
         let first = lines
             .find(|line| !line.is_empty() && !line.starts_with([';', '#']))
             .unwrap_or_default();
-        let tags = [
-            "initial", "final", "quit", "pre", "post", "synon", "key", "decomp", "reasmb",
-        ];
         let tag = first.split_once(':').map_or("", |(tag, _)| tag.trim());
         if first.starts_with('(') {
             Self::Classic
-        } else if tags.contains(&tag) {
+        } else if hayden::is_tag(tag) {
             Self::Hayden
         } else {
             Self::Friend

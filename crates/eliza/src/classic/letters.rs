@@ -1,6 +1,6 @@
 //! The letters that the program knows: those of a line-printer, and today's made equal to them.
 
-use crate::unseen::is_unseen;
+use crate::unseen::is_blank;
 use crate::words::{Heard, Id};
 
 /// What becomes of a character, in a line as in a script.
@@ -33,7 +33,7 @@ pub(super) fn letter(letter: char) -> Letter {
         'ﬄ' => return Letter::Are("FFL"),
         'ﬅ' | 'ﬆ' => return Letter::Are("ST"),
         // Whatever a terminal acts on must not come back in a reply.
-        _ if letter.is_whitespace() || is_unseen(letter) => return Letter::Blank,
+        _ if is_blank(letter) => return Letter::Blank,
         _ => {
             let mut upper = letter.to_uppercase();
             match (upper.next(), upper.next()) {

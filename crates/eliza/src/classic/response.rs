@@ -57,10 +57,7 @@ impl<'a> Response<'a> {
             && limit == 4
             && let Some(text) = self.state.recall()
         {
-            return Answer {
-                text,
-                source: Source::Memory,
-            };
+            return Answer::new(text, Source::Memory);
         }
         self.follow_rules()
     }
@@ -149,12 +146,9 @@ impl<'a> Response<'a> {
                 }
                 Some(Ended::Exhausted) => break,
             };
-            return Answer { text, source };
+            return Answer::new(text, source);
         }
-        Answer {
-            text: EXHAUSTED.to_owned(),
-            source: Source::Exhausted,
-        }
+        Answer::new(EXHAUSTED, Source::Exhausted)
     }
 
     /// Does what the first transformation that fits says; nothing is returned if that leads on.

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::friend::language::Language;
+use crate::friend::said::Sentence;
 use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, lists_of};
 
 /// What somebody says in English.
@@ -53,8 +54,8 @@ impl Language for English {
         trimmings::without_head(clause)
     }
 
-    fn reflect(&self, sentence: &str, part: Range<usize>) -> String {
-        reflect::reflect(sentence, part)
+    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String {
+        reflect::reflect(sentence.text, &sentence.folded, part)
     }
 
     fn prepare(&self) {

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::friend::language::Language;
+use crate::friend::said::Sentence;
 use lists::{ABBREVIATIONS, CLAUSE_STARTS, DETERMINERS, ELIDED_STARTS, JOINING, VERBS, lists};
 use words::plain;
 
@@ -57,8 +58,8 @@ impl Language for French {
         trimmings::without_head(clause)
     }
 
-    fn reflect(&self, sentence: &str, part: Range<usize>) -> String {
-        reflect::reflect(sentence, part)
+    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String {
+        reflect::reflect(sentence.text, part)
     }
 
     fn prepare(&self) {

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 
+use regex::Regex;
+
 use crate::friend::english::English;
 use crate::friend::french::French;
+use crate::friend::said::Sentence;
 
 /// How a line is cut into what can be matched, and how a part of it is said back.
 pub(crate) trait Language: Debug + Sync {
@@ -28,11 +31,17 @@ pub(crate) trait Language: Debug + Sync {
 
     /// Turns a part of a sentence round, in the light of the words around it: "I like your dog"
     /// becomes "you like my dog".
-    fn reflect(&self, sentence: &str, part: Range<usize>) -> String;
+    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String;
 
     /// Makes ready what the others need, so that no conversation has to: in a forked child that
     /// would be done again for every peer.
     fn prepare(&self);
+}
+
+/// A pattern of a language's own, in any case.
+pub(crate) fn ignoring_case(pattern: &str) -> Regex {
+    let regex = Regex::new(&format!("(?i){pattern}"));
+    regex.expect("a test uses the pattern")
 }
 
 /// The language of this tag, if it is known.

@@ -5,7 +5,7 @@ use std::mem;
 
 use crate::friend::folded::Folded;
 use crate::friend::language::Language;
-use crate::unseen::is_unseen;
+use crate::unseen::is_blank;
 
 /// A line, with everything made equal that people type differently.
 #[derive(Debug)]
@@ -27,13 +27,13 @@ impl Said {
     /// were no text become single spaces, a typographic apostrophe the plain one, and "dont"
     /// "don't"; behind three dots something new begins; and nobody is shouting.
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
-        let line = line.trim_start_matches(is_blank);
+        let line = line.trim_start_matches(is_apart);
         let mut text = String::new();
         let mut line = plain(&line[..line.floor_char_boundary(MOST_BYTES)]);
         if line.contains("...") {
             line = line.replace("...", "… ").into();
         }
-        for word in line.split(is_blank) {
+        for word in line.split(is_apart) {
             if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
             }
@@ -109,8 +109,8 @@ fn is_shouted(text: &str) -> bool {
         && letters().any(char::is_uppercase)
 }
 
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || is_unseen(c) || c == char::REPLACEMENT_CHARACTER
+fn is_apart(c: char) -> bool {
+    is_blank(c) || c == char::REPLACEMENT_CHARACTER
 }
 
 fn trimmed(text: &str) -> &str {

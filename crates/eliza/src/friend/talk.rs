@@ -25,7 +25,7 @@ pub(crate) struct Talk {
     learnt: Vec<Option<String>>,
     memory: VecDeque<String>,
     since: u8, // turns since the last one was added, or some more than enough
-    topic: Option<(usize, u8)>, // and for how many turns
+    topic: Option<(usize, u8)>, // and for how many turns, one at least
 }
 
 impl Talk {
@@ -82,7 +82,7 @@ impl Talk {
                 continue;
             };
             self.learn(script, rule, sentence, &parts, steps);
-            let part = |index: usize| script.language.reflect(sentence.text, parts[index].clone());
+            let part = |index: usize| script.language.reflect(sentence, parts[index].clone());
             let Some((text, template)) = self.say(&rule.replies, part) else {
                 continue;
             };
@@ -231,10 +231,7 @@ impl engine::Talk for Talk {
         let said = Said::new(line, script.language);
         if script.is_farewell(&said) {
             let text = self.say_any(&script.farewell);
-            return Answer {
-                text,
-                source: Source::Farewell,
-            };
+            return Answer::new(text, Source::Farewell);
         }
         let sentences: Vec<_> = said.sentences().collect();
         for sentence in &sentences {
@@ -249,11 +246,9 @@ impl engine::Talk for Talk {
         } else {
             self.answer(&sentences, steps)
         };
-        self.topic = self
-            .topic
-            .and_then(|(topic, turns)| Some((topic, turns.checked_sub(1)?)));
-        self.topic = self.topic.filter(|(_, turns)| 0 < *turns);
-        Answer { text, source }
+        let left = self.topic.map(|(topic, turns)| (topic, turns - 1));
+        self.topic = left.filter(|(_, turns)| 0 < *turns);
+        Answer::new(text, source)
     }
 
     fn farewell(&mut self) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::problem::Problem;
-use crate::unseen::is_unseen;
+use crate::unseen::is_blank;
 
 /// A line that says something.
 #[derive(Clone, Copy, Debug)]
@@ -134,9 +134,9 @@ impl<'a> Line<'a> {
     }
 }
 
-/// White space, of which the CR before an LF is some, and what a terminal would act on.
-pub(crate) fn is_blank(c: char) -> bool {
-    c.is_whitespace() || is_unseen(c)
+/// Whether a line of such a script may begin with this tag.
+pub(crate) fn is_tag(name: &str) -> bool {
+    TAGS.iter().any(|(known, _)| *known == name)
 }
 
 /// Nobody reads more on one line. It bounds each word, pattern and reply, and what is noted of them.

@@ -1,6 +1,6 @@
 //! What stands behind `reasmb:`, and how it becomes a reply.
 
-use crate::hayden::line::is_blank;
+use crate::unseen::is_blank;
 
 /// One way to answer.
 #[derive(Debug)]

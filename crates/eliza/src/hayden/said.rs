@@ -1,6 +1,6 @@
 //! A line as it was said: small letters, cut into sentences and words.
 
-use crate::unseen::is_unseen;
+use crate::unseen::is_blank;
 
 /// The words of each sentence, in order. Sentences without a word are left out.
 ///
@@ -8,7 +8,7 @@ use crate::unseen::is_unseen;
 /// punctuation parts words; an apostrophe within a word belongs to it. What comes behind the first
 /// [`MOST_BYTES`] is not read.
 pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
-    let line = line.trim_start_matches(is_blank);
+    let line = line.trim_start_matches(is_apart);
     let line = &line[..line.floor_char_boundary(MOST_BYTES)];
     line.split(ENDS)
         .map(|sentence| words(sentence).collect::<Vec<_>>())
@@ -19,15 +19,15 @@ pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
 /// The words of a text, in the spelling in which words are compared. A mark that would end a
 /// sentence only parts them.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(is_blank)
+    text.split(is_apart)
         .map(spelled)
         .filter(|word| !word.is_empty())
 }
 
 /// Whether it stands between words.
-fn is_blank(c: char) -> bool {
+fn is_apart(c: char) -> bool {
     let is_mark = c.is_ascii_punctuation() && c != '\'' || MARKS.contains(c);
-    is_mark || c.is_whitespace() || is_unseen(c)
+    is_mark || is_blank(c)
 }
 
 /// In small letters, with the plain apostrophe, and without those that are quotation marks.

@@ -128,15 +128,6 @@ impl State {
     }
 }
 
-impl Answer {
-    fn new(text: impl Into<String>, source: Source) -> Self {
-        Self {
-            text: text.into(),
-            source,
-        }
-    }
-}
-
 const FAREWELL: &str = "Goodbye."; // if the script has no words to part
 const FALLBACK: &str = "Please tell me more."; // if it has none for everything
 const EXHAUSTED: &str = "I have lost my thread. What were you saying?";

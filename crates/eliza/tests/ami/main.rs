@@ -1,6 +1,5 @@
 //! What the French friend says, by many conversations.
 
-mod ordinary;
 mod sense;
 mod spelling;
 

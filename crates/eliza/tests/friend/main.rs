@@ -1,7 +1,6 @@
 //! The built-in friend: what is said to what, whatever chance decides.
 
 mod families;
-mod ordinary;
 mod sense;
 
 use std::collections::BTreeSet;

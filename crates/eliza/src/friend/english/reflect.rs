@@ -16,9 +16,8 @@ use crate::friend::folded::Folded;
 use crate::friend::lists::{List, Membership};
 
 /// Turns a part of a sentence round, in the light of the words around it.
-pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
-    let folded = Folded::new(sentence);
-    let words = words(&folded);
+pub(super) fn reflect(sentence: &str, folded: &Folded, part: Range<usize>) -> String {
+    let words = words(folded);
     let mut reflected = String::with_capacity(part.len() + 8);
     let mut done = part.start;
     for (index, word) in words.iter().enumerate() {
@@ -225,7 +224,7 @@ mod tests {
 
     #[track_caller]
     fn check(said: &str, turned: &str) {
-        assert_eq!(reflect(said, 0..said.len()), turned);
+        assert_eq!(reflect(said, &Folded::new(said), 0..said.len()), turned);
     }
 
     /// Only what stands behind `|` is asked for.
@@ -233,7 +232,8 @@ mod tests {
     fn check_part(said: &str, turned: &str) {
         let start = said.find('|').expect("the part is marked");
         let sentence = said.replacen('|', "", 1);
-        assert_eq!(reflect(&sentence, start..sentence.len()), turned);
+        let folded = Folded::new(&sentence);
+        assert_eq!(reflect(&sentence, &folded, start..sentence.len()), turned);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::friend::language::ignoring_case;
+
 /// What is cut off, compiled once.
 struct Trimmings {
     tail: Regex,
@@ -13,7 +15,7 @@ struct Trimmings {
 }
 
 static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
-    tail: compile(concat!(
+    tail: ignoring_case(concat!(
         r"(?:,? (?:please|or not|lol|lmao|haha|hehe|xd|though|to be honest|right now|eliza|or something|i guess)",
         r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
         r"|, (?:right|ok|okay|huh|eh|you know|you see|man|dude|bro|mate|doctor|my friend|darling|dear|mind you|mind|of course",
@@ -21,17 +23,17 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"|, (?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should",
         r"|must|wo|ca|ai)(?:n't)? (?:i|you|he|she|it|we|they|there))+$",
     )),
-    joining: compile(concat!(
+    joining: ignoring_case(concat!(
         r"^(?:(?:and|but|so|then|honestly|actually|really|also|anyway|anyways|plus|besides|basically",
         r"|um|uh|hm+|well|oh|ah|ok|okay|please|by the way|to be honest|in fact|i mean|oh my god),? ",
         r"|(?:look|listen|hey|hello|hi|yes|yeah|no|man|dude|eliza|god)(?: there| eliza)?, )+",
     )),
-    time: compile(concat!(
+    time: ignoring_case(concat!(
         r"^(?:today|yesterday|tonight|now|lately|recently|sometimes|usually|yes|yeah|yep|no|nope|nah",
         r"|hi|hello|hey|lol|at least|like|honestly|apparently|of course|sure|unfortunately|finally|suddenly",
         r"|(?:last|this|every) \w+),? ",
     )),
-    subject: compile(r"^(?:i|my|you|it|he|she|we|they|there)(?:'\w+)? ."),
+    subject: ignoring_case(r"^(?:i|my|you|it|he|she|we|they|there)(?:'\w+)? ."),
 });
 
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
@@ -56,11 +58,6 @@ pub(super) fn without_head(clause: &str) -> &str {
     let rest = time.map(|time| &clause[time.end()..]);
     rest.filter(|rest| TRIMMINGS.subject.is_match(rest))
         .unwrap_or(clause)
-}
-
-fn compile(pattern: &str) -> Regex {
-    let ignoring_case = Regex::new(&format!("(?i){pattern}"));
-    ignoring_case.expect("a test uses the pattern")
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::friend::language::ignoring_case;
+
 /// What is cut off, compiled once.
 struct Trimmings {
     tail: Regex,
@@ -15,7 +17,7 @@ struct Trimmings {
 }
 
 static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
-    tail: compile(concat!(
+    tail: ignoring_case(concat!(
         r"(?:,? s'il (?:te|vous) pla[iî]t|,? hein|,? mdr+|,? lol|,? ptdr|,? xd|,? (?:ha){2,}|,? \^\^",
         r"|,? n'est-ce pas|,? ou (?:pas|non)|,? tu sais|,? vous savez|,? tu vois| ?:[dpo]",
         r"|,? merci (?:beaucoup|bien|d'avance)",
@@ -24,8 +26,8 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"|hélas|helas|finalement|franchement|je crois|je pense|je suppose|je trouve))+$",
     )),
     // Not of what has no more to say: "oui je crois", "c'est ce que je pense".
-    opinion: compile(r"^.* .* (\S+)( je (?:crois|pense|suppose|dirais))$"),
-    joining: compile(concat!(
+    opinion: ignoring_case(r"^.* .* (\S+)( je (?:crois|pense|suppose|dirais))$"),
+    joining: ignoring_case(concat!(
         r"^(?:(?:alors que|et|mais|alors|donc|puis|car|or|bref|enfin|sinon|ensuite|apr[eè]s|franchement|voil[aà]",
         r"|honn[eê]tement|s[eé]rieusement|du coup|en fait|en plus|par contre|en tout cas|de toute fa[cç]on",
         r"|perso|personnellement|d'ailleurs|disons|disons que|tu sais quoi|euh+|heu+|ben|bah|beh|eh ben",
@@ -36,7 +38,7 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"(?: (?:toi|l'ami|mon ami|mon amie))?, )+",
     )),
     // Only before what can stand alone.
-    opening: compile(concat!(
+    opening: ignoring_case(concat!(
         r"^(?:(?:aujourd'hui|hier(?: (?:soir|matin))?|demain|maintenant|parfois|des fois|souvent",
         r"|quelquefois|r[eé]cemment|derni[eè]rement|en ce moment|ces temps-ci|avant|l'autre jour|un jour",
         r"|(?:ce|le|tous les) (?:matins?|soirs?|week-ends?|weekends?|jours?)|(?:la|cette) nuit",
@@ -48,7 +50,7 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
         r"((?:je|tu|il|elle|on|nous|ils|elles|vous|[cç]a|moi|mon|ma|mes|ton|ta|tes|y a|pourquoi|comment",
         r"|qu'est|est-ce|qui|quel|quelle|o[uù]|combien|quand)\b.|c'[eé].|j'.|t'.)",
     )),
-    stressed: compile(r"^(?:moi|toi)(?: aussi)?,? ((?:je|tu)\b.|j'.|t'.)"),
+    stressed: ignoring_case(r"^(?:moi|toi)(?: aussi)?,? ((?:je|tu)\b.|j'.|t'.)"),
 });
 
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
@@ -101,11 +103,6 @@ pub(super) fn without_head(clause: &str) -> &str {
             return clause;
         }
     }
-}
-
-fn compile(pattern: &str) -> Regex {
-    let ignoring_case = Regex::new(&format!("(?i){pattern}"));
-    ignoring_case.expect("a test uses the pattern")
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
-//! Ordinary lines, written apart from the script: few of them leave the friend at a loss. Some have
-//! shaped the script since, so this guards what is known, and is no measure of what is not.
+//! Ordinary lines, written apart from the scripts: few of them leave the friend at a loss. Some have
+//! shaped the scripts since, so this guards what is known, and is no measure of what is not.
 
-use switchboard_eliza::Source;
+use switchboard_eliza::{Conversation, Script, Source};
 
-use crate::friend;
-
-const LINES: &str = include_str!("ordinary.txt");
 const TALK: usize = 20; // lines to a conversation
 const SEEDS: u64 = 10;
 
-#[test]
-fn ordinary_talk_leaves_it_seldom_at_a_loss() {
-    let lines: Vec<_> = LINES.lines().collect();
+#[track_caller]
+fn check(name: &str, lines: &str) {
+    let script = Script::named(name).expect("it is built in");
+    let lines: Vec<_> = lines.lines().collect();
     let mut sources = Vec::new();
     for seed in 0..SEEDS {
         for talk in lines.chunks(TALK) {
-            let mut friend = friend(seed);
+            let mut friend = Conversation::new(&script, seed);
             let replies = talk.iter().map(|line| friend.reply_traced(line).1.source);
             sources.extend(replies);
         }
@@ -29,4 +27,14 @@ fn ordinary_talk_leaves_it_seldom_at_a_loss() {
     println!("at a loss: {lost} %, topic or memory: {elsewhere} %");
     assert!(lost <= 10, "at a loss: {lost} %");
     assert!(elsewhere <= 25, "topic or memory: {elsewhere} %");
+}
+
+#[test]
+fn ordinary_talk_leaves_the_friend_seldom_at_a_loss() {
+    check("friend", include_str!("friend.txt"));
+}
+
+#[test]
+fn ordinary_talk_leaves_ami_seldom_at_a_loss() {
+    check("ami", include_str!("ami.txt"));
 }
