@@ -1,0 +1,1 @@
+//! The other end of file transfer: connects, and gets, puts and lists files.
