@@ -51,7 +51,12 @@ fn check_absent(folder: &str, words: &[&str], except: &[&str]) {
 #[test]
 fn imports_go_down_only() {
     // From the ground up; on one floor, none knows another.
-    let floors: [&[&str]; 4] = [&["core", "eliza"], &["files"], &["services", "client"], &[""]];
+    let floors: [&[&str]; 4] = [
+        &["core", "eliza"],
+        &["files"],
+        &["services", "client"],
+        &[""],
+    ];
     for (height, floor) in floors.iter().enumerate() {
         for name in floor.iter().filter(|name| !name.is_empty()) {
             let others = floors[height..].iter().copied().flatten();

@@ -39,6 +39,15 @@ impl fmt::Display for Clean<'_> {
     }
 }
 
+impl Clean<'_> {
+    /// Whether a character does something to the text around it, or to a terminal, rather than being
+    /// seen itself. Blanks and tabs do not.
+    #[must_use]
+    pub fn acts(character: char) -> bool {
+        (character.is_control() && character != '\t') || acts(character)
+    }
+}
+
 /// Whether a character beyond ASCII does something to the text around it rather than being seen
 /// itself.
 fn acts(character: char) -> bool {

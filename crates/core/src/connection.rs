@@ -3,6 +3,7 @@
 mod by_datagrams;
 mod in_rooms;
 mod opening;
+mod with_files;
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +38,7 @@ pub struct Connection {
     input: Input,
     stop: Told,
     messages: u64,
+    broken_off: bool, // what was sent is not the whole
 }
 
 enum State {
@@ -121,7 +123,7 @@ impl Connection {
         self.program.take()
     }
 
-    /// What is to be sent to the peer next; empty if nothing is.
+    /// What is to be sent to the peer next; empty if nothing is, or a [file](Self::load_file).
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.outbox.waiting()
@@ -210,7 +212,9 @@ impl Connection {
                 match message {
                     Ok(Message { bytes, line_end }) => {
                         self.messages += 1;
-                        out.end_lines_with(line_end);
+                        if line_end.is_some() {
+                            out.end_lines_with(line_end);
+                        }
                         guarded(|| session.receive(bytes, out))
                     }
                     Err(TooLong) => {
@@ -236,6 +240,13 @@ impl Connection {
     fn follow(&mut self, flow: Result<Flow, Ended>) {
         self.more = matches!(flow, Ok(Flow::More));
         self.waits = matches!(flow, Ok(Flow::Wait));
+        if let Some(count) = self.outbox.take_expected() {
+            self.framer.expect(count);
+        }
+        if self.outbox.keeps_apart() && self.outbox.has_files() {
+            self.outbox.clear();
+            return self.end(failed("there are no files in datagrams"));
+        }
         if self.outbox.has_requests() && !self.rooms {
             self.outbox.forget_requests();
             return self.end(failed("the service does not say that it needs rooms"));

@@ -24,6 +24,7 @@ use crate::hub::Request;
 use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::listener::Inlet;
+use crate::peer::Transport;
 use crate::run::Programs;
 use crate::service::Service;
 use crate::state::State;
@@ -79,7 +80,10 @@ impl Datagrams {
         let now = Instant::now();
         let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
-        let most = service.framing().read_bytes().min(LONGEST);
+        let most = service
+            .framing_over(Transport::Datagram)
+            .read_bytes()
+            .min(LONGEST);
         let programs = service.needs().programs;
         Ok(Self {
             socket,

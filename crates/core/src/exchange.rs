@@ -3,6 +3,7 @@
 
 mod in_rooms;
 mod opening;
+mod sending;
 
 use std::cell::Cell;
 use std::io;
@@ -58,7 +59,7 @@ impl Exchange {
     /// Logs how it went; says why it ended, and what is to take over.
     pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
         self.depart();
-        if !self.connection.output().is_empty() && !self.connection.is_by_line() {
+        if self.connection.is_broken_off() {
             self.stream.reset(); // or what has arrived would look like the whole
         }
         let program = self.connection.take_program();
@@ -147,7 +148,11 @@ impl Exchange {
             }
         }
         self.go_on_later(now);
-        self.blocked = !self.connection.output().is_empty();
+        self.blocked = self.connection.has_output();
+        if self.connection.is_broken_off() && self.connection.is_done() {
+            self.phase = Phase::Over(None); // without a polite end
+            return;
+        }
         if self.connection.is_done() {
             if matches!(self.connection.ended(), Some(Ended::Given)) {
                 self.phase = Phase::Over(None); // the stream goes on
@@ -160,28 +165,6 @@ impl Exchange {
                 Ok(true) if !self.input_ended => Phase::Leaving { silent_at },
                 _ => Phase::Over(None),
             };
-        }
-    }
-
-    /// Sends once, if anything waits; whether anything was sent.
-    fn send(&mut self, now: Instant) -> io::Result<bool> {
-        if self.connection.output().is_empty() {
-            return Ok(false);
-        }
-        let sent = self.stream.send_some(self.connection.output())?;
-        if let Some(count) = sent {
-            self.times.moved(now);
-            self.count(0, count as u64);
-            self.connection.sent(count);
-        }
-        Ok(sent.is_some())
-    }
-
-    fn count(&mut self, received: u64, sent: u64) {
-        self.received += received;
-        self.sent += sent;
-        if let Some(slot) = &self.slot {
-            slot.moved(received, sent);
         }
     }
 

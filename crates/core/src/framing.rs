@@ -38,7 +38,7 @@ pub(crate) enum Framer {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message<'m> {
     pub(crate) bytes: &'m [u8],
-    /// The line end to answer with, where the framing is by line: the one that the peer uses.
+    /// The line end to answer with from now on, where this is a line: the one that the peer uses.
     pub(crate) line_end: Option<&'static str>,
 }
 
@@ -67,6 +67,13 @@ impl Framer {
                 line_end: None,
             })),
             Self::Line(lines) => lines.cut(raw),
+        }
+    }
+
+    /// The next `count` bytes are no lines, where messages are lines.
+    pub(crate) fn expect(&mut self, count: u64) {
+        if let Self::Line(lines) = self {
+            lines.expected = count;
         }
     }
 
@@ -102,6 +109,7 @@ impl Framer {
 #[derive(Debug)]
 pub(crate) struct Lines {
     line: Vec<u8>, // the line begun, never longer than `limit`
+    expected: u64, // bytes before the next line
     state: State,
     negotiation: usize, // bytes of the telnet subnegotiation so far
     delivered: bool,    // `line` was handed out and is to be cleared
@@ -122,6 +130,7 @@ impl Lines {
     fn new(limit: usize) -> Self {
         Self {
             line: Vec::new(),
+            expected: 0,
             state: State::Text,
             negotiation: 0,
             delivered: false,
@@ -132,6 +141,9 @@ impl Lines {
     fn cut<'m, 'r: 'm>(&'m mut self, raw: &mut &'r [u8]) -> Option<Result<Message<'m>, TooLong>> {
         if std::mem::take(&mut self.delivered) {
             self.line.clear();
+        }
+        if 0 < self.expected {
+            return self.piece(raw).map(Ok);
         }
         while let Some((&byte, rest)) = raw.split_first() {
             if self.state != State::Text {
@@ -169,6 +181,23 @@ impl Lines {
             self.line.extend_from_slice(text);
         }
         None
+    }
+
+    /// What has come of the bytes that are expected before the next line.
+    fn piece<'r>(&mut self, raw: &mut &'r [u8]) -> Option<Message<'r>> {
+        if self.state == State::Return && !raw.is_empty() {
+            *raw = raw.strip_prefix(b"\n").unwrap_or(raw);
+            self.state = State::Text;
+        }
+        let most = usize::try_from(self.expected).unwrap_or(usize::MAX);
+        let (bytes, rest) = raw.split_at(raw.len().min(most));
+        if bytes.is_empty() {
+            return None;
+        }
+        *raw = rest;
+        self.expected -= bytes.len() as u64;
+        let line_end = None;
+        Some(Message { bytes, line_end })
     }
 
     /// The line that `text` completes: `text` itself wherever the whole line is in it, which spares

@@ -1,12 +1,17 @@
 //! What a session wants done, until the server has done it.
 
+mod attached;
+mod requests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::framing::Framing;
 use crate::hub::Request;
 use crate::limits::{Limits, READ_BYTES};
-use crate::peer::Transport;
+
+use attached::Attached;
+pub(crate) use attached::too_short;
 
 /// The bytes on their way to one peer, in the order they were sent; and what the session wants of its
 /// rooms and of the clock.
@@ -22,6 +27,7 @@ pub struct Outbox {
     sent: usize, // this many of `bytes` have left already
     /// How long each message is, where every one leaves as a datagram.
     apart: Option<VecDeque<usize>>,
+    files: VecDeque<Attached>,
     line_end: Option<&'static str>,
     high_water: usize,
     most: usize,
@@ -29,6 +35,7 @@ pub struct Outbox {
     requests: Vec<Request>,
     asked: usize, // the weight of requests that are not done, such as posts that wait for somebody
     wake: Option<Duration>,
+    expected: Option<u64>, // bytes of the peer that are no lines
 }
 
 impl Outbox {
@@ -42,6 +49,7 @@ impl Outbox {
             bytes: Vec::new(),
             sent: 0,
             apart: None,
+            files: VecDeque::new(),
             line_end: match framing {
                 Framing::Bytes | Framing::Pieces(_) => None,
                 Framing::Line => Some("\n"),
@@ -52,6 +60,7 @@ impl Outbox {
             requests: Vec::new(),
             asked: 0,
             wake: None,
+            expected: None,
         }
     }
 
@@ -88,61 +97,28 @@ impl Outbox {
         }
     }
 
-    /// Joins a room, under a name that its other members see; [`Heard::Entered`](crate::Heard) tells
-    /// when it is in. Who is in the room already goes by the new name there, which nobody is told.
-    ///
-    /// A room need not be made, and is forgotten when nobody is in it. A session
-    /// may be in 16 at the same time, and leaves them with the end of its conversation.
-    pub fn join(&mut self, room: &str, name: &str) {
-        let transport = match self.apart {
-            None => Transport::Stream,
-            Some(_) => Transport::Datagram,
-        };
-        self.request(Request::Join {
-            room: room.to_owned(),
-            name: name.to_owned(),
-            transport,
-        });
-    }
-
-    /// Leaves a room.
-    pub fn leave(&mut self, room: &str) {
-        let room = room.to_owned();
-        self.request(Request::Leave { room });
-    }
-
-    /// Posts to a room: all members hear it, in the same order. Who is not in a room may post there
-    /// too, nameless, unless it is [lossless](crate::Room::lossless).
-    ///
-    /// While the posts of a session that have not found room with all who are to hear them, and what
-    /// else it asked for since, are as much as the outbox should hold, nothing is delivered to it from
-    /// its peer.
-    pub fn post(&mut self, room: &str, bytes: &[u8]) {
-        self.request(Request::Post {
-            room: room.to_owned(),
-            bytes: bytes.to_owned(),
-        });
-    }
-
-    /// Asks who is in a room, which [`Heard::Members`](crate::Heard) tells.
-    pub fn ask(&mut self, room: &str) {
-        let room = room.to_owned();
-        self.request(Request::Ask { room });
-    }
-
     /// Asks to be [woken](crate::Session::wake) after this time; that it asked before for another
     /// time is forgotten.
     pub fn wake_after(&mut self, time: Duration) {
         self.wake = Some(time);
     }
 
+    /// The next `count` bytes of the peer are no lines: [`receive`](crate::Session::receive) gets
+    /// them as they come, in pieces of any size, and nothing else between. After them come lines
+    /// again. An LF after the CR that ended the line before still belongs to that line.
+    ///
+    /// Where messages are not lines, nothing changes.
+    pub fn expect_bytes(&mut self, count: u64) {
+        self.expected = Some(count);
+    }
+
     /// Whether the outbox holds as much as it should.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.high_water <= self.held()
+        self.high_water <= self.held() || self.has_files()
     }
 
-    /// How many bytes wait to be sent.
+    /// How many bytes wait to be sent, beside those of files.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len() - self.sent
@@ -152,7 +128,7 @@ impl Outbox {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.apart {
-            None => self.len() == 0,
+            None => self.len() == 0 && self.files.is_empty(),
             Some(lengths) => lengths.is_empty(),
         }
     }
@@ -160,53 +136,17 @@ impl Outbox {
     /// How much memory what waits is taken to need: an empty datagram needs some as well.
     pub(crate) fn held(&self) -> usize {
         let datagrams = self.apart.as_ref().map_or(0, VecDeque::len);
-        self.len() + datagrams * DATAGRAM_BYTES
-    }
-
-    fn request(&mut self, request: Request) {
-        let asked = self.asked + request.weight();
-        if self.overflow.is_some() || self.most < asked {
-            self.overflow.get_or_insert(asked);
-            return;
-        }
-        self.asked = asked;
-        self.requests.push(request);
-    }
-
-    /// What the session wants of its rooms, each once.
-    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.requests)
-    }
-
-    /// Whether the session wants anything of rooms.
-    pub(crate) fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
-    }
-
-    /// Whether anything that it asked of its rooms is not done.
-    pub(crate) fn has_asked(&self) -> bool {
-        0 < self.asked
-    }
-
-    /// Whether so much is not done that no more should follow.
-    pub(crate) fn has_asked_much(&self) -> bool {
-        self.high_water <= self.asked
-    }
-
-    /// Requests of this weight are done.
-    pub(crate) fn taken(&mut self, weight: usize) {
-        self.asked = self.asked.saturating_sub(weight);
-    }
-
-    /// Nothing of what it asked for will be done any more.
-    pub(crate) fn forget_requests(&mut self) {
-        self.requests.clear();
-        self.asked = 0;
+        self.len() + datagrams * DATAGRAM_BYTES + self.held_files()
     }
 
     /// When the session asked to be woken, if it has since the last look.
     pub(crate) fn take_wake(&mut self) -> Option<Duration> {
         self.wake.take()
+    }
+
+    /// How many bytes the session expects, if it has said so since the last look.
+    pub(crate) fn take_expected(&mut self) -> Option<u64> {
+        self.expected.take()
     }
 
     /// Whether each message is a datagram.
@@ -238,13 +178,14 @@ impl Outbox {
         self.line_end
     }
 
-    /// What waits to be sent.
+    /// What waits to be sent, up to the next file.
     pub(crate) fn waiting(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        &self.bytes[self.sent..][..self.before_file()]
     }
 
     /// The first `count` waiting bytes have left.
     pub(crate) fn sent(&mut self, count: usize) {
+        self.move_files(count);
         self.sent += count;
         debug_assert!(
             self.sent <= self.bytes.len(),
@@ -279,6 +220,7 @@ impl Outbox {
         if let Some(lengths) = &mut self.apart {
             lengths.clear();
         }
+        self.files.clear();
         self.sent(self.len());
     }
 

@@ -78,6 +78,7 @@ pub fn rehearse(
 
 /// Takes what waits, up to `most` bytes; whether there was any.
 fn take(connection: &mut Connection, most: usize, heard: &mut Vec<u8>) -> bool {
+    connection.load_file();
     let count = connection.output().len().min(most);
     heard.extend_from_slice(&connection.output()[..count]);
     connection.sent(count);

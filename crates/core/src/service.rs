@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::framing::Framing;
 use crate::outbox::Outbox;
-use crate::peer::Peer;
+use crate::peer::{Peer, Transport};
 use crate::rooms::{Heard, Room};
 
 /// A kind of conversation, shared by all peers.
@@ -18,6 +18,12 @@ pub trait Service: Send + Sync {
     /// How messages are told apart on a stream; over datagrams each datagram is one message.
     fn framing(&self) -> Framing {
         Framing::Line
+    }
+
+    /// The same for peers of one kind, where that is not the same for all: a service may speak in
+    /// lines on a stream, and in datagrams of another form.
+    fn framing_over(&self, _transport: Transport) -> Framing {
+        self.framing()
     }
 
     /// What a peer of datagrams, whose address may be forged, can make the service send there.

@@ -1,13 +1,16 @@
 //! Bytes in both directions, with calls that never wait, whatever mode the descriptors are in.
 
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::net::Shutdown;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
@@ -78,6 +81,35 @@ impl Stream {
             }
             Self::Pair { .. } => Err(Errno::EAGAIN),
         })
+    }
+
+    /// Sends the beginning of a stretch of a file, as much as is taken now; `None` if nothing is, and
+    /// 0 bytes if the file ends before.
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken; or this is [unsupported](io::ErrorKind::Unsupported) for such a
+    /// stream or file, which is to be read instead.
+    pub(crate) fn send_file(&self, file: &File, range: Range<u64>) -> io::Result<Option<usize>> {
+        let Self::Socket(socket) = self else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
+        let count = (range.end - range.start).min(FILE_AT_ONCE);
+        let count = usize::try_from(count).expect("it is a few MiB");
+        // Unlike send(2), it has no way to say that it is not to wait.
+        let waits = !socket.nonblocking()?;
+        if waits {
+            socket.set_nonblocking(true)?;
+        }
+        let sent = sendfile64(socket, file, Some(&mut start), count);
+        if waits {
+            socket.set_nonblocking(false)?;
+        }
+        match sent {
+            Err(Errno::EINVAL | Errno::ENOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            sent => unless_blocked(sent),
+        }
     }
 
     /// Receives what has arrived; 0 bytes are the end of input, `None` means that nothing has
@@ -206,5 +238,6 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
+const FILE_AT_ONCE: u64 = 4 << 20; // then the others have their turn
 const PIPE_BUF: usize = 4096;
 const DISCARDED_AT_ONCE: usize = 64; // a flood must not hold up whoever else waits

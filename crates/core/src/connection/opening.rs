@@ -14,7 +14,13 @@ impl Connection {
     /// [`output`](Self::output), or the words of a refusal.
     #[must_use]
     pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
-        let asked = guarded(|| Ok((service.framing(), service.needs(), service.session(peer))));
+        let asked = guarded(|| {
+            Ok((
+                service.framing_over(peer.transport),
+                service.needs(),
+                service.session(peer),
+            ))
+        });
         let (framing, needs, state) = match asked {
             Ok((framing, needs, Ok(session))) => (framing, needs, State::Talking(session)),
             Ok((framing, needs, Err(refusal))) => {
@@ -57,6 +63,7 @@ impl Connection {
             input: Input::Open,
             stop: Told::No,
             messages: 0,
+            broken_off: false,
         };
         if transport == Transport::Datagram {
             connection.outbox.keep_apart();

@@ -273,6 +273,7 @@ impl Attendance {
             self.connection.datagram_sent();
             return true;
         }
+        self.connection.load_file();
         let count = self.connection.output().len();
         self.heard.extend_from_slice(self.connection.output());
         self.connection.sent(count);
