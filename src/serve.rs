@@ -84,6 +84,10 @@ fn check_transports(
             );
             Ok(())
         }
+        OverDatagrams::OwnPort { bytes, reason } => {
+            debug!(bytes, "sent to an address that may be forged: {reason}");
+            Ok(())
+        }
     }
 }
 

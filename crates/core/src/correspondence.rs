@@ -2,6 +2,7 @@
 
 mod in_rooms;
 mod memory;
+mod own_ports;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroU32;
@@ -12,19 +13,23 @@ use crate::admission::Admission;
 use crate::bucket::Bucket;
 use crate::correspondent::{Correspondent, Desk, Pair, Turn};
 use crate::departures::Departures;
-use crate::dropped::Drops;
+use crate::dropped::{Dropped, Drops};
 use crate::ended::Ended;
 use crate::guard::{Arrival, Guard};
 use crate::limits::Limits;
 use crate::pace::Pace;
+use crate::ports::PortSource;
 use crate::run::Errand;
-use crate::service::Service;
+use crate::service::{OverDatagrams, Service};
 use crate::wait::{after, earlier};
+
+use own_ports::OwnPorts;
 
 /// All peers that are remembered, and whose turn it is when.
 pub(crate) struct Correspondence {
     desk: Desk,
     guard: Guard,
+    own_ports: Option<OwnPorts>,
     peers: HashMap<Pair, Box<Remembered>>,
     /// Who was heard from when, or since: it is looked up anew when it matters, rather than moved
     /// with every datagram.
@@ -52,6 +57,8 @@ impl Correspondence {
         guard: Guard,
         now: Instant,
     ) -> Self {
+        let measure = service.over_datagrams();
+        let own_ports = matches!(measure, OverDatagrams::OwnPort { .. });
         let desk = Desk {
             service,
             limits: *limits,
@@ -69,6 +76,7 @@ impl Correspondence {
         Self {
             desk,
             guard,
+            own_ports: own_ports.then(OwnPorts::default),
             peers: HashMap::new(),
             quiet: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -85,14 +93,28 @@ impl Correspondence {
 
     /// One datagram arrived. Afterwards [`out`](Departures) may be full, and is to leave before the
     /// next one is received.
-    pub(crate) fn receive(&mut self, arrival: &Arrival<'_>, out: &mut Departures, now: Instant) {
+    pub(crate) fn receive(
+        &mut self,
+        arrival: &Arrival<'_>,
+        ports: &mut dyn PortSource,
+        out: &mut Departures,
+        now: Instant,
+    ) {
         if let Err(reason) = self.guard.admit(arrival, now) {
             return self.desk.drops.count(reason, arrival.remote);
         }
-        let pair = (arrival.remote, arrival.local);
-        let Some(known) = self.peers.get_mut(&pair) else {
-            return self.receive_first(pair, arrival.bytes, out, now);
+        let asked = (arrival.remote, arrival.local);
+        let Ok(pair) = self.place(asked, ports) else {
+            return self.desk.drops.count(Dropped::NoPort, arrival.remote);
         };
+        let is_shown = self.is_shown(asked);
+        let Some(known) = self.peers.get_mut(&pair) else {
+            self.receive_first(pair, arrival.bytes, out, now);
+            return self.let_go(pair, now);
+        };
+        if is_shown {
+            known.correspondent.is_shown();
+        }
         let desk = &mut self.desk;
         match known.correspondent.receive(arrival.bytes, desk, out, now) {
             Ok(turn) => {
@@ -104,6 +126,7 @@ impl Correspondence {
             }
             Err(refusal) => known.correspondent.refuse(&refusal, desk, out, now),
         }
+        self.let_go(pair, now);
     }
 
     /// Gives a turn to each of those who wait for room, as long as there is some.
@@ -119,6 +142,7 @@ impl Correspondence {
                 known.is_ready = false;
                 let turn = known.correspondent.go_on(&mut self.desk, out, now);
                 self.settle(pair, turn);
+                self.let_go(pair, now);
             }
         }
     }

@@ -69,6 +69,12 @@ impl Correspondent {
         }
     }
 
+    /// It has shown that its address is its own, and is sent whatever there is for it.
+    pub(crate) fn is_shown(&mut self) {
+        self.ledger.lift();
+        self.bucket = None;
+    }
+
     /// When it was last heard from. While a program is at work for it, it is not silent.
     pub(crate) fn heard(&self, now: Instant) -> Instant {
         if 0 < self.running { now } else { self.heard }

@@ -2,6 +2,7 @@
 
 mod in_rooms;
 mod options;
+mod sending;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,17 +19,16 @@ use crate::admission::Admission;
 use crate::bucket::Bucket;
 use crate::correspondence::Correspondence;
 use crate::departures::Departures;
-use crate::dropped::Dropped;
 use crate::guard::{Guard, arrival};
 use crate::hub::Request;
 use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::listener::Inlet;
 use crate::peer::Transport;
+use crate::ports::{NoPorts, PortSource, Ports};
 use crate::run::Programs;
-use crate::service::Service;
+use crate::service::{OverDatagrams, Service};
 use crate::state::State;
-use crate::sys::mmsg::{Outgoing, send_many};
 use crate::task::{Task, Watched};
 use crate::wait::{Interest, earlier};
 use crate::wire::Wire;
@@ -43,9 +43,11 @@ pub(crate) struct Datagrams {
     socket: Socket,
     local: SocketAddr,
     inbox: Inbox,
+    source: SocketAddr, // where what is in it has arrived
     departures: Departures,
     correspondence: Correspondence,
     programs: Option<Programs>, // where they answer
+    ports: Option<Ports>,       // where each conversation has its own
     wire: Option<Wire>,         // to the hub, where there is one
     blocked: bool,              // the system takes no more output for now
     warnings: Bucket,           // anyone can bring them about
@@ -85,13 +87,16 @@ impl Datagrams {
             .read_bytes()
             .min(LONGEST);
         let programs = service.needs().programs;
+        let own_ports = matches!(service.over_datagrams(), OverDatagrams::OwnPort { .. });
         Ok(Self {
             socket,
             local,
             inbox: Inbox::new(most),
+            source: local,
             departures: Departures::default(),
             correspondence: Correspondence::new(service, limits, admission, guard, now).at(place),
             programs: programs.then(|| Programs::new(limits, state)).transpose()?,
+            ports: own_ports.then(Ports::new).transpose()?,
             wire,
             blocked: false,
             warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
@@ -99,9 +104,19 @@ impl Datagrams {
         })
     }
 
-    /// Receives once more, after everything before is done; whether anything came.
-    fn receive(&mut self) -> bool {
-        match self.inbox.fill(self.socket.as_fd()) {
+    /// Receives once more, after everything before is done, at the port of one conversation or where
+    /// the server listens; whether anything came.
+    fn receive(&mut self, own: Option<SocketAddr>) -> bool {
+        let ports = self.ports.as_ref();
+        let socket = match own {
+            None => Some(&self.socket),
+            Some(local) => ports.and_then(|ports| ports.socket(local)),
+        };
+        let Some(socket) = socket else {
+            return false; // it was closed since
+        };
+        self.source = own.unwrap_or(self.local);
+        match self.inbox.fill(socket.as_fd()) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) => {
@@ -123,14 +138,18 @@ impl Datagrams {
             while !self.departures.is_full()
                 && let Some((letter, bytes)) = self.inbox.next()
             {
-                if let Some(arrival) = arrival(self.local, &letter, bytes) {
+                if let Some(arrival) = arrival(self.source, &letter, bytes) {
                     if bytes.len() < letter.length && self.warnings.take(now) {
                         let (peer, cut) = (letter.remote, letter.length - bytes.len());
                         let length = letter.length;
                         warn!(%peer, "cut off {cut} bytes of a datagram of {length}");
                     }
                     let out = &mut self.departures;
-                    self.correspondence.receive(&arrival, out, now);
+                    let ports: &mut dyn PortSource = match &mut self.ports {
+                        Some(ports) => ports,
+                        None => &mut NoPorts,
+                    };
+                    self.correspondence.receive(&arrival, ports, out, now);
                 }
             }
             if let Some(programs) = &mut self.programs {
@@ -143,38 +162,6 @@ impl Datagrams {
             }
         }
         self.send() && self.is_idle()
-    }
-
-    /// Sends what waits; whether the system took all of it.
-    fn send(&mut self) -> bool {
-        let keeps_address = !self.local.ip().is_unspecified();
-        self.blocked = false;
-        while !self.departures.is_empty() {
-            let waiting = self.departures.waiting();
-            let outgoing = waiting.map(|(departure, bytes)| Outgoing {
-                bytes,
-                to: departure.to,
-                from: (!keeps_address).then_some(departure.from),
-            });
-            match send_many(self.socket.as_fd(), outgoing) {
-                Ok(count) => self.departures.left(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.blocked = true;
-                    return false;
-                }
-                Err(error) => {
-                    // It is about the first one, and would come again.
-                    if let Some((departure, bytes)) = self.departures.waiting().next() {
-                        debug!(peer = %departure.to, bytes = bytes.len(), "send: {error}");
-                        let drops = self.correspondence.drops();
-                        drops.count(Dropped::Unsendable, departure.to);
-                    }
-                    self.departures.left(1);
-                }
-            }
-        }
-        true
     }
 
     /// Sends what programs have answered.
@@ -200,7 +187,15 @@ impl Task for Datagrams {
         let programs = self.programs.as_ref();
         let programs = programs.map(|programs| (programs.as_fd(), Interest::READ));
         let wire = self.wire.as_ref().map(|wire| wire.watched(read));
-        [Some((self.socket.as_fd(), interest)), programs, wire]
+        let ports = self.ports.as_ref().map(|ports| {
+            let interest = Interest::In { read, write: false };
+            (ports.as_fd(), interest)
+        });
+        [
+            Some((self.socket.as_fd(), interest)),
+            programs.or(ports),
+            wire,
+        ]
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -212,7 +207,11 @@ impl Task for Datagrams {
     }
 
     fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
-        if place == PROGRAMS {
+        if place == BESIDE && self.ports.is_some() {
+            self.attend_ports(now);
+            return;
+        }
+        if place == BESIDE {
             self.attend_programs(now);
             return;
         }
@@ -222,7 +221,7 @@ impl Task for Datagrams {
         }
         // Asking once more costs less than waiting once more, where much arrives.
         for _ in 0..RECEIVED_AT_ONCE {
-            if !self.advance(now) || !self.receive() {
+            if !self.advance(now) || !self.receive(None) {
                 return;
             }
         }
@@ -285,7 +284,7 @@ impl Task for Datagrams {
     }
 }
 
-const PROGRAMS: usize = 1; // their place among what is watched
+const BESIDE: usize = 1; // the place of programs among what is watched, or of ports
 const WIRE: usize = 2; // and its
 const NOBODY: u32 = 0; // peers are members from 1 on
 const LONGEST: usize = 65_535; // no datagram is longer

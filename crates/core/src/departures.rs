@@ -43,6 +43,12 @@ impl Departures {
         waiting.map(|departure| (departure, &self.bytes[departure.place.clone()]))
     }
 
+    /// Where the next of them is sent from.
+    pub(crate) fn next_from(&self) -> Option<SocketAddr> {
+        let next = self.waiting.get(self.left);
+        next.map(|departure| departure.from)
+    }
+
     /// The first `count` of those that wait have left.
     pub(crate) fn left(&mut self, count: usize) {
         self.left += count;

@@ -27,6 +27,8 @@ pub(crate) enum Dropped {
     TooOften,
     /// Its host has as many conversations as it may have.
     Refused,
+    /// No port can be had for its conversation.
+    NoPort,
     /// The answer is more than may be sent to an address that may be forged.
     OverMeasure,
     /// The answer is one more than may be sent in the time.
@@ -83,6 +85,7 @@ impl fmt::Display for Dropped {
             Self::Busy => "the one before is still being answered",
             Self::TooOften => "from a host that comes too often",
             Self::Refused => "refused",
+            Self::NoPort => "no port for a conversation",
             Self::OverMeasure => "the answer is over the measure",
             Self::OverRate => "the answer is over the rate",
             Self::Behind => "more is posted than waits for one peer",
@@ -106,7 +109,7 @@ impl fmt::Display for Drops {
     }
 }
 
-const REASONS: [Dropped; 13] = [
+const REASONS: [Dropped; 14] = [
     Dropped::FromNoPort,
     Dropped::FromService,
     Dropped::FromOurselves,
@@ -116,6 +119,7 @@ const REASONS: [Dropped; 13] = [
     Dropped::Busy,
     Dropped::TooOften,
     Dropped::Refused,
+    Dropped::NoPort,
     Dropped::OverMeasure,
     Dropped::OverRate,
     Dropped::Behind,

@@ -13,6 +13,7 @@ impl Ledger {
     pub(crate) fn new(measure: OverDatagrams) -> Self {
         let (bytes, times) = match measure {
             OverDatagrams::Within { bytes, times, .. } => (bytes, times),
+            OverDatagrams::OwnPort { bytes, .. } => (bytes, 0),
             OverDatagrams::Never(_) => (0, 0),
         };
         Self {

@@ -74,6 +74,7 @@ mod notify;
 mod outbox;
 mod pace;
 mod peer;
+mod ports;
 mod program;
 mod proof;
 mod rehearsal;

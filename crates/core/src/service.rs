@@ -185,6 +185,20 @@ pub enum OverDatagrams {
         /// Why no less will do, and no more is needed.
         reason: &'static str,
     },
+    /// Each conversation has a port of its own, which nobody knows but who was sent something from
+    /// there. Who speaks to it has shown that its address is its own: what it is sent then has no
+    /// measure and no [rate](crate::Limits::datagrams_per_second). When its conversation is over, it
+    /// is forgotten.
+    ///
+    /// What is said at the port where the server listens, by whom a conversation goes on with, is a
+    /// message of that. Who speaks to the port of somebody else has a conversation of its own from
+    /// there, and stays under the measure.
+    OwnPort {
+        /// So many bytes before.
+        bytes: u64,
+        /// Why no less will do.
+        reason: &'static str,
+    },
     /// The service is not offered over datagrams, for this reason.
     Never(&'static str),
 }

@@ -43,6 +43,7 @@ impl Correspondence {
         };
         let mut known = known.remove();
         known.correspondent.end(ended, &mut self.desk, now);
+        self.close_port(pair);
         self.quiet.remove(&(known.quiet, pair));
         if let Some(due) = known.due {
             self.due.remove(&(due, pair));

@@ -4,10 +4,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dropped::Dropped;
 use crate::framing::Framing;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
+use crate::ports::NoPorts;
 use crate::service::{Error, Flow, OverDatagrams, Refusal, Session};
 
 /// Greets, if it is to; says back what it hears; does what some words ask for.
@@ -145,7 +145,8 @@ impl Post {
             destination: local.ip(),
         };
         let mut out = Departures::default();
-        self.correspondence.receive(&arrival, &mut out, self.now);
+        self.correspondence
+            .receive(&arrival, &mut NoPorts, &mut out, self.now);
         self.deliver(out)
     }
 
@@ -364,7 +365,8 @@ fn nobody_keeps_the_others_from_their_turn() {
             local,
             destination: local.ip(),
         };
-        post.correspondence.receive(&arrival, &mut out, post.now);
+        post.correspondence
+            .receive(&arrival, &mut NoPorts, &mut out, post.now);
     }
     let heard = post.deliver(out);
     assert_eq!(heard.len(), 200);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use socket2::{Domain, Type};
 
 use super::*;
+use crate::dropped::Dropped;
 use crate::framing::Framing;
 use crate::outbox::Outbox;
 use crate::peer::Peer;

@@ -1,6 +1,8 @@
 //! Conversations with several peers by datagrams, without a socket.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use crate::correspondence::Correspondence;
 use crate::departures::Departures;
 use crate::guard::{Arrival, Guard};
 use crate::limits::Limits;
+use crate::ports::PortSource;
 use crate::service::Service;
 
 /// One datagram that arrives in a rehearsal.
@@ -25,7 +28,8 @@ pub struct Datagram<'a> {
 /// Says all of `said` to `service`, then stops; returns every datagram that is sent, with the peer
 /// it is sent to.
 ///
-/// The server is 198.51.100.1:1212. It may not send a peer more than the service
+/// The server is 198.51.100.1:1212; a peer speaks to where it was last answered from, if that is a
+/// port of its conversation. It may not send a peer more than the service
 /// [says](Service::over_datagrams), whatever the peer says:
 ///
 /// ```
@@ -62,15 +66,24 @@ pub fn rehearse_datagrams<'a>(
     limits: &Limits,
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
-    let local = SocketAddr::from(([198, 51, 100, 1], 1212));
-    let guard = Guard::new(vec![local.port()]);
+    let guard = Guard::new(vec![LISTENS_AT.port()]);
     let admission = Admission::uncounted(limits);
-    let mut correspondence = Correspondence::new(service, limits, admission, guard, now);
-    let mut heard = Vec::new();
+    let mut stage = Stage {
+        correspondence: Correspondence::new(service, limits, admission, guard, now),
+        heard: Vec::new(),
+        answers_from: HashMap::new(),
+    };
+    let mut ports = Numbers(OWN_PORTS_FROM);
     for Datagram { wait, peer, bytes } in said {
-        now += wait;
-        correspondence.tick(now);
-        hear(&mut correspondence, Departures::default(), now, &mut heard);
+        let until = now + wait;
+        while let Some(at) = stage.correspondence.deadline().filter(|&at| at <= until) {
+            now = now.max(at);
+            stage.correspondence.tick(now);
+            stage.hear(Departures::default(), now);
+        }
+        now = until;
+        let local = stage.answers_from.get(&peer).copied();
+        let local = local.unwrap_or(LISTENS_AT);
         let arrival = Arrival {
             bytes,
             remote: SocketAddr::from(([192, 0, 2, peer], 40_000)),
@@ -78,33 +91,56 @@ pub fn rehearse_datagrams<'a>(
             destination: local.ip(),
         };
         let mut out = Departures::default();
-        correspondence.receive(&arrival, &mut out, now);
-        hear(&mut correspondence, out, now, &mut heard);
+        let correspondence = &mut stage.correspondence;
+        correspondence.receive(&arrival, &mut ports, &mut out, now);
+        stage.hear(out, now);
     }
-    correspondence.stop(now);
-    hear(&mut correspondence, Departures::default(), now, &mut heard);
-    heard
+    stage.correspondence.stop(now);
+    stage.hear(Departures::default(), now);
+    stage.heard
 }
 
-/// Takes what is sent until nobody waits for a turn.
-fn hear(
-    correspondence: &mut Correspondence,
-    mut out: Departures,
-    now: Instant,
-    heard: &mut Vec<(u8, Vec<u8>)>,
-) {
-    loop {
-        for (departure, bytes) in out.waiting() {
-            let IpAddr::V4(to) = departure.to.ip() else {
-                unreachable!("only those are answered who spoke")
-            };
-            heard.push((to.octets()[3], bytes.to_vec()));
+/// A rehearsal that goes on.
+struct Stage {
+    correspondence: Correspondence,
+    heard: Vec<(u8, Vec<u8>)>,
+    /// Where each peer was last answered from, which is where it speaks to.
+    answers_from: HashMap<u8, SocketAddr>,
+}
+
+impl Stage {
+    /// Takes what is sent until nobody waits for a turn.
+    fn hear(&mut self, mut out: Departures, now: Instant) {
+        loop {
+            for (departure, bytes) in out.waiting() {
+                let IpAddr::V4(to) = departure.to.ip() else {
+                    unreachable!("only those are answered who spoke")
+                };
+                let peer = to.octets()[3];
+                self.heard.push((peer, bytes.to_vec()));
+                self.answers_from.insert(peer, departure.from);
+            }
+            let count = out.waiting().len();
+            out.left(count);
+            let closed = self.correspondence.closed_ports();
+            self.answers_from.retain(|_, from| !closed.contains(from));
+            if !self.correspondence.is_ready() {
+                return;
+            }
+            self.correspondence.go_on(&mut out, now);
         }
-        let count = out.waiting().len();
-        out.left(count);
-        if !correspondence.is_ready() {
-            return;
-        }
-        correspondence.go_on(&mut out, now);
     }
 }
+
+/// Ports of their own that nobody has to open.
+struct Numbers(u16);
+
+impl PortSource for Numbers {
+    fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr> {
+        self.0 = self.0.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
+        Ok(SocketAddr::new(asked.ip(), self.0))
+    }
+}
+
+const LISTENS_AT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 1212);
+const OWN_PORTS_FROM: u16 = 50_000;
