@@ -1,0 +1,105 @@
+//! What can go wrong with files.
+
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::code::Code;
+use crate::name::BadName;
+
+/// Why a file is not read, shown or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// There is nothing of this name, or nothing that is shown.
+    #[error("there is no such file or folder")]
+    Missing,
+    /// It is something else, mostly a folder.
+    #[error("that is no file")]
+    NoFile,
+    /// It is something else, mostly a file.
+    #[error("that is no folder")]
+    NoFolder,
+    /// The system does not let us.
+    #[error("that may not be read or written")]
+    Denied,
+    /// It cannot be a name here.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// There is something of this name already.
+    #[error("there is something of this name already")]
+    Exists,
+    /// Larger than a file may be.
+    #[error("a file has at most {most} bytes here")]
+    TooLarge {
+        /// So many bytes are allowed.
+        most: u64,
+    },
+    /// The disk is full, or the system allows no more.
+    #[error("the disk is full")]
+    Full,
+    /// All files together would be more than they may be.
+    #[error("there is no room: all files may have {quota} bytes together")]
+    Quota {
+        /// So many bytes are allowed.
+        quota: u64,
+    },
+    /// What was written is not what was announced.
+    #[error("the content is not what its length and digest say")]
+    Differs,
+    /// The file ends before that.
+    #[error("the file has only {length} bytes")]
+    Short {
+        /// So long is it.
+        length: u64,
+    },
+    /// A folder has more in it than is told.
+    #[error("there are more than {most} entries")]
+    Many {
+        /// So many are told.
+        most: usize,
+    },
+    /// Anything else that the system says.
+    #[error("reading or writing failed: {0}")]
+    Io(io::Error),
+}
+
+impl Problem {
+    /// What the protocol says then.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Missing | Self::NoFile | Self::NoFolder | Self::Denied => Code::MISSING,
+            Self::Name(_) => Code::NO_NAME,
+            Self::Exists => Code::EXISTS,
+            Self::TooLarge { .. } => Code::TOO_LARGE,
+            Self::Full | Self::Quota { .. } => Code::NO_ROOM,
+            Self::Differs => Code::DIFFERS,
+            Self::Short { .. } => Code::SHORT,
+            Self::Many { .. } | Self::Io(_) => Code::FAILED,
+        }
+    }
+}
+
+impl From<Errno> for Problem {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // A part that is a link is not there, and neither is anything below a file.
+            Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => Self::Missing,
+            Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ETXTBSY => Self::Denied,
+            Errno::ENAMETOOLONG => Self::Name(BadName::Long),
+            Errno::EEXIST => Self::Exists,
+            Errno::EISDIR => Self::NoFile,
+            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => Self::Full,
+            errno => Self::Io(errno.into()),
+        }
+    }
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(number) => Errno::from_raw(number).into(),
+            None => Self::Io(error),
+        }
+    }
+}
