@@ -1,0 +1,425 @@
+//! A file on its way into a folder.
+
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{Mode, fstatat, mkdirat};
+use nix::unistd::fsync;
+
+use crate::beneath;
+use crate::digest::{Content, Running};
+use crate::entry::{Entry, Kind};
+use crate::folder::Folder;
+use crate::name::{BadName, Name};
+use crate::problem::Problem;
+use crate::room;
+use crate::temporary::Temporary;
+
+/// A file that is being written where nobody sees it. It gets its name once it is
+/// [published](Self::publish); dropped before that, it leaves nothing.
+#[derive(Debug)]
+pub struct Draft {
+    folder: Folder,
+    name: Name,
+    rules: Rules,
+    temporary: Temporary,
+    most: Most,
+    length: u64,
+    hash: Running,
+}
+
+/// What may be put into a folder, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// A regular file of the same name is replaced.
+    pub overwrite: bool,
+    /// The folders that its name leads through are made, where they are missing.
+    pub make_folders: bool,
+    /// No file has more bytes.
+    pub max_file: Option<u64>,
+    /// All files of the folder together have no more, hidden ones too. They are counted for each
+    /// draft, when it begins and when it ends.
+    pub quota: Option<u64>,
+}
+
+impl Draft {
+    pub(crate) fn begin(
+        folder: &Folder,
+        name: &Name,
+        length: Option<u64>,
+        rules: Rules,
+    ) -> Result<Self, Problem> {
+        let (parent, last) = name.split_last().ok_or(BadName::Empty)?;
+        let (parent, replaced) = match descend(folder, &parent, false)? {
+            Descent::Arrived(parent) => {
+                let replaced = replaced(&parent, last, rules.overwrite)?;
+                (parent, replaced)
+            }
+            Descent::Missing(above) if rules.make_folders => (above, 0),
+            Descent::Missing(_) => return Err(Problem::Missing),
+        };
+        let most = Most::of(rules, folder, replaced)?;
+        most.check(length.unwrap_or(0))?;
+        let temporary = Temporary::new(parent)?;
+        if let Some(length @ 1..) = length {
+            temporary.reserve(length)?;
+        }
+        Ok(Self {
+            folder: folder.clone(),
+            name: name.clone(),
+            rules,
+            temporary,
+            most,
+            length: 0,
+            hash: Running::default(),
+        })
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be written, or the file would be too large. The draft is of no use then.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        let length = self.length.saturating_add(bytes.len() as u64);
+        self.most.check(length)?;
+        self.temporary.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.length = length;
+        Ok(())
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives it its name, once it is what was `expected` and is on the disk; tells what it is.
+    ///
+    /// That may take as long as the disk needs.
+    ///
+    /// # Errors
+    ///
+    /// It is something else, cannot be written, or there is no room or no such name any more; then
+    /// nothing stays of it. Only where the system fails to tell that the name is on the disk may it
+    /// be there all the same.
+    pub fn publish(self, expected: Option<&Content>) -> Result<Content, Problem> {
+        let content = Content {
+            length: self.length,
+            sha256: self.hash.digest(),
+        };
+        if expected.is_some_and(|expected| *expected != content) {
+            return Err(Problem::Differs);
+        }
+        self.temporary.file.sync_all()?;
+        let (parent, last) = self.name.split_last().ok_or(BadName::Empty)?;
+        let make = self.rules.make_folders;
+        let Descent::Arrived(parent) = descend(&self.folder, &parent, make)? else {
+            return Err(Problem::Missing);
+        };
+        // Whoever else publishes waits, so that what is counted stays true.
+        let _lock = match self.rules.quota {
+            Some(_) => Some(room::lock(&self.folder)?),
+            None => None,
+        };
+        let replaced = replaced(&parent, last, self.rules.overwrite)?;
+        Most::of(self.rules, &self.folder, replaced)?.check(content.length)?;
+        let overwrite = self.rules.overwrite;
+        self.temporary.publish(&parent, last, overwrite)?;
+        fsync(&parent)?;
+        Ok(content)
+    }
+}
+
+/// How long a file may become.
+#[derive(Debug)]
+struct Most {
+    file: Option<u64>,
+    left: Option<(u64, u64)>, // of the quota, and that
+}
+
+impl Most {
+    /// For a file that takes the place of one with `replaced` bytes.
+    fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, Problem> {
+        let left = |quota: u64| {
+            let used = room::used(folder)?.saturating_sub(replaced);
+            Ok::<_, Problem>((quota.saturating_sub(used), quota))
+        };
+        Ok(Self {
+            file: rules.max_file,
+            left: rules.quota.map(left).transpose()?,
+        })
+    }
+
+    fn check(&self, length: u64) -> Result<(), Problem> {
+        match (self.file, self.left) {
+            (Some(most), _) if most < length => Err(Problem::TooLarge { most }),
+            (_, Some((left, quota))) if left < length => Err(Problem::Quota { quota }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far the way down to a folder goes.
+enum Descent {
+    Arrived(OwnedFd),
+    Missing(OwnedFd), // below this one
+}
+
+/// Goes down to the folder of this name; those that are missing are made if `make`.
+fn descend(folder: &Folder, name: &Name, make: bool) -> Result<Descent, Problem> {
+    let mut above = folder.folder(&Name::root())?;
+    for part in name.parts() {
+        let open = || beneath::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        above = match open() {
+            Err(Errno::ENOENT) if !make => return Ok(Descent::Missing(above)),
+            Err(Errno::ENOENT) => {
+                make_folder(&above, part)?;
+                open()?
+            }
+            Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(Problem::NoFolder),
+            opened => opened?,
+        };
+    }
+    Ok(Descent::Arrived(above))
+}
+
+fn make_folder(above: &OwnedFd, part: &[u8]) -> Result<(), Problem> {
+    match mkdirat(above, part, Mode::from_bits_truncate(0o777)) {
+        Ok(()) => Ok(fsync(above)?),
+        Err(Errno::EEXIST) => Ok(()), // somebody else was faster
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// How many bytes the file has that would be replaced; whether it may be.
+fn replaced(folder: impl AsFd, last: &[u8], overwrite: bool) -> Result<u64, Problem> {
+    let stat = match fstatat(folder, last, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Err(Errno::ENOENT) => return Ok(0),
+        stat => stat?,
+    };
+    if !overwrite {
+        return Err(Problem::Exists);
+    }
+    match Entry::from_stat(&stat, Vec::new()).map(|entry| entry.kind) {
+        Some(Kind::File(length)) => Ok(length),
+        _ => Err(Problem::NoFile),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::thread;
+
+    use tempfile::{TempDir, tempdir};
+
+    use super::*;
+    use crate::digest::Digest;
+
+    const PLAIN: Rules = Rules {
+        overwrite: false,
+        make_folders: false,
+        max_file: None,
+        quota: None,
+    };
+
+    fn place() -> (TempDir, Folder) {
+        let place = tempdir().expect("a temporary folder");
+        let folder = Folder::open(place.path()).expect("a folder");
+        (place, folder)
+    }
+
+    fn name(bytes: &str) -> Name {
+        Name::parse(bytes.as_bytes()).expect("a name")
+    }
+
+    fn content(bytes: &[u8]) -> Content {
+        Content {
+            length: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        }
+    }
+
+    /// Puts `bytes`, whose length is known before.
+    fn put(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, Problem> {
+        let length = Some(bytes.len() as u64);
+        let mut draft = folder.draft(&self::name(name), length, rules)?;
+        draft.write(bytes)?;
+        draft.publish(Some(&content(bytes)))
+    }
+
+    /// The same, where it is not.
+    fn pour(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, Problem> {
+        let mut draft = folder.draft(&self::name(name), None, rules)?;
+        bytes.chunks(3).try_for_each(|piece| draft.write(piece))?;
+        draft.publish(None)
+    }
+
+    #[test]
+    fn a_file_is_there_whole_or_not_at_all() {
+        let (place, folder) = place();
+        let path = place.path().join("a");
+        let mut draft = folder.draft(&name("a"), Some(5), PLAIN).expect("room");
+        draft.write(b"hel").expect("room");
+        draft.write(b"lo").expect("room");
+        assert_eq!(draft.length(), 5);
+        assert!(!path.exists());
+        let whole = content(b"hello");
+        assert_eq!(draft.publish(Some(&whole)).expect("whole"), whole);
+        assert_eq!(fs::read(&path).expect("a file"), b"hello");
+
+        for (written, expected) in [
+            (&b"hello"[..], b"hullo"),
+            (b"hell", b"hello"),
+            (b"", b"hello"),
+        ] {
+            let mut draft = folder.draft(&name("b"), Some(5), PLAIN).expect("room");
+            draft.write(written).expect("room");
+            let problem = draft
+                .publish(Some(&content(expected)))
+                .expect_err("another");
+            assert!(matches!(problem, Problem::Differs), "{problem}");
+        }
+        assert_eq!(fs::read_dir(place.path()).expect("a folder").count(), 1);
+        assert_eq!(pour(&folder, "b", b"", PLAIN).expect("room"), content(b""));
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_only_if_asked() {
+        let (place, folder) = place();
+        put(&folder, "a", b"first", PLAIN).expect("room");
+        fs::create_dir(place.path().join("folder")).expect("room");
+        symlink("/etc/passwd", place.path().join("link")).expect("room");
+        for there in ["a", "folder", "link"] {
+            let problem = put(&folder, there, b"other", PLAIN).expect_err(there);
+            assert!(matches!(problem, Problem::Exists), "{there}: {problem}");
+        }
+        let over = Rules {
+            overwrite: true,
+            ..PLAIN
+        };
+        put(&folder, "a", b"other", over).expect("room");
+        assert_eq!(fs::read(place.path().join("a")).expect("a file"), b"other");
+        for there in ["folder", "link"] {
+            let problem = put(&folder, there, b"other", over).expect_err(there);
+            assert!(matches!(problem, Problem::NoFile), "{there}: {problem}");
+        }
+        // It came while the other was written.
+        let draft = folder.draft(&name("b"), None, PLAIN).expect("room");
+        put(&folder, "b", b"first", PLAIN).expect("room");
+        let problem = draft.publish(None).expect_err("it is there");
+        assert!(matches!(problem, Problem::Exists), "{problem}");
+        assert_eq!(fs::read(place.path().join("b")).expect("a file"), b"first");
+    }
+
+    #[test]
+    fn folders_are_made_only_if_asked() {
+        let (place, folder) = place();
+        let problem = put(&folder, "x/y/a", b"hello", PLAIN).expect_err("no folder");
+        assert!(matches!(problem, Problem::Missing), "{problem}");
+        let make = Rules {
+            make_folders: true,
+            ..PLAIN
+        };
+        drop(folder.draft(&name("x/y/a"), None, make).expect("room"));
+        assert!(!place.path().join("x").exists());
+        put(&folder, "x/y/a", b"hello", make).expect("room");
+        put(&folder, "x/b", b"hello", make).expect("room");
+        assert_eq!(
+            fs::read(place.path().join("x/y/a")).expect("a file"),
+            b"hello"
+        );
+        let problem = put(&folder, "x/b/c", b"hello", make).expect_err("a file");
+        assert!(matches!(problem, Problem::NoFolder), "{problem}");
+        symlink("/tmp", place.path().join("out")).expect("room");
+        for through in ["out/a", "out/a/b"] {
+            let problem = put(&folder, through, b"hello", make).expect_err("a link");
+            assert!(matches!(problem, Problem::NoFolder), "{problem}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_none_are_refused() {
+        let (_place, folder) = place();
+        for (bad, why) in [
+            ("/", BadName::Empty),
+            (".a", BadName::Hidden),
+            (".a/b", BadName::Hidden),
+        ] {
+            let problem = put(&folder, bad, b"", PLAIN).expect_err(bad);
+            assert!(
+                matches!(problem, Problem::Name(is) if is == why),
+                "{problem}"
+            );
+        }
+        put(&folder.with_hidden(true), ".a", b"", PLAIN).expect("room");
+    }
+
+    #[test]
+    fn no_file_is_too_large_and_neither_are_all() {
+        let few = Rules {
+            max_file: Some(6),
+            quota: Some(10),
+            overwrite: true,
+            ..PLAIN
+        };
+        for put in [put, pour] {
+            let (place, folder) = place();
+            let problem = put(&folder, "a", b"1234567", few).expect_err("too large");
+            assert!(
+                matches!(problem, Problem::TooLarge { most: 6 }),
+                "{problem}"
+            );
+            fs::write(place.path().join(".hidden"), "12345").expect("room");
+            put(&folder, "a", b"12345", few).expect("room");
+            let problem = put(&folder, "b", b"1", few).expect_err("no room");
+            assert!(matches!(problem, Problem::Quota { quota: 10 }), "{problem}");
+            put(&folder, "a", b"54321", few).expect("in the place of the other");
+            fs::create_dir_all(place.path().join("x/y")).expect("room");
+            fs::rename(place.path().join("a"), place.path().join("x/y/a")).expect("room");
+            put(&folder, "b", b"1", few).expect_err("no room");
+            put(&folder, "b", b"", few).expect("nothing needs no room");
+        }
+    }
+
+    #[test]
+    fn two_at_once_do_not_share_the_same_room() {
+        for _ in 0..20 {
+            let (_place, folder) = place();
+            let few = Rules {
+                quota: Some(10),
+                ..PLAIN
+            };
+            let drafts = ["a", "b", "c", "d"].map(|name| {
+                let mut draft = folder.draft(&self::name(name), Some(4), few).expect("room");
+                draft.write(b"1234").expect("room");
+                draft
+            });
+            let publishing = drafts.map(|draft| thread::spawn(|| draft.publish(None).is_ok()));
+            let done = publishing.map(|thread| thread.join().expect("no panic"));
+            assert_eq!(done.iter().filter(|&&done| done).count(), 2);
+            assert_eq!(room::used(&folder).expect("a folder"), 8);
+        }
+    }
+
+    #[test]
+    fn one_of_two_gets_the_name() {
+        let (_place, folder) = place();
+        let publishing = ["one", "two"].map(|bytes| {
+            let mut draft = folder.draft(&name("a"), None, PLAIN).expect("room");
+            draft.write(bytes.as_bytes()).expect("room");
+            thread::spawn(|| draft.publish(None))
+        });
+        let done = publishing.map(|thread| thread.join().expect("no panic"));
+        let lost = done
+            .iter()
+            .filter(|done| matches!(done, Err(Problem::Exists)));
+        assert_eq!(lost.count(), 1);
+        assert_eq!(folder.read(&name("a")).expect("a file").length, 3);
+    }
+}
