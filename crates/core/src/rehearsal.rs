@@ -4,6 +4,7 @@ mod by_datagrams;
 mod gathering;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::ended::Ended;
@@ -25,8 +26,9 @@ pub struct Pieces {
 
 /// Says `said` to `service`, ends the input, and returns all that is heard, and how it ended.
 ///
-/// The peer is 127.0.0.1:5000, at 127.0.0.1:1212. A service gives the same answer whatever the
-/// pieces and however small the outbox:
+/// The peer is 127.0.0.1:5000, at 127.0.0.1:1212. No time passes: a session that asks to be woken at
+/// once is, and no other. A service gives the same answer whatever the pieces and however small the
+/// outbox:
 ///
 /// ```
 /// use switchboard_core::{Error, Flow, Limits, Outbox, Peer, Pieces, Refusal, Service, Session, rehearse};
@@ -76,11 +78,16 @@ pub fn rehearse(
     (heard, connection.into_ended())
 }
 
-/// Takes what waits, up to `most` bytes; whether there was any.
+/// Wakes the session if that is due, and takes what waits, up to `most` bytes; whether there was
+/// anything to do.
 fn take(connection: &mut Connection, most: usize, heard: &mut Vec<u8>) -> bool {
+    let woken = connection.take_wake() == Some(Duration::ZERO);
+    if woken {
+        connection.wake();
+    }
     connection.load_file();
     let count = connection.output().len().min(most);
     heard.extend_from_slice(&connection.output()[..count]);
     connection.sent(count);
-    0 < count
+    woken || 0 < count
 }
