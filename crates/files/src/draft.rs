@@ -260,6 +260,13 @@ mod tests {
         draft.publish(None)
     }
 
+    fn publish_at_once<const N: usize>(drafts: [Draft; N]) -> [Result<Content, Problem>; N] {
+        thread::scope(|scope| {
+            let publishing = drafts.map(|draft| scope.spawn(|| draft.publish(None)));
+            publishing.map(|thread| thread.join().expect("no panic"))
+        })
+    }
+
     #[test]
     fn a_file_is_there_whole_or_not_at_all() {
         let (place, folder) = place();
@@ -400,9 +407,8 @@ mod tests {
                 draft.write(b"1234").expect("room");
                 draft
             });
-            let publishing = drafts.map(|draft| thread::spawn(|| draft.publish(None).is_ok()));
-            let done = publishing.map(|thread| thread.join().expect("no panic"));
-            assert_eq!(done.iter().filter(|&&done| done).count(), 2);
+            let done = publish_at_once(drafts);
+            assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
             assert_eq!(room::used(&folder).expect("a folder"), 8);
         }
     }
@@ -410,12 +416,12 @@ mod tests {
     #[test]
     fn one_of_two_gets_the_name() {
         let (_place, folder) = place();
-        let publishing = ["one", "two"].map(|bytes| {
+        let drafts = ["one", "two"].map(|bytes| {
             let mut draft = folder.draft(&name("a"), None, PLAIN).expect("room");
             draft.write(bytes.as_bytes()).expect("room");
-            thread::spawn(|| draft.publish(None))
+            draft
         });
-        let done = publishing.map(|thread| thread.join().expect("no panic"));
+        let done = publish_at_once(drafts);
         let lost = done
             .iter()
             .filter(|done| matches!(done, Err(Problem::Exists)));

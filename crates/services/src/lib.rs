@@ -9,9 +9,11 @@ mod duel;
 mod echo;
 mod eliza;
 mod exec;
+mod files;
 mod forward;
 mod receive_buffer;
 mod registry;
+mod size;
 mod stop_words;
 #[cfg(test)]
 mod talk;
@@ -30,6 +32,7 @@ pub use duel::Duel;
 pub use echo::Echo;
 pub use eliza::{Eliza, NoScript, Options as ElizaOptions, Telling, find_script, read_script};
 pub use exec::Exec;
+pub use files::Files;
 pub use forward::Forward;
 pub use registry::{Services, Unusable};
 pub use uppercase::Uppercase;
@@ -77,6 +80,11 @@ pub fn all() -> Services {
         "duel",
         "Connect Four for two, while the others watch",
         Duel::from_options,
+    );
+    services.add_with(
+        "files",
+        "Shows a folder, and takes files if it is told to",
+        Files::from_options,
     );
     services.add_with(
         "exec",

@@ -1,0 +1,265 @@
+//! One peer of a folder, and what it asked for.
+
+use std::time::Duration;
+use std::vec;
+
+use switchboard_core::{Error, Flow, Outbox, Session};
+use switchboard_files::{
+    Answer, Code, Command, Content, Draft, Entry, Follows, Hashing, Name, Problem,
+};
+
+use super::Shelf;
+
+/// A peer that speaks in lines.
+pub(super) struct Guest {
+    shelf: Shelf,
+    doing: Doing,
+    stopping: bool, // it leaves once that is done
+}
+
+/// What is going on.
+enum Doing {
+    /// The next command is waited for.
+    Nothing,
+    /// These are still to be told.
+    Telling(vec::IntoIter<Entry>),
+    /// So many bytes of a file are looked through.
+    Hashing(Hashing, u64),
+    /// So many bytes are still to come of what will be a file.
+    Taking(Box<Taking>, u64),
+    /// The same, where it will not.
+    Forgetting(u64),
+}
+
+struct Taking {
+    draft: Draft,
+    content: Content,
+}
+
+impl Guest {
+    pub(super) fn new(shelf: Shelf) -> Self {
+        Self {
+            shelf,
+            doing: Doing::Nothing,
+            stopping: false,
+        }
+    }
+
+    fn hear(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Problem> {
+        let command = match Command::parse(line) {
+            Ok(command) => command,
+            Err(wrong) => {
+                say(out, &Answer::Words(wrong.code, wrong.words));
+                return Ok(match wrong.follows {
+                    Follows::Command => Flow::Continue,
+                    Follows::Bytes(count) => self.forget(count, out),
+                    Follows::Unknown => Flow::Close,
+                });
+            }
+        };
+        match command {
+            Command::Help => {
+                say(out, &Answer::Lines(Command::HELP.len() as u64));
+                out.send(Command::HELP.join("\n").as_bytes());
+            }
+            Command::List(name) => {
+                let entries = self.shelf.folder.list(&name)?;
+                say(out, &Answer::Lines(entries.len() as u64));
+                self.doing = Doing::Telling(entries.into_iter());
+                return Ok(self.tell(out));
+            }
+            Command::Stat(name) => say(out, &Answer::Entry(self.shelf.folder.entry(&name)?)),
+            Command::Get { name, offset } => self.send(&name, offset, out)?,
+            Command::Hash { name, length } => {
+                let source = self.shelf.folder.read(&name)?;
+                let length = length.unwrap_or(source.length);
+                reaches(source.length, length)?;
+                self.doing = Doing::Hashing(Hashing::new(source.file, length), length);
+                return Ok(self.hash(out));
+            }
+            Command::Put { name, content } => return Ok(self.put(&name, content, out)),
+            Command::Quit => {
+                say(out, &Answer::Words(Code::BYE, "Bye.".to_owned()));
+                return Ok(Flow::Close);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn send(&self, name: &Name, offset: u64, out: &mut Outbox) -> Result<(), Problem> {
+        let source = self.shelf.folder.read(name)?;
+        let count = reaches(source.length, offset)?;
+        say(out, &Answer::Bytes(count));
+        if 0 < count {
+            out.send_file(source.file, offset..source.length);
+        }
+        Ok(())
+    }
+
+    /// Goes on telling entries, as far as there is room.
+    fn tell(&mut self, out: &mut Outbox) -> Flow {
+        let Doing::Telling(entries) = &mut self.doing else {
+            return Flow::Continue;
+        };
+        while let Some(entry) = entries.next() {
+            out.send(entry.to_string().as_bytes());
+            if out.is_full() && 0 < entries.len() {
+                return Flow::More;
+            }
+        }
+        self.done(out)
+    }
+
+    /// Goes on with a digest for a while.
+    fn hash(&mut self, out: &mut Outbox) -> Flow {
+        let Doing::Hashing(hashing, length) = &mut self.doing else {
+            return Flow::Continue;
+        };
+        let length = *length;
+        match hashing.step(HASHED_AT_ONCE) {
+            Ok(None) => {
+                out.wake_after(Duration::ZERO); // others may want something meanwhile
+                return Flow::Wait;
+            }
+            Ok(Some(sha256)) => say(out, &Answer::Hash(Content { length, sha256 })),
+            Err(problem) => say(out, &Answer::from(&problem)),
+        }
+        self.done(out)
+    }
+
+    /// Begins to take a file, or to forget what comes.
+    fn put(&mut self, name: &Name, content: Content, out: &mut Outbox) -> Flow {
+        if !self.shelf.writable {
+            let words = "files cannot be put here".to_owned();
+            say(out, &Answer::Words(Code::READ_ONLY, words));
+            return self.forget(content.length, out);
+        }
+        let folder = &self.shelf.folder;
+        match folder.draft(name, Some(content.length), self.shelf.rules) {
+            Ok(draft) => {
+                out.expect_bytes(content.length);
+                let taking = Box::new(Taking { draft, content });
+                self.doing = Doing::Taking(taking, content.length);
+                self.take(b"", out) // which may be all
+            }
+            Err(problem) => {
+                say(out, &Answer::from(&problem));
+                self.forget(content.length, out)
+            }
+        }
+    }
+
+    fn forget(&mut self, count: u64, out: &mut Outbox) -> Flow {
+        out.expect_bytes(count);
+        self.doing = Doing::Forgetting(count);
+        self.take(b"", out)
+    }
+
+    /// Takes a piece of what is expected.
+    fn take(&mut self, piece: &[u8], out: &mut Outbox) -> Flow {
+        let count = piece.len() as u64;
+        match std::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Taking(mut taking, left) => match taking.draft.write(piece) {
+                Ok(()) if count < left => {
+                    self.doing = Doing::Taking(taking, left.saturating_sub(count))
+                }
+                Ok(()) => say(out, &taking.publish()),
+                Err(problem) => {
+                    say(out, &Answer::from(&problem));
+                    self.doing = Doing::Forgetting(left.saturating_sub(count));
+                }
+            },
+            Doing::Forgetting(left) => self.doing = Doing::Forgetting(left.saturating_sub(count)),
+            other => self.doing = other,
+        }
+        match self.doing {
+            Doing::Taking(..) => Flow::Continue,
+            Doing::Forgetting(1..) if !self.stopping => Flow::Continue,
+            _ => self.done(out),
+        }
+    }
+
+    /// What was asked for is done.
+    fn done(&mut self, out: &mut Outbox) -> Flow {
+        self.doing = Doing::Nothing;
+        if self.stopping {
+            return leave(out);
+        }
+        Flow::Continue
+    }
+}
+
+impl Taking {
+    fn publish(self) -> Answer {
+        match self.draft.publish(Some(&self.content)) {
+            Ok(content) => Answer::Kept(content),
+            Err(problem) => Answer::from(&problem),
+        }
+    }
+}
+
+impl Session for Guest {
+    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        let only = if self.shelf.writable {
+            ""
+        } else {
+            ", read-only"
+        };
+        let words = format!("files{only}. HELP tells the commands.");
+        say(out, &Answer::Words(Code::GREETING, words));
+        Ok(Flow::Continue)
+    }
+
+    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        if let Doing::Taking(..) | Doing::Forgetting(_) = self.doing {
+            return Ok(self.take(message, out));
+        }
+        Ok(self.hear(message, out).unwrap_or_else(|problem| {
+            say(out, &Answer::from(&problem));
+            Flow::Continue
+        }))
+    }
+
+    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(self.tell(out))
+    }
+
+    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        Ok(self.hash(out))
+    }
+
+    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        if let Doing::Taking(..) = self.doing {
+            let words = "that was not all of the content; nothing was kept".to_owned();
+            say(out, &Answer::Words(Code::DIFFERS, words));
+        }
+        Ok(Flow::Close)
+    }
+
+    /// What has begun is completed, but for a digest, which can be asked for again.
+    fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        self.stopping = true;
+        Ok(match self.doing {
+            Doing::Taking(..) => Flow::Continue,
+            Doing::Telling(_) => self.tell(out),
+            Doing::Nothing | Doing::Hashing(..) | Doing::Forgetting(_) => leave(out),
+        })
+    }
+}
+
+fn leave(out: &mut Outbox) -> Flow {
+    let words = "The server is stopping.".to_owned();
+    say(out, &Answer::Words(Code::STOPPING, words));
+    Flow::Close
+}
+
+fn say(out: &mut Outbox, answer: &Answer) {
+    out.send(answer.to_string().as_bytes());
+}
+
+/// How much of a file is behind `offset`.
+fn reaches(length: u64, offset: u64) -> Result<u64, Problem> {
+    length.checked_sub(offset).ok_or(Problem::Short { length })
+}
+
+const HASHED_AT_ONCE: u64 = 4 << 20; // some hundredths of a second at worst
