@@ -34,6 +34,7 @@ mod problem;
 mod room;
 mod source;
 mod temporary;
+pub mod tftp;
 mod time;
 mod word;
 

@@ -1,0 +1,173 @@
+//! The side that wants the file.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::tftp::failure::{Failure, Step};
+use crate::tftp::lingering::Lingering;
+use crate::tftp::options::Terms;
+use crate::tftp::packet::Packet;
+use crate::tftp::timer::{Due, Timer};
+
+/// Receives a file, a window of blocks at a time.
+///
+/// What came is acknowledged at the end of a window, where a block is missing (once), and when no
+/// more comes for too long. The last block is not: that is for [`finish`](Self::finish), when the
+/// file is where it is to be.
+#[derive(Debug)]
+pub struct Receiving<W> {
+    sink: W,
+    block_bytes: usize,
+    window: u64,
+    // Blocks are counted from 1 and do not go round here.
+    received: u64,           // all up to this one
+    said: Option<u64>,       // what was acknowledged last
+    window_ended: bool,      // with the block that came last
+    gap_said: bool,          // that the next one is missing
+    due: bool,               // something is to be said now
+    waits: bool,             // nothing new came since that
+    timed: Option<Duration>, // when that was said, if for the first time
+    bytes: u64,
+    packet: Vec<u8>, // the opening, until the first block is here
+    timer: Timer,
+}
+
+impl<W: Write> Receiving<W> {
+    /// Writes to `sink`, and says `opening` until the first block comes: the options that are agreed
+    /// to, or that block 0 was received.
+    pub fn new(sink: W, terms: &Terms, opening: Vec<u8>, now: Duration) -> Self {
+        let timer = Timer::new(now).agreed(terms.timeout);
+        Self::with(sink, terms, opening, timer)
+    }
+
+    pub(super) fn with(sink: W, terms: &Terms, opening: Vec<u8>, timer: Timer) -> Self {
+        Self {
+            sink,
+            block_bytes: terms.block_bytes.into(),
+            window: terms.window.max(1).into(),
+            received: 0,
+            said: None,
+            window_ended: false,
+            gap_said: false,
+            due: true,
+            waits: true,
+            timed: None,
+            bytes: 0,
+            packet: opening,
+            // Who sends single blocks sends them again when their time is over.
+            timer: timer.later(terms.window <= 1),
+        }
+    }
+
+    /// A packet came. [`Step::Done`] if all of the file has come and was written; then there is
+    /// nothing to do but [`finish`](Self::finish).
+    ///
+    /// # Errors
+    ///
+    /// The peer gives up, sends what makes no sense, or its file cannot be written.
+    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+        match packet {
+            Packet::Data { block, bytes } => self.on_data(*block, bytes, now),
+            Packet::Error { code, words } => Err(Failure::told(*code, words)),
+            Packet::Agreement(_) if self.received == 0 => {
+                self.due = true; // what we said to that was lost
+                Ok(Step::Going)
+            }
+            _ => Ok(Step::Going),
+        }
+    }
+
+    /// The time may have come.
+    ///
+    /// # Errors
+    ///
+    /// The peer was silent for too long.
+    pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
+        match self.timer.check(now) {
+            Due::Nothing => (),
+            Due::Again => self.due = true,
+            Due::Over => return Err(Failure::Silent),
+        }
+        Ok(Step::Going)
+    }
+
+    /// The request came again. While nothing else did, the answer is due, as if its time had come.
+    pub fn on_request(&mut self, now: Duration) {
+        if self.received == 0 {
+            self.timer.hurry(now);
+        }
+    }
+
+    /// When it is to be told of the time.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.timer.due()
+    }
+
+    /// So many bytes have come.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What is to be sent.
+    pub fn next_packet(&mut self, now: Duration) -> Option<&[u8]> {
+        if !std::mem::take(&mut self.due) {
+            return None;
+        }
+        let is_new = self.said != Some(self.received) && !self.gap_said;
+        self.timed = is_new.then_some(now);
+        self.said = Some(self.received);
+        self.waits = true;
+        self.timer.restart(now);
+        if 0 < self.received {
+            self.packet.clear();
+            Packet::Ack(self.received as u16).write(&mut self.packet);
+        }
+        Some(&self.packet)
+    }
+
+    /// What was written to, and who tells the peer that it has got there, for so long.
+    pub fn finish(self, linger: Duration, now: Duration) -> (W, Lingering) {
+        let lingering = Lingering::new(self.received, now + linger);
+        (self.sink, lingering)
+    }
+
+    fn on_data(&mut self, block: u16, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
+        match u64::from(block.wrapping_sub(self.received as u16)) {
+            1 => return self.take(bytes, now),
+            // It was sent again, so what was said about it was lost.
+            0 => self.due |= self.window_ended,
+            ahead if ahead <= self.window => {
+                self.due |= !self.gap_said;
+                self.gap_said = true;
+            }
+            _ => (), // an old one
+        }
+        Ok(Step::Going)
+    }
+
+    /// Takes the next block.
+    fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
+        if self.block_bytes < bytes.len() {
+            return Err(Failure::Broken("a block is longer than was agreed"));
+        }
+        self.sink.write_all(bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.received += 1;
+        if std::mem::take(&mut self.waits) {
+            let trip = self.timed.take().map(|said| now.saturating_sub(said));
+            self.timer.progress(trip, now);
+        } else {
+            self.timer.advance(now);
+        }
+        self.gap_said = false;
+        self.window_ended = self.said.unwrap_or(0) + self.window <= self.received;
+        self.due = self.window_ended;
+        if bytes.len() < self.block_bytes {
+            self.sink.flush()?;
+            return Ok(Step::Done);
+        }
+        Ok(Step::Going)
+    }
+}

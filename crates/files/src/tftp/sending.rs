@@ -1,0 +1,255 @@
+//! The side that has the file.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use crate::tftp::failure::{Failure, Step};
+use crate::tftp::options::Terms;
+use crate::tftp::packet::Packet;
+use crate::tftp::timer::{Due, Timer};
+
+/// Sends a file, a window of blocks at a time.
+///
+/// Blocks are sent again when the time for an answer is over, or when the peer acknowledges less than
+/// was sent, which says that it has not got the next one; and for each of its places once. So what
+/// the network duplicates is not sent twice. With windows of one block only the time counts.
+#[derive(Debug)]
+pub struct Sending<R> {
+    source: R,
+    block_bytes: usize,
+    window: u64,
+    opening: bool, // was not acknowledged yet; it is in `packet`
+    opening_due: bool,
+    buffer: Vec<u8>, // what was read and is not acknowledged is from `start` to `end`
+    start: usize,
+    end: usize,
+    // Blocks are counted from 1 and do not go round here.
+    acked: u64,
+    next: u64,                      // to be sent
+    sent: u64,                      // were sent, at least once
+    last: Option<u64>,              // as soon as the end of the file was read
+    went_back: Option<u64>,         // when so many were acknowledged
+    began: Duration,                // when the block after `acked` was sent
+    timed: Option<(u64, Duration)>, // a block that was sent once, and when
+    acked_bytes: u64,
+    packet: Vec<u8>,
+    timer: Timer,
+}
+
+impl<R: Read> Sending<R> {
+    /// Sends what `source` has; before it the packet `opening`, until block 0 is acknowledged.
+    ///
+    /// All that fits into a window is read at once.
+    pub fn new(source: R, terms: &Terms, opening: Option<Vec<u8>>, now: Duration) -> Self {
+        let timer = Timer::new(now).agreed(terms.timeout);
+        Self::with(source, terms, opening, timer, now)
+    }
+
+    pub(super) fn with(
+        source: R,
+        terms: &Terms,
+        opening: Option<Vec<u8>>,
+        timer: Timer,
+        now: Duration,
+    ) -> Self {
+        Self {
+            source,
+            block_bytes: terms.block_bytes.into(),
+            window: terms.window.max(1).into(),
+            opening: opening.is_some(),
+            opening_due: opening.is_some(),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            acked: 0,
+            next: 1,
+            sent: 0,
+            last: None,
+            went_back: None,
+            began: now,
+            timed: None,
+            acked_bytes: 0,
+            packet: opening.unwrap_or_default(),
+            // Who receives a window knows where something is missing, and should be the first to say.
+            timer: timer.later(1 < terms.window),
+        }
+    }
+
+    /// A packet came. [`Step::Done`] if the peer has got all of the file.
+    ///
+    /// # Errors
+    ///
+    /// The peer gives up.
+    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+        match packet {
+            Packet::Ack(block) => Ok(self.on_ack(*block, now)),
+            Packet::Error { code, words } => Err(Failure::told(*code, words)),
+            _ => Ok(Step::Going), // late, or a mistake of somebody
+        }
+    }
+
+    /// The time may have come.
+    ///
+    /// # Errors
+    ///
+    /// The peer was silent for too long.
+    pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
+        match self.timer.check(now) {
+            Due::Nothing => (),
+            Due::Again if self.opening => self.opening_due = true,
+            Due::Again => self.go_back(),
+            Due::Over => return Err(Failure::Silent),
+        }
+        Ok(Step::Going)
+    }
+
+    /// The request came again. While nothing else did, the answer is due, as if its time had come.
+    pub fn on_request(&mut self, now: Duration) {
+        if self.opening || self.acked == 0 {
+            self.timer.hurry(now);
+        }
+    }
+
+    /// When it is to be told of the time.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.timer.due()
+    }
+
+    /// Whether all was sent and only the last answer is missing. It may be that it never comes.
+    #[must_use]
+    pub fn is_all_sent(&self) -> bool {
+        self.last.is_some_and(|last| last <= self.sent)
+    }
+
+    /// So many bytes were acknowledged.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.acked_bytes
+    }
+
+    /// What is to be sent.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn next_packet(&mut self, now: Duration) -> io::Result<Option<&[u8]>> {
+        if self.opening {
+            if !std::mem::take(&mut self.opening_due) {
+                return Ok(None);
+            }
+            self.timed = (!self.timer.has_waited()).then_some((0, now));
+            self.timer.restart(now);
+            return Ok(Some(&self.packet));
+        }
+        let block = self.next;
+        if self.acked + self.window < block || self.last.is_some_and(|last| last < block) {
+            return Ok(None);
+        }
+        let ahead = self.bytes_in(block - self.acked - 1);
+        if self.last.is_none() && self.end - self.start < ahead + self.block_bytes {
+            self.fill()?;
+        }
+        let from = self.start + ahead;
+        let bytes = &self.buffer[from..self.end.min(from + self.block_bytes)];
+        self.packet.clear();
+        let number = block as u16; // which goes round
+        Packet::Data {
+            block: number,
+            bytes,
+        }
+        .write(&mut self.packet);
+        self.note_sent(block, now);
+        Ok(Some(&self.packet))
+    }
+
+    fn on_ack(&mut self, block: u16, now: Duration) -> Step {
+        if self.opening {
+            if block == 0 {
+                self.opening = false;
+                let trip = self.trip(0, now);
+                self.timer.progress(trip, now);
+            }
+            return Step::Going;
+        }
+        let more = u64::from(block.wrapping_sub(self.acked as u16));
+        if self.sent - self.acked < more {
+            return Step::Going; // an old one
+        }
+        if more == 0 {
+            // An answer to the first of these blocks would not have come so soon.
+            let asks = 1 < self.window && !self.timer.is_too_soon(self.began, now);
+            if asks && self.went_back != Some(self.acked) {
+                self.go_back();
+            }
+            return Step::Going;
+        }
+        let trip = self.trip(self.acked + more, now);
+        self.timer.progress(trip, now);
+        let bytes = self.bytes_in(more).min(self.end - self.start);
+        self.start += bytes;
+        self.acked_bytes += bytes as u64;
+        self.acked += more;
+        self.next = self.next.max(self.acked + 1);
+        if self.last == Some(self.acked) {
+            return Step::Done;
+        }
+        if self.acked + 1 < self.next {
+            self.go_back();
+        }
+        Step::Going
+    }
+
+    /// Sends again all that was not acknowledged.
+    fn go_back(&mut self) {
+        self.next = self.acked + 1;
+        self.went_back = Some(self.acked);
+        self.timed = None;
+    }
+
+    /// This block is sent now.
+    fn note_sent(&mut self, block: u64, now: Duration) {
+        if block <= self.sent {
+            self.timed = None;
+        } else {
+            self.sent = block;
+            let ends_window = block == self.acked + self.window || self.last == Some(block);
+            self.timed = ends_window.then_some((block, now)).or(self.timed);
+        }
+        if block == self.acked + 1 {
+            self.began = now;
+        }
+        self.next = block + 1;
+        self.timer.restart(now);
+    }
+
+    /// How long the answer to the block that was timed took, if it is among those up to `block`.
+    fn trip(&mut self, block: u64, now: Duration) -> Option<Duration> {
+        let timed = self.timed.take_if(|(timed, _)| *timed <= block);
+        timed.map(|(_, sent)| now.saturating_sub(sent))
+    }
+
+    /// Reads what is missing in a window that begins with the first block not acknowledged.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.resize(self.bytes_in(self.window), 0);
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        while self.end < self.buffer.len() {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.last = Some(self.acked + 1 + (self.end / self.block_bytes) as u64);
+                    break;
+                }
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes_in(&self, blocks: u64) -> usize {
+        blocks as usize * self.block_bytes // of a window, which is small
+    }
+}

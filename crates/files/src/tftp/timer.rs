@@ -1,0 +1,166 @@
+//! When something is said again, and when it is no use any more.
+
+use std::time::Duration;
+
+/// The patience of one side of a transfer.
+///
+/// How long it waits follows from the round trips it measures, as TCP does it (RFC 6298), with a
+/// smaller floor: saying something again costs little here. A round trip is not measured by what was
+/// said twice (Karn).
+#[derive(Debug)]
+pub(super) struct Timer {
+    factor: u32,     // waits so many times as long
+    usual: Duration, // before anything is said for the second time
+    wait: Duration,  // now
+    most: Duration,  // whatever happens
+    trips: Option<Trips>,
+    ambiguous: u32, // answers in a row that tell nothing about the round trip
+    tries: u32,     // since there was anything new
+    new_at: Duration,
+    due: Duration,
+    answered: bool,
+}
+
+/// Round trips that were measured.
+#[derive(Clone, Copy, Debug)]
+struct Trips {
+    usual: Duration,
+    deviation: Duration,
+    least: Duration,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// Say it again.
+    Again,
+    /// Give up.
+    Over,
+}
+
+impl Timer {
+    /// For a peer that was not heard of yet.
+    pub(super) fn new(now: Duration) -> Self {
+        Self {
+            factor: 1,
+            usual: FIRST,
+            wait: FIRST,
+            most: MOST,
+            trips: None,
+            ambiguous: 0,
+            tries: 0,
+            new_at: now,
+            due: now + FIRST,
+            answered: false,
+        }
+    }
+
+    /// Waits twice as long as others if `later`, so that the other side's time is over first.
+    pub(super) fn later(mut self, later: bool) -> Self {
+        self.factor = 1 + u32::from(later);
+        self
+    }
+
+    /// Waits so long from now on, if that was agreed.
+    pub(super) fn agreed(mut self, first: Option<Duration>) -> Self {
+        if let Some(first) = first {
+            self.usual = first;
+            self.wait = first;
+            self.most = MOST.max(first);
+        }
+        self
+    }
+
+    /// Something was said, or came: it waits from now on.
+    pub(super) fn restart(&mut self, now: Duration) {
+        self.due = now + self.wait * self.factor;
+    }
+
+    /// Something new came as an answer, after this time if that can be told.
+    pub(super) fn progress(&mut self, trip: Option<Duration>, now: Duration) {
+        match trip {
+            Some(trip) => self.measured(trip),
+            None => self.ambiguous += 1,
+        }
+        if AMBIGUOUS_MOST <= self.ambiguous {
+            // The round trip may have become so long that all is said twice, and never measured.
+            self.ambiguous = 0;
+            self.usual = (self.usual * 2).min(self.most);
+        }
+        self.advance(now);
+    }
+
+    /// Something new came, as more of the same answer.
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.answered = true;
+        self.tries = 0;
+        self.new_at = now;
+        self.wait = self.usual;
+        self.restart(now);
+    }
+
+    /// What is to be done now; that it is [`Due::Again`] is said once.
+    pub(super) fn check(&mut self, now: Duration) -> Due {
+        if now < self.due {
+            return Due::Nothing;
+        }
+        let over = TRIES <= self.tries;
+        if over && (!self.answered || self.new_at + PATIENCE <= now) {
+            return Due::Over;
+        }
+        self.tries += 1;
+        self.wait = (self.wait * 2).min(self.most);
+        self.restart(now);
+        Due::Again
+    }
+
+    /// Whether anything was said again since there was anything new.
+    pub(super) fn has_waited(&self) -> bool {
+        0 < self.tries
+    }
+
+    /// The peer asks again: it does not wait any longer, if it waited for as long as it does at least.
+    pub(super) fn hurry(&mut self, now: Duration) {
+        let said = self.due.saturating_sub(self.wait * self.factor);
+        if said + FIRST <= now {
+            self.due = self.due.min(now);
+        }
+    }
+
+    /// Whether an answer that comes now cannot be one to what was said then: none came so soon.
+    pub(super) fn is_too_soon(&self, said: Duration, now: Duration) -> bool {
+        self.trips
+            .is_some_and(|trips| now.saturating_sub(said) < trips.least / 2)
+    }
+
+    pub(super) fn due(&self) -> Duration {
+        self.due
+    }
+
+    fn measured(&mut self, trip: Duration) {
+        self.ambiguous = 0;
+        let trips = match self.trips {
+            None => Trips {
+                usual: trip,
+                deviation: trip / 2,
+                least: trip,
+            },
+            Some(trips) => Trips {
+                usual: (trips.usual * 7 + trip) / 8,
+                deviation: (trips.deviation * 3 + trips.usual.abs_diff(trip)) / 4,
+                least: trips.least.min(trip),
+            },
+        };
+        self.trips = Some(trips);
+        self.usual = (trips.usual + trips.deviation * 4).clamp(LEAST, self.most);
+    }
+}
+
+const FIRST: Duration = Duration::from_millis(250); // most networks are faster
+const LEAST: Duration = Duration::from_millis(20); // a busy peer may need as much to get its turn
+const MOST: Duration = Duration::from_secs(2); // whoever comes back should not wait for long
+const TRIES: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(25); // some clients pause, to write what they have
+const AMBIGUOUS_MOST: u32 = 8;
