@@ -1,0 +1,93 @@
+//! A client: one connection after the other to the same server.
+
+use std::time::Duration;
+
+use switchboard_files::Digest;
+
+use crate::address::Server;
+use crate::error::Error;
+use crate::talk::Talk;
+use crate::wire::{Stop, Wire, connect};
+
+/// Whoever gets, puts and lists, over one connection while that stands, else over another.
+///
+/// What a server says is bounded: each line in length and time, each listing in number, each silence
+/// by the client's patience.
+pub struct Client {
+    connect: Box<Connect>,
+    pub(crate) patience: Duration,
+    pub(crate) stop: Option<Stop>,
+    talk: Option<Talk>,
+}
+
+type Connect = dyn FnMut() -> Result<Box<dyn Wire>, Error>;
+
+/// What became of a file that was got or put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// So many bytes it has.
+    pub bytes: u64,
+    /// Its digest, where that was compared.
+    pub sha256: Option<Digest>,
+    /// So many bytes were there before, and not moved again.
+    pub resumed_from: Option<u64>,
+    /// Whether it was there already as it is, so nothing was moved.
+    pub was_there: bool,
+}
+
+/// Who is told how far a transfer is.
+pub trait Watch {
+    /// The next file begins.
+    fn begins(&mut self, name: &[u8]);
+    /// Its bytes begin to move, from this one on; it has so many in all, if that is known.
+    fn moves(&mut self, from: u64, length: Option<u64>);
+    /// So many of its bytes are there now, those from before included.
+    fn at(&mut self, position: u64);
+    /// Something that a person may want to know, in clean words.
+    fn note(&mut self, words: &str);
+}
+
+impl Client {
+    /// A client of this server, which it calls when there is something to ask.
+    ///
+    /// `patience` is how long the server may be silent; what a signal `stop`s ends with
+    /// [`Error::Stopped`].
+    #[must_use]
+    pub fn new(server: Server, patience: Duration, stop: Option<Stop>) -> Self {
+        let signals = stop.clone();
+        let connect = Box::new(move || {
+            let wire = connect(&server, patience, signals.as_ref())?;
+            Ok(Box::new(wire) as Box<dyn Wire>)
+        });
+        Self {
+            connect,
+            patience,
+            stop,
+            talk: None,
+        }
+    }
+
+    /// The conversation that stands, or a new one.
+    pub(crate) fn talk(&mut self) -> Result<&mut Talk, Error> {
+        let standing = self.talk.take().filter(Talk::is_ready);
+        let talk = match standing {
+            Some(talk) => talk,
+            None => Talk::begin((self.connect)()?, self.patience)?,
+        };
+        Ok(self.talk.insert(talk))
+    }
+
+    /// # Errors
+    ///
+    /// A signal has asked to stop.
+    pub(crate) fn check_stop(&self) -> Result<(), Error> {
+        self.stop.as_ref().map_or(Ok(()), Stop::check)
+    }
+}
+
+/// How long a server may be silent that has to read or write so many bytes before it answers.
+pub(crate) fn patience_for(patience: Duration, bytes: u64) -> Duration {
+    patience + Duration::from_secs(bytes / SLOW_BYTES)
+}
+
+const SLOW_BYTES: u64 = 16 * 1024 * 1024; // in a second; a disk that is slower is taken for silent

@@ -1,0 +1,102 @@
+//! Where files are put here: below one folder, and nowhere else.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use switchboard_files::{Folder, Name, Problem};
+
+use crate::error::Error;
+
+/// A folder here, below which files are put. Whatever they are called, no link is followed, so they
+/// come to lie nowhere else.
+pub struct Shelf {
+    path: PathBuf,
+    top: OwnedFd,
+    pub(crate) folder: Folder,
+}
+
+impl Shelf {
+    /// The folder at this path, which may lead through links.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::Uncreatable {
+            file: path.to_owned(),
+            cause: Problem::Io(error),
+        };
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let top = nix::fcntl::open(path, flags, Mode::empty());
+        Ok(Self {
+            path: path.to_owned(),
+            top: top.map_err(|errno| failed(errno.into()))?,
+            folder: Folder::open(path).map_err(failed)?.with_hidden(true),
+        })
+    }
+
+    /// The shelf for the file at this path, and the name of that there.
+    ///
+    /// # Errors
+    ///
+    /// There is no such folder, or the path does not end in a name.
+    pub fn around(path: &Path) -> Result<(Self, Name), Error> {
+        let last = path
+            .file_name()
+            .map(|last| Name::parse(last.as_encoded_bytes()));
+        let Some(Ok(name)) = last else {
+            return Err(Error::Unfit("a file needs a name here"));
+        };
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        Ok((Self::open(parent.unwrap_or(Path::new(".")))?, name))
+    }
+
+    /// Makes a folder, and those that it is in, where they are not there yet.
+    ///
+    /// # Errors
+    ///
+    /// Something else has that name, or the system does not let us.
+    pub fn make_folder(&self, name: &Name) -> Result<(), Error> {
+        self.descend(name).map(drop)
+    }
+
+    /// The path of a file, for people.
+    pub(crate) fn path_of(&self, name: &Name) -> PathBuf {
+        if self.path == Path::new(".") {
+            return name.as_path().to_owned();
+        }
+        self.path.join(name.as_path())
+    }
+
+    /// The folder that a file is to lie in, which is made if need be, and its name there.
+    pub(crate) fn parent<'a>(&self, name: &'a Name) -> Result<(OwnedFd, &'a [u8]), Error> {
+        let (parent, last) = name
+            .split_last()
+            .ok_or(Error::Unfit("a file needs a name"))?;
+        Ok((self.descend(&parent)?, last))
+    }
+
+    fn descend(&self, name: &Name) -> Result<OwnedFd, Error> {
+        let failed = |errno: Errno| Error::writing(&self.path_of(name), errno.into());
+        let mut folder = self.top.try_clone().map_err(|error| Error::Uncreatable {
+            file: self.path.clone(),
+            cause: error.into(),
+        })?;
+        for part in name.parts() {
+            match mkdirat(folder.as_fd(), part, Mode::from_bits_truncate(0o777)) {
+                Ok(()) | Err(Errno::EEXIST) => (),
+                Err(errno) => return Err(failed(errno)),
+            }
+            // One part at a time, and no link: nothing leads elsewhere.
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            folder = openat(folder.as_fd(), part, flags, Mode::empty()).map_err(failed)?;
+        }
+        Ok(folder)
+    }
+}

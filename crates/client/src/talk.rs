@@ -1,0 +1,247 @@
+//! The conversation with a server: a line there, an answer back, and content between.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use switchboard_core::Clean;
+use switchboard_files::{Answer, Code, Command, NoAnswer};
+
+use crate::error::Error;
+use crate::wire::{Heed, Wire};
+
+/// A conversation with a server that has greeted.
+pub(crate) struct Talk {
+    wire: Box<dyn Wire>,
+    patience: Duration,
+    input: Vec<u8>,
+    /// What of `input` was read and not taken yet.
+    from: usize,
+    to: usize,
+    /// Whether the peer may not be waiting for a line: then no line can be said any more.
+    broken: bool,
+}
+
+impl Talk {
+    /// Hears the greeting. Silence ends the conversation after `patience`, always.
+    ///
+    /// # Errors
+    ///
+    /// The words of a server that refuses, or whatever else becomes of the connection.
+    pub(crate) fn begin(wire: Box<dyn Wire>, patience: Duration) -> Result<Self, Error> {
+        let mut talk = Self {
+            wire,
+            patience,
+            input: vec![0; INPUT_BYTES],
+            from: 0,
+            to: 0,
+            broken: false,
+        };
+        match talk.hear()? {
+            Answer::Words(Code::GREETING, _) => Ok(talk),
+            other => Err(talk.misfit(other)),
+        }
+    }
+
+    /// Says a command, though answers to earlier ones may still be coming: lines are short, and there
+    /// is room for them.
+    pub(crate) fn say(&mut self, command: &Command) -> Result<(), Error> {
+        let line = format!("{command}\n");
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            match self.wire.write(rest, Heed::Nothing, self.patience) {
+                Ok(0) => return Err(self.last_words()),
+                Ok(count) => rest = &rest[count..],
+                Err(error) => return Err(self.breaks(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says a command and hears the answer.
+    pub(crate) fn ask(&mut self, command: &Command) -> Result<Answer, Error> {
+        self.say(command)?;
+        self.hear()
+    }
+
+    /// Hears an answer.
+    pub(crate) fn hear(&mut self) -> Result<Answer, Error> {
+        self.hear_for(self.patience)
+    }
+
+    /// Hears an answer for which the server has to do something that takes time.
+    pub(crate) fn hear_for(&mut self, patience: Duration) -> Result<Answer, Error> {
+        let line = self.line(patience)?;
+        Answer::parse(&line).map_err(|NoAnswer(mut line)| {
+            line.truncate(SHOWN_BYTES);
+            let error = if has_code(&line) {
+                Error::Nonsense(format!("'{}' is no answer", Clean(&line)))
+            } else {
+                Error::Ended(line)
+            };
+            self.breaks(error)
+        })
+    }
+
+    /// Hears one line, without its end. All of it has to be there in time.
+    pub(crate) fn line(&mut self, patience: Duration) -> Result<Vec<u8>, Error> {
+        let end = Instant::now() + patience;
+        let mut looked_at = 0;
+        loop {
+            let waiting = &self.input[self.from..self.to];
+            let line_end = waiting[looked_at..].iter().position(|&byte| byte == b'\n');
+            if let Some(line_end) = line_end {
+                let line = &waiting[..looked_at + line_end];
+                let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+                self.from += looked_at + line_end + 1;
+                return Ok(line);
+            }
+            looked_at = waiting.len();
+            if LINE_BYTES < looked_at {
+                let words = "its line has no end";
+                return Err(self.breaks(Error::Nonsense(words.into())));
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.breaks(Error::Silent(patience)));
+            }
+            match self.fill(left) {
+                Ok(0) => return Err(self.end_within_line()),
+                Ok(_) => (),
+                Err(Error::Silent(_)) => return Err(Error::Silent(patience)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes `count` bytes that are no line, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// Those of `take` too; then the rest is still to come, and the conversation is over.
+    pub(crate) fn content(
+        &mut self,
+        count: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut left = count;
+        while 0 < left {
+            if self.from == self.to && self.fill(self.patience)? == 0 {
+                let words = format!("it ended {left} bytes too early");
+                return Err(self.breaks(Error::Lost(io::Error::other(words))));
+            }
+            let most = usize::try_from(left).unwrap_or(usize::MAX);
+            let piece = &self.input[self.from..self.to];
+            let piece = &piece[..piece.len().min(most)];
+            let taken = piece.len();
+            if let Err(error) = take(piece) {
+                return Err(self.breaks(error));
+            }
+            self.from += taken;
+            left -= taken as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends bytes that are no line. `false` if the server answers meanwhile, or is gone: what it
+    /// said can be heard, and the rest was not sent.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.wire.write(rest, Heed::Input, self.patience) {
+                Ok(0) => {
+                    self.broken = true;
+                    return Ok(false);
+                }
+                Ok(count) => rest = &rest[count..],
+                Err(error) => return Err(self.breaks(error)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// From now on nothing can be said: the server waits for something else than a line.
+    pub(crate) fn give_up(&mut self) {
+        self.broken = true;
+    }
+
+    /// Whether a line can be said; nothing is outstanding, and the server has not gone.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.broken && self.from == self.to && !self.wire.has_input()
+    }
+
+    /// Reads what there is, behind what waits already.
+    fn fill(&mut self, patience: Duration) -> Result<usize, Error> {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        } else if self.input.len() - self.from < 2 * LINE_BYTES {
+            self.input.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+        }
+        match self.wire.read(&mut self.input[self.to..], patience) {
+            Ok(count) => {
+                self.to += count;
+                Ok(count)
+            }
+            Err(error) => Err(self.breaks(error)),
+        }
+    }
+
+    /// Why an answer that was not waited for ends what was asked: a reason of the server's, or none
+    /// that makes sense.
+    pub(crate) fn misfit(&mut self, answer: Answer) -> Error {
+        match answer {
+            Answer::Words(code, words) if !code.is_done() => {
+                let error = Error::Said(code, shortened(words));
+                if code == Code::STOPPING {
+                    return self.breaks(error);
+                }
+                error
+            }
+            other => {
+                let words = shortened(other.to_string());
+                let words = format!("'{}' answers something else", Clean(words.as_bytes()));
+                self.breaks(Error::Nonsense(words))
+            }
+        }
+    }
+
+    /// Why a server does not listen any more: what it said last, if it said anything.
+    fn last_words(&mut self) -> Error {
+        self.broken = true;
+        match self.hear() {
+            Ok(answer) => self.misfit(answer),
+            Err(error) => error,
+        }
+    }
+
+    fn end_within_line(&mut self) -> Error {
+        let mut rest = self.input[self.from..self.to].trim_ascii().to_vec();
+        rest.truncate(SHOWN_BYTES);
+        let error = if rest.is_empty() {
+            Error::Lost(io::Error::other("the server closed it"))
+        } else {
+            Error::Ended(rest)
+        };
+        self.breaks(error)
+    }
+
+    fn breaks(&mut self, error: Error) -> Error {
+        self.broken = true;
+        error
+    }
+}
+
+/// Whether a line begins as an answer does.
+fn has_code(line: &[u8]) -> bool {
+    line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit)
+}
+
+/// Words that are not too long to be shown.
+fn shortened(mut words: String) -> String {
+    words.truncate(words.floor_char_boundary(SHOWN_BYTES));
+    words
+}
+
+const LINE_BYTES: usize = 32 * 1024; // a path of 4096 bytes, each escaped, and what stands before it
+const SHOWN_BYTES: usize = 500;
+const INPUT_BYTES: usize = 512 * 1024; // so much is read at once

@@ -1,0 +1,223 @@
+//! A connection to a server: calls that end when nothing moves for too long, or a signal asks to
+//! stop.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::address::{Server, Way};
+use crate::error::Error;
+
+/// Bytes in both directions.
+pub(crate) trait Wire {
+    /// Waits for bytes, for so long at most. None at all means that the peer has ended its side.
+    fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error>;
+
+    /// Waits until some of `bytes` are taken, and says how many. None at all means that the peer is
+    /// gone, or that something came that was to be heeded: it can be read.
+    fn write(&mut self, bytes: &[u8], heed: Heed, patience: Duration) -> Result<usize, Error>;
+
+    /// Whether something is to be read now; the end counts.
+    fn has_input(&self) -> bool;
+}
+
+/// What ends the wait for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heed {
+    /// That the peer is gone.
+    Nothing,
+    /// Something to be read, too.
+    Input,
+}
+
+/// The signals that ask to stop, taken out of their usual way: a transfer ends in order, and then
+/// the program.
+#[derive(Clone, Debug)]
+pub struct Stop(Rc<RefCell<SignalFd>>);
+
+impl Stop {
+    /// From now on the signals SIGINT, SIGTERM and SIGHUP end what this is given to, and nothing
+    /// else.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor for it.
+    pub fn on_signals() -> io::Result<Self> {
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+            .into_iter()
+            .collect();
+        signals.thread_block()?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&signals, flags)?;
+        Ok(Self(Rc::new(RefCell::new(signals))))
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] once a signal has asked for it.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.0.borrow_mut().read_signal() {
+            Ok(Some(signal)) => Err(Error::Stopped(
+                signal.ssi_signo.try_into().unwrap_or_default(),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A connected socket.
+pub(crate) struct Connected {
+    socket: Socket,
+    stop: Option<Stop>,
+}
+
+/// Connects to the first address that answers.
+///
+/// # Errors
+///
+/// Of the last address, if none did, or that a signal asked to stop.
+pub(crate) fn connect(
+    server: &Server,
+    patience: Duration,
+    stop: Option<&Stop>,
+) -> Result<Connected, Error> {
+    let addresses: Vec<SockAddr> = match server.way() {
+        Way::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
+        Way::Unix(path) => SockAddr::unix(path).into_iter().collect(),
+        Way::Udp(_) => Vec::new(),
+    };
+    let mut cause = io::Error::other("not an address of a stream");
+    for address in addresses {
+        match connect_to(&address, patience, stop) {
+            Ok(socket) => {
+                let stop = stop.cloned();
+                return Ok(Connected { socket, stop });
+            }
+            Err(Error::Lost(error)) => cause = error,
+            Err(error) => return Err(error),
+        }
+    }
+    let place = server.place().to_string();
+    Err(Error::Unreachable { place, cause })
+}
+
+fn connect_to(
+    address: &SockAddr,
+    patience: Duration,
+    stop: Option<&Stop>,
+) -> Result<Socket, Error> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None).map_err(Error::Lost)?;
+    socket.set_nonblocking(true).map_err(Error::Lost)?;
+    match socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
+            let came = wait(socket.as_fd(), PollFlags::POLLOUT, patience, stop)?;
+            if came.is_empty() {
+                return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
+            }
+            match socket.take_error() {
+                Ok(None) => (),
+                Ok(Some(error)) | Err(error) => return Err(Error::Lost(error)),
+            }
+        }
+        connected => connected.map_err(Error::Lost)?,
+    }
+    if address.domain() != Domain::UNIX {
+        socket.set_tcp_nodelay(true).map_err(Error::Lost)?; // commands are small, and waited for
+    }
+    Ok(socket)
+}
+
+impl Wire for Connected {
+    fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error> {
+        self.stop.as_ref().map_or(Ok(()), Stop::check)?; // much may come without a wait
+        loop {
+            match (&self.socket).read(into) {
+                Ok(count) => return Ok(count),
+                Err(error) if is_passing(&error) => (),
+                Err(error) => return Err(Error::Lost(error)),
+            }
+            self.wait(PollFlags::POLLIN, patience)?;
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], heed: Heed, patience: Duration) -> Result<usize, Error> {
+        let mut ends = PollFlags::POLLHUP | PollFlags::POLLERR;
+        ends.set(PollFlags::POLLIN, heed == Heed::Input);
+        loop {
+            let came = self.wait(ends | PollFlags::POLLOUT, patience)?;
+            if came.intersects(ends) {
+                return Ok(0);
+            }
+            match (&self.socket).write(bytes) {
+                Ok(count) => return Ok(count),
+                Err(error) if is_passing(&error) => (),
+                // It may have said why before it went.
+                Err(_) => return Ok(0),
+            }
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        let mut polled = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        !matches!(poll(&mut polled, PollTimeout::ZERO), Ok(0))
+    }
+}
+
+impl Connected {
+    fn wait(&self, events: PollFlags, patience: Duration) -> Result<PollFlags, Error> {
+        let came = wait(self.socket.as_fd(), events, patience, self.stop.as_ref())?;
+        if came.is_empty() {
+            return Err(Error::Silent(patience));
+        }
+        Ok(came)
+    }
+}
+
+/// Waits for a socket, for so long at most; what came is empty if nothing did.
+fn wait(
+    socket: BorrowedFd<'_>,
+    events: PollFlags,
+    patience: Duration,
+    stop: Option<&Stop>,
+) -> Result<PollFlags, Error> {
+    let end = Instant::now() + patience;
+    loop {
+        // Rounded up, so that a wait that ends just before its time is not repeated many times.
+        let left = end.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let signals = stop.map(|stop| stop.0.borrow());
+        let mut polled = vec![PollFd::new(socket, events)];
+        polled.extend(
+            signals
+                .as_ref()
+                .map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)),
+        );
+        let answer = poll(&mut polled, timeout);
+        let came = polled[0].revents().unwrap_or(PollFlags::empty());
+        drop(polled);
+        drop(signals);
+        match answer {
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(Error::Lost(errno.into())),
+            Ok(_) => stop.map_or(Ok(()), Stop::check)?,
+        }
+        if !came.is_empty() || Instant::now() >= end {
+            return Ok(came);
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
