@@ -8,6 +8,7 @@ use switchboard_services::Services;
 
 use crate::script;
 use crate::talk::TalkOptions;
+use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 use crate::units::{DatagramRate, Time, bytes, count, datagrams, mode, time, time_or_none};
 
 /// Write a network service once, as a conversation; hold it with every caller
@@ -45,6 +46,15 @@ pub(crate) enum Task {
     /// Check the scripts by which the friend speaks, talk by them, list them
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
     Script(script::Task),
+    /// Get files from a server
+    #[command(after_help = transfer::GET_HELP)]
+    Get(GetOptions),
+    /// Put files where a server keeps them
+    #[command(after_help = transfer::PUT_HELP)]
+    Put(PutOptions),
+    /// List the files that a server has
+    #[command(after_help = transfer::LIST_HELP)]
+    List(ListOptions),
     /// List the services
     Services,
 }

@@ -2,7 +2,9 @@
 
 use std::io;
 
+use switchboard_client::Error;
 use switchboard_core::{BindError, Ended};
+use switchboard_files::Code;
 use switchboard_services::Unusable;
 
 /// Why the program failed.
@@ -30,6 +32,13 @@ pub(crate) enum Failure {
     Unspeakable { unusable: usize, of: usize },
     #[error("there are warnings, and they are denied")]
     Warnings,
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Transfer(#[from] Error),
+    /// What failed was told already.
+    #[error("failed")]
+    Told(u8),
 }
 
 impl Failure {
@@ -38,6 +47,9 @@ impl Failure {
         match self {
             Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
             Self::Bind(_) => EX_UNAVAILABLE,
+            Self::Usage(_) => EX_WRONG,
+            Self::Transfer(error) => transfer_code(error),
+            Self::Told(code) => *code,
             Self::Unusable(_)
             | Self::OverDatagrams(..)
             | Self::Ready(..)
@@ -57,5 +69,29 @@ impl Failure {
     }
 }
 
+/// As in sysexits(3) where that has a word for it; 1 if the server does not do it, and what a shell
+/// tells of a signal if one ended it.
+pub(crate) fn transfer_code(error: &Error) -> u8 {
+    match error {
+        Error::Uncallable(_) | Error::Unfit(_) => EX_WRONG,
+        Error::Unreachable { .. } => EX_UNAVAILABLE,
+        Error::Exists(_) | Error::Uncreatable { .. } | Error::Said(Code::EXISTS, _) => EX_CANTCREAT,
+        Error::Lost(_)
+        | Error::Silent(_)
+        | Error::Local { .. }
+        | Error::Output(_)
+        | Error::Said(Code::FAILED | Code::NO_ROOM, _) => EX_IOERR,
+        Error::Nonsense(_)
+        | Error::Differs
+        | Error::Said(Code::DIFFERS | Code::NO_COMMAND | Code::NO_WORDS, _) => EX_PROTOCOL,
+        Error::Ended(_) | Error::Said(..) => 1,
+        Error::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
+    }
+}
+
+const EX_WRONG: u8 = 2;
 const EX_UNAVAILABLE: u8 = 69;
+const EX_CANTCREAT: u8 = 73;
+const EX_IOERR: u8 = 74;
+const EX_PROTOCOL: u8 = 76;
 const EX_NOPERM: u8 = 77;

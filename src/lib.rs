@@ -34,6 +34,7 @@ mod log;
 mod script;
 mod serve;
 mod talk;
+mod transfer;
 mod units;
 
 use std::io::{self, Write};
@@ -70,11 +71,15 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
         (Task::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
         (Task::Talk(options), _) => talk::run(options),
         (Task::Script(task), _) => script::run(task),
+        (Task::Get(options), _) => transfer::get(&options, cli.quiet),
+        (Task::Put(options), _) => transfer::put(&options, cli.quiet),
+        (Task::List(options), _) => transfer::list(&options),
         (Task::Services | Task::Serve, _) => list(&services),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(Failure::Told(code)) => ExitCode::from(code),
         Err(failure) => {
             // The words may quote a file. Where nobody can read them, the exit code has to do.
             let words = failure.to_string();

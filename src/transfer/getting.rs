@@ -1,0 +1,139 @@
+//! `get`.
+
+use std::io;
+use std::path::Path;
+
+use switchboard_client::{Client, Error, Shelf, Stop, Target, Walk, Watch, Way};
+use switchboard_core::Clean;
+use switchboard_files::{Kind, Name};
+
+use super::telling::Teller;
+use super::{GetOptions, name};
+use crate::failure::Failure;
+
+/// Gets all that was asked for.
+pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
+    let names = options.names.iter().map(|words| name(words));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    if options.output.is_some() && 1 < names.len() {
+        return Err(Failure::Usage("-o takes one file alone".into()));
+    }
+    let to_output = options.output.as_deref() == Some(Path::new("-"));
+    if to_output && (options.peer.json || options.resume) {
+        let words = "with -o - there is neither --json nor --resume";
+        return Err(Failure::Usage(words.into()));
+    }
+    let server = options.peer.server()?;
+    if let Way::Udp(_) = server.way() {
+        return Err(Failure::Usage("TFTP is not there yet".into()));
+    }
+    // At standard output there is nothing to be put in order.
+    let stop = if to_output {
+        None
+    } else {
+        Some(Stop::on_signals().map_err(Failure::Input)?)
+    };
+    let mut getting = Getting {
+        options,
+        client: Client::new(server, options.peer.timeout, stop),
+        teller: Teller::new(options.peer.json, quiet),
+    };
+    match &options.output {
+        Some(_) if to_output => getting.print(&names[0])?,
+        Some(path) => match Shelf::around(path) {
+            Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
+            Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
+        },
+        None => {
+            let shelf = Shelf::open(&options.directory)?;
+            names
+                .iter()
+                .try_for_each(|name| getting.named(name, &shelf))?;
+        }
+    }
+    getting.teller.end()
+}
+
+struct Getting<'a> {
+    options: &'a GetOptions,
+    client: Client,
+    teller: Teller,
+}
+
+impl Getting<'_> {
+    fn print(&mut self, name: &Name) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        self.teller.begins(name.as_bytes());
+        let target = Target::Output(&mut out);
+        let done = self.client.get(name, target, &mut self.teller);
+        self.teller.file(name.as_bytes(), done)
+    }
+
+    /// Gets what was asked for by name, under its last part.
+    fn named(&mut self, name: &Name, shelf: &Shelf) -> Result<(), Failure> {
+        let last = name.split_last().map(|(_, last)| Name::parse(last));
+        let own = last.and_then(Result::ok).unwrap_or_default();
+        if self.options.recursive {
+            match self.client.stat(name) {
+                Ok(entry) if entry.kind == Kind::Folder => return self.folder(name, shelf, &own),
+                Ok(_) => (),
+                Err(error) => return self.teller.failed(name.as_bytes(), &error),
+            }
+        }
+        self.file(name, shelf, &own)
+    }
+
+    fn file(&mut self, name: &Name, shelf: &Shelf, own: &Name) -> Result<(), Failure> {
+        self.teller.begins(name.as_bytes());
+        let target = Target::File {
+            shelf,
+            name: own,
+            overwrite: self.options.overwrite,
+            resume: self.options.resume,
+        };
+        let done = self.client.get(name, target, &mut self.teller);
+        self.teller.file(name.as_bytes(), done)
+    }
+
+    /// Gets all that is below a folder, into the folder `own` here.
+    fn folder(&mut self, folder: &Name, shelf: &Shelf, own: &Name) -> Result<(), Failure> {
+        if let Err(error) = shelf.make_folder(own) {
+            return self.teller.failed(folder.as_bytes(), &error);
+        }
+        let mut walk = Walk::below(folder.clone());
+        while let Some(found) = walk.next(&mut self.client) {
+            let (name, entry) = match found {
+                Ok(found) => found,
+                Err((name, error)) => {
+                    self.teller.failed(name.as_bytes(), &error)?;
+                    continue;
+                }
+            };
+            if entry.name.starts_with(b".") {
+                let words = format!("{} is hidden: left out", Clean(name.as_bytes()));
+                self.teller.note(&words);
+                walk.pass_over();
+                continue;
+            }
+            let below = &name.as_bytes()[folder.as_bytes().len()..];
+            let there = match own.join(below) {
+                Ok(there) => there,
+                Err(why) => {
+                    let error = Error::Nonsense(why.to_string());
+                    self.teller.failed(name.as_bytes(), &error)?;
+                    continue;
+                }
+            };
+            match entry.kind {
+                Kind::File(_) => self.file(&name, shelf, &there)?,
+                Kind::Folder => {
+                    if let Err(error) = shelf.make_folder(&there) {
+                        walk.pass_over();
+                        self.teller.failed(name.as_bytes(), &error)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! `put`.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use switchboard_client::{Below, Client, Error, Found, Watch, Way};
+use switchboard_files::{Name, Problem, Source};
+
+use super::telling::Teller;
+use super::{PutOptions, name};
+use crate::failure::Failure;
+
+/// Puts all that was asked for.
+pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
+    if options.name.is_some() && 1 < options.files.len() {
+        return Err(Failure::Usage("--as names one file alone".into()));
+    }
+    let own = options.name.as_deref().map(name).transpose()?;
+    let folder = options.to.as_deref().map_or(Ok(Name::root()), name)?;
+    let server = options.peer.server()?;
+    if let Way::Udp(_) = server.way() {
+        return Err(Failure::Usage("TFTP is not there yet".into()));
+    }
+    let mut putting = Putting {
+        options,
+        client: Client::new(server, options.peer.timeout, None),
+        teller: Teller::new(options.peer.json, quiet),
+    };
+    for path in &options.files {
+        putting.named(path, &folder, own.as_ref())?;
+    }
+    putting.teller.end()
+}
+
+struct Putting<'a> {
+    options: &'a PutOptions,
+    client: Client,
+    teller: Teller,
+}
+
+impl Putting<'_> {
+    /// Puts what was asked for by its path: into the folder, under its last part, or as `own`.
+    fn named(&mut self, path: &Path, folder: &Name, own: Option<&Name>) -> Result<(), Failure> {
+        let shown = path.as_os_str().as_bytes();
+        // Of a path such as `.` what is in it goes into the folder itself.
+        let last = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
+        let name = match own.map_or_else(|| folder.join(last), |own| Ok(own.clone())) {
+            Ok(name) => name,
+            Err(why) => {
+                let error = Error::Local {
+                    file: path.to_owned(),
+                    cause: why.into(),
+                };
+                return self.teller.failed(shown, &error);
+            }
+        };
+        if !path.is_dir() {
+            return self.file(path, &name);
+        }
+        if !self.options.recursive {
+            let error = Error::Unfit("that is a folder (--recursive puts all that is in it)");
+            return self.teller.failed(shown, &error);
+        }
+        for found in Below::new(path, name) {
+            match found {
+                Found::File(path, name) => self.file(&path, &name)?,
+                Found::Other(words) => self.teller.note(&words),
+                Found::Unreadable(path, error) => {
+                    self.teller.failed(path.as_os_str().as_bytes(), &error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
+        self.teller.begins(name.as_bytes());
+        let done = match Source::open(path) {
+            Ok(source) => {
+                let resume = self.options.resume;
+                self.client
+                    .put(path, source, name, resume, &mut self.teller)
+            }
+            Err(Problem::Missing) => Err(Error::Local {
+                file: path.to_owned(),
+                cause: Problem::Missing,
+            }),
+            Err(cause) => Err(Error::Local {
+                file: path.to_owned(),
+                cause,
+            }),
+        };
+        self.teller.file(name.as_bytes(), done)
+    }
+}

@@ -1,0 +1,276 @@
+//! What is told of each file: how far it is, and what became of it.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
+
+use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use switchboard_client::{Done, Error, Watch};
+use switchboard_core::Clean;
+
+use crate::failure::{Failure, transfer_code};
+
+/// Tells how far a file is, on a terminal, and what became of it: in a line, or as JSON.
+pub(crate) struct Teller {
+    json: bool,
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    files: usize,
+    failed: usize,
+    code: Option<u8>, // of the first failure
+}
+
+/// What programs are told.
+#[derive(Serialize)]
+struct Told<'a> {
+    name: &'a str,
+    result: &'static str,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed_from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u8>,
+}
+
+impl Teller {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self {
+            json,
+            quiet,
+            bar: None,
+            began: Instant::now(),
+            files: 0,
+            failed: 0,
+            code: None,
+        }
+    }
+
+    /// Tells what became of a file.
+    ///
+    /// # Errors
+    ///
+    /// Nothing else need be tried: no server is there, or nobody to tell it to.
+    pub(crate) fn file(&mut self, name: &[u8], result: Result<Done, Error>) -> Result<(), Failure> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.files += 1;
+        self.clear();
+        if self.json {
+            print(&told(name, &result, seconds)).map_err(Failure::Output)?;
+        }
+        match result {
+            Ok(done) if !self.json && !self.quiet => self.say(&summary(name, &done, seconds)),
+            Ok(_) => (),
+            Err(error) => return self.failed(name, &error),
+        }
+        Ok(())
+    }
+
+    /// Tells why something was not done.
+    ///
+    /// # Errors
+    ///
+    /// As [`file`](Self::file).
+    pub(crate) fn failed(&mut self, name: &[u8], error: &Error) -> Result<(), Failure> {
+        self.clear();
+        if let Error::Output(cause) = error
+            && cause.kind() == io::ErrorKind::BrokenPipe
+        {
+            return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
+        }
+        let words = match error {
+            Error::Unreachable { .. } | Error::Stopped(_) => error.to_string(),
+            error => format!("{}: {error}", Clean(name)),
+        };
+        self.say(&format!("switchboard: {words}"));
+        self.failed += 1;
+        let code = *self.code.get_or_insert(transfer_code(error));
+        match error {
+            Error::Unreachable { .. } | Error::Output(_) => Err(Failure::Told(code)),
+            Error::Stopped(_) => Err(Failure::Told(transfer_code(error))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the program ends with: the first failure, if there was one.
+    pub(crate) fn end(self) -> Result<(), Failure> {
+        let Some(code) = self.code else {
+            return Ok(());
+        };
+        if 1 < self.files {
+            self.say(&format!(
+                "switchboard: {} of {} failed",
+                self.failed, self.files
+            ));
+        }
+        Err(Failure::Told(code))
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Writes a line on standard error, above the bar if there is one.
+    fn say(&self, line: &str) {
+        let write = || writeln!(io::stderr(), "{line}").ok(); // where nobody listens, nobody is told
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+    }
+}
+
+impl Watch for Teller {
+    fn begins(&mut self, name: &[u8]) {
+        self.clear();
+        self.began = Instant::now();
+        if self.quiet || self.json || !io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_prefix(Clean(name).to_string());
+        self.bar = Some(bar);
+    }
+
+    fn moves(&mut self, from: u64, length: Option<u64>) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        let style = if length.is_some() {
+            STYLE
+        } else {
+            STYLE_WITHOUT_LENGTH
+        };
+        bar.set_style(ProgressStyle::with_template(style).expect("the styles are valid"));
+        if let Some(length) = length {
+            bar.set_length(length);
+        }
+        bar.set_position(from);
+        bar.reset_eta(); // what was there before says nothing about the rate
+    }
+
+    fn at(&mut self, position: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(position);
+        }
+    }
+
+    fn note(&mut self, words: &str) {
+        if !self.quiet {
+            self.say(words);
+        }
+    }
+}
+
+/// A line for people.
+fn summary(name: &[u8], done: &Done, seconds: f64) -> String {
+    let name = Clean(name);
+    let bytes = done.bytes;
+    if done.was_there {
+        return format!("{name}: there already, the same ({bytes} bytes)");
+    }
+    let moved = bytes - done.resumed_from.unwrap_or(0).min(bytes);
+    let from = match done.resumed_from {
+        Some(from) => format!(", {from} of them from before"),
+        None => String::new(),
+    };
+    let rate = if seconds < 0.1 {
+        String::new() // nobody can say
+    } else {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rate, rounded"
+        )]
+        let rate = (moved as f64 / seconds) as u64;
+        format!(" ({}/s)", DecimalBytes(rate))
+    };
+    format!("{name}: {bytes} bytes{from} in {seconds:.1} s{rate}")
+}
+
+/// A line for programs.
+fn told(name: &[u8], result: &Result<Done, Error>, seconds: f64) -> String {
+    let name = &String::from_utf8_lossy(name);
+    let done = result.as_ref().ok();
+    let error = result.as_ref().err();
+    let told = Told {
+        name,
+        result: match done {
+            None => "failed",
+            Some(done) if done.was_there => "there",
+            Some(_) => "done",
+        },
+        seconds,
+        bytes: done.map(|done| done.bytes),
+        sha256: done
+            .and_then(|done| done.sha256)
+            .map(|digest| digest.to_string()),
+        resumed_from: done.and_then(|done| done.resumed_from),
+        error: error.map(ToString::to_string),
+        code: error.map(transfer_code),
+    };
+    json(&told)
+}
+
+/// As JSON in one line of ASCII, so that nothing in it acts on a terminal.
+pub(super) fn json(told: &impl Serialize) -> String {
+    let line = serde_json::to_string(told).expect("it is text and numbers");
+    let mut plain = String::with_capacity(line.len());
+    for character in line.chars() {
+        match character {
+            ' '..='~' => plain.push(character),
+            // Only within a string there is anything else.
+            _ => character
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| plain.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    plain
+}
+
+/// Prints a line on standard output, at once.
+pub(super) fn print(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+const STYLE: &str =
+    "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+const STYLE_WITHOUT_LENGTH: &str = "{prefix} {spinner} {decimal_bytes} {decimal_bytes_per_sec}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_styles_are_valid() {
+        for style in [STYLE, STYLE_WITHOUT_LENGTH] {
+            assert!(ProgressStyle::with_template(style).is_ok());
+        }
+    }
+
+    #[test]
+    fn nothing_in_json_acts_on_a_terminal() {
+        let name = "\u{1b}[2J\u{202e}é\u{9b}\u{7f}👩\"";
+        let line = json(&name);
+        assert!(
+            line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{line}"
+        );
+        assert_eq!(
+            serde_json::from_str::<String>(&line).expect("it is JSON"),
+            name
+        );
+    }
+}
