@@ -20,7 +20,7 @@ pub struct Client {
     talk: Option<Talk>,
 }
 
-type Connect = dyn FnMut() -> Result<Box<dyn Wire>, Error>;
+pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Wire>, Error>;
 
 /// What became of a file that was got or put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,17 @@ impl Client {
             connect,
             patience,
             stop,
+            talk: None,
+        }
+    }
+
+    /// A client of whatever this connects to.
+    #[cfg(test)]
+    pub(crate) fn over(connect: Box<Connect>, patience: Duration) -> Self {
+        Self {
+            connect,
+            patience,
+            stop: None,
             talk: None,
         }
     }

@@ -67,17 +67,18 @@ impl Client {
         };
         let mut draft: Option<Draft> = None;
         let content = self.fetch(name, 0, watch, &mut |piece| match piece {
-            Piece::Length(length) => {
-                let begun = shelf.folder.draft(own, Some(length), rules);
+            Piece::Beginning => {
+                // No room is taken beforehand for a length that somebody else says.
+                let begun = shelf.folder.draft(own, None, rules);
                 draft = Some(begun.map_err(failed)?);
                 Ok(())
             }
             Piece::Bytes(bytes) => {
-                let draft = draft.as_mut().expect("the length came before");
+                let draft = draft.as_mut().expect("it began before");
                 draft.write(bytes).map_err(failed)
             }
         })?;
-        let draft = draft.expect("the length came");
+        let draft = draft.expect("it began");
         draft.publish(Some(&content)).map_err(failed)?;
         Ok(moved(content, None))
     }
@@ -90,7 +91,7 @@ impl Client {
     ) -> Result<Done, Error> {
         let mut hash = Sha256::new();
         let content = self.fetch(name, 0, watch, &mut |piece| match piece {
-            Piece::Length(_) => Ok(()),
+            Piece::Beginning => Ok(()),
             Piece::Bytes(bytes) => {
                 hash.update(bytes);
                 out.write_all(bytes).map_err(Error::Output)
@@ -114,7 +115,7 @@ impl Client {
         let mut part = Part::open(shelf, own)?;
         let from = self.go_on(name, &mut part, watch)?;
         let fetched = self.fetch(name, from, watch, &mut |piece| match piece {
-            Piece::Length(_) => Ok(()),
+            Piece::Beginning => Ok(()),
             Piece::Bytes(bytes) => part.write(bytes),
         });
         if fetched.is_err() && 0 < part.length() {
@@ -208,7 +209,7 @@ impl Client {
             length: Some(length),
         };
         watch.moves(from, Some(length));
-        let begun = talk.say(&hash).and_then(|()| take(Piece::Length(length)));
+        let begun = talk.say_ahead(&hash).and_then(|()| take(Piece::Beginning));
         begun.inspect_err(|_| talk.give_up())?;
         let mut position = from;
         talk.content(count, &mut |bytes| {
@@ -227,8 +228,8 @@ impl Client {
 
 /// What is taken of a file, in this order.
 enum Piece<'a> {
-    /// So long it is in all.
-    Length(u64),
+    /// The server has it.
+    Beginning,
     Bytes(&'a [u8]),
 }
 

@@ -10,6 +10,8 @@ mod part;
 mod put;
 mod shelf;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod tftp;
 mod wire;
 

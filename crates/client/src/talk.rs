@@ -42,19 +42,36 @@ impl Talk {
         }
     }
 
-    /// Says a command, though answers to earlier ones may still be coming: lines are short, and there
-    /// is room for them.
+    /// Says a command.
     pub(crate) fn say(&mut self, command: &Command) -> Result<(), Error> {
+        if self.write(command)? {
+            Ok(())
+        } else {
+            Err(self.last_words())
+        }
+    }
+
+    /// Says a command while content is still to come. Whether the server hears it is seen then, when
+    /// all that it sent was taken. Lines are short, and there is room for them.
+    pub(crate) fn say_ahead(&mut self, command: &Command) -> Result<(), Error> {
+        self.write(command).map(drop)
+    }
+
+    /// `false` if the server is gone.
+    fn write(&mut self, command: &Command) -> Result<bool, Error> {
         let line = format!("{command}\n");
         let mut rest = line.as_bytes();
         while !rest.is_empty() {
             match self.wire.write(rest, Heed::Nothing, self.patience) {
-                Ok(0) => return Err(self.last_words()),
+                Ok(0) => {
+                    self.broken = true;
+                    return Ok(false);
+                }
                 Ok(count) => rest = &rest[count..],
                 Err(error) => return Err(self.breaks(error)),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Says a command and hears the answer.
@@ -207,7 +224,6 @@ impl Talk {
 
     /// Why a server does not listen any more: what it said last, if it said anything.
     fn last_words(&mut self) -> Error {
-        self.broken = true;
         match self.hear() {
             Ok(answer) => self.misfit(answer),
             Err(error) => error,
