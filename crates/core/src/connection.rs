@@ -38,7 +38,6 @@ pub struct Connection {
     input: Input,
     stop: Told,
     messages: u64,
-    broken_off: bool, // what was sent is not the whole
 }
 
 enum State {

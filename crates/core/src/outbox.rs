@@ -36,6 +36,7 @@ pub struct Outbox {
     asked: usize, // the weight of requests that are not done, such as posts that wait for somebody
     wake: Option<Duration>,
     expected: Option<u64>, // bytes of the peer that are no lines
+    broken_off: bool,      // what was sent is not the whole
 }
 
 impl Outbox {
@@ -61,6 +62,7 @@ impl Outbox {
             asked: 0,
             wake: None,
             expected: None,
+            broken_off: false,
         }
     }
 
@@ -110,6 +112,18 @@ impl Outbox {
     /// Where messages are not lines, nothing changes.
     pub fn expect_bytes(&mut self, count: u64) {
         self.expected = Some(count);
+    }
+
+    /// What was sent is not the whole, and nothing will follow: once it has left, the conversation
+    /// ends without the polite close, over TCP by a reset, so that the peer does not take a part for
+    /// the whole. For a session that fails, or closes.
+    pub fn break_off(&mut self) {
+        self.broken_off = true;
+    }
+
+    /// Whether the session said so.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.broken_off
     }
 
     /// Whether the outbox holds as much as it should.

@@ -63,7 +63,6 @@ impl Connection {
             input: Input::Open,
             stop: Told::No,
             messages: 0,
-            broken_off: false,
         };
         if transport == Transport::Datagram {
             connection.outbox.keep_apart();

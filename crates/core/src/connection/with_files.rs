@@ -39,7 +39,7 @@ impl Connection {
     /// The rest of the file cannot be had: nothing more is sent.
     pub(crate) fn break_off(&mut self, error: io::Error) {
         self.outbox.clear();
-        self.broken_off = true;
+        self.outbox.break_off();
         self.end(Ended::Failed(Error::Io(error)));
     }
 
@@ -47,7 +47,7 @@ impl Connection {
     /// the end of input now.
     pub(crate) fn is_broken_off(&self) -> bool {
         let waits = !self.output().is_empty() && !self.is_by_line();
-        waits || self.outbox.has_files() || self.broken_off
+        waits || self.outbox.has_files() || self.outbox.is_broken_off()
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     use crate::rehearsal::{Pieces, rehearse};
     use crate::service::{Flow, Refusal, Service, Session};
 
-    /// `send` sends a file of the letters, between two lines; `take N` takes so many bytes, and says
+    /// `send` sends a file of the letters, between two lines; `half` breaks off; `take N` takes so many bytes, and says
     /// them back in brackets once there are so many; everything else is said back.
     struct Shelf {
         framing: Framing,
@@ -115,6 +115,11 @@ mod tests {
                 out.send_file(letters(), 0..1);
                 out.send(b" end");
                 return Ok(Flow::Continue);
+            }
+            if message == b"half" {
+                out.send(message);
+                out.break_off();
+                return Ok(Flow::Close);
             }
             if let Some(count) = message.strip_prefix(b"take ") {
                 let count = str::from_utf8(count)
@@ -193,6 +198,21 @@ mod tests {
         connection.file_sent(1);
         assert_eq!(connection.output(), b" end\nmore\n");
         assert!(!connection.is_broken_off());
+    }
+
+    #[test]
+    fn what_the_session_broke_off_is_not_the_whole() {
+        let shelf = Shelf {
+            framing: Framing::Line,
+            missing: 0,
+        };
+        let mut connection = Connection::open(&shelf, &Peer::stdio(), &Limits::default());
+        connection.receive(b"a\n");
+        assert!(!connection.is_broken_off());
+        connection.receive(b"half\n");
+        assert_eq!(connection.output(), b"a\nhalf\n", "it is sent before");
+        connection.sent(7);
+        assert!(connection.is_done() && connection.is_broken_off());
     }
 
     #[test]
