@@ -9,6 +9,7 @@ mod duel;
 mod echo;
 mod eliza;
 mod exec;
+mod file;
 mod files;
 mod forward;
 mod receive_buffer;
@@ -32,6 +33,7 @@ pub use duel::Duel;
 pub use echo::Echo;
 pub use eliza::{Eliza, NoScript, Options as ElizaOptions, Telling, find_script, read_script};
 pub use exec::Exec;
+pub use file::OneFile;
 pub use files::Files;
 pub use forward::Forward;
 pub use registry::{Services, Unusable};
@@ -90,6 +92,11 @@ pub fn all() -> Services {
         "exec",
         "Runs a program for each peer, which talks to it by itself",
         Exec::from_options,
+    );
+    services.add_with(
+        "file",
+        "Sends one file to whoever connects, and closes",
+        OneFile::from_options,
     );
     services
 }

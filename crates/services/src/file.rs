@@ -1,0 +1,145 @@
+//! File: one file, sent to whoever comes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use nix::fcntl::OFlag;
+use switchboard_core::{
+    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
+};
+
+/// Sends a file to every peer and closes, whatever is said meanwhile.
+///
+/// Each peer gets the file as it is when the peer comes: it is opened anew. What cannot be sent to its
+/// end is broken off, over TCP by a reset, so that no part is taken for the whole.
+pub struct OneFile {
+    path: PathBuf,
+}
+
+/// What to send.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The file
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+}
+
+impl OneFile {
+    /// Sends the file of this name.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened now, or is no regular file.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        open(path)?;
+        let path = std::path::absolute(path)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+        let path = options.path;
+        Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// The file and its length.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Nobody may ever write to a pipe, and to open it must not wait for that.
+    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok((file, about.len()))
+}
+
+impl Service for OneFile {
+    fn framing(&self) -> Framing {
+        Framing::Bytes
+    }
+
+    fn over_datagrams(&self) -> OverDatagrams {
+        OverDatagrams::Never("a file has no parts that could be lost; `serve files` speaks TFTP")
+    }
+
+    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Sending(self.path.clone())))
+    }
+}
+
+struct Sending(PathBuf);
+
+impl Session for Sending {
+    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        // No words go to the peer if it fails: they would be taken for the file.
+        let (file, length) = open(&self.0).inspect_err(|_| out.break_off())?;
+        out.send_file(file, 0..length);
+        Ok(Flow::More) // a peer may stop for a while, which is not ending slowly
+    }
+
+    fn resume(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Close)
+    }
+
+    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+        Ok(Flow::Close) // it closed before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+    use switchboard_core::{Ended, Limits, Pieces, rehearse};
+
+    use super::*;
+    use crate::talk::every_chunking;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder can be made")
+    }
+
+    #[test]
+    fn it_sends_the_file_as_it_is_whatever_is_said() {
+        let folder = folder();
+        let path = folder.path().join("file");
+        fs::write(&path, b"one\r\n\xff").expect("there is room");
+        let service = OneFile::new(&path).expect("it is there");
+        every_chunking(&service, b"", b"one\r\n\xff");
+        for content in ["", "a file that grew"] {
+            fs::write(&path, content).expect("there is room");
+            every_chunking(&service, b"GET / HTTP/1.0\r\n\r\n", content.as_bytes());
+        }
+    }
+
+    #[test]
+    fn only_a_regular_file_is_served() {
+        let folder = folder();
+        let pipe = folder.path().join("pipe");
+        mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe can be made");
+        for wrong in [folder.path(), &pipe, &folder.path().join("none")] {
+            assert!(OneFile::new(wrong).is_err(), "{}", wrong.display());
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_gone_is_a_failure_without_words() {
+        let folder = folder();
+        let path = folder.path().join("file");
+        fs::write(&path, "here").expect("there is room");
+        let service = OneFile::new(&path).expect("it is there");
+        fs::remove_file(&path).expect("it is there");
+        let pieces = Pieces { said: 1, taken: 1 };
+        let (heard, ended) = rehearse(&service, b"", pieces, &Limits::default());
+        assert_eq!(heard, b"");
+        assert!(matches!(ended, Ended::Failed(Error::Io(_))), "{ended}");
+    }
+}
