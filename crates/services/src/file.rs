@@ -1,15 +1,12 @@
 //! File: one file, sent to whoever comes.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nix::fcntl::OFlag;
 use switchboard_core::{
     Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
 };
+use switchboard_files::{Problem, Source};
 
 /// Sends a file to every peer and closes, whatever is said meanwhile.
 ///
@@ -33,8 +30,8 @@ impl OneFile {
     /// # Errors
     ///
     /// It cannot be opened now, or is no regular file.
-    pub fn new(path: &Path) -> io::Result<Self> {
-        open(path)?;
+    pub fn new(path: &Path) -> Result<Self, Problem> {
+        Source::open(path)?;
         let path = std::path::absolute(path)?;
         Ok(Self { path })
     }
@@ -43,20 +40,6 @@ impl OneFile {
         let path = options.path;
         Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
-}
-
-/// The file and its length.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // Nobody may ever write to a pipe, and to open it must not wait for that.
-    options.custom_flags(OFlag::O_NONBLOCK.bits());
-    let file = options.open(path)?;
-    let about = file.metadata()?;
-    if !about.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    Ok((file, about.len()))
 }
 
 impl Service for OneFile {
@@ -78,8 +61,11 @@ struct Sending(PathBuf);
 impl Session for Sending {
     fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
         // No words go to the peer if it fails: they would be taken for the file.
-        let (file, length) = open(&self.0).inspect_err(|_| out.break_off())?;
-        out.send_file(file, 0..length);
+        let source = Source::open(&self.0).map_err(|problem| {
+            out.break_off();
+            Error::Failed(format!("{}: {problem}", self.0.display()).into())
+        })?;
+        out.send_file(source.file, 0..source.length);
         Ok(Flow::More) // a peer may stop for a while, which is not ending slowly
     }
 
@@ -140,6 +126,6 @@ mod tests {
         let pieces = Pieces { said: 1, taken: 1 };
         let (heard, ended) = rehearse(&service, b"", pieces, &Limits::default());
         assert_eq!(heard, b"");
-        assert!(matches!(ended, Ended::Failed(Error::Io(_))), "{ended}");
+        assert!(matches!(ended, Ended::Failed(Error::Failed(_))), "{ended}");
     }
 }
