@@ -91,6 +91,15 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether it may become so long.
+    ///
+    /// # Errors
+    ///
+    /// No file may be that large, or all files together.
+    pub fn check_room(&self, length: u64) -> Result<(), Problem> {
+        self.most.check(length)
+    }
+
     /// How many bytes it has.
     #[must_use]
     pub fn length(&self) -> u64 {

@@ -1,21 +1,26 @@
 //! Files: a folder that others may read, and put files into where that is allowed.
 
 mod guest;
+mod tftp;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
-use switchboard_core::{OverDatagrams, Peer, Refusal, Service, Session, Transport};
+use switchboard_core::{Framing, Host, OverDatagrams, Peer, Refusal, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
 use crate::size::size;
+use crate::uptime;
 use guest::Guest;
+use tftp::Visitor;
 
-/// Shows a folder: over a stream by the protocol of `docs/files-protocol.md`.
+/// Shows a folder: over a stream by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
 ///
 /// The folder is opened once. Its sessions share nothing else, so it is the same under every model.
 pub struct Files {
     shelf: Shelf,
+    clock: fn() -> Duration, // how long it is since some time before
 }
 
 /// What all guests share: the folder, and what they may do there.
@@ -66,7 +71,12 @@ impl Files {
             writable: false,
             rules: Rules::default(),
         };
-        Ok(Self { shelf })
+        Ok(Self::showing(shelf))
+    }
+
+    fn showing(shelf: Shelf) -> Self {
+        let clock = uptime;
+        Self { shelf, clock }
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
@@ -89,19 +99,31 @@ impl Files {
                 quota,
             },
         };
-        Ok(Self { shelf })
+        Ok(Self::showing(shelf))
     }
 }
 
 impl Service for Files {
+    /// Lines, but where datagrams are packets.
+    fn framing_over(&self, transport: Transport) -> Framing {
+        match transport {
+            Transport::Stream => Framing::Line,
+            Transport::Datagram => Framing::Bytes,
+        }
+    }
+
     fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never("it speaks in lines")
+        tftp::OVER_DATAGRAMS
     }
 
     fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         match peer.transport {
             Transport::Stream => Ok(Box::new(Guest::new(self.shelf.clone()))),
-            Transport::Datagram => Err(Refusal("Files are not served by datagrams.".into())),
+            Transport::Datagram => {
+                let ipv6 = matches!(peer.remote.host(), Host::Ip(ip) if ip.is_ipv6());
+                let visitor = Visitor::new(self.shelf.clone(), self.clock, ipv6);
+                Ok(Box::new(visitor))
+            }
         }
     }
 }

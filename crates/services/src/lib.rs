@@ -22,7 +22,8 @@ mod uppercase;
 mod utc;
 
 use std::convert::Infallible;
-use std::time::SystemTime;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use chargen::Chargen;
 pub use chat::Chat;
@@ -99,4 +100,11 @@ pub fn all() -> Services {
         OneFile::from_options,
     );
     services
+}
+
+/// How long it is since it was asked for the first time, in this process or the one that it is a copy
+/// of.
+fn uptime() -> Duration {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed()
 }

@@ -105,7 +105,7 @@ impl<R: Read> Sending<R> {
 
     /// The request came again. While nothing else did, the answer is due, as if its time had come.
     pub fn on_request(&mut self, now: Duration) {
-        if self.opening || self.acked == 0 {
+        if self.is_unheard() {
             self.timer.hurry(now);
         }
     }
@@ -120,6 +120,12 @@ impl<R: Read> Sending<R> {
     #[must_use]
     pub fn is_all_sent(&self) -> bool {
         self.last.is_some_and(|last| last <= self.sent)
+    }
+
+    /// Whether the peer has not answered at all.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        !self.timer.is_answered()
     }
 
     /// So many bytes were acknowledged.

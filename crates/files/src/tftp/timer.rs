@@ -116,6 +116,11 @@ impl Timer {
         Due::Again
     }
 
+    /// Whether anything new ever came.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered
+    }
+
     /// Whether anything was said again since there was anything new.
     pub(super) fn has_waited(&self) -> bool {
         0 < self.tries

@@ -8,7 +8,7 @@ use switchboard_files::{Digest, Time};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::talk::{datagram_peer, from_words};
+use crate::talk::from_words;
 
 /// A folder of its own, and the service that shows it.
 struct Place {
@@ -287,9 +287,5 @@ fn what_is_no_folder_is_not_shown() {
     let file = folder.path().join("file");
     fs::write(&file, b"").expect("room");
     Files::new(&file).map(drop).expect_err("a file");
-    let files = Files::new(folder.path()).expect("a folder");
-    files
-        .session(&datagram_peer())
-        .map(drop)
-        .expect_err("not by datagrams");
+    Files::new(folder.path()).expect("a folder");
 }

@@ -1,0 +1,289 @@
+//! One peer of a folder that speaks TFTP, over datagrams.
+
+mod file;
+
+use std::io::{self, Read};
+use std::mem;
+use std::time::Duration;
+
+use switchboard_core::{Error, Flow, Outbox, OverDatagrams, Session};
+use switchboard_files::tftp::{
+    Caps, Code, Failure, Lingering, Malformed, Mode, Packet, Receiving, Request, Sending, Step,
+    ToNetascii, Wish,
+};
+use switchboard_files::{Name, Problem};
+
+use super::Shelf;
+use file::{Intake, Whole};
+
+/// A peer, from its request to the end of the file; then it may ask for another.
+///
+/// Time goes on by the clock, and at least to where it asked to be woken.
+pub(super) struct Visitor {
+    shelf: Shelf,
+    caps: Caps,
+    clock: fn() -> Duration,
+    now: Duration,
+    doing: Doing,
+    stopping: bool,
+}
+
+/// What is going on.
+enum Doing {
+    /// A request is waited for.
+    Nothing,
+    Sending(Box<Sending<Box<dyn Read>>>),
+    Receiving(Box<Receiving<Intake>>),
+    /// A file has come and is there, which its peer may not know.
+    Lingering(Lingering),
+}
+
+/// The conversation ends with this packet, or without words.
+struct End(Option<Vec<u8>>);
+
+/// What peers are sent before they have spoken to the port that they were given.
+pub(super) const OVER_DATAGRAMS: OverDatagrams = OverDatagrams::OwnPort {
+    bytes: 6 * 516,
+    reason: "a first block, and five times again while there is no answer",
+};
+
+impl Visitor {
+    pub(super) fn new(shelf: Shelf, clock: fn() -> Duration, ipv6: bool) -> Self {
+        Self {
+            shelf,
+            caps: Caps::ethernet(ipv6),
+            clock,
+            now: clock(),
+            doing: Doing::Nothing,
+            stopping: false,
+        }
+    }
+
+    fn hear(&mut self, message: &[u8]) -> Result<Step, End> {
+        let now = self.now;
+        let packet = match (Packet::parse(message), &self.doing) {
+            (Ok(packet), _) => packet,
+            (Err(Malformed::Nothing), Doing::Nothing) => return Err(End(None)),
+            (Err(problem), Doing::Nothing) => return Err(Failure::from(problem).into()),
+            (Err(_), _) => return Ok(Step::Going),
+        };
+        if let Packet::Request(request) = &packet
+            && self.is_free()
+        {
+            self.doing = self.begin(request)?;
+            return Ok(Step::Going);
+        }
+        Ok(match (&mut self.doing, &packet) {
+            (Doing::Nothing, Packet::Error { .. }) => return Err(End(None)),
+            (Doing::Nothing, _) => {
+                let words = "there is no such transfer";
+                return Err(End::because(Code::UnknownTransfer, words));
+            }
+            (Doing::Sending(sending), Packet::Request(_)) => {
+                sending.on_request(now);
+                sending.on_time(now)?
+            }
+            (Doing::Receiving(receiving), Packet::Request(_)) => {
+                receiving.on_request(now);
+                receiving.on_time(now)?
+            }
+            (Doing::Sending(sending), packet) => sending.on_packet(packet, now)?,
+            (Doing::Receiving(receiving), packet) => receiving.on_packet(packet, now)?,
+            (Doing::Lingering(lingering), packet) => {
+                lingering.on_packet(packet);
+                Step::Going
+            }
+        })
+    }
+
+    /// Whether a request is one for another file: nothing is missing of this one. Some clients ask
+    /// for all their files from the same port.
+    fn is_free(&self) -> bool {
+        match &self.doing {
+            Doing::Nothing | Doing::Lingering(_) => true,
+            Doing::Sending(sending) => sending.is_all_sent() && !sending.is_unheard(),
+            Doing::Receiving(_) => false,
+        }
+    }
+
+    fn begin(&self, request: &Request<'_>) -> Result<Doing, End> {
+        let name = Name::parse(request.name).map_err(Problem::from)?;
+        match request.wish {
+            Wish::Get => self.get(&name, request),
+            Wish::Put => self.put(&name, request),
+        }
+    }
+
+    fn get(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
+        let whole = Whole::new(self.shelf.folder.read(name)?);
+        // How long it becomes as text is not known before.
+        let size = (request.mode == Mode::Octet).then_some(whole.length());
+        let (terms, agreed) = request.options.settle(&self.caps, size);
+        let opening = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
+        let source: Box<dyn Read> = match request.mode {
+            Mode::Octet => Box::new(whole),
+            Mode::Netascii => Box::new(ToNetascii::new(whole)),
+        };
+        let sending = Sending::new(source, &terms, opening, self.now);
+        Ok(Doing::Sending(Box::new(sending)))
+    }
+
+    fn put(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
+        if !self.shelf.writable {
+            return Err(End::because(Code::Access, "files cannot be put here"));
+        }
+        // No room is reserved for somebody who may not be there.
+        let draft = self.shelf.folder.draft(name, None, self.shelf.rules)?;
+        let size = request.options.tsize;
+        draft.check_room(size.filter(|_| request.mode == Mode::Octet).unwrap_or(0))?;
+        let (terms, agreed) = request.options.settle(&self.caps, size);
+        let opening = if agreed.is_empty() {
+            Packet::Ack(0)
+        } else {
+            Packet::Agreement(agreed)
+        };
+        let intake = Intake::new(draft, request.mode);
+        let receiving = Receiving::new(intake, &terms, opening.to_bytes(), self.now);
+        Ok(Doing::Receiving(Box::new(receiving)))
+    }
+
+    /// The time has come that it waited for.
+    fn tick(&mut self) -> Result<Step, End> {
+        let now = self.now;
+        Ok(match &mut self.doing {
+            Doing::Sending(sending) => sending.on_time(now)?,
+            Doing::Receiving(receiving) => receiving.on_time(now)?,
+            Doing::Lingering(lingering) if lingering.deadline() <= now => Step::Done,
+            Doing::Lingering(_) | Doing::Nothing => Step::Going,
+        })
+    }
+
+    /// When it is to be woken.
+    fn deadline(&self) -> Option<Duration> {
+        match &self.doing {
+            Doing::Nothing => None,
+            Doing::Sending(sending) => Some(sending.deadline()),
+            Doing::Receiving(receiving) => Some(receiving.deadline()),
+            Doing::Lingering(lingering) => Some(lingering.deadline()),
+        }
+    }
+
+    /// Goes on after that.
+    fn follow(&mut self, step: Result<Step, End>, out: &mut Outbox) -> Flow {
+        let said = step.and_then(|step| match step {
+            Step::Going => self.say(out),
+            Step::Done => self.end(out),
+        });
+        said.unwrap_or_else(|End(words)| {
+            if let Some(words) = words {
+                out.send(&words);
+            }
+            Flow::Close
+        })
+    }
+
+    /// Sends what there is to say, as far as there is room.
+    fn say(&mut self, out: &mut Outbox) -> Result<Flow, End> {
+        loop {
+            let packet = match &mut self.doing {
+                Doing::Nothing => None,
+                Doing::Sending(sending) => sending.next_packet(self.now).map_err(Failure::from)?,
+                Doing::Receiving(receiving) => receiving.next_packet(self.now),
+                Doing::Lingering(lingering) => lingering.next_packet(),
+            };
+            match packet {
+                Some(packet) => out.send(packet),
+                None => break,
+            }
+            if out.is_full() {
+                return Ok(Flow::More);
+            }
+        }
+        if let Some(deadline) = self.deadline() {
+            out.wake_after(deadline.saturating_sub(self.now));
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// All of the file has been sent, or has come; who waited for the last block to come again has
+    /// waited enough.
+    fn end(&mut self, out: &mut Outbox) -> Result<Flow, End> {
+        let Doing::Receiving(receiving) = mem::replace(&mut self.doing, Doing::Nothing) else {
+            return Ok(Flow::Close);
+        };
+        let (intake, lingering) = receiving.finish(LINGER, self.now);
+        intake.publish()?;
+        self.doing = Doing::Lingering(lingering);
+        let flow = self.say(out)?;
+        Ok(if self.stopping { Flow::Close } else { flow })
+    }
+}
+
+impl Session for Visitor {
+    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        self.now = self.now.max((self.clock)());
+        let step = self.hear(message);
+        Ok(self.follow(step, out))
+    }
+
+    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        let due = self.deadline().unwrap_or_default();
+        self.now = self.now.max((self.clock)()).max(due);
+        let step = self.tick();
+        Ok(self.follow(step, out))
+    }
+
+    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        self.now = self.now.max((self.clock)());
+        Ok(self.follow(Ok(Step::Going), out))
+    }
+
+    /// What goes on may come to its end.
+    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        self.stopping = true;
+        Ok(match self.doing {
+            Doing::Sending(_) | Doing::Receiving(_) => Flow::Continue,
+            Doing::Nothing | Doing::Lingering(_) => Flow::Close,
+        })
+    }
+}
+
+impl End {
+    fn because(code: Code, words: &str) -> Self {
+        Self(Some(Packet::error(code, words)))
+    }
+}
+
+impl From<Problem> for End {
+    fn from(problem: Problem) -> Self {
+        let code = match &problem {
+            Problem::Missing | Problem::NoFile | Problem::NoFolder => Code::NotFound,
+            Problem::Denied | Problem::Name(_) => Code::Access,
+            Problem::Exists => Code::Exists,
+            Problem::TooLarge { .. } | Problem::Full | Problem::Quota { .. } => Code::Full,
+            Problem::Differs | Problem::Short { .. } | Problem::Many { .. } | Problem::Io(_) => {
+                Code::Undefined
+            }
+        };
+        Self::because(code, &problem.to_string())
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Io(error) => problem(error).into(),
+            failure => Self(failure.answer()),
+        }
+    }
+}
+
+/// What went wrong with a file, out of what stands for it among readers and writers.
+fn problem(error: io::Error) -> Problem {
+    error.downcast().unwrap_or_else(Problem::from)
+}
+
+const LINGER: Duration = Duration::from_secs(7); // some clients wait for five before they ask again
+
+#[cfg(test)]
+mod tests;

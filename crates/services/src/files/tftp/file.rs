@@ -1,0 +1,109 @@
+//! The file that goes one way or the other.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+
+use switchboard_files::tftp::{FromNetascii, Mode};
+use switchboard_files::{Content, Draft, Problem, Source};
+
+use super::problem;
+
+/// A file that is read as long as it was when it was opened. One that has become shorter is an
+/// error, since its end would be taken for that of all.
+pub(super) struct Whole {
+    file: File,
+    length: u64,
+    read: u64,
+}
+
+impl Whole {
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            file: source.file,
+            length: source.length,
+            read: 0,
+        }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl Read for Whole {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
+        let most = into.len().min(left);
+        let count = self.file.read(&mut into[..most])?;
+        if count == 0 && 0 < most {
+            return Err(failed(Problem::Short { length: self.read }));
+        }
+        self.read += count as u64;
+        Ok(count)
+    }
+}
+
+/// A file that comes.
+pub(super) enum Intake {
+    Octet(BufWriter<Drafted>),
+    Netascii(FromNetascii<BufWriter<Drafted>>),
+}
+
+/// A draft, as something that is written to.
+pub(super) struct Drafted(Draft);
+
+impl Intake {
+    pub(super) fn new(draft: Draft, mode: Mode) -> Self {
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, Drafted(draft));
+        match mode {
+            Mode::Octet => Self::Octet(writer),
+            Mode::Netascii => Self::Netascii(FromNetascii::new(writer)),
+        }
+    }
+
+    /// Gives the file its name, now that all of it has come.
+    pub(super) fn publish(self) -> Result<Content, Problem> {
+        let writer = match self {
+            Self::Octet(writer) => writer,
+            Self::Netascii(text) => text.finish().map_err(problem)?,
+        };
+        let drafted = writer
+            .into_inner()
+            .map_err(|failed| problem(failed.into_error()))?;
+        drafted.0.publish(None)
+    }
+}
+
+impl Write for Intake {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Octet(writer) => writer.write(bytes),
+            Self::Netascii(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Octet(writer) => writer.flush(),
+            Self::Netascii(writer) => writer.flush(),
+        }
+    }
+}
+
+impl Write for Drafted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(failed)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What went wrong, among readers and writers.
+fn failed(problem: Problem) -> io::Error {
+    io::Error::other(problem)
+}
+
+const BUFFER_BYTES: usize = 64 * 1024; // many blocks in one call
