@@ -1,10 +1,17 @@
 //! Files by TFTP.
 
-use std::io::{self, Read, Write};
+mod line;
+mod socket;
+
+use std::io::{self, BufWriter, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use switchboard_files::tftp::{Failure, Mode};
+use switchboard_files::tftp::{
+    Asking, Code, Failure, FromNetascii, Mode, Options, Request, Terms, ToNetascii, Wish,
+};
+
+use line::Line;
 
 /// How to get and put files by TFTP.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +59,22 @@ impl Tftp<'_> {
         sink: &mut dyn Write,
         progress: &mut Progress<'_>,
     ) -> Result<u64, TftpError> {
-        let _ = (name, sink, progress);
-        Err(TftpError::Unreachable(io::ErrorKind::Unsupported.into()))
+        let mut sink = BufWriter::with_capacity(BUFFER_BYTES, sink);
+        let (mut line, asking) = self.ask(Wish::Get, name, Some(0))?;
+        let size = asking.terms().size;
+        match self.mode {
+            Mode::Octet => {
+                let receiving = asking.receiving(&mut sink);
+                line.receive(receiving, &mut |bytes| progress(bytes, size))?;
+            }
+            Mode::Netascii => {
+                let receiving = asking.receiving(FromNetascii::new(&mut sink));
+                let text = line.receive(receiving, &mut |bytes| progress(bytes, size))?;
+                text.finish().map_err(Failure::Io)?;
+            }
+        }
+        sink.flush().map_err(Failure::Io)?;
+        Ok(line.bytes)
     }
 
     /// Puts what `source` has, which should be so long, under this name.
@@ -68,7 +89,88 @@ impl Tftp<'_> {
         length: Option<u64>,
         progress: &mut Progress<'_>,
     ) -> Result<u64, TftpError> {
-        let _ = (name, source, length, progress);
-        Err(TftpError::Unreachable(io::ErrorKind::Unsupported.into()))
+        let (mut line, asking) = self.ask(Wish::Put, name, length)?;
+        let now = line.now();
+        let source = Exactly::new(source, length);
+        let mut progress = |bytes| progress(bytes, length);
+        match self.mode {
+            Mode::Octet => line.send(asking.sending(source, now), &mut progress)?,
+            Mode::Netascii => {
+                let text = ToNetascii::new(source);
+                line.send(asking.sending(text, now), &mut progress)?;
+            }
+        }
+        Ok(line.bytes)
+    }
+
+    /// Asks one server after the other, until one answers. One that refuses the options is asked
+    /// without.
+    fn ask(
+        &self,
+        wish: Wish,
+        name: &[u8],
+        size: Option<u64>,
+    ) -> Result<(Line<'_>, Asking), TftpError> {
+        let plain = Terms::default();
+        let asks = |value, usual| (value != usual).then_some(value);
+        let options = Options {
+            blksize: asks(self.block_bytes, plain.block_bytes),
+            timeout: None,
+            tsize: size.filter(|_| self.mode == Mode::Octet),
+            windowsize: asks(self.window, plain.window),
+        };
+        let mut request = Request {
+            wish,
+            name,
+            mode: self.mode,
+            options,
+        };
+        let mut failed = TftpError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
+        for &server in self.servers {
+            request.options = options;
+            let mut asked = Line::ask(server, &request, self.stop);
+            if let Err(TftpError::Failed(Failure::Told { code, .. })) = &asked
+                && *code == Code::Options as u16
+            {
+                request.options = Options::default();
+                asked = Line::ask(server, &request, self.stop);
+            }
+            match asked {
+                Err(error @ (TftpError::Unreachable(_) | TftpError::Failed(Failure::Silent))) => {
+                    failed = error;
+                }
+                asked => return asked,
+            }
+        }
+        Err(failed)
     }
 }
+
+/// What is read has to be so long, if that is known.
+struct Exactly<'a> {
+    source: &'a mut dyn Read,
+    left: Option<u64>,
+}
+
+impl<'a> Exactly<'a> {
+    fn new(source: &'a mut dyn Read, left: Option<u64>) -> Self {
+        Self { source, left }
+    }
+}
+
+impl Read for Exactly<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = &mut self.left else {
+            return self.source.read(into);
+        };
+        let most = into.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+        let count = self.source.read(&mut into[..most])?;
+        if count == 0 && 0 < most {
+            return Err(io::ErrorKind::UnexpectedEof.into()); // it became shorter
+        }
+        *left -= count as u64;
+        Ok(count)
+    }
+}
+
+const BUFFER_BYTES: usize = 256 * 1024; // many blocks in one call

@@ -27,6 +27,7 @@ pub struct Receiving<W> {
     due: bool,               // something is to be said now
     waits: bool,             // nothing new came since that
     timed: Option<Duration>, // when that was said, if for the first time
+    repeated: bool,          // something was said again, or missing
     bytes: u64,
     packet: Vec<u8>, // the opening, until the first block is here
     timer: Timer,
@@ -52,6 +53,7 @@ impl<W: Write> Receiving<W> {
             due: true,
             waits: true,
             timed: None,
+            repeated: false,
             bytes: 0,
             packet: opening,
             // Who sends single blocks sends them again when their time is over.
@@ -85,7 +87,10 @@ impl<W: Write> Receiving<W> {
     pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
         match self.timer.check(now) {
             Due::Nothing => (),
-            Due::Again => self.due = true,
+            Due::Again => {
+                self.due = true;
+                self.repeated = true;
+            }
             Due::Over => return Err(Failure::Silent),
         }
         Ok(Step::Going)
@@ -102,6 +107,12 @@ impl<W: Write> Receiving<W> {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.timer.due()
+    }
+
+    /// Whether anything was said again, came again, or was missing.
+    #[must_use]
+    pub fn has_repeated(&self) -> bool {
+        self.repeated
     }
 
     /// So many bytes have come.
@@ -137,10 +148,14 @@ impl<W: Write> Receiving<W> {
         match u64::from(block.wrapping_sub(self.received as u16)) {
             1 => return self.take(bytes, now),
             // It was sent again, so what was said about it was lost.
-            0 => self.due |= self.window_ended,
+            0 => {
+                self.due |= self.window_ended;
+                self.repeated = true;
+            }
             ahead if ahead <= self.window => {
                 self.due |= !self.gap_said;
                 self.gap_said = true;
+                self.repeated = true;
             }
             _ => (), // an old one
         }

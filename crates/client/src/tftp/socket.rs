@@ -1,0 +1,175 @@
+//! A socket for datagrams to one server, and what comes back from the way there.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
+
+use crate::tftp::TftpError;
+
+/// A socket that is not connected, since a server answers from another port than it was asked at.
+pub(super) struct Socket<'a> {
+    socket: UdpSocket,
+    stop: Option<BorrowedFd<'a>>,
+    buffer: Box<[u8]>,
+    received: usize,
+    unchecked: u32, // datagrams that came without a look at whether to stop
+}
+
+/// What happened at last.
+pub(super) enum Arrived {
+    /// The time has come.
+    Nothing,
+    /// A datagram, from there.
+    From(SocketAddr),
+    /// What was sent there did not arrive.
+    Undelivered(SocketAddr, io::Error),
+}
+
+impl<'a> Socket<'a> {
+    /// A socket to speak to this address, and others like it.
+    ///
+    /// # Errors
+    ///
+    /// None is to be had.
+    pub(super) fn new(server: SocketAddr, stop: Option<BorrowedFd<'a>>) -> io::Result<Self> {
+        let socket = match server {
+            SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?,
+            SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?,
+        };
+        // Else nobody would tell that there is no server.
+        match server {
+            SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
+            SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            stop,
+            buffer: vec![0; DATAGRAM_BYTES].into(),
+            received: 0,
+            unchecked: 0,
+        })
+    }
+
+    /// Sends a datagram. It may be lost.
+    ///
+    /// # Errors
+    ///
+    /// There is no way there.
+    pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> Result<(), TftpError> {
+        for _ in 0..TRIES {
+            match self.socket.send_to(packet, to) {
+                Ok(_) => break,
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.wait(PollFlags::POLLOUT, Instant::now() + SEND_TIME)?;
+                    }
+                    // One before has not arrived, which is told elsewhere.
+                    ErrorKind::ConnectionRefused | ErrorKind::Interrupted => (),
+                    _ => return Err(TftpError::Unreachable(error)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a datagram, until this time.
+    ///
+    /// # Errors
+    ///
+    /// It is to stop.
+    pub(super) fn receive(&mut self, until: Instant) -> Result<Arrived, TftpError> {
+        loop {
+            match self.socket.recv_from(&mut self.buffer) {
+                Ok((count, from)) => {
+                    self.received = count;
+                    self.unchecked += 1;
+                    if CHECKED_EVERY < self.unchecked {
+                        self.unchecked = 0;
+                        self.wait(PollFlags::empty(), Instant::now())?;
+                    }
+                    return Ok(Arrived::From(from));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => {
+                    if let Some((to, error)) = self.undelivered() {
+                        return Ok(Arrived::Undelivered(to, error));
+                    }
+                    continue;
+                }
+            }
+            self.unchecked = 0;
+            let came = self.wait(PollFlags::POLLIN, until)?;
+            if came.contains(PollFlags::POLLERR)
+                && let Some((to, error)) = self.undelivered()
+            {
+                return Ok(Arrived::Undelivered(to, error));
+            }
+            if came.is_empty() && until <= Instant::now() {
+                return Ok(Arrived::Nothing);
+            }
+        }
+    }
+
+    /// The datagram that came last.
+    pub(super) fn received(&self) -> &[u8] {
+        &self.buffer[..self.received]
+    }
+
+    /// Waits for the socket, until this time; what came is empty if nothing did.
+    fn wait(&self, events: PollFlags, until: Instant) -> Result<PollFlags, TftpError> {
+        // Rounded up, so that a wait that ends just before its time is not repeated many times.
+        let left = until.saturating_duration_since(Instant::now());
+        let left = match left.is_zero() {
+            true => left,
+            false => left + Duration::from_micros(999),
+        };
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let stop = self.stop.map(|stop| PollFd::new(stop, PollFlags::POLLIN));
+        let mut polled = vec![PollFd::new(self.socket.as_fd(), events)];
+        polled.extend(stop);
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => (),
+            Err(errno) => return Err(TftpError::Unreachable(errno.into())),
+        }
+        let came = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
+        if polled.get(1).is_some_and(|stop| !came(stop).is_empty()) {
+            return Err(TftpError::Stopped);
+        }
+        Ok(came(&polled[0]))
+    }
+
+    /// Where something was sent that did not arrive, and what became of it.
+    fn undelivered(&self) -> Option<(SocketAddr, io::Error)> {
+        let mut space = nix::cmsg_space!(nix::libc::sock_extended_err, nix::libc::sockaddr_in6);
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let fd = self.socket.as_raw_fd();
+        let message = recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags).ok()?;
+        let to = message.address?;
+        let to = match (to.as_sockaddr_in(), to.as_sockaddr_in6()) {
+            (Some(to), _) => SocketAddrV4::from(*to).into(),
+            (_, Some(to)) => SocketAddrV6::from(*to).into(),
+            _ => return None,
+        };
+        let errors = message.cmsgs().ok()?.filter_map(|message| match message {
+            ControlMessageOwned::Ipv4RecvErr(error, _) => Some(error.ee_errno),
+            ControlMessageOwned::Ipv6RecvErr(error, _) => Some(error.ee_errno),
+            _ => None,
+        });
+        let errno = errors.last()?;
+        Some((to, io::Error::from_raw_os_error(errno.try_into().ok()?)))
+    }
+}
+
+const DATAGRAM_BYTES: usize = 65_535;
+const CHECKED_EVERY: u32 = 256;
+const TRIES: u32 = 4;
+const SEND_TIME: Duration = Duration::from_millis(100);
