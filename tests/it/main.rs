@@ -33,6 +33,7 @@ mod stop;
 mod surroundings;
 mod tidy;
 mod transcripts;
+mod transfer;
 mod udp;
 mod udp_exec;
 mod why;
