@@ -4,7 +4,7 @@ use std::io;
 
 use switchboard_client::Error;
 use switchboard_core::{BindError, Ended};
-use switchboard_files::Code;
+use switchboard_files::{Code, tftp};
 use switchboard_services::Unusable;
 
 /// Why the program failed.
@@ -84,8 +84,19 @@ pub(crate) fn transfer_code(error: &Error) -> u8 {
         Error::Nonsense(_)
         | Error::Differs
         | Error::Said(Code::DIFFERS | Code::NO_COMMAND | Code::NO_WORDS, _) => EX_PROTOCOL,
+        Error::Tftp(failure) => tftp_code(failure),
         Error::Ended(_) | Error::Said(..) => 1,
         Error::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
+    }
+}
+
+fn tftp_code(failure: &tftp::Failure) -> u8 {
+    match failure {
+        tftp::Failure::Told { code, .. } if *code == tftp::Code::Exists as u16 => EX_CANTCREAT,
+        tftp::Failure::Told { code, .. } if *code == tftp::Code::Full as u16 => EX_IOERR,
+        tftp::Failure::Told { .. } => 1,
+        tftp::Failure::Silent | tftp::Failure::Io(_) => EX_IOERR,
+        tftp::Failure::Broken(_) | tftp::Failure::Malformed(_) => EX_PROTOCOL,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `get`, `put` and `list`: from words to a client, names, and what is told of each.
 
+mod by_tftp;
 mod getting;
 mod listing;
 mod putting;
@@ -104,7 +105,7 @@ struct PeerOptions {
     #[arg(short, long)]
     udp: bool,
 
-    /// How long the server may be silent
+    /// How long the server may be silent (TFTP has times of its own)
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     timeout: Duration,
 

@@ -3,40 +3,42 @@
 use std::io;
 use std::path::Path;
 
-use switchboard_client::{Client, Error, Shelf, Stop, Target, Walk, Watch, Way};
+use switchboard_client::{Client, Error, Shelf, Stop, Target, TftpClient, Walk, Watch};
 use switchboard_core::Clean;
 use switchboard_files::{Kind, Name};
 
 use super::telling::Teller;
-use super::{GetOptions, name};
+use super::{GetOptions, by_tftp, name};
 use crate::failure::Failure;
 
 /// Gets all that was asked for.
 pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
-    let names = options.names.iter().map(|words| name(words));
-    let names = names.collect::<Result<Vec<_>, _>>()?;
-    if options.output.is_some() && 1 < names.len() {
+    let to_output = options.output.as_deref() == Some(Path::new("-"));
+    if options.output.is_some() && 1 < options.names.len() {
         return Err(Failure::Usage("-o takes one file alone".into()));
     }
-    let to_output = options.output.as_deref() == Some(Path::new("-"));
     if to_output && (options.peer.json || options.resume) {
         let words = "with -o - there is neither --json nor --resume";
         return Err(Failure::Usage(words.into()));
     }
     let server = options.peer.server()?;
-    if let Way::Udp(_) = server.way() {
-        return Err(Failure::Usage("TFTP is not there yet".into()));
-    }
     // At standard output there is nothing to be put in order.
     let stop = if to_output {
         None
     } else {
         Some(Stop::on_signals().map_err(Failure::Input)?)
     };
+    let mut teller = Teller::new(options.peer.json, quiet);
+    if let Some(client) = TftpClient::new(&server, stop.as_ref()) {
+        by_tftp::get(options, &client, &mut teller)?;
+        return teller.end();
+    }
+    let names = options.names.iter().map(|words| name(words));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
     let mut getting = Getting {
         options,
         client: Client::new(server, options.peer.timeout, stop),
-        teller: Teller::new(options.peer.json, quiet),
+        teller,
     };
     match &options.output {
         Some(_) if to_output => getting.print(&names[0])?,

@@ -3,11 +3,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use switchboard_client::{Below, Client, Error, Found, Watch, Way};
-use switchboard_files::{Name, Problem, Source};
+use switchboard_client::{Below, Client, Error, Found, TftpClient, Watch};
+use switchboard_files::{Name, Source};
 
 use super::telling::Teller;
-use super::{PutOptions, name};
+use super::{PutOptions, by_tftp, name};
 use crate::failure::Failure;
 
 /// Puts all that was asked for.
@@ -15,16 +15,18 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     if options.name.is_some() && 1 < options.files.len() {
         return Err(Failure::Usage("--as names one file alone".into()));
     }
+    let server = options.peer.server()?;
+    let mut teller = Teller::new(options.peer.json, quiet);
+    if let Some(client) = TftpClient::new(&server, None) {
+        by_tftp::put(options, &client, &mut teller)?;
+        return teller.end();
+    }
     let own = options.name.as_deref().map(name).transpose()?;
     let folder = options.to.as_deref().map_or(Ok(Name::root()), name)?;
-    let server = options.peer.server()?;
-    if let Way::Udp(_) = server.way() {
-        return Err(Failure::Usage("TFTP is not there yet".into()));
-    }
     let mut putting = Putting {
         options,
         client: Client::new(server, options.peer.timeout, None),
-        teller: Teller::new(options.peer.json, quiet),
+        teller,
     };
     for path in &options.files {
         putting.named(path, &folder, own.as_ref())?;
@@ -81,10 +83,6 @@ impl Putting<'_> {
                 self.client
                     .put(path, source, name, resume, &mut self.teller)
             }
-            Err(Problem::Missing) => Err(Error::Local {
-                file: path.to_owned(),
-                cause: Problem::Missing,
-            }),
             Err(cause) => Err(Error::Local {
                 file: path.to_owned(),
                 cause,

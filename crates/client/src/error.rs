@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use switchboard_core::{Clean, Listen};
+use switchboard_files::tftp::Failure;
 use switchboard_files::{Code, Problem};
 
 /// Why something was not got, put or listed. The words are clean, whoever they come from.
@@ -40,6 +41,9 @@ pub enum Error {
     /// Nothing moved for this long.
     #[error("the server was silent for {} s", .0.as_secs_f32())]
     Silent(Duration),
+    /// A transfer by TFTP failed.
+    #[error(transparent)]
+    Tftp(Failure),
     /// There is something of this name here already.
     #[error("{} is there already (--overwrite replaces it)", Shown(.0))]
     Exists(PathBuf),

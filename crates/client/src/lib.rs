@@ -2,6 +2,7 @@
 
 mod address;
 mod below;
+mod by_tftp;
 mod client;
 mod error;
 mod get;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use address::{Server, Way};
 pub use below::{Below, Found};
+pub use by_tftp::TftpClient;
 pub use client::{Client, Done, Watch};
 pub use error::Error;
 pub use get::Target;

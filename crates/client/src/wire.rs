@@ -1,7 +1,6 @@
 //! A connection to a server: calls that end when nothing moves for too long, or a signal asks to
 //! stop.
 
-use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -41,7 +40,7 @@ pub(crate) enum Heed {
 /// The signals that ask to stop, taken out of their usual way: a transfer ends in order, and then
 /// the program.
 #[derive(Clone, Debug)]
-pub struct Stop(Rc<RefCell<SignalFd>>);
+pub struct Stop(Rc<SignalFd>);
 
 impl Stop {
     /// From now on the signals SIGINT, SIGTERM and SIGHUP end what this is given to, and nothing
@@ -57,14 +56,19 @@ impl Stop {
         signals.thread_block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&signals, flags)?;
-        Ok(Self(Rc::new(RefCell::new(signals))))
+        Ok(Self(Rc::new(signals)))
+    }
+
+    /// What can be read once a signal has asked for it.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// # Errors
     ///
     /// [`Error::Stopped`] once a signal has asked for it.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match self.0.borrow_mut().read_signal() {
+        match self.0.read_signal() {
             Ok(Some(signal)) => Err(Error::Stopped(
                 signal.ssi_signo.try_into().unwrap_or_default(),
             )),
@@ -193,17 +197,11 @@ fn wait(
         // Rounded up, so that a wait that ends just before its time is not repeated many times.
         let left = end.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let signals = stop.map(|stop| stop.0.borrow());
+        let signals = stop.map(Stop::as_fd);
         let mut polled = vec![PollFd::new(socket, events)];
-        polled.extend(
-            signals
-                .as_ref()
-                .map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)),
-        );
+        polled.extend(signals.map(|signals| PollFd::new(signals, PollFlags::POLLIN)));
         let answer = poll(&mut polled, timeout);
         let came = polled[0].revents().unwrap_or(PollFlags::empty());
-        drop(polled);
-        drop(signals);
         match answer {
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(Error::Lost(errno.into())),

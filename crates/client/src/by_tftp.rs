@@ -1,0 +1,179 @@
+//! Files by TFTP: from and to the same places as by the other protocol, but not compared.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use switchboard_files::tftp::{Failure, Mode};
+use switchboard_files::{Draft, Problem, Rules, Source};
+
+use crate::address::{Server, Way};
+use crate::client::{Done, Watch};
+use crate::error::Error;
+use crate::get::Target;
+use crate::tftp::{Tftp, TftpError};
+use crate::wire::Stop;
+
+/// Whoever gets and puts files by TFTP. What arrives is as long as the server says, if it does;
+/// nothing else is known about it.
+pub struct TftpClient {
+    server: Server,
+    stop: Option<Stop>,
+}
+
+impl TftpClient {
+    /// A client of this server, if it is called over UDP; what a signal `stop`s ends with
+    /// [`Error::Stopped`].
+    #[must_use]
+    pub fn new(server: &Server, stop: Option<&Stop>) -> Option<Self> {
+        let (server, stop) = (server.clone(), stop.cloned());
+        matches!(server.way(), Way::Udp(_)).then_some(Self { server, stop })
+    }
+
+    /// Gets the file of this name. There is no way to go on with a part: `resume` is ignored.
+    ///
+    /// # Errors
+    ///
+    /// The server does not send it, or all of it; or it cannot be kept here.
+    pub fn get(
+        &self,
+        name: &[u8],
+        target: Target<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<Done, Error> {
+        let (shelf, own, overwrite) = match target {
+            Target::Output(out) => {
+                let bytes = self.receive(name, out, watch);
+                let bytes = bytes.map_err(|error| self.failure(error, Error::Output))?;
+                out.flush().map_err(Error::Output)?;
+                return Ok(done(bytes));
+            }
+            Target::File {
+                shelf,
+                name,
+                overwrite,
+                ..
+            } => (shelf, name, overwrite),
+        };
+        let path = shelf.path_of(own);
+        let failed = |problem| Error::writing(&path, problem);
+        let rules = Rules {
+            overwrite,
+            ..Rules::default()
+        };
+        let draft = shelf.folder.draft(own, None, rules);
+        let mut sink = Sink(draft.map_err(failed)?);
+        let bytes = self.receive(name, &mut sink, watch);
+        let bytes = bytes.map_err(|error| self.failure(error, |error| failed(error.into())))?;
+        sink.0.publish(None).map_err(failed)?;
+        Ok(done(bytes))
+    }
+
+    /// Puts a file under this name. `path` is what it is called in errors.
+    ///
+    /// # Errors
+    ///
+    /// The server does not take it, or the file cannot be read.
+    pub fn put(
+        &self,
+        path: &Path,
+        source: Source,
+        name: &[u8],
+        watch: &mut dyn Watch,
+    ) -> Result<Done, Error> {
+        let Source {
+            mut file, length, ..
+        } = source;
+        let mut progress = progress(watch);
+        let put = self
+            .tftp()
+            .put(name, &mut file, Some(length), &mut progress);
+        let bytes =
+            put.map_err(|error| self.failure(error, |error| Error::reading(path, error)))?;
+        Ok(done(bytes))
+    }
+
+    fn receive(
+        &self,
+        name: &[u8],
+        sink: &mut dyn Write,
+        watch: &mut dyn Watch,
+    ) -> Result<u64, TftpError> {
+        self.tftp().get(name, sink, &mut progress(watch))
+    }
+
+    fn tftp(&self) -> Tftp<'_> {
+        Tftp {
+            servers: self.addresses(),
+            mode: Mode::Octet,
+            block_bytes: BLOCK_BYTES,
+            window: WINDOW,
+            stop: self.stop.as_ref().map(Stop::as_fd),
+        }
+    }
+
+    fn addresses(&self) -> &[SocketAddr] {
+        match self.server.way() {
+            Way::Udp(addresses) => addresses,
+            Way::Tcp(_) | Way::Unix(_) => &[],
+        }
+    }
+
+    /// What went wrong, where `own` is about the file here.
+    fn failure(&self, error: TftpError, own: impl FnOnce(io::Error) -> Error) -> Error {
+        match error {
+            TftpError::Unreachable(cause) => Error::Unreachable {
+                place: self.server.place().to_string(),
+                cause,
+            },
+            TftpError::Failed(Failure::Io(error)) => own(error),
+            TftpError::Failed(failure) => Error::Tftp(failure),
+            TftpError::Stopped => {
+                let stopped = self.stop.as_ref().map(Stop::check);
+                stopped.and_then(Result::err).unwrap_or(Error::Stopped(0))
+            }
+        }
+    }
+}
+
+/// A draft as what is written to.
+struct Sink(Draft);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(bytes);
+        written.map_err(|problem| match problem {
+            Problem::Io(error) => error,
+            Problem::Full => io::ErrorKind::StorageFull.into(),
+            problem => io::Error::other(problem),
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn progress(watch: &mut dyn Watch) -> impl FnMut(u64, Option<u64>) {
+    let mut has_begun = false;
+    move |position, length| {
+        if !has_begun {
+            watch.moves(0, length);
+            has_begun = true;
+        }
+        watch.at(position);
+    }
+}
+
+fn done(bytes: u64) -> Done {
+    Done {
+        bytes,
+        sha256: None,
+        resumed_from: None,
+        was_there: false,
+    }
+}
+
+const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
+const WINDOW: u16 = 16;

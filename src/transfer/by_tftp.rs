@@ -1,0 +1,95 @@
+//! `get` and `put` by TFTP.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use switchboard_client::{Error, Shelf, Target, TftpClient, Watch};
+use switchboard_files::{Name, Source};
+
+use super::telling::Teller;
+use super::{GetOptions, PutOptions};
+use crate::failure::Failure;
+
+/// Gets all that was asked for.
+pub(super) fn get(
+    options: &GetOptions,
+    client: &TftpClient,
+    teller: &mut Teller,
+) -> Result<(), Failure> {
+    if options.resume || options.recursive {
+        return Err(beyond("neither --resume nor --recursive"));
+    }
+    for words in &options.names {
+        // The server may have its own idea of names; here it is the last part.
+        let name = words.as_bytes();
+        teller.begins(name);
+        let done = match options.output.as_deref() {
+            Some(path) if path == Path::new("-") => {
+                client.get(name, Target::Output(&mut io::stdout().lock()), teller)
+            }
+            Some(path) => Shelf::around(path)
+                .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
+            None => last_part(words).and_then(|own| {
+                let shelf = Shelf::open(&options.directory)?;
+                client.get(name, file(&shelf, &own, options), teller)
+            }),
+        };
+        teller.file(name, done)?;
+    }
+    Ok(())
+}
+
+fn file<'a>(shelf: &'a Shelf, name: &'a Name, options: &GetOptions) -> Target<'a> {
+    Target::File {
+        shelf,
+        name,
+        overwrite: options.overwrite,
+        resume: false,
+    }
+}
+
+fn last_part(words: &OsStr) -> Result<Name, Error> {
+    let name = Name::parse(words.as_bytes()).unwrap_or_default();
+    let last = name.split_last().map(|(_, last)| Name::parse(last));
+    match last {
+        Some(Ok(last)) => Ok(last),
+        _ => Err(Error::Unfit(
+            "that is no name for a file here (-o says one)",
+        )),
+    }
+}
+
+/// Puts all that was asked for.
+pub(super) fn put(
+    options: &PutOptions,
+    client: &TftpClient,
+    teller: &mut Teller,
+) -> Result<(), Failure> {
+    if options.resume || options.recursive {
+        return Err(beyond("neither --resume nor --recursive"));
+    }
+    for path in &options.files {
+        let last = path.file_name().unwrap_or_default();
+        let name = match (&options.name, &options.to) {
+            (Some(name), _) => name.as_bytes().to_owned(),
+            (_, Some(folder)) => [folder.as_bytes(), b"/", last.as_bytes()].concat(),
+            _ => last.as_bytes().to_owned(),
+        };
+        teller.begins(&name);
+        let done = Source::open(path)
+            .map_err(|cause| Error::Local {
+                file: path.clone(),
+                cause,
+            })
+            .and_then(|source| client.put(path, source, &name, teller));
+        teller.file(&name, done)?;
+    }
+    Ok(())
+}
+
+/// By TFTP there is no such thing.
+fn beyond(what: &str) -> Failure {
+    Failure::Usage(format!("TFTP has {what}"))
+}
