@@ -437,11 +437,16 @@ impl Caller {
 
     /// The next so many bytes.
     pub(crate) fn next(&mut self, count: usize) -> String {
+        String::from_utf8_lossy(&self.next_bytes(count)).into_owned()
+    }
+
+    /// The same, as they are.
+    pub(crate) fn next_bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.reader
             .read_exact(&mut bytes)
             .expect("the server answers");
-        String::from_utf8_lossy(&bytes).into_owned()
+        bytes
     }
 
     /// Ends this side.

@@ -8,6 +8,8 @@ mod duel;
 mod exec;
 mod exec_ends;
 mod faults;
+mod files;
+mod files_faults;
 mod forward;
 mod forward_much;
 mod forward_udp;
