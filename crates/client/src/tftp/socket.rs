@@ -1,7 +1,8 @@
 //! A socket for datagrams to one server, and what comes back from the way there.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,11 @@ use crate::tftp::TftpError;
 pub(super) struct Socket<'a> {
     socket: UdpSocket,
     stop: Option<BorrowedFd<'a>>,
-    buffer: Box<[u8]>,
-    received: usize,
+    buffer: Box<[u8]>, // what came together, in datagrams that are all of one length but the last
+    received: Range<usize>,
+    rest: Range<usize>, // came with it
+    from: Option<SocketAddr>,
+    space: Vec<u8>, // for what is told about it
     unchecked: u32, // datagrams that came without a look at whether to stop
 }
 
@@ -48,12 +52,17 @@ impl<'a> Socket<'a> {
             SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
+        // Where the system can, it hands over at once what came at once.
+        setsockopt(&socket, sockopt::UdpGroSegment, &true).ok();
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,
             stop,
             buffer: vec![0; DATAGRAM_BYTES].into(),
-            received: 0,
+            received: 0..0,
+            rest: 0..0,
+            from: None,
+            space: nix::cmsg_space!(i32),
             unchecked: 0,
         })
     }
@@ -87,9 +96,8 @@ impl<'a> Socket<'a> {
     /// It is to stop.
     pub(super) fn receive(&mut self, until: Instant) -> Result<Arrived, TftpError> {
         loop {
-            match self.socket.recv_from(&mut self.buffer) {
-                Ok((count, from)) => {
-                    self.received = count;
+            match self.next() {
+                Ok(from) => {
                     self.unchecked += 1;
                     if CHECKED_EVERY < self.unchecked {
                         self.unchecked = 0;
@@ -121,7 +129,33 @@ impl<'a> Socket<'a> {
 
     /// The datagram that came last.
     pub(super) fn received(&self) -> &[u8] {
-        &self.buffer[..self.received]
+        &self.buffer[self.received.clone()]
+    }
+
+    /// The next datagram, out of what came at once with the last one or else from the system.
+    fn next(&mut self) -> io::Result<SocketAddr> {
+        if let Some(from) = self.from.filter(|_| !self.rest.is_empty()) {
+            let length = self.received.len().min(self.rest.len());
+            self.received = self.rest.start..self.rest.start + length;
+            self.rest.start += length;
+            return Ok(from);
+        }
+        let mut parts = [IoSliceMut::new(&mut self.buffer)];
+        let space = Some(&mut *self.space);
+        let fd = self.socket.as_raw_fd();
+        let message = recvmsg::<SockaddrStorage>(fd, &mut parts, space, MsgFlags::empty())?;
+        let from = message.address.as_ref().and_then(internet);
+        let from = from.ok_or(Errno::EAFNOSUPPORT)?;
+        let each = message.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::UdpGroSegments(each) => usize::try_from(each).ok(),
+            _ => None,
+        });
+        let each = each.filter(|&each| 0 < each);
+        let length = each.map_or(message.bytes, |each| each.min(message.bytes));
+        self.received = 0..length;
+        self.rest = length..message.bytes;
+        self.from = Some(from);
+        Ok(from)
     }
 
     /// Waits for the socket, until this time; what came is empty if nothing did.
@@ -153,12 +187,7 @@ impl<'a> Socket<'a> {
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
         let message = recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags).ok()?;
-        let to = message.address?;
-        let to = match (to.as_sockaddr_in(), to.as_sockaddr_in6()) {
-            (Some(to), _) => SocketAddrV4::from(*to).into(),
-            (_, Some(to)) => SocketAddrV6::from(*to).into(),
-            _ => return None,
-        };
+        let to = message.address.as_ref().and_then(internet)?;
         let errors = message.cmsgs().ok()?.filter_map(|message| match message {
             ControlMessageOwned::Ipv4RecvErr(error, _) => Some(error.ee_errno),
             ControlMessageOwned::Ipv6RecvErr(error, _) => Some(error.ee_errno),
@@ -167,6 +196,13 @@ impl<'a> Socket<'a> {
         let errno = errors.last()?;
         Some((to, io::Error::from_raw_os_error(errno.try_into().ok()?)))
     }
+}
+
+/// An address of the Internet, if it is one.
+fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in();
+    let v4 = v4.map(|v4| SocketAddrV4::from(*v4).into());
+    v4.or_else(|| Some(SocketAddrV6::from(*address.as_sockaddr_in6()?).into()))
 }
 
 const DATAGRAM_BYTES: usize = 65_535;

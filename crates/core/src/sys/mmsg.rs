@@ -1,12 +1,16 @@
 //! Many datagrams with one call.
 
+mod name;
+
 use std::io;
 use std::mem::{self, size_of};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
 use nix::libc;
+
+use name::{Name, v4};
 
 /// No more than this many datagrams are moved with one call.
 pub(crate) const BATCH: usize = 64;
@@ -31,13 +35,22 @@ pub(crate) struct Arrived {
     pub(crate) interface: u32,
 }
 
-/// A datagram to be sent.
+/// A datagram to be sent, or several to one peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) to: SocketAddr,
-    /// The address to send it from, where the socket has several.
-    pub(crate) from: Option<SocketAddr>,
+    pub(crate) how: How,
+}
+
+/// How it is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum How {
+    Plainly,
+    /// From this address, where the socket has several.
+    From(SocketAddr),
+    /// Cut by the system into datagrams of so many bytes; the last one may be shorter.
+    Cut(u16),
 }
 
 /// Receives what has arrived, without waiting: each datagram into the next one of `memory`, and
@@ -108,7 +121,7 @@ pub(crate) fn send_many<'a>(
     let mut parts: [libc::iovec; BATCH] = zeroed();
     let mut headers: [libc::mmsghdr; BATCH] = zeroed();
     let mut count = 0;
-    for (place, Outgoing { bytes, to, from }) in outgoing.take(BATCH).enumerate() {
+    for (place, Outgoing { bytes, to, how }) in outgoing.take(BATCH).enumerate() {
         parts[place].iov_base = bytes.as_ptr().cast_mut().cast(); // only read from
         parts[place].iov_len = bytes.len();
         let header = &mut headers[place].msg_hdr;
@@ -116,10 +129,14 @@ pub(crate) fn send_many<'a>(
         header.msg_name = ptr::from_mut(&mut names[place]).cast();
         header.msg_iov = &raw mut parts[place];
         header.msg_iovlen = 1;
-        if let Some(from) = from {
+        if !matches!(how, How::Plainly) {
             header.msg_control = ptr::from_mut(&mut controls[place]).cast();
             header.msg_controllen = size_of::<Control>() as _;
-            send_from(header, from);
+        }
+        match how {
+            How::Plainly => (),
+            How::From(from) => send_from(header, from),
+            How::Cut(bytes) => write_control(header, libc::SOL_UDP, libc::UDP_SEGMENT, bytes),
         }
         count = place + 1;
     }
@@ -156,7 +173,7 @@ fn send_from(header: &mut libc::msghdr, from: SocketAddr) {
 /// Makes `info` the only thing in the [`Control`] of `header`.
 fn write_control<T: Plain>(header: &mut libc::msghdr, level: i32, kind: i32, info: T) {
     // SAFETY: the control is as large as its header says, aligned like a `cmsghdr`, and has room for
-    // one with either kind of information.
+    // one with any kind of information.
     unsafe {
         let control = libc::CMSG_FIRSTHDR(header);
         (*control).cmsg_level = level;
@@ -205,60 +222,6 @@ fn arrived(header: &libc::msghdr) -> Option<Arrived> {
     None
 }
 
-fn v4(address: libc::in_addr) -> Ipv4Addr {
-    Ipv4Addr::from(address.s_addr.to_ne_bytes())
-}
-
-/// An address as the system reads and writes it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-union Name {
-    v4: libc::sockaddr_in,
-    v6: libc::sockaddr_in6,
-}
-
-impl Name {
-    // SAFETY: of plain numbers, all zero is a value.
-    const ANY: Self = unsafe { mem::zeroed() };
-
-    /// Becomes this address; says how long it is.
-    fn set(&mut self, address: SocketAddr) -> libc::socklen_t {
-        match address {
-            SocketAddr::V4(address) => {
-                let mut name: libc::sockaddr_in = zeroed();
-                name.sin_family = libc::AF_INET as libc::sa_family_t;
-                name.sin_port = address.port().to_be();
-                name.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-                self.v4 = name;
-                size_of::<libc::sockaddr_in>() as libc::socklen_t
-            }
-            SocketAddr::V6(address) => {
-                let mut name: libc::sockaddr_in6 = zeroed();
-                name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-                name.sin6_port = address.port().to_be();
-                name.sin6_addr.s6_addr = address.ip().octets();
-                name.sin6_scope_id = address.scope_id();
-                self.v6 = name;
-                size_of::<libc::sockaddr_in6>() as libc::socklen_t
-            }
-        }
-    }
-
-    fn address(&self) -> SocketAddr {
-        // SAFETY: all of it is plain numbers, and was set to zero before the system wrote to it.
-        let (v4_name, v6) = unsafe { (self.v4, self.v6) };
-        if i32::from(v6.sin6_family) == libc::AF_INET6 {
-            let (ip, port) = (
-                Ipv6Addr::from(v6.sin6_addr.s6_addr),
-                u16::from_be(v6.sin6_port),
-            );
-            SocketAddrV6::new(ip, port, 0, v6.sin6_scope_id).into()
-        } else {
-            SocketAddrV4::new(v4(v4_name.sin_addr), u16::from_be(v4_name.sin_port)).into()
-        }
-    }
-}
-
 /// Room for one piece of information beside a datagram.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -275,6 +238,7 @@ impl Control {
 
 /// Plain numbers and pointers, of which all zero is a value.
 trait Plain {}
+impl Plain for u16 {}
 impl Plain for libc::in_pktinfo {}
 impl Plain for libc::in6_pktinfo {}
 impl Plain for libc::sockaddr_in {}
