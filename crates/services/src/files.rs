@@ -71,12 +71,16 @@ impl Files {
             writable: false,
             rules: Rules::default(),
         };
-        Ok(Self::showing(shelf))
+        let clock = uptime;
+        Ok(Self { shelf, clock })
     }
 
-    fn showing(shelf: Shelf) -> Self {
-        let clock = uptime;
-        Self { shelf, clock }
+    /// The same, where peers may put files by these rules.
+    #[must_use]
+    pub fn writable(mut self, rules: Rules) -> Self {
+        self.shelf.writable = true;
+        self.shelf.rules = rules;
+        self
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
@@ -88,18 +92,19 @@ impl Files {
             quota,
             hidden,
         } = options;
-        let folder = Folder::open(&root).map_err(|why| format!("{}: {why}", root.display()))?;
-        let shelf = Shelf {
-            folder: folder.with_hidden(hidden),
-            writable,
-            rules: Rules {
-                overwrite,
-                make_folders: true,
-                max_file,
-                quota,
-            },
+        let mut files = Self::new(&root).map_err(|why| format!("{}: {why}", root.display()))?;
+        files.shelf.folder = files.shelf.folder.with_hidden(hidden);
+        let rules = Rules {
+            overwrite,
+            make_folders: true,
+            max_file,
+            quota,
         };
-        Ok(Self::showing(shelf))
+        Ok(if writable {
+            files.writable(rules)
+        } else {
+            files
+        })
     }
 }
 
