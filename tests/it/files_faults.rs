@@ -192,7 +192,7 @@ fn a_full_disk_is_told_before_the_content_comes() {
     let mut caller = server.connect();
     caller.line();
     let line = put("large", &content);
-    assert_eq!(caller.ask(line.trim_end()), "452 the disk is full");
+    assert_eq!(caller.ask(line.trim_end()), NO_ROOM);
     caller.say(&content);
     assert_eq!(caller.ask("LIST"), "210 0");
     let small = &content[..40_000];
@@ -200,12 +200,42 @@ fn a_full_disk_is_told_before_the_content_comes() {
     caller.say(small);
     assert_eq!(caller.line(), kept(small));
     let line = put("other", small);
-    assert_eq!(caller.ask(line.trim_end()), "452 the disk is full");
+    assert_eq!(caller.ask(line.trim_end()), NO_ROOM);
     caller.say(small);
     assert_eq!(caller.ask("QUIT"), "221 Bye.");
     let names: Vec<_> = fs::read_dir(inside).expect("a folder").flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");
 }
+
+#[test]
+fn what_the_system_does_not_allow_ends_nobody() {
+    if !have(&["prlimit"]) {
+        return;
+    }
+    for model in MODELS {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let root = folder.path().to_str().expect("its name is text");
+        let mut limited = Command::new("prlimit");
+        limited.arg("--fsize=100000").arg(program());
+        limited.args(["-v", "serve", "files", "--writable", "--root", root]);
+        let server = Server::run(limited.args(["--listen", "0", "--model", model]));
+        let content = bytes(100_001);
+        let mut caller = server.connect();
+        caller.line();
+        assert_eq!(
+            caller.ask(put("a", &content).trim_end()),
+            NO_ROOM,
+            "{model}"
+        );
+        caller.say(&content);
+        let most = &content[..100_000];
+        caller.say(put("a", most));
+        caller.say(most);
+        assert_eq!(caller.line(), kept(most), "{model}");
+    }
+}
+
+const NO_ROOM: &str = "452 the disk has no room for that";
 
 #[test]
 fn who_leaves_in_the_middle_leaves_nothing() {

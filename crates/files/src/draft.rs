@@ -14,7 +14,7 @@ use crate::entry::{Entry, Kind};
 use crate::folder::Folder;
 use crate::name::{BadName, Name};
 use crate::problem::Problem;
-use crate::room;
+use crate::room::{self, Most};
 use crate::temporary::Temporary;
 
 /// A file that is being written where nobody sees it. It gets its name once it is
@@ -140,35 +140,6 @@ impl Draft {
         self.temporary.publish(&parent, last, overwrite)?;
         fsync(&parent)?;
         Ok(content)
-    }
-}
-
-/// How long a file may become.
-#[derive(Debug)]
-struct Most {
-    file: Option<u64>,
-    left: Option<(u64, u64)>, // of the quota, and that
-}
-
-impl Most {
-    /// For a file that takes the place of one with `replaced` bytes.
-    fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, Problem> {
-        let left = |quota: u64| {
-            let used = room::used(folder)?.saturating_sub(replaced);
-            Ok::<_, Problem>((quota.saturating_sub(used), quota))
-        };
-        Ok(Self {
-            file: rules.max_file,
-            left: rules.quota.map(left).transpose()?,
-        })
-    }
-
-    fn check(&self, length: u64) -> Result<(), Problem> {
-        match (self.file, self.left) {
-            (Some(most), _) if most < length => Err(Problem::TooLarge { most }),
-            (_, Some((left, quota))) if left < length => Err(Problem::Quota { quota }),
-            _ => Ok(()),
-        }
     }
 }
 

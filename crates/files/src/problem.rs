@@ -34,8 +34,8 @@ pub enum Problem {
         /// So many bytes are allowed.
         most: u64,
     },
-    /// The disk is full, or the system allows no more.
-    #[error("the disk is full")]
+    /// The disk is full, or the system allows no file to be so large.
+    #[error("the disk has no room for that")]
     Full,
     /// All files together would be more than they may be.
     #[error("there is no room: all files may have {quota} bytes together")]

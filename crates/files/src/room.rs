@@ -6,12 +6,49 @@ use std::fs::File;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, Flock, FlockArg};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstatat;
 
+use crate::draft::Rules;
 use crate::entry::{Entry, Kind};
 use crate::folder::Folder;
 use crate::name::Name;
 use crate::problem::Problem;
+
+/// How long a file may become.
+#[derive(Debug)]
+pub(crate) struct Most {
+    file: Option<u64>,
+    left: Option<(u64, u64)>, // of the quota, and that
+    system: u64,
+}
+
+impl Most {
+    /// For a file that takes the place of one with `replaced` bytes.
+    pub(crate) fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, Problem> {
+        let left = |quota: u64| {
+            let used = used(folder)?.saturating_sub(replaced);
+            Ok::<_, Problem>((quota.saturating_sub(used), quota))
+        };
+        // Who writes beyond this is not told but killed.
+        let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
+        Ok(Self {
+            file: rules.max_file,
+            left: rules.quota.map(left).transpose()?,
+            system,
+        })
+    }
+
+    /// Whether it may have so many bytes.
+    pub(crate) fn check(&self, length: u64) -> Result<(), Problem> {
+        match (self.file, self.left) {
+            (Some(most), _) if most < length => Err(Problem::TooLarge { most }),
+            (_, Some((left, quota))) if left < length => Err(Problem::Quota { quota }),
+            _ if self.system < length => Err(Problem::Full),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// How many bytes all files below `folder` have, hidden ones too.
 ///
