@@ -9,6 +9,20 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{Caller, MODELS, Server, program, until};
 
+/// Who works for longer than a peer may be silent is not silent, and the others are served.
+#[test]
+fn a_session_at_work_is_not_idle() {
+    for model in ["fork", "threads", "events"] {
+        let server = Server::villain(&format!("work --idle 300ms --model {model}"));
+        let mut peer = server.connect();
+        peer.say("1000\n");
+        let mut other = server.connect();
+        other.say("1\n");
+        assert_eq!(other.line(), "done", "{model}");
+        assert_eq!(peer.line(), "done", "{model}");
+    }
+}
+
 #[test]
 fn a_crowd_at_the_door_does_not_get_past_the_cap() {
     for model in MODELS {

@@ -1,6 +1,7 @@
 //! Sessions that misbehave, served like any others by the whole program. For the tests.
 
 mod ponderer;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         services.add("ponder", "Answers itself through a room", || {
             ponderer::Ponderer
         });
+        services.add("work", "Works before it answers", || worker::Worker);
         services.add("refuse", "Refuses everybody", || Villain(Deed::Refuse));
         services.add(
             "dice",

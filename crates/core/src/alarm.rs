@@ -10,11 +10,14 @@ use crate::wait::after;
 pub(crate) struct Alarm(Option<Instant>);
 
 impl Alarm {
-    /// Sets it as the session has asked since the last time, if it has.
-    pub(crate) fn set(&mut self, connection: &mut Connection, now: Instant) {
-        if let Some(time) = connection.take_wake() {
-            self.0 = Some(after(now, time));
-        }
+    /// Sets it as the session has asked since the last time, if it has. Whether the session is to be
+    /// woken at once, since it is at work.
+    pub(crate) fn set(&mut self, connection: &mut Connection, now: Instant) -> bool {
+        let Some(time) = connection.take_wake() else {
+            return false;
+        };
+        self.0 = Some(after(now, time));
+        time.is_zero()
     }
 
     /// When it rings next.

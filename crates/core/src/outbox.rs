@@ -101,6 +101,10 @@ impl Outbox {
 
     /// Asks to be [woken](crate::Session::wake) after this time; that it asked before for another
     /// time is forgotten.
+    ///
+    /// A session that has long work to do does some of it, asks for no time at all and
+    /// [waits](crate::Flow::Wait): others have their turn meanwhile, and its peer is not taken to be
+    /// silent.
     pub fn wake_after(&mut self, time: Duration) {
         self.wake = Some(time);
     }

@@ -50,7 +50,9 @@ impl Exchange {
 
     /// Passes on what the session wants; whether that was anything.
     fn pass_on(&mut self, now: Instant) -> bool {
-        self.alarm.set(&mut self.connection, now);
+        if self.alarm.set(&mut self.connection, now) {
+            self.times.moved(now); // it is not the peer who is silent
+        }
         let Some(wire) = &mut self.wire else {
             return false;
         };
