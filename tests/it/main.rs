@@ -33,6 +33,7 @@ mod state;
 mod stdio;
 mod stop;
 mod surroundings;
+mod tftp;
 mod tidy;
 mod transcripts;
 mod transfer;

@@ -26,6 +26,8 @@ impl Asking {
     /// Asks for this.
     #[must_use]
     pub fn new(request: &Request<'_>, now: Duration) -> Self {
+        let mut timer = Timer::new(now);
+        timer.wait_longer(true); // a server may have to be started first
         Self {
             packet: Packet::Request(request.clone()).to_bytes(),
             wish: request.wish,
@@ -33,7 +35,7 @@ impl Asking {
             due: true,
             timed: None,
             terms: Terms::default(),
-            timer: Timer::new(now).later(true), // a server may have to be started first
+            timer,
         }
     }
 

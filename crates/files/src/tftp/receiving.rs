@@ -56,8 +56,7 @@ impl<W: Write> Receiving<W> {
             repeated: false,
             bytes: 0,
             packet: opening,
-            // Who sends single blocks sends them again when their time is over.
-            timer: timer.later(terms.window <= 1),
+            timer,
         }
     }
 
@@ -170,6 +169,8 @@ impl<W: Write> Receiving<W> {
         self.sink.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         self.received += 1;
+        // Who sends single blocks sends them again when the time is over.
+        self.timer.wait_longer(self.window <= 1);
         if std::mem::take(&mut self.waits) {
             let trip = self.timed.take().map(|said| now.saturating_sub(said));
             self.timer.progress(trip, now);

@@ -52,7 +52,7 @@ impl<R: Read> Sending<R> {
         timer: Timer,
         now: Duration,
     ) -> Self {
-        Self {
+        let mut sending = Self {
             source,
             block_bytes: terms.block_bytes.into(),
             window: terms.window.max(1).into(),
@@ -70,9 +70,19 @@ impl<R: Read> Sending<R> {
             timed: None,
             acked_bytes: 0,
             packet: opening.unwrap_or_default(),
-            // Who receives a window knows where something is missing, and should be the first to say.
-            timer: timer.later(1 < terms.window),
+            timer,
+        };
+        if !sending.opening {
+            sending.begin();
         }
+        sending
+    }
+
+    /// Whatever was to be agreed is: now the blocks.
+    fn begin(&mut self) {
+        self.opening = false;
+        // Who receives a window knows where something is missing, and should be the first to say.
+        self.timer.wait_longer(1 < self.window);
     }
 
     /// A packet came. [`Step::Done`] if the peer has got all of the file.
@@ -172,7 +182,7 @@ impl<R: Read> Sending<R> {
     fn on_ack(&mut self, block: u16, now: Duration) -> Step {
         if self.opening {
             if block == 0 {
-                self.opening = false;
+                self.begin();
                 let trip = self.trip(0, now);
                 self.timer.progress(trip, now);
             }

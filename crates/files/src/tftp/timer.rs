@@ -57,14 +57,15 @@ impl Timer {
         }
     }
 
-    /// Waits twice as long as others if `later`, so that the other side's time is over first.
-    pub(super) fn later(mut self, later: bool) -> Self {
+    /// Waits twice as long as others from now on if `later`, so that the other side's time is over
+    /// first.
+    pub(super) fn wait_longer(&mut self, later: bool) {
         self.factor = 1 + u32::from(later);
-        self
     }
 
     /// Waits so long from now on, if that was agreed.
     pub(super) fn agreed(mut self, first: Option<Duration>) -> Self {
+        self.factor = 1;
         if let Some(first) = first {
             self.usual = first;
             self.wait = first;
