@@ -12,6 +12,7 @@ mod exec;
 mod file;
 mod files;
 mod forward;
+mod receive;
 mod receive_buffer;
 mod registry;
 mod size;
@@ -37,6 +38,7 @@ pub use exec::Exec;
 pub use file::OneFile;
 pub use files::Files;
 pub use forward::Forward;
+pub use receive::Receive;
 pub use registry::{Services, Unusable};
 pub use uppercase::Uppercase;
 
@@ -98,6 +100,11 @@ pub fn all() -> Services {
         "file",
         "Sends one file to whoever connects, and closes",
         OneFile::from_options,
+    );
+    services.add_with(
+        "receive",
+        "Makes a file of what one client sends: whole or not at all",
+        Receive::from_options,
     );
     services
 }
