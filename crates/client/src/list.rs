@@ -58,7 +58,8 @@ impl Client {
 pub struct Walk {
     next: Option<Name>,                      // this folder is to be listed
     open: Vec<(Name, vec::IntoIter<Entry>)>, // what of these was not yet told
-    held: usize,
+    held_bytes: usize,
+    pub(crate) most_held_bytes: usize,
     told: u64,
 }
 
@@ -69,7 +70,8 @@ impl Walk {
         Self {
             next: Some(folder),
             open: Vec::new(),
-            held: 0,
+            held_bytes: 0,
+            most_held_bytes: MOST_HELD_BYTES,
             told: 0,
         }
     }
@@ -91,7 +93,7 @@ impl Walk {
                 self.open.pop();
                 continue;
             };
-            self.held -= weight(&entry);
+            self.held_bytes -= weight(&entry);
             let name = match folder.join(&entry.name) {
                 Ok(name) => name,
                 Err(_) => {
@@ -114,12 +116,13 @@ impl Walk {
 
     fn open(&mut self, client: &mut Client, folder: &Name) -> Result<(), Error> {
         let mut entries = Vec::new();
-        let (mut held, mut told) = (self.held, self.told);
+        let most_held_bytes = self.most_held_bytes;
+        let (mut held, mut told) = (self.held_bytes, self.told);
         client
             .list(folder, &mut |entry| {
                 held += weight(&entry);
                 told += 1;
-                if MOST_HELD_BYTES < held || MOST_TOLD < told {
+                if most_held_bytes < held || MOST_TOLD < told {
                     return Err(nonsense("there is no end to what it lists"));
                 }
                 entries.push(entry);
@@ -130,7 +133,7 @@ impl Walk {
                     self.open.clear();
                 }
             })?;
-        (self.held, self.told) = (held, told);
+        (self.held_bytes, self.told) = (held, told);
         self.open.push((folder.clone(), entries.into_iter()));
         Ok(())
     }

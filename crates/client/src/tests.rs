@@ -338,23 +338,33 @@ fn listings_hold_what_can_be_in_a_folder() {
     }
 }
 
+/// All that a walk tells.
+fn told(mut walk: Walk, client: &mut Client) -> Vec<String> {
+    let told = std::iter::from_fn(|| walk.next(client)).map(|found| match found {
+        Ok((name, _)) => name.word().to_string(),
+        Err((name, error)) => format!("{}: {error}", name.word()),
+    });
+    told.collect()
+}
+
 #[test]
 fn a_walk_tells_all_and_ends() {
-    let told = |client: &mut Client| {
-        let mut walk = Walk::below(Name::root());
-        let told = std::iter::from_fn(|| walk.next(client)).map(|found| match found {
-            Ok((name, _)) => name.word().to_string(),
-            Err((name, error)) => format!("{}: {error}", name.word()),
-        });
-        told.collect::<Vec<_>>()
-    };
     let files: [(&str, &[u8]); 4] = [("a", b""), ("d/b", b""), ("d/e/c", b""), ("f", b"")];
     let (mut client, _) = server(&files, Trick::None, 100);
-    assert_eq!(told(&mut client), ["a", "d", "d/b", "d/e", "d/e/c", "f"]);
-    let (mut client, _) = server(&[], Trick::Endless, 100);
-    let told = told(&mut client);
+    assert_eq!(
+        told(Walk::below(Name::root()), &mut client),
+        ["a", "d", "d/b", "d/e", "d/e/c", "f"]
+    );
+    let (mut client, _) = server(&[], Trick::Deep, 100);
+    let told = told(Walk::below(Name::root()), &mut client);
     assert!(told.len() <= 2 * 4096, "{}", told.len());
     assert!(told.iter().any(|words| words.contains("too long a name")));
+    let (mut client, _) = server(&[], Trick::Wide, 1_000_000);
+    let mut walk = Walk::below(Name::root());
+    walk.most_held_bytes = 64 * 1024;
+    let told = self::told(walk, &mut client);
+    assert!(told.len() < 10, "{}", told.len());
+    assert!(told[told.len() - 1].contains("no end to what it lists"));
 }
 
 #[test]

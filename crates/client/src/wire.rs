@@ -219,3 +219,69 @@ fn is_passing(error: &io::Error) -> bool {
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use nix::sys::signal::raise;
+
+    use super::*;
+
+    fn connected(stop: Option<Stop>) -> (Connected, UnixStream) {
+        let (own, peer) = UnixStream::pair().expect("a pair of sockets");
+        let socket = Socket::from(OwnedFd::from(own));
+        socket.set_nonblocking(true).expect("it is a socket");
+        (Connected { socket, stop }, peer)
+    }
+
+    #[test]
+    fn a_signal_is_heard_though_much_arrives() {
+        let stop = Stop::on_signals().expect("a descriptor");
+        let (mut wire, mut peer) = connected(Some(stop));
+        peer.write_all(&[0; 1000]).expect("there is room");
+        let patience = Duration::from_secs(30);
+        let mut buffer = [0; 10];
+        assert_eq!(wire.read(&mut buffer, patience).expect("bytes"), 10);
+        raise(Signal::SIGINT).expect("this thread can be told");
+        let stopped = wire.read(&mut buffer, patience);
+        assert!(matches!(stopped, Err(Error::Stopped(2))), "{stopped:?}");
+        raise(Signal::SIGTERM).expect("this thread can be told");
+        let stopped = wire.write(&buffer, Heed::Nothing, patience);
+        assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
+    }
+
+    #[test]
+    fn who_has_gone_takes_nothing() {
+        let (mut wire, mut peer) = connected(None);
+        let patience = Duration::from_secs(30);
+        assert!(!wire.has_input());
+        assert_eq!(
+            wire.write(b"hello", Heed::Input, patience).expect("room"),
+            5
+        );
+        peer.write_all(b"bye").expect("there is room");
+        assert!(wire.has_input());
+        assert_eq!(wire.write(b"more", Heed::Input, patience).expect("bye"), 0);
+        assert_eq!(
+            wire.write(b"more", Heed::Nothing, patience).expect("room"),
+            4
+        );
+        drop(peer);
+        assert_eq!(
+            wire.write(b"more", Heed::Nothing, patience).expect("gone"),
+            0
+        );
+        let mut buffer = [0; 10];
+        assert_eq!(wire.read(&mut buffer, patience).expect("bye"), 3);
+        assert!(matches!(
+            wire.read(&mut buffer, patience),
+            Ok(0) | Err(Error::Lost(_))
+        ));
+        let silent = connected(None)
+            .0
+            .read(&mut buffer, Duration::from_millis(1));
+        assert!(matches!(silent, Ok(0) | Err(Error::Silent(_))));
+    }
+}

@@ -35,8 +35,10 @@ pub(super) enum Trick {
     Breaks(usize),
     /// What it sends is not what it has.
     Damages,
-    /// Its folders are endless.
-    Endless,
+    /// Its folders are endless: in depth,
+    Deep,
+    /// and in width.
+    Wide,
 }
 
 pub(super) type Shared = Rc<RefCell<Server>>;
@@ -232,8 +234,15 @@ impl Server {
     }
 
     fn list(&self, folder: &Name) -> Vec<Entry> {
-        if self.trick == Trick::Endless {
-            return vec![entry(Kind::Folder, b"a"), entry(Kind::File(1), b"b")];
+        match self.trick {
+            Trick::Deep => return vec![entry(Kind::Folder, b"a"), entry(Kind::File(1), b"b")],
+            Trick::Wide => {
+                let names = (0..100).map(|number| format!("{number:0>200}"));
+                return names
+                    .map(|name| entry(Kind::Folder, name.as_bytes()))
+                    .collect();
+            }
+            _ => (),
         }
         let mut entries: BTreeMap<Vec<u8>, Kind> = BTreeMap::new();
         for (name, bytes) in &self.files {
