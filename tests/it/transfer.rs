@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -479,6 +479,78 @@ fn nothing_that_acts_reaches_the_terminal() {
         }
     }
     assert_eq!(names(here.path()), [name]);
+}
+
+#[test]
+fn tftp_moves_the_same_files() {
+    let (here, there) = (place(), place());
+    let options = "--writable --listen udp://127.0.0.1:0";
+    let server = serve(there.path(), options);
+    let address = format!("udp://{}", server.udp_address());
+    let port = server.udp_address().port().to_string();
+    let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    fs::write(there.path().join("a"), &content).expect("there is room");
+    let here = here.path();
+    check(here, &["get", &address, "a", "/a"], 73, "1 of 2 failed");
+    assert_eq!(fs::read(here.join("a")).expect("it is there"), content);
+    check(
+        here,
+        &["put", "-u", &port, "a", "--as", "b"],
+        0,
+        "b: 1000000 bytes",
+    );
+    assert_eq!(
+        fs::read(there.path().join("b")).expect("it is there"),
+        content
+    );
+    check(here, &["put", &address, "a", "--as", "b"], 73, "already");
+    check(here, &["get", &address, "missing"], 1, "no such file");
+    check(here, &["get", &address, "a", "--overwrite", "-q"], 0, "");
+    check(
+        here,
+        &["get", &address, "a", "--resume"],
+        2,
+        "TFTP has neither",
+    );
+    let printed = check(here, &["get", &address, "a", "-o", "-"], 0, "");
+    assert_eq!(printed.stdout, content);
+    check(
+        here,
+        &["get", "udp://127.0.0.1:1", "a", "-o", "c"],
+        69,
+        "cannot connect",
+    );
+    assert_eq!(names(here), ["a"]);
+}
+
+#[test]
+fn a_file_that_ends_early_by_tftp_is_not_kept() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let address = socket.local_addr().expect("it is bound");
+    let server = thread::spawn(move || {
+        let mut packet = [0; 1000];
+        socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("it is not zero");
+        let (_, peer) = socket.recv_from(&mut packet).expect("it asks");
+        let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        own.set_read_timeout(Some(DEADLINE))
+            .expect("it is not zero");
+        for sent in [&b"\0\x06tsize\x00100\0"[..], b"\0\x03\0\x01hello"] {
+            own.send_to(sent, peer).expect("it is there");
+            own.recv_from(&mut packet).expect("it answers");
+        }
+    });
+    let here = place();
+    let address = format!("udp://{address}");
+    check(
+        here.path(),
+        &["get", &address, "a"],
+        76,
+        "as long as the server said",
+    );
+    server.join().expect("it was asked as expected");
+    assert_eq!(names(here.path()), [""; 0]);
 }
 
 #[test]

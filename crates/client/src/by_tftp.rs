@@ -99,7 +99,17 @@ impl TftpClient {
         sink: &mut dyn Write,
         watch: &mut dyn Watch,
     ) -> Result<u64, TftpError> {
-        self.tftp().get(name, sink, &mut progress(watch))
+        let mut announced = None;
+        let mut progress = progress(watch);
+        let bytes = self.tftp().get(name, sink, &mut |position, length| {
+            announced = length;
+            progress(position, length);
+        })?;
+        // A short block is the end to TFTP, whatever it was that ended.
+        match announced {
+            Some(length) if bytes < length => Err(TftpError::Failed(Failure::Broken(EARLY))),
+            _ => Ok(bytes),
+        }
     }
 
     fn tftp(&self) -> Tftp<'_> {
@@ -175,5 +185,6 @@ fn done(bytes: u64) -> Done {
     }
 }
 
+const EARLY: &str = "the file ended before it was as long as the server said";
 const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
 const WINDOW: u16 = 16;
