@@ -212,8 +212,10 @@ Examples:
   switchboard serve eliza                 the friend, for this machine: nc localhost 1212
   switchboard serve echo --listen :7007   echo, for everyone
   switchboard serve echo --help           all the options of serving
+  switchboard get server:1212 notes.txt   a file from `switchboard serve files`, there
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted.";
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted; more are
+told by `switchboard get --help`.";
 
 const TALK_HELP: &str = "\
 Examples:
