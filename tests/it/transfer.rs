@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -401,7 +401,7 @@ fn what_breaks_off_leaves_nothing_or_a_part() {
         }
         match signal {
             Some(signal) => process.signal(signal),
-            None => drop(peer.shutdown(std::net::Shutdown::Both)),
+            None => drop(peer.shutdown(Shutdown::Both)),
         }
         let ended = process.wait();
         let code = match signal {
@@ -424,6 +424,22 @@ fn what_breaks_off_leaves_nothing_or_a_part() {
         assert_eq!(names(here.path()), ["a"]);
         assert_eq!(fs::read(here.path().join("a")).expect("a file"), CONTENT);
     }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let here = place();
+    let (address, told) = half(b"hello", 3);
+    let mut command = Command::new("bash");
+    let get = format!("trap '' INT HUP; exec \"$PROGRAM\" get {address} a");
+    command.args(["-c", &get]).env("PROGRAM", program());
+    command.current_dir(here.path()).stderr(Stdio::null());
+    let mut process = Process::start(&mut command);
+    let peer = told.recv_timeout(DEADLINE).expect("it asks");
+    process.signal(Signal::SIGINT);
+    process.signal(Signal::SIGHUP);
+    drop(peer.shutdown(Shutdown::Both));
+    assert_eq!(process.wait().code(), Some(74));
 }
 
 #[test]

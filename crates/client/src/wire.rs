@@ -1,6 +1,7 @@
 //! A connection to a server: calls that end when nothing moves for too long, or a signal asks to
 //! stop.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -44,14 +45,16 @@ pub struct Stop(Rc<SignalFd>);
 
 impl Stop {
     /// From now on the signals SIGINT, SIGTERM and SIGHUP end what this is given to, and nothing
-    /// else.
+    /// else. Those that are ignored, as nohup(1) has it, stay so.
     ///
     /// # Errors
     ///
     /// The system has no descriptor for it.
     pub fn on_signals() -> io::Result<Self> {
+        let ignored = ignored();
         let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
             .into_iter()
+            .filter(|&signal| ignored >> (signal as u32 - 1) & 1 == 0)
             .collect();
         signals.thread_block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
@@ -75,6 +78,16 @@ impl Stop {
             _ => Ok(()),
         }
     }
+}
+
+/// The signals that this process was started to ignore, a bit for each. The system would tell of them
+/// once they are blocked.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// A connected socket.
