@@ -127,9 +127,13 @@ impl Session for Receiving {
     }
 
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        let Some(draft) = self.draft.take().filter(|draft| 0 < draft.length()) else {
-            return Ok(Flow::Close);
+        let Some(draft) = self.draft.take() else {
+            return Ok(Flow::Close); // it was told already
         };
+        if draft.length() == 0 {
+            out.send(b"not received: nothing was sent\n");
+            return Ok(Flow::Close);
+        }
         match draft.publish(None) {
             Ok(content) => self.tell(&content, out),
             Err(problem) => return end(&problem, out),
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn nothing_is_not_a_file() {
-        check(PLAIN, b"", "", None);
+        check(PLAIN, b"", "not received: nothing was sent\n", None);
     }
 
     #[test]
