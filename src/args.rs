@@ -234,6 +234,8 @@ Examples:
   switchboard serve display --raw > file            then: nc -N localhost 1212 < original
   switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
   switchboard serve eliza --listen udp://1212       then: nc -u 127.0.0.1 1212
+  switchboard serve files --root /srv               a folder; then: nc, or switchboard get
+  switchboard serve files --listen udp://:69        the same by TFTP: curl tftp://…
   switchboard serve exec -- /usr/bin/sort           a program for each client
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s
 

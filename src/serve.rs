@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{
@@ -35,7 +36,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let signals = Signals::block(reporting).map_err(Failure::Serve)?;
     use_all_descriptors().ok(); // with fewer, peers wait
     if !quiet {
-        announce(name, &listeners);
+        announce(name, &*service, &listeners);
     }
     if let Some((number, mut ready)) = ready {
         ready
@@ -93,12 +94,13 @@ fn check_transports(
 
 /// Says where the server listens, and how to try it. Who is started for one peer says so only at a
 /// terminal.
-fn announce(name: &str, listeners: &[Listener]) {
+fn announce(name: &str, service: &dyn Service, listeners: &[Listener]) {
     if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
         return;
     }
     let places: Vec<String> = listeners.iter().map(place).collect();
-    let (places, trial) = (places.join(" and "), trial(&listeners[0]));
+    let trial = trial(service, &listeners[0]);
+    let places = places.join(" and ");
     log::write(format!("{name} listens on {places}; try: {trial}\n").as_bytes());
 }
 
@@ -116,22 +118,34 @@ fn place(listener: &Listener) -> String {
 }
 
 /// The command by which a person here can try it.
-fn trial(listener: &Listener) -> String {
-    let udp = match listener.transport() {
+fn trial(service: &dyn Service, listener: &Listener) -> String {
+    let transport = listener.transport();
+    let udp = match transport {
         Transport::Stream => "",
         Transport::Datagram => "-u ",
     };
-    match listener.local() {
-        Address::Ip(address) if address.ip().is_loopback() || address.ip().is_unspecified() => {
-            let host = match (udp, address.is_ipv4()) {
-                ("", _) => "localhost",
-                (_, true) => "127.0.0.1", // nc sends datagrams to one of a name's addresses
-                (_, false) => "::1",
+    let (nc, place) = match listener.local() {
+        Address::Ip(address) => {
+            let (host, port) = (host(*address, transport), address.port());
+            let place = match host.contains(':') {
+                true => format!("[{host}]:{port}"),
+                false => format!("{host}:{port}"),
             };
-            format!("nc {udp}{host} {}", address.port())
+            (format!("nc {udp}{host} {port}"), place)
         }
-        Address::Ip(address) => format!("nc {udp}{} {}", address.ip(), address.port()),
-        Address::Unix(Some(path)) => format!("nc -U {}", path.display()),
-        Address::Unix(None) | Address::Stdio => "type a line".to_owned(),
+        Address::Unix(Some(path)) => (format!("nc -U {}", path.display()), String::new()),
+        Address::Unix(None) | Address::Stdio => return "type a line".to_owned(),
+    };
+    service.trial(nc, transport, &place)
+}
+
+/// What a peer here calls this machine to reach an address.
+fn host(address: SocketAddr, transport: Transport) -> String {
+    let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
+    match (transport, address.is_ipv4()) {
+        _ if !is_here => address.ip().to_string(),
+        (Transport::Stream, _) => "localhost".to_owned(),
+        (Transport::Datagram, true) => "127.0.0.1".to_owned(), // nc sends datagrams to one of a name's addresses
+        (Transport::Datagram, false) => "::1".to_owned(),
     }
 }

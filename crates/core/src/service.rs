@@ -43,6 +43,13 @@ pub trait Service: Send + Sync {
         Room::default()
     }
 
+    /// What a person types to try it: the call of `nc` that reaches it, unless that is no use.
+    /// `place` is where that reaches it, as in `localhost:1212`; empty if that is no address of the
+    /// Internet.
+    fn trial(&self, nc: String, _transport: Transport, _place: &str) -> String {
+        nc
+    }
+
     /// Begins a conversation with `peer`.
     ///
     /// Under the fork model this runs in the peer's own process, a copy of the one that made the

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use switchboard_core::{
-    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
+    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session, Transport,
 };
 use switchboard_files::{Problem, Source};
 
@@ -49,6 +49,10 @@ impl Service for OneFile {
 
     fn over_datagrams(&self) -> OverDatagrams {
         OverDatagrams::Never("a file has no parts that could be lost; `serve files` speaks TFTP")
+    }
+
+    fn trial(&self, nc: String, _: Transport, _: &str) -> String {
+        format!("{nc} > FILE")
     }
 
     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {

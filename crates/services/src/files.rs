@@ -121,6 +121,13 @@ impl Service for Files {
         tftp::OVER_DATAGRAMS
     }
 
+    fn trial(&self, nc: String, transport: Transport, place: &str) -> String {
+        match transport {
+            Transport::Stream => nc,
+            Transport::Datagram => format!("curl -O tftp://{place}/NAME"),
+        }
+    }
+
     fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         match peer.transport {
             Transport::Stream => Ok(Box::new(Guest::new(self.shelf.clone()))),
