@@ -1,0 +1,130 @@
+//! TFTP: any bytes as packets, and any packets at any time to both sides of a transfer. Whatever
+//! comes, a side says a window at most for it, and what was received is a beginning of what was sent.
+#![no_main]
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use switchboard_files::tftp::{
+    Asking, Caps, Mode, Options, Packet, Receiving, Request, Sending, Step, Wish,
+};
+
+/// What happens: which of several things, a number and bytes for it.
+type Event<'a> = (u8, u16, &'a [u8]);
+
+fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
+    let (asked, size, opens, events) = input;
+    let options = match Packet::parse(asked) {
+        Ok(packet) => {
+            let written = packet.to_bytes();
+            assert_eq!(Packet::parse(&written), Ok(packet.clone()));
+            match packet {
+                Packet::Request(request) => request.options,
+                Packet::Agreement(options) => options,
+                _ => Options::default(),
+            }
+        }
+        Err(_) => Options::default(),
+    };
+    let (terms, agreed) = options.settle(&Caps::ethernet(false), Some(size.into()));
+    assert!(options.accept(&agreed).is_ok());
+    let window = usize::from(terms.window);
+    assert!((1..=64).contains(&window) && (8..=1468).contains(&terms.block_bytes));
+    let content: Vec<u8> = (0..size).map(|at| (at ^ (at >> 8)) as u8).collect();
+    let mut now = Duration::ZERO;
+    let opening = Packet::Agreement(agreed).to_bytes();
+    let mut sending = Some(Sending::new(
+        &*content,
+        &terms,
+        opens.then(|| opening.clone()),
+        now,
+    ));
+    let mut receiving = Some(Receiving::new(Vec::new(), &terms, opening, now));
+    let mut asking = Some(Asking::new(
+        &Request {
+            wish: Wish::Get,
+            name: b"name",
+            mode: Mode::Octet,
+            options,
+        },
+        now,
+    ));
+    let mut last: u16 = 0;
+    let mut taken: Vec<u8> = Vec::new();
+    for event in events {
+        let (kind, number, bytes) = event;
+        let bytes = match kind % 5 {
+            0 => {
+                now += Duration::from_millis(number.into());
+                sending = sending.while_going(|side| side.on_time(now).is_ok());
+                receiving = receiving.while_going(|side| side.on_time(now).is_ok());
+                asking = asking.while_going(|side| side.on_time(now).is_ok());
+                Vec::new()
+            }
+            1 => {
+                sending.iter_mut().for_each(|side| side.on_request(now));
+                receiving.iter_mut().for_each(|side| side.on_request(now));
+                Vec::new()
+            }
+            2 => Packet::Ack(number).to_bytes(),
+            3 => {
+                // Near the last, and mostly the next.
+                let block = last.wrapping_add(number % 7);
+                Packet::Data { block, bytes }.to_bytes()
+            }
+            _ => bytes.to_vec(),
+        };
+        if let Ok(packet) = Packet::parse(&bytes) {
+            sending =
+                sending.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Going)));
+            asking =
+                asking.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Going)));
+            if let Some(mut side) = receiving.take() {
+                let before = side.bytes();
+                let step = side.on_packet(&packet, now);
+                let is_done = matches!(step, Ok(Step::Done));
+                if let Packet::Data { block, bytes } = &packet
+                    && step.is_ok()
+                    && (side.bytes() != before || is_done)
+                {
+                    last = last.wrapping_add(1);
+                    assert_eq!(*block, last);
+                    taken.extend_from_slice(bytes);
+                }
+                if is_done {
+                    assert_eq!(side.finish(Duration::ZERO, now).0, taken);
+                } else if step.is_ok() {
+                    receiving = Some(side);
+                }
+            }
+        }
+        if let Some(side) = &mut sending {
+            let mut said = 0;
+            while let Some(packet) = side.next_packet(now).expect("a slice can be read") {
+                assert!(packet.len() <= 4 + usize::from(terms.block_bytes).max(512));
+                said += 1;
+            }
+            assert!(said <= window, "{said} packets in a window of {window}");
+            assert!(side.bytes() <= content.len() as u64);
+        }
+        if let Some(side) = &mut receiving {
+            let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
+            assert!(said <= 1);
+        }
+        if let Some(side) = &mut asking {
+            let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
+            assert!(said <= 1);
+        }
+    }
+});
+
+/// Keeps a side as long as it goes on.
+trait GoesOn<T> {
+    fn while_going(self, goes_on: impl FnOnce(&mut T) -> bool) -> Option<T>;
+}
+
+impl<T> GoesOn<T> for Option<T> {
+    fn while_going(self, goes_on: impl FnOnce(&mut T) -> bool) -> Option<T> {
+        self.and_then(|mut side| goes_on(&mut side).then_some(side))
+    }
+}
