@@ -18,6 +18,7 @@ mod harness;
 mod inherited;
 mod limits;
 mod listen;
+mod one_file;
 mod own;
 mod peers;
 mod places;

@@ -88,7 +88,7 @@ mod tests {
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
-    use switchboard_core::{Ended, Limits, Pieces, rehearse};
+    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
 
     use super::*;
     use crate::talk::every_chunking;
@@ -108,6 +108,22 @@ mod tests {
             fs::write(&path, content).expect("there is room");
             every_chunking(&service, b"GET / HTTP/1.0\r\n\r\n", content.as_bytes());
         }
+    }
+
+    #[test]
+    fn who_stops_reading_has_time() {
+        let folder = folder();
+        let path = folder.path().join("file");
+        fs::write(&path, "here").expect("there is room");
+        let service = OneFile::new(&path).expect("it is there");
+        let mut connection = Connection::open(&service, &Peer::stdio(), &Limits::default());
+        assert!(
+            connection.ended().is_none(),
+            "the rest is not its last words"
+        );
+        connection.load_file();
+        connection.sent(4);
+        assert!(connection.is_done());
     }
 
     #[test]
