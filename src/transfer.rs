@@ -3,6 +3,7 @@
 mod by_tftp;
 mod getting;
 mod listing;
+mod output;
 mod putting;
 mod telling;
 
@@ -32,7 +33,7 @@ pub(crate) struct GetOptions {
     #[arg(value_name = "NAME", required = true)]
     names: Vec<OsString>,
 
-    /// Write it to this file, or to standard output if it is -
+    /// Write it to this file; to standard output if it is -; to a device or a pipe that is there
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["directory", "recursive"])]
     output: Option<PathBuf>,
 

@@ -1,13 +1,12 @@
 //! `get` and `put` by TFTP.
 
 use std::ffi::OsStr;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use switchboard_client::{Error, Shelf, Target, TftpClient, Watch};
 use switchboard_files::{Name, Source};
 
+use super::output::output;
 use super::telling::Teller;
 use super::{GetOptions, PutOptions};
 use crate::failure::Failure;
@@ -26,11 +25,11 @@ pub(super) fn get(
         let name = words.as_bytes();
         teller.begins(name);
         let done = match options.output.as_deref() {
-            Some(path) if path == Path::new("-") => {
-                client.get(name, Target::Output(&mut io::stdout().lock()), teller)
-            }
-            Some(path) => Shelf::around(path)
-                .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
+            Some(path) => match output(path).map_err(Failure::Output)? {
+                Some(mut out) => client.get(name, Target::Output(&mut out), teller),
+                None => Shelf::around(path)
+                    .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
+            },
             None => last_part(words).and_then(|own| {
                 let shelf = Shelf::open(&options.directory)?;
                 client.get(name, file(&shelf, &own, options), teller)

@@ -1,19 +1,19 @@
 //! `get`.
 
-use std::io;
-use std::path::Path;
+use std::io::Write;
 
 use switchboard_client::{Client, Error, Shelf, Stop, Target, TftpClient, Walk, Watch};
 use switchboard_core::Clean;
 use switchboard_files::{Kind, Name};
 
+use super::output::{is_standard, output};
 use super::telling::Teller;
 use super::{GetOptions, by_tftp, name};
 use crate::failure::Failure;
 
 /// Gets all that was asked for.
 pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
-    let to_output = options.output.as_deref() == Some(Path::new("-"));
+    let to_output = options.output.as_deref().is_some_and(is_standard);
     if options.output.is_some() && 1 < options.names.len() {
         return Err(Failure::Usage("-o takes one file alone".into()));
     }
@@ -41,10 +41,12 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         teller,
     };
     match &options.output {
-        Some(_) if to_output => getting.print(&names[0])?,
-        Some(path) => match Shelf::around(path) {
-            Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
-            Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
+        Some(path) => match output(path).map_err(Failure::Output)? {
+            Some(mut out) => getting.print(&names[0], &mut out)?,
+            None => match Shelf::around(path) {
+                Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
+                Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
+            },
         },
         None => {
             let shelf = Shelf::open(&options.directory)?;
@@ -63,10 +65,9 @@ struct Getting<'a> {
 }
 
 impl Getting<'_> {
-    fn print(&mut self, name: &Name) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
+    fn print(&mut self, name: &Name, out: &mut dyn Write) -> Result<(), Failure> {
         self.teller.begins(name.as_bytes());
-        let target = Target::Output(&mut out);
+        let target = Target::Output(out);
         let done = self.client.get(name, target, &mut self.teller);
         self.teller.file(name.as_bytes(), done)
     }

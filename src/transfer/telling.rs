@@ -135,7 +135,7 @@ impl Watch for Teller {
         if self.quiet || self.json || !io::stderr().is_terminal() {
             return;
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bar = ProgressBar::hidden(); // until there is something to show
         bar.set_prefix(Clean(name).to_string());
         self.bar = Some(bar);
     }
@@ -154,6 +154,7 @@ impl Watch for Teller {
             bar.set_length(length);
         }
         bar.set_position(from);
+        bar.set_draw_target(ProgressDrawTarget::stderr());
         bar.reset_eta(); // what was there before says nothing about the rate
     }
 

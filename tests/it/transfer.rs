@@ -10,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use socket2::SockRef;
 use tempfile::{TempDir, tempdir};
 
@@ -567,6 +569,27 @@ fn a_file_that_ends_early_by_tftp_is_not_kept() {
     );
     server.join().expect("it was asked as expected");
     assert_eq!(names(here.path()), [""; 0]);
+}
+
+/// A device or a pipe is no file that could be made, or replaced.
+#[test]
+fn a_device_or_a_pipe_is_written_to() {
+    let (there, here) = (place(), place());
+    fs::write(there.path().join("it"), "content").expect("there is room");
+    let server = serve(there.path(), "");
+    mkfifo(&here.path().join("pipe"), Mode::S_IRWXU).expect("a pipe can be made");
+    let reading = here.path().join("pipe");
+    let reader = thread::spawn(move || fs::read(reading).expect("a pipe can be read"));
+    check(
+        here.path(),
+        &["get", &server.port(), "it", "-o", "pipe"],
+        0,
+        "",
+    );
+    assert_eq!(reader.join().expect("it was read"), b"content");
+    let full = ["get", &server.port(), "it", "-o", "/dev/full"];
+    check(here.path(), &full, 74, "cannot write");
+    assert_eq!(names(here.path()), ["pipe"]);
 }
 
 #[test]

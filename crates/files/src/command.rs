@@ -211,7 +211,7 @@ enum Wrong {
     Missing,
     #[error("there is a word too many (a name with blanks stands between quotes)")]
     Many,
-    #[error("that is no number of bytes")]
+    #[error("that is no number of bytes (a name with blanks stands between quotes)")]
     Number,
     #[error(transparent)]
     Digest(#[from] NoDigest),
