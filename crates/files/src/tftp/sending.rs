@@ -225,9 +225,7 @@ impl<R: Read> Sending<R> {
 
     /// This block is sent now.
     fn note_sent(&mut self, block: u64, now: Duration) {
-        if block <= self.sent {
-            self.timed = None;
-        } else {
+        if self.sent < block {
             self.sent = block;
             let ends_window = block == self.acked + self.window || self.last == Some(block);
             self.timed = ends_window.then_some((block, now)).or(self.timed);

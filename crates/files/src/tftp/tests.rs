@@ -1,6 +1,7 @@
 //! Whole transfers, between two machines that are joined by a pretend network.
 
 mod network;
+mod steps;
 
 use std::time::Duration;
 

@@ -1,0 +1,167 @@
+//! One side alone, step by step.
+
+use std::time::Duration;
+
+use crate::tftp::{Options, Packet, Receiving, Sending, Step, Terms};
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+fn terms(window: u16) -> Terms {
+    Terms {
+        block_bytes: 8,
+        window,
+        ..Terms::default()
+    }
+}
+
+/// A file of 100 bytes, which is 13 blocks.
+fn sending(window: u16) -> Sending<&'static [u8]> {
+    Sending::new(&[b'x'; 100], &terms(window), None, ms(0))
+}
+
+fn receiving(window: u16) -> Receiving<Vec<u8>> {
+    Receiving::new(Vec::new(), &terms(window), vec![0], ms(0))
+}
+
+/// The numbers of the blocks that are sent now.
+fn sent(sending: &mut Sending<&[u8]>, now: Duration) -> Vec<u16> {
+    std::iter::from_fn(|| {
+        let packet = sending.next_packet(now).expect("a slice can be read")?;
+        Some(u16::from_be_bytes([packet[2], packet[3]]))
+    })
+    .collect()
+}
+
+/// The blocks that are sent when this one is acknowledged.
+fn acked(sending: &mut Sending<&[u8]>, block: u16, now: Duration) -> Vec<u16> {
+    let step = sending.on_packet(&Packet::Ack(block), now);
+    assert_eq!(step.expect("nothing is wrong"), Step::Going);
+    sent(sending, now)
+}
+
+/// What is said when this block comes.
+fn heard(receiving: &mut Receiving<Vec<u8>>, block: u16, now: Duration) -> Option<Vec<u8>> {
+    let bytes = &[b'x'; 8];
+    let step = receiving.on_packet(&Packet::Data { block, bytes }, now);
+    assert_eq!(step.expect("nothing is wrong"), Step::Going);
+    receiving.next_packet(now).map(<[u8]>::to_vec)
+}
+
+fn ack(block: u16) -> Option<Vec<u8>> {
+    Some(Packet::Ack(block).to_bytes())
+}
+
+const NOTHING: [u16; 0] = [];
+
+#[test]
+fn single_blocks_are_sent_again_only_because_of_the_time() {
+    let mut sending = sending(1);
+    assert_eq!(sent(&mut sending, ms(0)), [1]);
+    assert_eq!(acked(&mut sending, 0, ms(200)), NOTHING);
+    assert_eq!(acked(&mut sending, 1, ms(200)), [2]);
+    assert_eq!(acked(&mut sending, 1, ms(790)), NOTHING);
+    assert_eq!(
+        sending.deadline(),
+        ms(800),
+        "three times what it took, and 200 ms passed"
+    );
+    sending.on_time(ms(799)).expect("it is early");
+    assert_eq!(sent(&mut sending, ms(799)), NOTHING);
+    sending.on_time(ms(800)).expect("it waits on");
+    assert_eq!(sent(&mut sending, ms(800)), [2]);
+    assert_eq!(acked(&mut sending, 2, ms(801)), [3]);
+    // Which of the two was answered is not known, so nothing was learned.
+    assert_eq!(sending.deadline(), ms(801 + 600));
+}
+
+#[test]
+fn a_window_is_sent_again_once_for_each_place() {
+    let mut sending = sending(4);
+    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sending, 0, ms(10)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sending, 0, ms(20)), NOTHING);
+    assert_eq!(acked(&mut sending, 2, ms(30)), [3, 4, 5, 6]);
+    assert_eq!(acked(&mut sending, 2, ms(40)), NOTHING);
+    assert_eq!(acked(&mut sending, 1, ms(40)), NOTHING, "an old one");
+    assert_eq!(acked(&mut sending, 9, ms(40)), NOTHING, "was never sent");
+    assert_eq!(acked(&mut sending, 6, ms(50)), [7, 8, 9, 10]);
+}
+
+#[test]
+fn what_was_not_lost_after_all_is_not_sent_again() {
+    let mut sending = sending(4);
+    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
+    let lost = sending.on_packet(&Packet::Ack(1), ms(10));
+    lost.expect("nothing is wrong");
+    // The answer to all of them comes before they have left again.
+    assert_eq!(acked(&mut sending, 4, ms(10)), [5, 6, 7, 8]);
+}
+
+#[test]
+fn an_answer_that_comes_too_soon_is_none() {
+    let mut sending = sending(2);
+    assert_eq!(sent(&mut sending, ms(0)), [1, 2]);
+    assert_eq!(acked(&mut sending, 2, ms(10)), [3, 4]);
+    assert_eq!(acked(&mut sending, 2, ms(12)), NOTHING);
+    assert_eq!(acked(&mut sending, 2, ms(20)), [3, 4]);
+}
+
+#[test]
+fn what_is_missing_is_said_once() {
+    let mut receiving = receiving(4);
+    assert_eq!(receiving.next_packet(ms(0)), Some(&[0][..]));
+    assert_eq!(heard(&mut receiving, 1, ms(10)), None);
+    assert_eq!(heard(&mut receiving, 3, ms(10)), ack(1));
+    assert_eq!(heard(&mut receiving, 4, ms(10)), None);
+    assert_eq!(heard(&mut receiving, 2, ms(20)), None);
+    assert_eq!(heard(&mut receiving, 4, ms(20)), ack(2), "another one is");
+    for old in [1, 2, 1000, 60_000] {
+        assert_eq!(heard(&mut receiving, old, ms(20)), None, "{old}");
+    }
+    for next in [3, 4, 5] {
+        assert_eq!(heard(&mut receiving, next, ms(30)), None);
+    }
+    assert_eq!(heard(&mut receiving, 6, ms(30)), ack(6), "four, from there");
+    assert_eq!(heard(&mut receiving, 6, ms(40)), ack(6), "it was not heard");
+    for other in [5, 1000] {
+        assert_eq!(heard(&mut receiving, other, ms(40)), None, "{other}");
+    }
+}
+
+#[test]
+fn what_was_said_to_the_options_is_said_again() {
+    let mut receiving = receiving(4);
+    assert!(receiving.next_packet(ms(0)).is_some());
+    assert!(receiving.next_packet(ms(0)).is_none());
+    let agreed = Packet::Agreement(Options::default());
+    receiving
+        .on_packet(&agreed, ms(1))
+        .expect("nothing is wrong");
+    assert_eq!(receiving.next_packet(ms(1)), Some(&[0][..]));
+    assert_eq!(heard(&mut receiving, 1, ms(2)), None);
+    receiving
+        .on_packet(&agreed, ms(3))
+        .expect("nothing is wrong");
+    assert!(receiving.next_packet(ms(3)).is_none());
+}
+
+#[test]
+fn the_last_block_is_acknowledged_whenever_it_comes() {
+    let mut receiving = receiving(1);
+    let last = Packet::Data {
+        block: 1,
+        bytes: b"end",
+    };
+    let step = receiving.on_packet(&last, ms(1));
+    assert_eq!(step.expect("nothing is wrong"), Step::Done);
+    let (bytes, mut lingering) = receiving.finish(ms(500), ms(2));
+    assert_eq!(bytes, b"end");
+    for _ in 0..2 {
+        assert_eq!(lingering.next_packet().map(<[u8]>::to_vec), ack(1));
+        assert_eq!(lingering.next_packet(), None);
+        lingering.on_packet(&last);
+    }
+    assert_eq!(lingering.deadline(), ms(502));
+}
