@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use network::{Link, Run, Wishes};
 
-use crate::tftp::{Code, Failure, Mode, Options, Packet, Wish};
+use crate::tftp::{Code, Failure, Mode, Options, Packet, Receiving, Step, Terms, Wish};
 
 /// Nothing is lost, and all takes a hundredth of a second.
 const GOOD: Link = Link {
@@ -211,6 +211,39 @@ fn who_never_answers_is_sent_one_packet_six_times() {
                 sent.iter()
                     .all(|packet| packet == &sent[0] && packet.len() <= 516)
             );
+        }
+    }
+}
+
+#[test]
+fn whose_clock_begins_anew_gets_its_turn() {
+    const CLOCK: Duration = Duration::from_secs(5);
+    for lost in [1, 2] {
+        let opening = Packet::Ack(0).to_bytes();
+        let mut now = Duration::ZERO;
+        let mut receiving = Receiving::new(Vec::new(), &Terms::default(), opening, now);
+        let say = |receiving: &mut Receiving<_>, block, now| {
+            let bytes = &[b'x'; 512][..if block == 2 { 1 } else { 512 }];
+            receiving.on_packet(&Packet::Data { block, bytes }, now)
+        };
+        assert!(receiving.next_packet(now).is_some());
+        if lost == 2 {
+            assert_eq!(say(&mut receiving, 1, now).expect("a block"), Step::Going);
+            assert!(receiving.next_packet(now).is_some());
+        }
+        let mut heard = now;
+        while receiving.deadline() < heard + CLOCK {
+            now = receiving.deadline();
+            assert!(now < 10 * CLOCK, "it never ends");
+            receiving.on_time(now).expect("it has time");
+            if receiving.next_packet(now).is_some() {
+                heard = now;
+            }
+        }
+        assert!(lost == 1 || heard < CLOCK / 4, "it has its turn soon");
+        for block in lost..=2 {
+            let step = say(&mut receiving, block, heard + CLOCK).expect("a block");
+            assert_eq!(step == Step::Done, block == 2);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Timer {
     factor: u32,     // waits so many times as long
+    gives_way: bool, // after a few tries
     usual: Duration, // before anything is said for the second time
     wait: Duration,  // now
     most: Duration,  // whatever happens
@@ -45,6 +46,7 @@ impl Timer {
     pub(super) fn new(now: Duration) -> Self {
         Self {
             factor: 1,
+            gives_way: false,
             usual: FIRST,
             wait: FIRST,
             most: MOST,
@@ -61,6 +63,13 @@ impl Timer {
     /// first.
     pub(super) fn wait_longer(&mut self, later: bool) {
         self.factor = 1 + u32::from(later);
+    }
+
+    /// Where it did not help to say something a few times, waits until the other side has surely done
+    /// so. The clocks of some clients begin anew with all that comes, and would never run out.
+    pub(super) fn giving_way(mut self) -> Self {
+        self.gives_way = true;
+        self
     }
 
     /// Waits so long from now on, if that was agreed.
@@ -112,7 +121,11 @@ impl Timer {
             return Due::Over;
         }
         self.tries += 1;
-        self.wait = (self.wait * 2).min(self.most);
+        self.wait = if self.gives_way && QUICK_TRIES < self.tries {
+            TURN.max(self.most) / self.factor
+        } else {
+            (self.wait * 2).min(self.most)
+        };
         self.restart(now);
         Due::Again
     }
@@ -168,5 +181,7 @@ const FIRST: Duration = Duration::from_millis(250); // most networks are faster
 const LEAST: Duration = Duration::from_millis(20); // a busy peer may need as much to get its turn
 const MOST: Duration = Duration::from_secs(2); // whoever comes back should not wait for long
 const TRIES: u32 = 5;
+const QUICK_TRIES: u32 = 2; // before it gives way
+const TURN: Duration = Duration::from_secs(6); // most clients say it again after five
 const PATIENCE: Duration = Duration::from_secs(25); // some clients pause, to write what they have
 const AMBIGUOUS_MOST: u32 = 8;

@@ -135,14 +135,16 @@ impl Visitor {
         // No room is reserved for somebody who may not be there.
         let draft = self.shelf.folder.draft(name, None, self.shelf.rules)?;
         let size = request.options.tsize;
-        draft.check_room(size.filter(|_| request.mode == Mode::Octet).unwrap_or(0))?;
+        // Of text it is another one here; 0 may stand for one that is not known.
+        let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
+        draft.check_room(length.unwrap_or(0))?;
         let (terms, agreed) = request.options.settle(&self.caps, size);
         let opening = if agreed.is_empty() {
             Packet::Ack(0)
         } else {
             Packet::Agreement(agreed)
         };
-        let intake = Intake::new(draft, request.mode);
+        let intake = Intake::new(draft, request.mode, length);
         let receiving = Receiving::new(intake, &terms, opening.to_bytes(), self.now);
         Ok(Doing::Receiving(Box::new(receiving)))
     }
@@ -283,7 +285,7 @@ fn problem(error: io::Error) -> Problem {
     error.downcast().unwrap_or_else(Problem::from)
 }
 
-const LINGER: Duration = Duration::from_secs(7); // some clients wait for five before they ask again
+const LINGER: Duration = Duration::from_secs(17); // some clients ask again every five, which may be lost
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,12 @@ impl Read for Whole {
 }
 
 /// A file that comes.
-pub(super) enum Intake {
+pub(super) struct Intake {
+    writer: Writer,
+    length: Option<u64>, // that it is to have
+}
+
+enum Writer {
     Octet(BufWriter<Drafted>),
     Netascii(FromNetascii<BufWriter<Drafted>>),
 }
@@ -53,39 +58,47 @@ pub(super) enum Intake {
 pub(super) struct Drafted(Draft);
 
 impl Intake {
-    pub(super) fn new(draft: Draft, mode: Mode) -> Self {
+    /// It has this `length`, if that is known.
+    pub(super) fn new(draft: Draft, mode: Mode, length: Option<u64>) -> Self {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, Drafted(draft));
-        match mode {
-            Mode::Octet => Self::Octet(writer),
-            Mode::Netascii => Self::Netascii(FromNetascii::new(writer)),
-        }
+        let writer = match mode {
+            Mode::Octet => Writer::Octet(writer),
+            Mode::Netascii => Writer::Netascii(FromNetascii::new(writer)),
+        };
+        Self { writer, length }
     }
 
     /// Gives the file its name, now that all of it has come.
     pub(super) fn publish(self) -> Result<Content, Problem> {
-        let writer = match self {
-            Self::Octet(writer) => writer,
-            Self::Netascii(text) => text.finish().map_err(problem)?,
+        let writer = match self.writer {
+            Writer::Octet(writer) => writer,
+            Writer::Netascii(text) => text.finish().map_err(problem)?,
         };
         let drafted = writer
             .into_inner()
             .map_err(|failed| problem(failed.into_error()))?;
+        if self
+            .length
+            .is_some_and(|length| length != drafted.0.length())
+        {
+            return Err(Problem::Differs);
+        }
         drafted.0.publish(None)
     }
 }
 
 impl Write for Intake {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Octet(writer) => writer.write(bytes),
-            Self::Netascii(writer) => writer.write(bytes),
+        match &mut self.writer {
+            Writer::Octet(writer) => writer.write(bytes),
+            Writer::Netascii(writer) => writer.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Octet(writer) => writer.flush(),
-            Self::Netascii(writer) => writer.flush(),
+        match &mut self.writer {
+            Writer::Octet(writer) => writer.flush(),
+            Writer::Netascii(writer) => writer.flush(),
         }
     }
 }
