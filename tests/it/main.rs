@@ -35,6 +35,8 @@ mod stdio;
 mod stop;
 mod surroundings;
 mod tftp;
+mod tftp_clients;
+mod tftp_peers;
 mod tidy;
 mod transcripts;
 mod transfer;
