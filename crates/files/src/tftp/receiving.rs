@@ -56,7 +56,7 @@ impl<W: Write> Receiving<W> {
             repeated: false,
             bytes: 0,
             packet: opening,
-            timer: timer.giving_way(), // who sends knows best what to say again
+            timer: timer.giving_way(),
         }
     }
 

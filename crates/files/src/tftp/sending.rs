@@ -70,7 +70,7 @@ impl<R: Read> Sending<R> {
             timed: None,
             acked_bytes: 0,
             packet: opening.unwrap_or_default(),
-            timer,
+            timer: timer.giving_way(),
         };
         if !sending.opening {
             sending.begin();

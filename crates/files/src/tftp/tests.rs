@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use network::{Link, Run, Wishes};
 
-use crate::tftp::{Code, Failure, Mode, Options, Packet, Receiving, Step, Terms, Wish};
+use crate::tftp::{Code, Failure, Mode, Options, Packet, Receiving, Sending, Step, Terms, Wish};
 
 /// Nothing is lost, and all takes a hundredth of a second.
 const GOOD: Link = Link {
@@ -246,6 +246,26 @@ fn whose_clock_begins_anew_gets_its_turn() {
             assert_eq!(step == Step::Done, block == 2);
         }
     }
+}
+
+/// The same where it receives, and answers the same block twice at most until its clock runs out.
+#[test]
+fn who_answers_no_more_gets_its_turn() {
+    const CLOCK: Duration = Duration::from_secs(5);
+    let mut now = Duration::ZERO;
+    let mut sending = Sending::new(&b"x"[..], &Terms::default(), None, now);
+    assert!(sending.next_packet(now).expect("it can be read").is_some());
+    let mut heard = now;
+    while sending.deadline() < heard + CLOCK {
+        now = sending.deadline();
+        assert!(now < 10 * CLOCK, "it never ends");
+        sending.on_time(now).expect("it has time");
+        if sending.next_packet(now).expect("it can be read").is_some() {
+            heard = now;
+        }
+    }
+    let step = sending.on_packet(&Packet::Ack(1), heard + CLOCK);
+    assert_eq!(step.expect("an answer"), Step::Done);
 }
 
 #[test]
