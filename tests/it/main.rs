@@ -10,6 +10,7 @@ mod exec_ends;
 mod faults;
 mod files;
 mod files_faults;
+mod files_kills;
 mod forward;
 mod forward_much;
 mod forward_udp;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::harness::{are_root, have};
 use crate::tftp_clients::{
-    ALL, ATFTP, ATFTP_BEST, ATFTP_LARGE, ATFTP_WINDOW, CURL, CURL_LARGE, Client, OURS, Place, TFTP,
-    content, installed,
+    ALL, ATFTP, ATFTP_BEST, ATFTP_LARGE, ATFTP_WINDOW, CURL, CURL_ASKING, CURL_LARGE, Client, OURS,
+    Place, TFTP, content, installed,
 };
 
 #[test]
@@ -159,19 +159,26 @@ fn files_arrive_through_a_very_bad_network() {
 #[test]
 #[ignore = "it takes minutes: the clients wait for seconds when something is lost"]
 fn larger_files_arrive_through_bad_networks() {
+    let of = |clients: &[Client], length| -> Vec<_> {
+        let with_length = |&client| (client, length);
+        clients.iter().map(with_length).collect()
+    };
+    let curl = [CURL, CURL_ASKING, CURL_LARGE];
+    let atftp = [ATFTP, ATFTP_WINDOW, ATFTP_LARGE, ATFTP_BEST];
     for percent in [5, 20] {
         let start = Instant::now();
-        let of = |clients: &[Client], length| {
-            clients
-                .iter()
-                .map(move |&client| (client, length))
-                .collect()
-        };
-        let puts: Vec<_> = of(&[ATFTP, ATFTP_WINDOW, ATFTP_LARGE, ATFTP_BEST], 64 << 10);
-        with_losses(percent, &of(&ALL, 64 << 10), &puts);
-        with_losses(percent, &[(TFTP, 64 << 10)], &[(TFTP, 16 << 10)]);
-        let large: Vec<_> = of(&[ATFTP_BEST, OURS], 4 << 20);
-        with_losses(percent, &large, &large);
-        eprintln!("{percent} % lost: {:?}", start.elapsed());
+        let gets = [&curl[..], &atftp, &[TFTP]].concat();
+        with_losses(percent, &of(&gets, 64 << 10), &of(&atftp, 64 << 10));
+        with_losses(percent, &[], &of(&[TFTP], 16 << 10));
+        eprintln!("64 KiB, {percent} % lost: {:?}", start.elapsed());
+        for client in [ATFTP_BEST, OURS] {
+            let start = Instant::now();
+            with_losses(percent, &of(&[client], 4 << 20), &of(&[client], 4 << 20));
+            eprintln!(
+                "4 MiB, {percent} % lost, {}: {:?}",
+                client.get,
+                start.elapsed()
+            );
+        }
     }
 }
