@@ -1,5 +1,6 @@
 //! The side that wants the file.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -13,21 +14,23 @@ use crate::tftp::timer::{Due, Timer};
 ///
 /// What came is acknowledged at the end of a window, where a block is missing (once), and when no
 /// more comes for too long. The last block is not: that is for [`finish`](Self::finish), when the
-/// file is where it is to be.
+/// file is where it is to be. Blocks that come too early are kept: the missing one may only be late,
+/// or be the only one.
 #[derive(Debug)]
 pub struct Receiving<W> {
     sink: W,
     block_bytes: usize,
     window: u64,
     // Blocks are counted from 1 and do not go round here.
-    received: u64,           // all up to this one
-    said: Option<u64>,       // what was acknowledged last
-    window_ended: bool,      // with the block that came last
-    gap_said: bool,          // that the next one is missing
-    due: bool,               // something is to be said now
-    waits: bool,             // nothing new came since that
-    timed: Option<Duration>, // when that was said, if for the first time
-    repeated: bool,          // something was said again, or missing
+    received: u64,                 // all up to this one
+    early: BTreeMap<u64, Vec<u8>>, // some of those of a window behind it
+    said: Option<u64>,             // what was acknowledged last
+    window_ended: bool,            // with the block that came last
+    gap_said: bool,                // that the next one is missing
+    due: bool,                     // something is to be said now
+    waits: bool,                   // nothing new came since that
+    timed: Option<Duration>,       // when that was said, if for the first time
+    repeated: bool,                // something was said again, or missing
     bytes: u64,
     packet: Vec<u8>, // the opening, until the first block is here
     timer: Timer,
@@ -47,6 +50,7 @@ impl<W: Write> Receiving<W> {
             block_bytes: terms.block_bytes.into(),
             window: terms.window.max(1).into(),
             received: 0,
+            early: BTreeMap::new(),
             said: None,
             window_ended: false,
             gap_said: false,
@@ -125,8 +129,9 @@ impl<W: Write> Receiving<W> {
         if !std::mem::take(&mut self.due) {
             return None;
         }
-        let is_new = self.said != Some(self.received) && !self.gap_said;
-        self.timed = is_new.then_some(now);
+        // That the next one is missing is asked for by what has come since the last answer.
+        let is_new = self.said != Some(self.received) || self.gap_said;
+        self.timed = (is_new && !self.timer.has_waited()).then_some(now);
         self.said = Some(self.received);
         self.waits = true;
         self.timer.restart(now);
@@ -144,41 +149,57 @@ impl<W: Write> Receiving<W> {
     }
 
     fn on_data(&mut self, block: u16, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
+        if self.block_bytes < bytes.len() {
+            return Err(Failure::Broken("a block is longer than was agreed"));
+        }
         match u64::from(block.wrapping_sub(self.received as u16)) {
-            1 => return self.take(bytes, now),
-            // It was sent again, so what was said about it was lost.
+            1 => {
+                let mut step = self.take(bytes, now)?;
+                while let Some(bytes) = self.early.remove(&(self.received + 1)) {
+                    step = self.take(&bytes, now)?;
+                }
+                return Ok(step);
+            }
             0 => {
+                // It was sent again, so what was said about it was lost.
                 self.due |= self.window_ended;
                 self.repeated = true;
             }
-            ahead if ahead <= self.window => {
-                self.due |= !self.gap_said;
-                self.gap_said = true;
-                self.repeated = true;
-            }
+            ahead if ahead <= self.window => self.keep(self.received + ahead, bytes),
             _ => (), // an old one
         }
         Ok(Step::Going)
     }
 
+    /// Keeps a block that came before the next one. That is missing, and not only late, if several
+    /// overtook it or no more come.
+    fn keep(&mut self, block: u64, bytes: &[u8]) {
+        let is_end = self.window_end() <= block || bytes.len() < self.block_bytes;
+        self.early.entry(block).or_insert_with(|| bytes.to_vec());
+        if is_end || OVERTAKING <= self.early.len() {
+            self.due |= !self.gap_said;
+            self.gap_said = true;
+        }
+        self.repeated = true;
+    }
+
     /// Takes the next block.
     fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
-        if self.block_bytes < bytes.len() {
-            return Err(Failure::Broken("a block is longer than was agreed"));
-        }
         self.sink.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         self.received += 1;
         // Who sends single blocks sends them again when the time is over.
         self.timer.wait_longer(self.window <= 1);
         if std::mem::take(&mut self.waits) {
-            let trip = self.timed.take().map(|said| now.saturating_sub(said));
+            let late = |said: &Duration| self.gap_said && self.timer.is_too_soon(*said, now);
+            let said = self.timed.take().filter(|said| !late(said));
+            let trip = said.map(|said| now.saturating_sub(said));
             self.timer.progress(trip, now);
         } else {
             self.timer.advance(now);
         }
         self.gap_said = false;
-        self.window_ended = self.said.unwrap_or(0) + self.window <= self.received;
+        self.window_ended = self.window_end() <= self.received;
         self.due = self.window_ended;
         if bytes.len() < self.block_bytes {
             self.sink.flush()?;
@@ -186,4 +207,11 @@ impl<W: Write> Receiving<W> {
         }
         Ok(Step::Going)
     }
+
+    /// The last block that comes before an answer is waited for.
+    fn window_end(&self) -> u64 {
+        self.said.unwrap_or(0) + self.window
+    }
 }
+
+const OVERTAKING: usize = 3; // as TCP has it

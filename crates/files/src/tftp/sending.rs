@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::tftp::failure::{Failure, Step};
 use crate::tftp::options::Terms;
 use crate::tftp::packet::Packet;
-use crate::tftp::timer::{Due, Timer};
+use crate::tftp::timer::{Due, Timed, Timer};
 
 /// Sends a file, a window of blocks at a time.
 ///
@@ -25,12 +25,13 @@ pub struct Sending<R> {
     end: usize,
     // Blocks are counted from 1 and do not go round here.
     acked: u64,
-    next: u64,                      // to be sent
-    sent: u64,                      // were sent, at least once
-    last: Option<u64>,              // as soon as the end of the file was read
-    went_back: Option<u64>,         // when so many were acknowledged
-    began: Duration,                // when the block after `acked` was sent
-    timed: Option<(u64, Duration)>, // a block that was sent once, and when
+    next: u64,              // to be sent
+    sent: u64,              // were sent, at least once
+    last: Option<u64>,      // as soon as the end of the file was read
+    went_back: Option<u64>, // when so many were acknowledged
+    began: Duration,        // when the block after `acked` was sent
+    timed: Option<Timed>,
+    unclear: u64, // an answer to a block up to this one may be to what was sent before
     acked_bytes: u64,
     packet: Vec<u8>,
     timer: Timer,
@@ -68,6 +69,7 @@ impl<R: Read> Sending<R> {
             went_back: None,
             began: now,
             timed: None,
+            unclear: 0,
             acked_bytes: 0,
             packet: opening.unwrap_or_default(),
             timer: timer.giving_way(),
@@ -107,7 +109,10 @@ impl<R: Read> Sending<R> {
         match self.timer.check(now) {
             Due::Nothing => (),
             Due::Again if self.opening => self.opening_due = true,
-            Due::Again => self.go_back(),
+            Due::Again => {
+                self.go_back();
+                self.unclear = self.sent;
+            }
             Due::Over => return Err(Failure::Silent),
         }
         Ok(Step::Going)
@@ -154,7 +159,8 @@ impl<R: Read> Sending<R> {
             if !std::mem::take(&mut self.opening_due) {
                 return Ok(None);
             }
-            self.timed = (!self.timer.has_waited()).then_some((0, now));
+            let first = !self.timer.has_waited();
+            self.timed = first.then_some(Timed::new(0, now));
             self.timer.restart(now);
             return Ok(Some(&self.packet));
         }
@@ -193,9 +199,7 @@ impl<R: Read> Sending<R> {
             return Step::Going; // an old one
         }
         if more == 0 {
-            // An answer to the first of these blocks would not have come so soon.
-            let asks = 1 < self.window && !self.timer.is_too_soon(self.began, now);
-            if asks && self.went_back != Some(self.acked) {
+            if 1 < self.window && self.acked + 1 < self.next && self.is_news(now) {
                 self.go_back();
             }
             return Step::Going;
@@ -216,31 +220,48 @@ impl<R: Read> Sending<R> {
         Step::Going
     }
 
-    /// Sends again all that was not acknowledged.
+    /// Whether that nothing more was received is an answer to what was sent last. What is said twice
+    /// comes sooner, and so does what was said to blocks before.
+    fn is_news(&self, now: Duration) -> bool {
+        if self.went_back == Some(self.acked) {
+            self.timer.is_late(self.began, now)
+        } else {
+            !self.timer.is_too_soon(self.began, now)
+        }
+    }
+
+    /// Sends again all that was not acknowledged, since the peer says that it has not got it. So it
+    /// is what is sent now that it will answer.
     fn go_back(&mut self) {
         self.next = self.acked + 1;
         self.went_back = Some(self.acked);
         self.timed = None;
+        self.unclear = self.acked;
     }
 
     /// This block is sent now.
     fn note_sent(&mut self, block: u64, now: Duration) {
-        if self.sent < block {
-            self.sent = block;
-            let ends_window = block == self.acked + self.window || self.last == Some(block);
-            self.timed = ends_window.then_some((block, now)).or(self.timed);
+        if self.timed.is_none() && self.unclear < block {
+            self.timed = Some(Timed {
+                again: block <= self.sent,
+                ..Timed::new(block, now)
+            });
         }
         if block == self.acked + 1 {
             self.began = now;
         }
+        self.sent = self.sent.max(block);
         self.next = block + 1;
         self.timer.restart(now);
     }
 
     /// How long the answer to the block that was timed took, if it is among those up to `block`.
     fn trip(&mut self, block: u64, now: Duration) -> Option<Duration> {
-        let timed = self.timed.take_if(|(timed, _)| *timed <= block);
-        timed.map(|(_, sent)| now.saturating_sub(sent))
+        let timed = self.timed.take_if(|timed| timed.block <= block)?;
+        if timed.again && self.timer.is_too_soon(timed.sent, now) {
+            return None; // the first was late, and not lost
+        }
+        Some(now.saturating_sub(timed.sent))
     }
 
     /// Reads what is missing in a window that begins with the first block not acknowledged.

@@ -190,6 +190,33 @@ fn a_lost_block_costs_a_window_and_little_time() {
 }
 
 #[test]
+fn much_loss_costs_little_patience() {
+    for wish in [Wish::Get, Wish::Put] {
+        for seed in 0..5 {
+            let link = Link {
+                loss: 20,
+                ..bad(20)
+            };
+            let run = check(&windows(wish, 1428, 16), 1 << 22, &link, seed);
+            // 735 blocks, and some four of them arrive before one is missing.
+            assert!(run.took < Duration::from_secs(40), "{:?}", run.took);
+        }
+    }
+}
+
+#[test]
+fn what_overtakes_costs_little() {
+    let link = Link {
+        jitter: Duration::from_millis(3),
+        ..GOOD
+    };
+    for wish in [Wish::Get, Wish::Put] {
+        let run = check(&windows(wish, 1428, 16), 1 << 20, &link, 1);
+        assert!(run.data < 3 * 735, "{} blocks for 735", run.data);
+    }
+}
+
+#[test]
 fn a_long_way_is_learned() {
     let far = Link {
         delay: Duration::from_millis(900),

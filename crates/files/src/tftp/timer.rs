@@ -90,16 +90,21 @@ impl Timer {
 
     /// Something new came as an answer, after this time if that can be told.
     pub(super) fn progress(&mut self, trip: Option<Duration>, now: Duration) {
-        match trip {
-            Some(trip) => self.measured(trip),
-            None => self.ambiguous += 1,
-        }
-        if AMBIGUOUS_MOST <= self.ambiguous {
-            // The round trip may have become so long that all is said twice, and never measured.
-            self.ambiguous = 0;
-            self.usual = (self.usual * 2).min(self.most);
-        }
+        self.ambiguous = match trip {
+            Some(trip) => {
+                self.measured(trip);
+                0
+            }
+            None => self.ambiguous + 1,
+        };
         self.advance(now);
+        if self.ambiguous.is_multiple_of(AMBIGUOUS_MOST) {
+            // The round trip may have become so long that all is said twice, and never measured: for
+            // once, it waits longer, and the next time much longer.
+            let times = 4_u32.saturating_pow(self.ambiguous / AMBIGUOUS_MOST);
+            self.wait = self.usual.saturating_mul(times).min(self.most);
+            self.restart(now);
+        }
     }
 
     /// Something new came, as more of the same answer.
@@ -154,12 +159,17 @@ impl Timer {
             .is_some_and(|trips| now.saturating_sub(said) < trips.least / 2)
     }
 
+    /// Whether an answer to what was said then should have come by now.
+    pub(super) fn is_late(&self, said: Duration, now: Duration) -> bool {
+        let usual = self.trips.map_or(FIRST, |trips| trips.usual);
+        said + usual <= now
+    }
+
     pub(super) fn due(&self) -> Duration {
         self.due
     }
 
     fn measured(&mut self, trip: Duration) {
-        self.ambiguous = 0;
         let trips = match self.trips {
             None => Trips {
                 usual: trip,
@@ -174,6 +184,24 @@ impl Timer {
         };
         self.trips = Some(trips);
         self.usual = (trips.usual + trips.deviation * 4).clamp(LEAST, self.most);
+    }
+}
+
+/// A block whose answer is waited for, to know how long that takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timed {
+    pub(super) block: u64,
+    pub(super) sent: Duration,
+    pub(super) again: bool, // was sent before
+}
+
+impl Timed {
+    pub(super) fn new(block: u64, sent: Duration) -> Self {
+        Self {
+            block,
+            sent,
+            again: false,
+        }
     }
 }
 
