@@ -366,10 +366,10 @@ fn a_full_disk_is_told() {
     let mut says = caller.stream.try_clone().expect("a socket can be cloned");
     // It may be closed before all of it was said.
     let saying = thread::spawn(move || std::io::Write::write_all(&mut says, &bytes(200_000)));
-    assert_eq!(caller.line(), "not received: the disk is full");
+    assert_eq!(caller.line(), "not received: the disk has no room for that");
     saying.join().expect("no panic").ok();
     drop(caller);
-    server.log("failed: not received: the disk is full");
+    server.log("failed: not received: the disk has no room for that");
     assert_eq!(names(), 0);
     let mut caller = server.connect();
     let small = bytes(40_000);
