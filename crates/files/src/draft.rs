@@ -348,6 +348,24 @@ mod tests {
     }
 
     #[test]
+    fn whatever_can_be_put_can_be_read() {
+        let (_place, folder) = place();
+        let make = Rules {
+            make_folders: true,
+            ..PLAIN
+        };
+        let long = format!("{}/", "x".repeat(254)).repeat(16) + "y";
+        for length in 4090.. {
+            let bytes = format!("{long:y<length$}");
+            let Ok(name) = Name::parse(bytes.as_bytes()) else {
+                break;
+            };
+            put(&folder, &bytes, b"hello", make).expect("room");
+            assert_eq!(folder.read(&name).expect("a file").length, 5);
+        }
+    }
+
+    #[test]
     fn no_file_is_too_large_and_neither_are_all() {
         let few = Rules {
             max_file: Some(6),

@@ -28,8 +28,8 @@ pub enum BadName {
     /// A part begins with a dot, and such names are not used here.
     #[error("names that begin with a dot are not used here")]
     Hidden,
-    /// A part is longer than 255 bytes, or all of it longer than 4096.
-    #[error("a name has at most 255 bytes in each part, and 4096 in all")]
+    /// A part is longer than 255 bytes, or all of it longer than 4095.
+    #[error("a name has at most 255 bytes in each part, and 4095 in all")]
     Long,
 }
 
@@ -130,7 +130,7 @@ impl Name {
     }
 }
 
-const MOST_BYTES: usize = 4096; // the system takes no longer path
+const MOST_BYTES: usize = 4095; // the system takes no longer path
 const MOST_PART_BYTES: usize = 255; // and no file system a longer name
 
 #[cfg(test)]
@@ -161,8 +161,10 @@ mod tests {
         check("\0..", Err(BadName::Nul));
         check("x".repeat(255), Ok("x".repeat(255).as_bytes()));
         check("x".repeat(256), Err(BadName::Long));
-        check("x/".repeat(2048), Ok(&"x/".repeat(2048).as_bytes()[..4095]));
-        check("/".repeat(4097), Err(BadName::Long));
+        let long = "x/".repeat(2047) + "x";
+        check(&long, Ok(long.as_bytes()));
+        check("x/".repeat(2048), Err(BadName::Long));
+        check("/".repeat(4096), Err(BadName::Long));
     }
 
     #[test]
