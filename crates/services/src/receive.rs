@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
-    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session, Transport,
+    Address, Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
+    Transport,
 };
 use switchboard_files::{Content, Draft, Folder, Name, Problem, Rules};
 
@@ -20,7 +21,7 @@ use crate::size::size;
 ///
 /// A peer that ends its side since it was killed looks like one that is done. So both sides are told
 /// what was received, and can compare: the peer in an answer, and whoever runs the server on standard
-/// output.
+/// output, unless that is where the peer is.
 pub struct Receive {
     folder: Folder,
     name: Name,
@@ -93,7 +94,7 @@ impl Service for Receive {
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
             draft: Some(draft),
-            peer: peer.to_string(),
+            peer: (peer.remote != Address::Stdio).then(|| peer.to_string()),
             sink: Arc::clone(&self.sink),
         }))
     }
@@ -101,7 +102,7 @@ impl Service for Receive {
 
 struct Receiving {
     draft: Option<Draft>, // until it is done
-    peer: String,
+    peer: Option<String>, // unless it reads what is printed, and was told already
     sink: Sink,
 }
 
@@ -111,7 +112,10 @@ impl Receiving {
         let Content { length, sha256 } = content;
         let words = format!("received {length} bytes, SHA-256 {sha256}\n");
         out.send(words.as_bytes());
-        let line = format!("{}: {words}", self.peer);
+        let Some(peer) = &self.peer else {
+            return;
+        };
+        let line = format!("{peer}: {words}");
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         // It is there, whether or not anybody can read that.
         sink.write_all(line.as_bytes())
@@ -234,6 +238,16 @@ mod tests {
         let sha256 = Digest::of(said);
         let answer = format!("received 9 bytes, SHA-256 {sha256}\n");
         check(PLAIN, said, &answer, Some(said));
+    }
+
+    #[test]
+    fn who_reads_what_is_printed_is_told_once() {
+        let (_folder, service, sink) = place(PLAIN);
+        let mut here = Connection::open(&service, &Peer::stdio(), &Limits::default());
+        here.receive(b"one");
+        here.end_input();
+        assert!(here.output().starts_with(b"received 3 bytes"));
+        assert_eq!(*sink.lock().expect("nothing panicked"), b"");
     }
 
     #[test]
