@@ -189,7 +189,7 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
     for (words, code, why) in [
         ("file none --listen 0", 1, "none: "),
         ("file . --listen 0", 1, ".: that is no file"),
-        ("file pipe --listen 0", 1, "pipe: "),
+        ("file pipe --listen 0", 1, "pipe: that is no file"),
         (
             "receive file --listen 0",
             1,
@@ -200,6 +200,7 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
             1,
             "pipe: that is no file",
         ),
+        ("receive . --listen 0", 1, ".: a file needs a name"),
         ("receive none/new --listen 0", 1, "none/new: "),
         ("receive new --max-file 1X --listen 0", 2, "a size is"),
         ("file file --listen udp://127.0.0.1:0", 1, "TFTP"),

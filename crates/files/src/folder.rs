@@ -53,12 +53,10 @@ impl Folder {
     /// # Errors
     ///
     /// As for [`open`](Self::open); or `path` does not end in a name.
-    pub fn around(path: impl AsRef<Path>) -> io::Result<(Self, Name)> {
+    pub fn around(path: impl AsRef<Path>) -> Result<(Self, Name), Problem> {
         let path = path.as_ref();
-        let no_name = || io::Error::new(io::ErrorKind::InvalidInput, BadName::Empty);
-        let last = path.file_name().ok_or_else(no_name)?;
-        let name = Name::parse(last.as_encoded_bytes());
-        let name = name.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        let last = path.file_name().ok_or(BadName::Empty)?;
+        let name = Name::parse(last.as_encoded_bytes())?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Self::open(parent)?,
             _ => Self::open(".")?,
@@ -275,7 +273,9 @@ mod tests {
         Folder::open(place.path().join("none")).expect_err("nothing");
         let (folder, name) = Folder::around(place.path().join("secret")).expect("a path");
         assert_eq!(folder.read(&name).expect("a file").length, 7);
-        Folder::around("/").expect_err("no name");
-        Folder::around(place.path().join("..")).expect_err("no name");
+        for no_name in ["/", "..", "."] {
+            let problem = Folder::around(no_name).expect_err(no_name);
+            assert!(matches!(problem, Problem::Name(BadName::Empty)));
+        }
     }
 }

@@ -38,7 +38,7 @@ impl Source {
     }
 
     pub(crate) fn new(file: File) -> Result<Self, Problem> {
-        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(Problem::Missing)?;
+        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(Problem::NoFile)?;
         let Kind::File(length) = entry.kind else {
             return Err(Problem::NoFile);
         };
