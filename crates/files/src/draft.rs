@@ -134,7 +134,10 @@ impl Draft {
             Some(_) => Some(room::lock(&self.folder)?),
             None => None,
         };
-        let replaced = replaced(&parent, last, self.rules.overwrite)?;
+        let mut replaced = replaced(&parent, last, self.rules.overwrite)?;
+        if self.temporary.has_name() {
+            replaced += content.length; // it is among those that are counted
+        }
         Most::of(self.rules, &self.folder, replaced)?.check(content.length)?;
         let overwrite = self.rules.overwrite;
         self.temporary.publish(&parent, last, overwrite)?;
@@ -409,6 +412,29 @@ mod tests {
             assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
             assert_eq!(room::used(&folder).expect("a folder"), 8);
         }
+    }
+
+    #[test]
+    fn a_draft_with_a_name_takes_its_room_once() {
+        let (place, folder) = place();
+        let few = Rules {
+            quota: Some(10),
+            ..PLAIN
+        };
+        let put = |beside: &str| {
+            let mut draft = folder.draft(&name("a"), Some(6), few).expect("room");
+            let here = folder.folder(&Name::root()).expect("a folder");
+            draft.temporary = Temporary::with_name(here).expect("room");
+            draft.write(b"123456").expect("room");
+            fs::write(place.path().join("b"), beside).expect("room");
+            let done = draft.publish(None);
+            fs::write(place.path().join("b"), "").expect("room");
+            done
+        };
+        let problem = put("12345").expect_err("no room");
+        assert!(matches!(problem, Problem::Quota { .. }), "{problem}");
+        put("1234").expect("room");
+        assert_eq!(room::used(&folder).expect("a folder"), 6);
     }
 
     #[test]

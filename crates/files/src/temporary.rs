@@ -49,7 +49,7 @@ impl Temporary {
         Ok(Self { file, name: None })
     }
 
-    fn with_name(folder: OwnedFd) -> Result<Self, Errno> {
+    pub(crate) fn with_name(folder: OwnedFd) -> Result<Self, Errno> {
         let name = hidden_name();
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         let file = openat(&folder, &*name, flags, permissions())?.into();
@@ -68,6 +68,11 @@ impl Temporary {
             Err(full @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(full.into()),
             Ok(()) | Err(_) => Ok(()), // what cannot be told now is told later
         }
+    }
+
+    /// Whether it is in its folder already, under a name that nobody knows.
+    pub(crate) fn has_name(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Gives it its name in `folder`; what has that name is replaced if `overwrite`.
