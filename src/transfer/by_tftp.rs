@@ -1,20 +1,21 @@
 //! `get` and `put` by TFTP.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use switchboard_client::{Error, Shelf, Target, TftpClient, Watch};
 use switchboard_files::{Name, Source};
 
-use super::output::output;
 use super::telling::Teller;
 use super::{GetOptions, PutOptions};
 use crate::failure::Failure;
 
-/// Gets all that was asked for.
+/// Gets all that was asked for, into `out` if there is one.
 pub(super) fn get(
     options: &GetOptions,
     client: &TftpClient,
+    mut out: Option<Box<dyn Write>>,
     teller: &mut Teller,
 ) -> Result<(), Failure> {
     if options.resume || options.recursive {
@@ -24,13 +25,11 @@ pub(super) fn get(
         // The server may have its own idea of names; here it is the last part.
         let name = words.as_bytes();
         teller.begins(name);
-        let done = match options.output.as_deref() {
-            Some(path) => match output(path).map_err(Failure::Output)? {
-                Some(mut out) => client.get(name, Target::Output(&mut out), teller),
-                None => Shelf::around(path)
-                    .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
-            },
-            None => last_part(words).and_then(|own| {
+        let done = match (&mut out, options.output.as_deref()) {
+            (Some(out), _) => client.get(name, Target::Output(out), teller),
+            (None, Some(path)) => Shelf::around(path)
+                .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
+            (None, None) => last_part(words).and_then(|own| {
                 let shelf = Shelf::open(&options.directory)?;
                 client.get(name, file(&shelf, &own, options), teller)
             }),

@@ -22,15 +22,16 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         return Err(Failure::Usage(words.into()));
     }
     let server = options.peer.server()?;
-    // At standard output there is nothing to be put in order.
-    let stop = if to_output {
-        None
-    } else {
-        Some(Stop::on_signals().map_err(Failure::Input)?)
+    let path = options.output.as_deref();
+    let out = path.map_or(Ok(None), output).map_err(Failure::Output)?;
+    // There is nothing to be put in order then, and it may be long until such a thing takes more.
+    let stop = match out {
+        Some(_) => None,
+        None => Some(Stop::on_signals().map_err(Failure::Input)?),
     };
     let mut teller = Teller::new(options.peer.json, quiet);
     if let Some(client) = TftpClient::new(&server, stop.as_ref()) {
-        by_tftp::get(options, &client, &mut teller)?;
+        by_tftp::get(options, &client, out, &mut teller)?;
         return teller.end();
     }
     let names = options.names.iter().map(|words| name(words));
@@ -40,15 +41,13 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         client: Client::new(server, options.peer.timeout, stop),
         teller,
     };
-    match &options.output {
-        Some(path) => match output(path).map_err(Failure::Output)? {
-            Some(mut out) => getting.print(&names[0], &mut out)?,
-            None => match Shelf::around(path) {
-                Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
-                Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
-            },
+    match (out, path) {
+        (Some(mut out), _) => getting.print(&names[0], &mut out)?,
+        (None, Some(path)) => match Shelf::around(path) {
+            Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
+            Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
         },
-        None => {
+        (None, None) => {
             let shelf = Shelf::open(&options.directory)?;
             names
                 .iter()

@@ -41,6 +41,7 @@ mod tftp_peers;
 mod tidy;
 mod transcripts;
 mod transfer;
+mod transfer_ends;
 mod udp;
 mod udp_exec;
 mod why;

@@ -20,7 +20,7 @@ use crate::harness::{
 };
 
 /// A server on a port of its own that does this with each peer.
-fn pretend(behave: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+pub(crate) fn pretend(behave: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     thread::spawn(move || listener.incoming().flatten().for_each(behave));
@@ -28,7 +28,7 @@ fn pretend(behave: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 }
 
 /// One that says these bytes, whatever is said to it, and closes once the peer has.
-fn says(bytes: impl Into<Vec<u8>>) -> SocketAddr {
+pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     let bytes = bytes.into();
     pretend(move |mut peer| {
         peer.write_all(&bytes).ok();
@@ -37,7 +37,7 @@ fn says(bytes: impl Into<Vec<u8>>) -> SocketAddr {
 }
 
 /// One that answers each command as this says.
-fn answers(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
+pub(crate) fn answers(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
     pretend(move |mut peer| {
         peer.write_all(b"220 files\n").ok();
         let lines = BufReader::new(peer.try_clone().expect("a socket can be cloned")).lines();
@@ -49,7 +49,7 @@ fn answers(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
 
 /// One that has a file of this content, and sends so much of it at once; the rest never comes. It
 /// tells when that was sent.
-fn half(content: &'static [u8], half: usize) -> (SocketAddr, Receiver<TcpStream>) {
+pub(crate) fn half(content: &'static [u8], half: usize) -> (SocketAddr, Receiver<TcpStream>) {
     let (tell, told) = mpsc::channel();
     let address = pretend(move |mut peer| {
         peer.write_all(b"220 files\n").ok();
@@ -70,14 +70,14 @@ fn half(content: &'static [u8], half: usize) -> (SocketAddr, Receiver<TcpStream>
 }
 
 /// The program with these words, in this folder.
-fn client(folder: &Path, words: &[&str]) -> Command {
+pub(crate) fn client(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.args(words).current_dir(folder);
     command
 }
 
 /// The same, to its end.
-fn run(folder: &Path, words: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, words: &[&str]) -> Output {
     Command::new("timeout")
         .args(["-k", "1", &DEADLINE.as_secs().to_string()])
         .arg(program())
@@ -90,7 +90,7 @@ fn run(folder: &Path, words: &[&str]) -> Output {
 
 /// It ends with this code, and with these words on standard error.
 #[track_caller]
-fn check(folder: &Path, words: &[&str], code: i32, said: &str) -> Output {
+pub(crate) fn check(folder: &Path, words: &[&str], code: i32, said: &str) -> Output {
     let output = run(folder, words);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{words:?}: {error}");
@@ -98,12 +98,12 @@ fn check(folder: &Path, words: &[&str], code: i32, said: &str) -> Output {
     output
 }
 
-fn place() -> TempDir {
+pub(crate) fn place() -> TempDir {
     tempdir().expect("a temporary folder")
 }
 
 /// The names of what is in a folder.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.collect();
@@ -112,7 +112,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// A server of a folder, that others may write to.
-fn serve(folder: &Path, options: &str) -> Server {
+pub(crate) fn serve(folder: &Path, options: &str) -> Server {
     Server::start(&format!("files --root {} {options}", folder.display()))
 }
 
