@@ -38,7 +38,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
             error => error.into(),
         });
     }
-    let mut teller = Teller::new(options.peer.json, false);
+    let mut teller = Teller::new(false, false); // what cannot be listed is no entry
     let mut walk = Walk::below(folder.clone());
     while let Some(found) = walk.next(&mut client) {
         match found {

@@ -15,7 +15,7 @@ pub(crate) struct Teller {
     json: bool,
     quiet: bool,
     bar: Option<ProgressBar>,
-    began: Instant,
+    began: Option<Instant>, // the file that is under way
     files: usize,
     failed: usize,
     code: Option<u8>, // of the first failure
@@ -45,7 +45,7 @@ impl Teller {
             json,
             quiet,
             bar: None,
-            began: Instant::now(),
+            began: None,
             files: 0,
             failed: 0,
             code: None,
@@ -58,16 +58,16 @@ impl Teller {
     ///
     /// Nothing else need be tried: no server is there, or nobody to tell it to.
     pub(crate) fn file(&mut self, name: &[u8], result: Result<Done, Error>) -> Result<(), Failure> {
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.files += 1;
-        self.clear();
-        if self.json {
-            print(&told(name, &result, seconds)).map_err(Failure::Output)?;
-        }
         match result {
-            Ok(done) if !self.json && !self.quiet => self.say(&summary(name, &done, seconds)),
-            Ok(_) => (),
-            Err(error) => return self.failed(name, &error),
+            Ok(done) => self.done(name, &done),
+            Err(error) => self.failed(name, &error),
+        }
+    }
+
+    fn done(&mut self, name: &[u8], done: &Done) -> Result<(), Failure> {
+        let seconds = self.ends(name, Ok(done))?;
+        if !self.json && !self.quiet {
+            self.say(&summary(name, done, seconds));
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Teller {
     ///
     /// As [`file`](Self::file).
     pub(crate) fn failed(&mut self, name: &[u8], error: &Error) -> Result<(), Failure> {
-        self.clear();
+        self.ends(name, Err(error))?;
         if let Error::Output(cause) = error
             && cause.kind() == io::ErrorKind::BrokenPipe
         {
@@ -96,6 +96,18 @@ impl Teller {
             Error::Stopped(_) => Err(Failure::Told(transfer_code(error))),
             _ => Ok(()),
         }
+    }
+
+    /// Counts it, and tells programs. Says for how many seconds it was under way.
+    fn ends(&mut self, name: &[u8], result: Result<&Done, &Error>) -> Result<f64, Failure> {
+        let began = self.began.take();
+        let seconds = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        self.files += 1;
+        self.clear();
+        if self.json {
+            print(&told(name, result, seconds)).map_err(Failure::Output)?;
+        }
+        Ok(seconds)
     }
 
     /// What the program ends with: the first failure, if there was one.
@@ -131,7 +143,7 @@ impl Teller {
 impl Watch for Teller {
     fn begins(&mut self, name: &[u8]) {
         self.clear();
-        self.began = Instant::now();
+        self.began = Some(Instant::now());
         if self.quiet || self.json || !io::stderr().is_terminal() {
             return;
         }
@@ -199,10 +211,9 @@ fn summary(name: &[u8], done: &Done, seconds: f64) -> String {
 }
 
 /// A line for programs.
-fn told(name: &[u8], result: &Result<Done, Error>, seconds: f64) -> String {
+fn told(name: &[u8], result: Result<&Done, &Error>, seconds: f64) -> String {
     let name = &String::from_utf8_lossy(name);
-    let done = result.as_ref().ok();
-    let error = result.as_ref().err();
+    let (done, error) = (result.ok(), result.err());
     let told = Told {
         name,
         result: match done {

@@ -1,5 +1,6 @@
 //! How `get`, `put` and `list` end where something goes wrong, and what they tell then.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -9,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::harness::{DEADLINE, Process};
-use crate::transfer::{client, half, place};
+use crate::transfer::{check, client, half, place, serve};
 
 /// However long nobody reads what was got.
 #[test]
@@ -26,4 +27,41 @@ fn a_signal_ends_what_writes_to_a_pipe() {
     let _peer = told.recv_timeout(DEADLINE).expect("it asks");
     process.signal(Signal::SIGINT);
     assert_eq!(process.wait().signal(), Some(Signal::SIGINT as i32));
+}
+
+/// What is not even begun with counts too.
+#[test]
+fn every_failure_is_told_and_counted() {
+    let (here, there) = (place(), place());
+    let server = serve(there.path(), "--writable");
+    let port = &*server.port();
+    fs::write(there.path().join("a"), "hello").expect("there is room");
+    fs::create_dir_all(there.path().join("d/b")).expect("there is room");
+    fs::write(there.path().join("d/c"), "hello").expect("there is room");
+    fs::create_dir(here.path().join("d")).expect("there is room");
+    fs::write(here.path().join("d/b"), "in the way").expect("there is room");
+    for (words, code, failed) in [
+        (
+            &["get", port, "a", "x", "y", "d", "-r"][..],
+            1,
+            "3 of 5 failed",
+        ),
+        (&["put", port, "d", "missing"], 2, "2 of 2 failed"),
+        (&["get", port, "x", "-r"], 1, ""),
+        (&["get", port, "x", "-o", "nowhere/x"], 73, ""),
+    ] {
+        check(here.path(), words, code, failed);
+        let words = [words, &["--json"]].concat();
+        let output = check(here.path(), &words, code, failed);
+        let told = String::from_utf8(output.stdout).expect("it is ASCII");
+        let failures = told.matches("\"result\":\"failed\"").count();
+        let expected = failed
+            .split(' ')
+            .next()
+            .and_then(|count| count.parse().ok());
+        assert_eq!(failures, expected.unwrap_or(1), "{words:?}: {told}");
+    }
+    // What cannot be listed is no entry of the list.
+    let listed = check(here.path(), &["list", port, "x", "-r", "--json"], 1, "x:");
+    assert!(listed.stdout.is_empty());
 }
