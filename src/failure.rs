@@ -74,7 +74,7 @@ impl Failure {
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
         Error::Uncallable(_) | Error::Unfit(_) => EX_WRONG,
-        Error::Unreachable { .. } => EX_UNAVAILABLE,
+        Error::Unreachable { .. } | Error::Unanswered(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::Uncreatable { .. } | Error::Said(Code::EXISTS, _) => EX_CANTCREAT,
         Error::Lost(_)
         | Error::Silent(_)

@@ -16,10 +16,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use switchboard_client::{Server, Way};
+use clap::{Args, value_parser};
+use switchboard_client::{Server, TftpOptions, Way};
 use switchboard_core::{Clean, Listen};
 use switchboard_files::Name;
+use switchboard_files::tftp::Mode;
 
 use crate::failure::Failure;
 use crate::units::time;
@@ -52,6 +53,9 @@ pub(crate) struct GetOptions {
     /// Get folders, with all that is in them
     #[arg(short, long)]
     recursive: bool,
+
+    #[command(flatten)]
+    tftp: TftpWords,
 }
 
 #[derive(Args)]
@@ -78,6 +82,9 @@ pub(crate) struct PutOptions {
     /// Put folders, with all that is in them
     #[arg(short, long)]
     recursive: bool,
+
+    #[command(flatten)]
+    tftp: TftpWords,
 }
 
 #[derive(Args)]
@@ -106,7 +113,7 @@ struct PeerOptions {
     #[arg(short, long)]
     udp: bool,
 
-    /// How long the server may be silent (TFTP has times of its own)
+    /// How long the server may be silent; by TFTP it may be given up sooner
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     timeout: Duration,
 
@@ -130,11 +137,59 @@ impl PeerOptions {
     }
 }
 
+/// How to move files by TFTP.
+#[derive(Args)]
+#[command(next_help_heading = "TFTP")]
+struct TftpWords {
+    /// Ask for blocks of so many bytes, 8 to 65464 [default: 1428]
+    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u16).range(8..=65_464))]
+    block_size: Option<u16>,
+
+    /// Ask for so many blocks under way at the same time, 1 to 64 [default: 16]
+    #[arg(long, value_name = "BLOCKS", value_parser = value_parser!(u16).range(1..=64))]
+    window: Option<u16>,
+
+    /// Move text, with the ends of lines of either side
+    #[arg(long)]
+    netascii: bool,
+}
+
+impl TftpWords {
+    /// What was asked for, and the usual where nothing was.
+    fn options(&self, patience: Duration) -> TftpOptions {
+        TftpOptions {
+            mode: if self.netascii {
+                Mode::Netascii
+            } else {
+                Mode::Octet
+            },
+            block_bytes: self.block_size.unwrap_or(BLOCK_BYTES),
+            window: self.window.unwrap_or(WINDOW),
+            patience,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Something was asked for, though the server is called in another way.
+    fn check(&self, server: &Server) -> Result<(), Failure> {
+        let asked = self.block_size.is_some() || self.window.is_some() || self.netascii;
+        if asked && !matches!(server.way(), Way::Udp(_)) {
+            let words = "--block-size, --window and --netascii are for TFTP: with -u, or udp://";
+            return Err(Failure::Usage(words.into()));
+        }
+        Ok(())
+    }
+}
+
 /// A name for the server, as it was said.
 fn name(words: &OsStr) -> Result<Name, Failure> {
     let bytes = words.as_bytes();
     Name::parse(bytes).map_err(|why| Failure::Usage(format!("'{}': {why}", Clean(bytes))))
 }
+
+const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
+const WINDOW: u16 = 16;
 
 pub(crate) const GET_HELP: &str = "\
 Examples:

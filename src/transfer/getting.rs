@@ -22,6 +22,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         return Err(Failure::Usage(words.into()));
     }
     let server = options.peer.server()?;
+    options.tftp.check(&server)?;
     let path = options.output.as_deref();
     let out = path.map_or(Ok(None), output).map_err(Failure::Output)?;
     // There is nothing to be put in order then, and it may be long until such a thing takes more.
@@ -30,7 +31,8 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         None => Some(Stop::on_signals().map_err(Failure::Input)?),
     };
     let mut teller = Teller::new(options.peer.json, quiet);
-    if let Some(client) = TftpClient::new(&server, stop.as_ref()) {
+    let tftp = options.tftp.options(options.peer.timeout);
+    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
         by_tftp::get(options, &client, out, &mut teller)?;
         return teller.end();
     }

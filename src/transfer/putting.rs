@@ -16,8 +16,10 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
         return Err(Failure::Usage("--as names one file alone".into()));
     }
     let server = options.peer.server()?;
+    options.tftp.check(&server)?;
     let mut teller = Teller::new(options.peer.json, quiet);
-    if let Some(client) = TftpClient::new(&server, None) {
+    let tftp = options.tftp.options(options.peer.timeout);
+    if let Some(client) = TftpClient::new(&server, tftp, None) {
         by_tftp::put(options, &client, &mut teller)?;
         return teller.end();
     }

@@ -85,14 +85,18 @@ impl Teller {
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
         let words = match error {
-            Error::Unreachable { .. } | Error::Stopped(_) => error.to_string(),
+            Error::Unreachable { .. } | Error::Unanswered(_) | Error::Stopped(_) => {
+                error.to_string()
+            }
             error => format!("{}: {error}", Clean(name)),
         };
         self.say(&format!("switchboard: {words}"));
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
-            Error::Unreachable { .. } | Error::Output(_) => Err(Failure::Told(code)),
+            Error::Unreachable { .. } | Error::Unanswered(_) | Error::Output(_) => {
+                Err(Failure::Told(code))
+            }
             Error::Stopped(_) => Err(Failure::Told(transfer_code(error))),
             _ => Ok(()),
         }

@@ -42,6 +42,7 @@ mod tidy;
 mod transcripts;
 mod transfer;
 mod transfer_ends;
+mod transfer_tftp;
 mod udp;
 mod udp_exec;
 mod why;

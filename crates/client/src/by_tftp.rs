@@ -4,20 +4,21 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use switchboard_files::tftp::{Failure, Mode};
+use switchboard_files::tftp::Failure;
 use switchboard_files::{Draft, Problem, Rules, Source};
 
 use crate::address::{Server, Way};
 use crate::client::{Done, Watch};
 use crate::error::Error;
 use crate::get::Target;
-use crate::tftp::{Tftp, TftpError};
+use crate::tftp::{Tftp, TftpError, TftpOptions};
 use crate::wire::Stop;
 
-/// Whoever gets and puts files by TFTP. What arrives is as long as the server says, if it does;
-/// nothing else is known about it.
+/// Whoever gets and puts files by TFTP. What arrives is at least as long as the server says, if
+/// it does; nothing else is known about it.
 pub struct TftpClient {
     server: Server,
+    options: TftpOptions,
     stop: Option<Stop>,
 }
 
@@ -25,9 +26,12 @@ impl TftpClient {
     /// A client of this server, if it is called over UDP; what a signal `stop`s ends with
     /// [`Error::Stopped`].
     #[must_use]
-    pub fn new(server: &Server, stop: Option<&Stop>) -> Option<Self> {
-        let (server, stop) = (server.clone(), stop.cloned());
-        matches!(server.way(), Way::Udp(_)).then_some(Self { server, stop })
+    pub fn new(server: &Server, options: TftpOptions, stop: Option<&Stop>) -> Option<Self> {
+        matches!(server.way(), Way::Udp(_)).then(|| Self {
+            server: server.clone(),
+            options,
+            stop: stop.cloned(),
+        })
     }
 
     /// Gets the file of this name. There is no way to go on with a part: `resume` is ignored.
@@ -85,12 +89,9 @@ impl TftpClient {
             mut file, length, ..
         } = source;
         let mut progress = progress(watch);
-        let put = self
-            .tftp()
-            .put(name, &mut file, Some(length), &mut progress);
-        let bytes =
-            put.map_err(|error| self.failure(error, |error| Error::reading(path, error)))?;
-        Ok(done(bytes))
+        let put = self.tftp().put(name, &mut file, length, &mut progress);
+        put.map_err(|error| self.failure(error, |error| Error::reading(path, error)))?;
+        Ok(done(length))
     }
 
     fn receive(
@@ -115,9 +116,7 @@ impl TftpClient {
     fn tftp(&self) -> Tftp<'_> {
         Tftp {
             servers: self.addresses(),
-            mode: Mode::Octet,
-            block_bytes: BLOCK_BYTES,
-            window: WINDOW,
+            options: self.options,
             stop: self.stop.as_ref().map(Stop::as_fd),
         }
     }
@@ -136,6 +135,7 @@ impl TftpClient {
                 place: self.server.place().to_string(),
                 cause,
             },
+            TftpError::Unanswered => Error::Unanswered(self.server.place().to_string()),
             TftpError::Failed(Failure::Io(error)) => own(error),
             TftpError::Failed(failure) => Error::Tftp(failure),
             TftpError::Stopped => {
@@ -186,5 +186,3 @@ fn done(bytes: u64) -> Done {
 }
 
 const EARLY: &str = "the file ended before it was as long as the server said";
-const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
-const WINDOW: u16 = 16;

@@ -23,6 +23,9 @@ pub enum Error {
         /// What became of the last attempt.
         cause: io::Error,
     },
+    /// Nothing came from there, where no connection is needed.
+    #[error("no answer from {0}")]
+    Unanswered(String),
     /// The server refused the peer, or ended the conversation, in words of its own.
     #[error("the server says: {}", Clean(.0))]
     Ended(Vec<u8>),

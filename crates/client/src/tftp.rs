@@ -6,6 +6,7 @@ mod socket;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use switchboard_files::tftp::{
     Asking, Code, Failure, FromNetascii, Mode, Options, Request, Terms, ToNetascii, Wish,
@@ -13,17 +14,26 @@ use switchboard_files::tftp::{
 
 use line::Line;
 
-/// How to get and put files by TFTP.
+/// How files are moved by TFTP.
 #[derive(Clone, Copy, Debug)]
-pub struct Tftp<'a> {
-    /// Where the server is: the first address that answers.
-    pub servers: &'a [SocketAddr],
+pub struct TftpOptions {
     /// How the bytes of files are meant.
     pub mode: Mode,
     /// Bytes in a block, as far as the server agrees; 512 asks for nothing.
     pub block_bytes: u16,
     /// Blocks that are under way at the same time, as far as the server agrees; 1 asks for nothing.
     pub window: u16,
+    /// How long the server may be silent. It is given up sooner where TFTP has it so.
+    pub patience: Duration,
+}
+
+/// Who gets and puts files by TFTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Tftp<'a> {
+    /// Where the server is: the first address that answers.
+    pub servers: &'a [SocketAddr],
+    /// How they are moved.
+    pub options: TftpOptions,
     /// Something that can be read ends it, such as a signal.
     pub stop: Option<BorrowedFd<'a>>,
 }
@@ -34,6 +44,9 @@ pub enum TftpError {
     /// There is no way to any of the addresses.
     #[error("cannot reach the server: {0}")]
     Unreachable(io::Error),
+    /// Nothing ever came from any of the addresses.
+    #[error("the server does not answer")]
+    Unanswered,
     /// The transfer failed. [`Failure::Io`] is about the file here.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -59,10 +72,13 @@ impl Tftp<'_> {
         sink: &mut dyn Write,
         progress: &mut Progress<'_>,
     ) -> Result<u64, TftpError> {
-        let mut sink = BufWriter::with_capacity(BUFFER_BYTES, sink);
+        let mut sink = Counted {
+            sink: BufWriter::with_capacity(BUFFER_BYTES, sink),
+            bytes: 0,
+        };
         let (mut line, asking) = self.ask(Wish::Get, name, Some(0))?;
         let size = asking.terms().size;
-        match self.mode {
+        match self.options.mode {
             Mode::Octet => {
                 let receiving = asking.receiving(&mut sink);
                 line.receive(receiving, &mut |bytes| progress(bytes, size))?;
@@ -74,10 +90,10 @@ impl Tftp<'_> {
             }
         }
         sink.flush().map_err(Failure::Io)?;
-        Ok(line.bytes)
+        Ok(sink.bytes)
     }
 
-    /// Puts what `source` has, which should be so long, under this name.
+    /// Puts what `source` has, which has to be so long, under this name.
     ///
     /// # Errors
     ///
@@ -86,21 +102,26 @@ impl Tftp<'_> {
         &self,
         name: &[u8],
         source: &mut dyn Read,
-        length: Option<u64>,
+        length: u64,
         progress: &mut Progress<'_>,
-    ) -> Result<u64, TftpError> {
-        let (mut line, asking) = self.ask(Wish::Put, name, length)?;
+    ) -> Result<(), TftpError> {
+        let (mut line, asking) = self.ask(Wish::Put, name, Some(length))?;
         let now = line.now();
-        let source = Exactly::new(source, length);
-        let mut progress = |bytes| progress(bytes, length);
-        match self.mode {
+        let source = Exactly {
+            source,
+            left: length,
+        };
+        // Nobody knows how long it is as netascii.
+        let known = Some(length).filter(|_| self.options.mode == Mode::Octet);
+        let mut progress = |bytes| progress(bytes, known);
+        match self.options.mode {
             Mode::Octet => line.send(asking.sending(source, now), &mut progress)?,
             Mode::Netascii => {
                 let text = ToNetascii::new(source);
                 line.send(asking.sending(text, now), &mut progress)?;
             }
         }
-        Ok(line.bytes)
+        Ok(())
     }
 
     /// Asks one server after the other, until one answers. One that refuses the options is asked
@@ -111,34 +132,40 @@ impl Tftp<'_> {
         name: &[u8],
         size: Option<u64>,
     ) -> Result<(Line<'_>, Asking), TftpError> {
+        let TftpOptions {
+            mode,
+            block_bytes,
+            window,
+            patience,
+        } = self.options;
         let plain = Terms::default();
         let asks = |value, usual| (value != usual).then_some(value);
         let options = Options {
-            blksize: asks(self.block_bytes, plain.block_bytes),
+            blksize: asks(block_bytes, plain.block_bytes),
             timeout: None,
-            tsize: size.filter(|_| self.mode == Mode::Octet),
-            windowsize: asks(self.window, plain.window),
+            tsize: size.filter(|_| mode == Mode::Octet),
+            windowsize: asks(window, plain.window),
         };
         let mut request = Request {
             wish,
             name,
-            mode: self.mode,
+            mode,
             options,
         };
         let mut failed = TftpError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
         for &server in self.servers {
             request.options = options;
-            let mut asked = Line::ask(server, &request, self.stop);
+            let ask = |request: &Request<'_>| Line::ask(server, request, patience, self.stop);
+            let mut asked = ask(&request);
             if let Err(TftpError::Failed(Failure::Told { code, .. })) = &asked
                 && *code == Code::Options as u16
             {
                 request.options = Options::default();
-                asked = Line::ask(server, &request, self.stop);
+                asked = ask(&request);
             }
             match asked {
-                Err(error @ (TftpError::Unreachable(_) | TftpError::Failed(Failure::Silent))) => {
-                    failed = error;
-                }
+                Err(TftpError::Failed(Failure::Silent)) => failed = TftpError::Unanswered,
+                Err(error @ TftpError::Unreachable(_)) => failed = error,
                 asked => return asked,
             }
         }
@@ -146,30 +173,40 @@ impl Tftp<'_> {
     }
 }
 
-/// What is read has to be so long, if that is known.
+/// What is read has to be so long.
 struct Exactly<'a> {
     source: &'a mut dyn Read,
-    left: Option<u64>,
-}
-
-impl<'a> Exactly<'a> {
-    fn new(source: &'a mut dyn Read, left: Option<u64>) -> Self {
-        Self { source, left }
-    }
+    left: u64,
 }
 
 impl Read for Exactly<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some(left) = &mut self.left else {
-            return self.source.read(into);
-        };
-        let most = into.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let most = into.len().min(left);
         let count = self.source.read(&mut into[..most])?;
         if count == 0 && 0 < most {
             return Err(io::ErrorKind::UnexpectedEof.into()); // it became shorter
         }
-        *left -= count as u64;
+        self.left -= count as u64;
         Ok(count)
+    }
+}
+
+/// Counts what is written.
+struct Counted<W> {
+    sink: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.sink.write(bytes)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
     }
 }
 

@@ -16,8 +16,10 @@ pub(super) struct Line<'a> {
     socket: Socket<'a>,
     server: SocketAddr, // with the port of the transfer, once that is known
     began: Instant,
-    first: Vec<u8>, // what answered the request
-    pub(super) bytes: u64,
+    patience: Duration,
+    silent_at: Duration, // if nothing comes from the server until then
+    first: Vec<u8>,      // what answered the request
+    bytes: u64,
 }
 
 /// Either side of a transfer.
@@ -30,7 +32,8 @@ trait Transfer {
 }
 
 impl<'a> Line<'a> {
-    /// Asks the server at this address, until it has answered.
+    /// Asks the server at this address, until it has answered. It is not to be silent for longer than
+    /// `patience`, from now on.
     ///
     /// # Errors
     ///
@@ -38,12 +41,15 @@ impl<'a> Line<'a> {
     pub(super) fn ask(
         server: SocketAddr,
         request: &Request<'_>,
+        patience: Duration,
         stop: Option<BorrowedFd<'a>>,
     ) -> Result<(Self, Asking), TftpError> {
         let mut line = Self {
             socket: Socket::new(server, stop).map_err(TftpError::Unreachable)?,
             server,
             began: Instant::now(),
+            patience,
+            silent_at: patience,
             first: Vec::new(),
             bytes: 0,
         };
@@ -52,8 +58,9 @@ impl<'a> Line<'a> {
             while let Some(packet) = asking.next_packet(line.now()) {
                 line.socket.send(packet, server)?;
             }
-            let from = match line.socket.receive(line.at(asking.deadline()))? {
+            let from = match line.socket.receive(line.until(asking.deadline()))? {
                 Arrived::Nothing => {
+                    line.check_silence()?;
                     asking.on_time(line.now())?;
                     continue;
                 }
@@ -68,6 +75,7 @@ impl<'a> Line<'a> {
             };
             let step = asking.on_packet(&packet, line.now());
             line.server = from;
+            line.silent_at = line.now() + patience;
             step.map_err(|failure| line.failed(failure))?;
             line.first = line.socket.received().to_vec();
             return Ok((line, asking));
@@ -151,18 +159,21 @@ impl<'a> Line<'a> {
             }
         }
         if !self.hear(transfer.deadline())? {
+            self.check_silence()?;
             return Ok(transfer.on_time(self.now()));
         }
+        self.silent_at = self.now() + self.patience;
         Ok(match Packet::parse(self.socket.received()) {
             Ok(packet) => transfer.on_packet(&packet, self.now()),
             Err(_) => Ok(Step::Going),
         })
     }
 
-    /// Waits until the server says something, or the time has come. Whether it did.
+    /// Waits until the server says something, or the time has come: that, or the end of patience.
+    /// Whether it did.
     fn hear(&mut self, deadline: Duration) -> Result<bool, TftpError> {
         loop {
-            match self.socket.receive(self.at(deadline)) {
+            match self.socket.receive(self.until(deadline)) {
                 Ok(Arrived::Nothing) => return Ok(false),
                 Ok(Arrived::From(from)) if from == self.server => return Ok(true),
                 Ok(Arrived::From(from)) => self.refuse(from)?,
@@ -204,8 +215,16 @@ impl<'a> Line<'a> {
         self.began.elapsed()
     }
 
-    fn at(&self, time: Duration) -> Instant {
-        self.began + time
+    /// The end of a wait that is to end at this time, if patience does not end before.
+    fn until(&self, time: Duration) -> Instant {
+        self.began + time.min(self.silent_at)
+    }
+
+    fn check_silence(&self) -> Result<(), Failure> {
+        if self.now() < self.silent_at {
+            return Ok(());
+        }
+        Err(Failure::Silent)
     }
 }
 

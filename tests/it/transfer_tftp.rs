@@ -1,0 +1,136 @@
+//! `get` and `put` by TFTP: what is asked for, and how long an answer is waited for.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::thread;
+
+use crate::harness::DEADLINE;
+use crate::transfer::{check, names, place, serve};
+
+/// A port where nobody answers unless somebody does, and its address.
+fn port() -> (UdpSocket, String) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let deadline = Some(DEADLINE);
+    socket.set_read_timeout(deadline).expect("it is not zero");
+    let address = socket.local_addr().expect("it is bound");
+    (socket, format!("udp://{address}"))
+}
+
+/// How many datagrams came there until now.
+fn came(socket: &UdpSocket) -> usize {
+    socket.set_nonblocking(true).expect("it is a socket");
+    let mut packet = [0; 1000];
+    std::iter::from_fn(|| socket.recv(&mut packet).ok()).count()
+}
+
+#[test]
+fn a_server_that_never_answers_is_not_there() {
+    let here = place();
+    let (socket, address) = port();
+    let words = ["get", &address, "a", "b", "--timeout", "200ms"];
+    let said = format!("no answer from {address}");
+    check(here.path(), &words, 69, &said);
+    // It asks for the second time later than that, and for the second file not at all.
+    assert_eq!(came(&socket), 1);
+    fs::write(here.path().join("c"), "hello").expect("there is room");
+    let words = ["put", &address, "c", "--timeout", "200ms"];
+    check(here.path(), &words, 69, &said);
+    assert_eq!(names(here.path()), ["c"]);
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_in_time() {
+    let here = place();
+    let (socket, address) = port();
+    let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let answering = own.try_clone().expect("a socket can be cloned");
+    let server = thread::spawn(move || {
+        let (_, peer) = socket.recv_from(&mut [0; 1000]).expect("it asks");
+        let agreed = b"\0\x06blksize\x001428\0";
+        answering.send_to(agreed, peer).expect("it is there");
+    });
+    let words = ["get", &address, "a", "--timeout", "500ms"];
+    check(here.path(), &words, 74, "no answer for too long");
+    server.join().expect("it was asked");
+    // It acknowledges more often, the longer it waits.
+    let acknowledged = came(&own);
+    assert!((1..10).contains(&acknowledged), "{acknowledged}");
+    assert_eq!(names(here.path()), [""; 0]);
+}
+
+#[test]
+fn what_is_asked_for_can_be_said() {
+    const PLAIN: &[u8] = b"\0\x01a\0octet\0tsize\x000\0";
+    for (options, expected) in [
+        (
+            "",
+            &b"\0\x01a\0octet\0blksize\x001428\0tsize\x000\0windowsize\x0016\0"[..],
+        ),
+        ("--block-size 512 --window 1", PLAIN),
+        (
+            "--block-size 8 --window 64 --netascii",
+            b"\0\x01a\0netascii\0blksize\x008\0windowsize\x0064\0",
+        ),
+    ] {
+        let (socket, address) = port();
+        let server = thread::spawn(move || {
+            let mut packet = [0; 1000];
+            let (length, peer) = socket.recv_from(&mut packet).expect("it asks");
+            socket
+                .send_to(b"\0\x05\0\x01no\0", peer)
+                .expect("it is there");
+            packet[..length].to_vec()
+        });
+        let mut words = vec!["get", &address, "a"];
+        words.extend(options.split_whitespace());
+        check(place().path(), &words, 1, "error 1: no");
+        let asked = server.join().expect("it was asked");
+        assert_eq!(asked, expected, "{}", asked.escape_ascii());
+    }
+}
+
+#[test]
+fn what_is_asked_for_makes_sense() {
+    let here = place();
+    let here = here.path();
+    for words in ["--block-size 512", "--window 1", "--netascii"] {
+        let words: Vec<_> = words.split(' ').collect();
+        let get = [&["get", "1", "a"], &*words].concat();
+        check(here, &get, 2, "for TFTP");
+        let put = [&["put", "unix:a", "a"], &*words].concat();
+        check(here, &put, 2, "for TFTP");
+    }
+    for words in [
+        "--block-size 7",
+        "--block-size 65465",
+        "--window 0",
+        "--window 65",
+    ] {
+        let words: Vec<_> = words.split(' ').collect();
+        let get = [&["get", "-u", "1", "a"], &*words].concat();
+        check(here, &get, 2, "invalid value");
+    }
+}
+
+#[test]
+fn text_comes_back_as_it_was() {
+    const TEXT: &str = "one\ntwo\r\nthree\r\n\rfour";
+    let (here, there) = (place(), place());
+    let server = serve(there.path(), "--writable --listen udp://127.0.0.1:0");
+    let port = &*server.udp_address().to_string();
+    fs::write(here.path().join("a"), TEXT).expect("there is room");
+    let small = ["--netascii", "--block-size", "8", "--window", "2"];
+    let said = format!("a: {} bytes", TEXT.len());
+    let put = [&["put", "-u", port, "a"], &small[..]].concat();
+    check(here.path(), &put, 0, &said);
+    assert_eq!(
+        fs::read_to_string(there.path().join("a")).expect("text"),
+        TEXT
+    );
+    let get = [&["get", "-u", port, "a", "--overwrite"], &small[..]].concat();
+    check(here.path(), &get, 0, &said);
+    assert_eq!(
+        fs::read_to_string(here.path().join("a")).expect("text"),
+        TEXT
+    );
+}
