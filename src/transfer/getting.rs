@@ -1,6 +1,6 @@
 //! `get`.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use switchboard_client::{Client, Error, Shelf, Stop, Target, TftpClient, Walk, Watch};
 use switchboard_core::Clean;
@@ -31,6 +31,9 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         None => Some(Stop::on_signals().map_err(Failure::Input)?),
     };
     let mut teller = Teller::new(options.peer.json, quiet);
+    if out.is_some() && io::stdout().is_terminal() {
+        teller = teller.without_bars();
+    }
     let tftp = options.tftp.options(options.peer.timeout);
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
         by_tftp::get(options, &client, out, &mut teller)?;

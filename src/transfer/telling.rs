@@ -1,6 +1,7 @@
 //! What is told of each file: how far it is, and what became of it.
 
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::time::Instant;
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,6 +15,7 @@ use crate::failure::{Failure, transfer_code};
 pub(crate) struct Teller {
     json: bool,
     quiet: bool,
+    has_bars: bool,
     bar: Option<ProgressBar>,
     began: Option<Instant>, // the file that is under way
     files: usize,
@@ -44,11 +46,20 @@ impl Teller {
         Self {
             json,
             quiet,
+            has_bars: !quiet && !json && io::stderr().is_terminal(),
             bar: None,
             began: None,
             files: 0,
             failed: 0,
             code: None,
+        }
+    }
+
+    /// Draws no bar: what is got goes to the terminal itself, and a bar would wipe some of it out.
+    pub(crate) fn without_bars(self) -> Self {
+        Self {
+            has_bars: false,
+            ..self
         }
     }
 
@@ -148,11 +159,11 @@ impl Watch for Teller {
     fn begins(&mut self, name: &[u8]) {
         self.clear();
         self.began = Some(Instant::now());
-        if self.quiet || self.json || !io::stderr().is_terminal() {
+        if !self.has_bars {
             return;
         }
         let bar = ProgressBar::hidden(); // until there is something to show
-        bar.set_prefix(Clean(name).to_string());
+        bar.set_prefix(brief(Clean(name).to_string()));
         self.bar = Some(bar);
     }
 
@@ -185,6 +196,15 @@ impl Watch for Teller {
             self.say(words);
         }
     }
+}
+
+/// As much of the end of a name as leaves room for a bar beside it.
+fn brief(name: String) -> String {
+    let Some(beyond) = name.chars().count().checked_sub(BRIEF_CHARACTERS + 1) else {
+        return name;
+    };
+    let rest = name.chars().skip(beyond + 2);
+    iter::once('\u{2026}').chain(rest).collect()
 }
 
 /// A line for people.
@@ -261,6 +281,7 @@ pub(super) fn print(line: &str) -> io::Result<()> {
     out.flush()
 }
 
+const BRIEF_CHARACTERS: usize = 30;
 const STYLE: &str =
     "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const STYLE_WITHOUT_LENGTH: &str = "{prefix} {spinner} {decimal_bytes} {decimal_bytes_per_sec}";
@@ -273,6 +294,29 @@ mod tests {
     fn the_styles_are_valid() {
         for style in [STYLE, STYLE_WITHOUT_LENGTH] {
             assert!(ProgressStyle::with_template(style).is_ok());
+        }
+    }
+
+    #[test]
+    fn names_beside_a_bar_are_brief() {
+        for (name, shown) in [
+            ("", ""),
+            (
+                "123456789 123456789 1234567890",
+                "123456789 123456789 1234567890",
+            ),
+            (
+                "123456789 123456789 12345678901",
+                "\u{2026}3456789 123456789 12345678901",
+            ),
+            (
+                "é123456789 123456789 12345678901",
+                "\u{2026}3456789 123456789 12345678901",
+            ),
+        ] {
+            let found = brief(name.to_owned());
+            assert_eq!(found, shown);
+            assert!(found.chars().count() <= BRIEF_CHARACTERS);
         }
     }
 

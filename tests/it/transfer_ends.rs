@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::harness::{DEADLINE, Process};
+use crate::harness::{DEADLINE, Process, have, shell};
 use crate::transfer::{check, client, half, place, serve};
 
 /// However long nobody reads what was got.
@@ -64,4 +64,22 @@ fn every_failure_is_told_and_counted() {
     // What cannot be listed is no entry of the list.
     let listed = check(here.path(), &["list", port, "x", "-r", "--json"], 1, "x:");
     assert!(listed.stdout.is_empty());
+}
+
+/// What was printed is not wiped out, though it does not end with the end of a line.
+#[test]
+fn no_bar_is_drawn_over_what_is_printed() {
+    if !have(&["script"]) {
+        return;
+    }
+    let (here, there) = (place(), place());
+    fs::write(there.path().join("a"), "hello").expect("there is room");
+    let server = serve(there.path(), "");
+    let print = format!(
+        "cd {} && TERM=xterm script -qec '$PROGRAM get {} a -o -' /dev/null",
+        here.path().display(),
+        server.port()
+    );
+    let output = shell(&print, b"");
+    assert!(output.stdout.starts_with(b"helloa: 5 bytes"), "{output:?}");
 }
