@@ -4,7 +4,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::thread;
 
-use crate::harness::DEADLINE;
+use crate::harness::{DEADLINE, are_root, have, shell};
 use crate::transfer::{check, names, place, serve};
 
 /// A port where nobody answers unless somebody does, and its address.
@@ -133,4 +133,29 @@ fn text_comes_back_as_it_was() {
         fs::read_to_string(here.path().join("a")).expect("text"),
         TEXT
     );
+}
+
+/// What a router says about one datagram is not true of all.
+#[test]
+fn a_way_that_is_gone_for_a_moment_is_no_end() {
+    if !are_root() || !have(&["unshare", "ip", "nft"]) {
+        return;
+    }
+    let (here, there) = (place(), place());
+    fs::write(here.path().join("a"), [b'x'; 300_000]).expect("there is room");
+    let script = format!(
+        "cd {} && mkfifo ready && ip link set lo up && nft add table t && \
+         nft \"add chain t c {{ type filter hook input priority 0; }}\" && \
+         nft add rule t c udp dport != 0 numgen inc mod 19 == 7 reject with icmp type host-unreachable || exit 1
+         $PROGRAM serve files --root {} --writable --listen udp://127.0.0.1:0 --ready-fd 5 \
+             5>ready >said 2>&1 & read <ready
+         server=$(grep -o \"udp://127.0.0.1:[0-9]*\" said | head -n 1)
+         timeout 20 $PROGRAM put $server a; echo $?; kill %1",
+        here.path().display(),
+        there.path().display()
+    );
+    let output = shell(&format!("unshare -n bash -c '{script}'"), b"");
+    assert_eq!(output.stdout, b"0\n", "{output:?}");
+    let put = fs::read(there.path().join("a")).expect("it is there");
+    assert!(put == [b'x'; 300_000]);
 }

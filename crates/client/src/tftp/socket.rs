@@ -71,22 +71,29 @@ impl<'a> Socket<'a> {
     ///
     /// # Errors
     ///
-    /// There is no way there.
+    /// There is no way there: not even when that is tried again.
     pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> Result<(), TftpError> {
+        let mut failed = None;
         for _ in 0..TRIES {
-            match self.socket.send_to(packet, to) {
-                Ok(_) => break,
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.wait(PollFlags::POLLOUT, Instant::now() + SEND_TIME)?;
-                    }
-                    // One before has not arrived, which is told elsewhere.
-                    ErrorKind::ConnectionRefused | ErrorKind::Interrupted => (),
-                    _ => return Err(TftpError::Unreachable(error)),
-                },
+            let Err(error) = self.socket.send_to(packet, to) else {
+                return Ok(());
+            };
+            match error.kind() {
+                ErrorKind::WouldBlock => {
+                    self.wait(PollFlags::POLLOUT, Instant::now() + SEND_TIME)?;
+                }
+                ErrorKind::Interrupted => (),
+                // It may be about one before that has not arrived, which is told elsewhere, or about
+                // a way that is there again.
+                _ => failed = Some(error),
             }
         }
-        Ok(())
+        match failed {
+            Some(error) if error.kind() != ErrorKind::ConnectionRefused => {
+                Err(TftpError::Unreachable(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Waits for a datagram, until this time.
