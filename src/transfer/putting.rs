@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use switchboard_client::{Below, Client, Error, Found, TftpClient, Watch};
+use switchboard_client::{Below, Client, Error, Found, Stop, TftpClient, Watch, Way};
 use switchboard_files::{Name, Source};
 
 use super::telling::Teller;
@@ -19,7 +19,12 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     options.tftp.check(&server)?;
     let mut teller = Teller::new(options.peer.json, quiet);
     let tftp = options.tftp.options(options.peer.timeout);
-    if let Some(client) = TftpClient::new(&server, tftp, None) {
+    // By TFTP the server is told when there is no more to wait for.
+    let stop = match server.way() {
+        Way::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
+        Way::Tcp(_) | Way::Unix(_) => None,
+    };
+    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
         by_tftp::put(options, &client, &mut teller)?;
         return teller.end();
     }

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::net::UdpSocket;
+use std::process::Stdio;
 use std::thread;
 
-use crate::harness::{DEADLINE, are_root, have, shell};
-use crate::transfer::{check, names, place, serve};
+use nix::sys::signal::Signal;
+
+use crate::harness::{DEADLINE, Process, are_root, have, shell};
+use crate::transfer::{check, client, names, place, serve};
 
 /// A port where nobody answers unless somebody does, and its address.
 fn port() -> (UdpSocket, String) {
@@ -56,6 +59,26 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
     let acknowledged = came(&own);
     assert!((1..10).contains(&acknowledged), "{acknowledged}");
     assert_eq!(names(here.path()), [""; 0]);
+}
+
+#[test]
+fn who_stops_putting_says_so() {
+    let here = place();
+    fs::write(here.path().join("a"), "hello").expect("there is room");
+    let (socket, address) = port();
+    let put = ["put", &address, "a"];
+    let mut process = Process::start(client(here.path(), &put).stderr(Stdio::null()));
+    let mut packet = [0; 1000];
+    let (_, peer) = socket.recv_from(&mut packet).expect("it asks");
+    socket.send_to(b"\0\x04\0\0", peer).expect("it is there");
+    socket.recv(&mut packet).expect("it sends");
+    process.signal(Signal::SIGINT);
+    // What it sends again, until it is over.
+    while packet[..2] == *b"\0\x03" {
+        socket.recv(&mut packet).expect("it says so");
+    }
+    assert!(packet.starts_with(b"\0\x05\0\0stopped\0"));
+    assert_eq!(process.wait().code(), Some(130));
 }
 
 #[test]
