@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use sha2::{Digest as _, Sha256};
-use switchboard_files::{Answer, Code, Command, Content, Digest, Draft, Name, Problem, Rules};
+use switchboard_files::{
+    Answer, Code, Command, Content, Digest, Draft, Kind, Name, Problem, Rules,
+};
 
 use crate::client::{Client, Done, Watch, patience_for};
 use crate::error::{Error, Shown};
@@ -162,17 +164,20 @@ impl Client {
 
     /// The file that is here already, if it is what the server has.
     fn was_there(&mut self, name: &Name, shelf: &Shelf, own: &Name) -> Result<Option<Done>, Error> {
-        let path = shelf.path_of(own);
+        let file = shelf.path_of(own);
         let source = match shelf.folder.read(own) {
             Ok(source) => source,
             // A link is not there either, until the file is to get its name.
             Err(Problem::Missing) => return Ok(None),
-            Err(_) => return Err(Error::Exists(path)),
+            Err(cause) => return Err(Error::Uncreatable { file, cause }),
         };
-        self.stat(name)?; // it says so where the server has none
-        let content = self.content_of(&path, &source.file, source.length)?;
-        if !self.has(name, content)? {
-            return Err(Error::Exists(path));
+        // It says so where the server has none; and only a file that is as long is worth a digest.
+        if self.stat(name)?.kind != Kind::File(source.length) {
+            return Err(Error::Exists(file));
+        }
+        let content = self.content_of(&file, &source.file, source.length)?;
+        if !self.has_content(name, content)? {
+            return Err(Error::Exists(file));
         }
         Ok(Some(Done {
             was_there: true,

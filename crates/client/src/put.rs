@@ -59,13 +59,19 @@ impl Client {
     }
 
     /// Whether the server has this file as it is.
-    pub(crate) fn has(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
+    fn has(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
         match self.stat(name) {
             // Only a file that is as long is worth a digest.
-            Ok(entry) if entry.kind == Kind::File(content.length) => (),
-            Ok(_) | Err(Error::Said(Code::MISSING, _)) => return Ok(false),
-            Err(error) => return Err(error),
+            Ok(entry) if entry.kind == Kind::File(content.length) => {
+                self.has_content(name, content)
+            }
+            Ok(_) | Err(Error::Said(Code::MISSING, _)) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether a file that the server has is this.
+    pub(crate) fn has_content(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
         let patience = patience_for(self.patience, content.length);
         let talk = self.talk()?;
         talk.say(&Command::Hash {

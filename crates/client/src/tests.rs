@@ -220,6 +220,13 @@ fn what_is_here_is_compared_or_replaced() {
             assert!(matches!(here.get(&mut client, "a"), Err(Error::Exists(_))));
             here.has(&[("a", other)]);
         }
+        // What is not as long is not compared.
+        let asked = server.borrow().asked.clone();
+        assert_eq!(
+            asked,
+            ["STAT a", "HASH a", "STAT a", "HASH a", "STAT a"],
+            "a digest costs much"
+        );
         assert!(
             !server
                 .borrow()
