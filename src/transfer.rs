@@ -23,7 +23,7 @@ use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
 
 use crate::failure::Failure;
-use crate::units::time;
+use crate::units::some_time;
 
 #[derive(Args)]
 pub(crate) struct GetOptions {
@@ -114,7 +114,7 @@ struct PeerOptions {
     udp: bool,
 
     /// How long the server may be silent; by TFTP it may be given up sooner
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_time)]
     timeout: Duration,
 
     /// Tell what becomes of each as JSON, an object on each line of standard output

@@ -31,6 +31,12 @@ pub(crate) fn time(words: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(all))
 }
 
+/// A time that is not over at once.
+pub(crate) fn some_time(words: &str) -> Result<Duration, String> {
+    let some = Some(time(words)?).filter(|time| !time.is_zero());
+    some.ok_or_else(|| "nothing comes in no time".to_owned())
+}
+
 pub(crate) fn datagrams(words: &str) -> Result<DatagramRate, String> {
     if words == "none" {
         return Ok(DatagramRate(None));
@@ -114,6 +120,8 @@ mod tests {
         ] {
             assert_eq!(milliseconds(wrong), None, "{wrong}");
         }
+        assert_eq!(some_time("1ms"), Ok(Duration::from_millis(1)));
+        assert!(some_time("0s").is_err() && some_time("x").is_err());
         assert_eq!(bytes("500"), Ok(500));
         assert_eq!(bytes("8k"), Ok(8192));
         assert_eq!(bytes("1M"), Ok(1 << 20));

@@ -83,3 +83,31 @@ fn no_bar_is_drawn_over_what_is_printed() {
     let output = shell(&print, b"");
     assert!(output.stdout.starts_with(b"helloa: 5 bytes"), "{output:?}");
 }
+
+#[test]
+fn what_is_in_the_way_is_told() {
+    let (here, there) = (place(), place());
+    fs::create_dir_all(here.path().join("d/a")).expect("there is room");
+    fs::create_dir(there.path().join("d")).expect("there is room");
+    fs::write(there.path().join("a"), "hello").expect("there is room");
+    let server = serve(there.path(), "--writable");
+    let port = &*server.port();
+    let long = format!("unix:{}", "x".repeat(200));
+    for (words, code, said) in [
+        (
+            &["get", port, "a", "-C", "d"][..],
+            73,
+            "d/a: that is no file",
+        ),
+        (&["get", port, "d"], 73, "d: that is no file"),
+        (
+            &["put", port, "/dev/null"],
+            74,
+            "/dev/null: that is no file",
+        ),
+        (&["list", &long], 69, "SUN_LEN"),
+        (&["list", port, "--timeout", "0s"], 2, "in no time"),
+    ] {
+        check(here.path(), words, code, said);
+    }
+}

@@ -106,9 +106,13 @@ pub(crate) fn connect(
     patience: Duration,
     stop: Option<&Stop>,
 ) -> Result<Connected, Error> {
+    let unreachable = |cause| {
+        let place = server.place().to_string();
+        Error::Unreachable { place, cause }
+    };
     let addresses: Vec<SockAddr> = match server.way() {
         Way::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
-        Way::Unix(path) => SockAddr::unix(path).into_iter().collect(),
+        Way::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
         Way::Udp(_) => Vec::new(),
     };
     let mut cause = io::Error::other("not an address of a stream");
@@ -122,8 +126,7 @@ pub(crate) fn connect(
             Err(error) => return Err(error),
         }
     }
-    let place = server.place().to_string();
-    Err(Error::Unreachable { place, cause })
+    Err(unreachable(cause))
 }
 
 fn connect_to(

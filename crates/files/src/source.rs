@@ -34,7 +34,10 @@ impl Source {
             .read(true)
             .custom_flags(flags.bits())
             .open(path)?;
-        Self::new(file)
+        Self::new(file).map_err(|problem| match problem {
+            Problem::Missing => Problem::NoFile, // here it is there, whatever it is
+            problem => problem,
+        })
     }
 
     pub(crate) fn new(file: File) -> Result<Self, Problem> {
