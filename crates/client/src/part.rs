@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat, renameat2};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 use sha2::{Digest as _, Sha256};
@@ -117,10 +118,17 @@ impl Part {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let failed = |problem| Error::writing(&self.path, problem);
+        let length = self.length + bytes.len() as u64;
+        // The system would send a signal to whoever writes more.
+        let (most, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|errno| failed(errno.into()))?;
+        if most < length {
+            return Err(failed(Problem::Full));
+        }
         let written = self.file.write_all(bytes);
-        written.map_err(|error| Error::writing(&self.path, error.into()))?;
+        written.map_err(|error| failed(error.into()))?;
         self.hash.update(bytes);
-        self.length += bytes.len() as u64;
+        self.length = length;
         Ok(())
     }
 
