@@ -42,6 +42,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What `get`, `put` and `list` end with where their output takes no more: as sysexits(3) has it,
+    /// unless whoever reads it has read enough.
+    pub(crate) fn unwritten(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Output(error),
+            _ => Self::Transfer(Error::Output(error)),
+        }
+    }
+
     /// As in sysexits(3) where the cause is an address, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

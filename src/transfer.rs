@@ -231,5 +231,5 @@ Examples:
   switchboard list server:1212 'my pictures' --recursive
   switchboard list server:1212 --json | jq -r .name
 
-Exit codes: 0 fine, 1 the server says no, 2 wrong usage, 69 no connection, 74 the connection failed, 76 the
-server makes no sense.";
+Exit codes: 0 fine, 1 the server says no, 2 wrong usage, 69 no connection, 74 writing or the connection
+failed, 76 the server makes no sense.";

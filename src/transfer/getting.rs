@@ -24,7 +24,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     let server = options.peer.server()?;
     options.tftp.check(&server)?;
     let path = options.output.as_deref();
-    let out = path.map_or(Ok(None), output).map_err(Failure::Output)?;
+    let out = path.map_or(Ok(None), output).map_err(Failure::unwritten)?;
     // There is nothing to be put in order then, and it may be long until such a thing takes more.
     let stop = match out {
         Some(_) => None,

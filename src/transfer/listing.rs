@@ -34,7 +34,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
         let mut each = |entry: Entry| print(&entry.name, &entry).map_err(Error::Output);
         let listed = client.list(&folder, &mut each);
         return listed.map_err(|error| match error {
-            Error::Output(error) => Failure::Output(error),
+            Error::Output(error) => Failure::unwritten(error),
             error => error.into(),
         });
     }
@@ -45,7 +45,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
             Ok((name, entry)) => {
                 let below = &name.as_bytes()[folder.as_bytes().len()..];
                 let below = below.strip_prefix(b"/").unwrap_or(below);
-                print(below, &entry).map_err(Failure::Output)?;
+                print(below, &entry).map_err(Failure::unwritten)?;
             }
             Err((name, error)) => teller.failed(name.word().to_string().as_bytes(), &error)?,
         }

@@ -120,7 +120,7 @@ impl Teller {
         self.files += 1;
         self.clear();
         if self.json {
-            print(&told(name, result, seconds)).map_err(Failure::Output)?;
+            print(&told(name, result, seconds)).map_err(Failure::unwritten)?;
         }
         Ok(seconds)
     }

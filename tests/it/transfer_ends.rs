@@ -1,6 +1,6 @@
 //! How `get`, `put` and `list` end where something goes wrong, and what they tell then.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -106,8 +106,47 @@ fn what_is_in_the_way_is_told() {
             "/dev/null: that is no file",
         ),
         (&["list", &long], 69, "SUN_LEN"),
+        (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
         (&["list", port, "--timeout", "0s"], 2, "in no time"),
     ] {
         check(here.path(), words, code, said);
     }
+}
+
+#[test]
+fn output_that_takes_no_more_is_an_error_of_writing() {
+    let (here, there) = (place(), place());
+    fs::write(there.path().join("a"), "hello").expect("there is room");
+    let server = serve(there.path(), "");
+    let port = &*server.port();
+    for words in [
+        &["list", port][..],
+        &["list", port, "-r", "--json"],
+        &["get", port, "a", "--json"],
+        &["get", port, "a", "-o", "-"],
+    ] {
+        let full = File::create("/dev/full").expect("it is everywhere");
+        let mut command = client(here.path(), words);
+        let mut process = Process::start(command.stdout(full).stderr(Stdio::null()));
+        assert_eq!(process.wait().code(), Some(74), "{words:?}");
+    }
+}
+
+/// No signal ends who would write more than any file may have.
+#[test]
+fn what_no_file_may_exceed_is_told() {
+    let (here, there) = (place(), place());
+    fs::write(there.path().join("a"), [b'x'; 300_000]).expect("there is room");
+    let server = serve(there.path(), "");
+    for resume in ["", "--resume"] {
+        let get = format!(
+            "cd {} && ulimit -f 100 && $PROGRAM get {} a {resume}",
+            here.path().display(),
+            server.port()
+        );
+        let output = shell(&get, b"");
+        assert_eq!(output.status.code(), Some(74), "{output:?}");
+    }
+    let again = ["get", &server.port(), "a", "--resume"];
+    check(here.path(), &again, 0, "a: 300000 bytes");
 }

@@ -13,10 +13,10 @@ use switchboard_files::{Code, Problem};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address that can be listened on, but not called.
-    #[error("{0} cannot be called: an address is PORT, HOST:PORT, [V6]:PORT or unix:PATH")]
+    #[error("{} cannot be called: an address is PORT, HOST:PORT, [V6]:PORT or unix:PATH", Clean(.0.to_string().as_bytes()))]
     Uncallable(Listen),
     /// No connection came about.
-    #[error("cannot connect to {place}: {cause}")]
+    #[error("cannot connect to {place}: {cause}", place = Clean(.place.as_bytes()))]
     Unreachable {
         /// Where to.
         place: String,
@@ -24,7 +24,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// Nothing came from there, where no connection is needed.
-    #[error("no answer from {0}")]
+    #[error("no answer from {}", Clean(.0.as_bytes()))]
     Unanswered(String),
     /// The server refused the peer, or ended the conversation, in words of its own.
     #[error("the server says: {}", Clean(.0))]
