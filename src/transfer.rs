@@ -199,15 +199,15 @@ Examples:
   switchboard get server:1212 large.iso --resume   again after it broke off
   switchboard get -u server:69 pxelinux.0          by TFTP
 
-A file is there whole or not at all: it gets its name once its digest is that of the server's file.
-(TFTP has no digests.) What goes to standard output is compared behind its end. A file that is here
-already is not replaced, unless --overwrite; if it is the same, that is fine. Names that begin with a
-dot are left out of folders.
+A file is there whole or not at all: it gets its name once its digest is that of the server's
+file. (TFTP has no digests.) What goes to standard output is compared behind its end. A file
+that is here already is not replaced, unless --overwrite; if it is the same, that is fine.
+Names that begin with a dot are left out of folders.
 
-When one of several files cannot be got, the others are still tried; the exit code is that of the
-first failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 a file cannot be made here or
-is there already, 74 reading, writing or the connection failed, 76 the server makes no sense or the
-digest differs.";
+When one of several files cannot be got, the others are still tried; the exit code is that of
+the first failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 a file cannot be
+made here or is there already, 74 reading, writing or the connection failed, 76 the server
+makes no sense or the digest differs.";
 
 pub(crate) const PUT_HELP: &str = "\
 Examples:
@@ -217,13 +217,13 @@ Examples:
   switchboard put server:1212 -r pictures --resume   only those that are not there yet
   switchboard put -u server:69 config.txt            by TFTP
 
-A file is there whole or not at all: the server keeps it once its digest is the one that was announced.
-(TFTP has no digests.) Links, pipes and devices below a folder are left out.
+A file is there whole or not at all: the server keeps it once its digest is the one that was
+announced. (TFTP has no digests.) Links, pipes and devices below a folder are left out.
 
-When one of several files cannot be put, the others are still tried; the exit code is that of the first
-failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 the server has a file of this name,
-74 reading, writing or the connection failed, or the server has no room, 76 the server makes no sense or
-the digest differs.";
+When one of several files cannot be put, the others are still tried; the exit code is that of
+the first failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 the server has a
+file of this name, 74 reading, writing or the connection failed, or the server has no room, 76
+the server makes no sense or the digest differs.";
 
 pub(crate) const LIST_HELP: &str = "\
 Examples:
@@ -231,5 +231,5 @@ Examples:
   switchboard list server:1212 'my pictures' --recursive
   switchboard list server:1212 --json | jq -r .name
 
-Exit codes: 0 fine, 1 the server says no, 2 wrong usage, 69 no connection, 74 writing or the connection
-failed, 76 the server makes no sense.";
+Exit codes: 0 fine, 1 the server says no, 2 wrong usage, 69 no connection, 74 writing or the
+connection failed, 76 the server makes no sense.";
