@@ -214,8 +214,8 @@ Examples:
   switchboard serve echo --help           all the options of serving
   switchboard get server:1212 notes.txt   a file from `switchboard serve files`, there
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted; more are
-told by `switchboard get --help`.";
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted; more
+are told by `switchboard get --help`.";
 
 const TALK_HELP: &str = "\
 Examples:

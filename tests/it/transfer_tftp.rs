@@ -62,6 +62,24 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
 }
 
 #[test]
+fn a_server_that_goes_away_is_lost_and_not_missing() {
+    let here = place();
+    let (socket, address) = port();
+    let server = thread::spawn(move || {
+        for _ in 0..2 {
+            let (_, peer) = socket.recv_from(&mut [0; 1000]).expect("it asks");
+            let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+            let agreed = b"\0\x06blksize\x001428\0";
+            own.send_to(agreed, peer).expect("it is there");
+        }
+    });
+    let words = ["get", &address, "a", "b"];
+    check(here.path(), &words, 74, "2 of 2 failed");
+    server.join().expect("it was asked");
+    assert_eq!(names(here.path()), [""; 0]);
+}
+
+#[test]
 fn who_stops_putting_says_so() {
     let here = place();
     fs::write(here.path().join("a"), "hello").expect("there is room");

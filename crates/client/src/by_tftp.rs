@@ -135,6 +135,7 @@ impl TftpClient {
                 place: self.server.place().to_string(),
                 cause,
             },
+            TftpError::Lost(cause) => Error::Lost(cause),
             TftpError::Unanswered => Error::Unanswered(self.server.place().to_string()),
             TftpError::Failed(Failure::Io(error)) => own(error),
             TftpError::Failed(failure) => Error::Tftp(failure),

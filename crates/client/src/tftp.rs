@@ -47,6 +47,9 @@ pub enum TftpError {
     /// Nothing ever came from any of the addresses.
     #[error("the server does not answer")]
     Unanswered,
+    /// There is no way there any more, or nobody.
+    #[error("the server was lost: {0}")]
+    Lost(io::Error),
     /// The transfer failed. [`Failure::Io`] is about the file here.
     #[error(transparent)]
     Failed(#[from] Failure),

@@ -145,7 +145,10 @@ impl<'a> Line<'a> {
             if done {
                 return Ok(());
             }
-            step = self.step(transfer)?;
+            step = self.step(transfer).map_err(|error| match error {
+                TftpError::Unreachable(cause) => TftpError::Lost(cause), // it was there
+                error => error,
+            })?;
         }
     }
 
