@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use switchboard_core::Framing;
 
+use crate::size::size;
+
 /// The option `--receive-buffer` of a service that takes bytes as they come.
 #[derive(Args, Clone, Copy, Default)]
 pub(crate) struct ReceiveBuffer {
     /// Receive so many bytes at a time at most, each piece for itself (1 to 64k)
-    #[arg(long, value_name = "BYTES", value_parser = size)]
+    #[arg(long, value_name = "BYTES", value_parser = pieces)]
     receive_buffer: Option<NonZeroUsize>,
 }
 
@@ -20,20 +22,15 @@ impl ReceiveBuffer {
     }
 }
 
-/// A number of bytes, also in units of 1024 (`k`).
-fn size(words: &str) -> Result<NonZeroUsize, &'static str> {
-    let (digits, unit) = match words.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1024),
-        None => (words, 1),
-    };
-    let bytes = digits.parse().ok().and_then(|n: usize| n.checked_mul(unit));
+fn pieces(words: &str) -> Result<NonZeroUsize, &'static str> {
+    let bytes = size(words).ok().filter(|&bytes| bytes <= MOST_BYTES);
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
     bytes
-        .filter(|&bytes| bytes <= MOST_BYTES)
         .and_then(NonZeroUsize::new)
         .ok_or("a receive buffer is a whole number of bytes, from 1 to 64k, such as 8 or 4k")
 }
 
-const MOST_BYTES: usize = 64 * 1024; // no datagram is longer, and a larger one would show nothing
+const MOST_BYTES: u64 = 64 * 1024; // no datagram is longer, and a larger one would show nothing
 
 #[cfg(test)]
 mod tests {
@@ -41,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_size_is_a_whole_number_from_1_to_64k() {
-        let bytes = |words| size(words).map(NonZeroUsize::get).ok();
+        let bytes = |words| pieces(words).map(NonZeroUsize::get).ok();
         assert_eq!(bytes("1"), Some(1));
         assert_eq!(bytes("8k"), Some(8192));
         assert_eq!(bytes("64K"), Some(65_536));

@@ -1,4 +1,4 @@
-//! How much a file may be, as a word of the command line.
+//! How much something may be, as a word of the command line.
 
 /// A number of bytes, also in units of 1024 (`k`), of 1024 of those (`M`), and so on (`G`, `T`).
 pub(crate) fn size(words: &str) -> Result<u64, &'static str> {
