@@ -27,7 +27,7 @@ impl Asking {
     #[must_use]
     pub fn new(request: &Request<'_>, now: Duration) -> Self {
         let mut timer = Timer::new(now);
-        timer.wait_longer(true); // a server may have to be started first
+        timer.wait_longer(); // a server may have to be started first
         Self {
             packet: Packet::Request(request.clone()).to_bytes(),
             wish: request.wish,

@@ -189,7 +189,9 @@ impl<W: Write> Receiving<W> {
         self.bytes += bytes.len() as u64;
         self.received += 1;
         // Who sends single blocks sends them again when the time is over.
-        self.timer.wait_longer(self.window <= 1);
+        if self.window <= 1 {
+            self.timer.wait_longer();
+        }
         if std::mem::take(&mut self.waits) {
             let late = |said: &Duration| self.gap_said && self.timer.is_too_soon(*said, now);
             let said = self.timed.take().filter(|said| !late(said));

@@ -84,7 +84,10 @@ impl<R: Read> Sending<R> {
     fn begin(&mut self) {
         self.opening = false;
         // Who receives a window knows where something is missing, and should be the first to say.
-        self.timer.wait_longer(1 < self.window);
+        if 1 < self.window {
+            self.timer.wait_longer();
+            self.timer.wait_in_the_end();
+        }
     }
 
     /// A packet came. [`Step::Done`] if the peer has got all of the file.

@@ -190,3 +190,21 @@ fn the_last_block_is_acknowledged_whenever_it_comes() {
     }
     assert_eq!(lingering.deadline(), ms(502));
 }
+
+#[test]
+fn who_answers_only_after_a_silence_has_one() {
+    let mut sending = sending(4);
+    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sending, 4, ms(1)), [5, 6, 7, 8]);
+    let (mut said, mut longest) = (ms(1), ms(0));
+    loop {
+        let now = sending.deadline();
+        longest = longest.max(now - said);
+        if sending.on_time(now).is_err() {
+            break;
+        }
+        assert_eq!(sent(&mut sending, now), [5, 6, 7, 8]);
+        said = now;
+    }
+    assert!(ms(5_500) < longest && longest <= ms(8_000), "{longest:?}");
+}
