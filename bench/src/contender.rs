@@ -23,7 +23,7 @@ pub struct Contender {
     /// In its words, `PORT` stands for the port.
     command: Vec<String>,
     datagrams: bool,
-    greeting: Option<&'static str>,
+    greeting: Option<String>,
 }
 
 impl Contender {
@@ -43,10 +43,18 @@ impl Contender {
         }
     }
 
-    /// The same, where each client says this first; `NUMBER` in it stands for the client's.
-    pub fn greeted(self, greeting: &'static str) -> Self {
+    /// The same, by another name.
+    pub fn called(self, name: &str) -> Self {
         Self {
-            greeting: Some(greeting),
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
+    /// The same, where each client says this first; `NUMBER` in it stands for the client's.
+    pub fn greeted(self, greeting: &str) -> Self {
+        Self {
+            greeting: Some(greeting.to_owned()),
             ..self
         }
     }
@@ -95,8 +103,33 @@ impl Contender {
     ///
     /// The program is not there, or it ends, or it does not answer; with its first words, if any.
     pub fn start(&self) -> io::Result<Server> {
-        let (program, words) = self.program();
         let (address, probe) = free(self.datagrams)?;
+        let mut server = self.spawn(address)?;
+        server.until(|server| Ok(answers(server.address, probe.as_ref())?.then_some(())))?;
+        Ok(server)
+    }
+
+    /// Starts the server on a free port, and connects as its first client, since some have no other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_and_connect(&self) -> io::Result<(Server, TcpStream)> {
+        let mut server = self.spawn(free(false)?.0)?;
+        let stream = server.until(|server| match server.connect() {
+            Ok(stream) if stream.local_addr()? != server.address => Ok(Some(stream)),
+            _ => Ok(None),
+        })?;
+        Ok((server, stream))
+    }
+
+    /// Starts the server where it is to answer, and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The program is not there.
+    pub fn spawn(&self, address: SocketAddr) -> io::Result<Server> {
+        let (program, words) = self.program();
         let port = address.port().to_string();
         let complaints = tempfile::tempfile()?;
         let child = Command::new(program)
@@ -106,24 +139,13 @@ impl Contender {
             .stderr(complaints.try_clone()?)
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
-        let mut server = Server {
+        Ok(Server {
             address,
             forks: self.forks,
-            greeting: self.greeting,
+            greeting: self.greeting.clone(),
             child,
             complaints,
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while !answers(address, probe.as_ref())? {
-            if let Some(status) = server.child.try_wait()? {
-                return Err(server.explain(io::Error::other(status.to_string())));
-            }
-            if deadline < Instant::now() {
-                return Err(server.explain(io::ErrorKind::TimedOut.into()));
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Ok(server)
+        })
     }
 }
 
@@ -134,13 +156,37 @@ pub struct Server {
     pub address: SocketAddr,
     /// Whether each client costs a process.
     pub forks: bool,
-    greeting: Option<&'static str>,
+    greeting: Option<String>,
     child: Child,
     /// Its standard error: a file, so that it never waits for a reader.
     complaints: File,
 }
 
 impl Server {
+    /// Tries again and again, as long as there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// An error of one try; or the server ends, or nothing comes of it for seconds.
+    pub fn until<T>(
+        &mut self,
+        mut tried: impl FnMut(&Self) -> io::Result<Option<T>>,
+    ) -> io::Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(what) = tried(self)? {
+                return Ok(what);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(self.explain(io::Error::other(status.to_string())));
+            }
+            if deadline < Instant::now() {
+                return Err(self.explain(io::ErrorKind::TimedOut.into()));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// A connection to it; what is not answered within seconds is an error.
     ///
     /// # Errors
@@ -159,7 +205,7 @@ impl Server {
     ///
     /// The system's.
     pub fn greet(&self, stream: &mut TcpStream, number: usize) -> io::Result<()> {
-        let greeting = self.greeting.unwrap_or_default();
+        let greeting = self.greeting.as_deref().unwrap_or_default();
         stream.write_all(greeting.replace("NUMBER", &number.to_string()).as_bytes())
     }
 

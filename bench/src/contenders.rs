@@ -83,6 +83,52 @@ pub fn in_a_chat() -> io::Result<Vec<Contender>> {
     ])
 }
 
+/// Servers that send this file to who connects, some of them to one only.
+///
+/// # Errors
+///
+/// The system does not tell where the runner itself is.
+pub fn with_a_file(file: &Path) -> io::Result<Vec<Contender>> {
+    let (path, folder) = (file.to_string_lossy(), file.with_file_name(""));
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let listen = "127.0.0.1:PORT";
+    let of_file = |model| {
+        let named = ours("file", model, listen, &[&path]);
+        named.map(|file| file.called(&format!("serve file, {model}")).against(NC))
+    };
+    // All that is asked for is answered, then the server closes.
+    let asking = format!("GET {name}\nQUIT\n");
+    let of_files = |model| {
+        let named = ours(
+            "files",
+            model,
+            listen,
+            &["--root", &folder.to_string_lossy()],
+        );
+        let named = named?.called(&format!("serve files, {model}"));
+        io::Result::Ok(named.greeted(&asking).against(NC))
+    };
+    // Without a shell that would stay between.
+    let redirected = |name, command: &str| {
+        let script = format!("exec {command} < \"$0\"");
+        Contender::new(name, "sh", &["-c", &script, &path])
+    };
+    let from = format!("OPEN:{path},rdonly");
+    let listening = "TCP-LISTEN:PORT,bind=127.0.0.1,reuseaddr";
+    let socat = |name, size| Contender::new(name, "socat", &["-b", size, "-u", &from, listening]);
+    Ok(vec![
+        of_file("fork")?,
+        of_file("events")?,
+        of_files("fork")?,
+        of_files("events")?,
+        redirected(NC, "nc -N -l 127.0.0.1 PORT"),
+        redirected("ncat -l < file", "ncat -l --send-only 127.0.0.1 PORT"),
+        socat("socat -u", "8192"), // as it is without -b
+        socat("socat -u -b 262144", "262144"),
+        Contender::new("Python, sendfile", "python3", &["-c", SENDFILE, &path]),
+    ])
+}
+
 /// Friends who talk through a pipe: the program by each of these scripts (by its own, if there are
 /// none), and one of the plain kind.
 ///
@@ -155,12 +201,19 @@ fn beside(name: &str) -> io::Result<PathBuf> {
 const FORK: &str = "C fork server, static";
 const EPOLL: &str = "C epoll server, static";
 const BROKER: &str = "ncat --broker";
+const NC: &str = "nc -N -l < file";
 const PLAIN: &str = "Python, 45 patterns";
 const SAME_SIZE: &str = "Python, her patterns";
 const RECVMMSG: &str = "C recvmmsg server, static";
 
 /// More clients than any runner brings.
 const ROOM: &str = "10000";
+
+const SENDFILE: &str = "
+import socket, sys
+here = socket.create_server(('127.0.0.1', PORT))
+here.accept()[0].sendfile(open(sys.argv[1], 'rb'))
+";
 
 const PYTHON: &str = "
 import socket

@@ -14,9 +14,9 @@ mod turns;
 mod window;
 
 pub use contender::{Contender, Server};
-pub use contenders::{in_a_chat, in_rooms, over_tcp, over_udp, through_a_pipe};
+pub use contenders::{in_a_chat, in_rooms, over_tcp, over_udp, through_a_pipe, with_a_file};
 pub use crowd::Crowd;
-pub use memory::memory;
+pub use memory::{memory, peak_memory};
 pub use numbers::numbers;
 pub use quantile::quantile;
 pub use sentences::sentences;

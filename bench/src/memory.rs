@@ -25,6 +25,22 @@ pub fn memory(root: u32) -> io::Result<(u64, usize)> {
     Ok((sum, family.len()))
 }
 
+/// The most that a process and all that descend from it ever held each, together, in KiB.
+///
+/// # Errors
+///
+/// The system's. Who ends meanwhile is not counted.
+pub fn peak_memory(root: u32) -> io::Result<u64> {
+    let peak = |id| {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    };
+    Ok(family(root)?.into_iter().filter_map(peak).sum())
+}
+
 /// The process, and all that descend from it.
 fn family(root: u32) -> io::Result<Vec<u32>> {
     let mut parents = Vec::new();

@@ -1,0 +1,54 @@
+//! How fast a file comes over TCP, side by side.
+//!
+//! One client takes the file from a server that was just started, and looks at nothing of it: the
+//! system drops what has arrived (MSG_TRUNC), so that the client is as little of it as can be. The
+//! file is a hole and is in no cache of a disk; all servers read the same one. The last column is
+//! what the server and its children have ever held, in the middle of the file.
+//!
+//! `target/release/files [MEBIBYTES [ROUNDS]]`
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use nix::sys::socket::{MsgFlags, recv};
+use switchboard_bench::{Column, Contender, numbers, peak_memory, take_turns, with_a_file};
+use tempfile::tempdir;
+
+fn main() -> io::Result<()> {
+    let [mebibytes, rounds] = numbers([4096, 7])?;
+    let folder = tempdir()?;
+    let file = folder.path().join("file");
+    File::create(&file)?.set_len(mebibytes << 20)?;
+    println!("a file of {mebibytes} MiB, {rounds} rounds");
+    let columns = [("GiB/s", 2), ("peak, KiB", 0)].map(|(head, digits)| Column { head, digits });
+    take_turns(with_a_file(&file)?, rounds, columns, |contender| {
+        measure(contender, mebibytes << 20)
+    });
+    Ok(())
+}
+
+/// How many GiB come in a second, and the server's memory.
+fn measure(contender: &Contender, bytes: u64) -> io::Result<[f64; 2]> {
+    let (server, mut stream) = contender.start_and_connect()?;
+    let start = Instant::now();
+    server.greet(&mut stream, 0)?;
+    let mut buffer = vec![0; 1 << 20];
+    let (mut came, mut peak) = (0, None);
+    loop {
+        let count = recv(stream.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC)?;
+        if count == 0 {
+            break;
+        }
+        came += count as u64;
+        if peak.is_none() && bytes / 2 <= came {
+            peak = Some(peak_memory(server.id())?);
+        }
+    }
+    let rate = bytes as f64 / start.elapsed().as_secs_f64() / f64::from(1 << 30);
+    match peak {
+        Some(peak) if bytes <= came => Ok([rate, peak as f64]),
+        _ => Err(server.explain(io::Error::other(format!("only {came} bytes")))),
+    }
+}
