@@ -39,7 +39,7 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
         opens.then(|| opening.clone()),
         now,
     ));
-    let mut receiving = Some(Receiving::new(Vec::new(), &terms, opening, now));
+    let mut receiving = Some(Receiving::new(Vec::new(), &terms, Some(opening), now));
     let mut asking = Some(Asking::new(
         &Request {
             wish: Wish::Get,

@@ -37,11 +37,15 @@ pub struct Receiving<W> {
 }
 
 impl<W: Write> Receiving<W> {
-    /// Writes to `sink`, and says `opening` until the first block comes: the options that are agreed
-    /// to, or that block 0 was received.
-    pub fn new(sink: W, terms: &Terms, opening: Vec<u8>, now: Duration) -> Self {
+    /// Writes to `sink`, and says until the first block comes what was `agreed`, or else that block 0
+    /// was received.
+    pub fn new(sink: W, terms: &Terms, agreed: Option<Vec<u8>>, now: Duration) -> Self {
         let timer = Timer::new(now).agreed(terms.timeout);
-        Self::with(sink, terms, opening, timer)
+        match agreed {
+            // Who asked says it again by itself; some clients fail if they are answered twice.
+            Some(agreed) => Self::with(sink, terms, agreed, timer.giving_way_first()),
+            None => Self::with(sink, terms, Packet::Ack(0).to_bytes(), timer),
+        }
     }
 
     pub(super) fn with(sink: W, terms: &Terms, opening: Vec<u8>, timer: Timer) -> Self {
@@ -135,7 +139,8 @@ impl<W: Write> Receiving<W> {
         self.said = Some(self.received);
         self.waits = true;
         self.timer.restart(now);
-        if 0 < self.received {
+        // What was agreed has arrived, if any block has.
+        if 0 < self.received || !self.early.is_empty() {
             self.packet.clear();
             Packet::Ack(self.received as u16).write(&mut self.packet);
         }
@@ -165,7 +170,8 @@ impl<W: Write> Receiving<W> {
                 self.due |= self.window_ended;
                 self.repeated = true;
             }
-            ahead if ahead <= self.window => self.keep(self.received + ahead, bytes),
+            // One more than a window: some clients go on by a block when their time is over.
+            ahead if ahead <= self.window + 1 => self.keep(self.received + ahead, bytes, now),
             _ => (), // an old one
         }
         Ok(Step::Going)
@@ -173,7 +179,7 @@ impl<W: Write> Receiving<W> {
 
     /// Keeps a block that came before the next one. That is missing, and not only late, if several
     /// overtook it or no more come.
-    fn keep(&mut self, block: u64, bytes: &[u8]) {
+    fn keep(&mut self, block: u64, bytes: &[u8], now: Duration) {
         let is_end = self.window_end() <= block || bytes.len() < self.block_bytes;
         self.early.entry(block).or_insert_with(|| bytes.to_vec());
         if is_end || OVERTAKING <= self.early.len() {
@@ -181,6 +187,7 @@ impl<W: Write> Receiving<W> {
             self.gap_said = true;
         }
         self.repeated = true;
+        self.timer.hasten(now);
     }
 
     /// Takes the next block.

@@ -43,6 +43,11 @@ impl<R: Read> Sending<R> {
     /// All that fits into a window is read at once.
     pub fn new(source: R, terms: &Terms, opening: Option<Vec<u8>>, now: Duration) -> Self {
         let timer = Timer::new(now).agreed(terms.timeout);
+        let timer = match opening {
+            // Who asked says it again by itself; some clients fail if they are answered twice.
+            Some(_) => timer.giving_way_first(),
+            None => timer,
+        };
         Self::with(source, terms, opening, timer, now)
     }
 

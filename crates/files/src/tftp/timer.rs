@@ -76,6 +76,20 @@ impl Timer {
         self
     }
 
+    /// The same before that too: it may do harm to say the first thing twice.
+    pub(super) fn giving_way_first(mut self) -> Self {
+        self.wait = self.wait.max(TURN);
+        self.giving_way()
+    }
+
+    /// It gives way no longer for now: the other side goes on.
+    pub(super) fn hasten(&mut self, now: Duration) {
+        if self.most < self.wait {
+            self.wait = self.usual;
+            self.restart(now);
+        }
+    }
+
     /// Waits so long from now on, if that was agreed.
     pub(super) fn agreed(mut self, first: Option<Duration>) -> Self {
         self.factor = 1;
@@ -132,6 +146,8 @@ impl Timer {
         self.tries += 1;
         self.wait = if self.gives_way && QUICK_TRIES < self.tries {
             TURN.max(self.most) / self.factor
+        } else if self.most < self.wait {
+            self.usual // the other side had its turn before
         } else {
             (self.wait * 2).min(self.most)
         };

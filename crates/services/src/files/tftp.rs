@@ -139,13 +139,9 @@ impl Visitor {
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
         draft.check_room(length.unwrap_or(0))?;
         let (terms, agreed) = request.options.settle(&self.caps, size);
-        let opening = if agreed.is_empty() {
-            Packet::Ack(0)
-        } else {
-            Packet::Agreement(agreed)
-        };
+        let agreed = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
         let intake = Intake::new(draft, request.mode, length);
-        let receiving = Receiving::new(intake, &terms, opening.to_bytes(), self.now);
+        let receiving = Receiving::new(intake, &terms, agreed, self.now);
         Ok(Doing::Receiving(Box::new(receiving)))
     }
 

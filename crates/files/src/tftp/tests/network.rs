@@ -228,7 +228,6 @@ impl Host {
                 self.end = End::Sending(Sending::new(self.source(), &terms, answer, now));
             }
             Wish::Put => {
-                let answer = answer.unwrap_or_else(|| Packet::Ack(0).to_bytes());
                 self.end = End::Receiving(Receiving::new(self.sink(), &terms, answer, now));
             }
         }
@@ -348,7 +347,7 @@ pub(super) fn to_nobody(wishes: &Wishes, content: &[u8]) -> Vec<Vec<u8>> {
 pub(super) fn both_told(packet: &Packet<'_>) -> [Failure; 2] {
     let (terms, now) = (Terms::default(), Duration::ZERO);
     let mut sending = Sending::new(&b"content"[..], &terms, None, now);
-    let mut receiving = Receiving::new(Vec::new(), &terms, Vec::new(), now);
+    let mut receiving = Receiving::new(Vec::new(), &terms, None, now);
     [
         sending.on_packet(packet, now).expect_err("it is told"),
         receiving.on_packet(packet, now).expect_err("it is told"),

@@ -22,7 +22,7 @@ fn sending(window: u16) -> Sending<&'static [u8]> {
 }
 
 fn receiving(window: u16) -> Receiving<Vec<u8>> {
-    Receiving::new(Vec::new(), &terms(window), vec![0], ms(0))
+    Receiving::new(Vec::new(), &terms(window), Some(vec![0]), ms(0))
 }
 
 /// The numbers of the blocks that are sent now.
@@ -170,6 +170,27 @@ fn what_was_said_to_the_options_is_said_again() {
         .on_packet(&agreed, ms(3))
         .expect("nothing is wrong");
     assert!(receiving.next_packet(ms(3)).is_none());
+}
+
+/// Some clients take a second answer to their options for a mistake, or leave out a block then.
+#[test]
+fn options_are_said_again_only_after_the_client_would_have() {
+    let late = Duration::from_secs(6);
+    let mut receiving = receiving(4);
+    let mut sending = Sending::new(&b"x"[..], &terms(4), Some(vec![0]), ms(0));
+    assert!(receiving.next_packet(ms(0)).is_some());
+    assert!(sending.next_packet(ms(0)).expect("a slice").is_some());
+    assert_eq!(receiving.deadline(), late);
+    assert_eq!(sending.deadline(), late);
+    // Unless it asks again.
+    receiving.on_request(ms(500));
+    sending.on_request(ms(500));
+    assert_eq!(receiving.deadline(), ms(500));
+    assert_eq!(sending.deadline(), ms(500));
+    // A later block says that they have arrived.
+    assert_eq!(heard(&mut receiving, 2, ms(600)), None);
+    assert_eq!(receiving.deadline(), ms(600 + 250), "it may be late");
+    assert_eq!(heard(&mut receiving, 4, ms(700)), ack(0));
 }
 
 #[test]
