@@ -148,7 +148,7 @@ fn files_arrive_through_a_bad_network() {
 
 #[test]
 fn files_arrive_through_a_very_bad_network() {
-    with_losses(20, &[(ATFTP, 64 << 10)], &[]);
+    with_losses(20, &[(ATFTP, 16 << 10)], &[]);
     // One request of 250 is in vain at 20, where six are lost, or their answers.
     with_losses(10, &[(OURS, 1 << 20)], &[(OURS, 1 << 20)]);
 }
