@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::number::number;
 use crate::tftp::packet::{Malformed, push, string};
 
 /// Options, asked for or agreed to. Others are not known here.
@@ -188,12 +189,6 @@ fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (name, rest) = string(bytes).filter(|(name, _)| !name.is_empty())?;
     let (value, rest) = string(rest)?;
     Some((name, value, rest))
-}
-
-/// A number in decimal digits and nothing else.
-fn number(value: &[u8]) -> Option<u64> {
-    let digits = value.iter().all(u8::is_ascii_digit);
-    str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 
 const BLKSIZE: &str = "blksize";

@@ -91,7 +91,6 @@ impl<R: Read> Sending<R> {
         // Who receives a window knows where something is missing, and should be the first to say.
         if 1 < self.window {
             self.timer.wait_longer();
-            self.timer.wait_in_the_end();
         }
     }
 

@@ -64,11 +64,6 @@ impl Timer {
         self.factor = 2;
     }
 
-    /// Waits so long in the end that whoever says nothing while anything comes has its own time.
-    pub(super) fn wait_in_the_end(&mut self) {
-        self.most = self.most.max(SLOWEST / self.factor);
-    }
-
     /// Where it did not help to say something a few times, waits until the other side has surely done
     /// so. The clocks of some clients begin anew with all that comes, and would never run out.
     pub(super) fn giving_way(mut self) -> Self {
@@ -228,7 +223,6 @@ impl Timed {
 const FIRST: Duration = Duration::from_millis(250); // most networks are faster
 const LEAST: Duration = Duration::from_millis(20); // a busy peer may need as much to get its turn
 const MOST: Duration = Duration::from_secs(2); // whoever comes back should not wait for long
-const SLOWEST: Duration = Duration::from_secs(8); // some wait for five, and begin anew with each packet
 const TRIES: u32 = 5;
 const QUICK_TRIES: u32 = 3; // before it gives way
 const TURN: Duration = Duration::from_secs(6); // most clients say it again after five
