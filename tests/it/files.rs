@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use switchboard_files::{Answer, Content, Digest};
 use tempfile::TempDir;
 
+use crate::drafts::until_drafts;
 use crate::harness::{Caller, MODELS, Server, have, heard, peak_memory_kib, program, shell, until};
 
 /// A folder, and the server that shows it.
@@ -39,22 +40,10 @@ impl Shown {
         entries.count()
     }
 
-    /// Waits until so many files are on their way: opened for writing, and without a name.
+    /// Waits until so many files are on their way.
     pub(crate) fn until_drafts(&self, count: usize) {
-        let folder = self.folder.path().to_string_lossy().into_owned();
-        until("files to be on their way", || {
-            let own = (self.server.pid(), 'S');
-            let processes = self.server.children().into_iter().chain([own]);
-            let open = processes.flat_map(|(pid, _)| {
-                let files = fs::read_dir(format!("/proc/{pid}/fd"));
-                files.into_iter().flatten().flatten()
-            });
-            let paths = open.filter_map(|file| fs::read_link(file.path()).ok());
-            let is_draft = |path: &std::path::PathBuf| {
-                let path = path.to_string_lossy();
-                path.starts_with(&folder) && path.ends_with("(deleted)")
-            };
-            (paths.filter(is_draft).count() == count).then_some(())
+        until_drafts(&self.server, self.folder.path(), |lengths| {
+            lengths.len() == count
         });
     }
 

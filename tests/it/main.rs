@@ -4,6 +4,7 @@ mod chat;
 mod chat_faults;
 mod crowd;
 mod doctor;
+mod drafts;
 mod duel;
 mod exec;
 mod exec_ends;

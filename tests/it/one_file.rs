@@ -12,10 +12,9 @@ use nix::unistd::mkfifo;
 use switchboard_files::Digest;
 use tempfile::TempDir;
 
+use crate::drafts::until_drafts;
 use crate::files::bytes;
-use crate::harness::{
-    Caller, MODELS, Server, are_root, have, peak_memory_kib, program, shell, until,
-};
+use crate::harness::{Caller, MODELS, Server, are_root, have, peak_memory_kib, program, shell};
 
 /// A folder in which there is or will be a file.
 struct Place(TempDir);
@@ -43,28 +42,9 @@ impl Place {
         fs::read(self.path()).ok()
     }
 
-    /// Waits until files are on their way in, without a name, that have so many bytes each.
+    /// Waits until files are on their way in that have so many bytes each.
     fn until_on_the_way(&self, server: &Server, lengths: &[u64]) {
-        let folder = self.0.path().to_string_lossy().into_owned();
-        until("what is on its way", || {
-            let own = (server.pid(), 'S');
-            let processes = server.children().into_iter().chain([own]);
-            let open = processes.flat_map(|(pid, _)| {
-                let files = fs::read_dir(format!("/proc/{pid}/fd"));
-                files.into_iter().flatten().flatten()
-            });
-            let drafts = open.filter(|file| {
-                let path = fs::read_link(file.path()).unwrap_or_default();
-                let path = path.to_string_lossy();
-                path.starts_with(&folder) && path.ends_with("(deleted)")
-            });
-            // Through the descriptor, since there is no name.
-            let length =
-                |file: fs::DirEntry| fs::metadata(file.path()).ok().map(|about| about.len());
-            let mut found: Vec<u64> = drafts.filter_map(length).collect();
-            found.sort_unstable();
-            (found == lengths).then_some(())
-        });
+        until_drafts(server, self.0.path(), |found| found == lengths);
     }
 
     /// Nothing is there, and nothing hidden.

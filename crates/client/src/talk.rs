@@ -60,9 +60,13 @@ impl Talk {
     /// `false` if the server is gone.
     fn write(&mut self, command: &Command) -> Result<bool, Error> {
         let line = format!("{command}\n");
-        let mut rest = line.as_bytes();
+        self.write_all(line.as_bytes(), Heed::Nothing)
+    }
+
+    /// `false` if the server is gone, or says what is to be heeded.
+    fn write_all(&mut self, mut rest: &[u8], heed: Heed) -> Result<bool, Error> {
         while !rest.is_empty() {
-            match self.wire.write(rest, Heed::Nothing, self.patience) {
+            match self.wire.write(rest, heed, self.patience) {
                 Ok(0) => {
                     self.broken = true;
                     return Ok(false);
@@ -162,18 +166,7 @@ impl Talk {
     /// Sends bytes that are no line. `false` if the server answers meanwhile, or is gone: what it
     /// said can be heard, and the rest was not sent.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match self.wire.write(rest, Heed::Input, self.patience) {
-                Ok(0) => {
-                    self.broken = true;
-                    return Ok(false);
-                }
-                Ok(count) => rest = &rest[count..],
-                Err(error) => return Err(self.breaks(error)),
-            }
-        }
-        Ok(true)
+        self.write_all(bytes, Heed::Input)
     }
 
     /// From now on nothing can be said: the server waits for something else than a line.
