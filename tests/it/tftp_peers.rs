@@ -55,11 +55,24 @@ fn large_files_arrive_as_they_were() {
 #[ignore = "it takes minutes: each length with each client"]
 fn every_file_with_every_client() {
     let place = Place::with("--writable", None);
-    for client in installed(&ALL) {
-        for length in [ROUND - 1, ROUND, ROUND + 1, ROUND + 512, 40 << 20] {
+    let clients = [
+        OURS,
+        CURL,
+        CURL_ASKING,
+        CURL_LARGE,
+        TFTP,
+        ATFTP,
+        ATFTP_WINDOW,
+        ATFTP_LARGE,
+        ATFTP_BEST,
+    ];
+    for client in installed(&clients) {
+        for length in [ROUND - 1, ROUND, ROUND + 1, ROUND + 513, 40 << 20] {
             let content = content(length);
             place.check_get(client, &content);
-            if length != ROUND || !["curl", "tftp"].contains(&client.program) {
+            // See above: the last block must not have the number 0, and for `curl` not 65,535.
+            let last_is_0 = (ROUND - 512..ROUND + 512).contains(&length);
+            if !last_is_0 || !["curl", "tftp"].contains(&client.program) {
                 place.check_put(client, &content);
             }
         }
