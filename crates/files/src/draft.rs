@@ -113,7 +113,7 @@ impl Draft {
     /// # Errors
     ///
     /// It is something else, cannot be written, or there is no room or no such name any more; then
-    /// nothing stays of it. Only where the system fails to tell that the name is on the disk may it
+    /// nothing stays of it but the folders that were made for it. Only where the system fails to tell that the name is on the disk may it
     /// be there all the same.
     pub fn publish(self, expected: Option<&Content>) -> Result<Content, Problem> {
         let content = Content {
