@@ -160,7 +160,10 @@ impl<W: Write> Receiving<W> {
         match u64::from(block.wrapping_sub(self.received as u16)) {
             1 => {
                 let mut step = self.take(bytes, now)?;
-                while let Some(bytes) = self.early.remove(&(self.received + 1)) {
+                // What comes behind the end is no part of the file.
+                while step == Step::Going
+                    && let Some(bytes) = self.early.remove(&(self.received + 1))
+                {
                     step = self.take(&bytes, now)?;
                 }
                 return Ok(step);

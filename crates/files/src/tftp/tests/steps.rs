@@ -229,3 +229,16 @@ fn who_answers_only_after_a_silence_has_one() {
     }
     assert!(ms(5_500) < longest && longest <= ms(8_000), "{longest:?}");
 }
+
+#[test]
+fn what_comes_behind_the_end_is_no_part_of_the_file() {
+    let mut receiving = receiving(4);
+    heard(&mut receiving, 2, ms(1));
+    let end = Packet::Data {
+        block: 1,
+        bytes: b"end",
+    };
+    let step = receiving.on_packet(&end, ms(2));
+    assert_eq!(step.expect("nothing is wrong"), Step::Done);
+    assert_eq!(receiving.finish(ms(0), ms(2)).0, b"end");
+}
