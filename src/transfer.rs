@@ -188,6 +188,12 @@ fn name(words: &OsStr) -> Result<Name, Failure> {
     Name::parse(bytes).map_err(|why| Failure::Usage(format!("'{}': {why}", Clean(bytes))))
 }
 
+/// The last part of a name, which a file goes by here.
+fn last_part(name: &Name) -> Option<Name> {
+    let (_, last) = name.split_last()?;
+    Name::parse(last).ok()
+}
+
 const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
 const WINDOW: u16 = 16;
 

@@ -8,7 +8,7 @@ use switchboard_client::{Error, Shelf, Target, TftpClient, Watch};
 use switchboard_files::{Name, Source};
 
 use super::telling::Teller;
-use super::{GetOptions, PutOptions};
+use super::{GetOptions, PutOptions, last_part};
 use crate::failure::Failure;
 
 /// Gets all that was asked for, into `out` if there is one.
@@ -29,7 +29,7 @@ pub(super) fn get(
             (Some(out), _) => client.get(name, Target::Output(out), teller),
             (None, Some(path)) => Shelf::around(path)
                 .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
-            (None, None) => last_part(words).and_then(|own| {
+            (None, None) => own_name(words).and_then(|own| {
                 let shelf = Shelf::open(&options.directory)?;
                 client.get(name, file(&shelf, &own, options), teller)
             }),
@@ -48,15 +48,13 @@ fn file<'a>(shelf: &'a Shelf, name: &'a Name, options: &GetOptions) -> Target<'a
     }
 }
 
-fn last_part(words: &OsStr) -> Result<Name, Error> {
-    let name = Name::parse(words.as_bytes()).unwrap_or_default();
-    let last = name.split_last().map(|(_, last)| Name::parse(last));
-    match last {
-        Some(Ok(last)) => Ok(last),
-        _ => Err(Error::Unfit(
-            "that is no name for a file here (-o says one)",
-        )),
-    }
+/// What a file goes by here of which the server was asked by these words.
+fn own_name(words: &OsStr) -> Result<Name, Error> {
+    let name = Name::parse(words.as_bytes()).ok();
+    let own = name.as_ref().and_then(last_part);
+    own.ok_or(Error::Unfit(
+        "that is no name for a file here (-o says one)",
+    ))
 }
 
 /// Puts all that was asked for.

@@ -8,7 +8,7 @@ use switchboard_files::{Kind, Name};
 
 use super::output::{is_standard, output};
 use super::telling::Teller;
-use super::{GetOptions, by_tftp, name};
+use super::{GetOptions, by_tftp, last_part, name};
 use crate::failure::Failure;
 
 /// Gets all that was asked for.
@@ -78,8 +78,7 @@ impl Getting<'_> {
 
     /// Gets what was asked for by name, under its last part.
     fn named(&mut self, name: &Name, shelf: &Shelf) -> Result<(), Failure> {
-        let last = name.split_last().map(|(_, last)| Name::parse(last));
-        let own = last.and_then(Result::ok).unwrap_or_default();
+        let own = last_part(name).unwrap_or_default();
         if self.options.recursive {
             match self.client.stat(name) {
                 Ok(entry) if entry.kind == Kind::Folder => return self.folder(name, shelf, &own),

@@ -24,5 +24,5 @@ pub use error::Error;
 pub use get::Target;
 pub use list::Walk;
 pub use shelf::Shelf;
-pub use tftp::{Progress, Tftp, TftpError, TftpOptions};
+pub use tftp::TftpOptions;
 pub use wire::Stop;

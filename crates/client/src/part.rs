@@ -26,6 +26,7 @@ pub(crate) struct Part {
     file: Flock<File>,
     hash: Sha256,
     length: u64,
+    most: u64, // the system would send a signal to whoever writes more
     is_named: bool,
 }
 
@@ -50,6 +51,7 @@ impl Part {
             let own = fstat(&*file).map_err(|errno| failed(errno.into()))?;
             Ok((file, own))
         };
+        let (most, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|errno| failed(errno.into()))?;
         for _ in 0..ATTEMPTS {
             let (file, own) = open()?;
             if SFlag::from_bits_truncate(own.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
@@ -66,6 +68,7 @@ impl Part {
                     file,
                     hash: Sha256::new(),
                     length: u64::try_from(own.st_size).unwrap_or(0),
+                    most,
                     is_named: false,
                 });
             }
@@ -120,9 +123,7 @@ impl Part {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let failed = |problem| Error::writing(&self.path, problem);
         let length = self.length + bytes.len() as u64;
-        // The system would send a signal to whoever writes more.
-        let (most, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|errno| failed(errno.into()))?;
-        if most < length {
+        if self.most < length {
             return Err(failed(Problem::Full));
         }
         let written = self.file.write_all(bytes);
@@ -179,10 +180,7 @@ impl Drop for Part {
         if self.length == 0 && !self.is_named {
             unlinkat(folder, &*self.part, UnlinkatFlags::NoRemoveDir).ok();
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        openat(folder, ".", flags, Mode::empty())
-            .and_then(fsync)
-            .ok();
+        fsync(folder).ok();
     }
 }
 

@@ -1,12 +1,8 @@
 //! Where files are put here: below one folder, and nowhere else.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
 use switchboard_files::{Folder, Name, Problem};
 
 use crate::error::Error;
@@ -15,7 +11,6 @@ use crate::error::Error;
 /// come to lie nowhere else.
 pub struct Shelf {
     path: PathBuf,
-    top: OwnedFd,
     pub(crate) folder: Folder,
 }
 
@@ -26,16 +21,13 @@ impl Shelf {
     ///
     /// There is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |error: io::Error| Error::Uncreatable {
+        let folder = Folder::open(path).map_err(|error| Error::Uncreatable {
             file: path.to_owned(),
             cause: Problem::Io(error),
-        };
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let top = nix::fcntl::open(path, flags, Mode::empty());
+        })?;
         Ok(Self {
             path: path.to_owned(),
-            top: top.map_err(|errno| failed(errno.into()))?,
-            folder: Folder::open(path).map_err(failed)?.with_hidden(true),
+            folder: folder.with_hidden(true),
         })
     }
 
@@ -63,7 +55,7 @@ impl Shelf {
     ///
     /// Something else has that name, or the system does not let us.
     pub fn make_folder(&self, name: &Name) -> Result<(), Error> {
-        self.descend(name).map(drop)
+        self.make(name).map(drop)
     }
 
     /// The path of a file, for people.
@@ -79,24 +71,11 @@ impl Shelf {
         let (parent, last) = name
             .split_last()
             .ok_or(Error::Unfit("a file needs a name"))?;
-        Ok((self.descend(&parent)?, last))
+        Ok((self.make(&parent)?, last))
     }
 
-    fn descend(&self, name: &Name) -> Result<OwnedFd, Error> {
-        let failed = |errno: Errno| Error::writing(&self.path_of(name), errno.into());
-        let mut folder = self.top.try_clone().map_err(|error| Error::Uncreatable {
-            file: self.path.clone(),
-            cause: error.into(),
-        })?;
-        for part in name.parts() {
-            match mkdirat(folder.as_fd(), part, Mode::from_bits_truncate(0o777)) {
-                Ok(()) | Err(Errno::EEXIST) => (),
-                Err(errno) => return Err(failed(errno)),
-            }
-            // One part at a time, and no link: nothing leads elsewhere.
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            folder = openat(folder.as_fd(), part, flags, Mode::empty()).map_err(failed)?;
-        }
-        Ok(folder)
+    fn make(&self, name: &Name) -> Result<OwnedFd, Error> {
+        let made = self.folder.make(name);
+        made.map_err(|problem| Error::writing(&self.path_of(name), problem))
     }
 }

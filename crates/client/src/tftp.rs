@@ -29,7 +29,7 @@ pub struct TftpOptions {
 
 /// Who gets and puts files by TFTP.
 #[derive(Clone, Copy, Debug)]
-pub struct Tftp<'a> {
+pub(crate) struct Tftp<'a> {
     /// Where the server is: the first address that answers.
     pub servers: &'a [SocketAddr],
     /// How they are moved.
@@ -40,7 +40,7 @@ pub struct Tftp<'a> {
 
 /// Why a file was not got or put.
 #[derive(Debug, thiserror::Error)]
-pub enum TftpError {
+pub(crate) enum TftpError {
     /// There is no way to any of the addresses.
     #[error("cannot reach the server: {0}")]
     Unreachable(io::Error),
@@ -59,7 +59,7 @@ pub enum TftpError {
 }
 
 /// Who is told how far it is: so many bytes, of so many if that is known.
-pub type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
+pub(crate) type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 
 impl Tftp<'_> {
     /// Gets the file of this name into `sink`, and says how many bytes it has.
@@ -69,7 +69,7 @@ impl Tftp<'_> {
     /// # Errors
     ///
     /// Not all of it came.
-    pub fn get(
+    pub(crate) fn get(
         &self,
         name: &[u8],
         sink: &mut dyn Write,
@@ -101,7 +101,7 @@ impl Tftp<'_> {
     /// # Errors
     ///
     /// The server does not say that it has all of it.
-    pub fn put(
+    pub(crate) fn put(
         &self,
         name: &[u8],
         source: &mut dyn Read,

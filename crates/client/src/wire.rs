@@ -210,23 +210,41 @@ fn wait(
 ) -> Result<PollFlags, Error> {
     let end = Instant::now() + patience;
     loop {
-        // Rounded up, so that a wait that ends just before its time is not repeated many times.
-        let left = end.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let signals = stop.map(Stop::as_fd);
-        let mut polled = vec![PollFd::new(socket, events)];
-        polled.extend(signals.map(|signals| PollFd::new(signals, PollFlags::POLLIN)));
-        let answer = poll(&mut polled, timeout);
-        let came = polled[0].revents().unwrap_or(PollFlags::empty());
-        match answer {
+        let waited = wait_once(socket, events, end, stop.map(Stop::as_fd));
+        let (came, stops) = match waited {
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(Error::Lost(errno.into())),
-            Ok(_) => stop.map_or(Ok(()), Stop::check)?,
+            waited => waited.map_err(|errno| Error::Lost(errno.into()))?,
+        };
+        if let Some(stop) = stop.filter(|_| stops) {
+            stop.check()?;
         }
         if !came.is_empty() || Instant::now() >= end {
             return Ok(came);
         }
     }
+}
+
+/// Waits until this time, or until something comes: what came at the socket, and whether `stop` can
+/// be read.
+pub(crate) fn wait_once(
+    socket: BorrowedFd<'_>,
+    events: PollFlags,
+    until: Instant,
+    stop: Option<BorrowedFd<'_>>,
+) -> Result<(PollFlags, bool), Errno> {
+    // Rounded up, so that a wait that ends just before its time is not repeated many times.
+    let left = until.saturating_duration_since(Instant::now());
+    let left = match left.is_zero() {
+        true => left,
+        false => left + Duration::from_micros(999),
+    };
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    let mut polled = vec![PollFd::new(socket, events)];
+    polled.extend(stop.map(|stop| PollFd::new(stop, PollFlags::POLLIN)));
+    poll(&mut polled, timeout)?;
+    let came = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
+    let stops = polled.get(1).is_some_and(|stop| !came(stop).is_empty());
+    Ok((came(&polled[0]), stops))
 }
 
 fn is_passing(error: &io::Error) -> bool {

@@ -146,6 +146,20 @@ impl Draft {
     }
 }
 
+impl Folder {
+    /// The folder of this name below, opened for reading; those that are missing on the way are made.
+    ///
+    /// # Errors
+    ///
+    /// Something else is in the way, or the system does not let us.
+    pub fn make(&self, name: &Name) -> Result<OwnedFd, Problem> {
+        match descend(self, name, true)? {
+            Descent::Arrived(folder) => Ok(folder),
+            Descent::Missing(_) => Err(Problem::Missing), // it was taken away at once
+        }
+    }
+}
+
 /// How far the way down to a folder goes.
 enum Descent {
     Arrived(OwnedFd),

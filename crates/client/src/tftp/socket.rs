@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 
 use crate::tftp::TftpError;
+use crate::wire::wait_once;
 
 /// A socket that is not connected, since a server answers from another port than it was asked at.
 pub(super) struct Socket<'a> {
@@ -167,25 +168,12 @@ impl<'a> Socket<'a> {
 
     /// Waits for the socket, until this time; what came is empty if nothing did.
     fn wait(&self, events: PollFlags, until: Instant) -> Result<PollFlags, TftpError> {
-        // Rounded up, so that a wait that ends just before its time is not repeated many times.
-        let left = until.saturating_duration_since(Instant::now());
-        let left = match left.is_zero() {
-            true => left,
-            false => left + Duration::from_micros(999),
-        };
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let stop = self.stop.map(|stop| PollFd::new(stop, PollFlags::POLLIN));
-        let mut polled = vec![PollFd::new(self.socket.as_fd(), events)];
-        polled.extend(stop);
-        match poll(&mut polled, timeout) {
-            Ok(_) | Err(Errno::EINTR) => (),
-            Err(errno) => return Err(TftpError::Unreachable(errno.into())),
+        match wait_once(self.socket.as_fd(), events, until, self.stop) {
+            Ok((_, true)) => Err(TftpError::Stopped),
+            Ok((came, false)) => Ok(came),
+            Err(Errno::EINTR) => Ok(PollFlags::empty()),
+            Err(errno) => Err(TftpError::Unreachable(errno.into())),
         }
-        let came = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
-        if polled.get(1).is_some_and(|stop| !came(stop).is_empty()) {
-            return Err(TftpError::Stopped);
-        }
-        Ok(came(&polled[0]))
     }
 
     /// Where something was sent that did not arrive, and what became of it.
