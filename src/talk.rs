@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
-use switchboard_core::{Connection, Ended, Limits, Peer};
+use switchboard_core::testing::Connection;
+use switchboard_core::{Ended, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions, Telling};
 
 use crate::failure::Failure;

@@ -3,9 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{
-    Error, Flow, Limits, Outbox, Peer, Pieces, Refusal, Service, Session, rehearse,
-};
+use switchboard_core::{Error, Flow, Limits, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::testing::{Pieces, rehearse};
 use switchboard_services::Uppercase;
 
 /// Sends each line back.

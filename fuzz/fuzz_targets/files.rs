@@ -6,7 +6,8 @@ use std::fs;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{Clean, Limits, Pieces, rehearse};
+use switchboard_core::{Clean, Limits};
+use switchboard_core::testing::{Pieces, rehearse};
 use switchboard_files::{Answer, Command, Folder, Name, Rules, Time, Word, Words};
 use switchboard_services::Files;
 use tempfile::TempDir;

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use switchboard_core::{Gathering, Limits, Service};
+use switchboard_core::{Limits, Service};
+use switchboard_core::testing::Gathering;
 use switchboard_services::{Chat, Duel, Forward};
 
 #[derive(Debug, arbitrary::Arbitrary)]

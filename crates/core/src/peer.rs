@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clean::Clean;
+use crate::sanitize::Clean;
 
 /// Who is at the other end of a conversation, and where it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

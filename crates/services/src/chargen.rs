@@ -67,7 +67,8 @@ const ROUND_BYTES: usize = CHARACTERS * LINE_BYTES;
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Connection, Ended, Limits};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{Ended, Limits};
 
     use super::*;
 

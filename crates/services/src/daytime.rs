@@ -49,7 +49,8 @@ impl Session for Telling {
 mod tests {
     use std::time::Duration;
 
-    use switchboard_core::{Connection, Limits, OverDatagrams};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{Limits, OverDatagrams};
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking};

@@ -23,7 +23,8 @@ impl Session for Discard {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking};

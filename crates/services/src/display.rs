@@ -104,7 +104,8 @@ impl Session for Printing {
 mod tests {
     use std::str;
 
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{every_chunking, from_words};

@@ -41,7 +41,8 @@ impl Session for Echoing {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking, from_words};

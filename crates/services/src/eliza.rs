@@ -94,7 +94,8 @@ impl Service for Eliza {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Limits, Pieces, rehearse};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::{Pieces, rehearse};
     use switchboard_eliza::Conversation;
 
     use super::*;

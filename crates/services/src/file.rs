@@ -88,7 +88,8 @@ mod tests {
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
-    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
+    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::{Ended, Limits};
 
     use super::*;
     use crate::talk::every_chunking;

@@ -179,7 +179,8 @@ fn not_received(problem: &Problem) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
+    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::{Ended, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
 

@@ -66,7 +66,8 @@ fn cut_character(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use switchboard_core::{Address, Connection, Limits};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{Address, Limits};
 
     use super::*;
     use crate::talk::every_chunking;

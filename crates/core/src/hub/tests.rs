@@ -6,11 +6,16 @@ mod waits;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::*;
+use crate::hub::hub::{COURTESY, Hub, MOST_LEFT, MemberId, PATIENCE};
+use crate::hub::message::{Notice, Request};
+use crate::hub::room::Hall;
+use crate::hub::types::Room;
 use crate::peer::{Peer, Transport};
-use crate::rooms::Room;
-use crate::service::{Refusal, Session};
+use crate::session::service::Service;
+use crate::session::service::{Refusal, Session};
 
 /// Its rooms work as it is told; nobody talks to it.
 struct Rooms<F>(F);

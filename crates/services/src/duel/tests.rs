@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use switchboard_core::{Gathering, Limits, Pieces, rehearse};
+use switchboard_core::Limits;
+use switchboard_core::testing::{Gathering, Pieces, rehearse};
 
 use super::*;
 use crate::duel::board::DRAWN;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use switchboard_core::{Gathering, Limits};
+use switchboard_core::Limits;
+use switchboard_core::testing::Gathering;
 
 use super::*;
 use crate::talk::from_words;

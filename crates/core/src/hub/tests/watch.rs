@@ -5,7 +5,7 @@ mod looks;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
-use crate::hub::notice::Post;
+use crate::hub::message::Post;
 
 /// What may happen to a hub. Members are numbered; who has departed comes back as another.
 #[derive(Clone, Copy, Debug)]
