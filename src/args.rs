@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use switchboard_core::{BindOptions, Family, Limits, Listen, Rate};
+use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Rate};
 use switchboard_services::Services;
 
 use crate::script;
@@ -66,7 +66,7 @@ pub(crate) struct ServeOptions {
     /// [V6]:PORT, udp://PORT (and so on), unix:PATH, fd:N, stdio:; port 0 asks for a free one
     /// [default: the sockets passed by a service manager, else 1212]
     #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
-    listen: Vec<Listen>,
+    listen: Vec<ListenAddr>,
 
     /// Use IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Server")]
@@ -157,15 +157,26 @@ pub(crate) enum Model {
     Sequential,
 }
 
+impl From<Model> for switchboard_core::Model {
+    fn from(model: Model) -> Self {
+        match model {
+            Model::Fork => Self::Fork,
+            Model::Threads => Self::Threads,
+            Model::Events => Self::Events,
+            Model::Sequential => Self::Sequential,
+        }
+    }
+}
+
 impl ServeOptions {
     /// Where to listen: as was said, else where a service manager does already.
-    pub(crate) fn places(&self) -> Vec<Listen> {
+    pub(crate) fn places(&self) -> Vec<ListenAddr> {
         if !self.listen.is_empty() {
             return self.listen.clone();
         }
-        let activated = Listen::activated();
+        let activated = ListenAddr::activated();
         if activated.is_empty() {
-            vec![Listen::default()]
+            vec![ListenAddr::default()]
         } else {
             activated
         }
@@ -245,7 +256,7 @@ Every service has options for where it listens, how conversations run, and limit
 #[cfg(test)]
 mod tests {
     use clap::{ArgMatches, FromArgMatches};
-    use switchboard_core::Place;
+    use switchboard_core::HostPort;
 
     use super::*;
 
@@ -272,7 +283,7 @@ mod tests {
     fn the_defaults_are_those_of_the_library() {
         let options = serve("serve eliza");
         assert_eq!(options.limits(), Limits::default());
-        assert_eq!(options.places(), [Listen::default()]);
+        assert_eq!(options.places(), [ListenAddr::default()]);
         assert_eq!(options.model, Model::Fork);
     }
 
@@ -281,7 +292,10 @@ mod tests {
         let options = serve("serve echo --listen :80 --listen unix:a --max-clients 3 --idle none");
         assert_eq!(
             options.listen,
-            [Listen::Tcp(Place::Everywhere(80)), Listen::Unix("a".into())]
+            [
+                ListenAddr::Tcp(HostPort::Everywhere(80)),
+                ListenAddr::Unix("a".into())
+            ]
         );
         assert_eq!(options.limits().clients, 3);
         assert_eq!(options.limits().idle, None);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 use switchboard_client::{Server, TftpOptions, Way};
-use switchboard_core::{Clean, Listen};
+use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
 
@@ -107,7 +107,7 @@ struct PeerOptions {
     /// Where the server is: PORT (of this machine), HOST:PORT, [V6]:PORT, unix:PATH, or
     /// udp://HOST:PORT for TFTP
     #[arg(value_name = "ADDR")]
-    address: Listen,
+    address: ListenAddr,
 
     /// Over UDP, by TFTP: nothing is checked by a digest
     #[arg(short, long)]
@@ -126,7 +126,7 @@ impl PeerOptions {
     /// Where the server is.
     fn server(&self) -> Result<Server, Failure> {
         let place = match (&self.address, self.udp) {
-            (Listen::Tcp(place), true) => Listen::Udp(place.clone()),
+            (ListenAddr::Tcp(place), true) => ListenAddr::Udp(place.clone()),
             (place, _) => place.clone(),
         };
         let server = Server::find(&place)?;
@@ -185,7 +185,7 @@ impl TftpWords {
 /// A name for the server, as it was said.
 fn name(words: &OsStr) -> Result<Name, Failure> {
     let bytes = words.as_bytes();
-    Name::parse(bytes).map_err(|why| Failure::Usage(format!("'{}': {why}", Clean(bytes))))
+    Name::parse(bytes).map_err(|why| Failure::Usage(format!("'{}': {why}", Sanitized(bytes))))
 }
 
 /// The last part of a name, which a file goes by here.

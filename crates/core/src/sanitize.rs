@@ -11,13 +11,13 @@ use std::fmt::{self, Write};
 /// neither move nor hide what stands beside them.
 ///
 /// ```
-/// use switchboard_core::Clean;
-/// assert_eq!(Clean(b"\x1b[31mred\r\n").to_string(), r"\x1b[31mred\r\n");
+/// use switchboard_core::Sanitized;
+/// assert_eq!(Sanitized(b"\x1b[31mred\r\n").to_string(), r"\x1b[31mred\r\n");
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Clean<'a>(pub &'a [u8]);
+pub struct Sanitized<'a>(pub &'a [u8]);
 
-impl fmt::Display for Clean<'_> {
+impl fmt::Display for Sanitized<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
@@ -39,7 +39,7 @@ impl fmt::Display for Clean<'_> {
     }
 }
 
-impl Clean<'_> {
+impl Sanitized<'_> {
     /// Whether a character does something to the text around it, or to a terminal, rather than being
     /// seen itself. Blanks and tabs do not.
     #[must_use]
@@ -68,7 +68,7 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], shown: &str) {
-        assert_eq!(Clean(bytes).to_string(), shown);
+        assert_eq!(Sanitized(bytes).to_string(), shown);
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_acts_passes(bytes: Vec<u8>) {
-            let shown = Clean(&bytes).to_string();
+            let shown = Sanitized(&bytes).to_string();
             prop_assert!(!shown.chars().any(|c| (c.is_control() && c != '\t') || acts(c)));
         }
     }

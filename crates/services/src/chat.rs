@@ -17,7 +17,9 @@ use std::convert::Infallible;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use switchboard_core::{Clean, Needs, Peer, Refusal, Room, Service, Session};
+use switchboard_core::{
+    Config, Peer, Refusal, Result, RoomKind, Sanitized, Service, Session, Transport,
+};
 use switchboard_eliza::Script;
 
 use allowance::Allowance;
@@ -99,27 +101,21 @@ impl Default for Chat {
 }
 
 impl Service for Chat {
-    fn needs(&self) -> Needs {
-        Needs {
-            rooms: true,
-            ..Needs::default()
-        }
+    fn config(&self, _: Transport) -> Config {
+        Config::lines().rooms()
     }
 
     /// All are lively: nobody waits for somebody who does not read. Only what was said in a room is
     /// kept; what was said to a person is not.
-    fn room(&self, name: &str) -> Room {
-        Room {
-            history: if name.starts_with('#') {
-                self.options.history
-            } else {
-                0
-            },
-            ..Room::default()
-        }
+    fn room(&self, name: &str) -> RoomKind {
+        RoomKind::lossy().history(if name.starts_with('#') {
+            self.options.history
+        } else {
+            0
+        })
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let friend = self.friend.as_ref();
         let friend = friend.map(|script| Friend::new(script, seed()));
@@ -131,7 +127,7 @@ impl Service for Chat {
 /// What a peer sent, as it may be shown to anybody: on one line, and without tabs as well, which
 /// move what follows.
 fn plain(bytes: &[u8]) -> String {
-    Clean(bytes).to_string().replace('\t', "    ")
+    Sanitized(bytes).to_string().replace('\t', "    ")
 }
 
 const HISTORY: usize = 10; // what fits on a screen beside what is new

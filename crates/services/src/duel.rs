@@ -16,7 +16,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_core::{Needs, OverDatagrams, Peer, Refusal, Room, Service, Session};
+use switchboard_core::{
+    Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport, UdpPolicy,
+};
 
 use crate::duel::guest::Guest;
 
@@ -62,29 +64,20 @@ fn move_time(words: &str) -> Result<MoveTime, &'static str> {
 }
 
 impl Service for Duel {
-    fn needs(&self) -> Needs {
-        Needs {
-            rooms: true,
-            ..Needs::default()
-        }
-    }
-
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never("nobody would know that a player has left")
+    fn config(&self, _: Transport) -> Config {
+        Config::lines().rooms().udp(UdpPolicy::Unsupported(
+            "the server would not notice that a player has left",
+        ))
     }
 
     /// It is lively, since nobody who watches is to hold up the game. Each post carries the whole
     /// table, so that the last one that counted is enough for whoever comes; what came too late is
     /// remembered as well.
-    fn room(&self, _: &str) -> Room {
-        Room {
-            history: 1000,
-            hears_itself: true,
-            ..Room::default()
-        }
+    fn room(&self, _: &str) -> RoomKind {
+        RoomKind::lossy().history(1000).echo()
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Guest::new(self.move_time)))
     }
 }

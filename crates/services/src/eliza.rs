@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use switchboard_core::{Peer, Refusal, Service, Session};
+use switchboard_core::{Config, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_eliza::Script;
 
 pub use scripts::{NoScript, find_script, read_script};
@@ -85,7 +85,11 @@ impl Eliza {
 }
 
 impl Service for Eliza {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn config(&self, _: Transport) -> Config {
+        Config::lines()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let scripts = Arc::clone(&self.scripts);
         let guest = Guest::new(scripts, self.seed, self.telling, self.commands);
         Ok(Box::new(guest))

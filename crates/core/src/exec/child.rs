@@ -16,7 +16,7 @@ use tracing::{error, info};
 
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
-use crate::sanitize::Clean;
+use crate::sanitize::Sanitized;
 use crate::sys::process;
 
 /// A running program, at the head of a process group of its own unless a terminal is its peer.
@@ -200,7 +200,7 @@ impl Program {
 }
 
 fn log(peer: &Peer, line: &[u8]) {
-    info!(%peer, "program: {}", Clean(line));
+    info!(%peer, "program: {}", Sanitized(line));
 }
 
 impl Drop for Program {

@@ -17,7 +17,7 @@ use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
 use crate::reactor::source::{Task, Watched};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::stream::task::Exchange;
 
 /// Looks after a program that talks with a peer by itself: no byte passes through here.
@@ -30,7 +30,7 @@ pub(crate) struct Chaperone {
     began: Instant,
     hung_up: Option<Instant>, // when the peer ended its side
     broken: bool,
-    ending: Option<Ended>, // why it was asked to end
+    ending: Option<CloseReason>, // why it was asked to end
 }
 
 /// A peer that is given to a program.
@@ -81,8 +81,8 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// Why a program could not be started.
-pub(crate) fn not_started(error: &io::Error) -> Ended {
-    Ended::Failed(crate::session::service::Error::Failed(
+pub(crate) fn not_started(error: &io::Error) -> CloseReason {
+    CloseReason::Failed(crate::session::service::Error::Failed(
         format!("the program cannot be started: {error}").into(),
     ))
 }
@@ -105,7 +105,7 @@ impl Chaperone {
     }
 
     /// Asks the program to end, and kills it if it has not by then.
-    fn terminate(&mut self, why: Ended, patience: Duration, now: Instant) {
+    fn terminate(&mut self, why: CloseReason, patience: Duration, now: Instant) {
         if self.ending.is_none() {
             debug!(peer = %self.peer(), pid = %self.program.pid(), "terminate: {why}");
             self.program.terminate(patience, now);
@@ -114,7 +114,7 @@ impl Chaperone {
     }
 
     /// When the program is to be ended because of its peer, and why.
-    fn due(&self, now: Instant) -> Option<(Instant, Ended)> {
+    fn due(&self, now: Instant) -> Option<(Instant, CloseReason)> {
         let Limits {
             first,
             idle,
@@ -128,18 +128,18 @@ impl Chaperone {
             let ago = now.checked_sub(moved.idle).unwrap_or(self.began);
             ago.max(self.began)
         });
-        let mut due: Vec<(Instant, Ended)> = Vec::new();
-        due.extend(session.map(|session| (after(self.began, session), Ended::TimeUp)));
+        let mut due: Vec<(Instant, CloseReason)> = Vec::new();
+        due.extend(session.map(|session| (after(self.began, session), CloseReason::TimeUp)));
         due.extend(
             first
                 .filter(|_| !heard)
-                .map(|first| (after(self.began, first), Ended::Idle)),
+                .map(|first| (after(self.began, first), CloseReason::Idle)),
         );
         if let Some(last) = last {
-            due.extend(idle.map(|idle| (after(last, idle), Ended::Idle)));
+            due.extend(idle.map(|idle| (after(last, idle), CloseReason::Idle)));
             // A peer that closes looks as one that only ends its side and waits for the answer.
             let hung_up = self.hung_up.map(|at| at.max(last));
-            due.extend(hung_up.map(|at| (after(at, grace), Ended::PeerLeft)));
+            due.extend(hung_up.map(|at| (after(at, grace), CloseReason::PeerLeft)));
         }
         due.into_iter().min_by_key(|(at, _)| *at)
     }
@@ -170,7 +170,7 @@ impl Task for Chaperone {
             0 if broken => {
                 self.broken = true;
                 let error = self.given.stream.take_error();
-                let why = error.map_or(Ended::PeerLeft, Ended::Lost);
+                let why = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
                 self.terminate(why, PATIENCE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
@@ -190,7 +190,7 @@ impl Task for Chaperone {
     }
 
     fn stop(&mut self, now: Instant) {
-        self.terminate(Ended::Stopped, self.given.limits.grace, now);
+        self.terminate(CloseReason::Stopped, self.given.limits.grace, now);
     }
 
     fn report(&self) {
@@ -214,7 +214,7 @@ impl Task for Chaperone {
                     let slot = self.given.slot.as_ref();
                     slot.inspect(|slot| slot.count(Count::Failed));
                 }
-                Ended::Program(status)
+                CloseReason::Program(status)
             }
         };
         Some(Box::new(Exchange::close(self.given, ended)))

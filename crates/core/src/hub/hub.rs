@@ -13,14 +13,14 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::hub::types::Parting;
+use crate::hub::types::LeaveReason;
 use crate::reactor::poll::earlier;
 use crate::session::service::Service;
 
 use crate::hub::message::{Notice, Request};
 
-use crate::hub::member::Member;
-use crate::hub::room::Hall;
+use crate::hub::member::MemberState;
+use crate::hub::room::Room;
 
 /// Which member; no number is given twice.
 pub(crate) type MemberId = u64;
@@ -28,8 +28,8 @@ pub(crate) type MemberId = u64;
 /// The rooms of one server, and who is in them.
 pub(crate) struct Hub {
     pub(super) service: Arc<dyn Service>, // says how its rooms work
-    pub(super) members: HashMap<MemberId, Member>,
-    pub(super) halls: HashMap<Arc<str>, Hall>,
+    pub(super) members: HashMap<MemberId, MemberState>,
+    pub(super) halls: HashMap<Arc<str>, Room>,
     pub(super) met: MemberId,
     pub(super) stirred: Vec<MemberId>,
     pub(super) behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
@@ -93,7 +93,7 @@ impl Hub {
     /// slower than a tenth of a second is not waited for.
     pub(crate) fn enter(&mut self) -> MemberId {
         self.met += 1;
-        self.members.insert(self.met, Member::new(self.now));
+        self.members.insert(self.met, MemberState::new(self.now));
         self.coming.push_back((self.met, self.now));
         self.met
     }
@@ -121,8 +121,8 @@ impl Hub {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Depart {
                 let parting = match member.is_held_back() {
-                    true => Parting::Lost,
-                    false => Parting::Own,
+                    true => LeaveReason::Lost,
+                    false => LeaveReason::Own,
                 };
                 self.depart(id, parting);
             } else {
@@ -138,7 +138,7 @@ impl Hub {
 
     /// Nothing more will be heard of a member, if it is there still.
     pub(crate) fn lose(&mut self, id: MemberId) {
-        self.depart(id, Parting::Lost);
+        self.depart(id, LeaveReason::Lost);
         self.settle();
     }
 
@@ -207,7 +207,7 @@ impl Hub {
                     name,
                     transport,
                 } => self.join(id, &room, name, transport),
-                Request::Leave { room } => self.leave(id, &room, Parting::Own),
+                Request::Leave { room } => self.leave(id, &room, LeaveReason::Own),
                 Request::Ask { room } => self.tell_members(id, &room),
                 Request::Here | Request::Depart => (), // which never waits
             }
@@ -229,11 +229,11 @@ impl Hub {
             return self.due.append(&mut hall.held_back); // time may have made up its mind
         }
         let members = &self.members;
-        let is_full = |id: &MemberId| members.get(id).is_some_and(Member::is_full);
+        let is_full = |id: &MemberId| members.get(id).is_some_and(MemberState::is_full);
         let seats = hall.seats().iter().map(|seat| seat.member);
         let full: Vec<MemberId> = seats.filter(is_full).take(2).collect();
-        let hears_itself = hall.rules.hears_itself;
-        let may_go = |id: &MemberId| full.iter().all(|full| full == id && !hears_itself);
+        let echo = hall.rules.echo;
+        let may_go = |id: &MemberId| full.iter().all(|full| full == id && !echo);
         let (mut may_go, held_back): (VecDeque<_>, _) =
             mem::take(&mut hall.held_back).into_iter().partition(may_go);
         hall.held_back = held_back;
@@ -254,7 +254,7 @@ impl Hub {
         self.left.push_back(Arc::clone(&hall.name));
         if MOST_LEFT < self.left.len()
             && let Some(oldest) = self.left.pop_front()
-            && self.halls.get(&oldest).is_some_and(Hall::is_empty)
+            && self.halls.get(&oldest).is_some_and(Room::is_empty)
         {
             self.halls.remove(&oldest);
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::hub::message::{Notice, Request};
 
 /// A member, in whatever rooms.
-pub(crate) struct Member {
+pub(crate) struct MemberState {
     pub(crate) rooms: Vec<Arc<str>>,
     pub(super) queue: VecDeque<Notice>,
     pub(crate) queued: usize,         // the weight of what is queued
@@ -23,7 +23,7 @@ pub(crate) struct Member {
     pub(crate) is_in: bool,     // what it asks for may be done
 }
 
-impl Member {
+impl MemberState {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             rooms: Vec::new(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::Notice;
-use crate::hub::room::Hall;
-use crate::hub::types::{Origin, Parting};
+use crate::hub::room::Room;
+use crate::hub::types::{LeaveReason, Member};
 use crate::peer::Transport;
 use crate::session::guarded::guarded;
 
@@ -29,8 +29,8 @@ impl Hub {
         let hall = self
             .halls
             .entry(room.into())
-            .or_insert_with(|| Hall::new(room, rules()));
-        let (place, was_in) = hall.sit(Origin {
+            .or_insert_with(|| Room::new(room, rules()));
+        let (place, was_in) = hall.sit(Member {
             member: id,
             name,
             place: 0,
@@ -61,7 +61,7 @@ impl Hub {
         self.halls.len() < MOST_ROOMS || self.halls.contains_key(room)
     }
 
-    pub(crate) fn leave(&mut self, id: MemberId, room: &str, parting: Parting) {
+    pub(crate) fn leave(&mut self, id: MemberId, room: &str, parting: LeaveReason) {
         if let Some(member) = self.members.get_mut(&id) {
             member.rooms.retain(|own| **own != *room);
         }
@@ -89,7 +89,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn depart(&mut self, id: MemberId, parting: Parting) {
+    pub(crate) fn depart(&mut self, id: MemberId, parting: LeaveReason) {
         let rooms = self.members.get(&id).map(|member| member.rooms.clone());
         for room in rooms.into_iter().flatten() {
             self.leave(id, &room, parting);
@@ -102,7 +102,7 @@ impl Hub {
         while let Some(id) = self.behind.pop_front() {
             let member = self.members.get_mut(&id);
             for room in member.map_or_else(Vec::new, |member| mem::take(&mut member.rooms)) {
-                self.leave(id, &room, Parting::TooSlow);
+                self.leave(id, &room, LeaveReason::TooSlow);
             }
             self.due.push_back(id);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hub::types::{Heard, Origin, Parting};
+use crate::hub::types::{LeaveReason, Member, RoomEvent};
 use crate::peer::Transport;
 
 /// What a member asks of the hub.
@@ -46,16 +46,16 @@ pub(crate) enum Notice {
     },
     Joined {
         room: Arc<str>,
-        origin: Arc<Origin>,
+        origin: Arc<Member>,
     },
     Left {
         room: Arc<str>,
-        origin: Arc<Origin>,
-        parting: Parting,
+        origin: Arc<Member>,
+        parting: LeaveReason,
     },
     Members {
         room: Arc<str>,
-        members: Vec<Origin>,
+        members: Vec<Member>,
     },
     Unheard {
         room: Arc<str>,
@@ -73,7 +73,7 @@ pub(crate) enum Notice {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Post {
     pub(crate) room: Arc<str>,
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) origin: Arc<Member>,
     pub(crate) sequence: u64,
     #[serde(with = "serde_bytes")]
     pub(crate) bytes: Vec<u8>,
@@ -111,39 +111,39 @@ impl Notice {
     }
 
     /// As the session hears it, if it is for the session.
-    pub(crate) fn heard(&self) -> Option<Heard<'_>> {
+    pub(crate) fn heard(&self) -> Option<RoomEvent<'_>> {
         Some(match self {
             Self::Taken(_) => return None,
             Self::Entered {
                 room,
                 place,
                 others,
-            } => Heard::Entered {
+            } => RoomEvent::Entered {
                 room,
                 place: *place,
                 others: *others,
             },
-            Self::Post { post, past } => Heard::Post {
+            Self::Post { post, past } => RoomEvent::Post {
                 room: &post.room,
                 origin: &post.origin,
                 sequence: post.sequence,
                 past: *past,
                 bytes: &post.bytes,
             },
-            Self::Joined { room, origin } => Heard::Joined { room, origin },
+            Self::Joined { room, origin } => RoomEvent::Joined { room, origin },
             Self::Left {
                 room,
                 origin,
                 parting,
-            } => Heard::Left {
+            } => RoomEvent::Left {
                 room,
                 origin,
                 parting: *parting,
             },
-            Self::Members { room, members } => Heard::Members { room, members },
-            Self::Unheard { room } => Heard::Unheard { room },
-            Self::Full { room } => Heard::Full { room },
-            Self::TooSlow => Heard::TooSlow,
+            Self::Members { room, members } => RoomEvent::Members { room, members },
+            Self::Unheard { room } => RoomEvent::Unheard { room },
+            Self::Full { room } => RoomEvent::Full { room },
+            Self::TooSlow => RoomEvent::TooSlow,
         })
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::hub::hub::MemberId;
 use crate::hub::message::{Notice, Post, weight};
-use crate::hub::types::{Origin, Room};
+use crate::hub::types::{Member, RoomKind};
 
 /// A room with somebody in it, or with a past.
-pub(crate) struct Hall {
+pub(crate) struct Room {
     pub(crate) name: Arc<str>,
-    pub(crate) rules: Room,
-    pub(super) seats: Vec<Arc<Origin>>, // in the order in which they were taken
+    pub(crate) rules: RoomKind,
+    pub(super) seats: Vec<Arc<Member>>, // in the order in which they were taken
     pub(crate) posts: u64,
     pub(super) history: VecDeque<Arc<Post>>,
     pub(super) history_weight: usize,
@@ -19,8 +19,8 @@ pub(crate) struct Hall {
     pub(crate) held_back: VecDeque<MemberId>,
 }
 
-impl Hall {
-    pub(crate) fn new(name: &str, rules: Room) -> Self {
+impl Room {
+    pub(crate) fn new(name: &str, rules: RoomKind) -> Self {
         Self {
             name: name.into(),
             rules,
@@ -32,11 +32,11 @@ impl Hall {
         }
     }
 
-    pub(crate) fn seat(&self, member: MemberId) -> Option<&Arc<Origin>> {
+    pub(crate) fn seat(&self, member: MemberId) -> Option<&Arc<Member>> {
         self.seats.iter().find(|seat| seat.member == member)
     }
 
-    pub(crate) fn seats(&self) -> &[Arc<Origin>] {
+    pub(crate) fn seats(&self) -> &[Arc<Member>] {
         &self.seats
     }
 
@@ -49,12 +49,12 @@ impl Hall {
     /// Those who are to hear what `member` posts.
     pub(crate) fn hearers(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
         let members = self.seats.iter().map(|seat| seat.member);
-        members.filter(move |&other| other != member || self.rules.hears_itself)
+        members.filter(move |&other| other != member || self.rules.echo)
     }
 
     /// Gives `origin` the first free place among those of its name; the seat that it had before is
     /// free then. Whether it had one.
-    pub(crate) fn sit(&mut self, mut origin: Origin) -> (u32, bool) {
+    pub(crate) fn sit(&mut self, mut origin: Member) -> (u32, bool) {
         let old = self
             .seats
             .iter()
@@ -77,18 +77,18 @@ impl Hall {
         (place, old.is_some())
     }
 
-    pub(crate) fn rise(&mut self, member: MemberId) -> Option<Arc<Origin>> {
+    pub(crate) fn rise(&mut self, member: MemberId) -> Option<Arc<Member>> {
         let index = self.seats.iter().position(|seat| seat.member == member)?;
         Some(self.seats.remove(index))
     }
 
     /// Everybody is out.
-    pub(crate) fn clear(&mut self) -> Vec<Arc<Origin>> {
+    pub(crate) fn clear(&mut self) -> Vec<Arc<Member>> {
         std::mem::take(&mut self.seats)
     }
 
     /// The next post of the room.
-    pub(crate) fn post(&mut self, origin: Arc<Origin>, bytes: Vec<u8>) -> Arc<Post> {
+    pub(crate) fn post(&mut self, origin: Arc<Member>, bytes: Vec<u8>) -> Arc<Post> {
         self.posts += 1;
         let post = Arc::new(Post {
             room: Arc::clone(&self.name),

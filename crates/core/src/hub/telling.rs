@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::hub::hub::{Hub, MemberId};
-use crate::hub::member::Member;
+use crate::hub::member::MemberState;
 use crate::hub::message::Notice;
-use crate::hub::room::Hall;
-use crate::hub::types::Origin;
+use crate::hub::room::Room;
+use crate::hub::types::Member;
 use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 
@@ -19,7 +19,7 @@ impl Hub {
             let members = &self.members;
             let hearers: Vec<MemberId> = hall.hearers(id).collect();
             let hearing = hearers.iter().filter_map(|id| members.get(id));
-            let full = hearing.filter_map(Member::full_since);
+            let full = hearing.filter_map(MemberState::full_since);
             let holds_back = if hall.rules.lossless {
                 0 < full.count() || hearers.iter().all(|&hearer| hearer == id)
             } else {
@@ -58,9 +58,9 @@ impl Hub {
     }
 
     pub(crate) fn tell_members(&mut self, id: MemberId, room: &str) {
-        let seats = self.halls.get(room).map_or(&[][..], Hall::seats);
+        let seats = self.halls.get(room).map_or(&[][..], Room::seats);
         let first = seats.iter().take(MOST_TOLD);
-        let members = first.map(|seat| Origin::clone(seat)).collect();
+        let members = first.map(|seat| Member::clone(seat)).collect();
         let room = room.into();
         self.tell(id, Notice::Members { room, members });
     }
@@ -108,11 +108,11 @@ impl Hub {
 }
 
 /// As whom a member may post in a room: in a lively one, somebody of no name from outside may.
-fn poster(hall: &mut Hall, id: MemberId) -> Option<(&mut Hall, Arc<Origin>)> {
+fn poster(hall: &mut Room, id: MemberId) -> Option<(&mut Room, Arc<Member>)> {
     let origin = match hall.seat(id) {
         Some(seat) => Arc::clone(seat),
         None if hall.rules.lossless => return None,
-        None => Arc::new(Origin {
+        None => Arc::new(Member {
             member: id,
             name: String::new(),
             place: 0,

@@ -1,32 +1,71 @@
-//! Rooms: where sessions hear each other, whatever process each is in.
+//! Rooms: publish/subscribe between sessions, whatever process each runs in.
 
 use serde::{Deserialize, Serialize};
 
 use crate::peer::Transport;
 
-/// How a room works, as its service [says](crate::Service::room).
+/// How a room works, as its service [defines](crate::Service::room).
 ///
-/// By default it is lively, forgets at once, and has no host.
+/// The default is a [lossy](Self::lossy) room without history and without a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
-    /// No post is lost: a member that is slow to hear holds back those who post, and so does a room
-    /// with nobody else in it. Only members may post.
+#[non_exhaustive]
+pub struct RoomKind {
+    /// No post is lost: a member that receives slowly holds back the members that post, and so does
+    /// a room without another member. Only members may post.
     ///
-    /// A room that is not lossless is lively: nobody waits for a member that has stopped hearing, nor
-    /// for longer than half a second for one that is slow. It is dropped.
+    /// In a room that is not lossless, no member waits for one that has stopped receiving, nor
+    /// longer than half a second for a slow one: that member is dropped.
     pub lossless: bool,
-    /// So many of the last posts are heard by whoever joins, at most 128 KiB of them.
+    /// The number of posts that a new member receives on joining, at most 128 KiB of them.
     pub history: usize,
-    /// Whoever posts hears its own posts as well, in the same order as everybody else.
-    pub hears_itself: bool,
-    /// When a member of this name leaves, the room is over for all who are in it then: they hear of
-    /// that and nothing else of it. What was posted stays its past.
+    /// A member receives its own posts too, in the same order as all others.
+    pub echo: bool,
+    /// When a member of this name leaves, the room closes for all its members: they receive that
+    /// event and no further one of the room. Its history stays.
     pub host: Option<&'static str>,
 }
 
-/// What a session hears of a room.
+impl RoomKind {
+    /// A room that drops members that fall behind.
+    #[must_use]
+    pub fn lossy() -> Self {
+        Self::default()
+    }
+
+    /// A room in which no post is lost.
+    #[must_use]
+    pub fn lossless() -> Self {
+        Self {
+            lossless: true,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the number of posts that a new member receives.
+    #[must_use]
+    pub fn history(mut self, posts: usize) -> Self {
+        self.history = posts;
+        self
+    }
+
+    /// Sends members their own posts too.
+    #[must_use]
+    pub fn echo(mut self) -> Self {
+        self.echo = true;
+        self
+    }
+
+    /// Sets the name of the member whose leaving closes the room.
+    #[must_use]
+    pub fn host(mut self, name: &'static str) -> Self {
+        self.host = Some(name);
+        self
+    }
+}
+
+/// An event in a room, for the session of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard<'a> {
+pub enum RoomEvent<'a> {
     /// It is in the room now, or goes by another name there.
     Entered {
         /// The room.
@@ -41,7 +80,7 @@ pub enum Heard<'a> {
         /// The room.
         room: &'a str,
         /// Who posted, as it was then.
-        origin: &'a Origin,
+        origin: &'a Member,
         /// The number of the post in its room, from 1 on.
         sequence: u64,
         /// It was posted before this session joined.
@@ -54,23 +93,23 @@ pub enum Heard<'a> {
         /// The room.
         room: &'a str,
         /// Who joined.
-        origin: &'a Origin,
+        origin: &'a Member,
     },
     /// Another member has left.
     Left {
         /// The room.
         room: &'a str,
         /// Who left.
-        origin: &'a Origin,
+        origin: &'a Member,
         /// In what manner.
-        parting: Parting,
+        parting: LeaveReason,
     },
     /// Who is in the room, as it was [asked](crate::Outbox::ask).
     Members {
         /// The room.
         room: &'a str,
         /// The members in the order in which they joined, but 1000 at most.
-        members: &'a [Origin],
+        members: &'a [Member],
     },
     /// The last post was heard by nobody: there is no other member.
     Unheard {
@@ -88,7 +127,7 @@ pub enum Heard<'a> {
 
 /// A member of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Member {
     /// Which one: no two have had the same number.
     pub member: u64,
     /// The name by which it [joined](crate::Outbox::join).
@@ -101,7 +140,7 @@ pub struct Origin {
 
 /// How a member left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Parting {
+pub enum LeaveReason {
     /// By itself, or since its conversation ended.
     Own,
     /// It was dropped, since it fell behind.

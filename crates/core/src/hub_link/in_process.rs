@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::{Notice, Request};
 use crate::hub_link::link::Wire;
+use crate::peer::Transport;
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Bell;
 use crate::session::service::Service;
@@ -34,7 +35,7 @@ struct Mailbox {
 impl SharedHub {
     /// That of a service that has rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
-        service.needs().rooms.then(|| {
+        service.config(Transport::Stream).rooms.then(|| {
             let (hub, boxes) = (Hub::new(Arc::clone(service)), HashMap::new());
             Self(Arc::new(Mutex::new(Inside { hub, boxes })))
         })

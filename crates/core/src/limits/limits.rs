@@ -32,7 +32,7 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// So many datagrams are sent to one peer in a second, and as many at once after a pause. What
     /// exceeds it is dropped: kept for later, it would keep two servers talking to each other. A
-    /// session that has [more](crate::Flow::More) to send is held back instead.
+    /// session that has [more](crate::Flow::WhenWritable) to send is held back instead.
     pub datagrams_per_second: Option<NonZeroU32>,
 }
 
@@ -65,12 +65,12 @@ pub struct Rate {
 /// Words are no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a rate is a whole number, 1 or more, in a second, minute or hour: 10/s, 100/m, 1000/h")]
-pub struct NoRate;
+pub struct ParseRateError;
 
 impl FromStr for Rate {
-    type Err = NoRate;
+    type Err = ParseRateError;
 
-    fn from_str(words: &str) -> Result<Self, NoRate> {
+    fn from_str(words: &str) -> Result<Self, ParseRateError> {
         let (count, per) = words.split_once('/').unwrap_or((words, "s"));
         let unit = UNITS.iter().find(|(unit, _)| *unit == per);
         match (count.parse(), unit) {
@@ -78,7 +78,7 @@ impl FromStr for Rate {
                 count,
                 per: Duration::from_secs(seconds),
             }),
-            _ => Err(NoRate),
+            _ => Err(ParseRateError),
         }
     }
 }

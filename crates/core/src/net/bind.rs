@@ -12,7 +12,7 @@ use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::net::inherited;
-use crate::net::listen_addr::{Listen, Place};
+use crate::net::listen_addr::{HostPort, ListenAddr};
 use crate::net::listener::{Listener, SocketFile};
 use crate::net::socket_opts::tell_destinations;
 use crate::peer::Address;
@@ -40,43 +40,43 @@ pub enum Family {
 #[error("cannot listen on {place}: {}", hint(.cause, .place))]
 pub struct BindError {
     /// The place as asked for, or the one address of it that cannot be had.
-    pub place: Listen,
+    pub place: ListenAddr,
     /// What the system said.
     pub cause: io::Error,
 }
 
 /// The listeners of one place.
-pub(crate) fn bind(place: &Listen, options: BindOptions) -> Result<Vec<Listener>, BindError> {
+pub(crate) fn bind(place: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, BindError> {
     let named = |cause| BindError {
         place: place.clone(),
         cause,
     };
     let bound = match place {
-        Listen::Tcp(Place::Everywhere(port)) if options.only.is_none() => everywhere(*port),
-        Listen::Tcp(internet) => {
+        ListenAddr::Tcp(HostPort::Everywhere(port)) if options.only.is_none() => everywhere(*port),
+        ListenAddr::Tcp(internet) => {
             let addresses = addresses(internet, options.only).map_err(named)?;
-            return bind_all(&addresses, Listen::Tcp, |address| tcp(address, true));
+            return bind_all(&addresses, ListenAddr::Tcp, |address| tcp(address, true));
         }
-        Listen::Udp(internet) => {
+        ListenAddr::Udp(internet) => {
             let addresses = addresses(internet, options.only).map_err(named)?;
-            return bind_all(&addresses, Listen::Udp, udp);
+            return bind_all(&addresses, ListenAddr::Udp, udp);
         }
-        Listen::Unix(path) => unix(path, options.unix_mode),
-        Listen::Fd(descriptor) => inherited::take(descriptor),
-        Listen::Stdio => inherited::stdio(),
+        ListenAddr::Unix(path) => unix(path, options.unix_mode),
+        ListenAddr::Fd(descriptor) => inherited::take(descriptor),
+        ListenAddr::Stdio => inherited::stdio(),
     };
     bound.map(|listener| vec![listener]).map_err(named)
 }
 
 /// The addresses that a place means, those of one family if only that is wanted.
-fn addresses(place: &Place, only: Option<Family>) -> io::Result<Vec<SocketAddr>> {
+fn addresses(place: &HostPort, only: Option<Family>) -> io::Result<Vec<SocketAddr>> {
     let both = |v4: Ipv4Addr, v6: Ipv6Addr, port| {
         vec![SocketAddr::from((v4, port)), SocketAddr::from((v6, port))]
     };
     let mut addresses = match place {
-        Place::Loopback(port) => both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port),
-        Place::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
-        Place::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Loopback(port) => both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port),
+        HostPort::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
+        HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
     };
     addresses.dedup();
     if let Some(only) = only {
@@ -92,7 +92,7 @@ fn addresses(place: &Place, only: Option<Family>) -> io::Result<Vec<SocketAddr>>
 /// Binds each address; with port 0, all of them to the port that the system chose for the first.
 fn bind_all(
     addresses: &[SocketAddr],
-    named: impl Fn(Place) -> Listen,
+    named: impl Fn(HostPort) -> ListenAddr,
     bind: impl Fn(SocketAddr) -> io::Result<Listener>,
 ) -> Result<Vec<Listener>, BindError> {
     let any_port = addresses.iter().all(|address| address.port() == 0);
@@ -109,7 +109,7 @@ fn bind_all(
 
 fn bind_once(
     addresses: &[SocketAddr],
-    named: &impl Fn(Place) -> Listen,
+    named: &impl Fn(HostPort) -> ListenAddr,
     bind: &impl Fn(SocketAddr) -> io::Result<Listener>,
 ) -> Result<Vec<Listener>, BindError> {
     let mut listeners: Vec<Listener> = Vec::new();
@@ -233,32 +233,32 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 /// The cause, in words that help.
-fn hint(cause: &io::Error, place: &Listen) -> String {
+fn hint(cause: &io::Error, place: &ListenAddr) -> String {
     match (cause.kind(), place) {
-        (io::ErrorKind::AddrInUse, Listen::Tcp(place)) => {
+        (io::ErrorKind::AddrInUse, ListenAddr::Tcp(place)) => {
             let port = place.port();
             format!("another program has this port (ss -ltnp 'sport = :{port}' shows which)")
         }
-        (io::ErrorKind::AddrInUse, Listen::Udp(place)) => {
+        (io::ErrorKind::AddrInUse, ListenAddr::Udp(place)) => {
             let port = place.port();
             format!("another program has this port (ss -lunp 'sport = :{port}' shows which)")
         }
-        (io::ErrorKind::AddrInUse, Listen::Unix(_) | Listen::Fd(_) | Listen::Stdio) => {
+        (io::ErrorKind::AddrInUse, ListenAddr::Unix(_) | ListenAddr::Fd(_) | ListenAddr::Stdio) => {
             "another server listens there, or it is a file of another kind".to_owned()
         }
         (io::ErrorKind::AddrNotAvailable, _) => {
             "no interface of this machine has that address (ip address shows those it has)"
                 .to_owned()
         }
-        (io::ErrorKind::PermissionDenied, Listen::Tcp(_) | Listen::Udp(_)) => {
+        (io::ErrorKind::PermissionDenied, ListenAddr::Tcp(_) | ListenAddr::Udp(_)) => {
             "permission denied (ports below 1024 are for root, or take CAP_NET_BIND_SERVICE)"
                 .to_owned()
         }
-        (_, Listen::Fd(_)) if cause.raw_os_error() == Some(libc::EBADF) => {
+        (_, ListenAddr::Fd(_)) if cause.raw_os_error() == Some(libc::EBADF) => {
             "no descriptor was left open there (whoever starts the program has to pass it)"
                 .to_owned()
         }
-        (_, Listen::Fd(_)) if cause.raw_os_error() == Some(libc::ENOTSOCK) => {
+        (_, ListenAddr::Fd(_)) if cause.raw_os_error() == Some(libc::ENOTSOCK) => {
             "that is no socket".to_owned()
         }
         _ => cause.to_string(),

@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use socket2::{Domain, Socket, Type};
 
 use crate::net::bind::inode_of;
-use crate::net::listen_addr::{Descriptor, Listen};
+use crate::net::listen_addr::{Descriptor, ListenAddr};
 use crate::net::listener::Listener;
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
 use crate::sys::process;
 
-impl Listen {
+impl ListenAddr {
     /// The sockets that a service manager passed to this process: `LISTEN_FDS` of them, if
     /// `LISTEN_PID` says that they are meant for it (sd_listen_fds(3)).
     #[must_use]

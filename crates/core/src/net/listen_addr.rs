@@ -14,11 +14,11 @@ pub const DEFAULT_PORT: u16 = 1212;
 ///
 /// Without a port it is [`DEFAULT_PORT`]; port 0 asks the system for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listen {
+pub enum ListenAddr {
     /// Over TCP.
-    Tcp(Place),
+    Tcp(HostPort),
     /// Over UDP.
-    Udp(Place),
+    Udp(HostPort),
     /// A Unix socket.
     Unix(PathBuf),
     /// A socket that whoever started this process left open for it: one that listens, one for
@@ -30,7 +30,7 @@ pub enum Listen {
 
 /// A place in the Internet protocols.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum HostPort {
     /// A bare port: this machine alone, over IPv4 and IPv6.
     Loopback(u16),
     /// `:PORT`: every address of this machine, over IPv4 and IPv6.
@@ -50,7 +50,7 @@ pub enum Descriptor {
 
 /// Why words do not say where to listen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListenError {
+pub enum ParseListenAddrError {
     /// Nothing was said.
     #[error("an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:")]
     Empty,
@@ -73,13 +73,13 @@ pub enum ListenError {
     Scheme(String),
 }
 
-impl Default for Listen {
+impl Default for ListenAddr {
     fn default() -> Self {
-        Self::Tcp(Place::Loopback(DEFAULT_PORT))
+        Self::Tcp(HostPort::Loopback(DEFAULT_PORT))
     }
 }
 
-impl Listen {
+impl ListenAddr {
     /// The port, where there is one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
@@ -90,7 +90,7 @@ impl Listen {
     }
 }
 
-impl Place {
+impl HostPort {
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -100,16 +100,16 @@ impl Place {
     }
 }
 
-impl From<SocketAddr> for Place {
+impl From<SocketAddr> for HostPort {
     fn from(address: SocketAddr) -> Self {
         Self::Host(address.ip().to_string(), address.port())
     }
 }
 
-impl FromStr for Listen {
-    type Err = ListenError;
+impl FromStr for ListenAddr {
+    type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ListenError> {
+    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
         if words == "stdio:" || words == "-" {
             return Ok(Self::Stdio);
         }
@@ -119,7 +119,7 @@ impl FromStr for Listen {
         if let Some(path) = words.strip_prefix("unix:") {
             let path = PathBuf::from(path);
             return if path.as_os_str().is_empty() {
-                Err(ListenError::Empty)
+                Err(ParseListenAddrError::Empty)
             } else {
                 Ok(Self::Unix(path))
             };
@@ -128,17 +128,17 @@ impl FromStr for Listen {
             None => words.parse().map(Self::Tcp),
             Some(("tcp", place)) => place.parse().map(Self::Tcp),
             Some(("udp", place)) => place.parse().map(Self::Udp),
-            Some((scheme, _)) => Err(ListenError::Scheme(scheme.to_owned())),
+            Some((scheme, _)) => Err(ParseListenAddrError::Scheme(scheme.to_owned())),
         }
     }
 }
 
-impl FromStr for Place {
-    type Err = ListenError;
+impl FromStr for HostPort {
+    type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ListenError> {
+    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
         if words.is_empty() {
-            return Err(ListenError::Empty);
+            return Err(ParseListenAddrError::Empty);
         }
         if words.starts_with(|first: char| first.is_ascii_digit()) && !words.contains(['.', ':']) {
             return Ok(Self::Loopback(port(words)?));
@@ -146,28 +146,30 @@ impl FromStr for Place {
         if let Some(bracketed) = words.strip_prefix('[') {
             let (host, rest) = bracketed
                 .split_once(']')
-                .ok_or_else(|| ListenError::Host(words.to_owned()))?;
+                .ok_or_else(|| ParseListenAddrError::Host(words.to_owned()))?;
             let port = match rest.strip_prefix(':') {
                 Some(digits) => port(digits)?,
                 None if rest.is_empty() => DEFAULT_PORT,
-                None => return Err(ListenError::Host(words.to_owned())),
+                None => return Err(ParseListenAddrError::Host(words.to_owned())),
             };
             return Ok(Self::Host(host_name(host, true)?, port));
         }
         match words.split_once(':') {
             None => Ok(Self::Host(host_name(words, false)?, DEFAULT_PORT)),
             Some(("", digits)) if !digits.contains(':') => Ok(Self::Everywhere(port(digits)?)),
-            Some((_, rest)) if rest.contains(':') => Err(ListenError::Brackets(words.to_owned())),
+            Some((_, rest)) if rest.contains(':') => {
+                Err(ParseListenAddrError::Brackets(words.to_owned()))
+            }
             Some((host, digits)) => Ok(Self::Host(host_name(host, false)?, port(digits)?)),
         }
     }
 }
 
 impl FromStr for Descriptor {
-    type Err = ListenError;
+    type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ListenError> {
-        let refused = || ListenError::Descriptor(words.to_owned());
+    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
+        let refused = || ParseListenAddrError::Descriptor(words.to_owned());
         if words.starts_with(|first: char| first.is_ascii_digit()) {
             return words.parse().map(Self::Number).map_err(|_| refused());
         }
@@ -180,32 +182,32 @@ impl FromStr for Descriptor {
     }
 }
 
-fn port(digits: &str) -> Result<u16, ListenError> {
+fn port(digits: &str) -> Result<u16, ParseListenAddrError> {
     let no_sign = !digits.starts_with('+');
     match digits.parse::<u16>() {
         Ok(port) if no_sign => Ok(port),
         Err(error) if *error.kind() == IntErrorKind::Empty => {
-            Err(ListenError::Port("nothing".to_owned()))
+            Err(ParseListenAddrError::Port("nothing".to_owned()))
         }
-        _ => Err(ListenError::Port(digits.to_owned())),
+        _ => Err(ParseListenAddrError::Port(digits.to_owned())),
     }
 }
 
 /// A name as the resolver may be asked for, or an address; only within brackets may it have colons.
-fn host_name(host: &str, bracketed: bool) -> Result<String, ListenError> {
+fn host_name(host: &str, bracketed: bool) -> Result<String, ParseListenAddrError> {
     let letters =
         |c: char| c.is_alphanumeric() || ".-_".contains(c) || (bracketed && ":%".contains(c));
     if host.is_empty() || !host.chars().all(letters) || (bracketed && !host.contains(':')) {
-        return Err(ListenError::Host(host.to_owned()));
+        return Err(ParseListenAddrError::Host(host.to_owned()));
     }
     Ok(host.to_owned())
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // Hosts of these names would be taken for what they name elsewhere.
-            Self::Tcp(place @ Place::Host(host, _))
+            Self::Tcp(place @ HostPort::Host(host, _))
                 if ["fd", "unix", "stdio"].contains(&&**host) =>
             {
                 write!(f, "tcp://{place}")
@@ -220,7 +222,7 @@ impl fmt::Display for Listen {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Loopback(port) => write!(f, "{port}"),
@@ -238,31 +240,33 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(words: &str, listen: &Listen) {
+    fn check(words: &str, listen: &ListenAddr) {
         assert_eq!(words.parse().as_ref(), Ok(listen));
     }
 
     #[track_caller]
     fn refused(words: &str, why: &str) {
         assert_eq!(
-            words.parse::<Listen>().map_err(|error| error.to_string()),
+            words
+                .parse::<ListenAddr>()
+                .map_err(|error| error.to_string()),
             Err(why.to_owned())
         );
     }
 
-    fn host(name: &str, port: u16) -> Listen {
-        Listen::Tcp(Place::Host(name.to_owned(), port))
+    fn host(name: &str, port: u16) -> ListenAddr {
+        ListenAddr::Tcp(HostPort::Host(name.to_owned(), port))
     }
 
     #[test]
     fn addresses_are_read() {
-        check("1212", &Listen::Tcp(Place::Loopback(1212)));
-        check("0", &Listen::Tcp(Place::Loopback(0)));
-        check(":1212", &Listen::Tcp(Place::Everywhere(1212)));
-        check("tcp://:80", &Listen::Tcp(Place::Everywhere(80)));
-        check("tcp://1213", &Listen::Tcp(Place::Loopback(1213)));
-        check("udp://1213", &Listen::Udp(Place::Loopback(1213)));
-        check("udp://:53", &Listen::Udp(Place::Everywhere(53)));
+        check("1212", &ListenAddr::Tcp(HostPort::Loopback(1212)));
+        check("0", &ListenAddr::Tcp(HostPort::Loopback(0)));
+        check(":1212", &ListenAddr::Tcp(HostPort::Everywhere(1212)));
+        check("tcp://:80", &ListenAddr::Tcp(HostPort::Everywhere(80)));
+        check("tcp://1213", &ListenAddr::Tcp(HostPort::Loopback(1213)));
+        check("udp://1213", &ListenAddr::Udp(HostPort::Loopback(1213)));
+        check("udp://:53", &ListenAddr::Udp(HostPort::Everywhere(53)));
         check("127.0.0.1:7", &host("127.0.0.1", 7));
         check("127.0.0.1", &host("127.0.0.1", DEFAULT_PORT));
         check("localhost", &host("localhost", DEFAULT_PORT));
@@ -271,16 +275,19 @@ mod tests {
         check("[::1]:99", &host("::1", 99));
         check("[fe80::1%eth0]", &host("fe80::1%eth0", DEFAULT_PORT));
         check("udp:53", &host("udp", 53));
-        check("unix:/tmp/a b", &Listen::Unix("/tmp/a b".into()));
-        check("fd:3", &Listen::Fd(Descriptor::Number(3)));
-        check("fd:web", &Listen::Fd(Descriptor::Name("web".to_owned())));
-        check("stdio:", &Listen::Stdio);
+        check("unix:/tmp/a b", &ListenAddr::Unix("/tmp/a b".into()));
+        check("fd:3", &ListenAddr::Fd(Descriptor::Number(3)));
+        check(
+            "fd:web",
+            &ListenAddr::Fd(Descriptor::Name("web".to_owned())),
+        );
+        check("stdio:", &ListenAddr::Stdio);
         check("tcp://fd:7", &host("fd", 7));
         for host in ["fd", "unix", "stdio"] {
-            let listen: Listen = host.parse().expect("a host may be called so");
+            let listen: ListenAddr = host.parse().expect("a host may be called so");
             check(&listen.to_string(), &listen);
         }
-        check("-", &Listen::Stdio);
+        check("-", &ListenAddr::Stdio);
     }
 
     #[test]
@@ -323,7 +330,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_words_are_read_or_refused(words in "[\\[\\]:.0-9a-z/%+ -]{0,24}") {
-            if let Ok(listen) = words.parse::<Listen>() {
+            if let Ok(listen) = words.parse::<ListenAddr>() {
                 prop_assert_eq!(listen.to_string().parse(), Ok(listen));
             }
         }

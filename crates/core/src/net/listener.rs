@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use socket2::Socket;
 
 use crate::net::bind::{self, BindError, BindOptions, inode_of};
-use crate::net::listen_addr::Listen;
+use crate::net::listen_addr::ListenAddr;
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
 
@@ -95,7 +95,7 @@ impl Listener {
     /// # Errors
     ///
     /// Names the address that cannot be had, and why. Then none is listened on.
-    pub fn bind(places: &[Listen], options: BindOptions) -> Result<Vec<Self>, BindError> {
+    pub fn bind(places: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for (number, place) in places.iter().enumerate() {
             let bound = bind::bind(place, options)?;

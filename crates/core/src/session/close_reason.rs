@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
-use crate::sanitize::Clean;
+use crate::sanitize::Sanitized;
 use crate::session::service::{Error, Refusal};
 
 /// Why a conversation ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum CloseReason {
     /// The service closed it.
     Closed,
     /// The peer ended its side and everything was answered, or it left altogether.
@@ -44,7 +44,7 @@ pub enum Ended {
     Stuck,
 }
 
-impl Ended {
+impl CloseReason {
     /// Whether the service is to blame, rather than the peer or the course of things.
     #[must_use]
     pub fn is_failure(&self) -> bool {
@@ -68,7 +68,7 @@ impl Ended {
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("closed by the service"),
@@ -79,13 +79,13 @@ impl fmt::Display for Ended {
             Self::Idle => f.write_str("idle for too long"),
             Self::TimeUp => f.write_str("lasted as long as it may"),
             Self::LineTooLong => f.write_str("sent a line that was too long"),
-            Self::Refused(Refusal(words)) => write!(f, "refused: {}", Clean(words.as_bytes())),
+            Self::Refused(Refusal(words)) => write!(f, "refused: {}", Sanitized(words.as_bytes())),
             Self::Given => f.write_str("given to a program"),
             Self::Program(status) => write!(f, "the program ended: {status}"),
             Self::Lost(error) => write!(f, "lost: {error}"),
             // What a session says may quote its peer.
-            Self::Failed(error) => write!(f, "failed: {}", Clean(error.to_string().as_bytes())),
-            Self::Panicked(words) => write!(f, "panicked: {}", Clean(words.as_bytes())),
+            Self::Failed(error) => write!(f, "failed: {}", Sanitized(error.to_string().as_bytes())),
+            Self::Panicked(words) => write!(f, "panicked: {}", Sanitized(words.as_bytes())),
             Self::Overflow(bytes) => write!(f, "failed: {bytes} bytes would wait for one peer"),
             Self::Stuck => f.write_str("failed: it has more to send, and sends nothing"),
         }

@@ -9,7 +9,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::framing::{Framer, Message, TooLong};
 use crate::session::guarded::guarded;
 use crate::session::outbox::Outbox;
@@ -42,14 +42,14 @@ pub struct Connection {
 
 enum State {
     Talking(Box<dyn Session>),
-    Over(Ended),
+    Over(CloseReason),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    Ended,     // the session is to be told
-    Finishing, // the session knows
+    Eof, // to be delivered to the session
+    EofDelivered,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Connection {
     /// The peer ended its side: nothing follows what was received.
     pub fn end_input(&mut self) {
         if self.input == Input::Open {
-            self.input = Input::Ended;
+            self.input = Input::Eof;
             self.pump();
         }
     }
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Ends the conversation from outside, with words where they cannot be taken for content.
-    pub(crate) fn dismiss(&mut self, ended: Ended) {
+    pub(crate) fn dismiss(&mut self, ended: CloseReason) {
         if matches!(self.state, State::Talking(_)) {
             if let (Framer::Line(_), Some(words)) = (&self.framer, ended.parting_words()) {
                 self.outbox.send_line(words);
@@ -152,21 +152,21 @@ impl Connection {
 
     /// Why the conversation ended, if it has.
     #[must_use]
-    pub fn ended(&self) -> Option<&Ended> {
+    pub fn ended(&self) -> Option<&CloseReason> {
         match &self.state {
             State::Talking(_) => None,
             State::Over(ended) => Some(ended),
         }
     }
 
-    /// Why the conversation ended; [`Ended::Cut`] if it did not come to an end by itself.
+    /// Why the conversation ended; [`CloseReason::Cut`] if it did not come to an end by itself.
     #[must_use]
-    pub fn into_ended(mut self) -> Ended {
+    pub fn into_ended(mut self) -> CloseReason {
         if self.ended().is_none() {
-            self.end(Ended::Cut);
+            self.end(CloseReason::Cut);
         }
         match self.state {
-            State::Talking(_) => Ended::Cut,
+            State::Talking(_) => CloseReason::Cut,
             State::Over(ended) => ended,
         }
     }
@@ -196,15 +196,15 @@ impl Connection {
             }
             let flow = if self.stop == Told::Soon {
                 self.stop = Told::Yes;
-                guarded(|| session.stop(out))
+                guarded(|| session.on_shutdown(out))
             } else if self.more {
                 let held = out.held();
-                match guarded(|| session.resume(out)) {
-                    Ok(Flow::More) if out.held() == held => Err(Ended::Stuck),
+                match guarded(|| session.on_writable(out)) {
+                    Ok(Flow::WhenWritable) if out.held() == held => Err(CloseReason::Stuck),
                     flow => flow,
                 }
             } else if mem::take(&mut self.woken) {
-                guarded(|| session.wake(out))
+                guarded(|| session.on_timer(out))
             } else if self.waits || out.has_asked_much() {
                 return raw;
             } else if let Some(message) = self.framer.cut(&mut raw) {
@@ -214,31 +214,31 @@ impl Connection {
                         if line_end.is_some() {
                             out.end_lines_with(line_end);
                         }
-                        guarded(|| session.receive(bytes, out))
+                        guarded(|| session.on_message(bytes, out))
                     }
                     Err(TooLong) => {
-                        self.dismiss(Ended::LineTooLong);
+                        self.dismiss(CloseReason::LineTooLong);
                         return &[];
                     }
                 }
-            } else if self.input != Input::Ended {
+            } else if self.input != Input::Eof {
                 return &[];
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
-                guarded(|| session.receive(line, out))
+                guarded(|| session.on_message(line, out))
             } else if out.has_asked() {
                 return &[];
             } else {
-                self.input = Input::Finishing;
-                guarded(|| session.finish(out))
+                self.input = Input::EofDelivered;
+                guarded(|| session.on_eof(out))
             };
             self.follow(flow);
         }
     }
 
-    fn follow(&mut self, flow: Result<Flow, Ended>) {
-        self.more = matches!(flow, Ok(Flow::More));
-        self.waits = matches!(flow, Ok(Flow::Wait));
+    fn follow(&mut self, flow: Result<Flow, CloseReason>) {
+        self.more = matches!(flow, Ok(Flow::WhenWritable));
+        self.waits = matches!(flow, Ok(Flow::PauseInput));
         if let Some(count) = self.outbox.take_expected() {
             self.framer.expect(count);
         }
@@ -248,32 +248,34 @@ impl Connection {
         }
         if self.outbox.has_requests() && !self.rooms {
             self.outbox.forget_requests();
-            return self.end(failed("the service does not say that it needs rooms"));
+            return self.end(failed("the service is configured without rooms"));
         }
         match (flow, self.outbox.overflow()) {
             (Err(ended), _) => self.end(ended),
-            (Ok(_), Some(bytes)) => self.end(Ended::Overflow(bytes)),
-            (Ok(Flow::Continue | Flow::More | Flow::Wait), None) => (),
+            (Ok(_), Some(bytes)) => self.end(CloseReason::Overflow(bytes)),
+            (Ok(Flow::Continue | Flow::WhenWritable | Flow::PauseInput), None) => (),
             (Ok(Flow::Exec(_)), None) => {
                 self.end(failed(
                     "a program can take over only when the conversation opens",
                 ));
             }
-            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(Ended::Stopped),
-            (Ok(Flow::Close), None) if self.input == Input::Finishing => self.end(Ended::PeerLeft),
-            (Ok(Flow::Close), None) => self.end(Ended::Closed),
+            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(CloseReason::Stopped),
+            (Ok(Flow::Close), None) if self.input == Input::EofDelivered => {
+                self.end(CloseReason::PeerLeft)
+            }
+            (Ok(Flow::Close), None) => self.end(CloseReason::Closed),
         }
     }
 
-    fn end(&mut self, ended: Ended) {
+    fn end(&mut self, ended: CloseReason) {
         let session = mem::replace(&mut self.state, State::Over(ended));
         // It ends, whatever its destructor has to say about it.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
     }
 }
 
-fn failed(words: &'static str) -> Ended {
-    Ended::Failed(Error::Failed(words.into()))
+fn failed(words: &'static str) -> CloseReason {
+    CloseReason::Failed(Error::Failed(words.into()))
 }
 
 #[cfg(test)]
@@ -281,8 +283,9 @@ mod tests {
     use super::*;
     use crate::limits::limits::Limits;
     use crate::peer::{Peer, Transport};
+    use crate::session::config::Config;
     use crate::session::framing::Framing;
-    use crate::session::service::{Needs, Refusal, Service};
+    use crate::session::service::{Refusal, Result, Service};
     use crate::testing::{Pieces, rehearse};
 
     /// A session made of a closure, which is called with each event.
@@ -297,20 +300,20 @@ mod tests {
         Stop,
     }
 
-    impl<F: FnMut(Event<'_>, &mut Outbox) -> Result<Flow, Error>> Session for Scripted<F> {
-        fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    impl<F: FnMut(Event<'_>, &mut Outbox) -> Result> Session for Scripted<F> {
+        fn on_open(&mut self, out: &mut Outbox) -> Result {
             self.0(Event::Open, out)
         }
-        fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
             self.0(Event::Message(message), out)
         }
-        fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_writable(&mut self, out: &mut Outbox) -> Result {
             self.0(Event::Resume, out)
         }
-        fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_eof(&mut self, out: &mut Outbox) -> Result {
             self.0(Event::Finish, out)
         }
-        fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
             self.0(Event::Stop, out)
         }
     }
@@ -326,39 +329,30 @@ mod tests {
     fn connection(
         framing: Framing,
         outbox_bytes: usize,
-        session: impl FnMut(Event<'_>, &mut Outbox) -> Result<Flow, Error> + 'static,
+        session: impl FnMut(Event<'_>, &mut Outbox) -> Result + 'static,
     ) -> Connection {
         let state = State::Talking(Box::new(Scripted(session)));
-        let needs = Needs {
-            rooms: true,
-            ..Needs::default()
-        };
-        Connection::begin(
-            state,
-            framing,
-            needs,
-            Transport::Stream,
-            &limits(outbox_bytes),
-        )
+        let config = Config::framed(framing).rooms();
+        Connection::begin(state, &config, Transport::Stream, &limits(outbox_bytes))
     }
 
     /// Greets, answers each line with two, counts to three on request, and says goodbye.
     struct Talkative;
 
     impl Service for Talkative {
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             let mut left = 0;
             let session = move |event: Event<'_>, out: &mut Outbox| talk(event, out, &mut left);
             Ok(Box::new(Scripted(session)))
         }
     }
 
-    fn talk(event: Event<'_>, out: &mut Outbox, left: &mut u32) -> Result<Flow, Error> {
+    fn talk(event: Event<'_>, out: &mut Outbox, left: &mut u32) -> Result {
         match event {
             Event::Open => out.send(b"hello"),
             Event::Message(b"count") => {
                 *left = 3;
-                return Ok(Flow::More);
+                return Ok(Flow::WhenWritable);
             }
             Event::Message(b"panic") => panic!("at the {}", "word"),
             Event::Message(b"bye") => {
@@ -373,7 +367,11 @@ mod tests {
                 out.send(left.to_string().as_bytes());
                 *left -= 1;
                 let more = 0 < *left;
-                return Ok(if more { Flow::More } else { Flow::Continue });
+                return Ok(if more {
+                    Flow::WhenWritable
+                } else {
+                    Flow::Continue
+                });
             }
             Event::Finish | Event::Stop => {
                 out.send(b"you left");
@@ -475,7 +473,7 @@ mod tests {
         let mut endless = connection(Framing::Bytes, 100, |event, out| {
             if let Event::Open | Event::Resume = event {
                 out.send(b"and so on ");
-                return Ok(Flow::More);
+                return Ok(Flow::WhenWritable);
             }
             Ok(Flow::Close)
         });
@@ -498,9 +496,9 @@ mod tests {
 
     #[test]
     fn a_session_that_has_more_and_sends_nothing_is_ended() {
-        let stuck = connection(Framing::Bytes, 100, |_, _| Ok(Flow::More));
+        let stuck = connection(Framing::Bytes, 100, |_, _| Ok(Flow::WhenWritable));
         assert!(stuck.is_done());
-        assert!(matches!(stuck.ended(), Some(Ended::Stuck)));
+        assert!(matches!(stuck.ended(), Some(CloseReason::Stuck)));
     }
 
     #[test]
@@ -512,7 +510,7 @@ mod tests {
         assert!(flood.output().len() < 2 << 20);
         flood.sent(flood.output().len());
         assert!(flood.is_done());
-        assert!(matches!(flood.ended(), Some(Ended::Overflow(_))));
+        assert!(matches!(flood.ended(), Some(CloseReason::Overflow(_))));
     }
 
     #[test]
@@ -548,7 +546,7 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_words_whatever_the_framing() {
         for framing in [Framing::Bytes, Framing::Line] {
-            let refused = Ended::Refused(Refusal("Not you.".into()));
+            let refused = CloseReason::Refused(Refusal("Not you.".into()));
             let connection = Connection::over(refused, framing, &limits(10));
             assert_eq!(connection.output(), b"Not you.\n");
             assert!(!connection.wants_input());
@@ -563,7 +561,7 @@ mod tests {
             (Framing::Line, "Nothing was heard for too long. Goodbye.\n"),
         ] {
             let mut connection = connection(framing, 10, quiet);
-            connection.dismiss(Ended::Idle);
+            connection.dismiss(CloseReason::Idle);
             assert_eq!(connection.output(), words.as_bytes());
             assert!(!connection.wants_input());
             assert_eq!(connection.into_ended().to_string(), "idle for too long");
@@ -577,13 +575,15 @@ mod tests {
     }
 
     impl Service for Giver {
-        fn needs(&self) -> Needs {
-            Needs {
-                programs: self.named,
-                ..Needs::default()
+        fn config(&self, _: Transport) -> Config {
+            if self.named {
+                Config::lines().exec()
+            } else {
+                Config::lines()
             }
         }
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             let late = self.late;
             Ok(Box::new(Scripted(
                 move |event: Event<'_>, out: &mut Outbox| {
@@ -607,7 +607,7 @@ mod tests {
             (
                 false,
                 false,
-                "failed: the service does not say that it needs programs",
+                "failed: the service is not configured for exec",
             ),
             (
                 true,

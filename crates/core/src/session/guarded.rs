@@ -3,14 +3,14 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::service::Error;
 
 /// Calls into a service, whose failures and panics end one conversation and no more.
-pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Ended> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, CloseReason> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(done) => done.map_err(Ended::Failed),
-        Err(panic) => Err(Ended::Panicked(words_of(&*panic))),
+        Ok(done) => done.map_err(CloseReason::Failed),
+        Err(panic) => Err(CloseReason::Panicked(words_of(&*panic))),
     }
 }
 

@@ -1,4 +1,5 @@
 pub(crate) mod close_reason;
+pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod framing;
 pub(crate) mod guarded;

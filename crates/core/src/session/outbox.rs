@@ -20,7 +20,7 @@ pub(crate) use attached::too_short;
 /// framing asks. It is bounded: from [`Limits::outbox_bytes`] on nothing more is read from the peer
 /// and nothing delivered to the session, so a session that only answers needs no thought about
 /// memory. One that produces on its own sends until [`is_full`](Self::is_full), then returns
-/// [`Flow::More`](crate::Flow::More).
+/// [`Flow::WhenWritable`](crate::Flow::WhenWritable).
 #[derive(Debug)]
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Outbox {
     asked: usize, // the weight of requests that are not done, such as posts that wait for somebody
     wake: Option<Duration>,
     expected: Option<u64>, // bytes of the peer that are no lines
-    broken_off: bool,      // what was sent is not the whole
+    aborted: bool,         // what was sent is not the whole
 }
 
 impl Outbox {
@@ -62,7 +62,7 @@ impl Outbox {
             asked: 0,
             wake: None,
             expected: None,
-            broken_off: false,
+            aborted: false,
         }
     }
 
@@ -73,7 +73,7 @@ impl Outbox {
     ///
     /// A session that goes on sending into a full outbox is broken: at four times what one call may
     /// be given (a message, a read of 128 KiB, or a full outbox, whichever is most) the message is
-    /// dropped and the conversation [fails](crate::Ended::Overflow).
+    /// dropped and the conversation [fails](crate::CloseReason::Overflow).
     pub fn send(&mut self, message: &[u8]) {
         let length = match self.line_end {
             None => message.len(),
@@ -103,9 +103,9 @@ impl Outbox {
     /// time is forgotten.
     ///
     /// A session that has long work to do does some of it, asks for no time at all and
-    /// [waits](crate::Flow::Wait): others have their turn meanwhile, and its peer is not taken to be
+    /// [waits](crate::Flow::PauseInput): others have their turn meanwhile, and its peer is not taken to be
     /// silent.
-    pub fn wake_after(&mut self, time: Duration) {
+    pub fn set_timer(&mut self, time: Duration) {
         self.wake = Some(time);
     }
 
@@ -114,20 +114,20 @@ impl Outbox {
     /// again. An LF after the CR that ended the line before still belongs to that line.
     ///
     /// Where messages are not lines, nothing changes.
-    pub fn expect_bytes(&mut self, count: u64) {
+    pub fn expect_raw(&mut self, count: u64) {
         self.expected = Some(count);
     }
 
     /// What was sent is not the whole, and nothing will follow: once it has left, the conversation
     /// ends without the polite close, over TCP by a reset, so that the peer does not take a part for
     /// the whole. For a session that fails, or closes.
-    pub fn break_off(&mut self) {
-        self.broken_off = true;
+    pub fn abort(&mut self) {
+        self.aborted = true;
     }
 
     /// Whether the session said so.
-    pub(crate) fn is_broken_off(&self) -> bool {
-        self.broken_off
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted
     }
 
     /// Whether the outbox holds as much as it should.

@@ -22,7 +22,7 @@ use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::earlier;
 use crate::reactor::source::{Task, Watched};
 use crate::reactor::times::Times;
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 
 pub(crate) use opening::BUSY;
@@ -52,25 +52,29 @@ enum Phase {
         silent_at: Instant,
     },
     /// Nothing more happens. What cut the connection short is here, if anything did.
-    Over(Option<Ended>),
+    Over(Option<CloseReason>),
 }
 
 impl Exchange {
     /// Logs how it went; says why it ended, and what is to take over.
-    pub(crate) fn finish(mut self) -> (Ended, Option<(Given, Command)>) {
+    pub(crate) fn finish(mut self) -> (CloseReason, Option<(Given, Command)>) {
         self.depart();
-        if self.connection.is_broken_off() {
+        if self.connection.is_aborted() {
             self.stream.reset(); // or what has arrived would look like the whole
         }
         let program = self.connection.take_program();
         let ended = match (self.phase, self.connection.into_ended()) {
             (
                 Phase::Over(Some(cut_short)),
-                Ended::Closed | Ended::PeerLeft | Ended::Stopped | Ended::Cut | Ended::Given,
+                CloseReason::Closed
+                | CloseReason::PeerLeft
+                | CloseReason::Stopped
+                | CloseReason::Cut
+                | CloseReason::Given,
             ) => cut_short,
             (_, own) => own, // its failure matters more than how its peer took it
         };
-        if let (Ended::Given, Some(command)) = (&ended, program) {
+        if let (CloseReason::Given, Some(command)) = (&ended, program) {
             let given = Given {
                 stream: self.stream,
                 peer: self.peer,
@@ -81,7 +85,7 @@ impl Exchange {
             return (ended, Some((given, *command)));
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
-        if let (Some(slot), Ended::Refused(_)) = (&self.slot, &ended) {
+        if let (Some(slot), CloseReason::Refused(_)) = (&self.slot, &ended) {
             slot.count(Count::RefusedService);
         }
         if ended.is_failure() {
@@ -149,12 +153,12 @@ impl Exchange {
         }
         self.go_on_later(now);
         self.blocked = self.connection.has_output();
-        if self.connection.is_broken_off() && self.connection.is_done() {
+        if self.connection.is_aborted() && self.connection.is_done() {
             self.phase = Phase::Over(None); // without a polite end
             return;
         }
         if self.connection.is_done() {
-            if matches!(self.connection.ended(), Some(Ended::Given)) {
+            if matches!(self.connection.ended(), Some(CloseReason::Given)) {
                 self.phase = Phase::Over(None); // the stream goes on
                 return;
             }
@@ -169,7 +173,7 @@ impl Exchange {
     }
 
     fn lose(&mut self, error: Option<io::Error>) {
-        let ended = error.map_or(Ended::PeerLeft, Ended::Lost);
+        let ended = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
         self.phase = Phase::Over(Some(ended));
     }
 }
@@ -226,12 +230,15 @@ impl Task for Exchange {
                 self.phase = Phase::Over(None);
             }
             Phase::Talking if is_past(earlier(self.times.cut_at(), self.stalled_at())) => {
-                self.phase = Phase::Over(Some(Ended::Cut));
+                self.phase = Phase::Over(Some(CloseReason::Cut));
             }
             Phase::Talking if is_past(self.dismiss_at()) => {
                 let time_up = is_past(self.times.session_at());
-                self.connection
-                    .dismiss(if time_up { Ended::TimeUp } else { Ended::Idle });
+                self.connection.dismiss(if time_up {
+                    CloseReason::TimeUp
+                } else {
+                    CloseReason::Idle
+                });
                 self.times.end_within_grace(now);
                 self.advance(now);
             }
@@ -247,7 +254,7 @@ impl Task for Exchange {
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.phase = Phase::Over(Some(Ended::Lost(error)));
+        self.phase = Phase::Over(Some(CloseReason::Lost(error)));
     }
 
     fn is_over(&self) -> bool {

@@ -36,20 +36,20 @@ pub struct Datagram<'a> {
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use switchboard_core::{Error, Flow, Limits, Outbox, Peer, Refusal, Service, Session};
+/// use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
 /// use switchboard_core::testing::Datagram;
 /// use switchboard_core::testing::rehearse_datagrams;
 ///
 /// struct Shout;
 ///
 /// impl Service for Shout {
-///     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
 ///         Ok(Box::new(Self))
 ///     }
 /// }
 ///
 /// impl Session for Shout {
-///     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
 ///         out.send(&[line, b"!"].concat());
 ///         Ok(Flow::Continue)
 ///     }

@@ -9,7 +9,7 @@ use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::Request;
 use crate::limits::limits::Limits;
 use crate::peer::{Address, Peer, Transport};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Service;
 
@@ -22,32 +22,33 @@ use crate::session::service::Service;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use switchboard_core::{Error, Flow, Heard, Limits, Needs, Outbox, Peer, Refusal};
 /// use switchboard_core::testing::Gathering;
-/// use switchboard_core::{Service, Session};
+/// use switchboard_core::{
+///     Config, Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, Service, Session, Transport,
+/// };
 ///
 /// struct Everyone;
 ///
 /// impl Service for Everyone {
-///     fn needs(&self) -> Needs {
-///         Needs { rooms: true, ..Needs::default() }
+///     fn config(&self, _: Transport) -> Config {
+///         Config::lines().rooms()
 ///     }
-///     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
 ///         Ok(Box::new(Self))
 ///     }
 /// }
 ///
 /// impl Session for Everyone {
-///     fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+///     fn on_open(&mut self, out: &mut Outbox) -> Result {
 ///         out.join("all", "somebody");
 ///         Ok(Flow::Continue)
 ///     }
-///     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
 ///         out.post("all", line);
 ///         Ok(Flow::Continue)
 ///     }
-///     fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
-///         if let Heard::Post { bytes, .. } = heard {
+///     fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { bytes, .. } = heard {
 ///             out.send(bytes);
 ///         }
 ///         Ok(Flow::Continue)
@@ -177,7 +178,7 @@ impl Gathering {
     }
 
     /// How the conversation with a peer ended, if it has, and everything was sent.
-    pub fn ended(&mut self, who: u8) -> Option<&Ended> {
+    pub fn ended(&mut self, who: u8) -> Option<&CloseReason> {
         let connection = &self.peer(who).connection;
         connection.ended().filter(|_| connection.is_done())
     }

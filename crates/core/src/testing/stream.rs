@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::limits::limits::Limits;
 use crate::peer::{Address, Peer, Transport};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Service;
 
@@ -25,19 +25,19 @@ pub struct Pieces {
 /// outbox:
 ///
 /// ```
-/// use switchboard_core::{Error, Flow, Limits, Outbox, Peer, Refusal, Service, Session};
+/// use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
 /// use switchboard_core::testing::{Pieces, rehearse};
 ///
 /// struct Shout;
 ///
 /// impl Service for Shout {
-///     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
 ///         Ok(Box::new(Self))
 ///     }
 /// }
 ///
 /// impl Session for Shout {
-///     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
 ///         out.send(&[line, b"!"].concat());
 ///         Ok(Flow::Continue)
 ///     }
@@ -58,7 +58,7 @@ pub fn rehearse(
     said: &[u8],
     pieces: Pieces,
     limits: &Limits,
-) -> (Vec<u8>, Ended) {
+) -> (Vec<u8>, CloseReason) {
     assert!(0 < pieces.said.min(pieces.taken), "pieces are empty");
     let address = |port| Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
     let peer = Peer::new(address(5000), address(1212), Transport::Stream);

@@ -1,31 +1,31 @@
 //! What a peer may be sent before it has shown that its address is its own.
 
-use crate::session::service::OverDatagrams;
+use crate::session::config::UdpPolicy;
 
 /// Holds against each other what was received from an address and what was sent there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ledger {
     left: Option<u64>, // so many bytes may still be sent; any number if there is no measure
-    times: u64,
+    factor: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(measure: OverDatagrams) -> Self {
-        let (bytes, times) = match measure {
-            OverDatagrams::Within { bytes, times, .. } => (bytes, times),
-            OverDatagrams::OwnPort { bytes, .. } => (bytes, 0),
-            OverDatagrams::Never(_) => (0, 0),
+    pub(crate) fn new(measure: UdpPolicy) -> Self {
+        let (bytes, factor) = match measure {
+            UdpPolicy::Limited { bytes, factor, .. } => (bytes, factor),
+            UdpPolicy::DedicatedPort { bytes, .. } => (bytes, 0),
+            UdpPolicy::Unsupported(_) => (0, 0),
         };
         Self {
             left: Some(bytes),
-            times,
+            factor,
         }
     }
 
     /// So many bytes came from the address.
     pub(crate) fn received(&mut self, bytes: usize) {
         if let Some(left) = &mut self.left {
-            *left = left.saturating_add(self.times.saturating_mul(bytes as u64));
+            *left = left.saturating_add(self.factor.saturating_mul(bytes as u64));
         }
     }
 
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_measure_is_kept_to_the_byte() {
-        let mut ledger = Ledger::new(OverDatagrams::WITHIN_MEASURE);
+        let mut ledger = Ledger::new(UdpPolicy::DEFAULT);
         assert!(ledger.allows(128) && !ledger.allows(129));
         ledger.received(10);
         ledger.sent(150);
@@ -67,8 +67,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_pattern_gets_more(bytes: u64, times: u32, moves: Vec<(bool, usize)>) {
-            let mut ledger = Ledger::new(OverDatagrams::Within { bytes, times: times.into(), reason: "any" });
+        fn no_pattern_gets_more(bytes: u64, factor: u32, moves: Vec<(bool, usize)>) {
+            let mut ledger = Ledger::new(UdpPolicy::Limited { bytes, factor: factor.into(), reason: "any" });
             let (mut received, mut sent) = (0, 0);
             for (is_received, count) in moves {
                 if is_received {
@@ -78,7 +78,7 @@ mod tests {
                     ledger.sent(count);
                     sent += count as u128;
                 }
-                prop_assert!(sent <= u128::from(bytes) + received * u128::from(times));
+                prop_assert!(sent <= u128::from(bytes) + received * u128::from(factor));
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::limits::token_bucket::Bucket;
 use crate::peer::{Peer, Transport};
 use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::{after, earlier};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::dropped::Dropped;
@@ -59,7 +59,7 @@ impl Correspondent {
         let rate = desk.limits.datagrams_per_second;
         Self {
             pair,
-            ledger: Ledger::new(desk.service.over_datagrams()),
+            ledger: Ledger::new(desk.service.config(Transport::Datagram).udp),
             proof: Proof::default(),
             may_ask: false,
             bucket: rate.map(|rate| Bucket::new(rate, rate, now)),
@@ -140,7 +140,7 @@ impl Correspondent {
         if self.time_up_at(&desk.limits).is_some_and(|at| at <= now)
             && let Some(talk) = &mut self.talk
         {
-            talk.connection.dismiss(Ended::TimeUp);
+            talk.connection.dismiss(CloseReason::TimeUp);
         }
         if let Some(talk) = &mut self.talk {
             talk.alarm.ring(&mut talk.connection, now);
@@ -173,7 +173,7 @@ impl Correspondent {
     }
 
     /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
-    pub(crate) fn end(&mut self, ended: Ended, desk: &mut Desk, now: Instant) {
+    pub(crate) fn end(&mut self, ended: CloseReason, desk: &mut Desk, now: Instant) {
         if let Some(mut talk) = self.talk.take() {
             talk.connection.dismiss(ended);
             talk.end(desk, now);

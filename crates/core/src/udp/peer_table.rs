@@ -14,9 +14,11 @@ use crate::limits::admission::Admission;
 use crate::limits::host_rate::Pace;
 use crate::limits::limits::Limits;
 use crate::limits::token_bucket::Bucket;
+use crate::peer::Transport;
 use crate::reactor::poll::{after, earlier};
-use crate::session::close_reason::Ended;
-use crate::session::service::{OverDatagrams, Service};
+use crate::session::close_reason::CloseReason;
+use crate::session::config::UdpPolicy;
+use crate::session::service::Service;
 use crate::udp::dedicated_port::PortSource;
 use crate::udp::dropped::{Dropped, Drops};
 use crate::udp::filter::{Arrival, Guard};
@@ -57,8 +59,8 @@ impl Correspondence {
         guard: Guard,
         now: Instant,
     ) -> Self {
-        let measure = service.over_datagrams();
-        let own_ports = matches!(measure, OverDatagrams::OwnPort { .. });
+        let policy = service.config(Transport::Datagram).udp;
+        let own_ports = matches!(policy, UdpPolicy::DedicatedPort { .. });
         let desk = Desk {
             service,
             limits: *limits,
@@ -177,7 +179,7 @@ impl Correspondence {
         while let Some((heard, pair)) = self.quietest(now)
             && after(heard, idle) <= now
         {
-            self.forget(pair, Ended::Idle, now);
+            self.forget(pair, CloseReason::Idle, now);
         }
     }
 
@@ -220,7 +222,9 @@ impl Correspondence {
     pub(crate) fn end(mut self) -> Drops {
         let now = Instant::now();
         for known in self.peers.values_mut() {
-            known.correspondent.end(Ended::Cut, &mut self.desk, now);
+            known
+                .correspondent
+                .end(CloseReason::Cut, &mut self.desk, now);
         }
         self.desk.drops
     }

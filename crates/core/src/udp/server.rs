@@ -25,7 +25,8 @@ use crate::net::listener::Inlet;
 use crate::peer::Transport;
 use crate::reactor::poll::{Interest, earlier};
 use crate::reactor::source::{Task, Watched};
-use crate::session::service::{OverDatagrams, Service};
+use crate::session::config::UdpPolicy;
+use crate::session::service::Service;
 use crate::udp::dedicated_port::{NoPorts, PortSource, Ports};
 use crate::udp::filter::{Guard, arrival};
 use crate::udp::peer_table::Correspondence;
@@ -80,12 +81,10 @@ impl Datagrams {
         let now = Instant::now();
         let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
-        let most = service
-            .framing_over(Transport::Datagram)
-            .read_bytes()
-            .min(LONGEST);
-        let programs = service.needs().programs;
-        let own_ports = matches!(service.over_datagrams(), OverDatagrams::OwnPort { .. });
+        let config = service.config(Transport::Datagram);
+        let most = config.framing.read_bytes().min(LONGEST);
+        let programs = config.exec;
+        let own_ports = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
         Ok(Self {
             socket,
             local,

@@ -38,7 +38,7 @@ use crate::udp::server::Datagrams;
     clippy::needless_pass_by_value,
     reason = "every model takes the signals for itself"
 )]
-pub fn serve(
+pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,

@@ -19,6 +19,7 @@ use crate::exec::supervisor::{Chaperone, Given, NOT_STARTED, not_started};
 use crate::hub_link::socket::Remote;
 use crate::limits::limits::{Limits, READ_BYTES};
 use crate::net::listener::{Inlet, Listener};
+use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 use crate::reactor::reactor::Tasks;
 use crate::reactor::run_one::hold;
@@ -26,7 +27,7 @@ use crate::reactor::signals::Signals;
 use crate::server::acceptor;
 use crate::server::model::children::Children;
 use crate::server::worker::{Arrived, Crew, Front, Unbegun};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
 use crate::stream::task::Exchange;
 use crate::sys::process::{self, Forked};
@@ -47,7 +48,7 @@ use crate::server::model::fork_udp::Server;
 ///
 /// The process has several threads, or the system cannot wait for descriptors. Nothing that a peer
 /// does ends it.
-pub fn serve(
+pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,
@@ -56,7 +57,7 @@ pub fn serve(
     process::require_one_thread()?;
     // Set up once here rather than in every child; each child seeds it anew.
     drop(rand::rng());
-    let programs = service.needs().programs;
+    let programs = service.config(Transport::Stream).exec;
     let mut processes = Processes {
         children: Children::default(),
         servers: Vec::new(),
@@ -234,7 +235,7 @@ impl Processes<'_> {
                 ((ended, _), _) => ended,
             };
             match ended {
-                Ended::Panicked(_) => EX_SOFTWARE,
+                CloseReason::Panicked(_) => EX_SOFTWARE,
                 ended if ended.is_failure() => 1,
                 _ => 0,
             }

@@ -21,7 +21,7 @@ use crate::session::service::Service;
 ///
 /// No descriptor can be had at the start, or the system cannot wait for descriptors. Nothing that a
 /// peer does ends it.
-pub fn serve(
+pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,

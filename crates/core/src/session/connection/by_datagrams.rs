@@ -1,6 +1,6 @@
 //! A conversation whose messages are datagrams: each comes whole, and leaves whole.
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::{Connection, State};
 use crate::session::framing::{Framer, Message, TooLong};
 use crate::session::guarded::guarded;
@@ -22,11 +22,11 @@ impl Connection {
             Ok(Message { bytes, line_end }) => {
                 self.messages += 1;
                 out.end_lines_with(line_end);
-                let flow = guarded(|| session.receive(bytes, out));
+                let flow = guarded(|| session.on_message(bytes, out));
                 self.follow(flow);
                 self.pump();
             }
-            Err(TooLong) => self.dismiss(Ended::LineTooLong),
+            Err(TooLong) => self.dismiss(CloseReason::LineTooLong),
         }
         true
     }
@@ -70,9 +70,10 @@ mod tests {
     use super::*;
     use crate::limits::limits::Limits;
     use crate::peer::{Address, Peer, Transport};
+    use crate::session::config::Config;
     use crate::session::framing::Framing;
     use crate::session::outbox::Outbox;
-    use crate::session::service::{Error, Flow, Refusal, Service, Session};
+    use crate::session::service::{Flow, Refusal, Result, Service, Session};
 
     /// Greets; says each message back, and again in upper case after `twice`; has more after
     /// `more`; panics after `panic`; closes after `bye`.
@@ -83,27 +84,27 @@ mod tests {
     }
 
     impl Service for Parrot {
-        fn framing(&self) -> Framing {
-            self.0
+        fn config(&self, _: Transport) -> Config {
+            Config::framed(self.0)
         }
 
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             Ok(Box::new(Talk { left: 0 }))
         }
     }
 
     impl Session for Talk {
-        fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_open(&mut self, out: &mut Outbox) -> Result {
             out.send(b"hello");
             Ok(Flow::Continue)
         }
 
-        fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
             out.send(message);
             match message {
                 b"more" => {
                     self.left = 20;
-                    return Ok(Flow::More);
+                    return Ok(Flow::WhenWritable);
                 }
                 b"panic" => panic!("at the word"),
                 b"bye" => return Ok(Flow::Close),
@@ -113,11 +114,15 @@ mod tests {
             Ok(Flow::Continue)
         }
 
-        fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_writable(&mut self, out: &mut Outbox) -> Result {
             out.send(b""); // an empty datagram is one, and need not be the end
             self.left -= 1;
             let more = 0 < self.left;
-            Ok(if more { Flow::More } else { Flow::Continue })
+            Ok(if more {
+                Flow::WhenWritable
+            } else {
+                Flow::Continue
+            })
         }
     }
 

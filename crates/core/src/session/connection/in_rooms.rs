@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::hub::message::{Notice, Request};
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::{Connection, State};
 use crate::session::guarded::guarded;
 
@@ -29,7 +29,7 @@ impl Connection {
             self.outbox.taken(weight);
         } else if let (State::Talking(session), Some(heard)) = (&mut self.state, notice.heard()) {
             let out = &mut self.outbox;
-            let flow = guarded(|| session.hear(&heard, out));
+            let flow = guarded(|| session.on_room_event(&heard, out));
             self.follow(flow);
         }
         self.pump();
@@ -38,7 +38,7 @@ impl Connection {
     /// The hub is gone, and all rooms with it.
     pub(crate) fn lose_rooms(&mut self) {
         self.outbox.forget_requests();
-        self.dismiss(Ended::RoomsLost);
+        self.dismiss(CloseReason::RoomsLost);
     }
 
     /// In what time the session asked to be woken, if it has since the last look.
@@ -59,12 +59,13 @@ mod tests {
 
     use super::*;
     use crate::hub::hub::Hub;
-    use crate::hub::types::{Heard, Room};
+    use crate::hub::types::{RoomEvent, RoomKind};
     use crate::limits::limits::Limits;
     use crate::peer::{Peer, Transport};
+    use crate::session::config::Config;
     use crate::session::framing::Framing;
     use crate::session::outbox::Outbox;
-    use crate::session::service::{Error, Flow, Needs, Refusal, Service, Session};
+    use crate::session::service::{Flow, Refusal, Result, Service, Session};
     use crate::testing::Gathering;
 
     /// Does what it is told in the words of a line, separated by commas, and says what happens to
@@ -79,22 +80,18 @@ mod tests {
     struct Strings(Arc<Mutex<Vec<String>>>);
 
     impl Service for Puppet {
-        fn framing(&self) -> Framing {
-            self.framing
+        fn config(&self, _: Transport) -> Config {
+            let config = Config::framed(self.framing);
+            if self.rooms { config.rooms() } else { config }
         }
-        fn needs(&self) -> Needs {
-            Needs {
-                rooms: self.rooms,
-                ..Needs::default()
-            }
-        }
-        fn room(&self, _: &str) -> Room {
-            Room {
+
+        fn room(&self, _: &str) -> RoomKind {
+            RoomKind {
                 lossless: self.lossless,
-                ..Room::default()
+                ..RoomKind::default()
             }
         }
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             Ok(Box::new(Strings(Arc::clone(&self.happened))))
         }
     }
@@ -106,7 +103,7 @@ mod tests {
     }
 
     impl Session for Strings {
-        fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
             let line = String::from_utf8_lossy(line);
             self.note(&line);
             let mut flow = Flow::Continue;
@@ -119,37 +116,41 @@ mod tests {
                     "much" => out.post("r", &[b'x'; 1000]),
                     "flood" => (0..1000).for_each(|_| out.post("r", &[b'x'; 1000])),
                     "send" => out.send(b"0123456789"),
-                    "wait" => flow = Flow::Wait,
-                    "more" => flow = Flow::More,
+                    "wait" => flow = Flow::PauseInput,
+                    "more" => flow = Flow::WhenWritable,
                     "close" => flow = Flow::Close,
                     _ => (),
                 }
             }
             Ok(flow)
         }
-        fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
-            let Heard::Post { bytes, .. } = heard else {
+        fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+            let RoomEvent::Post { bytes, .. } = heard else {
                 return Ok(Flow::Continue);
             };
             self.note("hear");
             out.send(&bytes[..bytes.len().min(4)]);
             let waits = *bytes == b"wait again";
-            Ok(if waits { Flow::Wait } else { Flow::Continue })
+            Ok(if waits {
+                Flow::PauseInput
+            } else {
+                Flow::Continue
+            })
         }
-        fn wake(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        fn on_timer(&mut self, _: &mut Outbox) -> Result {
             self.note("wake");
             Ok(Flow::Continue)
         }
-        fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_writable(&mut self, out: &mut Outbox) -> Result {
             self.note("resume");
             out.send(b"more");
             Ok(Flow::Continue)
         }
-        fn finish(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        fn on_eof(&mut self, _: &mut Outbox) -> Result {
             self.note("finish");
             Ok(Flow::Close)
         }
-        fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+        fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
             self.note("stop");
             Ok(Flow::Continue)
         }
@@ -317,7 +318,10 @@ mod tests {
         let mut stage = Stage::new(&puppet(), &limits());
         stage.say("flood\n");
         stage.check(&["flood"]);
-        assert!(matches!(stage.connection.ended(), Some(Ended::Overflow(_))));
+        assert!(matches!(
+            stage.connection.ended(),
+            Some(CloseReason::Overflow(_))
+        ));
         assert!(stage.connection.take_requests().len() < 1000);
     }
 
@@ -353,7 +357,7 @@ mod tests {
             assert_eq!(stage.connection.output(), b"0123456789\n");
             stage.connection.sent(11);
             assert!(stage.connection.is_done());
-            let words = "failed: the service does not say that it needs rooms";
+            let words = "failed: the service is configured without rooms";
             assert_eq!(stage.connection.into_ended().to_string(), words);
         }
     }
@@ -380,7 +384,7 @@ mod tests {
                 assert!(stage.connection.is_done());
                 assert!(stage.connection.take_requests().is_empty());
                 let ended = stage.connection.into_ended();
-                assert!(is_closed || matches!(ended, Ended::RoomsLost));
+                assert!(is_closed || matches!(ended, CloseReason::RoomsLost));
             }
         }
     }
@@ -396,7 +400,7 @@ mod tests {
         gathering.say(2, b"join\n");
         assert_eq!(gathering.heard(2), b"word\n");
         assert_eq!(
-            gathering.ended(1).map(Ended::to_string).as_deref(),
+            gathering.ended(1).map(CloseReason::to_string).as_deref(),
             Some("closed by the service")
         );
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Error;
 
@@ -16,7 +16,7 @@ impl Connection {
     /// A file that cannot be read ends the conversation.
     pub fn load_file(&mut self) {
         if let Err(error) = self.outbox.load_file() {
-            self.break_off(error);
+            self.abort(error);
         }
     }
 
@@ -37,17 +37,17 @@ impl Connection {
     }
 
     /// The rest of the file cannot be had: nothing more is sent.
-    pub(crate) fn break_off(&mut self, error: io::Error) {
+    pub(crate) fn abort(&mut self, error: io::Error) {
         self.outbox.clear();
-        self.outbox.break_off();
-        self.end(Ended::Failed(Error::Io(error)));
+        self.outbox.abort();
+        self.end(CloseReason::Failed(Error::Io(error)));
     }
 
     /// Whether the peer was sent less than it is to have, and could take it for the whole if it read
     /// the end of input now.
-    pub(crate) fn is_broken_off(&self) -> bool {
+    pub(crate) fn is_aborted(&self) -> bool {
         let waits = !self.output().is_empty() && !self.is_by_line();
-        waits || self.outbox.has_files() || self.outbox.is_broken_off()
+        waits || self.outbox.has_files() || self.outbox.is_aborted()
     }
 }
 
@@ -58,9 +58,10 @@ mod tests {
     use super::*;
     use crate::limits::limits::Limits;
     use crate::peer::{Address, Peer, Transport};
+    use crate::session::config::Config;
     use crate::session::framing::Framing;
     use crate::session::outbox::Outbox;
-    use crate::session::service::{Flow, Refusal, Service, Session};
+    use crate::session::service::{Flow, Refusal, Result, Service, Session};
     use crate::testing::{Pieces, rehearse};
 
     /// `send` sends a file of the letters, between two lines; `half` breaks off; `take N` takes so many bytes, and says
@@ -84,11 +85,11 @@ mod tests {
     }
 
     impl Service for Shelf {
-        fn framing(&self) -> Framing {
-            self.framing
+        fn config(&self, _: Transport) -> Config {
+            Config::framed(self.framing)
         }
 
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             Ok(Box::new(Visit {
                 missing: self.missing,
                 ..Visit::default()
@@ -97,7 +98,7 @@ mod tests {
     }
 
     impl Session for Visit {
-        fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
             if let Some(expected) = self.expected {
                 assert!(!message.is_empty());
                 self.taken.extend_from_slice(message);
@@ -118,7 +119,7 @@ mod tests {
             }
             if message == b"half" {
                 out.send(message);
-                out.break_off();
+                out.abort();
                 return Ok(Flow::Close);
             }
             if let Some(count) = message.strip_prefix(b"take ") {
@@ -126,7 +127,7 @@ mod tests {
                     .ok()
                     .and_then(|count| count.parse().ok());
                 self.expected = count;
-                out.expect_bytes(count.expect("a number") as u64);
+                out.expect_raw(count.expect("a number") as u64);
                 return Ok(Flow::Continue);
             }
             out.send(message);
@@ -194,10 +195,10 @@ mod tests {
         assert_eq!(connection.file().expect("it is next").1, 2..26);
         connection.file_sent(24);
         assert_eq!(connection.file().expect("another follows").1, 0..1);
-        assert!(connection.is_broken_off(), "if it ended here");
+        assert!(connection.is_aborted(), "if it ended here");
         connection.file_sent(1);
         assert_eq!(connection.output(), b" end\nmore\n");
-        assert!(!connection.is_broken_off());
+        assert!(!connection.is_aborted());
     }
 
     #[test]
@@ -208,11 +209,11 @@ mod tests {
         };
         let mut connection = Connection::open(&shelf, &Peer::stdio(), &Limits::default());
         connection.receive(b"a\n");
-        assert!(!connection.is_broken_off());
+        assert!(!connection.is_aborted());
         connection.receive(b"half\n");
         assert_eq!(connection.output(), b"a\nhalf\n", "it is sent before");
         connection.sent(7);
-        assert!(connection.is_done() && connection.is_broken_off());
+        assert!(connection.is_done() && connection.is_aborted());
     }
 
     #[test]
@@ -226,7 +227,7 @@ mod tests {
         let mut connection = Connection::open(&shelf, &peer, &Limits::default());
         assert!(connection.receive_datagram(b"send"));
         assert!(connection.is_done());
-        assert!(connection.ended().is_some_and(Ended::is_failure));
+        assert!(connection.ended().is_some_and(CloseReason::is_failure));
     }
 
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";

@@ -20,7 +20,7 @@ impl Outbox {
     /// (sendfile(2)), and nothing is copied here.
     ///
     /// Until all of it has left, the outbox is full, and no message is delivered. A file that turns
-    /// out to be shorter breaks the conversation [off](crate::Ended::Failed), so that the peer does
+    /// out to be shorter breaks the conversation [off](crate::CloseReason::Failed), so that the peer does
     /// not take a part for the whole: over TCP it sees a reset. There are no files in datagrams.
     pub fn send_file(&mut self, file: File, range: Range<u64>) {
         if range.is_empty() {

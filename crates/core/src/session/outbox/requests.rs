@@ -5,7 +5,7 @@ use crate::peer::Transport;
 use crate::session::outbox::Outbox;
 
 impl Outbox {
-    /// Joins a room, under a name that its other members see; [`Heard::Entered`](crate::Heard) tells
+    /// Joins a room, under a name that its other members see; [`RoomEvent::Entered`](crate::RoomEvent) tells
     /// when it is in. Who is in the room already goes by the new name there, which nobody is told.
     ///
     /// A room need not be made, and is forgotten when nobody is in it. A session
@@ -29,7 +29,7 @@ impl Outbox {
     }
 
     /// Posts to a room: all members hear it, in the same order. Who is not in a room may post there
-    /// too, nameless, unless it is [lossless](crate::Room::lossless).
+    /// too, nameless, unless it is [lossless](crate::RoomKind::lossless).
     ///
     /// While the posts of a session that have not found room with all who are to hear them, and what
     /// else it asked for since, are as much as the outbox should hold, nothing is delivered to it from
@@ -41,7 +41,7 @@ impl Outbox {
         });
     }
 
-    /// Asks who is in a room, which [`Heard::Members`](crate::Heard) tells.
+    /// Asks who is in a room, which [`RoomEvent::Members`](crate::RoomEvent) tells.
     pub fn ask(&mut self, room: &str) {
         let room = room.to_owned();
         self.request(Request::Ask { room });

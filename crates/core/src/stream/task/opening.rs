@@ -12,7 +12,7 @@ use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
 use crate::reactor::times::Times;
 use crate::server::worker::Arrived;
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::framing::Framing;
 use crate::session::service::{Refusal, Service};
@@ -36,12 +36,12 @@ impl Exchange {
 
     /// Tells a peer that there is no conversation.
     pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
-        let connection = Connection::over(Ended::Refused(refusal), Framing::Line, limits);
+        let connection = Connection::over(CloseReason::Refused(refusal), Framing::Line, limits);
         Self::begin(stream, peer, None, connection, limits, None)
     }
 
     /// Closes politely, after somebody else has talked over the stream and it ended so.
-    pub(crate) fn close(given: Given, ended: Ended) -> Self {
+    pub(crate) fn close(given: Given, ended: CloseReason) -> Self {
         given.count_moved();
         let (received, sent) = given.counted.get();
         let connection = Connection::over(ended, Framing::Bytes, &given.limits);

@@ -9,7 +9,7 @@ use crate::limits::admission::Slot;
 use crate::limits::stats::Count;
 use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::udp::dropped::Dropped;
 use crate::udp::peer::Desk;
@@ -78,7 +78,7 @@ impl Talk {
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         let ended = self.connection.into_ended();
-        if let Ended::Refused(_) = ended {
+        if let CloseReason::Refused(_) = ended {
             self.slot.count(Count::RefusedService);
         }
         if ended.is_failure() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::udp::peer::Pair;
 use crate::udp::peer_table::Correspondence;
 
@@ -16,7 +16,7 @@ impl Correspondence {
             && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, Ended::Cut, now);
+            self.forget(pair, CloseReason::Cut, now);
         }
     }
 
@@ -37,7 +37,7 @@ impl Correspondence {
         }
     }
 
-    pub(super) fn forget(&mut self, pair: Pair, ended: Ended, now: Instant) {
+    pub(super) fn forget(&mut self, pair: Pair, ended: CloseReason, now: Instant) {
         let Entry::Occupied(known) = self.peers.entry(pair) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::session::close_reason::Ended;
+use crate::session::close_reason::CloseReason;
 use crate::udp::dedicated_port::PortSource;
 use crate::udp::peer::Pair;
 use crate::udp::peer_table::Correspondence;
@@ -58,7 +58,7 @@ impl Correspondence {
         }
         match self.peers.get(&pair) {
             Some(known) if known.correspondent.is_talking() => (),
-            Some(_) => self.forget(pair, Ended::Closed, now),
+            Some(_) => self.forget(pair, CloseReason::Closed, now),
             None => self.close_port(pair),
         }
     }
@@ -91,10 +91,11 @@ mod tests {
     use super::*;
     use crate::limits::admission::Admission;
     use crate::limits::limits::Limits;
-    use crate::peer::Peer;
-    use crate::session::framing::Framing;
+    use crate::peer::{Peer, Transport};
+
+    use crate::session::config::{Config, UdpPolicy};
     use crate::session::outbox::Outbox;
-    use crate::session::service::{Error, Flow, OverDatagrams, Refusal, Service, Session};
+    use crate::session::service::{Flow, Refusal, Result, Service, Session};
     use crate::udp::filter::{Arrival, Guard};
     use crate::udp::send_batch::Departures;
 
@@ -102,24 +103,20 @@ mod tests {
     struct Parrot;
 
     impl Service for Parrot {
-        fn framing(&self) -> Framing {
-            Framing::Bytes
-        }
-
-        fn over_datagrams(&self) -> OverDatagrams {
-            OverDatagrams::OwnPort {
+        fn config(&self, _: Transport) -> Config {
+            Config::bytes().udp(UdpPolicy::DedicatedPort {
                 bytes: 10,
-                reason: "as much as a parrot says unasked",
-            }
+                reason: "a test",
+            })
         }
 
-        fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
             Ok(Box::new(Self))
         }
     }
 
     impl Session for Parrot {
-        fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
             out.send(message);
             Ok(match message {
                 b"bye" => Flow::Close,

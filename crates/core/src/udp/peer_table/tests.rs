@@ -5,9 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::peer::Peer;
+use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
-use crate::session::service::{Error, Flow, OverDatagrams, Refusal, Session};
+use crate::session::service::{Error, Flow, Refusal, Result, Session};
 use crate::udp::dedicated_port::NoPorts;
 
 /// Greets, if it is to; says back what it hears; does what some words ask for.
@@ -15,24 +16,24 @@ use crate::udp::dedicated_port::NoPorts;
 struct Villain {
     framing: Framing,
     greeting: &'static str,
-    measure: OverDatagrams,
+    policy: UdpPolicy,
 }
 
 const FRIEND: Villain = Villain {
     framing: Framing::Line,
     greeting: "hello",
-    measure: OverDatagrams::WITHIN_MEASURE,
+    policy: UdpPolicy::DEFAULT,
 };
 
 const ECHO: Villain = Villain {
     framing: Framing::Bytes,
     greeting: "",
-    measure: OverDatagrams::WITHIN_MEASURE,
+    policy: UdpPolicy::DEFAULT,
 };
 
-const UNMEASURED: OverDatagrams = OverDatagrams::Within {
+const UNMEASURED: UdpPolicy = UdpPolicy::Limited {
     bytes: u64::MAX,
-    times: 0,
+    factor: 0,
     reason: "a test",
 };
 
@@ -42,15 +43,11 @@ struct Talk {
 }
 
 impl Service for Villain {
-    fn framing(&self) -> Framing {
-        self.framing
+    fn config(&self, _: Transport) -> Config {
+        Config::framed(self.framing).udp(self.policy)
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        self.measure
-    }
-
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         match self.greeting {
             "not you" => Err(Refusal("not you".into())),
             greeting => Ok(Box::new(Talk { greeting, left: 0 })),
@@ -59,7 +56,7 @@ impl Service for Villain {
 }
 
 impl Session for Talk {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         if !self.greeting.is_empty() {
             out.send(self.greeting.as_bytes());
         }
@@ -67,7 +64,7 @@ impl Session for Talk {
         Ok(if over { Flow::Close } else { Flow::Continue })
     }
 
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         match message {
             b"bye" => {
                 out.send(b"bye bye");
@@ -77,7 +74,7 @@ impl Session for Talk {
             b"many" => (0..40).for_each(|_| out.send(b"xxxxx")),
             b"more" => {
                 self.left = 100;
-                return Ok(Flow::More);
+                return Ok(Flow::WhenWritable);
             }
             b"panic" => panic!("as asked"),
             b"fail" => return Err(Error::Failed("as asked".into())),
@@ -86,19 +83,19 @@ impl Session for Talk {
         Ok(Flow::Continue)
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         while 0 < self.left && !out.is_full() {
             out.send(format!("{} left", self.left).as_bytes());
             self.left -= 1;
         }
         Ok(if 0 < self.left {
-            Flow::More
+            Flow::WhenWritable
         } else {
             Flow::Continue
         })
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         out.send(b"last words");
         Ok(Flow::Close)
     }
@@ -327,7 +324,7 @@ fn a_session_with_more_is_held_back_to_the_rate() {
         ..Limits::default()
     };
     let unmeasured = Villain {
-        measure: UNMEASURED,
+        policy: UNMEASURED,
         ..ECHO
     };
     let mut post = Post::new(unmeasured, &limits);
@@ -352,7 +349,7 @@ fn nobody_keeps_the_others_from_their_turn() {
         ..Limits::default()
     };
     let unmeasured = Villain {
-        measure: UNMEASURED,
+        policy: UNMEASURED,
         ..ECHO
     };
     let mut post = Post::new(unmeasured, &limits);

@@ -7,34 +7,31 @@ use socket2::{Domain, Type};
 use super::*;
 use crate::peer::Peer;
 use crate::reactor::poll::wait;
+use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
-use crate::session::service::{Error, Flow, OverDatagrams, Refusal, Session};
+use crate::session::service::{Flow, Refusal, Result, Session};
 use crate::udp::dropped::Dropped;
 
 /// Sends each message back, and 70,000 bytes for `huge`; says goodbye at a stop.
 struct Echo(Framing);
 
 impl Service for Echo {
-    fn framing(&self) -> Framing {
-        self.0
-    }
-
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Within {
+    fn config(&self, _: Transport) -> Config {
+        Config::framed(self.0).udp(UdpPolicy::Limited {
             bytes: 1 << 20,
-            times: 1,
+            factor: 1,
             reason: "a test",
-        }
+        })
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Self(self.0)))
     }
 }
 
 impl Session for Echo {
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         match message {
             b"huge" => out.send(&[b'x'; 70_000]),
             _ => out.send(message),
@@ -42,7 +39,7 @@ impl Session for Echo {
         Ok(Flow::Continue)
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         out.send(b"goodbye");
         Ok(Flow::Close)
     }
