@@ -1,5 +1,9 @@
 //! What each kind of script gives: an engine, and the talks that follow it.
 
+pub(crate) mod doctor1966;
+pub(crate) mod hayden;
+pub(crate) mod pattern;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 

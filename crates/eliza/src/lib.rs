@@ -16,18 +16,15 @@
 //! assert!(friend.reply("Goodbye!").last);
 //! ```
 
-mod classic;
+mod chars;
 mod conversation;
-mod covering;
 mod engine;
-mod friend;
-mod hayden;
+mod interner;
 mod matching;
 mod problem;
 mod script;
+mod subsumption;
 mod trace;
-mod unseen;
-mod words;
 
 pub use conversation::{Conversation, Reply};
 pub use problem::{Problem, ScriptError};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::words::Id;
+use crate::interner::Id;
 
 /// One term of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]

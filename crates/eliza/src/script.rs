@@ -3,10 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use crate::classic;
-use crate::engine::{Engine, Talk};
-use crate::friend;
-use crate::hayden;
+use crate::engine::{Engine, Talk, doctor1966, hayden, pattern};
 use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 
 /// Patterns and replies, compiled once. Copies share them, and so do conversations.
@@ -125,8 +122,8 @@ impl Script {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
-            Format::Friend => Arc::new(friend::Script::parse(text)?),
-            Format::Classic => Arc::new(classic::Script::parse(text)?),
+            Format::Friend => Arc::new(pattern::Script::parse(text)?),
+            Format::Classic => Arc::new(doctor1966::Script::parse(text)?),
             Format::Hayden => Arc::new(hayden::Script::parse(text)?),
         };
         Ok(Self { format, engine })

@@ -1,6 +1,6 @@
 //! How a reply came about, as data.
 
-mod shown;
+mod display;
 mod steps;
 
 use serde::Serialize;

@@ -1,0 +1,162 @@
+//! What is allowed in a script, but surely not meant.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use crate::engine::doctor1966::ast::{Action, Pattern, Rule};
+use crate::engine::doctor1966::script::Script;
+use crate::matching::Term;
+use crate::problem::{MOST_PROBLEMS, Problem};
+use crate::subsumption::{self, Covering};
+
+/// Looks for transformations that nothing gets to, tags that nothing has, and references that never
+/// come to a reply.
+pub(super) fn lint(script: &Script) -> Vec<Problem> {
+    let mut found = unreachable(script);
+    found.extend(unknown_tags(script));
+    found.extend(endless(script));
+    found.truncate(MOST_PROBLEMS);
+    let problem = |(at, what)| script.source.problem(at, what);
+    found.into_iter().map(problem).collect()
+}
+
+/// What was found, at a byte of the script.
+type Found = (usize, String);
+
+/// Transformations and references behind others that take all that they would.
+fn unreachable(script: &Script) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut covering = Covering { looks: MOST_LOOKS };
+    for rule in &script.rules {
+        let mut before: Vec<(&Pattern, Cow<'_, [Term]>)> = Vec::new();
+        for pattern in rule.transformations.iter().map(|each| &each.pattern) {
+            if fits_nothing(pattern) {
+                continue;
+            }
+            let Some(terms) = subsumption::singles(&pattern.terms) else {
+                continue;
+            };
+            let earlier = before
+                .iter()
+                .find(|(_, earlier)| covering.is_spent() || covering.covers(earlier, &terms));
+            if covering.is_spent() {
+                return found;
+            }
+            if let Some((earlier, _)) = earlier {
+                let line = script.source.line(earlier.at.start);
+                let what = format!("the pattern of line {line} takes all that fits here");
+                found.push((pattern.at.start, what));
+            } else {
+                before.push((pattern, terms));
+            }
+        }
+        let takes_all = before
+            .last()
+            .filter(|(pattern, _)| fits_everything(pattern));
+        if let (Some((covering, _)), Some(to)) = (takes_all, rule.reference) {
+            let word = script.vocabulary.text(to);
+            let line = script.source.line(covering.at.start);
+            let what = format!("no line gets to {word}: the pattern of line {line} takes them all");
+            found.push((rule.at, what));
+        }
+    }
+    found
+}
+
+/// Whether a term is for one of no words, as one for a tag that no keyword has.
+fn fits_nothing(pattern: &Pattern) -> bool {
+    let is_nothing = |term: &Term| matches!(term, Term::OneOf(words) if words.is_empty());
+    pattern.terms.iter().any(is_nothing)
+}
+
+fn fits_everything(pattern: &Pattern) -> bool {
+    pattern.terms.iter().all(|term| *term == Term::Any)
+}
+
+/// Terms for tags that no keyword has.
+fn unknown_tags(script: &Script) -> Vec<Found> {
+    let known: HashSet<_> = script.rules.iter().flat_map(|rule| &rule.tags).collect();
+    let of_rules = script.rules.iter().flat_map(|rule| &rule.transformations);
+    let of_memory = script
+        .memory
+        .transformations
+        .iter()
+        .map(|(pattern, _)| pattern);
+    let patterns = of_rules
+        .map(|transformation| &transformation.pattern)
+        .chain(of_memory);
+    let mut found = Vec::new();
+    for asked in patterns.flat_map(|pattern| &pattern.tagged) {
+        for tag in asked.tags.iter().filter(|tag| !known.contains(tag)) {
+            let tag = script.vocabulary.text(*tag);
+            found.push((asked.at, format!("no keyword has the tag {tag}")));
+        }
+    }
+    found
+}
+
+/// Rules from which references lead only to each other.
+fn endless(script: &Script) -> Vec<Found> {
+    let mut referring = vec![Vec::new(); script.rules.len()];
+    let mut ending = Vec::new();
+    for (index, rule) in script.rules.iter().enumerate() {
+        match references(script, rule) {
+            None => ending.push(index),
+            Some(targets) => targets.iter().for_each(|&to| referring[to].push(index)),
+        }
+    }
+    // Whoever refers to a rule that can end can end as well.
+    let mut ends = vec![false; script.rules.len()];
+    while let Some(index) = ending.pop() {
+        if !ends[index] {
+            ends[index] = true;
+            ending.append(&mut referring[index]);
+        }
+    }
+    let endless = script.rules.iter().zip(ends).filter(|(_, ends)| !ends);
+    let found = endless.map(|(rule, _)| {
+        let word = script.vocabulary.text(rule.keyword);
+        (
+            rule.at,
+            format!("{word} never comes to a reply: its references go in a circle"),
+        )
+    });
+    found.collect()
+}
+
+/// The rules that may follow on this one; `None` if it may be the last.
+fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
+    let mut targets = Vec::new();
+    let mut is_open = true; // some line may get here
+    for transformation in &rule.transformations {
+        for reply in &transformation.replies {
+            targets.push(match &reply.action {
+                Action::Refer(to) | Action::Rewrite(_, to) => *to,
+                // With no keyword left, it is the turn of NONE.
+                Action::NewKey if rule.keyword == script.none => script.none,
+                Action::NewKey | Action::Say(_) => return None,
+            });
+        }
+        if fits_everything(&transformation.pattern) {
+            is_open = false;
+            break;
+        }
+    }
+    if is_open {
+        targets.push(rule.reference?);
+    }
+    let index = |target: &_| {
+        script
+            .index
+            .rule(*target)
+            .expect("all references were checked")
+    };
+    Some(targets.iter().map(index).collect())
+}
+
+/// A fraction of a second. Of the published script it takes some hundred; a rule with thousands of
+/// transformations would take the square of them.
+const MOST_LOOKS: usize = 5_000_000;
+
+#[cfg(test)]
+mod tests;

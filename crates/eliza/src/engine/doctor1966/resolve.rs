@@ -1,0 +1,166 @@
+//! Holds the rules of a script against each other: what refers to what, and who has which tag.
+
+use std::collections::HashMap;
+
+use crate::engine::doctor1966::ast::{Memory, Pattern, Rule};
+use crate::engine::doctor1966::parse::Written;
+use crate::engine::doctor1966::source::Source;
+use crate::interner::{Id, Vocabulary};
+use crate::matching::Term;
+use crate::problem::MOST_PROBLEMS;
+
+/// What each word does, as the rules say.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_word: Vec<Option<u32>>, // the rule of each word of the vocabulary
+}
+
+impl Index {
+    fn new(rules: &[Rule], vocabulary: &Vocabulary) -> Self {
+        let mut by_word = vec![None; vocabulary.len()];
+        for (index, rule) in rules.iter().enumerate().rev() {
+            by_word[rule.keyword as usize] = u32::try_from(index).ok();
+        }
+        Self { by_word }
+    }
+
+    /// The index of the rule of a word, which may be a stranger.
+    pub(super) fn rule(&self, word: Id) -> Option<usize> {
+        let rule = self.by_word.get(word as usize).copied().flatten()?;
+        Some(rule as usize)
+    }
+}
+
+/// Checks what one rule wants of another, puts words for the tags, and gives each transformation
+/// that needs one a slot; with how many slots there are.
+pub(super) fn resolve(written: &mut Written, source: &Source) -> (Index, usize) {
+    let index = Index::new(&written.rules, &written.vocabulary);
+    let mut faults = faults_of_references(written, &index);
+    faults.extend(faults_of_the_whole(written, &index, source));
+    faults.extend(put_tags(&mut written.rules, &mut written.memory));
+    let problems = faults
+        .into_iter()
+        .map(|(at, what)| source.problem(at, what));
+    let room = MOST_PROBLEMS.saturating_sub(written.problems.len());
+    written.problems.extend(problems.take(room));
+    (index, number(&mut written.rules))
+}
+
+/// What is wrong, at a byte of the script.
+type Fault = (usize, String);
+
+fn faults_of_references(written: &Written, index: &Index) -> Vec<Fault> {
+    let fault = |&(keyword, at): &(Id, usize)| {
+        if written.broken.contains(&keyword) {
+            return None;
+        }
+        let word = written.vocabulary.text(keyword);
+        let what = match index.rule(keyword) {
+            None => format!("{word} has no rule"),
+            Some(rule) if !written.rules[rule].can_answer() => {
+                format!("the rule of {word} has neither transformations nor a reference")
+            }
+            Some(_) => return None,
+        };
+        Some((at, what))
+    };
+    written
+        .references
+        .iter()
+        .filter_map(fault)
+        .take(MOST_PROBLEMS)
+        .collect()
+}
+
+fn faults_of_the_whole(written: &Written, index: &Index, source: &Source) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let id = |word| written.vocabulary.id(word);
+    let is_there = |word| id(word).is_some_and(|id| written.keywords.contains_key(&id));
+    for word in ["NONE", "MEMORY"] {
+        if !is_there(word) {
+            faults.push((source.len(), format!("there is no rule {word}")));
+        }
+    }
+    let none = id("NONE").and_then(|none| index.rule(none));
+    if let Some(none) = none
+        .map(|none| &written.rules[none])
+        .filter(|none| !none.can_answer())
+    {
+        let what = "NONE has neither transformations nor a reference";
+        faults.push((none.at, what.to_owned()));
+    }
+    if let Some(memory) = &written.memory {
+        let is_keyword = index.rule(memory.keyword).is_some() && Some(memory.keyword) != id("NONE");
+        if !is_keyword && !written.broken.contains(&memory.keyword) {
+            let word = written.vocabulary.text(memory.keyword);
+            faults.push((
+                memory.at,
+                format!("{word}, the keyword of MEMORY, has no rule"),
+            ));
+        }
+    }
+    faults
+}
+
+/// Puts the words that carry a tag where patterns ask for it.
+fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
+    let mut members: HashMap<Id, Vec<Id>> = HashMap::new();
+    for rule in rules.iter() {
+        for &tag in &rule.tags {
+            members.entry(tag).or_default().push(rule.keyword);
+        }
+    }
+    let of_rules = rules.iter_mut().flat_map(|rule| &mut rule.transformations);
+    let of_memory = memory
+        .iter_mut()
+        .flat_map(|memory| &mut memory.transformations);
+    let patterns = of_rules
+        .map(|transformation| &mut transformation.pattern)
+        .chain(of_memory.map(|(pattern, _)| pattern));
+    let mut known: HashMap<Vec<Id>, Term> = HashMap::new();
+    let mut total = 0;
+    for Pattern { terms, tagged, .. } in patterns {
+        for asked in tagged {
+            let mut tags = asked.tags.clone();
+            tags.sort_unstable();
+            tags.dedup();
+            let words = || {
+                tags.iter()
+                    .filter_map(|tag| members.get(tag))
+                    .flatten()
+                    .copied()
+            };
+            if let Some(term) = known.get(&tags) {
+                terms[asked.term] = term.clone();
+                continue;
+            }
+            total += words().count();
+            if MOST_TAGGED < total {
+                return Some((
+                    asked.at,
+                    "too many words carry the tags of the script".to_owned(),
+                ));
+            }
+            let term = Term::one_of(words());
+            terms[asked.term] = term.clone();
+            known.insert(tags, term);
+        }
+    }
+    None
+}
+
+/// Gives a slot to each transformation that has several replies.
+fn number(rules: &mut [Rule]) -> usize {
+    let mut slots = 0;
+    for transformation in rules.iter_mut().flat_map(|rule| &mut rule.transformations) {
+        if 1 < transformation.replies.len() {
+            transformation.slot = Some(slots);
+            slots += 1;
+        }
+    }
+    slots
+}
+
+/// So many words are listed for all tags together, counted once for each choice of tags that is
+/// asked for. Many words with many tags, asked for in many ways, would fill the memory.
+const MOST_TAGGED: usize = 1 << 18;

@@ -1,0 +1,69 @@
+//! The text of a script, for those who want to know where something stands.
+
+use std::ops::Range;
+
+use crate::engine::doctor1966::lexer::{Kind, Tokens};
+use crate::problem::{Lines, Problem};
+
+/// A text and where its lines begin.
+#[derive(Debug)]
+pub(super) struct Source {
+    text: Box<str>,
+    lines: Lines,
+}
+
+impl Source {
+    pub(super) fn new(text: &str) -> Self {
+        Self {
+            lines: Lines::new(text.as_bytes()),
+            text: text.into(),
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The line, from 1, of a byte.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.lines.line(at)
+    }
+
+    /// `what`, at a byte of the text or behind its last one.
+    pub(super) fn problem(&self, at: usize, what: impl Into<String>) -> Problem {
+        self.lines.problem(self.text.as_bytes(), at, what)
+    }
+
+    /// What is written there, in one line without comments.
+    pub(super) fn written(&self, place: &Range<usize>) -> String {
+        let mut tokens = Tokens::new(&self.text[..place.end], place.start);
+        let mut written = String::new();
+        loop {
+            let token = tokens.next();
+            let is_joined = written.is_empty() || written.ends_with(['(', '=']);
+            if !is_joined && !matches!(token.kind, Kind::Close | Kind::End) {
+                written.push(' ');
+            }
+            match token.kind {
+                Kind::End => return written,
+                Kind::Word(word) => written.push_str(&word),
+                _ => written.push_str(&self.text[token.start..token.end]),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_shown_in_one_line() {
+        let text = "(0  you ; who?\n\t( * want need)0) (pre (a 3)\n( = b))";
+        let source = Source::new(text);
+        let all = source.written(&(0..text.len()));
+        assert_eq!(all, "(0 YOU (* WANT NEED) 0) (PRE (A 3) (=B))");
+        assert_eq!(source.written(&(4..7)), "YOU");
+    }
+}

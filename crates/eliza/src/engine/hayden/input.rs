@@ -1,0 +1,81 @@
+//! A line as it was said: small letters, cut into sentences and words.
+
+use crate::chars::is_blank;
+
+/// The words of each sentence, in order. Sentences without a word are left out.
+///
+/// As in the Java program, `.`, `,`, `?` and `!` end a sentence wherever they stand, and other
+/// punctuation parts words; an apostrophe within a word belongs to it. What comes behind the first
+/// [`MOST_BYTES`] is not read.
+pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
+    let line = line.trim_start_matches(is_apart);
+    let line = &line[..line.floor_char_boundary(MOST_BYTES)];
+    line.split(ENDS)
+        .map(|sentence| words(sentence).collect::<Vec<_>>())
+        .filter(|words| !words.is_empty())
+        .collect()
+}
+
+/// The words of a text, in the spelling in which words are compared. A mark that would end a
+/// sentence only parts them.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(is_apart)
+        .map(spelled)
+        .filter(|word| !word.is_empty())
+}
+
+/// Whether it stands between words.
+fn is_apart(c: char) -> bool {
+    let is_mark = c.is_ascii_punctuation() && c != '\'' || MARKS.contains(c);
+    is_mark || is_blank(c)
+}
+
+/// In small letters, with the plain apostrophe, and without those that are quotation marks.
+fn spelled(word: &str) -> String {
+    let word = word.replace(APOSTROPHES, "'");
+    word.trim_matches('\'').to_lowercase()
+}
+
+const ENDS: [char; 5] = ['.', ',', '?', '!', '…'];
+const MARKS: &str = "…¿¡“”„«»‹›–—\u{feff}\u{fffd}"; // those beyond ASCII, and bytes that were no text
+const APOSTROPHES: [char; 4] = ['’', '‘', 'ʼ', '´'];
+
+/// Far more than one says in one breath, and no work for any script.
+pub(crate) const MOST_BYTES: usize = 2000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: &[&str]) {
+        let found: Vec<_> = sentences(line)
+            .iter()
+            .map(|words| words.join(" "))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_line_falls_into_sentences_and_words() {
+        check(
+            "Hello, I'm HERE. And you?",
+            &["hello", "i'm here", "and you"],
+        );
+        check("so-called \"friends\"; (mine)", &["so called friends mine"]);
+        check("Don’t say ‘no’", &["don't say no"]);
+        check("3.5!now", &["3", "5", "now"]);
+        check("Ärger\tmit\u{1b}[2J", &["ärger mit 2j"]);
+        check(" ...?!  ''  ", &[]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_limit() {
+        let read = |line: &str| sentences(line).concat().concat().len();
+        assert_eq!(read(&"a".repeat(MOST_BYTES)), MOST_BYTES);
+        assert_eq!(read(&"a".repeat(MOST_BYTES + 1)), MOST_BYTES);
+        assert_eq!(read(&format!("{}a", " ".repeat(MOST_BYTES))), 1);
+        assert_eq!(read(&"我".repeat(MOST_BYTES)), MOST_BYTES - MOST_BYTES % 3);
+    }
+}

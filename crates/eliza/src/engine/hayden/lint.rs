@@ -1,0 +1,152 @@
+//! What is allowed in a script, but surely not meant, as far as patterns must be compared for it.
+
+use crate::engine::hayden::reassembly::Says;
+use crate::engine::hayden::script::{Decomp, Script};
+use crate::problem::Problem;
+use crate::subsumption::Covering;
+
+/// Patterns that are never tried with a sentence that they fit: an earlier one of the same key takes
+/// them all.
+pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
+    let mut covering = Covering { looks: MOST_LOOKS };
+    let mut problems = Vec::new();
+    for key in &script.keys {
+        let mut ending: Vec<&Decomp> = Vec::new();
+        for decomp in &key.decomps {
+            let earlier = ending
+                .iter()
+                .find(|earlier| covering.is_spent() || covers(&mut covering, earlier, decomp));
+            if covering.is_spent() {
+                return problems;
+            }
+            if let Some(earlier) = earlier {
+                let line = earlier.line;
+                let what = format!(
+                    "never reached: the pattern of line {line} fits whatever this one does"
+                );
+                problems.push(decomp.problem(what));
+            }
+            // Behind a pattern that only remembers something, the search goes on.
+            if !decomp.remembered {
+                ending.push(decomp);
+            }
+        }
+    }
+    problems
+}
+
+/// Patterns from which every way is a `goto`, round and round.
+///
+/// At first, all are taken to be so; then those are given up that lead to words, and whoever leads
+/// to one of these. A `goto` leads round if in that key some pattern fits all that the one with the
+/// `goto` does, and it leads round like all before it.
+pub(crate) fn circles(script: &Script) -> Vec<Problem> {
+    let mut rounds = Rounds::new(script);
+    let mut covering = Covering { looks: MOST_LOOKS };
+    for (decomp, _) in rounds.decomps.clone() {
+        let leads = decomp.replies.iter().all(|reply| match reply.says {
+            Says::Words(_) => decomp.remembered,
+            Says::Goto(to) => rounds.lead(&mut covering, decomp, to),
+        });
+        if !leads {
+            rounds.give_up(decomp.number as usize);
+        }
+    }
+    rounds.follow();
+    let found = rounds.decomps.iter().filter(|(decomp, _)| {
+        let number = decomp.number as usize;
+        rounds.lead_round[number] && rounds.only_refer[number]
+    });
+    found
+        .map(|(decomp, _)| decomp.problem("every `goto` from here goes round and round"))
+        .collect()
+}
+
+/// Which patterns lead round, as far as is known.
+struct Rounds<'s> {
+    script: &'s Script,
+    decomps: Vec<(&'s Decomp, usize)>, // by number, each with the place of its key
+    only_refer: Vec<bool>,             // by number
+    lead_round: Vec<bool>,             // by number
+    given_up: Vec<usize>,              // those whose followers are still to be given up
+    waiting: Vec<Vec<(u32, u32)>>, // by key: up to which pattern all must lead round, and for whom
+}
+
+impl<'s> Rounds<'s> {
+    fn new(script: &'s Script) -> Self {
+        let keys = script.keys.iter().enumerate();
+        let decomps: Vec<_> = keys
+            .flat_map(|(place, key)| key.decomps.iter().map(move |decomp| (decomp, place)))
+            .collect();
+        Self {
+            script,
+            only_refer: decomps
+                .iter()
+                .map(|(decomp, _)| only_refers(decomp))
+                .collect(),
+            lead_round: vec![true; decomps.len()],
+            decomps,
+            given_up: Vec::new(),
+            waiting: vec![Vec::new(); script.keys.len()],
+        }
+    }
+
+    /// Whether a `goto` of this pattern may lead round in that key.
+    fn lead(&mut self, covering: &mut Covering, decomp: &Decomp, to: usize) -> bool {
+        let mut there = self.script.keys[to].decomps.iter();
+        let last = there.find(|other| {
+            covering.is_spent()
+                || covers(covering, other, decomp) && self.only_refer[other.number as usize]
+        });
+        let Some(last) = last.filter(|_| !covering.is_spent()) else {
+            return false;
+        };
+        self.waiting[to].push((last.number, decomp.number));
+        true
+    }
+
+    fn give_up(&mut self, number: usize) {
+        if self.lead_round[number] {
+            self.lead_round[number] = false;
+            self.given_up.push(number);
+        }
+    }
+
+    /// Gives up whoever leads to one that was given up.
+    fn follow(&mut self) {
+        self.waiting
+            .iter_mut()
+            .for_each(|waiting| waiting.sort_unstable());
+        while let Some(number) = self.given_up.pop() {
+            let (decomp, key) = self.decomps[number];
+            while let Some((_, who)) = self.waiting[key].pop_if(|(last, _)| decomp.number <= *last)
+            {
+                self.give_up(who as usize);
+            }
+        }
+    }
+}
+
+impl Decomp {
+    fn problem(&self, what: impl Into<String>) -> Problem {
+        Problem {
+            line: self.line,
+            column: self.column,
+            what: what.into(),
+        }
+    }
+}
+
+fn only_refers(decomp: &Decomp) -> bool {
+    decomp
+        .replies
+        .iter()
+        .all(|reply| matches!(reply.says, Says::Goto(_)))
+}
+
+fn covers(covering: &mut Covering, general: &Decomp, special: &Decomp) -> bool {
+    covering.covers(&general.pattern.terms, &special.pattern.terms)
+}
+
+/// A fraction of a second. What would take longer is not told.
+const MOST_LOOKS: usize = 10_000_000;

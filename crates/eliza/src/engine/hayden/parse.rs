@@ -1,0 +1,199 @@
+//! How the lines of a script become a usable one.
+
+mod rules;
+
+use std::mem;
+
+use crate::engine::hayden::input;
+use crate::engine::hayden::lexer::{self, Line, Tag, Token};
+use crate::engine::hayden::pattern::Synonyms;
+use crate::engine::hayden::reassembly;
+use crate::engine::hayden::script::Script;
+use crate::interner::Id;
+use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
+
+/// Reads and compiles a script, or says what in it cannot be used.
+pub(crate) fn compile(text: &str) -> Result<Script, ScriptError> {
+    let mut compiler = Compiler::default();
+    compiler.index(text);
+    for line in lexer::lines(text) {
+        if let Err(problem) = compiler.line(line) {
+            compiler.problems.push(problem);
+        }
+        if MOST_PROBLEMS <= compiler.problems.len() {
+            break;
+        }
+    }
+    compiler.finish(text)
+}
+
+/// Turns lines into a script, and collects what it cannot use.
+#[derive(Default)]
+struct Compiler<'a> {
+    script: Script,
+    synonyms: Synonyms,
+    heads: Vec<(Id, Problem)>, // each list, and what is said if no pattern asks for it
+    key: Option<Open<'a>>,
+    decomp: Option<Open<'a>>,
+    parts: usize, // of the pattern whose replies come now
+    decomps: u32, // so far
+    problems: Vec<Problem>,
+}
+
+/// A key whose patterns come now, or a pattern whose replies do.
+struct Open<'a> {
+    line: Line<'a>,
+    is_empty: bool,
+}
+
+impl<'a> Compiler<'a> {
+    /// Notes the keys and the lists of synonyms, which lines further up may ask for. What is wrong
+    /// with them is told when their turn comes.
+    fn index(&mut self, text: &'a str) {
+        let mut keys = 0;
+        for (tag, line) in lexer::lines(text).filter_map(|line| line.tagged().ok()) {
+            let mut words = line.tokens().map(|token| self.word(line, token));
+            if tag == Tag::Key {
+                if let Some(Ok(word)) = words.next() {
+                    self.script.key_of.entry(word).or_insert(keys);
+                }
+                keys += 1;
+            } else if tag == Tag::Synon
+                && let Ok(words) = words.collect::<Result<Vec<_>, _>>()
+                && !words.is_empty()
+            {
+                self.synonyms.add(&words);
+            }
+        }
+    }
+
+    fn line(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        let (tag, line) = line.tagged()?;
+        match tag {
+            Tag::Initial => {
+                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                self.script.initial.push(words);
+            }
+            Tag::Final => {
+                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                self.script.parting.push(words);
+            }
+            Tag::Quit => {
+                let first = expected(line, "words")?;
+                let words: Vec<_> = input::words(line.from(first)).collect();
+                if words.is_empty() {
+                    return Err(line.complaint(Some(first), "expected words"));
+                }
+                self.script.quit.insert(words.join(" "));
+            }
+            Tag::Pre => self.pre(line)?,
+            Tag::Post => self.post(line)?,
+            Tag::Synon => self.synon(line)?,
+            Tag::Key => self.key(line)?,
+            Tag::Decomp => self.decomp(line)?,
+            Tag::Reasmb => self.reasmb(line)?,
+        }
+        Ok(())
+    }
+
+    fn pre(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        let (from, to) = self.substitution(line)?;
+        let words: Vec<_> = input::words(line.from(to)).collect();
+        if words.is_empty() {
+            return Err(line.complaint(Some(to), "expected the words to put in its place"));
+        }
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| self.script.vocabulary.intern(word))
+            .collect();
+        if words == [from] {
+            self.useless(line.whole("this changes nothing"));
+        } else if self.script.pre.contains_key(&from) {
+            self.useless(line.whole("an earlier `pre:` replaces this word"));
+        }
+        self.script.pre.entry(from).or_insert(words);
+        Ok(())
+    }
+
+    fn post(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        let (from, to) = self.substitution(line)?;
+        let words = reassembly::tidy(line.from(to));
+        if words == self.script.vocabulary.text(from) {
+            self.useless(line.whole("this changes nothing"));
+        } else if self.script.post.contains_key(&from) {
+            self.useless(line.whole("an earlier `post:` replaces this word"));
+        }
+        self.script.post.entry(from).or_insert(words);
+        Ok(())
+    }
+
+    /// The word that is replaced, and where begins what replaces it.
+    fn substitution(&mut self, line: Line<'a>) -> Result<(Id, Token<'a>), Problem> {
+        let from = self.word(line, expected(line, "the word to replace")?)?;
+        let what = "expected the words to put in its place";
+        let to = line
+            .tokens()
+            .nth(1)
+            .ok_or_else(|| line.complaint(None, what))?;
+        Ok((from, to))
+    }
+
+    fn synon(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        let head = self.word(line, expected(line, "a word")?)?;
+        for token in line.tokens().skip(1) {
+            self.word(line, token)?;
+        }
+        let word = self.script.vocabulary.text(head);
+        let unused = line.whole(format!("no pattern asks for `@{word}`"));
+        self.heads.push((head, unused));
+        Ok(())
+    }
+
+    /// The script, if nothing is wrong with it.
+    fn finish(mut self, text: &str) -> Result<Script, ScriptError> {
+        self.end_key();
+        if self.script.keys.is_empty() && self.problems.is_empty() {
+            let end = text.split('\n').count();
+            let (line, column) = (end, 1);
+            let what = "expected a `key:`, and a `decomp:` and a `reasmb:` behind it".to_owned();
+            self.problems.push(Problem { line, column, what });
+        }
+        if !self.problems.is_empty() {
+            self.problems.truncate(MOST_PROBLEMS);
+            return Err(ScriptError::new(self.problems));
+        }
+        for (head, unused) in mem::take(&mut self.heads) {
+            if !self.synonyms.is_used(head) {
+                self.useless(unused);
+            }
+        }
+        let Self { mut script, .. } = self;
+        let word = script.vocabulary.id(FALLBACK);
+        script.fallback = word.and_then(|word| script.key_of.get(&word).copied());
+        Ok(script)
+    }
+
+    /// Keeps what is allowed, but surely not meant.
+    fn useless(&mut self, problem: Problem) {
+        if self.script.useless.len() < MOST_PROBLEMS {
+            self.script.useless.push(problem);
+        }
+    }
+
+    /// The word that a token is.
+    fn word(&mut self, line: Line<'a>, token: Token<'a>) -> Result<Id, Problem> {
+        let mut words = input::words(token.text);
+        match (words.next(), words.next()) {
+            (Some(word), None) => Ok(self.script.vocabulary.intern(&word)),
+            _ => Err(line.complaint(Some(token), "expected one word, of letters and digits")),
+        }
+    }
+}
+
+/// The first token of a line that needs one.
+fn expected<'a>(line: Line<'a>, what: &str) -> Result<Token<'a>, Problem> {
+    let first = line.tokens().next();
+    first.ok_or_else(|| line.complaint(None, format!("expected {what}")))
+}
+
+const FALLBACK: &str = "xnone";

@@ -1,0 +1,127 @@
+//! What stands behind `decomp:`, and the lists of synonyms that it may name.
+
+use std::collections::HashMap;
+use std::iter;
+
+use crate::engine::hayden::input;
+use crate::engine::hayden::lexer::{Line, Token};
+use crate::interner::{Id, Vocabulary};
+use crate::matching::Term;
+use crate::problem::Problem;
+
+/// A pattern that a sentence may fit.
+#[derive(Debug, Default)]
+pub(crate) struct Pattern {
+    pub(crate) terms: Vec<Term>,
+    pub(crate) parts: Vec<usize>, // the terms that `(1)`, `(2)` and so on stand for
+}
+
+/// Words that mean the same.
+#[derive(Debug, Default)]
+pub(crate) struct Synonyms {
+    lists: Vec<List>,
+    heads: HashMap<Id, usize>,
+    members: HashMap<Id, usize>, // the first list that has the word
+}
+
+#[derive(Debug, Default)]
+struct List {
+    words: Vec<Id>,
+    term: Option<Term>, // made once, so that all patterns share it
+}
+
+impl Pattern {
+    /// Reads the tokens of a line.
+    ///
+    /// # Errors
+    ///
+    /// There is none, one is not a term, or its list is not there.
+    pub(crate) fn parse<'a>(
+        line: Line<'a>,
+        tokens: impl Iterator<Item = Token<'a>>,
+        vocabulary: &mut Vocabulary,
+        synonyms: &mut Synonyms,
+    ) -> Result<Self, Problem> {
+        let mut pattern = Self::default();
+        for piece in tokens.flat_map(pieces) {
+            if piece.text == "*" {
+                pattern.capture(Term::Any);
+            } else if let Some(name) = piece.text.strip_prefix('@') {
+                let list = input::words(name)
+                    .next()
+                    .and_then(|name| vocabulary.id(&name));
+                let list = list.and_then(|name| synonyms.list(name));
+                let what = || format!("no list of synonyms `{name}`");
+                pattern.capture(list.ok_or_else(|| line.complaint(Some(piece), what()))?);
+            } else {
+                let before = pattern.terms.len();
+                let words = input::words(piece.text).map(|word| vocabulary.intern(&word));
+                pattern.terms.extend(words.map(Term::Word));
+                if pattern.terms.len() == before {
+                    let what = "expected a word, `*` or `@` with a list of synonyms";
+                    return Err(line.complaint(Some(piece), what));
+                }
+            }
+        }
+        if pattern.terms.is_empty() {
+            return Err(line.complaint(None, "expected a pattern"));
+        }
+        Ok(pattern)
+    }
+
+    fn capture(&mut self, term: Term) {
+        self.parts.push(self.terms.len());
+        self.terms.push(term);
+    }
+}
+
+impl Synonyms {
+    /// Adds words to the list of the first of them. A list may so be written over several lines.
+    pub(crate) fn add(&mut self, words: &[Id]) {
+        let index = *self.heads.entry(words[0]).or_insert(self.lists.len());
+        if index == self.lists.len() {
+            self.lists.push(List::default());
+        }
+        self.lists[index].words.extend(words);
+        for &word in words {
+            self.members.entry(word).or_insert(index);
+        }
+    }
+
+    /// Whether some pattern asked for the list of this head.
+    pub(crate) fn is_used(&self, head: Id) -> bool {
+        let list = self.heads.get(&head).map(|&index| &self.lists[index]);
+        list.is_some_and(|list| list.term.is_some())
+    }
+
+    /// The list of this head, or else, as in the Java program, the first that has the word.
+    fn list(&mut self, name: Id) -> Option<Term> {
+        let index = *self.heads.get(&name).or_else(|| self.members.get(&name))?;
+        let list = &mut self.lists[index];
+        let term = list
+            .term
+            .get_or_insert_with(|| Term::one_of(list.words.iter().copied()));
+        Some(term.clone())
+    }
+}
+
+/// Cuts a token around each `*` and before each `@`: scripts write `my*` for `my *`.
+fn pieces(token: Token<'_>) -> impl Iterator<Item = Token<'_>> {
+    let Token { mut at, mut text } = token;
+    iter::from_fn(move || {
+        let first = text.chars().next()?;
+        let length = match first {
+            '*' => 1,
+            // The first character may be the `@` itself.
+            _ => text[first.len_utf8()..]
+                .find(['*', '@'])
+                .map_or(text.len(), |length| first.len_utf8() + length),
+        };
+        let piece = Token {
+            at,
+            text: &text[..length],
+        };
+        (at, text) = (at + length, &text[length..]);
+        Some(piece)
+    })
+}

@@ -1,0 +1,106 @@
+//! What stands behind `reasmb:`, and how it becomes a reply.
+
+use crate::chars::is_blank;
+
+/// One way to answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) written: String,
+    pub(crate) says: Says,
+}
+
+#[derive(Debug)]
+pub(crate) enum Says {
+    /// Words, and parts of what was said.
+    Words(Vec<Piece>),
+    /// What the rule of another keyword answers; its place among the keys.
+    Goto(usize),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Text(Box<str>),
+    Part(usize), // from 0
+}
+
+/// Cuts a text at each `(1)`, `(2)` and so on up to `parts`. Other parentheses are text.
+///
+/// # Errors
+///
+/// The byte at which one begins that is 0 or more than there are.
+pub(crate) fn pieces(text: &str, parts: usize) -> Result<Vec<Piece>, usize> {
+    let mut pieces = Vec::new();
+    let mut rest = 0; // what is before is in `pieces`
+    for (open, _) in text.match_indices('(') {
+        let digits = &text[open + 1..];
+        let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+        if length == 0 || !digits[length..].starts_with(')') {
+            continue;
+        }
+        let number = digits[..length].parse().ok();
+        let part = number
+            .filter(|number| (1..=parts).contains(number))
+            .ok_or(open)?;
+        if rest < open {
+            pieces.push(Piece::Text(text[rest..open].into()));
+        }
+        pieces.push(Piece::Part(part - 1));
+        rest = open + 1 + length + 1;
+    }
+    if rest < text.len() {
+        pieces.push(Piece::Text(text[rest..].into()));
+    }
+    Ok(pieces)
+}
+
+/// Puts the pieces together, with the words of each part. `None` if that becomes longer than
+/// [`MOST_BYTES`].
+pub(crate) fn fill<'w, W>(pieces: &[Piece], words: impl Fn(usize) -> W) -> Option<String>
+where
+    W: Iterator<Item = &'w str>,
+{
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(words) => put(&mut text, words),
+            Piece::Part(index) => {
+                for (index, word) in words(*index).enumerate() {
+                    text.push_str(if index == 0 { "" } else { " " });
+                    put(&mut text, word);
+                    if MOST_BYTES < text.len() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+    let text = tidy(&text);
+    (text.len() <= MOST_BYTES).then_some(text)
+}
+
+/// Adds words, without running them into those before.
+fn put(text: &mut String, words: &str) {
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    if is_word(text.chars().next_back()) && is_word(words.chars().next()) {
+        text.push(' ');
+    }
+    text.push_str(words);
+}
+
+/// Single spaces, and none before the marks that end a sentence or part of it.
+pub(crate) fn tidy(text: &str) -> String {
+    let mut tidied = String::with_capacity(text.len());
+    for word in text.split(is_blank).filter(|word| !word.is_empty()) {
+        let is_mark = word.starts_with(MARKS) && word.trim_matches(MARKS).is_empty();
+        if !tidied.is_empty() && !is_mark {
+            tidied.push(' ');
+        }
+        tidied.push_str(word);
+    }
+    tidied
+}
+
+const MARKS: [char; 4] = ['.', ',', '?', '!'];
+
+/// More than anybody reads. A line that is quoted whole fits in twice.
+pub(crate) const MOST_BYTES: usize = 4096;

@@ -1,0 +1,283 @@
+//! One talk with the friend: what was said last, what is remembered, and chance.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use crate::engine::pattern::input::{Said, Sentence};
+use crate::engine::pattern::script::{Candidate, Replies, Rule, Script, Topic};
+use crate::engine::pattern::template::{Template, capitalized};
+use crate::engine::pattern::word_pattern::{Parts, Pattern};
+use crate::engine::{self, Answer};
+use crate::trace::{Source, Step, Steps};
+
+/// A talk with one person. Never the same reply twice running, unless the script has a single one.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    script: Arc<Script>,
+    chance: SmallRng,
+    last: String,
+    recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
+    learnt: Vec<Option<String>>,
+    memory: VecDeque<String>,
+    since: u8, // turns since the last one was added, or some more than enough
+    topic: Option<(usize, u8)>, // and for how many turns, one at least
+}
+
+impl Talk {
+    pub(crate) fn new(script: Arc<Script>, seed: u64) -> Self {
+        Self {
+            chance: SmallRng::seed_from_u64(seed),
+            last: String::new(),
+            recent: VecDeque::with_capacity(RECENT),
+            learnt: vec![None; script.names.len()],
+            memory: VecDeque::new(),
+            since: 0,
+            topic: None,
+            script,
+        }
+    }
+
+    /// By a rule, or by what was talked about before, or by words that fit everything.
+    fn answer(&mut self, sentences: &[Sentence<'_>], steps: &mut Steps) -> (String, Source) {
+        let script = Arc::clone(&self.script);
+        let candidates = script.candidates(sentences);
+        if let Some(text) = self.by_rule(&script, sentences, &candidates, false, steps) {
+            return (text, Source::Rule);
+        }
+        if let Some(text) = self.by_topic(&script) {
+            return (text, Source::Topic);
+        }
+        if let Some(text) = self.by_memory() {
+            return (text, Source::Memory);
+        }
+        match self.by_rule(&script, sentences, &candidates, true, steps) {
+            Some(text) => (text, Source::Rule),
+            None => (self.say_any(&script.otherwise), Source::Fallback),
+        }
+    }
+
+    /// By the first rule that knows one of the sentences, and has something new to say to it.
+    fn by_rule(
+        &mut self,
+        script: &Script,
+        sentences: &[Sentence<'_>],
+        candidates: &[Candidate],
+        weak: bool,
+        steps: &mut Steps,
+    ) -> Option<String> {
+        let topic = self.topic.map(|(topic, _)| topic);
+        for candidate in candidates {
+            let rule = &script.rules[usize::from(candidate.rule)];
+            let sentence = &sentences[usize::from(candidate.sentence)];
+            let pattern = rule.patterns.get(usize::from(candidate.pattern));
+            if rule.weak != weak || rule.within.is_some() && rule.within != topic {
+                continue;
+            }
+            let Some(parts) = captured(rule, pattern, sentence) else {
+                continue;
+            };
+            self.learn(script, rule, sentence, &parts, steps);
+            let part = |index: usize| script.language.reflect(sentence, parts[index].clone());
+            let Some((text, template)) = self.say(&rule.replies, part) else {
+                continue;
+            };
+            steps.note(|| Step::Matched {
+                keyword: rule.topic.map(|topic| script.topics[topic].name.clone()),
+                line: rule.line,
+                pattern: pattern.map_or_else(String::new, |pattern| pattern.written().to_owned()),
+                parts: parts
+                    .iter()
+                    .map(|part| sentence.text[part.clone()].to_owned())
+                    .collect(),
+                reply: template.written().to_owned(),
+            });
+            self.remember(rule, part, steps);
+            self.turn_to(script, rule, steps);
+            return Some(text);
+        }
+        None
+    }
+
+    /// Learns what the rule is there to learn, so that its own replies may use it.
+    fn learn(
+        &mut self,
+        script: &Script,
+        rule: &Rule,
+        sentence: &Sentence<'_>,
+        parts: &[Range<usize>],
+        steps: &mut Steps,
+    ) {
+        let Some(index) = rule.learn else { return };
+        let value = &sentence.text[parts[0].clone()];
+        if value.len() <= MOST_LEARNT_BYTES {
+            let value = capitalized(value);
+            steps.note(|| Step::Learnt {
+                what: script.names[index].clone(),
+                value: value.clone(),
+            });
+            self.learnt[index] = Some(value);
+        }
+    }
+
+    /// Remembers what the rule wants to come back to.
+    fn remember(&mut self, rule: &Rule, part: impl Fn(usize) -> String, steps: &mut Steps) {
+        let template = rule.remember.templates.choose(&mut self.chance);
+        let text = template.and_then(|template| template.fill(part, &self.learnt));
+        let is_new = |text: &String| !self.memory.contains(text);
+        let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES && is_new(text))
+        else {
+            return;
+        };
+        steps.note(|| Step::Remembered { text: text.clone() });
+        if self.memory.len() == REMEMBERED {
+            self.memory.pop_front();
+        }
+        self.memory.push_back(text);
+        self.since = 0;
+    }
+
+    /// Goes over to the topic of the rule, or on with it.
+    fn turn_to(&mut self, script: &Script, rule: &Rule, steps: &mut Steps) {
+        let Some(topic) = rule.topic.or(rule.within) else {
+            return;
+        };
+        let Topic { name, turns, .. } = &script.topics[topic];
+        steps.note(|| Step::Topic { name: name.clone() });
+        self.topic = Some((topic, turns.saturating_add(1))); // this turn is counted, too
+    }
+
+    /// Another question about what the talk is about.
+    fn by_topic(&mut self, script: &Script) -> Option<String> {
+        let (topic, _) = self.topic?;
+        let replies = &script.topics[topic].replies;
+        let (text, _) = self.say(replies, |_| String::new())?;
+        Some(text)
+    }
+
+    /// The oldest memory; but not at once, as nobody has gone away from it yet.
+    fn by_memory(&mut self) -> Option<String> {
+        if self.since < 2 {
+            return None;
+        }
+        let text = self.memory.pop_front()?;
+        // It may have been said in another way already; then there are others, or none.
+        if text == self.last {
+            return self.by_memory();
+        }
+        self.last.clone_from(&text);
+        Some(text)
+    }
+
+    fn say_any(&mut self, replies: &Replies) -> String {
+        if let Some((text, _)) = self.say(replies, |_| String::new()) {
+            return text;
+        }
+        // Only a list with a single reply that can be said fails to offer another than the last one.
+        let mut texts = replies
+            .templates
+            .iter()
+            .filter_map(|template| template.fill(|_| String::new(), &self.learnt));
+        texts
+            .next()
+            .expect("one that needs nothing learnt was asked for")
+    }
+
+    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat
+    /// the last words, or need what was not learnt.
+    fn say<'a>(
+        &mut self,
+        replies: &'a Replies,
+        part: impl Fn(usize) -> String,
+    ) -> Option<(String, &'a Template)> {
+        let mut order: Vec<usize> = (0..replies.templates.len()).collect();
+        order.shuffle(&mut self.chance);
+        order.sort_by_key(|index| {
+            self.recent
+                .iter()
+                .position(|&number| number == replies.first + index)
+                .map_or(0, |at| at + 1)
+        });
+        for index in order {
+            let template = &replies.templates[index];
+            let Some(text) = template.fill(&part, &self.learnt) else {
+                continue;
+            };
+            if text != self.last {
+                if self.recent.len() == RECENT {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(replies.first + index);
+                self.last.clone_from(&text);
+                return Some((text, template));
+            }
+        }
+        None
+    }
+}
+
+impl engine::Talk for Talk {
+    fn greet(&mut self) -> Option<String> {
+        let script = Arc::clone(&self.script);
+        Some(self.say_any(&script.greeting))
+    }
+
+    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer {
+        let script = Arc::clone(&self.script);
+        let said = Said::new(line, script.language);
+        if script.is_farewell(&said) {
+            let text = self.say_any(&script.farewell);
+            return Answer::new(text, Source::Farewell);
+        }
+        let sentences: Vec<_> = said.sentences().collect();
+        for sentence in &sentences {
+            let words = sentence.text.split(' ').map(str::to_owned);
+            steps.note(|| Step::Read {
+                words: words.collect(),
+            });
+        }
+        self.since = self.since.saturating_add(1);
+        let (text, source) = if sentences.is_empty() {
+            (self.say_any(&script.silence), Source::Silence)
+        } else {
+            self.answer(&sentences, steps)
+        };
+        let left = self.topic.map(|(topic, turns)| (topic, turns - 1));
+        self.topic = left.filter(|(_, turns)| 0 < *turns);
+        Answer::new(text, source)
+    }
+
+    fn farewell(&mut self) -> Option<String> {
+        let script = Arc::clone(&self.script);
+        Some(self.say_any(&script.farewell))
+    }
+
+    fn memory(&self) -> Vec<String> {
+        self.memory.iter().cloned().collect()
+    }
+}
+
+/// What the pattern captures of the sentence, if the rule is for it.
+fn captured(rule: &Rule, pattern: Option<&Pattern>, sentence: &Sentence<'_>) -> Option<Parts> {
+    if rule.question && !sentence.is_question {
+        return None;
+    }
+    let parts = match pattern {
+        Some(pattern) => pattern.capture(&sentence.folded)?,
+        None => Parts::new(),
+    };
+    let is_name = |part: &Range<usize>| sentence.text[part.clone()].starts_with(char::is_uppercase);
+    (!rule.capital || parts.first().is_some_and(is_name)).then_some(parts)
+}
+
+const RECENT: usize = 16; // a reply comes again when its rule has no other, or after so many
+const REMEMBERED: usize = 4; // and what is older is forgotten
+const MOST_REMEMBERED_BYTES: usize = 200;
+const MOST_LEARNT_BYTES: usize = 40;
+
+#[cfg(test)]
+mod tests;
