@@ -122,9 +122,9 @@ impl Script {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
-            Format::Friend => Arc::new(pattern::Script::parse(text)?),
-            Format::Classic => Arc::new(doctor1966::Script::parse(text)?),
-            Format::Hayden => Arc::new(hayden::Script::parse(text)?),
+            Format::Friend => Arc::new(pattern::parse(text)?),
+            Format::Classic => Arc::new(doctor1966::parse(text)?),
+            Format::Hayden => Arc::new(hayden::parse(text)?),
         };
         Ok(Self { format, engine })
     }

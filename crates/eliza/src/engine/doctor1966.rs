@@ -3,19 +3,37 @@
 //! Nothing in here looks at single letters once a line is read: words are numbers, and a script's
 //! patterns and replies are made of them.
 
-mod actions;
 mod ast;
 mod charset;
 mod hash;
 mod lexer;
 mod lint;
 mod parse;
-mod parser;
-mod reassembly;
 mod resolve;
 mod respond;
 mod response;
 mod script;
 mod source;
+mod state;
 
-pub(crate) use script::Script;
+use std::sync::Arc;
+
+use crate::engine::{self, Engine};
+use crate::problem::Problem;
+pub(crate) use parse::parse;
+use respond::Talk;
+use script::Script;
+
+impl Engine for Script {
+    fn begin(self: Arc<Self>, _: u64) -> Box<dyn engine::Talk> {
+        Box::new(Talk::new(self)) // nothing is left to chance
+    }
+
+    fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    fn lint(&self) -> Vec<Problem> {
+        lint::lint(self)
+    }
+}

@@ -5,6 +5,7 @@ mod french;
 mod index;
 mod input;
 mod language;
+mod languages;
 mod lint;
 mod normalize;
 mod parse;
@@ -17,4 +18,24 @@ mod template;
 mod word_lists;
 mod word_pattern;
 
-pub(crate) use script::Script;
+use std::sync::Arc;
+
+use crate::engine::{self, Engine};
+use crate::problem::Problem;
+pub(crate) use parse::parse;
+use respond::Talk;
+use script::Script;
+
+impl Engine for Script {
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Talk> {
+        Box::new(Talk::new(self, seed))
+    }
+
+    fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    fn lint(&self) -> Vec<Problem> {
+        lint::lint(self)
+    }
+}

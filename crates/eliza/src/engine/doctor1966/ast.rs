@@ -1,9 +1,27 @@
 //! What a script is made of.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::interner::Id;
+use crate::interner::{Id, Vocabulary};
 use crate::matching::Term;
+use crate::problem::Problem;
+
+/// A script as it is written, before its rules are held against each other.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) opening: String,
+    pub(super) rules: Vec<Rule>,
+    pub(super) memory: Option<Memory>,
+    /// Keywords that rules refer to, and where.
+    pub(super) references: Vec<(Id, usize)>,
+    /// Keywords of all rules, also of those that could not be read, and MEMORY; with their places.
+    pub(super) keywords: HashMap<Id, usize>,
+    /// Those that could not be read: whoever misses something of them is not told again.
+    pub(super) broken: HashSet<Id>,
+    pub(super) problems: Vec<Problem>,
+}
 
 /// What is done when a keyword was said.
 #[derive(Debug)]
@@ -86,3 +104,6 @@ impl Rule {
         !self.transformations.is_empty() || self.reference.is_some()
     }
 }
+
+/// A reply has as many bytes at most, as a part of the line may come back many times.
+pub(super) const MOST_REPLY_BYTES: usize = 4 * 1024;

@@ -1,39 +1,86 @@
 //! Reads the lists of a script. What is wrong in one rule does not hide what is wrong in the next.
 
-use std::collections::{HashMap, HashSet};
-
-use crate::engine::doctor1966::ast::{Memory, Rule};
-use crate::engine::doctor1966::lexer::Kind;
-use crate::engine::doctor1966::parser::{Parsed, Parser};
-use crate::engine::doctor1966::reassembly::MOST_REPLY_BYTES;
+use crate::engine::doctor1966::ast::{
+    Action, Draft, MOST_REPLY_BYTES, Memory, Pattern, Piece, Reply, Rule, Tagged, Transformation,
+};
+use crate::engine::doctor1966::lexer::{Kind, Token, Tokens};
+use crate::engine::doctor1966::resolve::resolve;
+use crate::engine::doctor1966::script::{DELIMITERS, Script};
 use crate::engine::doctor1966::source::Source;
 use crate::interner::{Id, Vocabulary};
-use crate::problem::{MOST_PROBLEMS, Problem};
+use crate::matching::Term;
+use crate::problem::{ENDS_OF_LINE, MOST_PROBLEMS, Problem, ScriptError};
 
-/// A script as it is written, before its rules are held against each other.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) vocabulary: Vocabulary,
-    pub(super) opening: String,
-    pub(super) rules: Vec<Rule>,
-    pub(super) memory: Option<Memory>,
-    /// Keywords that rules refer to, and where.
-    pub(super) references: Vec<(Id, usize)>,
-    /// Keywords of all rules, also of those that could not be read, and MEMORY; with their places.
-    pub(super) keywords: HashMap<Id, usize>,
-    /// Those that could not be read: whoever misses something of them is not told again.
-    pub(super) broken: HashSet<Id>,
-    pub(super) problems: Vec<Problem>,
-}
-
-/// Reads all of it.
-pub(super) fn read(text: &str, source: &Source, vocabulary: Vocabulary) -> Written {
-    let mut parser = Parser::new(text, source, vocabulary);
+/// Reads the lists of a script.
+///
+/// # Errors
+///
+/// What is wrong with it: all of it, if it is not a hundred things.
+pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
+    let source = Source::new(text);
+    let mut vocabulary = Vocabulary::default();
+    // First of all, so that their ids are the lowest.
+    for delimiter in DELIMITERS {
+        vocabulary.intern(delimiter);
+    }
+    let none = vocabulary.intern("NONE");
+    let mut parser = Parser::new(text, &source, vocabulary);
     parser.script();
-    parser.written
+    let mut written = parser.written;
+    let (index, slots) = resolve(&mut written, &source);
+    match written.memory {
+        Some(memory) if written.problems.is_empty() => Ok(Script {
+            source,
+            vocabulary: written.vocabulary,
+            opening: written.opening,
+            rules: written.rules,
+            index,
+            none,
+            memory,
+            slots,
+        }),
+        _ => Err(ScriptError::new(written.problems)),
+    }
 }
 
-impl Parser<'_> {
+/// Reads a script with one token of foresight.
+struct Parser<'a> {
+    source: &'a Source,
+    written: Draft,
+    token: Token,
+    /// Where the token before it ends.
+    behind: usize,
+    tokens: Tokens<'a>,
+    text: &'a str,
+    depth: usize,
+    /// The latest parenthesis inside of a rule that opens at the beginning of a line. Likely it is
+    /// the next rule, if there is an error in its line.
+    margin: Option<usize>,
+}
+
+/// The rule cannot be read any further, for this reason.
+struct Unreadable(Problem);
+
+type Parsed<T> = Result<T, Unreadable>;
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, source: &'a Source, vocabulary: Vocabulary) -> Self {
+        let mut tokens = Tokens::new(text, 0);
+        Self {
+            source,
+            written: Draft {
+                vocabulary,
+                ..Draft::default()
+            },
+            token: tokens.next(),
+            behind: 0,
+            tokens,
+            text,
+            depth: 0,
+            margin: None,
+        }
+    }
+
     fn script(&mut self) {
         let start = self.token.start;
         let opening = self.opening();
@@ -157,7 +204,7 @@ impl Parser<'_> {
     }
 
     /// `= KEYWORD )`, to another rule.
-    pub(super) fn reference(&mut self) -> Parsed<Id> {
+    fn reference(&mut self) -> Parsed<Id> {
         self.expect(&Kind::Equals, "'=' and a keyword")?;
         let at = self.token.start;
         let keyword = self.word("a keyword after '='")?;
@@ -165,4 +212,382 @@ impl Parser<'_> {
         self.written.references.push((keyword, at));
         Ok(keyword)
     }
+
+    /// `( PATTERN ) REPLY... )`, behind the parenthesis that opens it.
+    fn transformation(&mut self) -> Parsed<Transformation> {
+        let start = self.token.start;
+        self.expect(&Kind::Open, "'(' and a pattern, or '=' and a keyword")?;
+        let pattern = self.pattern(start, &Kind::Close, "a term of the pattern, or ')'")?;
+        let mut replies = Vec::new();
+        while replies.is_empty() || self.token.kind != Kind::Close {
+            let start = self.token.start;
+            let what = match replies[..] {
+                [] => "'(' and a reply",
+                _ => "'(' and a reply, or ')'",
+            };
+            self.expect(&Kind::Open, what)?;
+            let action = self.action(pattern.terms.len())?;
+            let at = start..self.behind;
+            replies.push(Reply { at, action });
+        }
+        self.advance();
+        if MOST_REPLIES < replies.len() {
+            let what = format!("a pattern has at most {MOST_REPLIES} replies");
+            self.complain(start, what);
+        }
+        Ok(Transformation {
+            pattern,
+            replies,
+            slot: None,
+        })
+    }
+
+    /// `KEYWORD ( PATTERN = REPLY )... )`, the rule of what is remembered.
+    fn memory(&mut self, at: usize) -> Parsed<()> {
+        let keyword_at = self.token.start;
+        let keyword = self.word("the keyword of MEMORY")?;
+        let mut transformations = Vec::new();
+        while self.token.kind == Kind::Open {
+            self.advance();
+            let start = self.token.start;
+            let pattern = self.pattern(start, &Kind::Equals, "a term of the pattern, or '='")?;
+            if self.token.kind == Kind::Close {
+                self.complain(self.token.start, "there is nothing to remember");
+            }
+            let pieces = self.pieces(pattern.terms.len())?;
+            transformations.push((pattern, pieces));
+        }
+        self.expect(&Kind::Close, "'(' and a transformation, or ')'")?;
+        if transformations.len() != 4 {
+            let count = transformations.len();
+            let what = format!("MEMORY has four transformations, not {count}");
+            self.complain(at, what);
+        }
+        self.written.memory = Some(Memory {
+            at: keyword_at,
+            keyword,
+            transformations,
+        });
+        Ok(())
+    }
+
+    /// The terms of a pattern up to and over what ends it.
+    fn pattern(&mut self, start: usize, end: &Kind, what: &str) -> Parsed<Pattern> {
+        let mut terms = Vec::new();
+        let mut tagged = Vec::new();
+        while self.token.kind != *end {
+            let at = self.token.start;
+            match self.token.kind {
+                Kind::Number(words) => {
+                    self.advance();
+                    terms.push(match words {
+                        0 => Term::Any,
+                        words => Term::Exactly(words),
+                    });
+                }
+                Kind::Open => {
+                    self.advance();
+                    let (words, tags) = self.one_of()?;
+                    let term = terms.len();
+                    tagged.extend(tags.map(|tags| Tagged { term, at, tags }));
+                    terms.push(Term::one_of(words));
+                }
+                _ => terms.push(Term::Word(self.word(what)?)),
+            }
+        }
+        if terms.is_empty() {
+            self.complain(start, "the pattern is empty");
+        }
+        let inner = start..self.behind;
+        self.advance();
+        let at = match end {
+            Kind::Close => start..self.behind,
+            _ => inner, // what ends it is not its own
+        };
+        Ok(Pattern { at, terms, tagged })
+    }
+
+    /// `* WORD... )` or `/ TAG... )`: words, or the tags that they are known by.
+    fn one_of(&mut self) -> Parsed<(Vec<Id>, Option<Vec<Id>>)> {
+        match &self.token.kind {
+            Kind::Word(first) if first.starts_with('/') => Ok((Vec::new(), Some(self.tags()?))),
+            Kind::Word(first) if first.starts_with('*') => Ok((self.listed('*', "a word")?, None)),
+            _ => Err(self.expected("'*' and words, or '/' and tags")),
+        }
+    }
+
+    /// `/ TAG... )`, as in patterns and behind DLIST.
+    fn tags(&mut self) -> Parsed<Vec<Id>> {
+        self.listed('/', "a tag")
+    }
+
+    /// Words, at least one, with a mark before them.
+    fn listed(&mut self, mark: char, what: &str) -> Parsed<Vec<Id>> {
+        let mut ids = Vec::new();
+        let mut is_first = true;
+        while is_first || self.token.kind != Kind::Close {
+            let word = match ids[..] {
+                [] => self.word_or_number(what)?,
+                _ => self.word_or_number(&format!("{what}, or ')'"))?,
+            };
+            let bare = word
+                .strip_prefix(mark)
+                .filter(|_| is_first)
+                .unwrap_or(&word);
+            if !bare.is_empty() {
+                ids.push(self.written.vocabulary.intern(bare));
+            } else if self.token.kind == Kind::Close {
+                return Err(self.expected(&format!("something after '{mark}'")));
+            }
+            is_first = false;
+        }
+        self.advance();
+        Ok(ids)
+    }
+
+    /// What a reply does.
+    fn action(&mut self, parts: usize) -> Parsed<Action> {
+        if self.token.kind == Kind::Equals {
+            return Ok(Action::Refer(self.reference()?));
+        }
+        let Kind::Word(first) = &self.token.kind else {
+            return Ok(Action::Say(self.pieces(parts)?));
+        };
+        let (is_newkey, is_pre) = (first == "NEWKEY", first == "PRE");
+        let first = Piece::Word(self.word("a word")?);
+        if is_newkey && self.token.kind == Kind::Close {
+            self.advance();
+            return Ok(Action::NewKey);
+        }
+        if is_pre && self.token.kind == Kind::Open {
+            return self.rewrite(parts);
+        }
+        let mut pieces = vec![first];
+        pieces.append(&mut self.pieces(parts)?);
+        Ok(Action::Say(pieces))
+    }
+
+    /// `( REPLY ) ( = KEYWORD ) )`, what follows PRE.
+    fn rewrite(&mut self, parts: usize) -> Parsed<Action> {
+        self.advance();
+        let pieces = self.pieces(parts)?;
+        self.expect(&Kind::Open, "'(' and '=' and a keyword")?;
+        let keyword = self.reference()?;
+        self.expect(&Kind::Close, "')': nothing follows a reference")?;
+        Ok(Action::Rewrite(pieces, keyword))
+    }
+
+    /// Words, and numbers of parts, of which there are so many.
+    fn pieces(&mut self, parts: usize) -> Parsed<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        loop {
+            match self.token.kind {
+                Kind::Close => {
+                    self.advance();
+                    return Ok(pieces);
+                }
+                Kind::Number(number) => pieces.push(Piece::Part(self.part_number(number, parts)?)),
+                Kind::Open => pieces.push(Piece::Word(self.nested()?)),
+                _ => {
+                    let what = "a word, the number of a part, or ')'";
+                    pieces.push(Piece::Word(self.word(what)?));
+                }
+            }
+        }
+    }
+
+    /// The index of the part that has this number.
+    fn part_number(&mut self, number: usize, parts: usize) -> Parsed<usize> {
+        let at = self.token.start;
+        let written = self.word_or_number("the number of a part")?;
+        if !(1..=parts).contains(&number) {
+            let s = if parts == 1 { "" } else { "s" };
+            let what = format!("there is no part {written}: the pattern has {parts} term{s}");
+            self.complain(at, what);
+        }
+        Ok(number.saturating_sub(1))
+    }
+
+    /// A list within a reply, which is said as it is: one word with blanks in it.
+    fn nested(&mut self) -> Parsed<Id> {
+        let at = self.token.start;
+        self.advance();
+        let mut words = Vec::new();
+        while self.token.kind != Kind::Close {
+            words.push(self.word_or_number("a word, or ')'")?);
+        }
+        self.advance();
+        let list = format!("({})", words.join(" "));
+        if MOST_WORD_BYTES < list.len() {
+            let what = format!("a list in a reply has at most {MOST_WORD_BYTES} bytes");
+            self.complain(at, what);
+        }
+        Ok(self.written.vocabulary.intern(&list))
+    }
+
+    /// A word, by its id.
+    fn word(&mut self, what: &str) -> Parsed<Id> {
+        let Kind::Word(word) = &self.token.kind else {
+            return Err(self.expected(what));
+        };
+        let (id, length) = (self.written.vocabulary.intern(word), word.len());
+        if MOST_WORD_BYTES < length {
+            let what = format!("a word has at most {MOST_WORD_BYTES} bytes");
+            self.complain(self.token.start, what);
+        }
+        self.advance();
+        Ok(id)
+    }
+
+    /// A word, or a number as it is written.
+    fn word_or_number(&mut self, what: &str) -> Parsed<String> {
+        let word = match &self.token.kind {
+            Kind::Word(word) => word.clone(),
+            Kind::Number(_) => self.text[self.token.start..self.token.end].to_owned(),
+            _ => return Err(self.expected(what)),
+        };
+        self.advance();
+        Ok(word)
+    }
+
+    fn expect(&mut self, kind: &Kind, what: &str) -> Parsed<()> {
+        self.is(what, kind)?;
+        self.advance();
+        Ok(())
+    }
+
+    /// That this comes next, which stays.
+    fn is(&self, what: &str, kind: &Kind) -> Parsed<()> {
+        if self.token.kind == *kind {
+            Ok(())
+        } else {
+            Err(self.expected(what))
+        }
+    }
+
+    /// That the next token is not what it must be.
+    fn expected(&self, what: &str) -> Unreadable {
+        let found = match &self.token.kind {
+            Kind::Open => "'('",
+            Kind::Close => "')'",
+            Kind::Equals => "'='",
+            Kind::Number(_) => "a number",
+            Kind::Word(_) => "a word",
+            Kind::End => "the end",
+        };
+        let what = format!("expected {what}, not {found}");
+        Unreadable(self.source.problem(self.token.start, what))
+    }
+
+    fn advance(&mut self) {
+        match self.token.kind {
+            Kind::Open => {
+                self.depth += 1;
+                if self.is_at_margin() && self.is_before_word() {
+                    self.margin = Some(self.token.start);
+                }
+            }
+            Kind::Close => self.depth = self.depth.saturating_sub(1),
+            _ => (),
+        }
+        self.behind = self.token.end;
+        self.token = self.tokens.next();
+    }
+
+    /// After an error in the list that begins at byte `start`, goes on with the next rule: behind the
+    /// parenthesis that closes this one, or, if nothing does, where one opens at the beginning of a
+    /// line.
+    fn recover(&mut self, start: usize, read: Parsed<()>) {
+        let Err(Unreadable(problem)) = read else {
+            return;
+        };
+        if let Some(end) = end_of_list(self.text, start) {
+            self.go_to(end);
+            self.depth = 0;
+            return self.note(problem);
+        }
+        let here = self.is_at_next_rule() && self.is_at_margin();
+        let here = here.then_some(self.token.start);
+        let margin = self
+            .margin
+            .take()
+            .filter(|&at| self.source.line(at) == problem.line);
+        if let Some(at) = here.or(margin).filter(|_| 0 < self.depth) {
+            self.go_to(at);
+            self.complain(at, "expected ')' before the next rule");
+        } else {
+            self.note(problem);
+            while self.token.kind != Kind::End && !self.is_at_next_rule() {
+                self.advance();
+            }
+        }
+        self.depth = 0;
+    }
+
+    fn go_to(&mut self, at: usize) {
+        self.tokens = Tokens::new(self.text, at);
+        self.token = self.tokens.next();
+    }
+
+    fn is_at_next_rule(&self) -> bool {
+        self.token.kind == Kind::Open
+            && (self.depth == 0 || self.is_at_margin() && self.is_before_word())
+    }
+
+    /// Whether a word follows on the next token, as on the parenthesis that opens a rule.
+    fn is_before_word(&self) -> bool {
+        matches!(self.tokens.clone().next().kind, Kind::Word(_))
+    }
+
+    fn is_at_margin(&self) -> bool {
+        let before = &self.text[..self.token.start];
+        before.is_empty() || before.ends_with(ENDS_OF_LINE)
+    }
+
+    /// Notes what is wrong, but no obstacle to reading on.
+    fn complain(&mut self, at: usize, what: impl Into<String>) {
+        if !self.is_full() {
+            self.note(self.source.problem(at, what));
+        }
+    }
+
+    /// Notes a problem. Behind the last for which there is room, the script is not read any further.
+    fn note(&mut self, problem: Problem) {
+        if !self.is_full() {
+            self.written.problems.push(problem);
+        }
+        if self.is_full() {
+            self.tokens = Tokens::new(self.text, self.text.len());
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        MOST_PROBLEMS <= self.written.problems.len()
+    }
 }
+
+/// Where the list that begins at a byte is over, if it is a list, and anything closes it.
+fn end_of_list(text: &str, start: usize) -> Option<usize> {
+    let (mut depth, mut is_comment) = (0, false);
+    for (at, character) in text[start..].char_indices() {
+        match character {
+            _ if is_comment => is_comment = !ENDS_OF_LINE.contains(&character),
+            ';' => is_comment = true,
+            '(' => depth += 1,
+            ')' if 1 < depth => depth -= 1,
+            ')' if depth == 1 => return Some(start + at + 1),
+            _ if depth == 0 => return None,
+            _ => (),
+        }
+    }
+    None
+}
+
+/// A word of a script has as many bytes. It may stand for each word of a line.
+const MOST_WORD_BYTES: usize = 256;
+
+/// As many replies to one pattern are counted, in two bytes for each talk.
+const MOST_REPLIES: usize = u16::MAX as usize;
+
+#[cfg(test)]
+mod tests;

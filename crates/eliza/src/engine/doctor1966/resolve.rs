@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::doctor1966::ast::{Memory, Pattern, Rule};
-use crate::engine::doctor1966::parse::Written;
+use crate::engine::doctor1966::ast::{Draft, Memory, Pattern, Rule};
 use crate::engine::doctor1966::source::Source;
 use crate::interner::{Id, Vocabulary};
 use crate::matching::Term;
@@ -33,7 +32,7 @@ impl Index {
 
 /// Checks what one rule wants of another, puts words for the tags, and gives each transformation
 /// that needs one a slot; with how many slots there are.
-pub(super) fn resolve(written: &mut Written, source: &Source) -> (Index, usize) {
+pub(super) fn resolve(written: &mut Draft, source: &Source) -> (Index, usize) {
     let index = Index::new(&written.rules, &written.vocabulary);
     let mut faults = faults_of_references(written, &index);
     faults.extend(faults_of_the_whole(written, &index, source));
@@ -49,7 +48,7 @@ pub(super) fn resolve(written: &mut Written, source: &Source) -> (Index, usize) 
 /// What is wrong, at a byte of the script.
 type Fault = (usize, String);
 
-fn faults_of_references(written: &Written, index: &Index) -> Vec<Fault> {
+fn faults_of_references(written: &Draft, index: &Index) -> Vec<Fault> {
     let fault = |&(keyword, at): &(Id, usize)| {
         if written.broken.contains(&keyword) {
             return None;
@@ -72,7 +71,7 @@ fn faults_of_references(written: &Written, index: &Index) -> Vec<Fault> {
         .collect()
 }
 
-fn faults_of_the_whole(written: &Written, index: &Index, source: &Source) -> Vec<Fault> {
+fn faults_of_the_whole(written: &Draft, index: &Index, source: &Source) -> Vec<Fault> {
     let mut faults = Vec::new();
     let id = |word| written.vocabulary.id(word);
     let is_there = |word| id(word).is_some_and(|id| written.keywords.contains_key(&id));

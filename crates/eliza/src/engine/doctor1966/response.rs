@@ -1,26 +1,30 @@
 //! One response, step by step, as in 1966.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::slice;
 
 use crate::engine::Answer;
-use crate::engine::doctor1966::ast::{Action, Reply, Rule, Transformation};
-use crate::engine::doctor1966::charset::words;
-use crate::engine::doctor1966::reassembly::texts;
-use crate::engine::doctor1966::respond::State;
+use crate::engine::doctor1966::ast::{
+    Action, MOST_REPLY_BYTES, Piece, Reply, Rule, Transformation,
+};
+use crate::engine::doctor1966::charset::{MOST_WORDS, words};
+use crate::engine::doctor1966::hash::{last_cell, mid_square};
 use crate::engine::doctor1966::script::{Script, is_delimiter};
+use crate::engine::doctor1966::state::State;
 use crate::interner::{Heard, Id};
 use crate::matching::Matcher;
 use crate::trace::{Keyword, Source, Step, Steps};
 
 /// What is known while a line is answered.
 pub(super) struct Response<'a> {
-    pub(super) script: &'a Script,
-    pub(super) state: &'a mut State,
-    pub(super) steps: &'a mut Steps,
-    pub(super) heard: Heard<'a>,
-    pub(super) words: Vec<Id>,
+    script: &'a Script,
+    state: &'a mut State,
+    steps: &'a mut Steps,
+    heard: Heard<'a>,
+    words: Vec<Id>,
     keywords: VecDeque<Id>, // the best first
-    pub(super) matcher: Matcher,
+    matcher: Matcher,
 }
 
 /// How a round with one keyword ends, if not with the next keyword.
@@ -208,7 +212,7 @@ impl<'a> Response<'a> {
             ..
         } = self;
         let written = |at| script.source.written(at);
-        let part = |part: &std::ops::Range<usize>| texts(heard, &words[part.clone()]).join(" ");
+        let part = |part: &Range<usize>| texts(heard, &words[part.clone()]).join(" ");
         self.steps.note(|| Step::Matched {
             keyword: Some(heard.text(rule.keyword).to_owned()),
             line: script.source.line(transformation.pattern.at.start),
@@ -217,6 +221,88 @@ impl<'a> Response<'a> {
             reply: written(&reply.at),
         });
     }
+
+    /// Puts the words of a reply in the place of those that it is made from; not if they are too
+    /// many.
+    fn rewrite(&mut self, pieces: &[Piece]) -> bool {
+        let mut made = Vec::with_capacity(self.words.len());
+        for &piece in pieces {
+            made.extend_from_slice(self.piece(&piece));
+            self.matcher.looks += 1;
+            if MOST_WORDS < made.len() {
+                return false;
+            }
+        }
+        self.matcher.looks += made.len();
+        self.words = made;
+        let (words, heard) = (&self.words, &self.heard);
+        self.steps.note(|| Step::Rewritten {
+            words: texts(heard, words),
+        });
+        true
+    }
+
+    /// The text of a reply: as many of its words as have room in a reply.
+    fn say(&mut self, pieces: &[Piece]) -> String {
+        let mut text = String::with_capacity(64);
+        for &word in pieces.iter().flat_map(|piece| self.piece(piece)) {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(self.heard.text(word));
+            if MOST_REPLY_BYTES < text.len() {
+                break;
+            }
+        }
+        self.matcher.looks += pieces.len() + text.len();
+        cut(text)
+    }
+
+    /// The words that a piece stands for.
+    fn piece<'b>(&'b self, piece: &'b Piece) -> &'b [Id] {
+        match piece {
+            Piece::Word(word) => slice::from_ref(word),
+            Piece::Part(part) => &self.words[self.matcher.parts()[*part].clone()],
+        }
+    }
+
+    /// Keeps a sentence to tell later, if that transformation fits which the last word chooses.
+    fn remember(&mut self) {
+        let script = self.script;
+        let last = self.words.last().map_or("", |&word| self.heard.text(word));
+        let choice = usize::try_from(mid_square(last_cell(last), 2)).expect("it has two bits");
+        let (pattern, pieces) = &script.memory.transformations[choice];
+        if !self.matcher.fit(&pattern.terms, &self.words) {
+            self.steps.note(|| Step::NotRemembered {
+                pattern: script.source.written(&pattern.at),
+            });
+        } else if self.state.can_remember() {
+            let text = self.say(pieces);
+            self.steps.note(|| Step::Remembered { text: text.clone() });
+            self.state.remember(text);
+        }
+    }
+}
+
+/// The words of these ids.
+fn texts(heard: &Heard<'_>, words: &[Id]) -> Vec<String> {
+    words
+        .iter()
+        .map(|&word| heard.text(word).to_owned())
+        .collect()
+}
+
+/// `text`, without the words for which a reply has no room.
+fn cut(mut text: String) -> String {
+    if MOST_REPLY_BYTES < text.len() {
+        let room = text.floor_char_boundary(MOST_REPLY_BYTES);
+        let ends_word = text[room..].starts_with(' ');
+        text.truncate(room);
+        if let Some(end) = text.rfind(' ').filter(|_| !ends_word) {
+            text.truncate(end);
+        }
+    }
+    text
 }
 
 fn stack(script: &Script, keywords: &VecDeque<Id>) -> Vec<Keyword> {

@@ -1,19 +1,23 @@
 //! How the lines of a script become a usable one.
 
-mod rules;
-
 use std::mem;
 
 use crate::engine::hayden::input;
 use crate::engine::hayden::lexer::{self, Line, Tag, Token};
-use crate::engine::hayden::pattern::Synonyms;
-use crate::engine::hayden::reassembly;
-use crate::engine::hayden::script::Script;
+use crate::engine::hayden::pattern::{Pattern, Synonyms};
+use crate::engine::hayden::reassembly::{self, Reply, Says};
+use crate::engine::hayden::script::{Decomp, Key, Script};
 use crate::interner::Id;
 use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 
-/// Reads and compiles a script, or says what in it cannot be used.
-pub(crate) fn compile(text: &str) -> Result<Script, ScriptError> {
+/// Reads a script.
+///
+/// # Errors
+///
+/// All that makes it unusable, up to a hundred problems: lines without a tag that is known, or
+/// without what belongs behind it; patterns and replies in no place; keys, lists and parts that
+/// are asked for and not there; no key at all.
+pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let mut compiler = Compiler::default();
     compiler.index(text);
     for line in lexer::lines(text) {
@@ -149,6 +153,143 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
+    fn key(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        self.end_key();
+        // Whatever is wrong with it, the lines that follow are its own.
+        self.key = Some(Open {
+            line,
+            is_empty: true,
+        });
+        let place = self.script.keys.len();
+        self.script.keys.push(Key {
+            word: Id::MAX,
+            rank: USUAL_RANK,
+            line: line.number,
+            decomps: Vec::new(),
+        });
+        let first = expected(line, "a keyword")?;
+        let word = self.word(line, first)?;
+        if self.script.key_of.get(&word) != Some(&place) {
+            return Err(line.complaint(Some(first), "this key is there already"));
+        }
+        let key = &mut self.script.keys[place];
+        key.word = word;
+        if let Some(rank) = line.tokens().nth(1) {
+            let what = || line.complaint(Some(rank), "expected a rank, which is a number");
+            key.rank = rank.text.parse().map_err(|_| what())?;
+        }
+        nothing_more(line, 2)
+    }
+
+    fn decomp(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        self.end_decomp();
+        let Some(key) = &mut self.key else {
+            return Err(line.whole("expected a `key:` before a `decomp:`"));
+        };
+        key.is_empty = false;
+        self.decomp = Some(Open {
+            line,
+            is_empty: true,
+        });
+        let mut tokens = line.tokens();
+        let first = tokens.next();
+        let remembered = first.is_some_and(|first| first.text.starts_with('$'));
+        let pattern = if remembered {
+            first.and_then(Token::behind_first)
+        } else {
+            first
+        };
+        let tokens = pattern.into_iter().chain(tokens);
+        let pattern = Pattern::parse(
+            line,
+            tokens,
+            &mut self.script.vocabulary,
+            &mut self.synonyms,
+        );
+        // Without a pattern, nobody can say which parts there are.
+        self.parts = pattern
+            .as_ref()
+            .map_or(usize::MAX, |pattern| pattern.parts.len());
+        let key = self.script.keys.last_mut().expect("it was begun above");
+        key.decomps.push(Decomp {
+            line: line.number,
+            column: line.whole("").column,
+            number: self.decomps,
+            written: first.map_or("", |first| line.from(first)).to_owned(),
+            pattern: Pattern::default(),
+            remembered,
+            replies: Vec::new(),
+        });
+        self.decomps += 1;
+        key.decomps.last_mut().expect("it was pushed above").pattern = pattern?;
+        Ok(())
+    }
+
+    fn reasmb(&mut self, line: Line<'a>) -> Result<(), Problem> {
+        let Some(decomp) = &mut self.decomp else {
+            return Err(line.whole("expected a `decomp:` before a `reasmb:`"));
+        };
+        decomp.is_empty = false;
+        let first = expected(line, "words, or `goto` and a key")?;
+        let says = if first.text == "goto" {
+            Says::Goto(self.goto(line)?)
+        } else {
+            let text = line.from(first);
+            let what = |at| {
+                let parts = self.parts;
+                let what = format!("the pattern has {parts} parts, the first of which is (1)");
+                line.complaint(
+                    Some(Token {
+                        at: first.at + at,
+                        text: "",
+                    }),
+                    what,
+                )
+            };
+            Says::Words(reassembly::pieces(text, self.parts).map_err(what)?)
+        };
+        let decomps = self.script.keys.last_mut().map(|key| &mut key.decomps);
+        let decomp = decomps.and_then(|decomps| decomps.last_mut());
+        decomp.expect("one is open").replies.push(Reply {
+            written: line.from(first).to_owned(),
+            says,
+        });
+        Ok(())
+    }
+
+    /// The place of the key behind `goto`.
+    fn goto(&mut self, line: Line<'a>) -> Result<usize, Problem> {
+        let token = line.tokens().nth(1);
+        let token = token.ok_or_else(|| line.complaint(None, "expected a key"))?;
+        let word = self.word(line, token)?;
+        nothing_more(line, 2)?;
+        let key = self.script.key_of.get(&word).copied();
+        key.ok_or_else(|| line.complaint(Some(token), format!("no key `{}`", token.text)))
+    }
+
+    fn end_key(&mut self) {
+        self.end_decomp();
+        if let Some(Open {
+            line,
+            is_empty: true,
+        }) = self.key.take()
+        {
+            self.problems
+                .push(line.whole("expected a `decomp:` behind this key"));
+        }
+    }
+
+    fn end_decomp(&mut self) {
+        if let Some(Open {
+            line,
+            is_empty: true,
+        }) = self.decomp.take()
+        {
+            self.problems
+                .push(line.whole("expected a `reasmb:` behind this pattern"));
+        }
+    }
+
     /// The script, if nothing is wrong with it.
     fn finish(mut self, text: &str) -> Result<Script, ScriptError> {
         self.end_key();
@@ -196,4 +337,12 @@ fn expected<'a>(line: Line<'a>, what: &str) -> Result<Token<'a>, Problem> {
     first.ok_or_else(|| line.complaint(None, format!("expected {what}")))
 }
 
+fn nothing_more(line: Line<'_>, tokens: usize) -> Result<(), Problem> {
+    match line.tokens().nth(tokens) {
+        None => Ok(()),
+        more => Err(line.complaint(more, "expected the end of the line")),
+    }
+}
+
+const USUAL_RANK: u32 = 0; // as in the Java program
 const FALLBACK: &str = "xnone";

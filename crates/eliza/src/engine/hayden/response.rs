@@ -6,8 +6,8 @@ use std::slice;
 
 use crate::engine::hayden::input;
 use crate::engine::hayden::reassembly::{self, Says};
-use crate::engine::hayden::respond::State;
 use crate::engine::hayden::script::{Decomp, Key, Script};
+use crate::engine::hayden::state::State;
 use crate::interner::{Heard, Id};
 use crate::matching::Matcher;
 use crate::trace::{Step, Steps};

@@ -1,15 +1,11 @@
 //! What a script of Hayden's kind says to what.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use crate::engine::hayden::pattern::Pattern;
 use crate::engine::hayden::reassembly::Reply;
-use crate::engine::hayden::respond::Talk;
-use crate::engine::hayden::{lint, parse};
-use crate::engine::{self, Engine};
 use crate::interner::{Id, Vocabulary};
-use crate::problem::{Problem, ScriptError};
+use crate::problem::Problem;
 use crate::trace::Keyword;
 
 /// Keywords, and the patterns and replies of each.
@@ -72,17 +68,6 @@ pub(crate) struct Decomp {
 }
 
 impl Script {
-    /// Reads a script.
-    ///
-    /// # Errors
-    ///
-    /// All that makes it unusable, up to a hundred problems: lines without a tag that is known, or
-    /// without what belongs behind it; patterns and replies in no place; keys, lists and parts that
-    /// are asked for and not there; no key at all.
-    pub(crate) fn parse(text: &str) -> Result<Self, ScriptError> {
-        parse::compile(text)
-    }
-
     /// The word of a key, and its rank.
     pub(crate) fn keyword(&self, key: usize) -> Keyword {
         let key = &self.keys[key];
@@ -90,22 +75,5 @@ impl Script {
             word: self.vocabulary.text(key.word).to_owned(),
             precedence: key.rank,
         }
-    }
-}
-
-impl Engine for Script {
-    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Talk> {
-        Box::new(Talk::new(self, seed))
-    }
-
-    fn rules(&self) -> usize {
-        self.keys.len()
-    }
-
-    fn lint(&self) -> Vec<Problem> {
-        let mut problems = self.useless.clone();
-        problems.extend(lint::unreachable(self));
-        problems.extend(lint::circles(self));
-        problems
     }
 }

@@ -9,8 +9,8 @@ use std::array;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::engine::pattern::input::Sentence;
 use crate::engine::pattern::language::Language;
+use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, lists_of};
 
 /// What somebody says in English.
@@ -54,8 +54,8 @@ impl Language for English {
         trim::without_head(clause)
     }
 
-    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String {
-        reflect::reflect(sentence.text, &sentence.folded, part)
+    fn reflect(&self, sentence: &str, folded: &Folded, part: Range<usize>) -> String {
+        reflect::reflect(sentence, folded, part)
     }
 
     fn prepare(&self) {

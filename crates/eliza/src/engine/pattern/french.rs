@@ -12,8 +12,8 @@ use std::array;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::engine::pattern::input::Sentence;
 use crate::engine::pattern::language::Language;
+use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, CLAUSE_STARTS, DETERMINERS, ELIDED_STARTS, JOINING, VERBS, lists};
 use words::plain;
 
@@ -58,8 +58,8 @@ impl Language for French {
         trim::without_head(clause)
     }
 
-    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String {
-        reflect::reflect(sentence.text, part)
+    fn reflect(&self, sentence: &str, _: &Folded, part: Range<usize>) -> String {
+        reflect::reflect(sentence, part)
     }
 
     fn prepare(&self) {

@@ -6,9 +6,7 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use crate::engine::pattern::english::English;
-use crate::engine::pattern::french::French;
-use crate::engine::pattern::input::Sentence;
+use crate::engine::pattern::normalize::Folded;
 
 /// How a line is cut into what can be matched, and how a part of it is said back.
 pub(crate) trait Language: Debug + Sync {
@@ -31,7 +29,7 @@ pub(crate) trait Language: Debug + Sync {
 
     /// Turns a part of a sentence round, in the light of the words around it: "I like your dog"
     /// becomes "you like my dog".
-    fn reflect(&self, sentence: &Sentence<'_>, part: Range<usize>) -> String;
+    fn reflect(&self, sentence: &str, folded: &Folded, part: Range<usize>) -> String;
 
     /// Makes ready what the others need, so that no conversation has to: in a forked child that
     /// would be done again for every peer.
@@ -43,24 +41,3 @@ pub(crate) fn ignoring_case(pattern: &str) -> Regex {
     let regex = Regex::new(&format!("(?i){pattern}"));
     regex.expect("a test uses the pattern")
 }
-
-/// The language of this tag, if it is known.
-pub(crate) fn of(tag: &str) -> Option<&'static dyn Language> {
-    LANGUAGES
-        .iter()
-        .find(|(known, _)| *known == tag)
-        .map(|&(_, language)| language)
-}
-
-/// The tags that are known, to be listed.
-pub(crate) fn tags() -> String {
-    let tags: Vec<_> = LANGUAGES.iter().map(|(tag, _)| *tag).collect();
-    tags.join(", ")
-}
-
-/// What is spoken if nothing else is said.
-pub(crate) fn english() -> &'static dyn Language {
-    &English
-}
-
-const LANGUAGES: &[(&str, &dyn Language)] = &[("en", &English), ("fr", &French)];

@@ -118,6 +118,7 @@ fn at(rule: &Rule, what: impl Into<String>) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::pattern::parse;
 
     const HEAD: &str = r#"
 greeting = ["Hello."]
@@ -129,7 +130,7 @@ quit = ["quit"]
 
     #[track_caller]
     fn check(rules: &str, expected: &[&str]) {
-        let script = Script::parse(&format!("{HEAD}{rules}")).expect("it is well formed");
+        let script = parse(&format!("{HEAD}{rules}")).expect("it is well formed");
         let found: Vec<_> = lint(&script).iter().map(Problem::to_string).collect();
         assert_eq!(found, expected);
     }

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use crate::engine::pattern::index::Index;
 use crate::engine::pattern::input::Said;
-use crate::engine::pattern::language;
+use crate::engine::pattern::languages;
 use crate::engine::pattern::schema::{Lines, Written, WrittenRule, WrittenTopic};
 use crate::engine::pattern::script::{Replies, Rule, Script, Topic};
 use crate::engine::pattern::synonyms::{Synonyms, is_name};
@@ -15,17 +15,23 @@ use crate::engine::pattern::template::Template;
 use crate::engine::pattern::word_pattern::Pattern;
 use crate::problem::{MOST_PROBLEMS, Places, Problem, ScriptError};
 
-/// Reads and compiles a script, or says all that in it cannot be used.
-pub(crate) fn compile(text: &str) -> Result<Script, ScriptError> {
+/// Reads a script.
+///
+/// # Errors
+///
+/// All that makes it unusable: TOML that is none, a key that is not known, a pattern that is
+/// none or too big, too many patterns, a reply that asks for a part that is not captured or for
+/// what is never learnt, a list without the replies it needs, a topic that is not there.
+pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let places = Places::new(text.as_bytes());
     let (written, problems) = Written::read(text, &places)?;
     let mut compiler = Compiler::new(&places, &written, problems);
     let script = compiler.script(text, &written);
-    if compiler.problems.is_empty() {
-        Ok(script)
-    } else {
-        Err(ScriptError::new(compiler.problems))
+    if !compiler.problems.is_empty() {
+        return Err(ScriptError::new(compiler.problems));
     }
+    script.language.prepare();
+    Ok(script)
 }
 
 /// Turns a written script into a usable one, and collects what it cannot use.
@@ -88,12 +94,12 @@ impl<'a> Compiler<'a> {
 
     fn script(&mut self, text: &str, written: &Written) -> Script {
         let tag = written.language.as_ref().map_or("en", |tag| tag.as_ref());
-        let language = language::of(tag);
+        let language = languages::of(tag);
         if let (None, Some(tag)) = (language, &written.language) {
-            let what = format!("expected one of the languages {}", language::tags());
+            let what = format!("expected one of the languages {}", languages::tags());
             self.complain(&tag.span(), what);
         }
-        let language = language.unwrap_or_else(language::english);
+        let language = language.unwrap_or_else(languages::english);
         if MOST_RULES < written.rule.len() {
             let what = format!("a script has at most {MOST_RULES} rules");
             self.complain(&written.rule[MOST_RULES].span(), what);
@@ -283,3 +289,6 @@ const MOST_RULES: usize = 1000; // enough for anybody's patience
 const MOST_NAMED: usize = 1000; // synonyms, and topics
 const MOST_PATTERNS: usize = 1000; // of the greatest size, they take some 400 MB and two seconds
 const USUAL_TURNS: u8 = 3;
+
+#[cfg(test)]
+mod tests;

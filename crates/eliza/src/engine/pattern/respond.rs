@@ -82,7 +82,11 @@ impl Talk {
                 continue;
             };
             self.learn(script, rule, sentence, &parts, steps);
-            let part = |index: usize| script.language.reflect(sentence, parts[index].clone());
+            let part = |index: usize| {
+                script
+                    .language
+                    .reflect(sentence.text, &sentence.folded, parts[index].clone())
+            };
             let Some((text, template)) = self.say(&rule.replies, part) else {
                 continue;
             };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::doctor1966::parse;
 use crate::problem::Problem;
 
 #[track_caller]
@@ -7,7 +8,7 @@ fn check(rules: &str, expected: &[&str]) {
         "()\n{rules}\n(NONE ((0) (GO ON))) (SHIP ((0) (AHOY)))
         (MEMORY SHIP (0 = A 1) (0 = B 1) (0 = C 1) (0 = D 1))"
     );
-    let script = Script::parse(&text).expect("it is a script");
+    let script = parse(&text).expect("it is a script");
     let mut found = lint(&script);
     found.sort();
     let found: Vec<_> = found.iter().map(Problem::to_string).collect();
@@ -21,7 +22,7 @@ fn check_covers(first: &str, second: &str, is_covered: bool) {
         "() (A DLIST(/T)) (B DLIST(/T U)) (C DLIST(/V)) (NONE (({first}) (X)) (({second}) (Y)))
         (MEMORY C (0 = 1) (0 = 1) (0 = 1) (0 = 1))"
     );
-    let script = Script::parse(&text).expect("it is a script");
+    let script = parse(&text).expect("it is a script");
     assert_eq!(
         !unreachable(&script).is_empty(),
         is_covered,
@@ -111,7 +112,7 @@ fn references_that_never_end_are_told() {
         ],
     );
     let none = "() (NONE ((0) (NEWKEY))) (A = B) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))";
-    let script = Script::parse(none).expect("it is a script");
+    let script = parse(none).expect("it is a script");
     assert_eq!(lint(&script).len(), 1);
 }
 
@@ -133,6 +134,6 @@ fn a_rule_without_end_is_compared_in_part() {
 fn no_more_than_a_hundred_are_told() {
     let patterns = "((0) (X))".repeat(200);
     let text = format!("() (NONE {patterns}) (A = B) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))");
-    let script = Script::parse(&text).expect("it is a script");
+    let script = parse(&text).expect("it is a script");
     assert_eq!(lint(&script).len(), MOST_PROBLEMS);
 }

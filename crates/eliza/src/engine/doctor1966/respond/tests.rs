@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::doctor1966::parse;
 use crate::engine::{Engine, Talk as _};
 
 fn script() -> Arc<Script> {
@@ -6,7 +7,7 @@ fn script() -> Arc<Script> {
         (NONE ((0) (ONE) (TWO) (THREE)))
         (SHIP ((0) (AHOY) (AYE)))
         (MEMORY SHIP (0 = A) (0 = B) (0 = C) (0 = D))";
-    Arc::new(Script::parse(text).expect("it is a script"))
+    Arc::new(parse(text).expect("it is a script"))
 }
 
 fn reply(talk: &mut dyn engine::Talk, line: &str) -> String {
@@ -19,7 +20,7 @@ fn a_talk_has_opening_words_and_no_closing_ones() {
     assert_eq!(talk.greet().as_deref(), Some("WELCOME HERE 4 YOU"));
     assert_eq!(talk.farewell(), None);
     let silent = "() (NONE ((0) (1))) (A ((0) (1))) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))";
-    let script = Script::parse(silent).expect("it is a script");
+    let script = parse(silent).expect("it is a script");
     assert_eq!(Talk::new(Arc::new(script)).greet(), None);
 }
 
@@ -41,12 +42,7 @@ fn talks_share_nothing_but_their_script() {
 
 /// The bytes that a talk takes, without its script.
 fn bytes(talk: &Talk) -> usize {
-    let memory = &talk.state.memory;
-    let texts: usize = memory.iter().map(|text| text.len() + 16).sum(); // and what an allocation costs
-    size_of::<Talk>()
-        + size_of_val(&*talk.state.turns)
-        + memory.capacity() * size_of::<Box<str>>()
-        + texts
+    size_of::<Talk>() + talk.state.allocated_bytes()
 }
 
 #[test]
@@ -57,7 +53,7 @@ fn an_idle_talk_is_small() {
         "() {rules} (NONE ((0) (GO ON) (WELL)))
         (MEMORY K0 (0 = SAY MORE OF 1) (0 = WHAT OF 1) (0 = YOU SAID 1) (0 = BUT 1))"
     );
-    let mut talk = Talk::new(Arc::new(Script::parse(&text).expect("it is a script")));
+    let mut talk = Talk::new(Arc::new(parse(&text).expect("it is a script")));
     assert!(bytes(&talk) <= 128);
     for _ in 0..12 {
         let _ = reply(

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::engine::doctor1966::charset::MOST_WORDS;
-use crate::engine::doctor1966::reassembly::{MOST_REPLY_BYTES, cut};
-use crate::engine::doctor1966::respond::{MOST_MEMORIES, MOST_MEMORY_BYTES};
+use crate::engine::doctor1966::parse;
+use crate::engine::doctor1966::state::{MOST_MEMORIES, MOST_MEMORY_BYTES};
 use crate::engine::{Engine, Talk};
 
 /// A talk with these rules, and what every script must have.
@@ -14,7 +13,7 @@ fn begin(rules: &str) -> Box<dyn Talk> {
         (SHIP 9 ((0) (AHOY)))
         (MEMORY SHIP (0 = ZERO 1) (0 = ONE 1) (0 = TWO 1) (0 = THREE 1))"
     );
-    let script = Script::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    let script = parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     Arc::new(script).begin(1)
 }
 
@@ -254,7 +253,7 @@ fn what_is_remembered_is_what_the_words_are_then() {
     let text = "() (NONE ((0) (ELSE))) (SHIP = BOAT ((0) (AHOY))) (TUG (=SHIP))
         (SUB ((0) (PRE (DEEP SHIP HERE) (=SHIP))))
         (MEMORY SHIP (0 BOAT 0 = A 3) (0 = B 1) (X = C) (0 SHIP 0 = D 1 3))";
-    let script = Arc::new(Script::parse(text).expect("it is a script"));
+    let script = Arc::new(parse(text).expect("it is a script"));
     let mut talk = script.begin(1);
     let mut said = |line| {
         let _ = answer(&mut *talk, line);
@@ -305,7 +304,7 @@ fn a_script_that_goes_in_circles_is_stopped_and_the_talk_goes_on() {
         assert_eq!(answer(&mut *talk, "ship").text, "AHOY");
     }
     let none = "() (NONE ((0) (NEWKEY))) (A ((0) (B))) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))";
-    let mut talk = Arc::new(Script::parse(none).expect("it is a script")).begin(1);
+    let mut talk = Arc::new(parse(none).expect("it is a script")).begin(1);
     assert_eq!(answer(&mut *talk, "x").source, Source::Exhausted);
     assert_eq!(answer(&mut *talk, "a").text, "B");
 }
@@ -467,7 +466,7 @@ fn the_steps_tell_how_it_came() {
 #[test]
 fn a_memory_that_does_not_fit_is_noted() {
     let text = "() (NONE ((0) (1))) (A ((0) (B))) (MEMORY A (X = 1) (X = 1) (X = 1) (X = 1))";
-    let mut talk = Arc::new(Script::parse(text).expect("it is a script")).begin(1);
+    let mut talk = Arc::new(parse(text).expect("it is a script")).begin(1);
     let mut steps = Steps::noted();
     talk.reply("a", &mut steps);
     let expected = Step::NotRemembered {

@@ -276,7 +276,7 @@ fn the_memory_has_room_for_twenty_short_texts() {
 fn a_quiet_conversation_is_small_and_can_move() {
     fn moves<T: Send>() {}
     moves::<Conversation>();
-    assert!(hayden::respond::idle_bytes() < 2048);
+    assert!(hayden::state::idle_bytes() < 2048);
 }
 
 #[test]

@@ -1,9 +1,5 @@
 use super::*;
 use crate::engine::Engine;
-use crate::engine::doctor1966::actions::MOST_REPLIES;
-use crate::engine::doctor1966::parser::MOST_WORD_BYTES;
-use crate::engine::doctor1966::reassembly::MOST_REPLY_BYTES;
-use crate::problem::MOST_PROBLEMS;
 
 /// What every script must have.
 const REST: &str = "(NONE ((0) (GO ON))) (SHIP ((0) (AHOY)))
@@ -15,7 +11,7 @@ fn with(rule: &str) -> String {
 }
 
 fn problems(text: &str) -> Vec<String> {
-    let error = Script::parse(text).expect_err("something is wrong with it");
+    let error = parse(text).expect_err("something is wrong with it");
     error.problems().iter().map(ToString::to_string).collect()
 }
 
@@ -347,7 +343,7 @@ fn nothing_makes_reading_deep_or_slow() {
     ];
     for piece in pieces {
         let text = format!("(){}", piece.repeat((1 << 16) / piece.len()));
-        let error = Script::parse(&text).expect_err("it is no script");
+        let error = parse(&text).expect_err("it is no script");
         assert!(error.problems().len() <= MOST_PROBLEMS);
     }
     assert_eq!(problems(&"(".repeat(1 << 20)).len(), 3);
@@ -367,7 +363,7 @@ fn nothing_makes_reading_deep_or_slow() {
 
 #[test]
 fn what_a_script_may_have_too_much_of_is_told() {
-    let word = |length| Script::parse(&with(&format!("({} 5)", "W".repeat(length))));
+    let word = |length| parse(&with(&format!("({} 5)", "W".repeat(length))));
     assert!(word(MOST_WORD_BYTES).is_ok());
     let long = "W".repeat(MOST_WORD_BYTES + 1);
     check(
@@ -380,7 +376,7 @@ fn what_a_script_may_have_too_much_of_is_told() {
         &["2:10: a list in a reply has at most 256 bytes"],
     );
 
-    let replies = |count| Script::parse(&with(&format!("(A ((0) {}))", "(B)".repeat(count))));
+    let replies = |count| parse(&with(&format!("(A ((0) {}))", "(B)".repeat(count))));
     assert!(replies(MOST_REPLIES).is_ok());
     let error = replies(MOST_REPLIES + 1).expect_err("they are not counted");
     assert_eq!(
@@ -392,7 +388,7 @@ fn what_a_script_may_have_too_much_of_is_told() {
         .map(|n| format!("(K{n} DLIST(/T U{n}))\n"))
         .collect();
     let asked = |count| -> String { (0..count).map(|n| format!("(((/T U{n})) (A))")).collect() };
-    let script = |count| Script::parse(&with(&format!("{members}(A {})", asked(count))));
+    let script = |count| parse(&with(&format!("{members}(A {})", asked(count))));
     assert!(script(131).is_ok());
     let error = script(132).expect_err("these are too many");
     assert!(
@@ -404,7 +400,7 @@ fn what_a_script_may_have_too_much_of_is_told() {
 
 #[test]
 fn scripts_may_be_written_in_many_ways() {
-    let read = |rule: &str| Script::parse(&with(rule)).expect("it is a script");
+    let read = |rule: &str| parse(&with(rule)).expect("it is a script");
     assert_eq!(read("").rules.len(), 2);
     assert_eq!(read("START").rules(), 2);
     assert_eq!(read("() ; (A 5\n()").rules(), 2);
