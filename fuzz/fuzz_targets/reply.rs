@@ -11,7 +11,7 @@ fuzz_target!(|lines: (u64, Vec<String>)| {
         for line in &lines.1 {
             let (reply, trace) = talk.reply_traced(line);
             assert!(!reply.text.chars().any(char::is_control));
-            assert!(reply.text != last || script.format() != Format::Friend);
+            assert!(reply.text != last || script.format() != Format::Pattern);
             drop(trace.to_string());
             last = reply.text;
         }

@@ -1,13 +1,13 @@
 //! One conversation, whatever the kind of its script.
 
-use crate::engine::{Answer, Talk};
+use crate::engine::{Answer, Responder};
 use crate::script::Script;
 use crate::trace::{Source, Steps, Trace};
 
 /// A conversation with one person. It shares its script, and nothing else, with other
 /// conversations.
 #[derive(Debug)]
-pub struct Conversation(Box<dyn Talk>);
+pub struct Conversation(Box<dyn Responder>);
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,22 +38,22 @@ impl Conversation {
 
     /// Answers a line.
     pub fn reply(&mut self, line: &str) -> Reply {
-        self.0.reply(line, &mut Steps::default()).into()
+        self.0.respond(line, &mut Steps::default()).into()
     }
 
     /// Answers a line as [`reply`] does, and tells how it came to that, as far as
-    /// [`Trace::MOST_BYTES`] hold it.
+    /// [`Trace::MAX_BYTES`] hold it.
     ///
     /// [`reply`]: Self::reply
     pub fn reply_traced(&mut self, line: &str) -> (Reply, Trace) {
-        self.reply_traced_within(line, Trace::MOST_BYTES)
+        self.reply_traced_within(line, Trace::MAX_BYTES)
     }
 
     /// The same, as far as so many bytes hold it: a script that computes may take thousands of
     /// steps.
     pub fn reply_traced_within(&mut self, line: &str, bytes: usize) -> (Reply, Trace) {
         let mut steps = Steps::within(bytes);
-        let answer = self.0.reply(line, &mut steps);
+        let answer = self.0.respond(line, &mut steps);
         let trace = Trace {
             line: line.to_owned(),
             left_out: steps.left_out(),

@@ -13,7 +13,7 @@ use crate::trace::{Source, Steps};
 /// A script that was read, ready for any number of talks at once.
 pub(crate) trait Engine: Debug + Send + Sync {
     /// Begins a talk, which shares the script and nothing else. Equal seeds give equal talks.
-    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn Talk>;
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn Responder>;
 
     /// How many rules it has.
     fn rules(&self) -> usize;
@@ -23,12 +23,12 @@ pub(crate) trait Engine: Debug + Send + Sync {
 }
 
 /// What one conversation remembers.
-pub(crate) trait Talk: Debug + Send {
+pub(crate) trait Responder: Debug + Send {
     /// The words to open with, if the script has any.
     fn greet(&mut self) -> Option<String>;
 
     /// Answers a line, and notes how it came to that.
-    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer;
+    fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer;
 
     /// The words to part with, if the script has any.
     fn farewell(&mut self) -> Option<String>;

@@ -25,7 +25,7 @@ pub(crate) struct Matcher {
     /// How often a term was held against a word, so that whoever matches again and again has
     /// something to bound. One match adds at most the number of its terms and the square of that of
     /// its words.
-    pub(crate) looks: usize,
+    pub(crate) comparisons: usize,
 }
 
 impl Term {
@@ -77,7 +77,7 @@ impl Matcher {
                 fixed => (false, fixed),
             };
             let length = fixed.iter().map(Term::words).fold(0, usize::saturating_add);
-            self.looks += segment.len();
+            self.comparisons += segment.len();
             let Some(last) = words.len().checked_sub(length).filter(|&last| from <= last) else {
                 return false;
             };
@@ -109,7 +109,7 @@ impl Matcher {
     fn stands(&mut self, fixed: &[Term], words: &[Id]) -> bool {
         let mut rest = words;
         fixed.iter().all(|term| {
-            self.looks += 1;
+            self.comparisons += 1;
             let (taken, behind) = rest.split_at(term.words());
             rest = behind;
             term.takes(taken)

@@ -20,25 +20,25 @@ pub struct ScriptError(Vec<Problem>);
 
 /// Knows where the lines of a script begin.
 #[derive(Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct SourceMap<'a> {
     script: &'a [u8],
-    lines: Lines,
+    lines: LineIndex,
 }
 
 /// Where the lines of a script begin, without the script.
 #[derive(Debug)]
-pub(crate) struct Lines(Vec<usize>);
+pub(crate) struct LineIndex(Vec<usize>);
 
 impl Problem {
     /// `what`, at a byte of the script.
     pub(crate) fn at(script: &[u8], offset: usize, what: impl Into<String>) -> Self {
-        Places::new(script).problem(offset, what)
+        SourceMap::new(script).problem(offset, what)
     }
 }
 
-impl<'a> Places<'a> {
+impl<'a> SourceMap<'a> {
     pub(crate) fn new(script: &'a [u8]) -> Self {
-        let lines = Lines::new(script);
+        let lines = LineIndex::new(script);
         Self { script, lines }
     }
 
@@ -53,7 +53,7 @@ impl<'a> Places<'a> {
     }
 }
 
-impl Lines {
+impl LineIndex {
     /// A line ends at a CR LF, at either alone, and at a VT or FF.
     pub(crate) fn new(script: &[u8]) -> Self {
         let ends = (0..script.len()).filter(|&at| match script[at] {
@@ -85,7 +85,7 @@ impl ScriptError {
     pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
         debug_assert!(!problems.is_empty(), "there is something wrong");
         problems.sort();
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         Self(problems)
     }
 
@@ -124,7 +124,7 @@ impl std::error::Error for ScriptError {}
 /// What ends a line: LF, VT, FF and CR.
 pub(crate) const ENDS_OF_LINE: [char; 4] = ['\n', '\x0b', '\x0c', '\r'];
 
-pub(crate) const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
+pub(crate) const MAX_PROBLEMS: usize = 100; // nobody reads more before mending the first
 
 #[cfg(test)]
 mod tests {

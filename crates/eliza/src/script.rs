@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use crate::engine::{Engine, Talk, doctor1966, hayden, pattern};
-use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
+use crate::engine::{Engine, Responder, doctor1966, hayden, pattern};
+use crate::problem::{MAX_PROBLEMS, Problem, ScriptError};
 
 /// Patterns and replies, compiled once. Copies share them, and so do conversations.
 ///
@@ -38,8 +38,8 @@ use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 ///       decomp: *
 ///         reasmb: I see.";
 /// for (text, format) in [
-///     (friend, Format::Friend),
-///     (of_1966, Format::Classic),
+///     (friend, Format::Pattern),
+///     (of_1966, Format::Doctor1966),
 ///     (hayden, Format::Hayden),
 /// ] {
 ///     assert_eq!(Script::load(text)?.format(), format);
@@ -59,16 +59,16 @@ pub struct Script {
 #[non_exhaustive]
 pub enum Format {
     /// The friend's: TOML with regular expressions.
-    Friend,
+    Pattern,
     /// Weizenbaum's of 1966: lists in parentheses.
-    Classic,
+    Doctor1966,
     /// Hayden's: lines that begin with `key:`, `decomp:`, `reasmb:` and the like.
     Hayden,
 }
 
 impl Script {
     /// The longest script that is read.
-    pub const MOST_BYTES: usize = 1024 * 1024;
+    pub const MAX_BYTES: usize = 1024 * 1024;
 
     /// The scripts that are built in, by their names; the first is spoken unless another is asked
     /// for.
@@ -106,14 +106,14 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// All that makes it unusable, each with its place: more than [`MOST_BYTES`], bytes that are no
+    /// All that makes it unusable, each with its place: more than [`MAX_BYTES`], bytes that are no
     /// UTF-8, and what its format does not allow.
     ///
-    /// [`MOST_BYTES`]: Self::MOST_BYTES
+    /// [`MAX_BYTES`]: Self::MAX_BYTES
     pub fn load(script: impl AsRef<[u8]>) -> Result<Self, ScriptError> {
         let script = script.as_ref();
-        if Self::MOST_BYTES < script.len() {
-            let most = Self::MOST_BYTES / 1024;
+        if Self::MAX_BYTES < script.len() {
+            let most = Self::MAX_BYTES / 1024;
             let what = format!("a script is at most {most} KiB");
             return Err(Problem::at(script, 0, what).into());
         }
@@ -122,8 +122,8 @@ impl Script {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
-            Format::Friend => Arc::new(pattern::parse(text)?),
-            Format::Classic => Arc::new(doctor1966::parse(text)?),
+            Format::Pattern => Arc::new(pattern::parse(text)?),
+            Format::Doctor1966 => Arc::new(doctor1966::parse(text)?),
             Format::Hayden => Arc::new(hayden::parse(text)?),
         };
         Ok(Self { format, engine })
@@ -147,11 +147,11 @@ impl Script {
     pub fn lint(&self) -> Vec<Problem> {
         let mut problems = self.engine.lint();
         problems.sort();
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         problems
     }
 
-    pub(crate) fn begin(&self, seed: u64) -> Box<dyn Talk> {
+    pub(crate) fn begin(&self, seed: u64) -> Box<dyn Responder> {
         Arc::clone(&self.engine).begin(seed)
     }
 }
@@ -166,11 +166,11 @@ impl Format {
             .unwrap_or_default();
         let tag = first.split_once(':').map_or("", |(tag, _)| tag.trim());
         if first.starts_with('(') {
-            Self::Classic
+            Self::Doctor1966
         } else if hayden::is_tag(tag) {
             Self::Hayden
         } else {
-            Self::Friend
+            Self::Pattern
         }
     }
 }
@@ -178,8 +178,8 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Friend => "friend",
-            Self::Classic => "1966",
+            Self::Pattern => "friend",
+            Self::Doctor1966 => "1966",
             Self::Hayden => "Hayden",
         })
     }

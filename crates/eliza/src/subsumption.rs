@@ -9,10 +9,10 @@ use crate::matching::Term;
 
 /// Compares patterns, as long as its patience lasts.
 #[derive(Debug)]
-pub(crate) struct Covering {
+pub(crate) struct Subsumption {
     /// How often terms may still be held against each other. Who compares all patterns of a script
     /// needs a bound.
-    pub(crate) looks: usize,
+    pub(crate) budget: usize,
 }
 
 /// The same terms, each of them for a single word or for any number. A pattern for several words
@@ -25,7 +25,7 @@ pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
     let mut singles = Vec::new();
     for term in terms {
         match term {
-            Term::Exactly(words) if MOST_TERMS < singles.len().saturating_add(*words) => {
+            Term::Exactly(words) if MAX_TERMS < singles.len().saturating_add(*words) => {
                 return None;
             }
             Term::Exactly(words) => singles.extend(iter::repeat_n(Term::Exactly(1), *words)),
@@ -35,10 +35,10 @@ pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
     Some(singles.into())
 }
 
-impl Covering {
+impl Subsumption {
     /// Whether its patience is at an end.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.looks == 0
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.budget == 0
     }
 
     /// Whether `general` fits all words that `special` fits. If not, or if there is no telling, it
@@ -46,23 +46,23 @@ impl Covering {
     ///
     /// The terms of `special` are taken for words: whatever they stand for, `general` fits if each
     /// of its terms takes in what one of them may be, and `Any` whatever several may be.
-    pub(crate) fn covers(&mut self, general: &[Term], special: &[Term]) -> bool {
-        self.looks = self.looks.saturating_sub(1);
+    pub(crate) fn subsumes(&mut self, general: &[Term], special: &[Term]) -> bool {
+        self.budget = self.budget.saturating_sub(1);
         let (mut at, mut taken) = (0, 0);
         // Where to go on if what follows an `Any` does not fit: the `Any` takes one more then. Only
         // the latest matters, as for words.
         let mut again = None;
         while taken < special.len() {
-            let Some(looks) = self.looks.checked_sub(1) else {
+            let Some(budget) = self.budget.checked_sub(1) else {
                 return false;
             };
-            self.looks = looks;
+            self.budget = budget;
             match general.get(at) {
                 Some(Term::Any) => {
                     again = Some((at, taken));
                     at += 1;
                 }
-                Some(term) if self.takes_in(term, &special[taken]) => {
+                Some(term) if self.term_subsumes(term, &special[taken]) => {
                     at += 1;
                     taken += 1;
                 }
@@ -79,7 +79,7 @@ impl Covering {
     }
 
     /// Whether whatever is taken by `special` would be taken by `general`, which is not `Any`.
-    fn takes_in(&mut self, general: &Term, special: &Term) -> bool {
+    fn term_subsumes(&mut self, general: &Term, special: &Term) -> bool {
         match (general, special) {
             (Term::Any, _) | (_, Term::Any) => false,
             (Term::Exactly(words), special) => special.words() == *words,
@@ -95,13 +95,13 @@ impl Covering {
         if Arc::ptr_eq(some, others) {
             return true;
         }
-        self.looks = self.looks.saturating_sub(others.len());
+        self.budget = self.budget.saturating_sub(others.len());
         others.len() <= some.len() && others.iter().all(|word| some.binary_search(word).is_ok())
     }
 }
 
 /// Patterns for more words are not expanded; nobody writes them.
-const MOST_TERMS: usize = 64;
+const MAX_TERMS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -113,8 +113,8 @@ mod tests {
     const A: Term = Term::Word(0);
     const B: Term = Term::Word(1);
 
-    fn covers(general: &[Term], special: &[Term]) -> bool {
-        Covering { looks: 1000 }.covers(general, special)
+    fn subsumes(general: &[Term], special: &[Term]) -> bool {
+        Subsumption { budget: 1000 }.subsumes(general, special)
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             (vec![Any, Term::one_of([0, 1, 2]), Any], vec![ab()]),
             (vec![Exactly(1), Exactly(2)], vec![ab(), Exactly(2)]),
         ] {
-            assert!(covers(&general, &special), "{general:?} {special:?}");
+            assert!(subsumes(&general, &special), "{general:?} {special:?}");
         }
         for (general, special) in [
             (vec![], vec![Any]),
@@ -145,22 +145,22 @@ mod tests {
             (vec![Exactly(2)], vec![Exactly(1)]),
             (vec![Any, A, B, Any], vec![A, Any, B]),
         ] {
-            assert!(!covers(&general, &special), "{general:?} {special:?}");
+            assert!(!subsumes(&general, &special), "{general:?} {special:?}");
         }
     }
 
     #[test]
     fn patience_ends() {
         let general = vec![[Term::Any, A, A, B]; 50].concat();
-        let mut covering = Covering { looks: 40 };
-        assert!(!covering.covers(&general, &general));
-        assert_eq!(covering.looks, 0);
-        assert!(covers(&general, &general));
-        let mut covering = Covering { looks: 2 };
-        assert!(covering.covers(&[], &[]));
-        assert!(!covering.is_spent());
-        assert!(covering.covers(&[], &[]));
-        assert!(covering.is_spent());
+        let mut subsumption = Subsumption { budget: 40 };
+        assert!(!subsumption.subsumes(&general, &general));
+        assert_eq!(subsumption.budget, 0);
+        assert!(subsumes(&general, &general));
+        let mut subsumption = Subsumption { budget: 2 };
+        assert!(subsumption.subsumes(&[], &[]));
+        assert!(!subsumption.is_exhausted());
+        assert!(subsumption.subsumes(&[], &[]));
+        assert!(subsumption.is_exhausted());
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
         let three = [Any, Exactly(1), Exactly(1), Exactly(1), B];
         assert_eq!(expanded(&[Any, Exactly(3), B]), Some(three.to_vec()));
         assert_eq!(expanded(&[Exactly(usize::MAX), Exactly(2)]), None);
-        assert_eq!(expanded(&[A, Exactly(MOST_TERMS)]), None);
+        assert_eq!(expanded(&[A, Exactly(MAX_TERMS)]), None);
     }
 
     fn term() -> impl Strategy<Value = Term> {
@@ -191,7 +191,7 @@ mod tests {
             special in prop::collection::vec(term(), 0..5),
             lines in prop::collection::vec(prop::collection::vec(0..4u32, 0..6), 50),
         ) {
-            if covers(&general, &special) {
+            if subsumes(&general, &special) {
                 let mut matcher = Matcher::default();
                 for words in lines {
                     prop_assert!(!matcher.fit(&special, &words) || matcher.fit(&general, &words));

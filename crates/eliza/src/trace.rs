@@ -30,7 +30,7 @@ pub struct Trace {
 impl Trace {
     /// How much memory the steps of a trace take at most, unless more is asked for: some hundreds of
     /// steps with tens of words each.
-    pub const MOST_BYTES: usize = 256 * 1024;
+    pub const MAX_BYTES: usize = 256 * 1024;
 }
 
 /// One step on the way to a reply. Lines are those of the script, from 1.

@@ -23,7 +23,7 @@ fn spaced(tape: &str) -> String {
 
 #[test]
 fn it_is_a_clean_script_of_1966() {
-    assert_eq!(machines().format(), Format::Classic);
+    assert_eq!(machines().format(), Format::Doctor1966);
     assert_eq!(machines().lint(), []);
     assert!(Script::NAMES.contains(&"turing"));
 }

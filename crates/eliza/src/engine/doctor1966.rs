@@ -21,12 +21,12 @@ use std::sync::Arc;
 use crate::engine::{self, Engine};
 use crate::problem::Problem;
 pub(crate) use parse::parse;
-use respond::Talk;
+use respond::Responder;
 use script::Script;
 
 impl Engine for Script {
-    fn begin(self: Arc<Self>, _: u64) -> Box<dyn engine::Talk> {
-        Box::new(Talk::new(self)) // nothing is left to chance
+    fn begin(self: Arc<Self>, _: u64) -> Box<dyn engine::Responder> {
+        Box::new(Responder::new(self)) // nothing is left to chance
     }
 
     fn rules(&self) -> usize {

@@ -17,12 +17,12 @@ use crate::engine::{self, Engine};
 use crate::problem::Problem;
 pub(crate) use lexer::is_tag;
 pub(crate) use parse::parse;
-use respond::Talk;
+use respond::Responder;
 use script::Script;
 
 impl Engine for Script {
-    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Talk> {
-        Box::new(Talk::new(self, seed))
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Responder> {
+        Box::new(Responder::new(self, seed))
     }
 
     fn rules(&self) -> usize {
@@ -30,9 +30,9 @@ impl Engine for Script {
     }
 
     fn lint(&self) -> Vec<Problem> {
-        let mut problems = self.useless.clone();
+        let mut problems = self.warnings.clone();
         problems.extend(lint::unreachable(self));
-        problems.extend(lint::circles(self));
+        problems.extend(lint::cycles(self));
         problems
     }
 }

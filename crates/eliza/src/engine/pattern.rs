@@ -23,12 +23,12 @@ use std::sync::Arc;
 use crate::engine::{self, Engine};
 use crate::problem::Problem;
 pub(crate) use parse::parse;
-use respond::Talk;
+use respond::Responder;
 use script::Script;
 
 impl Engine for Script {
-    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Talk> {
-        Box::new(Talk::new(self, seed))
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn engine::Responder> {
+        Box::new(Responder::new(self, seed))
     }
 
     fn rules(&self) -> usize {

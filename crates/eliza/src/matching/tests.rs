@@ -87,6 +87,6 @@ proptest! {
         let fits = matcher.fit(&terms, &words);
         let found = fits.then(|| matcher.parts().to_vec());
         prop_assert_eq!(found, naive(&terms, &words, 0));
-        prop_assert!(matcher.looks <= 2 * terms.len() + words.len() * words.len());
+        prop_assert!(matcher.comparisons <= 2 * terms.len() + words.len() * words.len());
     }
 }

@@ -85,7 +85,7 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
 
 /// A label, and as many lines of text beside it as it needs, up to a few.
 fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
-    let shown = match text.char_indices().nth(MOST_CHARACTERS) {
+    let shown = match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => plain(&text[..end]) + "…",
         None => plain(text),
     };
@@ -142,7 +142,7 @@ impl fmt::Display for Source {
 const QUOTES: [char; 3] = ['\'', '"', '\\']; // harmless, and harder to read as escapes
 const WIDTH: usize = 78; // of a usual terminal, and a little to spare
 const LABEL: usize = 12;
-const MOST_CHARACTERS: usize = 300; // of one text; more is not read
+const MAX_CHARACTERS: usize = 300; // of one text; more is not read
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use crate::trace::{Keyword, Step};
 /// Notes steps, if anybody wants them.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    noted: Option<Vec<Step>>,
+    recorded: Option<Vec<Step>>,
     room: usize,
     left_out: usize,
 }
@@ -13,7 +13,7 @@ pub(crate) struct Steps {
 impl Steps {
     /// Takes notes without a bound.
     #[cfg(test)]
-    pub(crate) fn noted() -> Self {
+    pub(crate) fn recorded() -> Self {
         Self::within(usize::MAX)
     }
 
@@ -21,15 +21,15 @@ impl Steps {
     /// thousands of times with it.
     pub(crate) fn within(bytes: usize) -> Self {
         Self {
-            noted: Some(Vec::new()),
+            recorded: Some(Vec::new()),
             room: bytes,
             left_out: 0,
         }
     }
 
     /// Notes a step, which is made only if it is wanted.
-    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
-        let Some(steps) = &mut self.noted else {
+    pub(crate) fn record(&mut self, step: impl FnOnce() -> Step) {
+        let Some(steps) = &mut self.recorded else {
             return;
         };
         if self.left_out == 0 {
@@ -48,7 +48,7 @@ impl Steps {
     }
 
     pub(crate) fn into_vec(self) -> Vec<Step> {
-        self.noted.unwrap_or_default()
+        self.recorded.unwrap_or_default()
     }
 }
 
@@ -105,24 +105,24 @@ mod tests {
     #[test]
     fn who_wants_no_notes_has_none_made() {
         let mut steps = Steps::default();
-        steps.note(|| panic!("nobody wants it"));
+        steps.record(|| panic!("nobody wants it"));
         assert_eq!((steps.left_out(), steps.into_vec()), (0, Vec::new()));
     }
 
     #[test]
     fn notes_are_kept_in_order() {
-        let mut steps = Steps::noted();
-        steps.note(|| read("one"));
-        steps.note(|| Step::NewKey);
+        let mut steps = Steps::recorded();
+        steps.record(|| read("one"));
+        steps.record(|| Step::NewKey);
         assert_eq!(steps.into_vec(), [read("one"), Step::NewKey]);
     }
 
     #[test]
     fn notes_end_where_there_is_no_room() {
         let mut steps = Steps::within(2 * read("four").weight());
-        steps.note(|| read("four"));
-        steps.note(|| read("forty-four"));
-        steps.note(|| read(""));
+        steps.record(|| read("four"));
+        steps.record(|| read("forty-four"));
+        steps.record(|| read(""));
         assert_eq!(
             (steps.left_out(), steps.into_vec()),
             (2, vec![read("four")])
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn the_usual_room_holds_the_longest_of_usual_lines() {
-        let mut steps = Steps::within(crate::Trace::MOST_BYTES);
-        steps.note(|| Step::Read {
+        let mut steps = Steps::within(crate::Trace::MAX_BYTES);
+        steps.record(|| Step::Read {
             words: vec!["word".to_owned(); 500],
         });
         assert_eq!(steps.left_out(), 0);

@@ -58,7 +58,7 @@ pub fn find_script(name: &Path) -> Result<Script, NoScript> {
 /// It cannot be read, or is no script.
 pub fn read_script(name: &str, source: impl Read) -> Result<Script, NoScript> {
     // A source need not have an end; one byte too many is enough to refuse it.
-    let most = Script::MOST_BYTES as u64 + 1;
+    let most = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
     let read = source.take(most).read_to_end(&mut text);
     let script = read

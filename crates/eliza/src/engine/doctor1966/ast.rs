@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::Problem;
 
 /// A script as it is written, before its rules are held against each other.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) vocabulary: Vocabulary,
+    pub(super) vocabulary: Interner,
     pub(super) opening: String,
     pub(super) rules: Vec<Rule>,
     pub(super) memory: Option<Memory>,
@@ -52,12 +52,12 @@ pub(super) struct Pattern {
     pub(super) at: Range<usize>,
     pub(super) terms: Vec<Term>,
     /// Which of the terms are tags. What these stand for is known when all rules are.
-    pub(super) tagged: Vec<Tagged>,
+    pub(super) tag_terms: Vec<TagTerm>,
 }
 
 /// A term that stands for all words with one of these tags.
 #[derive(Debug)]
-pub(super) struct Tagged {
+pub(super) struct TagTerm {
     pub(super) term: usize,
     pub(super) at: usize,
     pub(super) tags: Vec<Id>,
@@ -106,4 +106,4 @@ impl Rule {
 }
 
 /// A reply has as many bytes at most, as a part of the line may come back many times.
-pub(super) const MOST_REPLY_BYTES: usize = 4 * 1024;
+pub(super) const MAX_REPLY_BYTES: usize = 4 * 1024;

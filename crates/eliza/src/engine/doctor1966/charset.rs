@@ -1,7 +1,7 @@
 //! The letters that the program knows: those of a line-printer, and today's made equal to them.
 
 use crate::chars::is_blank;
-use crate::interner::{Heard, Id};
+use crate::interner::{Id, LineInterner};
 
 /// What becomes of a character, in a line as in a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,57 +54,57 @@ fn ascii(letter: char) -> Letter {
     })
 }
 
-/// The words of a line, up to [`MOST_LINE_BYTES`] and [`MOST_WORDS`]. A comma and a full stop are
+/// The words of a line, up to [`MAX_LINE_BYTES`] and [`MAX_WORDS`]. A comma and a full stop are
 /// words of their own; nothing else is split off.
-pub(super) fn words(line: &str, heard: &mut Heard<'_>) -> Vec<Id> {
-    let line = &line[..line.floor_char_boundary(MOST_LINE_BYTES)];
+pub(super) fn words(line: &str, interner: &mut LineInterner<'_>) -> Vec<Id> {
+    let line = &line[..line.floor_char_boundary(MAX_LINE_BYTES)];
     let mut words = Vec::with_capacity(16);
     let mut word = String::with_capacity(16);
     for character in line.chars() {
         match letter(character) {
             Letter::Is(mark @ (',' | '.')) => {
-                end_word(&mut word, &mut words, heard);
-                words.push(heard.id(mark.encode_utf8(&mut [0; 4])));
+                end_word(&mut word, &mut words, interner);
+                words.push(interner.id(mark.encode_utf8(&mut [0; 4])));
             }
             Letter::Is(letter) => word.push(letter),
             Letter::Are(letters) => word.push_str(letters),
-            Letter::Blank => end_word(&mut word, &mut words, heard),
+            Letter::Blank => end_word(&mut word, &mut words, interner),
         }
-        if MOST_WORDS <= words.len() {
-            words.truncate(MOST_WORDS);
+        if MAX_WORDS <= words.len() {
+            words.truncate(MAX_WORDS);
             return words;
         }
     }
-    end_word(&mut word, &mut words, heard);
+    end_word(&mut word, &mut words, interner);
     words
 }
 
-fn end_word(word: &mut String, words: &mut Vec<Id>, heard: &mut Heard<'_>) {
+fn end_word(word: &mut String, words: &mut Vec<Id>, interner: &mut LineInterner<'_>) {
     if !word.is_empty() {
-        words.push(heard.id(word));
+        words.push(interner.id(word));
         word.clear();
     }
 }
 
 /// As much of a line is read. A teletype's line had 72 characters; a server may be told to pass on
 /// more than anybody types.
-pub(super) const MOST_LINE_BYTES: usize = 8 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
 
 /// As many words are thought about, whether read or made by a script: those of a few pages, and of a
 /// long Turing tape. Fitting a pattern may take the square of it.
-pub(super) const MOST_WORDS: usize = 1000;
+pub(super) const MAX_WORDS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interner::Vocabulary;
+    use crate::interner::Interner;
 
     #[track_caller]
     fn check(line: &str, expected: &[&str]) {
-        let vocabulary = Vocabulary::default();
-        let mut heard = Heard::new(&vocabulary);
-        let words = words(line, &mut heard);
-        let words: Vec<_> = words.into_iter().map(|id| heard.text(id)).collect();
+        let vocabulary = Interner::default();
+        let mut interner = LineInterner::new(&vocabulary);
+        let words = words(line, &mut interner);
+        let words: Vec<_> = words.into_iter().map(|id| interner.text(id)).collect();
         assert_eq!(words, expected, "{line:?}");
     }
 
@@ -146,14 +146,14 @@ mod tests {
 
     #[test]
     fn a_flood_is_read_in_part() {
-        let vocabulary = Vocabulary::default();
-        let count = |line: &str| words(line, &mut Heard::new(&vocabulary)).len();
-        assert_eq!(count(&"a ".repeat(MOST_WORDS - 1)), MOST_WORDS - 1);
-        assert_eq!(count(&"a ".repeat(3 * MOST_WORDS)), MOST_WORDS);
-        assert_eq!(count(&"a,".repeat(3 * MOST_WORDS)), MOST_WORDS);
-        let mut heard = Heard::new(&vocabulary);
-        let long = words(&"ä".repeat(MOST_LINE_BYTES), &mut heard);
-        assert_eq!(heard.text(long[0]).len(), MOST_LINE_BYTES);
+        let vocabulary = Interner::default();
+        let count = |line: &str| words(line, &mut LineInterner::new(&vocabulary)).len();
+        assert_eq!(count(&"a ".repeat(MAX_WORDS - 1)), MAX_WORDS - 1);
+        assert_eq!(count(&"a ".repeat(3 * MAX_WORDS)), MAX_WORDS);
+        assert_eq!(count(&"a,".repeat(3 * MAX_WORDS)), MAX_WORDS);
+        let mut interner = LineInterner::new(&vocabulary);
+        let long = words(&"ä".repeat(MAX_LINE_BYTES), &mut interner);
+        assert_eq!(interner.text(long[0]).len(), MAX_LINE_BYTES);
         assert_eq!(long.len(), 1);
     }
 }

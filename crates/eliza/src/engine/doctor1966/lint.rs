@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use crate::engine::doctor1966::ast::{Action, Pattern, Rule};
 use crate::engine::doctor1966::script::Script;
 use crate::matching::Term;
-use crate::problem::{MOST_PROBLEMS, Problem};
-use crate::subsumption::{self, Covering};
+use crate::problem::{MAX_PROBLEMS, Problem};
+use crate::subsumption::{self, Subsumption};
 
 /// Looks for transformations that nothing gets to, tags that nothing has, and references that never
 /// come to a reply.
@@ -15,18 +15,20 @@ pub(super) fn lint(script: &Script) -> Vec<Problem> {
     let mut found = unreachable(script);
     found.extend(unknown_tags(script));
     found.extend(endless(script));
-    found.truncate(MOST_PROBLEMS);
+    found.truncate(MAX_PROBLEMS);
     let problem = |(at, what)| script.source.problem(at, what);
     found.into_iter().map(problem).collect()
 }
 
 /// What was found, at a byte of the script.
-type Found = (usize, String);
+type Finding = (usize, String);
 
 /// Transformations and references behind others that take all that they would.
-fn unreachable(script: &Script) -> Vec<Found> {
+fn unreachable(script: &Script) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut covering = Covering { looks: MOST_LOOKS };
+    let mut subsumption = Subsumption {
+        budget: MAX_COMPARISONS,
+    };
     for rule in &script.rules {
         let mut before: Vec<(&Pattern, Cow<'_, [Term]>)> = Vec::new();
         for pattern in rule.transformations.iter().map(|each| &each.pattern) {
@@ -36,10 +38,10 @@ fn unreachable(script: &Script) -> Vec<Found> {
             let Some(terms) = subsumption::singles(&pattern.terms) else {
                 continue;
             };
-            let earlier = before
-                .iter()
-                .find(|(_, earlier)| covering.is_spent() || covering.covers(earlier, &terms));
-            if covering.is_spent() {
+            let earlier = before.iter().find(|(_, earlier)| {
+                subsumption.is_exhausted() || subsumption.subsumes(earlier, &terms)
+            });
+            if subsumption.is_exhausted() {
                 return found;
             }
             if let Some((earlier, _)) = earlier {
@@ -53,9 +55,9 @@ fn unreachable(script: &Script) -> Vec<Found> {
         let takes_all = before
             .last()
             .filter(|(pattern, _)| fits_everything(pattern));
-        if let (Some((covering, _)), Some(to)) = (takes_all, rule.reference) {
+        if let (Some((general, _)), Some(to)) = (takes_all, rule.reference) {
             let word = script.vocabulary.text(to);
-            let line = script.source.line(covering.at.start);
+            let line = script.source.line(general.at.start);
             let what = format!("no line gets to {word}: the pattern of line {line} takes them all");
             found.push((rule.at, what));
         }
@@ -74,7 +76,7 @@ fn fits_everything(pattern: &Pattern) -> bool {
 }
 
 /// Terms for tags that no keyword has.
-fn unknown_tags(script: &Script) -> Vec<Found> {
+fn unknown_tags(script: &Script) -> Vec<Finding> {
     let known: HashSet<_> = script.rules.iter().flat_map(|rule| &rule.tags).collect();
     let of_rules = script.rules.iter().flat_map(|rule| &rule.transformations);
     let of_memory = script
@@ -86,7 +88,7 @@ fn unknown_tags(script: &Script) -> Vec<Found> {
         .map(|transformation| &transformation.pattern)
         .chain(of_memory);
     let mut found = Vec::new();
-    for asked in patterns.flat_map(|pattern| &pattern.tagged) {
+    for asked in patterns.flat_map(|pattern| &pattern.tag_terms) {
         for tag in asked.tags.iter().filter(|tag| !known.contains(tag)) {
             let tag = script.vocabulary.text(*tag);
             found.push((asked.at, format!("no keyword has the tag {tag}")));
@@ -96,7 +98,7 @@ fn unknown_tags(script: &Script) -> Vec<Found> {
 }
 
 /// Rules from which references lead only to each other.
-fn endless(script: &Script) -> Vec<Found> {
+fn endless(script: &Script) -> Vec<Finding> {
     let mut referring = vec![Vec::new(); script.rules.len()];
     let mut ending = Vec::new();
     for (index, rule) in script.rules.iter().enumerate() {
@@ -156,7 +158,7 @@ fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
 
 /// A fraction of a second. Of the published script it takes some hundred; a rule with thousands of
 /// transformations would take the square of them.
-const MOST_LOOKS: usize = 5_000_000;
+const MAX_COMPARISONS: usize = 5_000_000;
 
 #[cfg(test)]
 mod tests;

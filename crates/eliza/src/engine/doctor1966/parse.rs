@@ -1,15 +1,15 @@
 //! Reads the lists of a script. What is wrong in one rule does not hide what is wrong in the next.
 
 use crate::engine::doctor1966::ast::{
-    Action, Draft, MOST_REPLY_BYTES, Memory, Pattern, Piece, Reply, Rule, Tagged, Transformation,
+    Action, Draft, MAX_REPLY_BYTES, Memory, Pattern, Piece, Reply, Rule, TagTerm, Transformation,
 };
 use crate::engine::doctor1966::lexer::{Kind, Token, Tokens};
 use crate::engine::doctor1966::resolve::resolve;
 use crate::engine::doctor1966::script::{DELIMITERS, Script};
 use crate::engine::doctor1966::source::Source;
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 use crate::matching::Term;
-use crate::problem::{ENDS_OF_LINE, MOST_PROBLEMS, Problem, ScriptError};
+use crate::problem::{ENDS_OF_LINE, MAX_PROBLEMS, Problem, ScriptError};
 
 /// Reads the lists of a script.
 ///
@@ -18,7 +18,7 @@ use crate::problem::{ENDS_OF_LINE, MOST_PROBLEMS, Problem, ScriptError};
 /// What is wrong with it: all of it, if it is not a hundred things.
 pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let source = Source::new(text);
-    let mut vocabulary = Vocabulary::default();
+    let mut vocabulary = Interner::default();
     // First of all, so that their ids are the lowest.
     for delimiter in DELIMITERS {
         vocabulary.intern(delimiter);
@@ -26,30 +26,30 @@ pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let none = vocabulary.intern("NONE");
     let mut parser = Parser::new(text, &source, vocabulary);
     parser.script();
-    let mut written = parser.written;
-    let (index, slots) = resolve(&mut written, &source);
-    match written.memory {
-        Some(memory) if written.problems.is_empty() => Ok(Script {
+    let mut draft = parser.draft;
+    let (index, slots) = resolve(&mut draft, &source);
+    match draft.memory {
+        Some(memory) if draft.problems.is_empty() => Ok(Script {
             source,
-            vocabulary: written.vocabulary,
-            opening: written.opening,
-            rules: written.rules,
+            vocabulary: draft.vocabulary,
+            opening: draft.opening,
+            rules: draft.rules,
             index,
             none,
             memory,
             slots,
         }),
-        _ => Err(ScriptError::new(written.problems)),
+        _ => Err(ScriptError::new(draft.problems)),
     }
 }
 
 /// Reads a script with one token of foresight.
 struct Parser<'a> {
     source: &'a Source,
-    written: Draft,
+    draft: Draft,
     token: Token,
     /// Where the token before it ends.
-    behind: usize,
+    previous_end: usize,
     tokens: Tokens<'a>,
     text: &'a str,
     depth: usize,
@@ -59,21 +59,21 @@ struct Parser<'a> {
 }
 
 /// The rule cannot be read any further, for this reason.
-struct Unreadable(Problem);
+struct SyntaxError(Problem);
 
-type Parsed<T> = Result<T, Unreadable>;
+type Parsed<T> = Result<T, SyntaxError>;
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, source: &'a Source, vocabulary: Vocabulary) -> Self {
+    fn new(text: &'a str, source: &'a Source, vocabulary: Interner) -> Self {
         let mut tokens = Tokens::new(text, 0);
         Self {
             source,
-            written: Draft {
+            draft: Draft {
                 vocabulary,
                 ..Draft::default()
             },
             token: tokens.next(),
-            behind: 0,
+            previous_end: 0,
             tokens,
             text,
             depth: 0,
@@ -88,7 +88,7 @@ impl<'a> Parser<'a> {
         if self.token.kind == Kind::Word("START".to_owned()) {
             self.advance();
         }
-        while self.token.kind != Kind::End && self.written.problems.len() < MOST_PROBLEMS {
+        while self.token.kind != Kind::End && self.draft.problems.len() < MAX_PROBLEMS {
             let start = self.token.start;
             let rule = self.rule();
             self.recover(start, rule);
@@ -105,10 +105,10 @@ impl<'a> Parser<'a> {
             words.push(self.word_or_number("a word to open with, or ')'")?);
         }
         self.advance();
-        self.written.opening = words.join(" ");
-        if MOST_REPLY_BYTES < self.written.opening.len() {
-            let what = format!("the opening has at most {MOST_REPLY_BYTES} bytes");
-            self.complain(at, what);
+        self.draft.opening = words.join(" ");
+        if MAX_REPLY_BYTES < self.draft.opening.len() {
+            let what = format!("the opening has at most {MAX_REPLY_BYTES} bytes");
+            self.report(at, what);
         }
         Ok(())
     }
@@ -123,23 +123,23 @@ impl<'a> Parser<'a> {
         }
         let at = self.token.start;
         let keyword = self.word("a keyword, or ')'")?;
-        let before = self.written.keywords.get(&keyword).copied();
+        let before = self.draft.keywords.get(&keyword).copied();
         if let Some(before) = before {
             let before = self.source.line(before);
-            let word = self.written.vocabulary.text(keyword);
+            let word = self.draft.vocabulary.text(keyword);
             let what = format!("{word} has a rule already, in line {before}");
-            self.complain(at, what);
+            self.report(at, what);
         } else {
-            self.written.keywords.insert(keyword, at);
+            self.draft.keywords.insert(keyword, at);
         }
-        let is_memory = self.written.vocabulary.text(keyword) == "MEMORY";
+        let is_memory = self.draft.vocabulary.text(keyword) == "MEMORY";
         if self.token.kind == Kind::Close && !is_memory {
             if before.is_none() {
-                let word = self.written.vocabulary.text(keyword);
+                let word = self.draft.vocabulary.text(keyword);
                 let what = format!("the rule of {word} is empty");
-                self.complain(at, what);
+                self.report(at, what);
             }
-            self.written.broken.insert(keyword);
+            self.draft.broken.insert(keyword);
             self.advance();
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl<'a> Parser<'a> {
             self.body(keyword, at)
         };
         if read.is_err() {
-            self.written.broken.insert(keyword);
+            self.draft.broken.insert(keyword);
         }
         read
     }
@@ -169,7 +169,7 @@ impl<'a> Parser<'a> {
             self.part(&mut rule)?;
         }
         self.advance();
-        self.written.rules.push(rule);
+        self.draft.rules.push(rule);
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl<'a> Parser<'a> {
         let at = self.token.start;
         let keyword = self.word("a keyword after '='")?;
         self.expect(&Kind::Close, "')' after the keyword")?;
-        self.written.references.push((keyword, at));
+        self.draft.references.push((keyword, at));
         Ok(keyword)
     }
 
@@ -227,13 +227,13 @@ impl<'a> Parser<'a> {
             };
             self.expect(&Kind::Open, what)?;
             let action = self.action(pattern.terms.len())?;
-            let at = start..self.behind;
+            let at = start..self.previous_end;
             replies.push(Reply { at, action });
         }
         self.advance();
-        if MOST_REPLIES < replies.len() {
-            let what = format!("a pattern has at most {MOST_REPLIES} replies");
-            self.complain(start, what);
+        if MAX_REPLIES < replies.len() {
+            let what = format!("a pattern has at most {MAX_REPLIES} replies");
+            self.report(start, what);
         }
         Ok(Transformation {
             pattern,
@@ -252,7 +252,7 @@ impl<'a> Parser<'a> {
             let start = self.token.start;
             let pattern = self.pattern(start, &Kind::Equals, "a term of the pattern, or '='")?;
             if self.token.kind == Kind::Close {
-                self.complain(self.token.start, "there is nothing to remember");
+                self.report(self.token.start, "there is nothing to remember");
             }
             let pieces = self.pieces(pattern.terms.len())?;
             transformations.push((pattern, pieces));
@@ -261,9 +261,9 @@ impl<'a> Parser<'a> {
         if transformations.len() != 4 {
             let count = transformations.len();
             let what = format!("MEMORY has four transformations, not {count}");
-            self.complain(at, what);
+            self.report(at, what);
         }
-        self.written.memory = Some(Memory {
+        self.draft.memory = Some(Memory {
             at: keyword_at,
             keyword,
             transformations,
@@ -274,7 +274,7 @@ impl<'a> Parser<'a> {
     /// The terms of a pattern up to and over what ends it.
     fn pattern(&mut self, start: usize, end: &Kind, what: &str) -> Parsed<Pattern> {
         let mut terms = Vec::new();
-        let mut tagged = Vec::new();
+        let mut tag_terms = Vec::new();
         while self.token.kind != *end {
             let at = self.token.start;
             match self.token.kind {
@@ -289,22 +289,26 @@ impl<'a> Parser<'a> {
                     self.advance();
                     let (words, tags) = self.one_of()?;
                     let term = terms.len();
-                    tagged.extend(tags.map(|tags| Tagged { term, at, tags }));
+                    tag_terms.extend(tags.map(|tags| TagTerm { term, at, tags }));
                     terms.push(Term::one_of(words));
                 }
                 _ => terms.push(Term::Word(self.word(what)?)),
             }
         }
         if terms.is_empty() {
-            self.complain(start, "the pattern is empty");
+            self.report(start, "the pattern is empty");
         }
-        let inner = start..self.behind;
+        let inner = start..self.previous_end;
         self.advance();
         let at = match end {
-            Kind::Close => start..self.behind,
+            Kind::Close => start..self.previous_end,
             _ => inner, // what ends it is not its own
         };
-        Ok(Pattern { at, terms, tagged })
+        Ok(Pattern {
+            at,
+            terms,
+            tag_terms,
+        })
     }
 
     /// `* WORD... )` or `/ TAG... )`: words, or the tags that they are known by.
@@ -335,7 +339,7 @@ impl<'a> Parser<'a> {
                 .filter(|_| is_first)
                 .unwrap_or(&word);
             if !bare.is_empty() {
-                ids.push(self.written.vocabulary.intern(bare));
+                ids.push(self.draft.vocabulary.intern(bare));
             } else if self.token.kind == Kind::Close {
                 return Err(self.expected(&format!("something after '{mark}'")));
             }
@@ -399,11 +403,11 @@ impl<'a> Parser<'a> {
     /// The index of the part that has this number.
     fn part_number(&mut self, number: usize, parts: usize) -> Parsed<usize> {
         let at = self.token.start;
-        let written = self.word_or_number("the number of a part")?;
+        let found = self.word_or_number("the number of a part")?;
         if !(1..=parts).contains(&number) {
             let s = if parts == 1 { "" } else { "s" };
-            let what = format!("there is no part {written}: the pattern has {parts} term{s}");
-            self.complain(at, what);
+            let what = format!("there is no part {found}: the pattern has {parts} term{s}");
+            self.report(at, what);
         }
         Ok(number.saturating_sub(1))
     }
@@ -418,11 +422,11 @@ impl<'a> Parser<'a> {
         }
         self.advance();
         let list = format!("({})", words.join(" "));
-        if MOST_WORD_BYTES < list.len() {
-            let what = format!("a list in a reply has at most {MOST_WORD_BYTES} bytes");
-            self.complain(at, what);
+        if MAX_WORD_BYTES < list.len() {
+            let what = format!("a list in a reply has at most {MAX_WORD_BYTES} bytes");
+            self.report(at, what);
         }
-        Ok(self.written.vocabulary.intern(&list))
+        Ok(self.draft.vocabulary.intern(&list))
     }
 
     /// A word, by its id.
@@ -430,10 +434,10 @@ impl<'a> Parser<'a> {
         let Kind::Word(word) = &self.token.kind else {
             return Err(self.expected(what));
         };
-        let (id, length) = (self.written.vocabulary.intern(word), word.len());
-        if MOST_WORD_BYTES < length {
-            let what = format!("a word has at most {MOST_WORD_BYTES} bytes");
-            self.complain(self.token.start, what);
+        let (id, length) = (self.draft.vocabulary.intern(word), word.len());
+        if MAX_WORD_BYTES < length {
+            let what = format!("a word has at most {MAX_WORD_BYTES} bytes");
+            self.report(self.token.start, what);
         }
         self.advance();
         Ok(id)
@@ -466,7 +470,7 @@ impl<'a> Parser<'a> {
     }
 
     /// That the next token is not what it must be.
-    fn expected(&self, what: &str) -> Unreadable {
+    fn expected(&self, what: &str) -> SyntaxError {
         let found = match &self.token.kind {
             Kind::Open => "'('",
             Kind::Close => "')'",
@@ -476,7 +480,7 @@ impl<'a> Parser<'a> {
             Kind::End => "the end",
         };
         let what = format!("expected {what}, not {found}");
-        Unreadable(self.source.problem(self.token.start, what))
+        SyntaxError(self.source.problem(self.token.start, what))
     }
 
     fn advance(&mut self) {
@@ -490,7 +494,7 @@ impl<'a> Parser<'a> {
             Kind::Close => self.depth = self.depth.saturating_sub(1),
             _ => (),
         }
-        self.behind = self.token.end;
+        self.previous_end = self.token.end;
         self.token = self.tokens.next();
     }
 
@@ -498,13 +502,13 @@ impl<'a> Parser<'a> {
     /// parenthesis that closes this one, or, if nothing does, where one opens at the beginning of a
     /// line.
     fn recover(&mut self, start: usize, read: Parsed<()>) {
-        let Err(Unreadable(problem)) = read else {
+        let Err(SyntaxError(problem)) = read else {
             return;
         };
         if let Some(end) = end_of_list(self.text, start) {
             self.go_to(end);
             self.depth = 0;
-            return self.note(problem);
+            return self.push_problem(problem);
         }
         let here = self.is_at_next_rule() && self.is_at_margin();
         let here = here.then_some(self.token.start);
@@ -514,9 +518,9 @@ impl<'a> Parser<'a> {
             .filter(|&at| self.source.line(at) == problem.line);
         if let Some(at) = here.or(margin).filter(|_| 0 < self.depth) {
             self.go_to(at);
-            self.complain(at, "expected ')' before the next rule");
+            self.report(at, "expected ')' before the next rule");
         } else {
-            self.note(problem);
+            self.push_problem(problem);
             while self.token.kind != Kind::End && !self.is_at_next_rule() {
                 self.advance();
             }
@@ -545,16 +549,16 @@ impl<'a> Parser<'a> {
     }
 
     /// Notes what is wrong, but no obstacle to reading on.
-    fn complain(&mut self, at: usize, what: impl Into<String>) {
+    fn report(&mut self, at: usize, what: impl Into<String>) {
         if !self.is_full() {
-            self.note(self.source.problem(at, what));
+            self.push_problem(self.source.problem(at, what));
         }
     }
 
     /// Notes a problem. Behind the last for which there is room, the script is not read any further.
-    fn note(&mut self, problem: Problem) {
+    fn push_problem(&mut self, problem: Problem) {
         if !self.is_full() {
-            self.written.problems.push(problem);
+            self.draft.problems.push(problem);
         }
         if self.is_full() {
             self.tokens = Tokens::new(self.text, self.text.len());
@@ -562,7 +566,7 @@ impl<'a> Parser<'a> {
     }
 
     fn is_full(&self) -> bool {
-        MOST_PROBLEMS <= self.written.problems.len()
+        MAX_PROBLEMS <= self.draft.problems.len()
     }
 }
 
@@ -584,10 +588,10 @@ fn end_of_list(text: &str, start: usize) -> Option<usize> {
 }
 
 /// A word of a script has as many bytes. It may stand for each word of a line.
-const MOST_WORD_BYTES: usize = 256;
+const MAX_WORD_BYTES: usize = 256;
 
 /// As many replies to one pattern are counted, in two bytes for each talk.
-const MOST_REPLIES: usize = u16::MAX as usize;
+const MAX_REPLIES: usize = u16::MAX as usize;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::engine::doctor1966::ast::{Draft, Memory, Pattern, Rule};
 use crate::engine::doctor1966::source::Source;
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 use crate::matching::Term;
-use crate::problem::MOST_PROBLEMS;
+use crate::problem::MAX_PROBLEMS;
 
 /// What each word does, as the rules say.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    fn new(rules: &[Rule], vocabulary: &Vocabulary) -> Self {
+    fn new(rules: &[Rule], vocabulary: &Interner) -> Self {
         let mut by_word = vec![None; vocabulary.len()];
         for (index, rule) in rules.iter().enumerate().rev() {
             by_word[rule.keyword as usize] = u32::try_from(index).ok();
@@ -32,49 +32,49 @@ impl Index {
 
 /// Checks what one rule wants of another, puts words for the tags, and gives each transformation
 /// that needs one a slot; with how many slots there are.
-pub(super) fn resolve(written: &mut Draft, source: &Source) -> (Index, usize) {
-    let index = Index::new(&written.rules, &written.vocabulary);
-    let mut faults = faults_of_references(written, &index);
-    faults.extend(faults_of_the_whole(written, &index, source));
-    faults.extend(put_tags(&mut written.rules, &mut written.memory));
+pub(super) fn resolve(draft: &mut Draft, source: &Source) -> (Index, usize) {
+    let index = Index::new(&draft.rules, &draft.vocabulary);
+    let mut faults = faults_of_references(draft, &index);
+    faults.extend(faults_of_the_whole(draft, &index, source));
+    faults.extend(put_tags(&mut draft.rules, &mut draft.memory));
     let problems = faults
         .into_iter()
         .map(|(at, what)| source.problem(at, what));
-    let room = MOST_PROBLEMS.saturating_sub(written.problems.len());
-    written.problems.extend(problems.take(room));
-    (index, number(&mut written.rules))
+    let room = MAX_PROBLEMS.saturating_sub(draft.problems.len());
+    draft.problems.extend(problems.take(room));
+    (index, number(&mut draft.rules))
 }
 
 /// What is wrong, at a byte of the script.
 type Fault = (usize, String);
 
-fn faults_of_references(written: &Draft, index: &Index) -> Vec<Fault> {
+fn faults_of_references(draft: &Draft, index: &Index) -> Vec<Fault> {
     let fault = |&(keyword, at): &(Id, usize)| {
-        if written.broken.contains(&keyword) {
+        if draft.broken.contains(&keyword) {
             return None;
         }
-        let word = written.vocabulary.text(keyword);
+        let word = draft.vocabulary.text(keyword);
         let what = match index.rule(keyword) {
             None => format!("{word} has no rule"),
-            Some(rule) if !written.rules[rule].can_answer() => {
+            Some(rule) if !draft.rules[rule].can_answer() => {
                 format!("the rule of {word} has neither transformations nor a reference")
             }
             Some(_) => return None,
         };
         Some((at, what))
     };
-    written
+    draft
         .references
         .iter()
         .filter_map(fault)
-        .take(MOST_PROBLEMS)
+        .take(MAX_PROBLEMS)
         .collect()
 }
 
-fn faults_of_the_whole(written: &Draft, index: &Index, source: &Source) -> Vec<Fault> {
+fn faults_of_the_whole(draft: &Draft, index: &Index, source: &Source) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let id = |word| written.vocabulary.id(word);
-    let is_there = |word| id(word).is_some_and(|id| written.keywords.contains_key(&id));
+    let id = |word| draft.vocabulary.id(word);
+    let is_there = |word| id(word).is_some_and(|id| draft.keywords.contains_key(&id));
     for word in ["NONE", "MEMORY"] {
         if !is_there(word) {
             faults.push((source.len(), format!("there is no rule {word}")));
@@ -82,16 +82,16 @@ fn faults_of_the_whole(written: &Draft, index: &Index, source: &Source) -> Vec<F
     }
     let none = id("NONE").and_then(|none| index.rule(none));
     if let Some(none) = none
-        .map(|none| &written.rules[none])
+        .map(|none| &draft.rules[none])
         .filter(|none| !none.can_answer())
     {
         let what = "NONE has neither transformations nor a reference";
         faults.push((none.at, what.to_owned()));
     }
-    if let Some(memory) = &written.memory {
+    if let Some(memory) = &draft.memory {
         let is_keyword = index.rule(memory.keyword).is_some() && Some(memory.keyword) != id("NONE");
-        if !is_keyword && !written.broken.contains(&memory.keyword) {
-            let word = written.vocabulary.text(memory.keyword);
+        if !is_keyword && !draft.broken.contains(&memory.keyword) {
+            let word = draft.vocabulary.text(memory.keyword);
             faults.push((
                 memory.at,
                 format!("{word}, the keyword of MEMORY, has no rule"),
@@ -118,8 +118,11 @@ fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
         .chain(of_memory.map(|(pattern, _)| pattern));
     let mut known: HashMap<Vec<Id>, Term> = HashMap::new();
     let mut total = 0;
-    for Pattern { terms, tagged, .. } in patterns {
-        for asked in tagged {
+    for Pattern {
+        terms, tag_terms, ..
+    } in patterns
+    {
+        for asked in tag_terms {
             let mut tags = asked.tags.clone();
             tags.sort_unstable();
             tags.dedup();
@@ -134,7 +137,7 @@ fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
                 continue;
             }
             total += words().count();
-            if MOST_TAGGED < total {
+            if MAX_TAGGED < total {
                 return Some((
                     asked.at,
                     "too many words carry the tags of the script".to_owned(),
@@ -162,4 +165,4 @@ fn number(rules: &mut [Rule]) -> usize {
 
 /// So many words are listed for all tags together, counted once for each choice of tags that is
 /// asked for. Many words with many tags, asked for in many ways, would fill the memory.
-const MOST_TAGGED: usize = 1 << 18;
+const MAX_TAGGED: usize = 1 << 18;

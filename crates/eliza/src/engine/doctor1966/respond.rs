@@ -10,12 +10,12 @@ use crate::trace::Steps;
 
 /// A talk: its script, and how far it has come in it.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Responder {
     script: Arc<Script>,
     state: State,
 }
 
-impl Talk {
+impl Responder {
     pub(super) fn new(script: Arc<Script>) -> Self {
         Self {
             script,
@@ -24,13 +24,13 @@ impl Talk {
     }
 }
 
-impl engine::Talk for Talk {
+impl engine::Responder for Responder {
     fn greet(&mut self) -> Option<String> {
         let opening = &self.script.opening;
         (!opening.is_empty()).then(|| opening.clone())
     }
 
-    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer {
+    fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer {
         Response::new(&self.script, &mut self.state, steps).to(line)
     }
 

@@ -5,14 +5,12 @@ use std::ops::Range;
 use std::slice;
 
 use crate::engine::Answer;
-use crate::engine::doctor1966::ast::{
-    Action, MOST_REPLY_BYTES, Piece, Reply, Rule, Transformation,
-};
-use crate::engine::doctor1966::charset::{MOST_WORDS, words};
+use crate::engine::doctor1966::ast::{Action, MAX_REPLY_BYTES, Piece, Reply, Rule, Transformation};
+use crate::engine::doctor1966::charset::{MAX_WORDS, words};
 use crate::engine::doctor1966::hash::{last_cell, mid_square};
 use crate::engine::doctor1966::script::{Script, is_delimiter};
 use crate::engine::doctor1966::state::State;
-use crate::interner::{Heard, Id};
+use crate::interner::{Id, LineInterner};
 use crate::matching::Matcher;
 use crate::trace::{Keyword, Source, Step, Steps};
 
@@ -21,14 +19,14 @@ pub(super) struct Response<'a> {
     script: &'a Script,
     state: &'a mut State,
     steps: &'a mut Steps,
-    heard: Heard<'a>,
+    interner: LineInterner<'a>,
     words: Vec<Id>,
     keywords: VecDeque<Id>, // the best first
     matcher: Matcher,
 }
 
 /// How a round with one keyword ends, if not with the next keyword.
-enum Ended {
+enum Outcome {
     Said(String),
     NoMatch,
     Exhausted,
@@ -37,7 +35,7 @@ enum Ended {
 impl<'a> Response<'a> {
     pub(super) fn new(script: &'a Script, state: &'a mut State, steps: &'a mut Steps) -> Self {
         Self {
-            heard: Heard::new(&script.vocabulary),
+            interner: LineInterner::new(&script.vocabulary),
             words: Vec::new(),
             keywords: VecDeque::new(),
             matcher: Matcher::default(),
@@ -50,11 +48,11 @@ impl<'a> Response<'a> {
     pub(super) fn to(mut self, line: &str) -> Answer {
         self.state.count();
         let limit = self.state.limit;
-        self.steps.note(|| Step::Limit { limit });
-        self.words = words(line, &mut self.heard);
-        let (read, heard) = (&self.words, &self.heard);
-        self.steps.note(|| Step::Read {
-            words: texts(heard, read),
+        self.steps.record(|| Step::Limit { limit });
+        self.words = words(line, &mut self.interner);
+        let (read, interner) = (&self.words, &self.interner);
+        self.steps.record(|| Step::Read {
+            words: texts(interner, read),
         });
         self.scan();
         if self.keywords.is_empty()
@@ -77,7 +75,7 @@ impl<'a> Response<'a> {
                     end = at;
                     break;
                 }
-                self.note_discarded(start, at + 1);
+                self.record_discarded(start, at + 1);
                 start = at + 1;
             } else if let Some(rule) = self.script.rule_for(word) {
                 if rule.can_answer() {
@@ -91,11 +89,11 @@ impl<'a> Response<'a> {
                 self.substitute(at, rule);
             }
         }
-        self.note_discarded(end, self.words.len());
+        self.record_discarded(end, self.words.len());
         self.words.truncate(end);
         self.words.drain(..start);
         let (script, keywords) = (self.script, &self.keywords);
-        self.steps.note(|| Step::Keywords {
+        self.steps.record(|| Step::Keywords {
             stack: stack(script, keywords),
         });
     }
@@ -106,17 +104,17 @@ impl<'a> Response<'a> {
         };
         let word = self.words[at];
         self.words[at] = substitute;
-        self.steps.note(|| Step::Substituted {
-            word: self.heard.text(word).to_owned(),
-            by: self.heard.text(substitute).to_owned(),
+        self.steps.record(|| Step::Substituted {
+            word: self.interner.text(word).to_owned(),
+            by: self.interner.text(substitute).to_owned(),
         });
     }
 
-    fn note_discarded(&mut self, start: usize, end: usize) {
+    fn record_discarded(&mut self, start: usize, end: usize) {
         if start < end {
             let words = &self.words[start..end];
-            self.steps.note(|| Step::Discarded {
-                words: texts(&self.heard, words),
+            self.steps.record(|| Step::Discarded {
+                words: texts(&self.interner, words),
             });
         }
     }
@@ -124,9 +122,9 @@ impl<'a> Response<'a> {
     /// Follows the rules of the keywords, and that of NONE when there are no more.
     fn follow_rules(mut self) -> Answer {
         let mut source = Source::Rule;
-        for _ in 0..MOST_ROUNDS {
-            self.matcher.looks += self.words.len();
-            if MOST_LOOKS < self.matcher.looks {
+        for _ in 0..MAX_ROUNDS {
+            self.matcher.comparisons += self.words.len();
+            if MAX_COMPARISONS < self.matcher.comparisons {
                 break;
             }
             let keyword = self.keywords.pop_front();
@@ -143,12 +141,12 @@ impl<'a> Response<'a> {
             }
             let (text, source) = match self.follow(rule) {
                 None => continue,
-                Some(Ended::Said(text)) => (text, source),
-                Some(Ended::NoMatch) => {
+                Some(Outcome::Said(text)) => (text, source),
+                Some(Outcome::NoMatch) => {
                     let text = NO_MATCH[usize::from(self.state.limit - 1)];
                     (text.to_owned(), Source::NoMatch)
                 }
-                Some(Ended::Exhausted) => break,
+                Some(Outcome::Exhausted) => break,
             };
             return Answer::new(text, source);
         }
@@ -156,15 +154,15 @@ impl<'a> Response<'a> {
     }
 
     /// Does what the first transformation that fits says; nothing is returned if that leads on.
-    fn follow(&mut self, rule: &'a Rule) -> Option<Ended> {
+    fn follow(&mut self, rule: &'a Rule) -> Option<Outcome> {
         for transformation in &rule.transformations {
             let fits = self.matcher.fit(&transformation.pattern.terms, &self.words);
-            if MOST_LOOKS < self.matcher.looks {
-                return Some(Ended::Exhausted);
+            if MAX_COMPARISONS < self.matcher.comparisons {
+                return Some(Outcome::Exhausted);
             }
             if fits {
                 let reply = self.state.turn(transformation, self.script.slots);
-                self.note_matched(rule, transformation, reply);
+                self.record_matched(rule, transformation, reply);
                 return self.act(&reply.action);
             }
         }
@@ -172,22 +170,22 @@ impl<'a> Response<'a> {
             self.refer(to);
             return None;
         }
-        let (script, heard) = (self.script, &self.heard);
-        self.steps.note(|| Step::Unmatched {
-            keyword: heard.text(rule.keyword).to_owned(),
+        let (script, interner) = (self.script, &self.interner);
+        self.steps.record(|| Step::Unmatched {
+            keyword: interner.text(rule.keyword).to_owned(),
             line: script.source.line(rule.at),
         });
-        Some(Ended::NoMatch)
+        Some(Outcome::NoMatch)
     }
 
-    fn act(&mut self, action: &Action) -> Option<Ended> {
+    fn act(&mut self, action: &Action) -> Option<Outcome> {
         match action {
-            Action::Say(pieces) => return Some(Ended::Said(self.say(pieces))),
+            Action::Say(pieces) => return Some(Outcome::Said(self.say(pieces))),
             Action::Refer(to) => self.refer(*to),
-            Action::NewKey => self.steps.note(|| Step::NewKey),
+            Action::NewKey => self.steps.record(|| Step::NewKey),
             Action::Rewrite(pieces, to) => {
                 if !self.rewrite(pieces) {
-                    return Some(Ended::Exhausted);
+                    return Some(Outcome::Exhausted);
                 }
                 self.refer(*to);
             }
@@ -196,29 +194,29 @@ impl<'a> Response<'a> {
     }
 
     fn refer(&mut self, to: Id) {
-        let heard = &self.heard;
-        self.steps.note(|| Step::Referred {
-            to: heard.text(to).to_owned(),
+        let interner = &self.interner;
+        self.steps.record(|| Step::Referred {
+            to: interner.text(to).to_owned(),
         });
         self.keywords.push_front(to);
     }
 
-    fn note_matched(&mut self, rule: &Rule, transformation: &Transformation, reply: &Reply) {
+    fn record_matched(&mut self, rule: &Rule, transformation: &Transformation, reply: &Reply) {
         let Self {
             script,
-            heard,
+            interner,
             words,
             matcher,
             ..
         } = self;
-        let written = |at| script.source.written(at);
-        let part = |part: &Range<usize>| texts(heard, &words[part.clone()]).join(" ");
-        self.steps.note(|| Step::Matched {
-            keyword: Some(heard.text(rule.keyword).to_owned()),
+        let excerpt = |at| script.source.excerpt(at);
+        let part = |part: &Range<usize>| texts(interner, &words[part.clone()]).join(" ");
+        self.steps.record(|| Step::Matched {
+            keyword: Some(interner.text(rule.keyword).to_owned()),
             line: script.source.line(transformation.pattern.at.start),
-            pattern: written(&transformation.pattern.at),
+            pattern: excerpt(&transformation.pattern.at),
             parts: matcher.parts().iter().map(part).collect(),
-            reply: written(&reply.at),
+            reply: excerpt(&reply.at),
         });
     }
 
@@ -228,16 +226,16 @@ impl<'a> Response<'a> {
         let mut made = Vec::with_capacity(self.words.len());
         for &piece in pieces {
             made.extend_from_slice(self.piece(&piece));
-            self.matcher.looks += 1;
-            if MOST_WORDS < made.len() {
+            self.matcher.comparisons += 1;
+            if MAX_WORDS < made.len() {
                 return false;
             }
         }
-        self.matcher.looks += made.len();
+        self.matcher.comparisons += made.len();
         self.words = made;
-        let (words, heard) = (&self.words, &self.heard);
-        self.steps.note(|| Step::Rewritten {
-            words: texts(heard, words),
+        let (words, interner) = (&self.words, &self.interner);
+        self.steps.record(|| Step::Rewritten {
+            words: texts(interner, words),
         });
         true
     }
@@ -249,12 +247,12 @@ impl<'a> Response<'a> {
             if !text.is_empty() {
                 text.push(' ');
             }
-            text.push_str(self.heard.text(word));
-            if MOST_REPLY_BYTES < text.len() {
+            text.push_str(self.interner.text(word));
+            if MAX_REPLY_BYTES < text.len() {
                 break;
             }
         }
-        self.matcher.looks += pieces.len() + text.len();
+        self.matcher.comparisons += pieces.len() + text.len();
         cut(text)
     }
 
@@ -269,33 +267,37 @@ impl<'a> Response<'a> {
     /// Keeps a sentence to tell later, if that transformation fits which the last word chooses.
     fn remember(&mut self) {
         let script = self.script;
-        let last = self.words.last().map_or("", |&word| self.heard.text(word));
+        let last = self
+            .words
+            .last()
+            .map_or("", |&word| self.interner.text(word));
         let choice = usize::try_from(mid_square(last_cell(last), 2)).expect("it has two bits");
         let (pattern, pieces) = &script.memory.transformations[choice];
         if !self.matcher.fit(&pattern.terms, &self.words) {
-            self.steps.note(|| Step::NotRemembered {
-                pattern: script.source.written(&pattern.at),
+            self.steps.record(|| Step::NotRemembered {
+                pattern: script.source.excerpt(&pattern.at),
             });
         } else if self.state.can_remember() {
             let text = self.say(pieces);
-            self.steps.note(|| Step::Remembered { text: text.clone() });
+            self.steps
+                .record(|| Step::Remembered { text: text.clone() });
             self.state.remember(text);
         }
     }
 }
 
 /// The words of these ids.
-fn texts(heard: &Heard<'_>, words: &[Id]) -> Vec<String> {
+fn texts(interner: &LineInterner<'_>, words: &[Id]) -> Vec<String> {
     words
         .iter()
-        .map(|&word| heard.text(word).to_owned())
+        .map(|&word| interner.text(word).to_owned())
         .collect()
 }
 
 /// `text`, without the words for which a reply has no room.
 fn cut(mut text: String) -> String {
-    if MOST_REPLY_BYTES < text.len() {
-        let room = text.floor_char_boundary(MOST_REPLY_BYTES);
+    if MAX_REPLY_BYTES < text.len() {
+        let room = text.floor_char_boundary(MAX_REPLY_BYTES);
         let ends_word = text[room..].starts_with(' ');
         text.truncate(room);
         if let Some(end) = text.rfind(' ').filter(|_| !ends_word) {
@@ -321,11 +323,11 @@ const EXHAUSTED: &str = "I THOUGHT ABOUT THAT FOR TOO LONG AND GOT NOWHERE";
 
 /// So many rules are followed for one reply. A script for talks follows three or four; one that is a
 /// Turing machine, one for each of its steps; one that goes round in a circle never stops.
-pub(super) const MOST_ROUNDS: usize = 10_000;
+pub(super) const MAX_ROUNDS: usize = 10_000;
 
 /// So often words and terms are looked at for one reply, which takes less than half a second: enough
 /// for all these rounds with hundreds of words, but not with long patterns, or very many.
-pub(super) const MOST_LOOKS: usize = 30_000_000;
+pub(super) const MAX_COMPARISONS: usize = 30_000_000;
 
 #[cfg(test)]
 mod tests;

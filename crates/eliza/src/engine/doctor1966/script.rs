@@ -3,13 +3,13 @@
 use crate::engine::doctor1966::ast::{Memory, Rule};
 use crate::engine::doctor1966::resolve::Index;
 use crate::engine::doctor1966::source::Source;
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 
 /// Rules, with everything that they name found.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(super) source: Source,
-    pub(super) vocabulary: Vocabulary,
+    pub(super) vocabulary: Interner,
     pub(super) opening: String,
     pub(super) rules: Vec<Rule>,
     pub(super) index: Index,

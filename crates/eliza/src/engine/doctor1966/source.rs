@@ -3,19 +3,19 @@
 use std::ops::Range;
 
 use crate::engine::doctor1966::lexer::{Kind, Tokens};
-use crate::problem::{Lines, Problem};
+use crate::problem::{LineIndex, Problem};
 
 /// A text and where its lines begin.
 #[derive(Debug)]
 pub(super) struct Source {
     text: Box<str>,
-    lines: Lines,
+    lines: LineIndex,
 }
 
 impl Source {
     pub(super) fn new(text: &str) -> Self {
         Self {
-            lines: Lines::new(text.as_bytes()),
+            lines: LineIndex::new(text.as_bytes()),
             text: text.into(),
         }
     }
@@ -36,19 +36,19 @@ impl Source {
     }
 
     /// What is written there, in one line without comments.
-    pub(super) fn written(&self, place: &Range<usize>) -> String {
+    pub(super) fn excerpt(&self, place: &Range<usize>) -> String {
         let mut tokens = Tokens::new(&self.text[..place.end], place.start);
-        let mut written = String::new();
+        let mut excerpt = String::new();
         loop {
             let token = tokens.next();
-            let is_joined = written.is_empty() || written.ends_with(['(', '=']);
+            let is_joined = excerpt.is_empty() || excerpt.ends_with(['(', '=']);
             if !is_joined && !matches!(token.kind, Kind::Close | Kind::End) {
-                written.push(' ');
+                excerpt.push(' ');
             }
             match token.kind {
-                Kind::End => return written,
-                Kind::Word(word) => written.push_str(&word),
-                _ => written.push_str(&self.text[token.start..token.end]),
+                Kind::End => return excerpt,
+                Kind::Word(word) => excerpt.push_str(&word),
+                _ => excerpt.push_str(&self.text[token.start..token.end]),
             }
         }
     }
@@ -62,8 +62,8 @@ mod tests {
     fn what_is_written_is_shown_in_one_line() {
         let text = "(0  you ; who?\n\t( * want need)0) (pre (a 3)\n( = b))";
         let source = Source::new(text);
-        let all = source.written(&(0..text.len()));
+        let all = source.excerpt(&(0..text.len()));
         assert_eq!(all, "(0 YOU (* WANT NEED) 0) (PRE (A 3) (=B))");
-        assert_eq!(source.written(&(4..7)), "YOU");
+        assert_eq!(source.excerpt(&(4..7)), "YOU");
     }
 }

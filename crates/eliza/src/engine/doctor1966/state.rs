@@ -63,7 +63,7 @@ impl State {
 
     /// Whether there is room for another memory.
     pub(super) fn can_remember(&self) -> bool {
-        self.memory.len() < MOST_MEMORIES && self.memory_bytes < MOST_MEMORY_BYTES
+        self.memory.len() < MAX_MEMORIES && self.memory_bytes < MAX_MEMORY_BYTES
     }
 
     pub(super) fn remember(&mut self, text: String) {
@@ -84,8 +84,8 @@ impl State {
 
 /// So many sentences wait to be told, the oldest first; one line in four tells one at best. What
 /// would be remembered while there is no room for it is forgotten.
-pub(super) const MOST_MEMORIES: usize = 64;
+pub(super) const MAX_MEMORIES: usize = 64;
 
 /// Once they have so many bytes, no more are kept either; the last one may be as long as a reply. Of
 /// usual sentences, of some fifty bytes, there is room for about forty.
-pub(super) const MOST_MEMORY_BYTES: usize = 2 * 1024;
+pub(super) const MAX_MEMORY_BYTES: usize = 2 * 1024;

@@ -6,11 +6,11 @@ use crate::chars::is_blank;
 ///
 /// As in the Java program, `.`, `,`, `?` and `!` end a sentence wherever they stand, and other
 /// punctuation parts words; an apostrophe within a word belongs to it. What comes behind the first
-/// [`MOST_BYTES`] is not read.
+/// [`MAX_BYTES`] is not read.
 pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
-    let line = line.trim_start_matches(is_apart);
-    let line = &line[..line.floor_char_boundary(MOST_BYTES)];
-    line.split(ENDS)
+    let line = line.trim_start_matches(is_separator);
+    let line = &line[..line.floor_char_boundary(MAX_BYTES)];
+    line.split(SENTENCE_ENDS)
         .map(|sentence| words(sentence).collect::<Vec<_>>())
         .filter(|words| !words.is_empty())
         .collect()
@@ -19,13 +19,13 @@ pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
 /// The words of a text, in the spelling in which words are compared. A mark that would end a
 /// sentence only parts them.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(is_apart)
+    text.split(is_separator)
         .map(spelled)
         .filter(|word| !word.is_empty())
 }
 
 /// Whether it stands between words.
-fn is_apart(c: char) -> bool {
+fn is_separator(c: char) -> bool {
     let is_mark = c.is_ascii_punctuation() && c != '\'' || MARKS.contains(c);
     is_mark || is_blank(c)
 }
@@ -36,12 +36,12 @@ fn spelled(word: &str) -> String {
     word.trim_matches('\'').to_lowercase()
 }
 
-const ENDS: [char; 5] = ['.', ',', '?', '!', '…'];
+const SENTENCE_ENDS: [char; 5] = ['.', ',', '?', '!', '…'];
 const MARKS: &str = "…¿¡“”„«»‹›–—\u{feff}\u{fffd}"; // those beyond ASCII, and bytes that were no text
 const APOSTROPHES: [char; 4] = ['’', '‘', 'ʼ', '´'];
 
 /// Far more than one says in one breath, and no work for any script.
-pub(crate) const MOST_BYTES: usize = 2000;
+pub(crate) const MAX_BYTES: usize = 2000;
 
 #[cfg(test)]
 mod tests {
@@ -73,9 +73,9 @@ mod tests {
     #[test]
     fn no_more_is_read_than_the_limit() {
         let read = |line: &str| sentences(line).concat().concat().len();
-        assert_eq!(read(&"a".repeat(MOST_BYTES)), MOST_BYTES);
-        assert_eq!(read(&"a".repeat(MOST_BYTES + 1)), MOST_BYTES);
-        assert_eq!(read(&format!("{}a", " ".repeat(MOST_BYTES))), 1);
-        assert_eq!(read(&"我".repeat(MOST_BYTES)), MOST_BYTES - MOST_BYTES % 3);
+        assert_eq!(read(&"a".repeat(MAX_BYTES)), MAX_BYTES);
+        assert_eq!(read(&"a".repeat(MAX_BYTES + 1)), MAX_BYTES);
+        assert_eq!(read(&format!("{}a", " ".repeat(MAX_BYTES))), 1);
+        assert_eq!(read(&"我".repeat(MAX_BYTES)), MAX_BYTES - MAX_BYTES % 3);
     }
 }

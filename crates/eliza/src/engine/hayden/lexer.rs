@@ -51,7 +51,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 
 impl Token<'_> {
     /// What is left of it behind its first byte, which is an ASCII character; if there is anything.
-    pub(crate) fn behind_first(self) -> Option<Self> {
+    pub(crate) fn without_first(self) -> Option<Self> {
         let text = self.text.get(1..).filter(|text| !text.is_empty())?;
         Some(Self {
             at: self.at + 1,
@@ -68,8 +68,8 @@ impl<'a> Line<'a> {
     /// It has no tag, or one that is not known; or it is too long.
     pub(crate) fn tagged(self) -> Result<(Tag, Self), Problem> {
         let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
-        if MOST_BYTES < self.text.len() {
-            let what = format!("a line is at most {MOST_BYTES} bytes");
+        if MAX_BYTES < self.text.len() {
+            let what = format!("a line is at most {MAX_BYTES} bytes");
             return Err(self.problem(start, what));
         }
         let Some(length) = self.text[start..].find(':') else {
@@ -113,13 +113,13 @@ impl<'a> Line<'a> {
     }
 
     /// `what`, where the token stands, or where one is missing.
-    pub(crate) fn complaint(self, token: Option<Token<'_>>, what: impl Into<String>) -> Problem {
+    pub(crate) fn problem_at(self, token: Option<Token<'_>>, what: impl Into<String>) -> Problem {
         let end = self.text.trim_end_matches(is_blank).len();
         self.problem(token.map_or(end, |token| token.at), what)
     }
 
     /// `what`, at the beginning of the line.
-    pub(crate) fn whole(self, what: impl Into<String>) -> Problem {
+    pub(crate) fn problem_at_start(self, what: impl Into<String>) -> Problem {
         let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
         self.problem(start, what)
     }
@@ -140,7 +140,7 @@ pub(crate) fn is_tag(name: &str) -> bool {
 }
 
 /// Nobody reads more on one line. It bounds each word, pattern and reply, and what is noted of them.
-const MOST_BYTES: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 const TAGS: [(&str, Tag); 9] = [
     ("initial", Tag::Initial),
@@ -171,9 +171,9 @@ mod tests {
         assert_eq!(tokens, [(7, "ä"), (10, "b"), (12, "c")]);
         let second = key.tokens().nth(1).expect("there are three");
         assert_eq!(key.from(second), "b\tc");
-        assert_eq!(key.complaint(Some(second), "no").to_string(), "3:10: no");
-        assert_eq!(key.complaint(None, "no").to_string(), "3:13: no");
-        assert_eq!(key.whole("no").to_string(), "3:2: no");
+        assert_eq!(key.problem_at(Some(second), "no").to_string(), "3:10: no");
+        assert_eq!(key.problem_at(None, "no").to_string(), "3:13: no");
+        assert_eq!(key.problem_at_start("no").to_string(), "3:2: no");
         assert_eq!((decomp.number, decomp.tokens().count()), (5, 0));
     }
 }

@@ -1,22 +1,24 @@
 //! What is allowed in a script, but surely not meant, as far as patterns must be compared for it.
 
-use crate::engine::hayden::reassembly::Says;
+use crate::engine::hayden::reassembly::Action;
 use crate::engine::hayden::script::{Decomp, Script};
 use crate::problem::Problem;
-use crate::subsumption::Covering;
+use crate::subsumption::Subsumption;
 
 /// Patterns that are never tried with a sentence that they fit: an earlier one of the same key takes
 /// them all.
 pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
-    let mut covering = Covering { looks: MOST_LOOKS };
+    let mut subsumption = Subsumption {
+        budget: MAX_COMPARISONS,
+    };
     let mut problems = Vec::new();
     for key in &script.keys {
         let mut ending: Vec<&Decomp> = Vec::new();
         for decomp in &key.decomps {
-            let earlier = ending
-                .iter()
-                .find(|earlier| covering.is_spent() || covers(&mut covering, earlier, decomp));
-            if covering.is_spent() {
+            let earlier = ending.iter().find(|earlier| {
+                subsumption.is_exhausted() || subsumes(&mut subsumption, earlier, decomp)
+            });
+            if subsumption.is_exhausted() {
                 return problems;
             }
             if let Some(earlier) = earlier {
@@ -40,22 +42,24 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
 /// At first, all are taken to be so; then those are given up that lead to words, and whoever leads
 /// to one of these. A `goto` leads round if in that key some pattern fits all that the one with the
 /// `goto` does, and it leads round like all before it.
-pub(crate) fn circles(script: &Script) -> Vec<Problem> {
-    let mut rounds = Rounds::new(script);
-    let mut covering = Covering { looks: MOST_LOOKS };
-    for (decomp, _) in rounds.decomps.clone() {
-        let leads = decomp.replies.iter().all(|reply| match reply.says {
-            Says::Words(_) => decomp.remembered,
-            Says::Goto(to) => rounds.lead(&mut covering, decomp, to),
+pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
+    let mut cycles = GotoCycles::new(script);
+    let mut subsumption = Subsumption {
+        budget: MAX_COMPARISONS,
+    };
+    for (decomp, _) in cycles.decomps.clone() {
+        let leads = decomp.replies.iter().all(|reply| match reply.action {
+            Action::Words(_) => decomp.remembered,
+            Action::Goto(to) => cycles.lead(&mut subsumption, decomp, to),
         });
         if !leads {
-            rounds.give_up(decomp.number as usize);
+            cycles.give_up(decomp.number as usize);
         }
     }
-    rounds.follow();
-    let found = rounds.decomps.iter().filter(|(decomp, _)| {
+    cycles.follow();
+    let found = cycles.decomps.iter().filter(|(decomp, _)| {
         let number = decomp.number as usize;
-        rounds.lead_round[number] && rounds.only_refer[number]
+        cycles.lead_round[number] && cycles.only_refer[number]
     });
     found
         .map(|(decomp, _)| decomp.problem("every `goto` from here goes round and round"))
@@ -63,7 +67,7 @@ pub(crate) fn circles(script: &Script) -> Vec<Problem> {
 }
 
 /// Which patterns lead round, as far as is known.
-struct Rounds<'s> {
+struct GotoCycles<'s> {
     script: &'s Script,
     decomps: Vec<(&'s Decomp, usize)>, // by number, each with the place of its key
     only_refer: Vec<bool>,             // by number
@@ -72,7 +76,7 @@ struct Rounds<'s> {
     waiting: Vec<Vec<(u32, u32)>>, // by key: up to which pattern all must lead round, and for whom
 }
 
-impl<'s> Rounds<'s> {
+impl<'s> GotoCycles<'s> {
     fn new(script: &'s Script) -> Self {
         let keys = script.keys.iter().enumerate();
         let decomps: Vec<_> = keys
@@ -92,13 +96,13 @@ impl<'s> Rounds<'s> {
     }
 
     /// Whether a `goto` of this pattern may lead round in that key.
-    fn lead(&mut self, covering: &mut Covering, decomp: &Decomp, to: usize) -> bool {
+    fn lead(&mut self, subsumption: &mut Subsumption, decomp: &Decomp, to: usize) -> bool {
         let mut there = self.script.keys[to].decomps.iter();
         let last = there.find(|other| {
-            covering.is_spent()
-                || covers(covering, other, decomp) && self.only_refer[other.number as usize]
+            subsumption.is_exhausted()
+                || subsumes(subsumption, other, decomp) && self.only_refer[other.number as usize]
         });
-        let Some(last) = last.filter(|_| !covering.is_spent()) else {
+        let Some(last) = last.filter(|_| !subsumption.is_exhausted()) else {
             return false;
         };
         self.waiting[to].push((last.number, decomp.number));
@@ -141,12 +145,12 @@ fn only_refers(decomp: &Decomp) -> bool {
     decomp
         .replies
         .iter()
-        .all(|reply| matches!(reply.says, Says::Goto(_)))
+        .all(|reply| matches!(reply.action, Action::Goto(_)))
 }
 
-fn covers(covering: &mut Covering, general: &Decomp, special: &Decomp) -> bool {
-    covering.covers(&general.pattern.terms, &special.pattern.terms)
+fn subsumes(subsumption: &mut Subsumption, general: &Decomp, special: &Decomp) -> bool {
+    subsumption.subsumes(&general.pattern.terms, &special.pattern.terms)
 }
 
 /// A fraction of a second. What would take longer is not told.
-const MOST_LOOKS: usize = 10_000_000;
+const MAX_COMPARISONS: usize = 10_000_000;

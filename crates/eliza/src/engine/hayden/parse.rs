@@ -5,10 +5,10 @@ use std::mem;
 use crate::engine::hayden::input;
 use crate::engine::hayden::lexer::{self, Line, Tag, Token};
 use crate::engine::hayden::pattern::{Pattern, Synonyms};
-use crate::engine::hayden::reassembly::{self, Reply, Says};
+use crate::engine::hayden::reassembly::{self, Action, Reply};
 use crate::engine::hayden::script::{Decomp, Key, Script};
 use crate::interner::Id;
-use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
+use crate::problem::{MAX_PROBLEMS, Problem, ScriptError};
 
 /// Reads a script.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
         if let Err(problem) = compiler.line(line) {
             compiler.problems.push(problem);
         }
-        if MOST_PROBLEMS <= compiler.problems.len() {
+        if MAX_PROBLEMS <= compiler.problems.len() {
             break;
         }
     }
@@ -80,13 +80,13 @@ impl<'a> Compiler<'a> {
             }
             Tag::Final => {
                 let words = reassembly::tidy(line.from(expected(line, "words")?));
-                self.script.parting.push(words);
+                self.script.farewell.push(words);
             }
             Tag::Quit => {
                 let first = expected(line, "words")?;
                 let words: Vec<_> = input::words(line.from(first)).collect();
                 if words.is_empty() {
-                    return Err(line.complaint(Some(first), "expected words"));
+                    return Err(line.problem_at(Some(first), "expected words"));
                 }
                 self.script.quit.insert(words.join(" "));
             }
@@ -104,16 +104,16 @@ impl<'a> Compiler<'a> {
         let (from, to) = self.substitution(line)?;
         let words: Vec<_> = input::words(line.from(to)).collect();
         if words.is_empty() {
-            return Err(line.complaint(Some(to), "expected the words to put in its place"));
+            return Err(line.problem_at(Some(to), "expected the words to put in its place"));
         }
         let words: Vec<_> = words
             .iter()
             .map(|word| self.script.vocabulary.intern(word))
             .collect();
         if words == [from] {
-            self.useless(line.whole("this changes nothing"));
+            self.warn(line.problem_at_start("this changes nothing"));
         } else if self.script.pre.contains_key(&from) {
-            self.useless(line.whole("an earlier `pre:` replaces this word"));
+            self.warn(line.problem_at_start("an earlier `pre:` replaces this word"));
         }
         self.script.pre.entry(from).or_insert(words);
         Ok(())
@@ -123,9 +123,9 @@ impl<'a> Compiler<'a> {
         let (from, to) = self.substitution(line)?;
         let words = reassembly::tidy(line.from(to));
         if words == self.script.vocabulary.text(from) {
-            self.useless(line.whole("this changes nothing"));
+            self.warn(line.problem_at_start("this changes nothing"));
         } else if self.script.post.contains_key(&from) {
-            self.useless(line.whole("an earlier `post:` replaces this word"));
+            self.warn(line.problem_at_start("an earlier `post:` replaces this word"));
         }
         self.script.post.entry(from).or_insert(words);
         Ok(())
@@ -138,7 +138,7 @@ impl<'a> Compiler<'a> {
         let to = line
             .tokens()
             .nth(1)
-            .ok_or_else(|| line.complaint(None, what))?;
+            .ok_or_else(|| line.problem_at(None, what))?;
         Ok((from, to))
     }
 
@@ -148,7 +148,7 @@ impl<'a> Compiler<'a> {
             self.word(line, token)?;
         }
         let word = self.script.vocabulary.text(head);
-        let unused = line.whole(format!("no pattern asks for `@{word}`"));
+        let unused = line.problem_at_start(format!("no pattern asks for `@{word}`"));
         self.heads.push((head, unused));
         Ok(())
     }
@@ -170,12 +170,12 @@ impl<'a> Compiler<'a> {
         let first = expected(line, "a keyword")?;
         let word = self.word(line, first)?;
         if self.script.key_of.get(&word) != Some(&place) {
-            return Err(line.complaint(Some(first), "this key is there already"));
+            return Err(line.problem_at(Some(first), "this key is there already"));
         }
         let key = &mut self.script.keys[place];
         key.word = word;
         if let Some(rank) = line.tokens().nth(1) {
-            let what = || line.complaint(Some(rank), "expected a rank, which is a number");
+            let what = || line.problem_at(Some(rank), "expected a rank, which is a number");
             key.rank = rank.text.parse().map_err(|_| what())?;
         }
         nothing_more(line, 2)
@@ -184,7 +184,7 @@ impl<'a> Compiler<'a> {
     fn decomp(&mut self, line: Line<'a>) -> Result<(), Problem> {
         self.end_decomp();
         let Some(key) = &mut self.key else {
-            return Err(line.whole("expected a `key:` before a `decomp:`"));
+            return Err(line.problem_at_start("expected a `key:` before a `decomp:`"));
         };
         key.is_empty = false;
         self.decomp = Some(Open {
@@ -195,7 +195,7 @@ impl<'a> Compiler<'a> {
         let first = tokens.next();
         let remembered = first.is_some_and(|first| first.text.starts_with('$'));
         let pattern = if remembered {
-            first.and_then(Token::behind_first)
+            first.and_then(Token::without_first)
         } else {
             first
         };
@@ -213,9 +213,9 @@ impl<'a> Compiler<'a> {
         let key = self.script.keys.last_mut().expect("it was begun above");
         key.decomps.push(Decomp {
             line: line.number,
-            column: line.whole("").column,
+            column: line.problem_at_start("").column,
             number: self.decomps,
-            written: first.map_or("", |first| line.from(first)).to_owned(),
+            source: first.map_or("", |first| line.from(first)).to_owned(),
             pattern: Pattern::default(),
             remembered,
             replies: Vec::new(),
@@ -227,18 +227,18 @@ impl<'a> Compiler<'a> {
 
     fn reasmb(&mut self, line: Line<'a>) -> Result<(), Problem> {
         let Some(decomp) = &mut self.decomp else {
-            return Err(line.whole("expected a `decomp:` before a `reasmb:`"));
+            return Err(line.problem_at_start("expected a `decomp:` before a `reasmb:`"));
         };
         decomp.is_empty = false;
         let first = expected(line, "words, or `goto` and a key")?;
-        let says = if first.text == "goto" {
-            Says::Goto(self.goto(line)?)
+        let action = if first.text == "goto" {
+            Action::Goto(self.goto(line)?)
         } else {
             let text = line.from(first);
             let what = |at| {
                 let parts = self.parts;
                 let what = format!("the pattern has {parts} parts, the first of which is (1)");
-                line.complaint(
+                line.problem_at(
                     Some(Token {
                         at: first.at + at,
                         text: "",
@@ -246,13 +246,13 @@ impl<'a> Compiler<'a> {
                     what,
                 )
             };
-            Says::Words(reassembly::pieces(text, self.parts).map_err(what)?)
+            Action::Words(reassembly::pieces(text, self.parts).map_err(what)?)
         };
         let decomps = self.script.keys.last_mut().map(|key| &mut key.decomps);
         let decomp = decomps.and_then(|decomps| decomps.last_mut());
         decomp.expect("one is open").replies.push(Reply {
-            written: line.from(first).to_owned(),
-            says,
+            source: line.from(first).to_owned(),
+            action,
         });
         Ok(())
     }
@@ -260,11 +260,11 @@ impl<'a> Compiler<'a> {
     /// The place of the key behind `goto`.
     fn goto(&mut self, line: Line<'a>) -> Result<usize, Problem> {
         let token = line.tokens().nth(1);
-        let token = token.ok_or_else(|| line.complaint(None, "expected a key"))?;
+        let token = token.ok_or_else(|| line.problem_at(None, "expected a key"))?;
         let word = self.word(line, token)?;
         nothing_more(line, 2)?;
         let key = self.script.key_of.get(&word).copied();
-        key.ok_or_else(|| line.complaint(Some(token), format!("no key `{}`", token.text)))
+        key.ok_or_else(|| line.problem_at(Some(token), format!("no key `{}`", token.text)))
     }
 
     fn end_key(&mut self) {
@@ -275,7 +275,7 @@ impl<'a> Compiler<'a> {
         }) = self.key.take()
         {
             self.problems
-                .push(line.whole("expected a `decomp:` behind this key"));
+                .push(line.problem_at_start("expected a `decomp:` behind this key"));
         }
     }
 
@@ -286,7 +286,7 @@ impl<'a> Compiler<'a> {
         }) = self.decomp.take()
         {
             self.problems
-                .push(line.whole("expected a `reasmb:` behind this pattern"));
+                .push(line.problem_at_start("expected a `reasmb:` behind this pattern"));
         }
     }
 
@@ -300,12 +300,12 @@ impl<'a> Compiler<'a> {
             self.problems.push(Problem { line, column, what });
         }
         if !self.problems.is_empty() {
-            self.problems.truncate(MOST_PROBLEMS);
+            self.problems.truncate(MAX_PROBLEMS);
             return Err(ScriptError::new(self.problems));
         }
         for (head, unused) in mem::take(&mut self.heads) {
             if !self.synonyms.is_used(head) {
-                self.useless(unused);
+                self.warn(unused);
             }
         }
         let Self { mut script, .. } = self;
@@ -315,9 +315,9 @@ impl<'a> Compiler<'a> {
     }
 
     /// Keeps what is allowed, but surely not meant.
-    fn useless(&mut self, problem: Problem) {
-        if self.script.useless.len() < MOST_PROBLEMS {
-            self.script.useless.push(problem);
+    fn warn(&mut self, problem: Problem) {
+        if self.script.warnings.len() < MAX_PROBLEMS {
+            self.script.warnings.push(problem);
         }
     }
 
@@ -326,7 +326,7 @@ impl<'a> Compiler<'a> {
         let mut words = input::words(token.text);
         match (words.next(), words.next()) {
             (Some(word), None) => Ok(self.script.vocabulary.intern(&word)),
-            _ => Err(line.complaint(Some(token), "expected one word, of letters and digits")),
+            _ => Err(line.problem_at(Some(token), "expected one word, of letters and digits")),
         }
     }
 }
@@ -334,13 +334,13 @@ impl<'a> Compiler<'a> {
 /// The first token of a line that needs one.
 fn expected<'a>(line: Line<'a>, what: &str) -> Result<Token<'a>, Problem> {
     let first = line.tokens().next();
-    first.ok_or_else(|| line.complaint(None, format!("expected {what}")))
+    first.ok_or_else(|| line.problem_at(None, format!("expected {what}")))
 }
 
 fn nothing_more(line: Line<'_>, tokens: usize) -> Result<(), Problem> {
     match line.tokens().nth(tokens) {
         None => Ok(()),
-        more => Err(line.complaint(more, "expected the end of the line")),
+        more => Err(line.problem_at(more, "expected the end of the line")),
     }
 }
 

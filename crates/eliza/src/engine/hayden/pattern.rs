@@ -5,7 +5,7 @@ use std::iter;
 
 use crate::engine::hayden::input;
 use crate::engine::hayden::lexer::{Line, Token};
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::Problem;
 
@@ -39,7 +39,7 @@ impl Pattern {
     pub(crate) fn parse<'a>(
         line: Line<'a>,
         tokens: impl Iterator<Item = Token<'a>>,
-        vocabulary: &mut Vocabulary,
+        vocabulary: &mut Interner,
         synonyms: &mut Synonyms,
     ) -> Result<Self, Problem> {
         let mut pattern = Self::default();
@@ -52,19 +52,19 @@ impl Pattern {
                     .and_then(|name| vocabulary.id(&name));
                 let list = list.and_then(|name| synonyms.list(name));
                 let what = || format!("no list of synonyms `{name}`");
-                pattern.capture(list.ok_or_else(|| line.complaint(Some(piece), what()))?);
+                pattern.capture(list.ok_or_else(|| line.problem_at(Some(piece), what()))?);
             } else {
                 let before = pattern.terms.len();
                 let words = input::words(piece.text).map(|word| vocabulary.intern(&word));
                 pattern.terms.extend(words.map(Term::Word));
                 if pattern.terms.len() == before {
                     let what = "expected a word, `*` or `@` with a list of synonyms";
-                    return Err(line.complaint(Some(piece), what));
+                    return Err(line.problem_at(Some(piece), what));
                 }
             }
         }
         if pattern.terms.is_empty() {
-            return Err(line.complaint(None, "expected a pattern"));
+            return Err(line.problem_at(None, "expected a pattern"));
         }
         Ok(pattern)
     }

@@ -5,12 +5,12 @@ use crate::chars::is_blank;
 /// One way to answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) written: String,
-    pub(crate) says: Says,
+    pub(crate) source: String,
+    pub(crate) action: Action,
 }
 
 #[derive(Debug)]
-pub(crate) enum Says {
+pub(crate) enum Action {
     /// Words, and parts of what was said.
     Words(Vec<Piece>),
     /// What the rule of another keyword answers; its place among the keys.
@@ -54,7 +54,7 @@ pub(crate) fn pieces(text: &str, parts: usize) -> Result<Vec<Piece>, usize> {
 }
 
 /// Puts the pieces together, with the words of each part. `None` if that becomes longer than
-/// [`MOST_BYTES`].
+/// [`MAX_BYTES`].
 pub(crate) fn fill<'w, W>(pieces: &[Piece], words: impl Fn(usize) -> W) -> Option<String>
 where
     W: Iterator<Item = &'w str>,
@@ -67,7 +67,7 @@ where
                 for (index, word) in words(*index).enumerate() {
                     text.push_str(if index == 0 { "" } else { " " });
                     put(&mut text, word);
-                    if MOST_BYTES < text.len() {
+                    if MAX_BYTES < text.len() {
                         return None;
                     }
                 }
@@ -75,7 +75,7 @@ where
         }
     }
     let text = tidy(&text);
-    (text.len() <= MOST_BYTES).then_some(text)
+    (text.len() <= MAX_BYTES).then_some(text)
 }
 
 /// Adds words, without running them into those before.
@@ -103,4 +103,4 @@ pub(crate) fn tidy(text: &str) -> String {
 const MARKS: [char; 4] = ['.', ',', '?', '!'];
 
 /// More than anybody reads. A line that is quoted whole fits in twice.
-pub(crate) const MOST_BYTES: usize = 4096;
+pub(crate) const MAX_BYTES: usize = 4096;

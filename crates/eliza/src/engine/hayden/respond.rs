@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::hayden::input;
-use crate::engine::hayden::response::{Exhausted, Turn};
+use crate::engine::hayden::response::{Exhausted, Response};
 use crate::engine::hayden::script::Script;
 use crate::engine::hayden::state::State;
 use crate::engine::{self, Answer};
@@ -11,12 +11,12 @@ use crate::trace::{Source, Steps};
 
 /// A talk with one person.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Responder {
     script: Arc<Script>,
     state: State,
 }
 
-impl Talk {
+impl Responder {
     pub(crate) fn new(script: Arc<Script>, seed: u64) -> Self {
         Self {
             script,
@@ -28,24 +28,24 @@ impl Talk {
     /// said to everything.
     fn answer(&mut self, line: &str, steps: &mut Steps) -> Result<Answer, Exhausted> {
         let script = Arc::clone(&self.script);
-        let mut turn = Turn::new(&script, &mut self.state, steps);
+        let mut response = Response::new(&script, &mut self.state, steps);
         let mut last = Vec::new();
         for sentence in input::sentences(line) {
-            let as_said = sentence.join(" ");
-            last = turn.hear(&sentence);
-            if script.quit.contains(&as_said) || script.quit.contains(&turn.text(&last)) {
-                let text = turn.parting().unwrap_or(FAREWELL);
+            let as_read = sentence.join(" ");
+            last = response.read(&sentence);
+            if script.quit.contains(&as_read) || script.quit.contains(&response.text(&last)) {
+                let text = response.farewell().unwrap_or(FAREWELL);
                 return Ok(Answer::new(text, Source::Farewell));
             }
-            if let Some(text) = turn.by_keywords(&last)? {
+            if let Some(text) = response.by_keywords(&last)? {
                 return Ok(Answer::new(text, Source::Rule));
             }
         }
-        if let Some(text) = turn.recall() {
+        if let Some(text) = response.recall() {
             return Ok(Answer::new(text, Source::Memory));
         }
         let text = match script.fallback {
-            Some(key) => turn.by_key(key, &last)?,
+            Some(key) => response.by_key(key, &last)?,
             None => None,
         };
         let text = text.unwrap_or_else(|| FALLBACK.to_owned());
@@ -53,18 +53,18 @@ impl Talk {
     }
 }
 
-impl engine::Talk for Talk {
+impl engine::Responder for Responder {
     fn greet(&mut self) -> Option<String> {
         self.state.choose(&self.script.initial).cloned()
     }
 
-    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer {
+    fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer {
         let answer = self.answer(line, steps);
         answer.unwrap_or_else(|Exhausted| Answer::new(EXHAUSTED, Source::Exhausted))
     }
 
     fn farewell(&mut self) -> Option<String> {
-        self.state.choose(&self.script.parting).cloned()
+        self.state.choose(&self.script.farewell).cloned()
     }
 
     fn memory(&self) -> Vec<String> {

@@ -5,21 +5,21 @@ use std::collections::HashSet;
 use std::slice;
 
 use crate::engine::hayden::input;
-use crate::engine::hayden::reassembly::{self, Says};
+use crate::engine::hayden::reassembly::{self, Action};
 use crate::engine::hayden::script::{Decomp, Key, Script};
 use crate::engine::hayden::state::State;
-use crate::interner::{Heard, Id};
+use crate::interner::{Id, LineInterner};
 use crate::matching::Matcher;
 use crate::trace::{Step, Steps};
 
 /// What is known while one line is answered.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Response<'a> {
     script: &'a Script,
     state: &'a mut State,
     steps: &'a mut Steps,
-    heard: Heard<'a>,
+    interner: LineInterner<'a>,
     matcher: Matcher,
-    fitted: usize, // patterns so far
+    matches: usize, // patterns so far
 }
 
 /// The search took too long, or a reply became too long.
@@ -27,46 +27,46 @@ pub(crate) struct Turn<'a> {
 pub(crate) struct Exhausted;
 
 /// What came of a key.
-enum Found {
+enum Outcome {
     Reply(String),
     Goto(usize),
     Nothing,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Response<'a> {
     pub(crate) fn new(script: &'a Script, state: &'a mut State, steps: &'a mut Steps) -> Self {
         Self {
             script,
             state,
             steps,
-            heard: Heard::new(&script.vocabulary),
+            interner: LineInterner::new(&script.vocabulary),
             matcher: Matcher::default(),
-            fitted: 0,
+            matches: 0,
         }
     }
 
     /// Reads a sentence, and replaces words as `pre:` says.
-    pub(crate) fn hear(&mut self, sentence: &[String]) -> Vec<Id> {
-        self.steps.note(|| Step::Read {
+    pub(crate) fn read(&mut self, sentence: &[String]) -> Vec<Id> {
+        self.steps.record(|| Step::Read {
             words: sentence.to_vec(),
         });
         let mut words = Vec::new();
         let mut bytes = 0;
         for word in sentence {
-            let id = self.heard.id(word);
+            let id = self.interner.id(word);
             let by = self.script.pre.get(&id);
             if let Some(by) = by {
-                self.steps.note(|| Step::Substituted {
+                self.steps.record(|| Step::Substituted {
                     word: word.clone(),
-                    by: joined(&self.heard, by),
+                    by: joined(&self.interner, by),
                 });
             }
             let by = by.map_or(slice::from_ref(&id), Vec::as_slice);
             bytes += by
                 .iter()
-                .map(|&id| 1 + self.heard.text(id).len())
+                .map(|&id| 1 + self.interner.text(id).len())
                 .sum::<usize>();
-            if MOST_SENTENCE_BYTES < bytes {
+            if MAX_SENTENCE_BYTES < bytes {
                 break;
             }
             words.extend(by);
@@ -76,12 +76,12 @@ impl<'a> Turn<'a> {
 
     /// The words with spaces between them.
     pub(crate) fn text(&self, words: &[Id]) -> String {
-        joined(&self.heard, words)
+        joined(&self.interner, words)
     }
 
     /// The words to part with, if the script has any.
-    pub(crate) fn parting(&mut self) -> Option<&'a str> {
-        self.state.choose(&self.script.parting).map(String::as_str)
+    pub(crate) fn farewell(&mut self) -> Option<&'a str> {
+        self.state.choose(&self.script.farewell).map(String::as_str)
     }
 
     /// What was remembered to come back to it, the oldest.
@@ -98,7 +98,7 @@ impl<'a> Turn<'a> {
         let mut keys: Vec<_> = keys.filter(|&key| seen.insert(key)).collect();
         // Of equal ranks, the first in the sentence stays before the others.
         keys.sort_by_key(|&key| Reverse(self.script.keys[key].rank));
-        self.steps.note(|| Step::Keywords {
+        self.steps.record(|| Step::Keywords {
             stack: keys.iter().map(|&key| self.script.keyword(key)).collect(),
         });
         for key in keys {
@@ -114,41 +114,46 @@ impl<'a> Turn<'a> {
         let mut key = key;
         loop {
             match self.by_rule(&self.script.keys[key], words)? {
-                Found::Reply(text) => return Ok(Some(text)),
-                Found::Goto(to) => key = to,
-                Found::Nothing => return Ok(None),
+                Outcome::Reply(text) => return Ok(Some(text)),
+                Outcome::Goto(to) => key = to,
+                Outcome::Nothing => return Ok(None),
             }
         }
     }
 
-    fn by_rule(&mut self, key: &Key, words: &[Id]) -> Result<Found, Exhausted> {
+    fn by_rule(&mut self, key: &Key, words: &[Id]) -> Result<Outcome, Exhausted> {
         let mut has_fitted = false;
         for decomp in &key.decomps {
             let fits = self.matcher.fit(&decomp.pattern.terms, words);
-            if MOST_LOOKS < self.matcher.looks {
+            if MAX_COMPARISONS < self.matcher.comparisons {
                 return Err(Exhausted);
             }
             if fits {
                 has_fitted = true;
                 match self.by_decomp(key, decomp, words)? {
-                    Found::Nothing => {}
+                    Outcome::Nothing => {}
                     found => return Ok(found),
                 }
             }
         }
         if !has_fitted {
-            self.steps.note(|| Step::Unmatched {
+            self.steps.record(|| Step::Unmatched {
                 keyword: self.script.vocabulary.text(key.word).to_owned(),
                 line: key.line,
             });
         }
-        Ok(Found::Nothing)
+        Ok(Outcome::Nothing)
     }
 
     /// What is said now that the words have fitted this pattern.
-    fn by_decomp(&mut self, key: &Key, decomp: &Decomp, words: &[Id]) -> Result<Found, Exhausted> {
-        self.fitted += 1;
-        if MOST_FITTED < self.fitted {
+    fn by_decomp(
+        &mut self,
+        key: &Key,
+        decomp: &Decomp,
+        words: &[Id],
+    ) -> Result<Outcome, Exhausted> {
+        self.matches += 1;
+        if MAX_FITTED < self.matches {
             return Err(Exhausted);
         }
         let parts = decomp.pattern.parts.iter();
@@ -156,59 +161,62 @@ impl<'a> Turn<'a> {
             .map(|&term| &words[self.matcher.parts()[term].clone()])
             .collect();
         let reply = self.state.next_reply(decomp);
-        let is_noted = self.fitted <= MOST_NOTED;
-        if is_noted {
-            self.steps.note(|| Step::Matched {
+        let is_recorded = self.matches <= MAX_NOTED;
+        if is_recorded {
+            self.steps.record(|| Step::Matched {
                 keyword: Some(self.script.vocabulary.text(key.word).to_owned()),
                 line: decomp.line,
-                pattern: decomp.written.clone(),
-                parts: parts.iter().map(|part| joined(&self.heard, part)).collect(),
-                reply: reply.written.clone(),
+                pattern: decomp.source.clone(),
+                parts: parts
+                    .iter()
+                    .map(|part| joined(&self.interner, part))
+                    .collect(),
+                reply: reply.source.clone(),
             });
         }
-        let text = match &reply.says {
-            Says::Goto(to) => {
-                if is_noted {
-                    self.steps.note(|| Step::Referred {
+        let text = match &reply.action {
+            Action::Goto(to) => {
+                if is_recorded {
+                    self.steps.record(|| Step::Referred {
                         to: self.script.keyword(*to).word,
                     });
                 }
-                return Ok(Found::Goto(*to));
+                return Ok(Outcome::Goto(*to));
             }
-            Says::Words(pieces) => reassembly::fill(pieces, |part| self.turned(parts[part])),
+            Action::Words(pieces) => reassembly::fill(pieces, |part| self.substituted(parts[part])),
         };
         if !decomp.remembered {
-            return text.map(Found::Reply).ok_or(Exhausted);
+            return text.map(Outcome::Reply).ok_or(Exhausted);
         }
         if let Some(text) = text.filter(|text| self.state.remember(text))
-            && is_noted
+            && is_recorded
         {
-            self.steps.note(|| Step::Remembered { text });
+            self.steps.record(|| Step::Remembered { text });
         }
-        Ok(Found::Nothing)
+        Ok(Outcome::Nothing)
     }
 
     /// Words on their way into a reply, as `post:` says.
-    fn turned(&self, words: &[Id]) -> impl Iterator<Item = &str> {
+    fn substituted(&self, words: &[Id]) -> impl Iterator<Item = &str> {
         let post = &self.script.post;
         words.iter().map(|id| {
             post.get(id)
-                .map_or_else(|| self.heard.text(*id), String::as_str)
+                .map_or_else(|| self.interner.text(*id), String::as_str)
         })
     }
 }
 
 /// Words with spaces between them.
-fn joined(heard: &Heard<'_>, words: &[Id]) -> String {
-    let words: Vec<_> = words.iter().map(|&id| heard.text(id)).collect();
+fn joined(interner: &LineInterner<'_>, words: &[Id]) -> String {
+    let words: Vec<_> = words.iter().map(|&id| interner.text(id)).collect();
     words.join(" ")
 }
 
 /// As many patterns may fit until one gives a reply: who wants more goes round and round.
-const MOST_FITTED: usize = 10_000;
+const MAX_FITTED: usize = 10_000;
 /// So many of them are noted. Whoever has read these has seen the circle.
-const MOST_NOTED: usize = 100;
+const MAX_NOTED: usize = 100;
 /// So often a term may be held against a word: a fraction of a second, and no script needs it.
-const MOST_LOOKS: usize = 10_000_000;
+const MAX_COMPARISONS: usize = 10_000_000;
 /// Twice what is read of a line; what `pre:` makes longer is cut.
-const MOST_SENTENCE_BYTES: usize = 2 * input::MOST_BYTES;
+const MAX_SENTENCE_BYTES: usize = 2 * input::MAX_BYTES;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::engine::hayden::pattern::Pattern;
 use crate::engine::hayden::reassembly::Reply;
-use crate::interner::{Id, Vocabulary};
+use crate::interner::{Id, Interner};
 use crate::problem::Problem;
 use crate::trace::Keyword;
 
@@ -35,16 +35,16 @@ use crate::trace::Keyword;
 /// pattern may have more than one `@`; a keyword that comes twice in a sentence is tried once.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
-    pub(crate) vocabulary: Vocabulary,
+    pub(crate) vocabulary: Interner,
     pub(crate) initial: Vec<String>,
-    pub(crate) parting: Vec<String>,
+    pub(crate) farewell: Vec<String>,
     pub(crate) quit: HashSet<String>, // its words with single spaces
     pub(crate) pre: HashMap<Id, Vec<Id>>,
     pub(crate) post: HashMap<Id, String>,
     pub(crate) keys: Vec<Key>,
     pub(crate) key_of: HashMap<Id, usize>,
     pub(crate) fallback: Option<usize>, // of the keys
-    pub(crate) useless: Vec<Problem>,   // seen when the script was read
+    pub(crate) warnings: Vec<Problem>,  // seen when the script was read
 }
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(crate) struct Decomp {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) number: u32, // of all in the script
-    pub(crate) written: String,
+    pub(crate) source: String,
     pub(crate) pattern: Pattern,
     pub(crate) remembered: bool, // its reply is for later
     pub(crate) replies: Vec<Reply>,

@@ -12,7 +12,7 @@ use crate::engine::hayden::script::Decomp;
 /// What changes from line to line.
 #[derive(Debug)]
 pub(crate) struct State {
-    chance: SmallRng,
+    rng: SmallRng,
     next: BTreeMap<u32, u32>, // of patterns by number, which reply comes next, if not the first
     memory: VecDeque<Box<str>>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            chance: SmallRng::seed_from_u64(seed),
+            rng: SmallRng::seed_from_u64(seed),
             next: BTreeMap::new(),
             memory: VecDeque::new(),
         }
@@ -50,7 +50,7 @@ impl State {
     pub(crate) fn choose<'s, T>(&mut self, some: &'s [T]) -> Option<&'s T> {
         match some {
             [one] => Some(one),
-            _ => some.choose(&mut self.chance),
+            _ => some.choose(&mut self.rng),
         }
     }
 
@@ -58,7 +58,7 @@ impl State {
     /// remembered first stays.
     pub(crate) fn remember(&mut self, text: &str) -> bool {
         let bytes: usize = self.memory.iter().map(|text| text.len()).sum();
-        let has_room = self.memory.len() < REMEMBERED && bytes + text.len() <= REMEMBERED_BYTES;
+        let has_room = self.memory.len() < MAX_MEMORIES && bytes + text.len() <= MAX_MEMORY_BYTES;
         if has_room {
             self.memory.push_back(text.into());
         }
@@ -71,14 +71,16 @@ impl State {
     }
 }
 
-const REMEMBERED: usize = 20; // as in the Java program
+const MAX_MEMORIES: usize = 20; // as in the Java program
 /// With the count above, a conversation that has gone quiet keeps less than 2 KiB.
-const REMEMBERED_BYTES: usize = 1024;
+const MAX_MEMORY_BYTES: usize = 1024;
 
 /// What a conversation takes up that remembers all it can, but for the replies that had their turn.
 #[cfg(test)]
 pub(crate) fn idle_bytes() -> usize {
     let mut memory = VecDeque::new();
-    (0..REMEMBERED).for_each(|_| memory.push_back(Box::<str>::from("")));
-    size_of::<super::respond::Talk>() + memory.capacity() * size_of::<Box<str>>() + REMEMBERED_BYTES
+    (0..MAX_MEMORIES).for_each(|_| memory.push_back(Box::<str>::from("")));
+    size_of::<super::respond::Responder>()
+        + memory.capacity() * size_of::<Box<str>>()
+        + MAX_MEMORY_BYTES
 }

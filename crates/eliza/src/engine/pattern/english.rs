@@ -18,8 +18,8 @@ use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, lists_of};
 pub(crate) struct English;
 
 impl Language for English {
-    fn spelled<'a>(&self, word: &'a str) -> Cow<'a, str> {
-        spellings::spelled(word)
+    fn correct_spelling<'a>(&self, word: &'a str) -> Cow<'a, str> {
+        spellings::correct_spelling(word)
     }
 
     fn is_abbreviation(&self, word: &str) -> bool {

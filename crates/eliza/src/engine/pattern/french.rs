@@ -22,8 +22,8 @@ use words::plain;
 pub(crate) struct French;
 
 impl Language for French {
-    fn spelled<'a>(&self, word: &'a str) -> Cow<'a, str> {
-        spellings::spelled(word)
+    fn correct_spelling<'a>(&self, word: &'a str) -> Cow<'a, str> {
+        spellings::correct_spelling(word)
     }
 
     fn is_abbreviation(&self, word: &str) -> bool {

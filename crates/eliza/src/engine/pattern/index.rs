@@ -15,14 +15,14 @@ use crate::engine::pattern::prefilter::{END, Literal, START, is_word};
 #[derive(Debug)]
 pub(crate) struct Index {
     texts: AhoCorasick,
-    literals: Vec<Needed>, // as small as can be, as any of them may be looked at
-    owners: Vec<u32>,      // of all literals: the numbers of the patterns that need them
-    always: Numbers,       // patterns that may match without any literal
+    literals: Vec<IndexedLiteral>, // as small as can be, as any of them may be looked at
+    owners: Vec<u32>,              // of all literals: the numbers of the patterns that need them
+    always: PatternSet,            // patterns that may match without any literal
 }
 
 /// What has to be around a literal, and where its owners begin; they end where those of the next do.
 #[derive(Clone, Copy, Debug)]
-struct Needed {
+struct IndexedLiteral {
     begins_word: bool,
     ends_word: bool,
     owners: u32,
@@ -33,10 +33,10 @@ impl Index {
     /// be tried always.
     pub(crate) fn new<'a>(patterns: impl ExactSizeIterator<Item = Option<&'a [Literal]>>) -> Self {
         let mut needed: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
-        let mut always = Numbers::below(patterns.len());
+        let mut always = PatternSet::below(patterns.len());
         for (number, pattern) in (0..).zip(patterns) {
             match pattern {
-                Some(literals) if needed.len() < MOST_LITERALS => {
+                Some(literals) if needed.len() < MAX_LITERALS => {
                     for literal in literals {
                         needed.entry(literal).or_default().push(number);
                     }
@@ -48,14 +48,14 @@ impl Index {
         let mut owners = Vec::new();
         let mut literals = Vec::new();
         for (literal, numbers) in needed {
-            literals.push(Needed {
+            literals.push(IndexedLiteral {
                 begins_word: literal.begins_word,
                 ends_word: literal.ends_word,
                 owners: owners.len() as u32,
             });
             owners.extend(numbers);
         }
-        literals.push(Needed {
+        literals.push(IndexedLiteral {
             begins_word: false,
             ends_word: false,
             owners: owners.len() as u32,
@@ -70,7 +70,7 @@ impl Index {
     }
 
     /// The patterns that may match the folded sentence.
-    pub(crate) fn candidates(&self, sentence: &str) -> Numbers {
+    pub(crate) fn candidates(&self, sentence: &str) -> PatternSet {
         let mut found = self.always.clone();
         let sentence = format!("{START}{sentence}{END}");
         for text in self.texts.find_overlapping_iter(&sentence) {
@@ -92,9 +92,9 @@ impl Index {
 
 /// A set of numbers of patterns, a bit for each.
 #[derive(Clone, Debug)]
-pub(crate) struct Numbers(Vec<u64>);
+pub(crate) struct PatternSet(Vec<u64>);
 
-impl Numbers {
+impl PatternSet {
     fn below(end: usize) -> Self {
         Self(vec![0; end.div_ceil(64)])
     }
@@ -113,7 +113,7 @@ impl Numbers {
     }
 }
 
-const MOST_LITERALS: usize = 50_000; // ten times what a large script has; they take some 100 bytes each
+const MAX_LITERALS: usize = 50_000; // ten times what a large script has; they take some 100 bytes each
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::engine::pattern::normalize::Folded;
 
 /// A line, with everything made equal that people type differently.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Input {
     text: String,
     language: &'static dyn Language,
 }
@@ -22,24 +22,24 @@ pub(crate) struct Sentence<'a> {
     pub(crate) is_question: bool,
 }
 
-impl Said {
-    /// Takes the first [`MOST_BYTES`] of a line: white space, control characters and bytes that
+impl Input {
+    /// Takes the first [`MAX_BYTES`] of a line: white space, control characters and bytes that
     /// were no text become single spaces, a typographic apostrophe the plain one, and "dont"
     /// "don't"; behind three dots something new begins; and nobody is shouting.
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
-        let line = line.trim_start_matches(is_apart);
+        let line = line.trim_start_matches(is_separator);
         let mut text = String::new();
-        let mut line = plain(&line[..line.floor_char_boundary(MOST_BYTES)]);
+        let mut line = plain(&line[..line.floor_char_boundary(MAX_BYTES)]);
         if line.contains("...") {
             line = line.replace("...", "… ").into();
         }
-        for word in line.split(is_apart) {
+        for word in line.split(is_separator) {
             if !text.is_empty() && !word.is_empty() {
                 text.push(' ');
             }
-            text.push_str(&language.spelled(word));
+            text.push_str(&language.correct_spelling(word));
         }
-        if is_shouted(&text) {
+        if is_all_capitals(&text) {
             text = text.to_lowercase();
         }
         Self { text, language }
@@ -101,7 +101,7 @@ fn ends_sentence(language: &dyn Language, before: &str) -> bool {
 }
 
 /// Whether it has two words at least, and none of them a small letter.
-fn is_shouted(text: &str) -> bool {
+fn is_all_capitals(text: &str) -> bool {
     let letters = || text.chars().filter(|c| c.is_alphabetic());
     !text.chars().any(char::is_lowercase)
         && text.contains(' ')
@@ -109,7 +109,7 @@ fn is_shouted(text: &str) -> bool {
         && letters().any(char::is_uppercase)
 }
 
-fn is_apart(c: char) -> bool {
+fn is_separator(c: char) -> bool {
     is_blank(c) || c == char::REPLACEMENT_CHARACTER
 }
 
@@ -121,7 +121,7 @@ fn trimmed(text: &str) -> &str {
 pub(crate) const PUNCTUATION: &str = " ,:;-–—\"“”()[]{}";
 const MARKS: &[char] = &['.', '!', '?', ';', '…', ' '];
 const APOSTROPHES: &[char] = &['’', '‘', 'ʼ', '`', '´'];
-const MOST_BYTES: usize = 2000; // far more than one says in one breath, and no work for any pattern
+const MAX_BYTES: usize = 2000; // far more than one says in one breath, and no work for any pattern
 
 #[cfg(test)]
 mod tests {
@@ -130,8 +130,8 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, sentences: &[(&str, bool)]) {
-        let said = Said::new(line, &English);
-        let found: Vec<_> = said
+        let input = Input::new(line, &English);
+        let found: Vec<_> = input
             .sentences()
             .map(|sentence| (sentence.text, sentence.is_question))
             .collect();
@@ -219,10 +219,13 @@ mod tests {
     #[test]
     fn a_line_without_end_is_cut_short() {
         for endless in ["word ".repeat(100_000), "a".repeat(3000), "我".repeat(3000)] {
-            let said = Said::new(&endless, &English);
-            assert!((MOST_BYTES - 3..=MOST_BYTES).contains(&said.text.len()));
-            assert_eq!(said.sentences().count(), 1);
+            let input = Input::new(&endless, &English);
+            assert!((MAX_BYTES - 3..=MAX_BYTES).contains(&input.text.len()));
+            assert_eq!(input.sentences().count(), 1);
         }
-        assert_eq!(Said::new(&(" ".repeat(5000) + "yes"), &English).text, "yes");
+        assert_eq!(
+            Input::new(&(" ".repeat(5000) + "yes"), &English).text,
+            "yes"
+        );
     }
 }

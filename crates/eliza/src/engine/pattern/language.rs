@@ -11,7 +11,7 @@ use crate::engine::pattern::normalize::Folded;
 /// How a line is cut into what can be matched, and how a part of it is said back.
 pub(crate) trait Language: Debug + Sync {
     /// A word as it is spelled with care: "dont" is "don't". Its closing marks stay.
-    fn spelled<'a>(&self, word: &'a str) -> Cow<'a, str>;
+    fn correct_spelling<'a>(&self, word: &'a str) -> Cow<'a, str>;
 
     /// Whether the full stop of this word ends no sentence.
     fn is_abbreviation(&self, word: &str) -> bool;

@@ -1,6 +1,6 @@
 //! What a friend's script surely does not mean.
 
-use crate::engine::pattern::index::Numbers;
+use crate::engine::pattern::index::PatternSet;
 use crate::engine::pattern::normalize::Folded;
 use crate::engine::pattern::prefilter::{END, Literal, START};
 use crate::engine::pattern::script::{Rule, Script};
@@ -36,8 +36,8 @@ fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
             .find(|(_, winner)| always_wins(winner, pattern))?;
         let what = format!(
             "the pattern '{}' is never reached: '{}' in the rule of line {} takes all that it could",
-            pattern.written(),
-            winner.written(),
+            pattern.source(),
+            winner.source(),
             other.line,
         );
         Some(at(rule, what))
@@ -53,9 +53,11 @@ fn rivals<'a>(
 ) -> impl Iterator<Item = (&'a Rule, &'a Pattern)> {
     let literal = pattern.required().and_then(<[Literal]>::first);
     let numbers = literal.map(|literal| script.index.candidates(bare(&literal.text)));
-    let numbers: Vec<_> = numbers.iter().flat_map(Numbers::iter).collect();
-    let places = numbers.into_iter().map(|number| script.places[number]);
-    let earlier = places.map(|(rule, place)| (usize::from(rule), usize::from(place)));
+    let numbers: Vec<_> = numbers.iter().flat_map(PatternSet::iter).collect();
+    let indexed_patterns = numbers
+        .into_iter()
+        .map(|number| script.indexed_patterns[number]);
+    let earlier = indexed_patterns.map(|(rule, place)| (usize::from(rule), usize::from(place)));
     earlier
         .take_while(move |(rule, _)| *rule < index)
         .filter_map(|(rule, place)| {
@@ -82,7 +84,7 @@ fn always_wins(winner: &Pattern, other: &Pattern) -> bool {
     let Some(literals) = other.required() else {
         return false;
     };
-    if winner.written() == other.written() {
+    if winner.source() == other.source() {
         return true;
     }
     let around = |at_end: bool, at_word: bool| match (at_end, at_word) {

@@ -108,7 +108,7 @@ impl Needs {
         let mut is_exact = true;
         for part in parts {
             match Self::of(part) {
-                Self::Exactly(literals) if joined.len() * literals.len() <= MOST => {
+                Self::Exactly(literals) if joined.len() * literals.len() <= MAX => {
                     joined = product(&joined, &literals);
                 }
                 Self::Exactly(literals) => {
@@ -146,7 +146,7 @@ impl Needs {
                 Self::Nothing => return Self::Nothing,
             }
         }
-        if is_exact && all.len() <= MOST {
+        if is_exact && all.len() <= MAX {
             Self::Exactly(all)
         } else {
             Self::OneOf(all)
@@ -175,7 +175,7 @@ fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> 
 /// Whether looking for them saves anything.
 fn is_useful(literals: &[String]) -> bool {
     let is_any = |literal: &String| 0 < weight(literal);
-    (1..=MOST_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
+    (1..=MAX_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
 }
 
 /// How rare it is: by its letters, as any sentence may begin with "I".
@@ -184,8 +184,8 @@ fn weight(literal: &str) -> usize {
 }
 
 const FEW: usize = 4; // characters of a class
-const MOST_LITERALS: usize = 1000; // of a pattern; to look for more is no help
-const MOST: usize = 64; // literals that are joined; a choice may have more
+const MAX_LITERALS: usize = 1000; // of a pattern; to look for more is no help
+const MAX: usize = 64; // literals that are joined; a choice may have more
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::engine::pattern::input::{Said, Sentence};
+use crate::engine::pattern::input::{Input, Sentence};
 use crate::engine::pattern::script::{Candidate, Replies, Rule, Script, Topic};
 use crate::engine::pattern::template::{Template, capitalized};
 use crate::engine::pattern::word_pattern::{Parts, Pattern};
@@ -17,26 +17,26 @@ use crate::trace::{Source, Step, Steps};
 
 /// A talk with one person. Never the same reply twice running, unless the script has a single one.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Responder {
     script: Arc<Script>,
-    chance: SmallRng,
+    rng: SmallRng,
     last: String,
     recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
     learnt: Vec<Option<String>>,
     memory: VecDeque<String>,
-    since: u8, // turns since the last one was added, or some more than enough
+    since_remembered: u8, // turns since the last one was added, or some more than enough
     topic: Option<(usize, u8)>, // and for how many turns, one at least
 }
 
-impl Talk {
+impl Responder {
     pub(crate) fn new(script: Arc<Script>, seed: u64) -> Self {
         Self {
-            chance: SmallRng::seed_from_u64(seed),
+            rng: SmallRng::seed_from_u64(seed),
             last: String::new(),
-            recent: VecDeque::with_capacity(RECENT),
+            recent: VecDeque::with_capacity(MAX_RECENT),
             learnt: vec![None; script.names.len()],
             memory: VecDeque::new(),
-            since: 0,
+            since_remembered: 0,
             topic: None,
             script,
         }
@@ -90,18 +90,18 @@ impl Talk {
             let Some((text, template)) = self.say(&rule.replies, part) else {
                 continue;
             };
-            steps.note(|| Step::Matched {
+            steps.record(|| Step::Matched {
                 keyword: rule.topic.map(|topic| script.topics[topic].name.clone()),
                 line: rule.line,
-                pattern: pattern.map_or_else(String::new, |pattern| pattern.written().to_owned()),
+                pattern: pattern.map_or_else(String::new, |pattern| pattern.source().to_owned()),
                 parts: parts
                     .iter()
                     .map(|part| sentence.text[part.clone()].to_owned())
                     .collect(),
-                reply: template.written().to_owned(),
+                reply: template.source().to_owned(),
             });
             self.remember(rule, part, steps);
-            self.turn_to(script, rule, steps);
+            self.set_topic(script, rule, steps);
             return Some(text);
         }
         None
@@ -118,9 +118,9 @@ impl Talk {
     ) {
         let Some(index) = rule.learn else { return };
         let value = &sentence.text[parts[0].clone()];
-        if value.len() <= MOST_LEARNT_BYTES {
+        if value.len() <= MAX_LEARNT_BYTES {
             let value = capitalized(value);
-            steps.note(|| Step::Learnt {
+            steps.record(|| Step::Learnt {
                 what: script.names[index].clone(),
                 value: value.clone(),
             });
@@ -130,28 +130,28 @@ impl Talk {
 
     /// Remembers what the rule wants to come back to.
     fn remember(&mut self, rule: &Rule, part: impl Fn(usize) -> String, steps: &mut Steps) {
-        let template = rule.remember.templates.choose(&mut self.chance);
+        let template = rule.remember.templates.choose(&mut self.rng);
         let text = template.and_then(|template| template.fill(part, &self.learnt));
         let is_new = |text: &String| !self.memory.contains(text);
-        let Some(text) = text.filter(|text| text.len() <= MOST_REMEMBERED_BYTES && is_new(text))
+        let Some(text) = text.filter(|text| text.len() <= MAX_REMEMBERED_BYTES && is_new(text))
         else {
             return;
         };
-        steps.note(|| Step::Remembered { text: text.clone() });
-        if self.memory.len() == REMEMBERED {
+        steps.record(|| Step::Remembered { text: text.clone() });
+        if self.memory.len() == MAX_MEMORIES {
             self.memory.pop_front();
         }
         self.memory.push_back(text);
-        self.since = 0;
+        self.since_remembered = 0;
     }
 
     /// Goes over to the topic of the rule, or on with it.
-    fn turn_to(&mut self, script: &Script, rule: &Rule, steps: &mut Steps) {
+    fn set_topic(&mut self, script: &Script, rule: &Rule, steps: &mut Steps) {
         let Some(topic) = rule.topic.or(rule.within) else {
             return;
         };
         let Topic { name, turns, .. } = &script.topics[topic];
-        steps.note(|| Step::Topic { name: name.clone() });
+        steps.record(|| Step::Topic { name: name.clone() });
         self.topic = Some((topic, turns.saturating_add(1))); // this turn is counted, too
     }
 
@@ -165,7 +165,7 @@ impl Talk {
 
     /// The oldest memory; but not at once, as nobody has gone away from it yet.
     fn by_memory(&mut self) -> Option<String> {
-        if self.since < 2 {
+        if self.since_remembered < 2 {
             return None;
         }
         let text = self.memory.pop_front()?;
@@ -199,7 +199,7 @@ impl Talk {
         part: impl Fn(usize) -> String,
     ) -> Option<(String, &'a Template)> {
         let mut order: Vec<usize> = (0..replies.templates.len()).collect();
-        order.shuffle(&mut self.chance);
+        order.shuffle(&mut self.rng);
         order.sort_by_key(|index| {
             self.recent
                 .iter()
@@ -212,7 +212,7 @@ impl Talk {
                 continue;
             };
             if text != self.last {
-                if self.recent.len() == RECENT {
+                if self.recent.len() == MAX_RECENT {
                     self.recent.pop_front();
                 }
                 self.recent.push_back(replies.first + index);
@@ -224,27 +224,27 @@ impl Talk {
     }
 }
 
-impl engine::Talk for Talk {
+impl engine::Responder for Responder {
     fn greet(&mut self) -> Option<String> {
         let script = Arc::clone(&self.script);
         Some(self.say_any(&script.greeting))
     }
 
-    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer {
+    fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer {
         let script = Arc::clone(&self.script);
-        let said = Said::new(line, script.language);
-        if script.is_farewell(&said) {
+        let input = Input::new(line, script.language);
+        if script.is_farewell(&input) {
             let text = self.say_any(&script.farewell);
             return Answer::new(text, Source::Farewell);
         }
-        let sentences: Vec<_> = said.sentences().collect();
+        let sentences: Vec<_> = input.sentences().collect();
         for sentence in &sentences {
             let words = sentence.text.split(' ').map(str::to_owned);
-            steps.note(|| Step::Read {
+            steps.record(|| Step::Read {
                 words: words.collect(),
             });
         }
-        self.since = self.since.saturating_add(1);
+        self.since_remembered = self.since_remembered.saturating_add(1);
         let (text, source) = if sentences.is_empty() {
             (self.say_any(&script.silence), Source::Silence)
         } else {
@@ -278,10 +278,10 @@ fn captured(rule: &Rule, pattern: Option<&Pattern>, sentence: &Sentence<'_>) -> 
     (!rule.capital || parts.first().is_some_and(is_name)).then_some(parts)
 }
 
-const RECENT: usize = 16; // a reply comes again when its rule has no other, or after so many
-const REMEMBERED: usize = 4; // and what is older is forgotten
-const MOST_REMEMBERED_BYTES: usize = 200;
-const MOST_LEARNT_BYTES: usize = 40;
+const MAX_RECENT: usize = 16; // a reply comes again when its rule has no other, or after so many
+const MAX_MEMORIES: usize = 4; // and what is older is forgotten
+const MAX_REMEMBERED_BYTES: usize = 200;
+const MAX_LEARNT_BYTES: usize = 40;
 
 #[cfg(test)]
 mod tests;

@@ -4,32 +4,32 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::problem::{MOST_PROBLEMS, Places, Problem};
+use crate::problem::{MAX_PROBLEMS, Problem, SourceMap};
 
 /// A script as it is written; what could not be read is missing.
-pub(crate) struct Written {
+pub(crate) struct ScriptSchema {
     pub(crate) language: Option<Spanned<String>>,
-    pub(crate) greeting: Option<Lines>,
-    pub(crate) farewell: Option<Lines>,
-    pub(crate) silence: Option<Lines>,
-    pub(crate) otherwise: Option<Lines>,
-    pub(crate) quit: Option<Lines>,
-    pub(crate) synonyms: Vec<(Spanned<String>, Lines)>,
-    pub(crate) topic: Vec<Spanned<WrittenTopic>>,
-    pub(crate) rule: Vec<Spanned<WrittenRule>>,
+    pub(crate) greeting: Option<TextList>,
+    pub(crate) farewell: Option<TextList>,
+    pub(crate) silence: Option<TextList>,
+    pub(crate) otherwise: Option<TextList>,
+    pub(crate) quit: Option<TextList>,
+    pub(crate) synonyms: Vec<(Spanned<String>, TextList)>,
+    pub(crate) topic: Vec<Spanned<TopicSchema>>,
+    pub(crate) rule: Vec<Spanned<RuleSchema>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WrittenTopic {
+pub(crate) struct TopicSchema {
     pub(crate) name: Spanned<String>,
     pub(crate) turns: Option<u8>,
-    pub(crate) replies: Lines,
+    pub(crate) replies: TextList,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WrittenRule {
+pub(crate) struct RuleSchema {
     #[serde(default)]
     pub(crate) patterns: Vec<Spanned<String>>,
     #[serde(default)]
@@ -41,28 +41,31 @@ pub(crate) struct WrittenRule {
     pub(crate) within: Option<Spanned<String>>,
     pub(crate) topic: Option<Spanned<String>>,
     pub(crate) learn: Option<Spanned<String>>,
-    pub(crate) remember: Option<Lines>,
-    pub(crate) replies: Lines,
+    pub(crate) remember: Option<TextList>,
+    pub(crate) replies: TextList,
 }
 
-pub(crate) type Lines = Spanned<Vec<Spanned<String>>>;
+pub(crate) type TextList = Spanned<Vec<Spanned<String>>>;
 
-impl Written {
+impl ScriptSchema {
     /// Reads the tables and lists of a script, each for itself, and tells all that is wrong with
     /// them.
     ///
     /// # Errors
     ///
     /// The first thing that is no TOML: what comes behind is mostly a consequence.
-    pub(crate) fn read(text: &str, places: &Places<'_>) -> Result<(Self, Vec<Problem>), Problem> {
-        let table =
-            DeTable::parse(text).map_err(|error| places.problem(place(&error), message(&error)))?;
+    pub(crate) fn read(
+        text: &str,
+        source_map: &SourceMap<'_>,
+    ) -> Result<(Self, Vec<Problem>), Problem> {
+        let table = DeTable::parse(text)
+            .map_err(|error| source_map.problem(place(&error), message(&error)))?;
         let mut reader = Reader {
-            places,
+            source_map,
             table: table.into_inner(),
             problems: Vec::new(),
         };
-        let written = Self {
+        let schema = Self {
             language: reader.take("language"),
             greeting: reader.need("greeting"),
             farewell: reader.need("farewell"),
@@ -74,33 +77,33 @@ impl Written {
             rule: reader.each("rule"),
         };
         reader.refuse_others();
-        Ok((written, reader.problems))
+        Ok((schema, reader.problems))
     }
 
     /// Synonyms, topics and what is learnt that nothing uses.
-    pub(crate) fn unused(&self, text: &str, places: &Places<'_>) -> Vec<Problem> {
+    pub(crate) fn unused(&self, text: &str, source_map: &SourceMap<'_>) -> Vec<Problem> {
         let rules = || self.rule.iter().map(Spanned::as_ref);
         let patterns = || rules().flat_map(|rule| &rule.patterns).map(Spanned::as_ref);
         let mut unused = Vec::new();
-        let mut tell =
-            |name: &Spanned<String>, what| unused.push(places.problem(name.span().start, what));
+        let mut warn =
+            |name: &Spanned<String>, what| unused.push(source_map.problem(name.span().start, what));
         for (name, _) in &self.synonyms {
             let called = format!("<{}>", name.as_ref());
             if !patterns().any(|pattern| pattern.contains(&called)) {
-                tell(name, format!("no pattern uses {called}"));
+                warn(name, format!("no pattern uses {called}"));
             }
         }
         for topic in &self.topic {
             let name = &topic.as_ref().name;
             let mut begun = rules().filter_map(|rule| rule.topic.as_ref());
             if !begun.any(|topic| topic.as_ref() == name.as_ref()) {
-                tell(name, "no rule begins this topic".to_owned());
+                warn(name, "no rule begins this topic".to_owned());
             }
         }
         for name in rules().filter_map(|rule| rule.learn.as_ref()) {
             let called = format!("{{{}}}", name.as_ref());
             if !text.contains(&called) {
-                tell(name, format!("no reply uses {called}"));
+                warn(name, format!("no reply uses {called}"));
             }
         }
         unused
@@ -109,7 +112,7 @@ impl Written {
 
 /// Takes what it knows out of a document, and collects what is wrong with it.
 struct Reader<'a> {
-    places: &'a Places<'a>,
+    source_map: &'a SourceMap<'a>,
     table: DeTable<'a>,
     problems: Vec<Problem>,
 }
@@ -121,10 +124,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A list that no script goes without.
-    fn need(&mut self, key: &str) -> Option<Lines> {
+    fn need(&mut self, key: &str) -> Option<TextList> {
         if !self.table.contains_key(key) {
             let what = format!("missing field `{key}`");
-            self.complain(0, what);
+            self.report(0, what);
         }
         self.take(key)
     }
@@ -145,14 +148,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Lists in a table, by their names.
-    fn named(&mut self, key: &str) -> Vec<(Spanned<String>, Lines)> {
+    fn named(&mut self, key: &str) -> Vec<(Spanned<String>, TextList)> {
         let Some(value) = self.table.remove(key) else {
             return Vec::new();
         };
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             let what = format!("expected a table [{key}]");
-            self.complain(span.start, what);
+            self.report(span.start, what);
             return Vec::new();
         };
         let lists = table.into_iter().filter_map(|(name, list)| {
@@ -164,7 +167,7 @@ impl<'a> Reader<'a> {
 
     fn read<T: Deserialize<'a>>(&mut self, value: Spanned<DeValue<'a>>) -> Option<T> {
         let read = T::deserialize(ValueDeserializer::from(value));
-        read.map_err(|error| self.complain(place(&error), message(&error)))
+        read.map_err(|error| self.report(place(&error), message(&error)))
             .ok()
     }
 
@@ -172,13 +175,13 @@ impl<'a> Reader<'a> {
         let table = std::mem::take(&mut self.table);
         for key in table.keys() {
             let what = format!("unknown field `{}`, expected one of {KEYS}", key.as_ref());
-            self.complain(key.span().start, what);
+            self.report(key.span().start, what);
         }
     }
 
-    fn complain(&mut self, at: usize, what: String) {
-        if self.problems.len() < MOST_PROBLEMS {
-            self.problems.push(self.places.problem(at, what));
+    fn report(&mut self, at: usize, what: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(self.source_map.problem(at, what));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::pattern::index::Index;
-use crate::engine::pattern::input::{Said, Sentence};
+use crate::engine::pattern::input::{Input, Sentence};
 use crate::engine::pattern::language::Language;
 use crate::engine::pattern::template::Template;
 use crate::engine::pattern::word_pattern::Pattern;
@@ -32,7 +32,7 @@ pub(crate) struct Script {
     pub(crate) names: Vec<String>,    // of what is learnt
     pub(crate) unused: Vec<Problem>,  // what is written down and never used
     pub(crate) index: Index,
-    pub(crate) places: Vec<(u16, u16)>, // the rule and the place in it, by number in the index
+    pub(crate) indexed_patterns: Vec<(u16, u16)>, // the rule and the place in it, by number in the index
 }
 
 /// A rule that may know a sentence.
@@ -77,10 +77,10 @@ impl Script {
     /// the rules. Of those of one rule, the first sentences come first.
     pub(crate) fn candidates(&self, sentences: &[Sentence<'_>]) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        for (sentence, said) in (0..).zip(sentences) {
-            let numbers = self.index.candidates(said.folded.text());
+        for (sentence, input) in (0..).zip(sentences) {
+            let numbers = self.index.candidates(input.folded.text());
             candidates.extend(numbers.iter().map(|number| {
-                let (rule, pattern) = self.places[number];
+                let (rule, pattern) = self.indexed_patterns[number];
                 Candidate {
                     rule,
                     sentence,
@@ -93,7 +93,7 @@ impl Script {
     }
 
     /// Whether this line, as a whole, ends the conversation.
-    pub(crate) fn is_farewell(&self, said: &Said) -> bool {
-        self.quit.contains(said.as_one().text())
+    pub(crate) fn is_farewell(&self, input: &Input) -> bool {
+        self.quit.contains(input.as_one().text())
     }
 }

@@ -29,7 +29,7 @@ impl Synonyms {
                 Some((name, after)) if !NO_SYNONYM.iter().any(|opens| before.ends_with(opens)) => {
                     let words = self.0.get(name);
                     expanded.push_str(words.ok_or_else(|| format!("no synonyms <{name}>"))?);
-                    if MOST_BYTES < expanded.len() {
+                    if MAX_BYTES < expanded.len() {
                         return Err(TOO_LONG.to_owned());
                     }
                     rest = after;
@@ -45,7 +45,7 @@ impl Synonyms {
     }
 }
 
-const MOST_BYTES: usize = 16 * 1024; // as a script has many patterns
+const MAX_BYTES: usize = 16 * 1024; // as a script has many patterns
 const TOO_LONG: &str = "the pattern is too long: more than 16 KiB with its synonyms";
 const NO_SYNONYM: &[&str] = &["(?", "(?P", "\\"]; // before these, < names a group, or is only a sign
 

@@ -4,7 +4,7 @@
 /// what was learnt under that name.
 #[derive(Debug)]
 pub(crate) struct Template {
-    written: String,
+    source: String,
     pieces: Vec<Piece>,
 }
 
@@ -22,15 +22,15 @@ impl Template {
     /// # Errors
     ///
     /// Says what is wrong with a placeholder.
-    pub(crate) fn parse(written: &str, parts: usize, names: &[String]) -> Result<Self, String> {
-        if written.trim().is_empty() {
+    pub(crate) fn parse(source: &str, parts: usize, names: &[String]) -> Result<Self, String> {
+        if source.trim().is_empty() {
             return Err("a reply has words".to_owned());
         }
-        if written.chars().any(char::is_control) {
+        if source.chars().any(char::is_control) {
             return Err("a reply is one line without control characters".to_owned());
         }
         let mut pieces = Vec::new();
-        let mut rest = written;
+        let mut rest = source;
         while let Some((words, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').ok_or("'{' without '}' in a reply")?;
             let learnt = names.iter().position(|known| known == name);
@@ -45,13 +45,13 @@ impl Template {
             return Err("'}' without '{' in a reply".to_owned());
         }
         pieces.push(Piece::Words(rest.to_owned()));
-        let written = written.to_owned();
-        Ok(Self { written, pieces })
+        let source = source.to_owned();
+        Ok(Self { source, pieces })
     }
 
     /// As in the script.
-    pub(crate) fn written(&self) -> &str {
-        &self.written
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// Whether it cannot be said before something was learnt.
@@ -68,7 +68,7 @@ impl Template {
         part: impl Fn(usize) -> String,
         learnt: &[Option<String>],
     ) -> Option<String> {
-        let mut text = String::with_capacity(self.written.len() + 32);
+        let mut text = String::with_capacity(self.source.len() + 32);
         for piece in &self.pieces {
             match piece {
                 Piece::Words(words) => text.push_str(words),
@@ -76,8 +76,8 @@ impl Template {
                 Piece::Part(index) => text.push_str(&part(*index)),
                 Piece::Learnt(index) => text.push_str(learnt[*index].as_ref()?),
             }
-            if MOST_REPLY_BYTES < text.len() {
-                text.truncate(text.floor_char_boundary(MOST_REPLY_BYTES));
+            if MAX_REPLY_BYTES < text.len() {
+                text.truncate(text.floor_char_boundary(MAX_REPLY_BYTES));
                 break;
             }
         }
@@ -85,7 +85,7 @@ impl Template {
     }
 }
 
-const MOST_REPLY_BYTES: usize = 4096; // far more than anybody says; a script may ask for a part often
+const MAX_REPLY_BYTES: usize = 4096; // far more than anybody says; a script may ask for a part often
 
 /// Words as they begin a sentence, or a name: "peter" is "Peter".
 pub(crate) fn capitalized(words: &str) -> String {

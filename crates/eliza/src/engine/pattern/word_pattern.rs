@@ -18,7 +18,7 @@ pub(crate) struct Pattern {
     regex: Regex,
     is_whole: bool, // its only part is all that it matches
     required: Option<Vec<Literal>>,
-    written: String,
+    source: String,
 }
 
 /// What a pattern captured of a sentence.
@@ -31,8 +31,8 @@ impl Pattern {
     /// # Errors
     ///
     /// Says in one line why it is none, or that it is too big.
-    pub(crate) fn parse(written: &str, synonyms: &Synonyms) -> Result<Self, String> {
-        let text = without_accents(&synonyms.expand(&plain(written))?);
+    pub(crate) fn parse(source: &str, synonyms: &Synonyms) -> Result<Self, String> {
+        let text = without_accents(&synonyms.expand(&plain(source))?);
         let hir = ParserBuilder::new()
             .case_insensitive(text.contains(char::is_uppercase)) // it costs; folded text has no capitals
             .build()
@@ -42,7 +42,7 @@ impl Pattern {
             regex: compile(&between_words(&hir))?,
             is_whole: is_whole(&hir),
             required: prefilter::literals(&hir),
-            written: written.to_owned(),
+            source: source.to_owned(),
         })
     }
 
@@ -52,8 +52,8 @@ impl Pattern {
     }
 
     /// As in the script.
-    pub(crate) fn written(&self) -> &str {
-        &self.written
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// How many parts it captures.
@@ -70,7 +70,7 @@ impl Pattern {
         }
         if self.is_whole {
             let part = self.regex.find(text)?;
-            return Some(vec![sayable(sentence, part.range())?]);
+            return Some(vec![repeatable(sentence, part.range())?]);
         }
         let mut captures = self.regex.create_captures();
         self.regex.captures(text, &mut captures);
@@ -80,7 +80,7 @@ impl Pattern {
         let parts = captures
             .iter()
             .skip(1)
-            .map(|part| sayable(sentence, part?.range()));
+            .map(|part| repeatable(sentence, part?.range()));
         parts.collect()
     }
 }
@@ -99,8 +99,8 @@ fn between_words(pattern: &Hir) -> Hir {
 /// do without was found before it is tried.
 fn compile(pattern: &Hir) -> Result<Regex, String> {
     let config = Regex::config()
-        .nfa_size_limit(Some(MOST_COMPILED_BYTES))
-        .hybrid_cache_capacity(MOST_COMPILED_BYTES)
+        .nfa_size_limit(Some(MAX_COMPILED_BYTES))
+        .hybrid_cache_capacity(MAX_COMPILED_BYTES)
         .auto_prefilter(false)
         .onepass(false)
         .dfa(false);
@@ -115,11 +115,11 @@ fn compile(pattern: &Hir) -> Result<Regex, String> {
 }
 
 /// The place of the words of a part, if it says anything and is short enough to be repeated.
-fn sayable(sentence: &Folded, part: Range<usize>) -> Option<Range<usize>> {
+fn repeatable(sentence: &Folded, part: Range<usize>) -> Option<Range<usize>> {
     let words = sentence.text()[part.clone()].trim_start_matches(is_punctuation);
     let start = part.end - words.len();
     let words = words.trim_end_matches(is_punctuation);
-    let is_sayable = words.chars().any(char::is_alphanumeric) && words.len() <= MOST_PART_BYTES;
+    let is_sayable = words.chars().any(char::is_alphanumeric) && words.len() <= MAX_PART_BYTES;
     is_sayable.then(|| sentence.original(start..start + words.len()))
 }
 
@@ -145,8 +145,8 @@ fn is_punctuation(c: char) -> bool {
     PUNCTUATION.contains(c)
 }
 
-const MOST_PART_BYTES: usize = 300; // nobody wants to hear more than that of his own words
-const MOST_COMPILED_BYTES: usize = 256 * 1024; // ten times what a pattern of ordinary words needs
+const MAX_PART_BYTES: usize = 300; // nobody wants to hear more than that of his own words
+const MAX_COMPILED_BYTES: usize = 256 * 1024; // ten times what a pattern of ordinary words needs
 
 #[cfg(test)]
 mod tests {

@@ -235,7 +235,7 @@ fn the_opening_is_a_list_of_words() {
         opening("(HELLO"),
         ["2:1: expected ')' before the next rule"]
     );
-    let long = "YOU ".repeat(MOST_REPLY_BYTES / 4 + 1);
+    let long = "YOU ".repeat(MAX_REPLY_BYTES / 4 + 1);
     assert_eq!(
         opening(&format!("({long})")),
         ["1:1: the opening has at most 4096 bytes"]
@@ -314,15 +314,15 @@ fn lines_end_where_comments_do() {
 #[test]
 fn no_more_than_a_hundred_problems_are_told() {
     let count = |text: String| problems(&text).len();
-    assert_eq!(count(with(&"(A 5)".repeat(1000))), MOST_PROBLEMS);
-    assert_eq!(count(with(&"(A B)".repeat(1000))), MOST_PROBLEMS);
+    assert_eq!(count(with(&"(A 5)".repeat(1000))), MAX_PROBLEMS);
+    assert_eq!(count(with(&"(A B)".repeat(1000))), MAX_PROBLEMS);
     assert_eq!(
         count(with(&format!("(A {})", "((0) (2))".repeat(1000)))),
-        MOST_PROBLEMS
+        MAX_PROBLEMS
     );
     assert_eq!(
         count(with(&format!("(A ((0) {}))", "(=B)".repeat(1000)))),
-        MOST_PROBLEMS
+        MAX_PROBLEMS
     );
 }
 
@@ -344,7 +344,7 @@ fn nothing_makes_reading_deep_or_slow() {
     for piece in pieces {
         let text = format!("(){}", piece.repeat((1 << 16) / piece.len()));
         let error = parse(&text).expect_err("it is no script");
-        assert!(error.problems().len() <= MOST_PROBLEMS);
+        assert!(error.problems().len() <= MAX_PROBLEMS);
     }
     assert_eq!(problems(&"(".repeat(1 << 20)).len(), 3);
     // All of it in one line, in which each place has to be counted.
@@ -357,28 +357,28 @@ fn nothing_makes_reading_deep_or_slow() {
             "{start}{}{end}",
             piece.repeat((1 << 19) / piece.len())
         ));
-        assert_eq!(problems(&text).len(), MOST_PROBLEMS);
+        assert_eq!(problems(&text).len(), MAX_PROBLEMS);
     }
 }
 
 #[test]
 fn what_a_script_may_have_too_much_of_is_told() {
     let word = |length| parse(&with(&format!("({} 5)", "W".repeat(length))));
-    assert!(word(MOST_WORD_BYTES).is_ok());
-    let long = "W".repeat(MOST_WORD_BYTES + 1);
+    assert!(word(MAX_WORD_BYTES).is_ok());
+    let long = "W".repeat(MAX_WORD_BYTES + 1);
     check(
         &format!("({long} 5)"),
         &["2:2: a word has at most 256 bytes"],
     );
-    let list = "W ".repeat(MOST_WORD_BYTES / 2);
+    let list = "W ".repeat(MAX_WORD_BYTES / 2);
     check(
         &format!("(A ((0) (({list}))))"),
         &["2:10: a list in a reply has at most 256 bytes"],
     );
 
     let replies = |count| parse(&with(&format!("(A ((0) {}))", "(B)".repeat(count))));
-    assert!(replies(MOST_REPLIES).is_ok());
-    let error = replies(MOST_REPLIES + 1).expect_err("they are not counted");
+    assert!(replies(MAX_REPLIES).is_ok());
+    let error = replies(MAX_REPLIES + 1).expect_err("they are not counted");
     assert_eq!(
         error.to_string(),
         "2:5: a pattern has at most 65535 replies"
@@ -417,12 +417,12 @@ fn scripts_may_be_written_in_many_ways() {
     );
     let pattern = &rule.transformations[0].pattern;
     assert_eq!(
-        script.source.written(&pattern.at),
+        script.source.excerpt(&pattern.at),
         "(0 (* C D) (*D) (/X) (/ Q X) 2)"
     );
     let replies = rule.transformations[0].replies.iter();
     let written: Vec<_> = replies
-        .map(|reply| script.source.written(&reply.at))
+        .map(|reply| script.source.excerpt(&reply.at))
         .collect();
     assert_eq!(
         written,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::doctor1966::parse;
-use crate::engine::{Engine, Talk as _};
+use crate::engine::{Engine, Responder as _};
 
 fn script() -> Arc<Script> {
     let text = "(WELCOME ; (to the) \n\"here\" 4 you) START
@@ -10,18 +10,18 @@ fn script() -> Arc<Script> {
     Arc::new(parse(text).expect("it is a script"))
 }
 
-fn reply(talk: &mut dyn engine::Talk, line: &str) -> String {
-    talk.reply(line, &mut Steps::default()).text
+fn reply(talk: &mut dyn engine::Responder, line: &str) -> String {
+    talk.respond(line, &mut Steps::default()).text
 }
 
 #[test]
 fn a_talk_has_opening_words_and_no_closing_ones() {
-    let mut talk = Talk::new(script());
+    let mut talk = Responder::new(script());
     assert_eq!(talk.greet().as_deref(), Some("WELCOME HERE 4 YOU"));
     assert_eq!(talk.farewell(), None);
     let silent = "() (NONE ((0) (1))) (A ((0) (1))) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))";
     let script = parse(silent).expect("it is a script");
-    assert_eq!(Talk::new(Arc::new(script)).greet(), None);
+    assert_eq!(Responder::new(Arc::new(script)).greet(), None);
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn talks_share_nothing_but_their_script() {
 }
 
 /// The bytes that a talk takes, without its script.
-fn bytes(talk: &Talk) -> usize {
-    size_of::<Talk>() + talk.state.allocated_bytes()
+fn bytes(talk: &Responder) -> usize {
+    size_of::<Responder>() + talk.state.allocated_bytes()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_idle_talk_is_small() {
         "() {rules} (NONE ((0) (GO ON) (WELL)))
         (MEMORY K0 (0 = SAY MORE OF 1) (0 = WHAT OF 1) (0 = YOU SAID 1) (0 = BUT 1))"
     );
-    let mut talk = Talk::new(Arc::new(parse(&text).expect("it is a script")));
+    let mut talk = Responder::new(Arc::new(parse(&text).expect("it is a script")));
     assert!(bytes(&talk) <= 128);
     for _ in 0..12 {
         let _ = reply(

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::doctor1966::parse;
-use crate::engine::doctor1966::state::{MOST_MEMORIES, MOST_MEMORY_BYTES};
-use crate::engine::{Engine, Talk};
+use crate::engine::doctor1966::state::{MAX_MEMORIES, MAX_MEMORY_BYTES};
+use crate::engine::{Engine, Responder};
 
 /// A talk with these rules, and what every script must have.
-fn begin(rules: &str) -> Box<dyn Talk> {
+fn begin(rules: &str) -> Box<dyn Responder> {
     let text = format!(
         "() {rules}
         (NONE ((0) (ELSE 1)))
@@ -17,8 +17,8 @@ fn begin(rules: &str) -> Box<dyn Talk> {
     Arc::new(script).begin(1)
 }
 
-fn answer(talk: &mut dyn Talk, line: &str) -> Answer {
-    talk.reply(line, &mut Steps::default())
+fn answer(talk: &mut dyn Responder, line: &str) -> Answer {
+    talk.respond(line, &mut Steps::default())
 }
 
 /// The replies to `said`, in one talk.
@@ -34,8 +34,8 @@ fn check(rules: &str, said_and_replied: &[(&str, &str)]) {
 #[track_caller]
 fn check_stack(rules: &str, line: &str, keywords: &[&str], left: &str) {
     let mut talk = begin(rules);
-    let mut steps = Steps::noted();
-    talk.reply(line, &mut steps);
+    let mut steps = Steps::recorded();
+    talk.respond(line, &mut steps);
     let (mut found, mut words) = (Vec::new(), Vec::new());
     for step in steps.into_vec() {
         match step {
@@ -268,12 +268,12 @@ fn what_is_remembered_is_what_the_words_are_then() {
 #[test]
 fn a_full_memory_keeps_the_oldest() {
     let mut talk = begin("");
-    for _ in 0..3 * MOST_MEMORIES {
+    for _ in 0..3 * MAX_MEMORIES {
         let _ = answer(&mut *talk, "ship time");
     }
-    assert_eq!(talk.memory(), vec!["ZERO SHIP TIME"; MOST_MEMORIES]);
+    assert_eq!(talk.memory(), vec!["ZERO SHIP TIME"; MAX_MEMORIES]);
     let mut talk = begin("");
-    let long = format!("ship {} time", "x".repeat(MOST_MEMORY_BYTES - 100));
+    let long = format!("ship {} time", "x".repeat(MAX_MEMORY_BYTES - 100));
     for _ in 0..9 {
         let _ = answer(&mut *talk, &long);
     }
@@ -294,7 +294,7 @@ fn a_script_that_goes_in_circles_is_stopped_and_the_talk_goes_on() {
         "(A ((0) (PRE () (=B)))) (B ((0) (=A)))",
     ] {
         let mut talk = begin(rules);
-        for line in ["a", "a b c", &"a ".repeat(2 * MOST_WORDS)] {
+        for line in ["a", "a b c", &"a ".repeat(2 * MAX_WORDS)] {
             let answer = answer(&mut *talk, line);
             assert_eq!(
                 (answer.text.as_str(), answer.source),
@@ -318,23 +318,23 @@ fn as_many_rounds_as_allowed_are_gone() {
         let mut talk = begin(&format!("{rules} (K{length} ((0) (THERE)))"));
         answer(&mut *talk, "k1").text
     };
-    assert_eq!(chain(MOST_ROUNDS), "THERE");
-    assert_eq!(chain(MOST_ROUNDS + 1), EXHAUSTED);
+    assert_eq!(chain(MAX_ROUNDS), "THERE");
+    assert_eq!(chain(MAX_ROUNDS + 1), EXHAUSTED);
     let growing = |length: usize| {
         let mut talk = begin(&format!("(A (({length}) (THERE)) ((0) (PRE (1 X) (=A))))"));
         answer(&mut *talk, "a").text
     };
-    assert_eq!(growing(MOST_WORDS), "THERE");
-    assert_eq!(growing(MOST_WORDS + 1), EXHAUSTED);
+    assert_eq!(growing(MAX_WORDS), "THERE");
+    assert_eq!(growing(MAX_WORDS + 1), EXHAUSTED);
 }
 
 #[test]
 fn long_lines_are_not_held_against_long_patterns_for_ever() {
-    let pattern = "A ".repeat(MOST_WORDS / 2);
+    let pattern = "A ".repeat(MAX_WORDS / 2);
     let patterns = format!("((0 {pattern} X 0) (Y))").repeat(200);
     let mut talk = begin(&format!("(A {patterns} ((0) (THERE)))"));
     assert_eq!(
-        answer(&mut *talk, &"a ".repeat(MOST_WORDS)).source,
+        answer(&mut *talk, &"a ".repeat(MAX_WORDS)).source,
         Source::Exhausted
     );
     assert_eq!(answer(&mut *talk, "a b").text, "THERE");
@@ -347,25 +347,25 @@ fn long_lines_are_not_held_against_long_patterns_for_ever() {
 #[test]
 fn a_long_line_makes_no_endless_notes() {
     let mut talk = begin("(A ((0) (=A)))");
-    let mut steps = Steps::noted();
-    talk.reply(&"a ".repeat(MOST_WORDS), &mut steps);
-    assert!(steps.into_vec().len() <= 4 * MOST_LOOKS / MOST_WORDS);
+    let mut steps = Steps::recorded();
+    talk.respond(&"a ".repeat(MAX_WORDS), &mut steps);
+    assert!(steps.into_vec().len() <= 4 * MAX_COMPARISONS / MAX_WORDS);
 }
 
 #[test]
 fn a_reply_is_cut_behind_a_word() {
     let mut talk = begin("(A ((0) (1 1 1 1 1 1 1 1 1))) (B ((1 0) (2 2)))");
     let text = answer(&mut *talk, &"abc a".repeat(300)).text;
-    assert!(text.len() <= MOST_REPLY_BYTES);
+    assert!(text.len() <= MAX_REPLY_BYTES);
     let text = answer(&mut *talk, &"abcdef a ".repeat(150)).text;
-    assert!((MOST_REPLY_BYTES - 7..=MOST_REPLY_BYTES).contains(&text.len()));
+    assert!((MAX_REPLY_BYTES - 7..=MAX_REPLY_BYTES).contains(&text.len()));
     assert!(text.ends_with(" ABCDEF") || text.ends_with(" A"));
     // Of a single word, its beginning is said.
-    let text = answer(&mut *talk, &format!("b {}", "é".repeat(MOST_REPLY_BYTES))).text;
-    assert_eq!(text, "É".repeat(MOST_REPLY_BYTES / 2));
+    let text = answer(&mut *talk, &format!("b {}", "é".repeat(MAX_REPLY_BYTES))).text;
+    assert_eq!(text, "É".repeat(MAX_REPLY_BYTES / 2));
     assert_eq!(
-        cut("x".repeat(MOST_REPLY_BYTES) + " y").len(),
-        MOST_REPLY_BYTES
+        cut("x".repeat(MAX_REPLY_BYTES) + " y").len(),
+        MAX_REPLY_BYTES
     );
 }
 
@@ -389,8 +389,8 @@ fn odd_lines_are_answered() {
 fn the_steps_tell_how_it_came() {
     let mut talk = begin("(ME = YOU) (A 2 ((0 A 0) (PRE (3) (=B)) (NEWKEY))) (B ((X) (Y)))");
     let mut steps = |line| {
-        let mut steps = Steps::noted();
-        let answer = talk.reply(line, &mut steps);
+        let mut steps = Steps::recorded();
+        let answer = talk.respond(line, &mut steps);
         (steps.into_vec(), answer.source)
     };
     let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -442,33 +442,33 @@ fn the_steps_tell_how_it_came() {
             Source::NoMatch,
         )
     );
-    let (noted, source) = steps("a ship");
+    let (recorded, source) = steps("a ship");
     assert_eq!(source, Source::Rule);
     assert_eq!(
-        noted[2],
+        recorded[2],
         Step::Keywords {
             stack: vec![keyword("SHIP", 9), keyword("A", 2)]
         }
     );
     assert_eq!(
-        noted[3],
+        recorded[3],
         Step::Remembered {
             text: owned("ZERO A SHIP")
         }
     );
-    assert!(matches!(&noted[4], Step::Matched { line: 3, .. }));
-    let (noted, source) = steps("a");
+    assert!(matches!(&recorded[4], Step::Matched { line: 3, .. }));
+    let (recorded, source) = steps("a");
     assert_eq!(source, Source::Fallback);
-    assert_eq!(noted[4], Step::NewKey);
-    assert!(matches!(&noted[5], Step::Matched { keyword: Some(none), .. } if none == "NONE"));
+    assert_eq!(recorded[4], Step::NewKey);
+    assert!(matches!(&recorded[5], Step::Matched { keyword: Some(none), .. } if none == "NONE"));
 }
 
 #[test]
 fn a_memory_that_does_not_fit_is_noted() {
     let text = "() (NONE ((0) (1))) (A ((0) (B))) (MEMORY A (X = 1) (X = 1) (X = 1) (X = 1))";
     let mut talk = Arc::new(parse(text).expect("it is a script")).begin(1);
-    let mut steps = Steps::noted();
-    talk.reply("a", &mut steps);
+    let mut steps = Steps::recorded();
+    talk.respond("a", &mut steps);
     let expected = Step::NotRemembered {
         pattern: "X".to_owned(),
     };

@@ -362,8 +362,11 @@ fn circles_and_floods_come_to_an_end() {
         "b".repeat(3000)
     );
     exhausted(&grown, "a a");
-    let looks = format!("decomp: * {}b *\nreasmb: no\n", "a ".repeat(400));
-    let slow = format!("{fine}key: a\n{}decomp: *\nreasmb: no", looks.repeat(100));
+    let comparisons = format!("decomp: * {}b *\nreasmb: no\n", "a ".repeat(400));
+    let slow = format!(
+        "{fine}key: a\n{}decomp: *\nreasmb: no",
+        comparisons.repeat(100)
+    );
     exhausted(&slow, &"a ".repeat(900));
 }
 
@@ -403,7 +406,7 @@ fn a_big_script_and_a_long_line_take_no_time() {
         .collect::<String>();
     let decomps = "decomp: * @all @all\nreasmb: no\n".repeat(4000);
     let big = format!("{synonyms}key: a\n{decomps}");
-    assert!(big.len() < Script::MOST_BYTES);
+    assert!(big.len() < Script::MAX_BYTES);
     let script = load(&big);
     assert_eq!(script.lint().len(), 100);
     let mut talk = Conversation::new(&script, 1);

@@ -164,11 +164,11 @@ fn no_more_than_a_hundred_problems_are_told() {
     let error = refused(&many);
     assert_eq!(error.problems().len(), 100);
     assert_eq!(error.problems()[0].line, 2);
-    let useless = format!(
+    let warn = format!(
         "key: a\ndecomp: a\nreasmb: b\n{}",
         "pre: a a\n".repeat(5000)
     );
-    assert_eq!(load(&useless).lint().len(), 100);
+    assert_eq!(load(&warn).lint().len(), 100);
 }
 
 proptest! {

@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 use foldhash::fast::FixedState;
 
 /// The word as it is spelled with care.
-pub(super) fn spelled(word: &str) -> Cow<'_, str> {
+pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let meant = if core.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        MEANT.get(core)
+        CORRECTIONS.get(core)
     } else {
-        MEANT.get(core.to_lowercase().as_str())
+        CORRECTIONS.get(core.to_lowercase().as_str())
     };
     match meant {
         Some(meant) => format!("{meant}{}", &word[core.len()..]).into(),
@@ -22,10 +22,10 @@ pub(super) fn spelled(word: &str) -> Cow<'_, str> {
 
 /// Makes ready what the others need.
 pub(super) fn prepare() {
-    LazyLock::force(&MEANT);
+    LazyLock::force(&CORRECTIONS);
 }
 
-static MEANT: LazyLock<HashMap<&str, &str, FixedState>> =
+static CORRECTIONS: LazyLock<HashMap<&str, &str, FixedState>> =
     LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
 /// What is often typed without its apostrophe, in short, in one word or in haste. Words that may mean

@@ -7,14 +7,14 @@ use regex::Regex;
 use crate::engine::pattern::language::ignoring_case;
 
 /// What is cut off, compiled once.
-struct Trimmings {
+struct Patterns {
     tail: Regex,
     joining: Regex,
     time: Regex,
     subject: Regex, // what follows the time
 }
 
-static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
     tail: ignoring_case(concat!(
         r"(?:,? (?:please|or not|lol|lmao|haha|hehe|xd|though|to be honest|right now|eliza|or something|i guess)",
         r"|, (?:thanks|thank you)(?: (?:very|so) much| a lot)?",
@@ -39,24 +39,24 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
 /// would be done again for every peer.
 pub(super) fn prepare() {
-    LazyLock::force(&TRIMMINGS);
+    LazyLock::force(&PATTERNS);
 }
 
 /// The sentence without its closing courtesies ("please", "thanks") and questions ("are you?").
 /// Something is always left.
 pub(super) fn without_tail(sentence: &str) -> &str {
-    let tail = TRIMMINGS.tail.find(sentence);
+    let tail = PATTERNS.tail.find(sentence);
     tail.map_or(sentence, |tail| &sentence[..tail.start()])
 }
 
 /// The clause without the words that join it to what was said before ("and", "well,") and without a
 /// time in front ("yesterday I"). Something is always left.
 pub(super) fn without_head(clause: &str) -> &str {
-    let joining = TRIMMINGS.joining.find(clause);
+    let joining = PATTERNS.joining.find(clause);
     let clause = joining.map_or(clause, |head| &clause[head.end()..]);
-    let time = TRIMMINGS.time.find(clause);
+    let time = PATTERNS.time.find(clause);
     let rest = time.map(|time| &clause[time.end()..]);
-    rest.filter(|rest| TRIMMINGS.subject.is_match(rest))
+    rest.filter(|rest| PATTERNS.subject.is_match(rest))
         .unwrap_or(clause)
 }
 

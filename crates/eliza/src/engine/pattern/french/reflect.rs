@@ -15,7 +15,7 @@ use super::words::{Link, Word, asks_elision, words};
 /// Turns a part of a sentence round, in the light of the words around it.
 pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
     let words = words(sentence);
-    let turned = Turned::of(sentence, &words);
+    let turned = Reflected::of(sentence, &words);
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     let mut done = part.start;
     for (index, word) in words.iter().enumerate() {
@@ -114,12 +114,12 @@ fn full(word: &str) -> Option<&'static str> {
 }
 
 /// What the words of a sentence become.
-struct Turned {
+struct Reflected {
     words: Vec<Option<String>>,
     moved: Vec<(usize, &'static str, usize)>, // before this word, the subject, instead of that word
 }
 
-impl Turned {
+impl Reflected {
     fn of(sentence: &str, words: &[Word]) -> Self {
         let mut turned = Self {
             words: vec![None; words.len()],

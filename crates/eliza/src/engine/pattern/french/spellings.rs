@@ -9,14 +9,14 @@ use foldhash::fast::FixedState;
 use super::words::plain;
 
 /// A word as it is spelled with care: "jai" is "j'ai". Its closing marks stay.
-pub(super) fn spelled(word: &str) -> Cow<'_, str> {
+pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let closing = &word[core.len()..];
     if closing.starts_with('\'') {
         return word.into();
     }
     let typed = plain(core);
-    if let Some(meant) = MEANT.get(typed.as_str()) {
+    if let Some(meant) = CORRECTIONS.get(typed.as_str()) {
         return format!("{meant}{closing}").into();
     }
     match without_vowel(&typed) {
@@ -28,10 +28,10 @@ pub(super) fn spelled(word: &str) -> Cow<'_, str> {
 
 /// Makes ready what the other needs.
 pub(super) fn prepare() {
-    LazyLock::force(&MEANT);
+    LazyLock::force(&CORRECTIONS);
 }
 
-static MEANT: LazyLock<HashMap<&str, &str, FixedState>> =
+static CORRECTIONS: LazyLock<HashMap<&str, &str, FixedState>> =
     LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
 /// What stands behind the "je" of "jveux" and "j'sais": no French word begins with such letters.
@@ -231,7 +231,7 @@ mod tests {
 
     #[track_caller]
     fn check(typed: &str, meant: &str) {
-        assert_eq!(spelled(typed), meant);
+        assert_eq!(correct_spelling(typed), meant);
     }
 
     #[test]

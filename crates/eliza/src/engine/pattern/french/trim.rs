@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::engine::pattern::language::ignoring_case;
 
 /// What is cut off, compiled once.
-struct Trimmings {
+struct Patterns {
     tail: Regex,
     opinion: Regex,
     joining: Regex,
@@ -16,7 +16,7 @@ struct Trimmings {
     stressed: Regex,
 }
 
-static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
     tail: ignoring_case(concat!(
         r"(?:,? s'il (?:te|vous) pla[iî]t|,? hein|,? mdr+|,? lol|,? ptdr|,? xd|,? (?:ha){2,}|,? \^\^",
         r"|,? n'est-ce pas|,? ou (?:pas|non)|,? tu sais|,? vous savez|,? tu vois| ?:[dpo]",
@@ -56,23 +56,20 @@ static TRIMMINGS: LazyLock<Trimmings> = LazyLock::new(|| Trimmings {
 /// Compiles what the functions here need, so that no conversation has to: in a forked child that
 /// would be done again for every peer.
 pub(super) fn prepare() {
-    LazyLock::force(&TRIMMINGS);
+    LazyLock::force(&PATTERNS);
 }
 
 /// The sentence without its closing courtesies ("s'il te plaît", "merci") and questions
 /// ("n'est-ce pas ?"). Something is always left.
 pub(super) fn without_tail(sentence: &str) -> &str {
-    let tail = TRIMMINGS
-        .tail
-        .find(sentence)
-        .filter(|tail| 0 < tail.start());
+    let tail = PATTERNS.tail.find(sentence).filter(|tail| 0 < tail.start());
     let sentence = tail.map_or(sentence, |tail| &sentence[..tail.start()]);
     without_opinion(sentence).unwrap_or(sentence)
 }
 
 /// The sentence without a "je crois" that closes it with no comma before.
 fn without_opinion(sentence: &str) -> Option<&str> {
-    let parts = TRIMMINGS.opinion.captures(sentence)?;
+    let parts = PATTERNS.opinion.captures(sentence)?;
     let before = parts.get(1)?.as_str().to_lowercase();
     let opinion = parts.get(2)?;
     let joins = [
@@ -87,14 +84,14 @@ pub(super) fn without_head(clause: &str) -> &str {
     let mut clause = clause;
     loop {
         let before = clause.len();
-        if let Some(head) = TRIMMINGS
+        if let Some(head) = PATTERNS
             .joining
             .find(clause)
             .filter(|head| head.end() < before)
         {
             clause = &clause[head.end()..];
         }
-        for head in [&TRIMMINGS.opening, &TRIMMINGS.stressed] {
+        for head in [&PATTERNS.opening, &PATTERNS.stressed] {
             if let Some(rest) = head.captures(clause).and_then(|head| head.get(1)) {
                 clause = &clause[rest.start()..];
             }

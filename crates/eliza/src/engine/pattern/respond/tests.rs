@@ -273,7 +273,7 @@ fn seeds_decide() {
 fn a_conversation_is_small_and_can_move() {
     fn moves<T: Send>() {}
     moves::<Conversation>();
-    assert!(size_of::<Conversation>() + REMEMBERED * size_of::<usize>() < 512);
+    assert!(size_of::<Conversation>() + MAX_MEMORIES * size_of::<usize>() < 512);
 }
 
 #[test]
