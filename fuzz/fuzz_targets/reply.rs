@@ -6,6 +6,7 @@ use switchboard_eliza::{Conversation, Format, Script};
 
 fuzz_target!(|lines: (u64, Vec<String>)| {
     for script in Script::NAMES.into_iter().filter_map(Script::named) {
+        let script = script.expect("built-in scripts compile");
         let mut talk = Conversation::new(&script, lines.0);
         let mut last = talk.greet().unwrap_or_default();
         for line in &lines.1 {

@@ -26,7 +26,7 @@ mod tests {
         for script in [
             Script::load(CLASSIC),
             Script::load(HAYDEN),
-            Ok(Script::friend()),
+            Script::friend(),
         ] {
             let script = script.expect("it is a script");
             let reply = Conversation::new(&script, 1).reply(said).text;

@@ -9,11 +9,12 @@
 //! ```
 //! use switchboard_eliza::{Conversation, Script};
 //!
-//! let mut friend = Conversation::new(&Script::friend(), 42);
+//! let mut friend = Conversation::new(&Script::friend()?, 42);
 //! println!("{}", friend.greet().expect("the friend has a greeting"));
 //! let reply = friend.reply("I need a holiday");
 //! assert!(reply.text.contains("a holiday"));
 //! assert!(friend.reply("Goodbye!").last);
+//! # Ok::<(), switchboard_eliza::ScriptError>(())
 //! ```
 
 mod chars;

@@ -13,7 +13,9 @@ fn answer(line: &str) -> String {
 }
 
 fn machines() -> Script {
-    Script::named("turing").expect("it is built in")
+    Script::named("turing")
+        .expect("it is built in")
+        .expect("it compiles")
 }
 
 fn spaced(tape: &str) -> String {

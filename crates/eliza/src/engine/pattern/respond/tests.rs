@@ -6,7 +6,7 @@ use super::*;
 use crate::{Conversation, Script};
 
 fn friend(seed: u64) -> Conversation {
-    Conversation::new(&Script::friend(), seed)
+    Conversation::new(&Script::friend().expect("it compiles"), seed)
 }
 
 /// Every reply that the friend may give to a line, by many conversations.
