@@ -1,12 +1,12 @@
-//! What nobody sees: blanks, and what a terminal acts on.
+//! Character classes shared by the engines: white space and invisible control characters.
 
-/// Whether it stands between words, in lines and in scripts.
+/// Whether it separates words, in input lines and in scripts.
 pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_unseen(character)
 }
 
-/// Whether it is a control character, or one that turns the direction of what follows. Nobody's
-/// words are said back with it.
+/// Whether it is a control character or a bidirectional formatting character. Replies never contain
+/// one, because a terminal acts on it.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,30 +1,30 @@
-//! Words as numbers: those a script knows, and the strangers of a line.
+//! Interned words: a number for each word of a script, and for each unknown word of an input line.
 //!
-//! Patterns compare words many times, but each word of a line is looked up only once.
+//! Patterns compare words many times; each word of a line is looked up once.
 
 use std::collections::HashMap;
 
-/// A word of a [`Interner`], or a stranger that was [`LineInterner`] with it.
+/// A word of an [`Interner`], or an unknown word of a [`LineInterner`].
 pub(crate) type Id = u32;
 
-/// All words that a script knows, each once, in the spelling that it looks them up in.
+/// All words that a script knows, each once, in normalized spelling.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     ids: HashMap<Box<str>, Id>,
     texts: Vec<Box<str>>, // by id
 }
 
-/// The words of one line. Those that the script does not know get ids beyond its vocabulary, a new
-/// one each time: no pattern compares them with each other.
+/// The words of one line. Words that the script does not know get ids above those of the script, a
+/// new one for each occurrence: no pattern compares them with each other.
 #[derive(Debug)]
 pub(crate) struct LineInterner<'v> {
     interner: &'v Interner,
     unknown: String,
-    ends: Vec<usize>, // of each stranger
+    ends: Vec<usize>, // of each unknown word, in `unknown`
 }
 
 impl Interner {
-    /// The id of a word, which is added if it is new. The ids count from 0.
+    /// Returns the id of a word and adds the word if it is new. Ids count from 0.
     pub(crate) fn intern(&mut self, word: &str) -> Id {
         if let Some(id) = self.id(word) {
             return id;
@@ -40,12 +40,12 @@ impl Interner {
         self.ids.get(word).copied()
     }
 
-    /// The word of one of its own ids.
+    /// The word with this id.
     pub(crate) fn text(&self, id: Id) -> &str {
         &self.texts[id as usize]
     }
 
-    /// How many words there are: the first id that is none of them.
+    /// The number of words, which is also the first unused id.
     pub(crate) fn len(&self) -> usize {
         self.texts.len()
     }
@@ -60,7 +60,7 @@ impl<'v> LineInterner<'v> {
         }
     }
 
-    /// The id of a word that is heard now.
+    /// The id of a word of the line.
     pub(crate) fn id(&mut self, word: &str) -> Id {
         if let Some(id) = self.interner.id(word) {
             return id;
@@ -71,7 +71,7 @@ impl<'v> LineInterner<'v> {
         Id::try_from(id).expect("a line is shorter than that")
     }
 
-    /// The word of an id that was given out here, or by the vocabulary.
+    /// The word with this id, known or unknown.
     pub(crate) fn text(&self, id: Id) -> &str {
         let Some(index) = (id as usize).checked_sub(self.interner.len()) else {
             return self.interner.text(id);

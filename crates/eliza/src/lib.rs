@@ -1,10 +1,10 @@
-//! ELIZA, your virtual friend: a script, and a conversation that follows it.
+//! ELIZA, your virtual friend: a script and a conversation that follows it.
 //!
-//! After the program of Joseph Weizenbaum (Communications of the ACM 9(1), 1966). Three kinds of
-//! script are understood, each by an engine of its own: the friend's (patterns and replies in
-//! TOML), those of the program of 1966, and the lines of Charles Hayden's Java version. The engines
-//! know no network, no clock and no file: a [`Script`] is made from text, and a [`Conversation`]
-//! turns lines into replies. Equal seeds give equal conversations.
+//! After the program of Joseph Weizenbaum (Communications of the ACM 9(1), 1966). There are three
+//! script formats with an engine each: patterns and replies in TOML (the built-in friend), the
+//! format of the program of 1966, and that of Charles Hayden's Java version. The engines use no
+//! network, no clock and no files: a [`Script`] is parsed from text, and a [`Conversation`] turns
+//! lines into replies. Equal seeds give equal conversations.
 //!
 //! ```
 //! use switchboard_eliza::{Conversation, Script};

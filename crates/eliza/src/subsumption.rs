@@ -1,4 +1,4 @@
-//! Whether one pattern leaves nothing to another.
+//! Whether one pattern matches everything that another one matches.
 
 use std::borrow::Cow;
 use std::iter;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use crate::interner::Id;
 use crate::matching::Term;
 
-/// Compares patterns, as long as its patience lasts.
+/// Compares patterns within a budget.
 #[derive(Debug)]
 pub(crate) struct Subsumption {
-    /// How often terms may still be held against each other. Who compares all patterns of a script
-    /// needs a bound.
+    /// The remaining number of comparisons of two terms. It limits the work of comparing all
+    /// patterns of a script with each other.
     pub(crate) budget: usize,
 }
 
-/// The same terms, each of them for a single word or for any number. A pattern for several words
-/// covers more that way. Not if they become too many.
+/// Expands every `Exactly(n)` into n terms for one word, so that more patterns can be compared.
+/// `None` if there would be more than [`MAX_TERMS`].
 pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
     let several = |term: &Term| matches!(term, Term::Exactly(words) if *words != 1);
     if !terms.iter().any(several) {
@@ -36,21 +36,21 @@ pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
 }
 
 impl Subsumption {
-    /// Whether its patience is at an end.
+    /// Whether the budget is used up.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.budget == 0
     }
 
-    /// Whether `general` fits all words that `special` fits. If not, or if there is no telling, it
-    /// says no.
+    /// Whether `general` matches all words that `special` matches. `false` if not, or if that
+    /// cannot be decided.
     ///
-    /// The terms of `special` are taken for words: whatever they stand for, `general` fits if each
-    /// of its terms takes in what one of them may be, and `Any` whatever several may be.
+    /// The terms of `special` are treated like words: `general` subsumes it if each of its terms
+    /// subsumes one term, and each `Any` any number of them.
     pub(crate) fn subsumes(&mut self, general: &[Term], special: &[Term]) -> bool {
         self.budget = self.budget.saturating_sub(1);
         let (mut at, mut taken) = (0, 0);
-        // Where to go on if what follows an `Any` does not fit: the `Any` takes one more then. Only
-        // the latest matters, as for words.
+        // Where to continue if the terms after an `Any` do not match: that `Any` then takes one
+        // more term. Only the latest `Any` matters, as in matching.
         let mut again = None;
         while taken < special.len() {
             let Some(budget) = self.budget.checked_sub(1) else {
@@ -78,7 +78,7 @@ impl Subsumption {
         general[at..].iter().all(|term| *term == Term::Any)
     }
 
-    /// Whether whatever is taken by `special` would be taken by `general`, which is not `Any`.
+    /// Whether `general`, which is not `Any`, matches every word that `special` matches.
     fn term_subsumes(&mut self, general: &Term, special: &Term) -> bool {
         match (general, special) {
             (Term::Any, _) | (_, Term::Any) => false,
@@ -100,7 +100,7 @@ impl Subsumption {
     }
 }
 
-/// Patterns for more words are not expanded; nobody writes them.
+/// Patterns with more terms are not expanded. Real scripts have none.
 const MAX_TERMS: usize = 64;
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! The program of 1966, as Weizenbaum describes it: its scripts, and talks that follow them.
+//! The program of 1966 as Weizenbaum describes it: his script format and its conversations.
 //!
-//! Nothing in here looks at single letters once a line is read: words are numbers, and a script's
-//! patterns and replies are made of them.
+//! After the lexer, words are interned: patterns and replies compare numbers, not letters.
 
 mod ast;
 mod charset;
@@ -26,7 +25,7 @@ use script::Script;
 
 impl Engine for Script {
     fn begin(self: Arc<Self>, _: u64) -> Box<dyn engine::Responder> {
-        Box::new(Responder::new(self)) // nothing is left to chance
+        Box::new(Responder::new(self)) // no random choices, so no seed
     }
 
     fn rules(&self) -> usize {

@@ -1,4 +1,4 @@
-//! The lines of Charles Hayden's Java version: `key:`, `decomp:`, `reasmb:` and the like.
+//! The format of Charles Hayden's Java version: lines with the tags `key:`, `decomp:`, `reasmb:`.
 
 mod input;
 mod lexer;

@@ -1,4 +1,4 @@
-//! The friend: patterns and replies in TOML, and a talk that remembers.
+//! The format of the built-in friend: regular expressions and replies in TOML.
 
 mod english;
 mod french;

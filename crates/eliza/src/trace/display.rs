@@ -1,4 +1,4 @@
-//! A trace as a person reads it: a label, and beside it what was found.
+//! A trace as text: labelled rows.
 
 use std::fmt::{self, Write};
 
@@ -83,7 +83,7 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
     }
 }
 
-/// A label, and as many lines of text beside it as it needs, up to a few.
+/// A labelled row, wrapped over as many lines as the text needs, up to [`MAX_CHARACTERS`].
 fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
     let shown = match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => plain(&text[..end]) + "…",
@@ -100,7 +100,7 @@ fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
     }
 }
 
-/// The text with escapes for what is not seen, but may act on a terminal: it may come from a peer.
+/// The text with control and other invisible characters escaped: it may come from a peer.
 fn plain(text: &str) -> String {
     let mut shown = String::new();
     for piece in text.split_inclusive(QUOTES) {
@@ -111,7 +111,7 @@ fn plain(text: &str) -> String {
     shown
 }
 
-/// What of the text goes on a line, and what is left; cut between words, if there is a place.
+/// Splits the text at the line width, between words if possible.
 fn cut(text: &str) -> (&str, &str) {
     let Some((end, beyond)) = text.char_indices().nth(WIDTH - LABEL) else {
         return (text, "");
@@ -140,9 +140,9 @@ impl fmt::Display for Source {
 }
 
 const QUOTES: [char; 3] = ['\'', '"', '\\']; // harmless, and harder to read as escapes
-const WIDTH: usize = 78; // of a usual terminal, and a little to spare
+const WIDTH: usize = 78; // a usual terminal has 80 columns
 const LABEL: usize = 12;
-const MAX_CHARACTERS: usize = 300; // of one text; more is not read
+const MAX_CHARACTERS: usize = 300; // of one text; the rest is cut
 
 #[cfg(test)]
 mod tests {
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// What is shown of one step.
+    /// Compares the rows of one step.
     #[track_caller]
     fn check(step: Step, shown: &str) {
         let whole = trace(vec![step]).to_string();

@@ -1,8 +1,8 @@
-//! Taking notes, as far as there is room.
+//! Records the steps of a reply, within a size limit.
 
 use crate::trace::{Keyword, Step};
 
-/// Notes steps, if anybody wants them.
+/// A recorder of steps. The default records nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     recorded: Option<Vec<Step>>,
@@ -11,14 +11,14 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Takes notes without a bound.
+    /// Records without a limit.
     #[cfg(test)]
     pub(crate) fn recorded() -> Self {
         Self::within(usize::MAX)
     }
 
-    /// Takes notes, as many as so many bytes hold: a line may be long, and a script may go round
-    /// thousands of times with it.
+    /// Records steps up to a number of bytes: a line may be long, and a script may loop thousands
+    /// of times.
     pub(crate) fn within(bytes: usize) -> Self {
         Self {
             recorded: Some(Vec::new()),
@@ -27,7 +27,7 @@ impl Steps {
         }
     }
 
-    /// Notes a step, which is made only if it is wanted.
+    /// Records a step. `step` is called only if steps are recorded.
     pub(crate) fn record(&mut self, step: impl FnOnce() -> Step) {
         let Some(steps) = &mut self.recorded else {
             return;
@@ -39,10 +39,10 @@ impl Steps {
                 return steps.push(step);
             }
         }
-        self.left_out += 1; // and so is all that follows, or it would seem to follow from nothing
+        self.left_out += 1; // and every later step: with gaps, the trace would not make sense
     }
 
-    /// For how many there was no room.
+    /// The number of steps that were not recorded because the limit was reached.
     pub(crate) fn left_out(&self) -> usize {
         self.left_out
     }
@@ -53,7 +53,7 @@ impl Steps {
 }
 
 impl Step {
-    /// How much memory it takes.
+    /// Its size in bytes.
     fn weight(&self) -> usize {
         let texts: usize = match self {
             Self::Read { words } | Self::Discarded { words } | Self::Rewritten { words } => {

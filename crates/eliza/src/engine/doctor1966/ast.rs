@@ -1,4 +1,4 @@
-//! What a script is made of.
+//! The parts of a script of 1966.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -7,51 +7,51 @@ use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::Problem;
 
-/// A script as it is written, before its rules are held against each other.
+/// A script as parsed, before its cross-references are resolved.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) vocabulary: Interner,
     pub(super) opening: String,
     pub(super) rules: Vec<Rule>,
     pub(super) memory: Option<Memory>,
-    /// Keywords that rules refer to, and where.
+    /// Referenced keywords and the positions of the references.
     pub(super) references: Vec<(Id, usize)>,
-    /// Keywords of all rules, also of those that could not be read, and MEMORY; with their places.
+    /// The positions of the keywords of all rules, unreadable ones and MEMORY included.
     pub(super) keywords: HashMap<Id, usize>,
-    /// Those that could not be read: whoever misses something of them is not told again.
+    /// Keywords whose rules could not be read. References to them are not reported again.
     pub(super) broken: HashSet<Id>,
     pub(super) problems: Vec<Problem>,
 }
 
-/// What is done when a keyword was said.
+/// A rule: what to do if its keyword occurs.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// The byte where its keyword stands.
+    /// The byte offset of its keyword.
     pub(super) at: usize,
     pub(super) keyword: Id,
     pub(super) precedence: u32,
     pub(super) substitute: Option<Id>,
     pub(super) tags: Vec<Id>,
     pub(super) transformations: Vec<Transformation>,
-    /// The keyword whose rule is followed if no transformation fits.
+    /// The keyword whose rule is followed if no transformation matches.
     pub(super) reference: Option<Id>,
 }
 
-/// A pattern and what is said to what it fits, one after the other.
+/// A pattern and its replies, which are used in turn.
 #[derive(Debug)]
 pub(super) struct Transformation {
     pub(super) pattern: Pattern,
     pub(super) replies: Vec<Reply>, // at least one
-    /// Where a talk keeps which reply is the next; nowhere if there is only one.
+    /// The index of the counter of its next reply; `None` if there is only one reply.
     pub(super) slot: Option<usize>,
 }
 
-/// Terms that words are fitted to.
+/// Terms to match against words.
 #[derive(Debug)]
 pub(super) struct Pattern {
     pub(super) at: Range<usize>,
     pub(super) terms: Vec<Term>,
-    /// Which of the terms are tags. What these stand for is known when all rules are.
+    /// Which terms are tags. Their words are known once all rules are parsed.
     pub(super) tag_terms: Vec<TagTerm>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct TagTerm {
     pub(super) tags: Vec<Id>,
 }
 
-/// One of the things to do when a pattern fits.
+/// One of the replies of a pattern.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) at: Range<usize>,
@@ -72,25 +72,25 @@ pub(super) struct Reply {
 
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Answers this.
+    /// Replies with these pieces.
     Say(Vec<Piece>),
-    /// Goes on with another rule.
+    /// Continues with the rule of another keyword.
     Refer(Id),
-    /// Goes on with the next best keyword.
+    /// Continues with the next keyword.
     NewKey,
-    /// Goes on with another rule and these words.
+    /// Continues with the rule of another keyword and these pieces as the input.
     Rewrite(Vec<Piece>, Id),
 }
 
-/// A piece of what is said.
+/// A piece of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Word(Id),
-    /// The words of a term of the pattern, from 0.
+    /// The words that a term of the pattern matched, from 0.
     Part(usize),
 }
 
-/// The rule MEMORY: what is remembered when its keyword is met.
+/// The rule MEMORY: what to remember if its keyword occurs.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) at: usize,
@@ -99,11 +99,11 @@ pub(super) struct Memory {
 }
 
 impl Rule {
-    /// Whether it can do anything but replace its keyword, or give it tags.
+    /// Whether it does more than replace its keyword or give it tags.
     pub(super) fn can_answer(&self) -> bool {
         !self.transformations.is_empty() || self.reference.is_some()
     }
 }
 
-/// A reply has as many bytes at most, as a part of the line may come back many times.
+/// The maximum size of a reply. A reply may contain a part of the line many times.
 pub(super) const MAX_REPLY_BYTES: usize = 4 * 1024;

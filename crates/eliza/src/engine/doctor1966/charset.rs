@@ -1,20 +1,20 @@
-//! The letters that the program knows: those of a line-printer, and today's made equal to them.
+//! The character set of the program: that of a line printer, with modern characters mapped to it.
 
 use crate::chars::is_blank;
 use crate::interner::{Id, LineInterner};
 
-/// What becomes of a character, in a line as in a script.
+/// How a character is read, in input and in scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Letter {
     /// It separates words.
     Blank,
-    /// It is read as this one.
+    /// It is read as this character.
     Is(char),
-    /// It is read as these.
+    /// It is read as these characters.
     Are(&'static str),
 }
 
-/// How `letter` is read: in upper case, and with the few marks that mean something.
+/// How `letter` is read: in upper case, with a few punctuation marks.
 pub(super) fn letter(letter: char) -> Letter {
     if letter.is_ascii() {
         return ascii(letter);
@@ -32,7 +32,7 @@ pub(super) fn letter(letter: char) -> Letter {
         'ﬃ' => return Letter::Are("FFI"),
         'ﬄ' => return Letter::Are("FFL"),
         'ﬅ' | 'ﬆ' => return Letter::Are("ST"),
-        // Whatever a terminal acts on must not come back in a reply.
+        // Characters that act on a terminal must not appear in a reply.
         _ if is_blank(letter) => return Letter::Blank,
         _ => {
             let mut upper = letter.to_uppercase();
@@ -55,7 +55,7 @@ fn ascii(letter: char) -> Letter {
 }
 
 /// The words of a line, up to [`MAX_LINE_BYTES`] and [`MAX_WORDS`]. A comma and a full stop are
-/// words of their own; nothing else is split off.
+/// words of their own. Nothing else is split off.
 pub(super) fn words(line: &str, interner: &mut LineInterner<'_>) -> Vec<Id> {
     let line = &line[..line.floor_char_boundary(MAX_LINE_BYTES)];
     let mut words = Vec::with_capacity(16);
@@ -86,12 +86,12 @@ fn end_word(word: &mut String, words: &mut Vec<Id>, interner: &mut LineInterner<
     }
 }
 
-/// As much of a line is read. A teletype's line had 72 characters; a server may be told to pass on
-/// more than anybody types.
+/// The rest of a longer line is ignored. A teletype's line had 72 characters; a server may be
+/// configured to accept much longer lines.
 pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
 
-/// As many words are thought about, whether read or made by a script: those of a few pages, and of a
-/// long Turing tape. Fitting a pattern may take the square of it.
+/// The maximum number of words, in input or after a rewrite: a few pages, or a long Turing tape.
+/// Matching a pattern may take the square of it.
 pub(super) const MAX_WORDS: usize = 1000;
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! How the IBM 7094 chose one of four: the middle bits of a square.
+//! The mid-square hash of the IBM 7094, which chooses one of the four memory transformations.
 
-/// `bits` bits, at most 15, from the middle of the square of a word of 36 bits, without its sign.
+/// `bits` bits (at most 15) from the middle of the square of a 36-bit word, without its sign.
 pub(super) fn mid_square(cell: u64, bits: u32) -> u64 {
     let magnitude = cell & ((1 << 35) - 1);
     let square = magnitude.wrapping_mul(magnitude);
     (square >> (35 - bits / 2)) & ((1 << bits) - 1)
 }
 
-/// The last of the cells of six characters in which the machine kept a word, as its 36 bits.
+/// The 36 bits of the last memory cell of a word. A cell has six characters of six bits.
 pub(super) fn last_cell(word: &str) -> u64 {
     let last = word.as_bytes().chunks(6).next_back().unwrap_or_default();
     let padded = last.iter().chain(b"      ").take(6);
     padded.fold(0, |cell, &byte| cell << 6 | code(byte))
 }
 
-/// The machine's six bits for a character. For those that it did not have, their own lowest six do.
+/// The six-bit code of a character. Characters without a code use their lowest six bits.
 fn code(byte: u8) -> u64 {
     let place = CODES
         .iter()
@@ -22,10 +22,10 @@ fn code(byte: u8) -> u64 {
     place.map_or(u64::from(byte & 0o77), |place| place as u64)
 }
 
-/// Stands in the table for the codes that no character has.
+/// Marks the codes in the table that no character has.
 const NO_CODE: u8 = b'?';
 
-/// The machine's characters, by their codes.
+/// The characters of the machine, in the order of their codes.
 const CODES: &[u8; 64] = b"0123456789?='???+ABCDEFGHI?.)???-JKLMNOPQR?$*??? /STUVWXYZ?,(???";
 
 #[cfg(test)]

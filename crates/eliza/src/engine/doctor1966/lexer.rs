@@ -1,9 +1,9 @@
-//! The text of a script, cut into parentheses, numbers and words.
+//! Splits a script into parentheses, numbers and words.
 
 use crate::engine::doctor1966::charset::{Letter, letter};
 use crate::problem::ENDS_OF_LINE;
 
-/// A token, and the bytes of the script that it is.
+/// A token and its byte range in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
@@ -16,15 +16,15 @@ pub(super) enum Kind {
     Open,
     Close,
     Equals,
-    /// A number, or the greatest that there is.
+    /// A number, at most `usize::MAX`.
     Number(usize),
-    /// A word, in the letters that lines are read in.
+    /// A word, in the character set of input lines.
     Word(String),
-    /// Nothing follows.
+    /// The end of the script.
     End,
 }
 
-/// Goes through a text, token by token.
+/// An iterator over the tokens of a text.
 #[derive(Clone, Debug)]
 pub(super) struct Tokens<'a> {
     text: &'a str,
@@ -32,12 +32,12 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// The tokens from byte `at` on, where one begins.
+    /// The tokens from byte `at` on, which must be the start of a token.
     pub(super) fn new(text: &'a str, at: usize) -> Self {
         Self { text, at }
     }
 
-    /// The next one; behind the last one it is `End`, for ever.
+    /// The next token; at the end of the text always `End`.
     pub(super) fn next(&mut self) -> Token {
         self.skip_blanks();
         let start = self.at;
@@ -51,7 +51,7 @@ impl<'a> Tokens<'a> {
             Some(b'0'..=b'9') => {
                 let is_digit = |character: char| character.is_ascii_digit();
                 let digits = rest.len() - rest.trim_start_matches(is_digit).len();
-                // Only one with too many digits is not read.
+                // Parsing fails only on overflow.
                 (
                     Kind::Number(rest[..digits].parse().unwrap_or(usize::MAX)),
                     digits,
@@ -67,7 +67,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Goes over white space, what is read as such, and comments.
+    /// Skips white space, what is read as such, and comments.
     fn skip_blanks(&mut self) {
         loop {
             let rest = &self.text[self.at..];
@@ -81,7 +81,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The word that the text begins with, and its length.
+/// The word at the start of the text, and its length.
 fn word(text: &str) -> (Kind, usize) {
     let ends = |character| matches!(character, '(' | ')' | '=' | ';') || is_blank(character);
     let length = text.find(ends).unwrap_or(text.len());

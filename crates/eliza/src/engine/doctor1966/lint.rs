@@ -1,4 +1,4 @@
-//! What is allowed in a script, but surely not meant.
+//! Warnings: what is valid in a script, but probably unintended.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,8 +9,8 @@ use crate::matching::Term;
 use crate::problem::{MAX_PROBLEMS, Problem};
 use crate::subsumption::{self, Subsumption};
 
-/// Looks for transformations that nothing gets to, tags that nothing has, and references that never
-/// come to a reply.
+/// Finds unreachable transformations, tags that no keyword has, and rules whose references never
+/// lead to a reply.
 pub(super) fn lint(script: &Script) -> Vec<Problem> {
     let mut found = unreachable(script);
     found.extend(unknown_tags(script));
@@ -20,10 +20,10 @@ pub(super) fn lint(script: &Script) -> Vec<Problem> {
     found.into_iter().map(problem).collect()
 }
 
-/// What was found, at a byte of the script.
+/// A warning at a byte offset of the script.
 type Finding = (usize, String);
 
-/// Transformations and references behind others that take all that they would.
+/// Transformations and references after a pattern that matches everything they match.
 fn unreachable(script: &Script) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut subsumption = Subsumption {
@@ -65,7 +65,7 @@ fn unreachable(script: &Script) -> Vec<Finding> {
     found
 }
 
-/// Whether a term is for one of no words, as one for a tag that no keyword has.
+/// Whether a term has no words, such as one for a tag that no keyword has.
 fn fits_nothing(pattern: &Pattern) -> bool {
     let is_nothing = |term: &Term| matches!(term, Term::OneOf(words) if words.is_empty());
     pattern.terms.iter().any(is_nothing)
@@ -97,7 +97,7 @@ fn unknown_tags(script: &Script) -> Vec<Finding> {
     found
 }
 
-/// Rules from which references lead only to each other.
+/// Rules whose references lead only to each other.
 fn endless(script: &Script) -> Vec<Finding> {
     let mut referring = vec![Vec::new(); script.rules.len()];
     let mut ending = Vec::new();
@@ -107,7 +107,7 @@ fn endless(script: &Script) -> Vec<Finding> {
             Some(targets) => targets.iter().for_each(|&to| referring[to].push(index)),
         }
     }
-    // Whoever refers to a rule that can end can end as well.
+    // A rule terminates if one of the rules it refers to does.
     let mut ends = vec![false; script.rules.len()];
     while let Some(index) = ending.pop() {
         if !ends[index] {
@@ -126,15 +126,15 @@ fn endless(script: &Script) -> Vec<Finding> {
     found.collect()
 }
 
-/// The rules that may follow on this one; `None` if it may be the last.
+/// The rules that may follow this one; `None` if it may be the last.
 fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
     let mut targets = Vec::new();
-    let mut is_open = true; // some line may get here
+    let mut is_open = true; // whether some input gets here
     for transformation in &rule.transformations {
         for reply in &transformation.replies {
             targets.push(match &reply.action {
                 Action::Refer(to) | Action::Rewrite(_, to) => *to,
-                // With no keyword left, it is the turn of NONE.
+                // If no keyword is left, the rule NONE follows.
                 Action::NewKey if rule.keyword == script.none => script.none,
                 Action::NewKey | Action::Say(_) => return None,
             });
@@ -156,8 +156,8 @@ fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
     Some(targets.iter().map(index).collect())
 }
 
-/// A fraction of a second. Of the published script it takes some hundred; a rule with thousands of
-/// transformations would take the square of them.
+/// Takes a fraction of a second. The published script needs some hundred comparisons; a rule with
+/// thousands of transformations would need the square of that number.
 const MAX_COMPARISONS: usize = 5_000_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads the lists of a script. What is wrong in one rule does not hide what is wrong in the next.
+//! Parses scripts. After an error, parsing continues with the next rule.
 
 use crate::engine::doctor1966::ast::{
     Action, Draft, MAX_REPLY_BYTES, Memory, Pattern, Piece, Reply, Rule, TagTerm, Transformation,
@@ -11,15 +11,15 @@ use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::{ENDS_OF_LINE, MAX_PROBLEMS, Problem, ScriptError};
 
-/// Reads the lists of a script.
+/// Parses a script.
 ///
 /// # Errors
 ///
-/// What is wrong with it: all of it, if it is not a hundred things.
+/// All problems of the script, up to 100.
 pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let source = Source::new(text);
     let mut vocabulary = Interner::default();
-    // First of all, so that their ids are the lowest.
+    // The delimiters come first, so that their ids are the lowest.
     for delimiter in DELIMITERS {
         vocabulary.intern(delimiter);
     }
@@ -43,22 +43,22 @@ pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     }
 }
 
-/// Reads a script with one token of foresight.
+/// A recursive descent parser with one token of lookahead.
 struct Parser<'a> {
     source: &'a Source,
     draft: Draft,
     token: Token,
-    /// Where the token before it ends.
+    /// The end of the previous token.
     previous_end: usize,
     tokens: Tokens<'a>,
     text: &'a str,
     depth: usize,
-    /// The latest parenthesis inside of a rule that opens at the beginning of a line. Likely it is
-    /// the next rule, if there is an error in its line.
+    /// The last parenthesis in this rule that is first on its line and before a word. After an
+    /// error on that line it is probably the start of the next rule.
     margin: Option<usize>,
 }
 
-/// The rule cannot be read any further, for this reason.
+/// Why the rest of the rule cannot be parsed.
 struct SyntaxError(Problem);
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The words that a talk begins with, which may be none.
+    /// The greeting, which may be empty.
     fn opening(&mut self) -> Parsed<()> {
         let at = self.token.start;
         self.expect(&Kind::Open, "'(' and the words to open with")?;
@@ -154,7 +154,7 @@ impl<'a> Parser<'a> {
         read
     }
 
-    /// What follows a keyword, up to the end of its rule.
+    /// The rest of a rule after its keyword.
     fn body(&mut self, keyword: Id, at: usize) -> Parsed<()> {
         let mut rule = Rule {
             at,
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `= KEYWORD )`, to another rule.
+    /// `= KEYWORD )`, a reference to another rule.
     fn reference(&mut self) -> Parsed<Id> {
         self.expect(&Kind::Equals, "'=' and a keyword")?;
         let at = self.token.start;
@@ -213,7 +213,7 @@ impl<'a> Parser<'a> {
         Ok(keyword)
     }
 
-    /// `( PATTERN ) REPLY... )`, behind the parenthesis that opens it.
+    /// `( PATTERN ) REPLY... )`, after the opening parenthesis.
     fn transformation(&mut self) -> Parsed<Transformation> {
         let start = self.token.start;
         self.expect(&Kind::Open, "'(' and a pattern, or '=' and a keyword")?;
@@ -242,7 +242,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// `KEYWORD ( PATTERN = REPLY )... )`, the rule of what is remembered.
+    /// `KEYWORD ( PATTERN = REPLY )... )`, the rule MEMORY after its name.
     fn memory(&mut self, at: usize) -> Parsed<()> {
         let keyword_at = self.token.start;
         let keyword = self.word("the keyword of MEMORY")?;
@@ -271,7 +271,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The terms of a pattern up to and over what ends it.
+    /// The terms of a pattern, with the token that ends it.
     fn pattern(&mut self, start: usize, end: &Kind, what: &str) -> Parsed<Pattern> {
         let mut terms = Vec::new();
         let mut tag_terms = Vec::new();
@@ -302,7 +302,7 @@ impl<'a> Parser<'a> {
         self.advance();
         let at = match end {
             Kind::Close => start..self.previous_end,
-            _ => inner, // what ends it is not its own
+            _ => inner, // the closing token is not part of it
         };
         Ok(Pattern {
             at,
@@ -311,7 +311,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// `* WORD... )` or `/ TAG... )`: words, or the tags that they are known by.
+    /// `* WORD... )` or `/ TAG... )`: the words, or the tags that stand for them.
     fn one_of(&mut self) -> Parsed<(Vec<Id>, Option<Vec<Id>>)> {
         match &self.token.kind {
             Kind::Word(first) if first.starts_with('/') => Ok((Vec::new(), Some(self.tags()?))),
@@ -320,12 +320,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `/ TAG... )`, as in patterns and behind DLIST.
+    /// `/ TAG... )`, in patterns and after DLIST.
     fn tags(&mut self) -> Parsed<Vec<Id>> {
         self.listed('/', "a tag")
     }
 
-    /// Words, at least one, with a mark before them.
+    /// At least one word, the first with a mark before it.
     fn listed(&mut self, mark: char, what: &str) -> Parsed<Vec<Id>> {
         let mut ids = Vec::new();
         let mut is_first = true;
@@ -349,7 +349,7 @@ impl<'a> Parser<'a> {
         Ok(ids)
     }
 
-    /// What a reply does.
+    /// A reply.
     fn action(&mut self, parts: usize) -> Parsed<Action> {
         if self.token.kind == Kind::Equals {
             return Ok(Action::Refer(self.reference()?));
@@ -371,7 +371,7 @@ impl<'a> Parser<'a> {
         Ok(Action::Say(pieces))
     }
 
-    /// `( REPLY ) ( = KEYWORD ) )`, what follows PRE.
+    /// `( REPLY ) ( = KEYWORD ) )`, after PRE.
     fn rewrite(&mut self, parts: usize) -> Parsed<Action> {
         self.advance();
         let pieces = self.pieces(parts)?;
@@ -381,7 +381,7 @@ impl<'a> Parser<'a> {
         Ok(Action::Rewrite(pieces, keyword))
     }
 
-    /// Words, and numbers of parts, of which there are so many.
+    /// Words, and numbers from 1 to `parts`.
     fn pieces(&mut self, parts: usize) -> Parsed<Vec<Piece>> {
         let mut pieces = Vec::new();
         loop {
@@ -400,7 +400,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The index of the part that has this number.
+    /// The index of the part with this number.
     fn part_number(&mut self, number: usize, parts: usize) -> Parsed<usize> {
         let at = self.token.start;
         let found = self.word_or_number("the number of a part")?;
@@ -412,7 +412,7 @@ impl<'a> Parser<'a> {
         Ok(number.saturating_sub(1))
     }
 
-    /// A list within a reply, which is said as it is: one word with blanks in it.
+    /// A list within a reply, used literally: one word that contains blanks.
     fn nested(&mut self) -> Parsed<Id> {
         let at = self.token.start;
         self.advance();
@@ -429,7 +429,7 @@ impl<'a> Parser<'a> {
         Ok(self.draft.vocabulary.intern(&list))
     }
 
-    /// A word, by its id.
+    /// A word, as its id.
     fn word(&mut self, what: &str) -> Parsed<Id> {
         let Kind::Word(word) = &self.token.kind else {
             return Err(self.expected(what));
@@ -443,7 +443,7 @@ impl<'a> Parser<'a> {
         Ok(id)
     }
 
-    /// A word, or a number as it is written.
+    /// A word, or a number as written.
     fn word_or_number(&mut self, what: &str) -> Parsed<String> {
         let word = match &self.token.kind {
             Kind::Word(word) => word.clone(),
@@ -460,7 +460,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// That this comes next, which stays.
+    /// Checks that the next token is of this kind, without consuming it.
     fn is(&self, what: &str, kind: &Kind) -> Parsed<()> {
         if self.token.kind == *kind {
             Ok(())
@@ -469,7 +469,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// That the next token is not what it must be.
+    /// The error for an unexpected token.
     fn expected(&self, what: &str) -> SyntaxError {
         let found = match &self.token.kind {
             Kind::Open => "'('",
@@ -498,9 +498,8 @@ impl<'a> Parser<'a> {
         self.token = self.tokens.next();
     }
 
-    /// After an error in the list that begins at byte `start`, goes on with the next rule: behind the
-    /// parenthesis that closes this one, or, if nothing does, where one opens at the beginning of a
-    /// line.
+    /// After an error in the list that starts at byte `start`, skips to the next rule: after the
+    /// matching parenthesis, or, if there is none, at a parenthesis at the start of a line.
     fn recover(&mut self, start: usize, read: Parsed<()>) {
         let Err(SyntaxError(problem)) = read else {
             return;
@@ -538,7 +537,7 @@ impl<'a> Parser<'a> {
             && (self.depth == 0 || self.is_at_margin() && self.is_before_word())
     }
 
-    /// Whether a word follows on the next token, as on the parenthesis that opens a rule.
+    /// Whether the token after the next one is a word, as at the start of a rule.
     fn is_before_word(&self) -> bool {
         matches!(self.tokens.clone().next().kind, Kind::Word(_))
     }
@@ -548,14 +547,14 @@ impl<'a> Parser<'a> {
         before.is_empty() || before.ends_with(ENDS_OF_LINE)
     }
 
-    /// Notes what is wrong, but no obstacle to reading on.
+    /// Records a problem that does not stop the parser.
     fn report(&mut self, at: usize, what: impl Into<String>) {
         if !self.is_full() {
             self.push_problem(self.source.problem(at, what));
         }
     }
 
-    /// Notes a problem. Behind the last for which there is room, the script is not read any further.
+    /// Records a problem. At [`MAX_PROBLEMS`] it skips the rest of the script.
     fn push_problem(&mut self, problem: Problem) {
         if !self.is_full() {
             self.draft.problems.push(problem);
@@ -570,7 +569,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Where the list that begins at a byte is over, if it is a list, and anything closes it.
+/// The end of the list that starts at a byte; `None` if there is no list or no matching
+/// parenthesis.
 fn end_of_list(text: &str, start: usize) -> Option<usize> {
     let (mut depth, mut is_comment) = (0, false);
     for (at, character) in text[start..].char_indices() {
@@ -587,10 +587,10 @@ fn end_of_list(text: &str, start: usize) -> Option<usize> {
     None
 }
 
-/// A word of a script has as many bytes. It may stand for each word of a line.
+/// The maximum size of a word of a script. A script may substitute it for each word of a line.
 const MAX_WORD_BYTES: usize = 256;
 
-/// As many replies to one pattern are counted, in two bytes for each talk.
+/// The maximum number of replies of a pattern. A conversation counts them in two bytes.
 const MAX_REPLIES: usize = u16::MAX as usize;
 
 #[cfg(test)]

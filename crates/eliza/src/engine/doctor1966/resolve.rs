@@ -1,4 +1,4 @@
-//! Holds the rules of a script against each other: what refers to what, and who has which tag.
+//! Resolves the cross-references of a script: keywords, and words by tag.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::MAX_PROBLEMS;
 
-/// What each word does, as the rules say.
+/// The rule of each word.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    by_word: Vec<Option<u32>>, // the rule of each word of the vocabulary
+    by_word: Vec<Option<u32>>, // by word id
 }
 
 impl Index {
@@ -23,15 +23,15 @@ impl Index {
         Self { by_word }
     }
 
-    /// The index of the rule of a word, which may be a stranger.
+    /// The index of the rule of a word, which may be unknown to the script.
     pub(super) fn rule(&self, word: Id) -> Option<usize> {
         let rule = self.by_word.get(word as usize).copied().flatten()?;
         Some(rule as usize)
     }
 }
 
-/// Checks what one rule wants of another, puts words for the tags, and gives each transformation
-/// that needs one a slot; with how many slots there are.
+/// Checks all references, replaces tags by their words, and assigns slots. Returns the index of the
+/// rules and the number of slots.
 pub(super) fn resolve(draft: &mut Draft, source: &Source) -> (Index, usize) {
     let index = Index::new(&draft.rules, &draft.vocabulary);
     let mut faults = faults_of_references(draft, &index);
@@ -45,7 +45,7 @@ pub(super) fn resolve(draft: &mut Draft, source: &Source) -> (Index, usize) {
     (index, number(&mut draft.rules))
 }
 
-/// What is wrong, at a byte of the script.
+/// A problem at a byte offset of the script.
 type Fault = (usize, String);
 
 fn faults_of_references(draft: &Draft, index: &Index) -> Vec<Fault> {
@@ -101,7 +101,7 @@ fn faults_of_the_whole(draft: &Draft, index: &Index, source: &Source) -> Vec<Fau
     faults
 }
 
-/// Puts the words that carry a tag where patterns ask for it.
+/// Replaces each tag in a pattern by the words that have it.
 fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
     let mut members: HashMap<Id, Vec<Id>> = HashMap::new();
     for rule in rules.iter() {
@@ -151,7 +151,7 @@ fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
     None
 }
 
-/// Gives a slot to each transformation that has several replies.
+/// Assigns a slot to each transformation that has several replies.
 fn number(rules: &mut [Rule]) -> usize {
     let mut slots = 0;
     for transformation in rules.iter_mut().flat_map(|rule| &mut rule.transformations) {
@@ -163,6 +163,6 @@ fn number(rules: &mut [Rule]) -> usize {
     slots
 }
 
-/// So many words are listed for all tags together, counted once for each choice of tags that is
-/// asked for. Many words with many tags, asked for in many ways, would fill the memory.
+/// The maximum number of words of all tags together, counted once for each combination of tags in
+/// use. It limits the memory for scripts with many words, tags and combinations.
 const MAX_TAGGED: usize = 1 << 18;

@@ -1,4 +1,4 @@
-//! What one talk with the program of 1966 keeps from line to line.
+//! A conversation with a script of 1966.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::engine::doctor1966::state::State;
 use crate::engine::{self, Answer};
 use crate::trace::Steps;
 
-/// A talk: its script, and how far it has come in it.
+/// A script and the state of one conversation.
 #[derive(Debug)]
 pub(crate) struct Responder {
     script: Arc<Script>,
@@ -35,7 +35,7 @@ impl engine::Responder for Responder {
     }
 
     fn farewell(&mut self) -> Option<String> {
-        None // the program was switched off
+        None // the program of 1966 has none
     }
 
     fn memory(&self) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! One response, step by step, as in 1966.
+//! Computes one reply, step by step as the program of 1966.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,18 +14,18 @@ use crate::interner::{Id, LineInterner};
 use crate::matching::Matcher;
 use crate::trace::{Keyword, Source, Step, Steps};
 
-/// What is known while a line is answered.
+/// The state while a line is answered.
 pub(super) struct Response<'a> {
     script: &'a Script,
     state: &'a mut State,
     steps: &'a mut Steps,
     interner: LineInterner<'a>,
     words: Vec<Id>,
-    keywords: VecDeque<Id>, // the best first
+    keywords: VecDeque<Id>, // the first is tried first
     matcher: Matcher,
 }
 
-/// How a round with one keyword ends, if not with the next keyword.
+/// The result of a rule, unless another rule follows.
 enum Outcome {
     Said(String),
     NoMatch,
@@ -119,7 +119,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Follows the rules of the keywords, and that of NONE when there are no more.
+    /// Follows the rules of the keywords in order, then the rule NONE.
     fn follow_rules(mut self) -> Answer {
         let mut source = Source::Rule;
         for _ in 0..MAX_ROUNDS {
@@ -153,7 +153,7 @@ impl<'a> Response<'a> {
         Answer::new(EXHAUSTED, Source::Exhausted)
     }
 
-    /// Does what the first transformation that fits says; nothing is returned if that leads on.
+    /// Applies the first transformation that matches. `None` if another rule follows.
     fn follow(&mut self, rule: &'a Rule) -> Option<Outcome> {
         for transformation in &rule.transformations {
             let fits = self.matcher.fit(&transformation.pattern.terms, &self.words);
@@ -220,8 +220,7 @@ impl<'a> Response<'a> {
         });
     }
 
-    /// Puts the words of a reply in the place of those that it is made from; not if they are too
-    /// many.
+    /// Replaces the words by those of a reply. `false` if there would be more than [`MAX_WORDS`].
     fn rewrite(&mut self, pieces: &[Piece]) -> bool {
         let mut made = Vec::with_capacity(self.words.len());
         for &piece in pieces {
@@ -240,7 +239,7 @@ impl<'a> Response<'a> {
         true
     }
 
-    /// The text of a reply: as many of its words as have room in a reply.
+    /// The text of a reply, cut to [`MAX_REPLY_BYTES`].
     fn say(&mut self, pieces: &[Piece]) -> String {
         let mut text = String::with_capacity(64);
         for &word in pieces.iter().flat_map(|piece| self.piece(piece)) {
@@ -256,7 +255,7 @@ impl<'a> Response<'a> {
         cut(text)
     }
 
-    /// The words that a piece stands for.
+    /// The words of a piece.
     fn piece<'b>(&'b self, piece: &'b Piece) -> &'b [Id] {
         match piece {
             Piece::Word(word) => slice::from_ref(word),
@@ -264,7 +263,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Keeps a sentence to tell later, if that transformation fits which the last word chooses.
+    /// Remembers a text if the transformation that the hash of the last word selects matches.
     fn remember(&mut self) {
         let script = self.script;
         let last = self
@@ -286,7 +285,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The words of these ids.
+/// The words with these ids.
 fn texts(interner: &LineInterner<'_>, words: &[Id]) -> Vec<String> {
     words
         .iter()
@@ -294,7 +293,7 @@ fn texts(interner: &LineInterner<'_>, words: &[Id]) -> Vec<String> {
         .collect()
 }
 
-/// `text`, without the words for which a reply has no room.
+/// `text`, cut after the last word that fits in a reply.
 fn cut(mut text: String) -> String {
     if MAX_REPLY_BYTES < text.len() {
         let room = text.floor_char_boundary(MAX_REPLY_BYTES);
@@ -315,18 +314,18 @@ fn stack(script: &Script, keywords: &VecDeque<Id>) -> Vec<Keyword> {
     keywords.iter().map(keyword).collect()
 }
 
-/// What is said if no pattern of a keyword fits, by the counter.
+/// The replies if no pattern of a keyword matches, by the counter.
 const NO_MATCH: [&str; 4] = ["PLEASE CONTINUE", "HMMM", "GO ON , PLEASE", "I SEE"];
 
-/// What is said instead of a reply that is not found within the bounds below.
+/// The reply if one of the limits below is reached.
 const EXHAUSTED: &str = "I THOUGHT ABOUT THAT FOR TOO LONG AND GOT NOWHERE";
 
-/// So many rules are followed for one reply. A script for talks follows three or four; one that is a
-/// Turing machine, one for each of its steps; one that goes round in a circle never stops.
+/// The maximum number of rules per reply. A usual script needs three or four, a Turing machine one
+/// per step, and a cycle would never end.
 pub(super) const MAX_ROUNDS: usize = 10_000;
 
-/// So often words and terms are looked at for one reply, which takes less than half a second: enough
-/// for all these rounds with hundreds of words, but not with long patterns, or very many.
+/// The maximum number of comparisons per reply, which take less than half a second. It allows
+/// [`MAX_ROUNDS`] rules for hundreds of words, but not for very long or very many patterns.
 pub(super) const MAX_COMPARISONS: usize = 30_000_000;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! A script of 1966, ready to be followed.
+//! A parsed and resolved script of 1966.
 
 use crate::engine::doctor1966::ast::{Memory, Rule};
 use crate::engine::doctor1966::resolve::Index;
 use crate::engine::doctor1966::source::Source;
 use crate::interner::{Id, Interner};
 
-/// Rules, with everything that they name found.
+/// The rules of a script, all references resolved.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(super) source: Source,
@@ -15,17 +15,17 @@ pub(crate) struct Script {
     pub(super) index: Index,
     pub(super) none: Id,
     pub(super) memory: Memory,
-    /// How many transformations have several replies.
+    /// The number of transformations with several replies.
     pub(super) slots: usize,
 }
 
 impl Script {
-    /// The rule of a word, NONE among them.
+    /// The rule of a word, or of NONE.
     pub(super) fn rule(&self, word: Id) -> Option<&Rule> {
         self.index.rule(word).map(|index| &self.rules[index])
     }
 
-    /// The rule of a word that somebody said. Nobody calls for NONE by its name.
+    /// The rule of a word of the input. NONE is not a keyword there.
     pub(super) fn rule_for(&self, word: Id) -> Option<&Rule> {
         self.rule(word).filter(|_| word != self.none)
     }

@@ -1,11 +1,11 @@
-//! The text of a script, for those who want to know where something stands.
+//! The text of a script, for positions in problems and excerpts in traces.
 
 use std::ops::Range;
 
 use crate::engine::doctor1966::lexer::{Kind, Tokens};
 use crate::problem::{LineIndex, Problem};
 
-/// A text and where its lines begin.
+/// A text and the start of each of its lines.
 #[derive(Debug)]
 pub(super) struct Source {
     text: Box<str>,
@@ -20,22 +20,22 @@ impl Source {
         }
     }
 
-    /// How many bytes it has.
+    /// The length in bytes.
     pub(super) fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// The line, from 1, of a byte.
+    /// The line of a byte, from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.line(at)
     }
 
-    /// `what`, at a byte of the text or behind its last one.
+    /// A problem at a byte of the text or at its end.
     pub(super) fn problem(&self, at: usize, what: impl Into<String>) -> Problem {
         self.lines.problem(self.text.as_bytes(), at, what)
     }
 
-    /// What is written there, in one line without comments.
+    /// The text at `place`, in one line without comments.
     pub(super) fn excerpt(&self, place: &Range<usize>) -> String {
         let mut tokens = Tokens::new(&self.text[..place.end], place.start);
         let mut excerpt = String::new();

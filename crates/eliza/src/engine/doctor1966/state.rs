@@ -1,15 +1,15 @@
-//! What one conversation keeps from line to line.
+//! The state of one conversation.
 
 use std::collections::VecDeque;
 
 use crate::engine::doctor1966::ast::{Reply, Transformation};
 
-/// All that talks with the same script do not share.
+/// What conversations with the same script do not share.
 #[derive(Debug)]
 pub(super) struct State {
-    /// The "certain counting mechanism" of the paper: 1 to 4 and round again.
+    /// The "certain counting mechanism" of the paper: cycles from 1 to 4.
     pub(super) limit: u8,
-    /// Which reply is the next, for each slot; empty until one was given.
+    /// The next reply by slot; empty until the first use.
     turns: Box<[u16]>,
     memory: VecDeque<Box<str>>,
     memory_bytes: usize,
@@ -37,12 +37,12 @@ impl State {
         size_of_val(&*self.turns) + self.memory.capacity() * size_of::<Box<str>>() + texts
     }
 
-    /// Counts a response.
+    /// Counts a reply.
     pub(super) fn count(&mut self) {
         self.limit = self.limit % 4 + 1;
     }
 
-    /// The reply of a transformation whose turn it is; the next time it is the next one's.
+    /// The next reply of a transformation, in rotation.
     pub(super) fn turn<'a>(
         &mut self,
         transformation: &'a Transformation,
@@ -71,7 +71,7 @@ impl State {
         self.memory.push_back(text.into());
     }
 
-    /// The oldest memory, which is told only once.
+    /// The oldest memory, which is removed.
     pub(super) fn recall(&mut self) -> Option<String> {
         let text = self.memory.pop_front()?;
         self.memory_bytes -= text.len();
@@ -82,10 +82,10 @@ impl State {
     }
 }
 
-/// So many sentences wait to be told, the oldest first; one line in four tells one at best. What
-/// would be remembered while there is no room for it is forgotten.
+/// The maximum number of memories. The oldest is recalled first, at most one every four lines. New
+/// ones are dropped while the memory is full.
 pub(super) const MAX_MEMORIES: usize = 64;
 
-/// Once they have so many bytes, no more are kept either; the last one may be as long as a reply. Of
-/// usual sentences, of some fifty bytes, there is room for about forty.
+/// No memory is added above this size; the last one may exceed it by the length of a reply. There
+/// is room for about forty usual ones of fifty bytes.
 pub(super) const MAX_MEMORY_BYTES: usize = 2 * 1024;

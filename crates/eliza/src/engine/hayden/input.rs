@@ -1,12 +1,12 @@
-//! A line as it was said: small letters, cut into sentences and words.
+//! An input line in lower case, split into sentences and words.
 
 use crate::chars::is_blank;
 
 /// The words of each sentence, in order. Sentences without a word are left out.
 ///
-/// As in the Java program, `.`, `,`, `?` and `!` end a sentence wherever they stand, and other
-/// punctuation parts words; an apostrophe within a word belongs to it. What comes behind the first
-/// [`MAX_BYTES`] is not read.
+/// As in the Java program, `.`, `,`, `?` and `!` end a sentence anywhere, and other punctuation
+/// separates words. An apostrophe within a word belongs to it. Text after the first [`MAX_BYTES`]
+/// is ignored.
 pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
     let line = line.trim_start_matches(is_separator);
     let line = &line[..line.floor_char_boundary(MAX_BYTES)];
@@ -16,31 +16,30 @@ pub(crate) fn sentences(line: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The words of a text, in the spelling in which words are compared. A mark that would end a
-/// sentence only parts them.
+/// The normalized words of a text. Sentence ends only separate words here.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(is_separator)
         .map(spelled)
         .filter(|word| !word.is_empty())
 }
 
-/// Whether it stands between words.
+/// Whether it separates words.
 fn is_separator(c: char) -> bool {
     let is_mark = c.is_ascii_punctuation() && c != '\'' || MARKS.contains(c);
     is_mark || is_blank(c)
 }
 
-/// In small letters, with the plain apostrophe, and without those that are quotation marks.
+/// In lower case, with ASCII apostrophes and without quotation marks.
 fn spelled(word: &str) -> String {
     let word = word.replace(APOSTROPHES, "'");
     word.trim_matches('\'').to_lowercase()
 }
 
 const SENTENCE_ENDS: [char; 5] = ['.', ',', '?', '!', '…'];
-const MARKS: &str = "…¿¡“”„«»‹›–—\u{feff}\u{fffd}"; // those beyond ASCII, and bytes that were no text
+const MARKS: &str = "…¿¡“”„«»‹›–—\u{feff}\u{fffd}"; // outside ASCII; U+FFFD replaces bytes that are not UTF-8
 const APOSTROPHES: [char; 4] = ['’', '‘', 'ʼ', '´'];
 
-/// Far more than one says in one breath, and no work for any script.
+/// The maximum length of a line: much longer than people type, and cheap for any script.
 pub(crate) const MAX_BYTES: usize = 2000;
 
 #[cfg(test)]

@@ -1,26 +1,26 @@
-//! A script as lines with tags, and where in them something stands.
+//! Splits a script into tagged lines and tokens, with their positions.
 
 use std::iter;
 
 use crate::chars::is_blank;
 use crate::problem::Problem;
 
-/// A line that says something.
+/// A line that is neither empty nor a comment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) number: usize, // from 1
-    text: &'a str,            // all of it
-    rest: usize,              // where what stands behind the tag begins
+    text: &'a str,            // the whole line
+    rest: usize,              // start of the text after the tag
 }
 
-/// A word of a line, as it is written.
+/// A word of a line, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
-    pub(crate) at: usize, // the byte of the line at which it begins
+    pub(crate) at: usize, // byte offset in the line
     pub(crate) text: &'a str,
 }
 
-/// What a line is about.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
     Initial,
@@ -34,8 +34,7 @@ pub(crate) enum Tag {
     Reasmb,
 }
 
-/// The lines of a script that say anything: neither empty ones nor remarks, which begin with `#` or
-/// `;`.
+/// The lines of a script without empty lines and comments, which start with `#` or `;`.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let numbered = text.split('\n').enumerate();
     let lines = numbered.map(|(index, text)| Line {
@@ -50,7 +49,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 impl Token<'_> {
-    /// What is left of it behind its first byte, which is an ASCII character; if there is anything.
+    /// The token without its first byte, which must be ASCII; `None` if nothing remains.
     pub(crate) fn without_first(self) -> Option<Self> {
         let text = self.text.get(1..).filter(|text| !text.is_empty())?;
         Some(Self {
@@ -61,11 +60,11 @@ impl Token<'_> {
 }
 
 impl<'a> Line<'a> {
-    /// The tag, and the line with what stands behind it.
+    /// The tag, and the line positioned after it.
     ///
     /// # Errors
     ///
-    /// It has no tag, or one that is not known; or it is too long.
+    /// The line is too long, or has no tag or an unknown one.
     pub(crate) fn tagged(self) -> Result<(Tag, Self), Problem> {
         let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
         if MAX_BYTES < self.text.len() {
@@ -92,7 +91,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The words behind the tag.
+    /// The words after the tag.
     pub(crate) fn tokens(self) -> impl Iterator<Item = Token<'a>> {
         let Self { text, mut rest, .. } = self;
         iter::from_fn(move || {
@@ -112,19 +111,20 @@ impl<'a> Line<'a> {
         self.text[token.at..].trim_end_matches(is_blank)
     }
 
-    /// `what`, where the token stands, or where one is missing.
+    /// A problem at the token, or at the end of the line if the token is missing.
     pub(crate) fn problem_at(self, token: Option<Token<'_>>, what: impl Into<String>) -> Problem {
         let end = self.text.trim_end_matches(is_blank).len();
         self.problem(token.map_or(end, |token| token.at), what)
     }
 
-    /// `what`, at the beginning of the line.
+    /// A problem at the start of the line.
     pub(crate) fn problem_at_start(self, what: impl Into<String>) -> Problem {
         let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
         self.problem(start, what)
     }
 
-    /// `what`, at a byte of the line. `Problem::at` would count all lines before it for each.
+    /// A problem at a byte of the line. `Problem::at` would have to count the lines before it each
+    /// time.
     fn problem(self, at: usize, what: impl Into<String>) -> Problem {
         Problem {
             line: self.number,
@@ -134,12 +134,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether a line of such a script may begin with this tag.
+/// Whether a line of this format may start with this tag.
 pub(crate) fn is_tag(name: &str) -> bool {
     TAGS.iter().any(|(known, _)| *known == name)
 }
 
-/// Nobody reads more on one line. It bounds each word, pattern and reply, and what is noted of them.
+/// The maximum length of a line. It limits each word, pattern and reply, and what traces contain.
 const MAX_BYTES: usize = 4096;
 
 const TAGS: [(&str, Tag); 9] = [

@@ -1,12 +1,11 @@
-//! What is allowed in a script, but surely not meant, as far as patterns must be compared for it.
+//! Warnings that need a comparison of patterns.
 
 use crate::engine::hayden::reassembly::Action;
 use crate::engine::hayden::script::{Decomp, Script};
 use crate::problem::Problem;
 use crate::subsumption::Subsumption;
 
-/// Patterns that are never tried with a sentence that they fit: an earlier one of the same key takes
-/// them all.
+/// Patterns that are never reached: an earlier one of the same key matches all that they match.
 pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
     let mut subsumption = Subsumption {
         budget: MAX_COMPARISONS,
@@ -28,7 +27,7 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
                 );
                 problems.push(decomp.problem(what));
             }
-            // Behind a pattern that only remembers something, the search goes on.
+            // After a pattern that only remembers something, the search continues.
             if !decomp.remembered {
                 ending.push(decomp);
             }
@@ -37,11 +36,11 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
     problems
 }
 
-/// Patterns from which every way is a `goto`, round and round.
+/// Patterns from which every path is an endless loop of `goto`s.
 ///
-/// At first, all are taken to be so; then those are given up that lead to words, and whoever leads
-/// to one of these. A `goto` leads round if in that key some pattern fits all that the one with the
-/// `goto` does, and it leads round like all before it.
+/// All patterns start as members of a loop. Those that lead to a reply are removed, then those that
+/// lead to a removed one. A `goto` stays in a loop if some pattern of the target key matches all
+/// that the pattern with the `goto` matches, and that one and all before it are in a loop.
 pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
     let mut cycles = GotoCycles::new(script);
     let mut subsumption = Subsumption {
@@ -66,14 +65,14 @@ pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
         .collect()
 }
 
-/// Which patterns lead round, as far as is known.
+/// The patterns that may be in an endless loop.
 struct GotoCycles<'s> {
     script: &'s Script,
-    decomps: Vec<(&'s Decomp, usize)>, // by number, each with the place of its key
+    decomps: Vec<(&'s Decomp, usize)>, // by number, each with the index of its key
     only_refer: Vec<bool>,             // by number
     lead_round: Vec<bool>,             // by number
-    given_up: Vec<usize>,              // those whose followers are still to be given up
-    waiting: Vec<Vec<(u32, u32)>>, // by key: up to which pattern all must lead round, and for whom
+    given_up: Vec<usize>,              // removed patterns whose predecessors must still be removed
+    waiting: Vec<Vec<(u32, u32)>>, // by key: the last pattern that must be in a loop, and the pattern that depends on it
 }
 
 impl<'s> GotoCycles<'s> {
@@ -95,7 +94,7 @@ impl<'s> GotoCycles<'s> {
         }
     }
 
-    /// Whether a `goto` of this pattern may lead round in that key.
+    /// Whether a `goto` from this pattern to that key may be part of a loop.
     fn lead(&mut self, subsumption: &mut Subsumption, decomp: &Decomp, to: usize) -> bool {
         let mut there = self.script.keys[to].decomps.iter();
         let last = there.find(|other| {
@@ -116,7 +115,7 @@ impl<'s> GotoCycles<'s> {
         }
     }
 
-    /// Gives up whoever leads to one that was given up.
+    /// Removes every pattern that leads to a removed one.
     fn follow(&mut self) {
         self.waiting
             .iter_mut()
@@ -152,5 +151,5 @@ fn subsumes(subsumption: &mut Subsumption, general: &Decomp, special: &Decomp) -
     subsumption.subsumes(&general.pattern.terms, &special.pattern.terms)
 }
 
-/// A fraction of a second. What would take longer is not told.
+/// Takes a fraction of a second. Beyond it, no further warnings are found.
 const MAX_COMPARISONS: usize = 10_000_000;

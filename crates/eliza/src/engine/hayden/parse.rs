@@ -1,4 +1,4 @@
-//! How the lines of a script become a usable one.
+//! Parses scripts.
 
 use std::mem;
 
@@ -10,13 +10,12 @@ use crate::engine::hayden::script::{Decomp, Key, Script};
 use crate::interner::Id;
 use crate::problem::{MAX_PROBLEMS, Problem, ScriptError};
 
-/// Reads a script.
+/// Parses a script.
 ///
 /// # Errors
 ///
-/// All that makes it unusable, up to a hundred problems: lines without a tag that is known, or
-/// without what belongs behind it; patterns and replies in no place; keys, lists and parts that
-/// are asked for and not there; no key at all.
+/// Up to 100 problems: lines without a known tag or without what must follow it; patterns and
+/// replies without a key or pattern before them; unknown keys, lists and parts; no key at all.
 pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let mut compiler = Compiler::default();
     compiler.index(text);
@@ -31,28 +30,28 @@ pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     compiler.finish(text)
 }
 
-/// Turns lines into a script, and collects what it cannot use.
+/// Compiles lines to a script and collects the problems.
 #[derive(Default)]
 struct Compiler<'a> {
     script: Script,
     synonyms: Synonyms,
-    heads: Vec<(Id, Problem)>, // each list, and what is said if no pattern asks for it
+    heads: Vec<(Id, Problem)>, // the first word of each list, and the warning if no pattern uses it
     key: Option<Open<'a>>,
     decomp: Option<Open<'a>>,
-    parts: usize, // of the pattern whose replies come now
-    decomps: u32, // so far
+    parts: usize, // of the current pattern
+    decomps: u32, // number of patterns so far
     problems: Vec<Problem>,
 }
 
-/// A key whose patterns come now, or a pattern whose replies do.
+/// The current key or pattern.
 struct Open<'a> {
     line: Line<'a>,
     is_empty: bool,
 }
 
 impl<'a> Compiler<'a> {
-    /// Notes the keys and the lists of synonyms, which lines further up may ask for. What is wrong
-    /// with them is told when their turn comes.
+    /// Collects the keys and synonym lists, as earlier lines may refer to later ones. Their
+    /// problems are reported in the main pass.
     fn index(&mut self, text: &'a str) {
         let mut keys = 0;
         for (tag, line) in lexer::lines(text).filter_map(|line| line.tagged().ok()) {
@@ -131,7 +130,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// The word that is replaced, and where begins what replaces it.
+    /// The word to replace, and the first token of its replacement.
     fn substitution(&mut self, line: Line<'a>) -> Result<(Id, Token<'a>), Problem> {
         let from = self.word(line, expected(line, "the word to replace")?)?;
         let what = "expected the words to put in its place";
@@ -155,7 +154,7 @@ impl<'a> Compiler<'a> {
 
     fn key(&mut self, line: Line<'a>) -> Result<(), Problem> {
         self.end_key();
-        // Whatever is wrong with it, the lines that follow are its own.
+        // Even if this line is wrong, the next lines belong to this key.
         self.key = Some(Open {
             line,
             is_empty: true,
@@ -206,7 +205,8 @@ impl<'a> Compiler<'a> {
             &mut self.script.vocabulary,
             &mut self.synonyms,
         );
-        // Without a pattern, nobody can say which parts there are.
+        // The number of parts of an invalid pattern is unknown, so references to them are not
+        // checked.
         self.parts = pattern
             .as_ref()
             .map_or(usize::MAX, |pattern| pattern.parts.len());
@@ -257,7 +257,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// The place of the key behind `goto`.
+    /// The index of the key after `goto`.
     fn goto(&mut self, line: Line<'a>) -> Result<usize, Problem> {
         let token = line.tokens().nth(1);
         let token = token.ok_or_else(|| line.problem_at(None, "expected a key"))?;
@@ -290,7 +290,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The script, if nothing is wrong with it.
+    /// The script, if there are no problems.
     fn finish(mut self, text: &str) -> Result<Script, ScriptError> {
         self.end_key();
         if self.script.keys.is_empty() && self.problems.is_empty() {
@@ -314,14 +314,14 @@ impl<'a> Compiler<'a> {
         Ok(script)
     }
 
-    /// Keeps what is allowed, but surely not meant.
+    /// Records a warning.
     fn warn(&mut self, problem: Problem) {
         if self.script.warnings.len() < MAX_PROBLEMS {
             self.script.warnings.push(problem);
         }
     }
 
-    /// The word that a token is.
+    /// A token that must be one word.
     fn word(&mut self, line: Line<'a>, token: Token<'a>) -> Result<Id, Problem> {
         let mut words = input::words(token.text);
         match (words.next(), words.next()) {
@@ -331,7 +331,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The first token of a line that needs one.
+/// The first token of a line, which must not be missing.
 fn expected<'a>(line: Line<'a>, what: &str) -> Result<Token<'a>, Problem> {
     let first = line.tokens().next();
     first.ok_or_else(|| line.problem_at(None, format!("expected {what}")))

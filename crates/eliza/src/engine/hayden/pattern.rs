@@ -1,4 +1,4 @@
-//! What stands behind `decomp:`, and the lists of synonyms that it may name.
+//! Patterns, as in `decomp:` lines, and the synonym lists that they use.
 
 use std::collections::HashMap;
 use std::iter;
@@ -9,33 +9,33 @@ use crate::interner::{Id, Interner};
 use crate::matching::Term;
 use crate::problem::Problem;
 
-/// A pattern that a sentence may fit.
+/// A pattern for a sentence.
 #[derive(Debug, Default)]
 pub(crate) struct Pattern {
     pub(crate) terms: Vec<Term>,
-    pub(crate) parts: Vec<usize>, // the terms that `(1)`, `(2)` and so on stand for
+    pub(crate) parts: Vec<usize>, // the terms that `(1)`, `(2)`, … refer to
 }
 
-/// Words that mean the same.
+/// Lists of words with the same meaning.
 #[derive(Debug, Default)]
 pub(crate) struct Synonyms {
     lists: Vec<List>,
     heads: HashMap<Id, usize>,
-    members: HashMap<Id, usize>, // the first list that has the word
+    members: HashMap<Id, usize>, // the first list that contains the word
 }
 
 #[derive(Debug, Default)]
 struct List {
     words: Vec<Id>,
-    term: Option<Term>, // made once, so that all patterns share it
+    term: Option<Term>, // built on first use and shared by all patterns
 }
 
 impl Pattern {
-    /// Reads the tokens of a line.
+    /// Parses the tokens of a line.
     ///
     /// # Errors
     ///
-    /// There is none, one is not a term, or its list is not there.
+    /// The pattern is empty, a token is not a term, or a synonym list is unknown.
     pub(crate) fn parse<'a>(
         line: Line<'a>,
         tokens: impl Iterator<Item = Token<'a>>,
@@ -76,7 +76,7 @@ impl Pattern {
 }
 
 impl Synonyms {
-    /// Adds words to the list of the first of them. A list may so be written over several lines.
+    /// Adds words to the list of the first one. A list may span several lines.
     pub(crate) fn add(&mut self, words: &[Id]) {
         let index = *self.heads.entry(words[0]).or_insert(self.lists.len());
         if index == self.lists.len() {
@@ -88,13 +88,14 @@ impl Synonyms {
         }
     }
 
-    /// Whether some pattern asked for the list of this head.
+    /// Whether a pattern uses the list with this first word.
     pub(crate) fn is_used(&self, head: Id) -> bool {
         let list = self.heads.get(&head).map(|&index| &self.lists[index]);
         list.is_some_and(|list| list.term.is_some())
     }
 
-    /// The list of this head, or else, as in the Java program, the first that has the word.
+    /// The list with this first word; otherwise, as in the Java program, the first that contains
+    /// it.
     fn list(&mut self, name: Id) -> Option<Term> {
         let index = *self.heads.get(&name).or_else(|| self.members.get(&name))?;
         let list = &mut self.lists[index];
@@ -105,7 +106,7 @@ impl Synonyms {
     }
 }
 
-/// Cuts a token around each `*` and before each `@`: scripts write `my*` for `my *`.
+/// Splits a token around each `*` and before each `@`: scripts write `my*` for `my *`.
 fn pieces(token: Token<'_>) -> impl Iterator<Item = Token<'_>> {
     let Token { mut at, mut text } = token;
     iter::from_fn(move || {

@@ -1,8 +1,8 @@
-//! What stands behind `reasmb:`, and how it becomes a reply.
+//! Reply templates, as in `reasmb:` lines.
 
 use crate::chars::is_blank;
 
-/// One way to answer.
+/// A reply of a pattern.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) source: String,
@@ -11,9 +11,9 @@ pub(crate) struct Reply {
 
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Words, and parts of what was said.
+    /// Replies with text and parts of the input.
     Words(Vec<Piece>),
-    /// What the rule of another keyword answers; its place among the keys.
+    /// Continues with another key, given by its index.
     Goto(usize),
 }
 
@@ -23,14 +23,14 @@ pub(crate) enum Piece {
     Part(usize), // from 0
 }
 
-/// Cuts a text at each `(1)`, `(2)` and so on up to `parts`. Other parentheses are text.
+/// Splits a text at each `(1)`, `(2)`, … up to `parts`. Other parentheses are text.
 ///
 /// # Errors
 ///
-/// The byte at which one begins that is 0 or more than there are.
+/// The byte offset of a number that is 0 or greater than `parts`.
 pub(crate) fn pieces(text: &str, parts: usize) -> Result<Vec<Piece>, usize> {
     let mut pieces = Vec::new();
-    let mut rest = 0; // what is before is in `pieces`
+    let mut rest = 0; // start of the text that is not yet in `pieces`
     for (open, _) in text.match_indices('(') {
         let digits = &text[open + 1..];
         let length = digits.bytes().take_while(u8::is_ascii_digit).count();
@@ -53,8 +53,7 @@ pub(crate) fn pieces(text: &str, parts: usize) -> Result<Vec<Piece>, usize> {
     Ok(pieces)
 }
 
-/// Puts the pieces together, with the words of each part. `None` if that becomes longer than
-/// [`MAX_BYTES`].
+/// Fills in the words of each part. `None` if the reply would exceed [`MAX_BYTES`].
 pub(crate) fn fill<'w, W>(pieces: &[Piece], words: impl Fn(usize) -> W) -> Option<String>
 where
     W: Iterator<Item = &'w str>,
@@ -78,7 +77,7 @@ where
     (text.len() <= MAX_BYTES).then_some(text)
 }
 
-/// Adds words, without running them into those before.
+/// Appends words, with a space if two words would join otherwise.
 fn put(text: &mut String, words: &str) {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     if is_word(text.chars().next_back()) && is_word(words.chars().next()) {
@@ -87,7 +86,7 @@ fn put(text: &mut String, words: &str) {
     text.push_str(words);
 }
 
-/// Single spaces, and none before the marks that end a sentence or part of it.
+/// Normalizes white space: single spaces, and none before punctuation.
 pub(crate) fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
     for word in text.split(is_blank).filter(|word| !word.is_empty()) {
@@ -102,5 +101,5 @@ pub(crate) fn tidy(text: &str) -> String {
 
 const MARKS: [char; 4] = ['.', ',', '?', '!'];
 
-/// More than anybody reads. A line that is quoted whole fits in twice.
+/// The maximum size of a reply, in which a whole input line fits twice.
 pub(crate) const MAX_BYTES: usize = 4096;

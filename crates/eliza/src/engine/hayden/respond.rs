@@ -1,4 +1,4 @@
-//! One talk that follows a script: what is remembered, and which replies have had their turn.
+//! A conversation with a script in Hayden's format.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::engine::hayden::state::State;
 use crate::engine::{self, Answer};
 use crate::trace::{Source, Steps};
 
-/// A talk with one person.
+/// A script and the state of one conversation.
 #[derive(Debug)]
 pub(crate) struct Responder {
     script: Arc<Script>,
@@ -24,8 +24,8 @@ impl Responder {
         }
     }
 
-    /// By the first sentence that ends the talk or has a reply, from the memory, or whatever is
-    /// said to everything.
+    /// Answers by the first sentence that is a farewell or has a reply, then by a memory, then by
+    /// the fallback.
     fn answer(&mut self, line: &str, steps: &mut Steps) -> Result<Answer, Exhausted> {
         let script = Arc::clone(&self.script);
         let mut response = Response::new(&script, &mut self.state, steps);
@@ -72,6 +72,6 @@ impl engine::Responder for Responder {
     }
 }
 
-const FAREWELL: &str = "Goodbye."; // if the script has no words to part
-const FALLBACK: &str = "Please tell me more."; // if it has none for everything
+const FAREWELL: &str = "Goodbye."; // if the script has no `final:`
+const FALLBACK: &str = "Please tell me more."; // if the script has no `xnone`
 const EXHAUSTED: &str = "I have lost my thread. What were you saying?";

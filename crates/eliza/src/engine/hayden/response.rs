@@ -1,4 +1,4 @@
-//! The search for an answer to one line.
+//! Computes the reply to one line.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -12,21 +12,21 @@ use crate::interner::{Id, LineInterner};
 use crate::matching::Matcher;
 use crate::trace::{Step, Steps};
 
-/// What is known while one line is answered.
+/// The state while one line is answered.
 pub(crate) struct Response<'a> {
     script: &'a Script,
     state: &'a mut State,
     steps: &'a mut Steps,
     interner: LineInterner<'a>,
     matcher: Matcher,
-    matches: usize, // patterns so far
+    matches: usize, // number of patterns that matched so far
 }
 
 /// The search took too long, or a reply became too long.
 #[derive(Debug)]
 pub(crate) struct Exhausted;
 
-/// What came of a key.
+/// The result of a key.
 enum Outcome {
     Reply(String),
     Goto(usize),
@@ -45,7 +45,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Reads a sentence, and replaces words as `pre:` says.
+    /// Reads a sentence and replaces words by the `pre:` lines.
     pub(crate) fn read(&mut self, sentence: &[String]) -> Vec<Id> {
         self.steps.record(|| Step::Read {
             words: sentence.to_vec(),
@@ -74,29 +74,29 @@ impl<'a> Response<'a> {
         words
     }
 
-    /// The words with spaces between them.
+    /// The words, joined by spaces.
     pub(crate) fn text(&self, words: &[Id]) -> String {
         joined(&self.interner, words)
     }
 
-    /// The words to part with, if the script has any.
+    /// The farewell, if the script has one.
     pub(crate) fn farewell(&mut self) -> Option<&'a str> {
         self.state.choose(&self.script.farewell).map(String::as_str)
     }
 
-    /// What was remembered to come back to it, the oldest.
+    /// The oldest memory, which is removed.
     pub(crate) fn recall(&mut self) -> Option<String> {
         self.state.recall()
     }
 
-    /// What is said to a sentence because of the words in it, the best of them first.
+    /// The reply by the keywords of a sentence, highest rank first.
     pub(crate) fn by_keywords(&mut self, words: &[Id]) -> Result<Option<String>, Exhausted> {
         let mut seen = HashSet::new();
         let keys = words
             .iter()
             .filter_map(|word| self.script.key_of.get(word).copied());
         let mut keys: Vec<_> = keys.filter(|&key| seen.insert(key)).collect();
-        // Of equal ranks, the first in the sentence stays before the others.
+        // The sort is stable: of equal ranks, the first in the sentence comes first.
         keys.sort_by_key(|&key| Reverse(self.script.keys[key].rank));
         self.steps.record(|| Step::Keywords {
             stack: keys.iter().map(|&key| self.script.keyword(key)).collect(),
@@ -109,7 +109,7 @@ impl<'a> Response<'a> {
         Ok(None)
     }
 
-    /// What the patterns of a key say, or those of the keys to which they refer.
+    /// The reply by the patterns of a key, or of the keys it refers to.
     pub(crate) fn by_key(&mut self, key: usize, words: &[Id]) -> Result<Option<String>, Exhausted> {
         let mut key = key;
         loop {
@@ -145,7 +145,7 @@ impl<'a> Response<'a> {
         Ok(Outcome::Nothing)
     }
 
-    /// What is said now that the words have fitted this pattern.
+    /// The result of a pattern that matched.
     fn by_decomp(
         &mut self,
         key: &Key,
@@ -196,7 +196,7 @@ impl<'a> Response<'a> {
         Ok(Outcome::Nothing)
     }
 
-    /// Words on their way into a reply, as `post:` says.
+    /// Words of the input, replaced by the `post:` lines.
     fn substituted(&self, words: &[Id]) -> impl Iterator<Item = &str> {
         let post = &self.script.post;
         words.iter().map(|id| {
@@ -206,17 +206,17 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Words with spaces between them.
+/// The words, joined by spaces.
 fn joined(interner: &LineInterner<'_>, words: &[Id]) -> String {
     let words: Vec<_> = words.iter().map(|&id| interner.text(id)).collect();
     words.join(" ")
 }
 
-/// As many patterns may fit until one gives a reply: who wants more goes round and round.
+/// The maximum number of matching patterns per line. A script that reaches it is in a loop.
 const MAX_FITTED: usize = 10_000;
-/// So many of them are noted. Whoever has read these has seen the circle.
+/// The maximum number of matches in a trace; the rest of a loop adds nothing new.
 const MAX_NOTED: usize = 100;
-/// So often a term may be held against a word: a fraction of a second, and no script needs it.
+/// The maximum number of comparisons per line, which take a fraction of a second.
 const MAX_COMPARISONS: usize = 10_000_000;
-/// Twice what is read of a line; what `pre:` makes longer is cut.
+/// The maximum length of a sentence after the `pre:` lines; the rest is cut.
 const MAX_SENTENCE_BYTES: usize = 2 * input::MAX_BYTES;

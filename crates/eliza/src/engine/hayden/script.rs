@@ -1,4 +1,4 @@
-//! What a script of Hayden's kind says to what.
+//! A script in Hayden's format.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,43 +8,42 @@ use crate::interner::{Id, Interner};
 use crate::problem::Problem;
 use crate::trace::Keyword;
 
-/// Keywords, and the patterns and replies of each.
+/// Keywords, each with its patterns and replies.
 ///
-/// A script is lines of these kinds, in which small and capital letters are the same but in what is
-/// said. White space before them is free; empty lines, and those that begin with `#` or `;`, say
-/// nothing.
+/// A script consists of the following lines. Case matters only in replies. Leading white space,
+/// empty lines, and lines that start with `#` or `;` are ignored.
 ///
-/// | line | what it says |
+/// | line | meaning |
 /// | --- | --- |
-/// | `initial:` words | to open with; of several lines, one is chosen |
-/// | `final:` words | to part with, likewise |
-/// | `quit:` words | a sentence that is nothing but these words ends the conversation |
-/// | `pre:` word words | each such word is replaced before a sentence is looked at |
-/// | `post:` word words | each such word of a sentence is replaced as it is put into a reply |
-/// | `synon:` word words | `@` and the first word means any of them |
-/// | `key:` word number | what is said to sentences with this word; the highest number comes first, and none is 0 |
-/// | `decomp:` pattern | a sentence as a whole, in which `*` is any words or none, and `@word` one of a list |
-/// | `reasmb:` words | the reply, in which `(1)` is the first `*` or `@` of the pattern |
-/// | `reasmb: goto` word | the reply is that of another key |
+/// | `initial:` words | the greeting; of several, one is chosen at random |
+/// | `final:` words | the farewell, likewise |
+/// | `quit:` words | a sentence with exactly these words ends the conversation |
+/// | `pre:` word words | replaces each such word of the input before matching |
+/// | `post:` word words | replaces each such word of the input in a reply |
+/// | `synon:` word words | a list; `@` and its first word match any of its words |
+/// | `key:` word number | a keyword and its rank: the highest is tried first; the default is 0 |
+/// | `decomp:` pattern | matches a whole sentence; `*` is any number of words, `@word` one of a list |
+/// | `reasmb:` words | a reply, in which `(1)` is the first `*` or `@` of the pattern |
+/// | `reasmb: goto` word | continues with the patterns of another key |
 ///
-/// A pattern has one reply or more, which take turns. If it begins with `$`, its reply, chosen by
-/// chance, is remembered, and the search goes on; when nothing fits, the oldest of these is told.
-/// When nothing is remembered either, the patterns of the key `xnone` are tried.
+/// The replies of a pattern are used in turn. If a pattern starts with `$`, one of its replies,
+/// chosen at random, is remembered and the search continues. If no pattern matches, the oldest
+/// memory is the reply; without one, the patterns of the key `xnone` are tried.
 ///
-/// This is as in the Java program but for these: `quit:` holds before `pre:` as well as behind it; a
-/// pattern may have more than one `@`; a keyword that comes twice in a sentence is tried once.
+/// Differences from the Java program: `quit:` applies before and after `pre:`; a pattern may have
+/// more than one `@`; a keyword that occurs twice in a sentence is tried once.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     pub(crate) vocabulary: Interner,
     pub(crate) initial: Vec<String>,
     pub(crate) farewell: Vec<String>,
-    pub(crate) quit: HashSet<String>, // its words with single spaces
+    pub(crate) quit: HashSet<String>, // words, joined by single spaces
     pub(crate) pre: HashMap<Id, Vec<Id>>,
     pub(crate) post: HashMap<Id, String>,
     pub(crate) keys: Vec<Key>,
     pub(crate) key_of: HashMap<Id, usize>,
-    pub(crate) fallback: Option<usize>, // of the keys
-    pub(crate) warnings: Vec<Problem>,  // seen when the script was read
+    pub(crate) fallback: Option<usize>, // index in `keys`
+    pub(crate) warnings: Vec<Problem>,  // found by the parser
 }
 
 #[derive(Debug)]
@@ -55,20 +54,20 @@ pub(crate) struct Key {
     pub(crate) decomps: Vec<Decomp>,
 }
 
-/// A pattern, and what is said to sentences that fit it.
+/// A pattern and its replies.
 #[derive(Debug)]
 pub(crate) struct Decomp {
     pub(crate) line: usize,
     pub(crate) column: usize,
-    pub(crate) number: u32, // of all in the script
+    pub(crate) number: u32, // its index among all patterns of the script
     pub(crate) source: String,
     pub(crate) pattern: Pattern,
-    pub(crate) remembered: bool, // its reply is for later
+    pub(crate) remembered: bool, // its replies are remembered, not sent
     pub(crate) replies: Vec<Reply>,
 }
 
 impl Script {
-    /// The word of a key, and its rank.
+    /// The word and rank of a key.
     pub(crate) fn keyword(&self, key: usize) -> Keyword {
         let key = &self.keys[key];
         Keyword {

@@ -1,4 +1,4 @@
-//! What one conversation keeps from line to line.
+//! The state of one conversation.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,7 +13,7 @@ use crate::engine::hayden::script::Decomp;
 #[derive(Debug)]
 pub(crate) struct State {
     rng: SmallRng,
-    next: BTreeMap<u32, u32>, // of patterns by number, which reply comes next, if not the first
+    next: BTreeMap<u32, u32>, // by number of the pattern: the index of its next reply, if not 0
     memory: VecDeque<Box<str>>,
 }
 
@@ -31,7 +31,7 @@ impl State {
         self.memory.iter().map(ToString::to_string).collect()
     }
 
-    /// The reply whose turn it is, or of those to remember any.
+    /// The next reply of the pattern; a random one if it is to be remembered.
     pub(crate) fn next_reply<'s>(&mut self, decomp: &'s Decomp) -> &'s Reply {
         let replies = &decomp.replies;
         if let [reply] = &replies[..] {
@@ -46,7 +46,7 @@ impl State {
         reply
     }
 
-    /// One of these by chance, which is not asked where there is no choice.
+    /// A random element. A single one takes no random number.
     pub(crate) fn choose<'s, T>(&mut self, some: &'s [T]) -> Option<&'s T> {
         match some {
             [one] => Some(one),
@@ -54,8 +54,7 @@ impl State {
         }
     }
 
-    /// Keeps a text to come back to it, if there is room. As in the Java program, what was
-    /// remembered first stays.
+    /// Remembers a text if there is room. As in the Java program, the oldest ones stay.
     pub(crate) fn remember(&mut self, text: &str) -> bool {
         let bytes: usize = self.memory.iter().map(|text| text.len()).sum();
         let has_room = self.memory.len() < MAX_MEMORIES && bytes + text.len() <= MAX_MEMORY_BYTES;
@@ -65,17 +64,17 @@ impl State {
         has_room
     }
 
-    /// The oldest text that was kept.
+    /// The oldest memory, which is removed.
     pub(crate) fn recall(&mut self) -> Option<String> {
         self.memory.pop_front().map(String::from)
     }
 }
 
 const MAX_MEMORIES: usize = 20; // as in the Java program
-/// With the count above, a conversation that has gone quiet keeps less than 2 KiB.
+/// With [`MAX_MEMORIES`], an idle conversation takes less than 2 KiB.
 const MAX_MEMORY_BYTES: usize = 1024;
 
-/// What a conversation takes up that remembers all it can, but for the replies that had their turn.
+/// The memory of a conversation with all memories in use, without its counters of replies.
 #[cfg(test)]
 pub(crate) fn idle_bytes() -> usize {
     let mut memory = VecDeque::new();

@@ -1,4 +1,4 @@
-//! Whole talks, and all that can be wrong with a script.
+//! Whole conversations, and all problems and warnings of scripts.
 
 mod conversations;
 mod lints;

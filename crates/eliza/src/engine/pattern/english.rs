@@ -1,4 +1,4 @@
-//! English: how a line is cut, and turned round.
+//! English: clauses, spelling and reflection.
 
 mod lists;
 mod reflect;
@@ -13,7 +13,7 @@ use crate::engine::pattern::language::Language;
 use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, AUXILIARIES, CLAUSE_STARTS, DETERMINERS, lists_of};
 
-/// What somebody says in English.
+/// The English language.
 #[derive(Debug)]
 pub(crate) struct English;
 
@@ -26,8 +26,8 @@ impl Language for English {
         lists_of(&word.to_lowercase()).is_in(ABBREVIATIONS)
     }
 
-    /// Behind a comma, where another has its subject: ", he is", ", and I was", ", my boss is"; and
-    /// before a "but" with one.
+    /// After a comma, where another clause has its subject: ", he is", ", and I was", ", my boss
+    /// is"; and before "but" with a subject.
     fn begins_clause(&self, before: &str, after: &str) -> bool {
         let begins_with = |word: &str| {
             after

@@ -1,4 +1,4 @@
-//! French: how a line is cut, and turned round.
+//! French: clauses, spelling and reflection.
 
 mod lists;
 mod reflect;
@@ -17,7 +17,7 @@ use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, CLAUSE_STARTS, DETERMINERS, ELIDED_STARTS, JOINING, VERBS, lists};
 use words::plain;
 
-/// What somebody says in French.
+/// The French language.
 #[derive(Debug)]
 pub(crate) struct French;
 
@@ -30,7 +30,8 @@ impl Language for French {
         lists(ABBREVIATIONS, &plain(word))
     }
 
-    /// Behind a comma, where another has its subject: ", je suis", ", et il a", ", mon chef est".
+    /// After a comma, where another clause has its subject: ", je suis", ", et il a", ", mon chef
+    /// est".
     fn begins_clause(&self, before: &str, after: &str) -> bool {
         if !before.ends_with(',') {
             return false;

@@ -1,8 +1,8 @@
-//! Finds the patterns that a sentence may match, so that the cost of a reply does not grow with the
-//! number of rules.
+//! Selects the patterns that may match a sentence, so that the cost of a reply does not grow with
+//! the number of rules.
 //!
-//! Most patterns can match only where certain words stand. All these words are looked for at once,
-//! and only the patterns whose words are there are tried.
+//! Most patterns require certain words. One search finds all these words in a sentence, and only
+//! the patterns whose words were found are tried.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -11,16 +11,16 @@ use aho_corasick::AhoCorasick;
 
 use crate::engine::pattern::prefilter::{END, Literal, START, is_word};
 
-/// What to look for, and whose it is.
+/// The required literals, and the patterns that require them.
 #[derive(Debug)]
 pub(crate) struct Index {
     texts: AhoCorasick,
-    literals: Vec<IndexedLiteral>, // as small as can be, as any of them may be looked at
-    owners: Vec<u32>,              // of all literals: the numbers of the patterns that need them
-    always: PatternSet,            // patterns that may match without any literal
+    literals: Vec<IndexedLiteral>, // compact, as any of them may be accessed
+    owners: Vec<u32>,              // pattern numbers, grouped by literal
+    always: PatternSet,            // patterns that require no literal
 }
 
-/// What has to be around a literal, and where its owners begin; they end where those of the next do.
+/// Word boundaries of a literal, and the start of its owners, which end where the next ones start.
 #[derive(Clone, Copy, Debug)]
 struct IndexedLiteral {
     begins_word: bool,
@@ -29,8 +29,8 @@ struct IndexedLiteral {
 }
 
 impl Index {
-    /// An index of patterns by what they need, with numbers by their order. `None` is one that has to
-    /// be tried always.
+    /// An index of patterns by required literals. Patterns are numbered in order; `None` requires
+    /// no literal and is always tried.
     pub(crate) fn new<'a>(patterns: impl ExactSizeIterator<Item = Option<&'a [Literal]>>) -> Self {
         let mut needed: BTreeMap<&Literal, Vec<u32>> = BTreeMap::new();
         let mut always = PatternSet::below(patterns.len());
@@ -61,7 +61,7 @@ impl Index {
             owners: owners.len() as u32,
         });
         Self {
-            // It can fail only for more or longer literals than a script has room for.
+            // Fails only for more or longer literals than fit in a script.
             texts: texts.expect("a script is of limited size"),
             literals,
             owners,
@@ -90,7 +90,7 @@ impl Index {
     }
 }
 
-/// A set of numbers of patterns, a bit for each.
+/// A set of pattern numbers, as a bit set.
 #[derive(Clone, Debug)]
 pub(crate) struct PatternSet(Vec<u64>);
 
@@ -103,7 +103,7 @@ impl PatternSet {
         self.0[number as usize / 64] |= 1 << (number % 64);
     }
 
-    /// All of them, in their order.
+    /// The numbers in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
         self.0.iter().enumerate().flat_map(|(index, &bits)| {
             let without_lowest = |bits: &u64| Some(bits & (bits - 1)).filter(|&rest| rest != 0);
@@ -113,7 +113,7 @@ impl PatternSet {
     }
 }
 
-const MAX_LITERALS: usize = 50_000; // ten times what a large script has; they take some 100 bytes each
+const MAX_LITERALS: usize = 50_000; // ten times those of a large script; each takes some 100 bytes
 
 #[cfg(test)]
 mod tests {

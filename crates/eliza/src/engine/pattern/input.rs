@@ -1,4 +1,4 @@
-//! A line as it was said: plain text, cut into sentences.
+//! An input line, normalized and split into sentences.
 
 use std::borrow::Cow;
 use std::mem;
@@ -7,14 +7,14 @@ use crate::chars::is_blank;
 use crate::engine::pattern::language::Language;
 use crate::engine::pattern::normalize::Folded;
 
-/// A line, with everything made equal that people type differently.
+/// A line in normalized spelling.
 #[derive(Debug)]
 pub(crate) struct Input {
     text: String,
     language: &'static dyn Language,
 }
 
-/// One sentence of a line, without its closing marks.
+/// A sentence of a line, without punctuation at its ends.
 #[derive(Debug)]
 pub(crate) struct Sentence<'a> {
     pub(crate) text: &'a str,
@@ -23,9 +23,9 @@ pub(crate) struct Sentence<'a> {
 }
 
 impl Input {
-    /// Takes the first [`MAX_BYTES`] of a line: white space, control characters and bytes that
-    /// were no text become single spaces, a typographic apostrophe the plain one, and "dont"
-    /// "don't"; behind three dots something new begins; and nobody is shouting.
+    /// Normalizes the first [`MAX_BYTES`] of a line: white space, control characters and U+FFFD
+    /// become single spaces, typographic apostrophes become ASCII ones, spelling is corrected,
+    /// "..." ends a sentence, and a line in capitals becomes lower case.
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
         let line = line.trim_start_matches(is_separator);
         let mut text = String::new();
@@ -45,9 +45,8 @@ impl Input {
         Self { text, language }
     }
 
-    /// The sentences that say anything, in their order, without what closes or opens them. A new
-    /// clause behind a comma is a sentence of its own: "he is horrible" in "I hate him, he is
-    /// horrible".
+    /// The non-empty sentences in order, without openings and closings. A clause after a comma is a
+    /// sentence of its own: "he is horrible" in "I hate him, he is horrible".
     pub(crate) fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
         let language = self.language;
         let ends = move |before: &str, _: &str| ends_sentence(language, before);
@@ -67,13 +66,13 @@ impl Input {
         })
     }
 
-    /// The whole line folded, without its closing marks.
+    /// The whole line folded, without punctuation at its ends.
     pub(crate) fn as_one(&self) -> Folded {
         Folded::new(self.text.trim_matches(MARKS))
     }
 }
 
-/// `text` with the plain apostrophe for every typographic one.
+/// `text` with ASCII apostrophes.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(APOSTROPHES) {
         text.replace(APOSTROPHES, "'").into()
@@ -82,7 +81,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Cuts `text` at each space of which `cuts` says so, given what is before and behind.
+/// Splits `text` at each space for which `cuts`, given the text before and after it, is true.
 fn pieces<'a>(
     text: &'a str,
     cuts: impl Fn(&str, &str) -> bool + 'a,
@@ -94,13 +93,13 @@ fn pieces<'a>(
         .map(move |end| &text[mem::replace(&mut start, end + 1)..end])
 }
 
-/// A mark ends a sentence where a space follows. So `3.5` stays whole, and "Mr. Smith".
+/// A sentence ends at a mark before a space, so `3.5` stays whole; not after an abbreviation.
 fn ends_sentence(language: &dyn Language, before: &str) -> bool {
     let word = || before.rsplit(' ').next().unwrap_or_default();
     before.ends_with(MARKS) && !language.is_abbreviation(word())
 }
 
-/// Whether it has two words at least, and none of them a small letter.
+/// Whether it has at least two words, some capitals and no lower case letter.
 fn is_all_capitals(text: &str) -> bool {
     let letters = || text.chars().filter(|c| c.is_alphabetic());
     !text.chars().any(char::is_lowercase)
@@ -117,11 +116,11 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c| MARKS.contains(&c) || PUNCTUATION.contains(c))
 }
 
-/// What may stand around the words of a sentence or of a part of it.
+/// What may surround the words of a sentence or of a part.
 pub(crate) const PUNCTUATION: &str = " ,:;-–—\"“”()[]{}";
 const MARKS: &[char] = &['.', '!', '?', ';', '…', ' '];
 const APOSTROPHES: &[char] = &['’', '‘', 'ʼ', '`', '´'];
-const MAX_BYTES: usize = 2000; // far more than one says in one breath, and no work for any pattern
+const MAX_BYTES: usize = 2000; // much longer than people type, and cheap for any pattern
 
 #[cfg(test)]
 mod tests {

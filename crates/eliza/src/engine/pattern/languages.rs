@@ -1,10 +1,10 @@
-//! The languages that scripts may name, by their tags.
+//! The languages that scripts may use, by their tags.
 
 use crate::engine::pattern::english::English;
 use crate::engine::pattern::french::French;
 use crate::engine::pattern::language::Language;
 
-/// The language of this tag, if it is known.
+/// The language with this tag, if it is known.
 pub(crate) fn of(tag: &str) -> Option<&'static dyn Language> {
     LANGUAGES
         .iter()
@@ -12,13 +12,13 @@ pub(crate) fn of(tag: &str) -> Option<&'static dyn Language> {
         .map(|&(_, language)| language)
 }
 
-/// The tags that are known, to be listed.
+/// All known tags, for error messages.
 pub(crate) fn tags() -> String {
     let tags: Vec<_> = LANGUAGES.iter().map(|(tag, _)| *tag).collect();
     tags.join(", ")
 }
 
-/// What is spoken if nothing else is said.
+/// The default language.
 pub(crate) fn english() -> &'static dyn Language {
     &English
 }

@@ -1,4 +1,4 @@
-//! What a friend's script surely does not mean.
+//! Warnings: what is valid in a script, but probably unintended.
 
 use crate::engine::pattern::index::PatternSet;
 use crate::engine::pattern::normalize::Folded;
@@ -7,7 +7,7 @@ use crate::engine::pattern::script::{Rule, Script};
 use crate::engine::pattern::word_pattern::Pattern;
 use crate::problem::Problem;
 
-/// What is surely not meant, each at the rule that it is about.
+/// All warnings, each at the rule it is about.
 pub(crate) fn lint(script: &Script) -> Vec<Problem> {
     let mut problems = script.unused.clone();
     for (index, rule) in script.rules.iter().enumerate() {
@@ -20,7 +20,7 @@ pub(crate) fn lint(script: &Script) -> Vec<Problem> {
     problems
 }
 
-/// The patterns of a rule that no sentence can reach, because of the rules before it.
+/// The patterns of a rule that are unreachable because of earlier rules.
 fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
     let rule = &script.rules[index];
     let mut earlier = script.rules[..index].iter();
@@ -45,7 +45,7 @@ fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
     never.collect()
 }
 
-/// The patterns of the rules before the one at `index` that may match wherever this one does.
+/// The patterns of rules before `index` that may match wherever this pattern does.
 fn rivals<'a>(
     script: &'a Script,
     index: usize,
@@ -66,7 +66,7 @@ fn rivals<'a>(
         })
 }
 
-/// Whether the other rule is asked wherever this one is, and has always something to say.
+/// Whether the other rule is tried wherever this one is, and always has a reply.
 fn is_tried_before(other: &Rule, rule: &Rule) -> bool {
     let templates = other.replies.templates.iter();
     (!other.question || rule.question)
@@ -78,8 +78,8 @@ fn is_tried_before(other: &Rule, rule: &Rule) -> bool {
             .count()
 }
 
-/// Whether the winner matches wherever the other pattern does: in what that needs, whatever stands
-/// around it.
+/// Whether the winner matches wherever the other pattern does: it matches each literal that the
+/// other requires, in any context.
 fn always_wins(winner: &Pattern, other: &Pattern) -> bool {
     let Some(literals) = other.required() else {
         return false;

@@ -1,15 +1,15 @@
-//! Text as it is compared: without case and without accents.
+//! Folded text: without case and accents, for comparison.
 
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// A text in small letters without accents, and where each of its bytes stands in the original.
+/// A text in lower case without accents, with the position of each byte in the original.
 #[derive(Debug)]
 pub(crate) struct Folded {
     text: String,
-    starts: Vec<usize>, // none if every byte stands where it stood
+    starts: Vec<usize>, // empty if all positions are equal
 }
 
 impl Folded {
@@ -38,7 +38,7 @@ impl Folded {
         &self.text
     }
 
-    /// The place in the original of what stands at `range` here.
+    /// The range in the original of `range` in the folded text.
     pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
         if self.starts.is_empty() {
             range
@@ -48,18 +48,18 @@ impl Folded {
     }
 }
 
-/// A pattern for folded text: without accents, but with its capitals, as `\W` is not `\w`.
+/// A pattern for folded text: without accents. Its case stays, as `\W` is not `\w`.
 pub(crate) fn without_accents(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
     pattern.chars().for_each(|c| push_plain(&mut plain, c));
     plain
 }
 
-/// Adds the letter without what stands above or below it, so that "etre" is "être".
+/// Appends the letter without diacritics: "être" becomes "etre".
 fn push_plain(text: &mut String, c: char) {
     match c {
         c if c.is_ascii() => text.push(c),
-        'à' | 'â' | 'ä' => text.push('a'), // those that are most common need no tables
+        'à' | 'â' | 'ä' => text.push('a'), // fast path for the most common ones
         'é' | 'è' | 'ê' | 'ë' => text.push('e'),
         'ç' => text.push('c'),
         'œ' => text.push_str("oe"),

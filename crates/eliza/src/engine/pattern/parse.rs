@@ -1,4 +1,4 @@
-//! How a script as it is written becomes a usable one.
+//! Parses and compiles scripts.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use crate::engine::pattern::template::Template;
 use crate::engine::pattern::word_pattern::Pattern;
 use crate::problem::{MAX_PROBLEMS, Problem, ScriptError, SourceMap};
 
-/// Reads a script.
+/// Parses a script.
 ///
 /// # Errors
 ///
-/// All that makes it unusable: TOML that is none, a key that is not known, a pattern that is
-/// none or too big, too many patterns, a reply that asks for a part that is not captured or for
-/// what is never learnt, a list without the replies it needs, a topic that is not there.
+/// All problems, up to 100: invalid TOML, unknown keys, invalid or too large patterns, too many
+/// patterns, replies that use a part or value that does not exist, lists with too few replies,
+/// unknown topics.
 pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     let source_map = SourceMap::new(text.as_bytes());
     let (schema, problems) = ScriptSchema::read(text, &source_map)?;
@@ -34,12 +34,12 @@ pub(crate) fn parse(text: &str) -> Result<Script, ScriptError> {
     Ok(script)
 }
 
-/// Turns a written script into a usable one, and collects what it cannot use.
+/// Compiles a script and collects the problems.
 struct Compiler<'a> {
     source_map: &'a SourceMap<'a>,
     synonyms: Synonyms,
     topics: Vec<&'a str>,
-    names: Vec<String>, // of what is learnt
+    names: Vec<String>, // of learnt values
     templates: usize,   // so far
     patterns: usize,    // so far
     problems: Vec<Problem>,
@@ -171,7 +171,7 @@ impl<'a> Compiler<'a> {
             .iter()
             .filter_map(|pattern| self.pattern(pattern))
             .collect();
-        // Whichever pattern matches, every part that a reply asks for is there.
+        // Replies may use only parts that every pattern of the rule captures.
         let parts = patterns.iter().map(Pattern::parts).min().unwrap_or(0);
         if parts == 0 && (schema.learn.is_some() || schema.capital) {
             let what = "learn and capital are about the first part, and a pattern captures 0";
@@ -223,8 +223,8 @@ impl<'a> Compiler<'a> {
         found
     }
 
-    /// Replies to what is always possible: at least `least` different ones that need nothing learnt,
-    /// so that none need be given twice running.
+    /// Replies that are always possible: at least `least` different ones that need no learnt value,
+    /// so that no reply is given twice in a row.
     fn list(&mut self, schema: Option<&TextList>, least: usize) -> Replies {
         let Some(schema) = schema else {
             return Replies {
@@ -248,7 +248,7 @@ impl<'a> Compiler<'a> {
         replies
     }
 
-    /// Replies that may ask for `parts` parts.
+    /// Replies that may use parts 1 to `parts`.
     fn replies(&mut self, schema: &TextList, parts: usize) -> Replies {
         if schema.as_ref().is_empty() {
             self.report(&schema.span(), "a reply is missing");
@@ -279,14 +279,14 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The places of the patterns of a rule; of one that has none, that of the first.
+/// The rule and index of each of its patterns; index 0 for a rule without patterns.
 fn pattern_ids((number, rule): (u16, &Rule)) -> impl Iterator<Item = (u16, u16)> {
     (0..rule.patterns.len().max(1)).map(move |pattern| (number, pattern as u16))
 }
 
-const MAX_RULES: usize = 1000; // enough for anybody's patience
-const MAX_NAMED: usize = 1000; // synonyms, and topics
-const MAX_PATTERNS: usize = 1000; // of the greatest size, they take some 400 MB and two seconds
+const MAX_RULES: usize = 1000;
+const MAX_NAMED: usize = 1000; // of synonyms, and of topics
+const MAX_PATTERNS: usize = 1000; // at maximum size they take some 400 MB and two seconds
 const USUAL_TURNS: u8 = 3;
 
 #[cfg(test)]

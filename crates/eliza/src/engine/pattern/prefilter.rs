@@ -1,23 +1,23 @@
-//! What a pattern cannot match without.
+//! Extracts the literals that a pattern requires.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// A text in small letters, and what has to be around it.
+/// A text in lower case, and whether word boundaries must surround it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Literal {
-    pub(crate) text: String, // with START or END, if it stands there
+    pub(crate) text: String, // with START or END if it is at that end of the sentence
     pub(crate) begins_word: bool,
     pub(crate) ends_word: bool,
 }
 
-/// What stands for the beginning of a sentence, in the text of a literal.
+/// Marks the start of a sentence in a literal.
 pub(crate) const START: char = '\u{2}';
-/// What stands for its end.
+/// Marks the end of a sentence in a literal.
 pub(crate) const END: char = '\u{3}';
-const BOUNDARY: char = '\u{1}'; // a word begins or ends here, or a sentence
+const BOUNDARY: char = '\u{1}'; // the start or end of a word or sentence
 
-/// Literals of which at least one is in every text that this pattern matches, which is searched for
-/// between whole words; `None` if there are none that are worth looking for.
+/// Literals of which at least one is in every text that this pattern matches between whole words.
+/// `None` if there are none or they are not selective.
 pub(crate) fn literals(pattern: &Hir) -> Option<Vec<Literal>> {
     let boundary = || Hir::look(Look::WordUnicode);
     let whole = Hir::concat(vec![boundary(), pattern.clone(), boundary()]);
@@ -40,16 +40,16 @@ impl Literal {
     }
 }
 
-/// Whether it is part of a word, as `\w` has it, but for marks of which folded text has none.
+/// Whether it is part of a word, like `\w` without the marks that folding removes.
 pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// What a part of a pattern needs in order to match.
+/// What a part of a pattern requires.
 enum Needs {
-    /// It matches these, in any case, and nothing else.
+    /// It matches exactly these texts, in any case.
     Exactly(Vec<String>),
-    /// One of these has to be somewhere in what it matches.
+    /// Every match contains one of these texts.
     OneOf(Vec<String>),
     Nothing,
 }
@@ -83,7 +83,7 @@ impl Needs {
         }
     }
 
-    /// A few characters are as good as literals.
+    /// A small class is a choice of literals.
     fn of_class(class: &Class) -> Self {
         let Class::Unicode(class) = class else {
             return Self::Nothing;
@@ -100,8 +100,7 @@ impl Needs {
         Self::Exactly(characters().map(|c| c.to_lowercase().collect()).collect())
     }
 
-    /// Parts in a row: literals that follow each other are joined, and the best of what is needed
-    /// is enough.
+    /// A sequence: adjacent literals are joined, and the most selective requirement is kept.
     fn of_sequence(parts: &[Hir]) -> Self {
         let mut best: Option<Vec<String>> = None;
         let mut joined = vec![String::new()];
@@ -132,7 +131,7 @@ impl Needs {
         better(best, joined).map_or(Self::Nothing, Self::OneOf)
     }
 
-    /// One of several: what any of them needs.
+    /// A choice: the union of the requirements.
     fn of_choice(choices: &[Hir]) -> Self {
         let mut all = Vec::new();
         let mut is_exact = true;
@@ -154,7 +153,7 @@ impl Needs {
     }
 }
 
-/// Each of `heads` with each of `tails` behind it.
+/// Each of `heads` followed by each of `tails`.
 fn product(heads: &[String], tails: &[String]) -> Vec<String> {
     let pairs = heads
         .iter()
@@ -162,7 +161,7 @@ fn product(heads: &[String], tails: &[String]) -> Vec<String> {
     pairs.map(|(head, tail)| format!("{head}{tail}")).collect()
 }
 
-/// The one that fewer sentences have: whose shortest literal is the longest.
+/// The more selective set: the one whose shortest literal is longer.
 fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> {
     let shortest = |literals: &[String]| literals.iter().map(|literal| weight(literal)).min();
     match best {
@@ -172,20 +171,20 @@ fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> 
     }
 }
 
-/// Whether looking for them saves anything.
+/// Whether a search for them excludes any sentence.
 fn is_useful(literals: &[String]) -> bool {
     let is_any = |literal: &String| 0 < weight(literal);
     (1..=MAX_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
 }
 
-/// How rare it is: by its letters, as any sentence may begin with "I".
+/// Selectivity: the number of letters. Sentence ends are in every sentence.
 fn weight(literal: &str) -> usize {
     literal.chars().filter(|&c| !c.is_control()).count()
 }
 
 const FEW: usize = 4; // characters of a class
-const MAX_LITERALS: usize = 1000; // of a pattern; to look for more is no help
-const MAX: usize = 64; // literals that are joined; a choice may have more
+const MAX_LITERALS: usize = 1000; // of one pattern
+const MAX: usize = 64; // joined literals; a choice may have more
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +198,7 @@ mod tests {
         literals(&hir)
     }
 
-    /// The literals, with `^` and `$` for the ends of a sentence and `|` for those of a word.
+    /// The literals, with `^` and `$` for sentence ends and `|` for word boundaries.
     #[track_caller]
     fn check(pattern: &str, expected: Option<&[&str]>) {
         let found = required(pattern).map(|literals| {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a pattern matches has one of its literals, with what has to be around it.
+        /// Every match of a pattern contains one of its literals, with the required boundaries.
         #[test]
         fn nothing_matches_without(pattern in "\\^?(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?|\\\\b)){1,4}\\$?", text in "[aAbB ]{0,9}") {
             let text = text.to_lowercase();

@@ -1,4 +1,4 @@
-//! One talk with the friend: what was said last, what is remembered, and chance.
+//! A conversation with a script of patterns.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -15,7 +15,8 @@ use crate::engine::pattern::word_pattern::{Parts, Pattern};
 use crate::engine::{self, Answer};
 use crate::trace::{Source, Step, Steps};
 
-/// A talk with one person. Never the same reply twice running, unless the script has a single one.
+/// The state of one conversation. It never gives the same reply twice in a row, unless the script
+/// has no other.
 #[derive(Debug)]
 pub(crate) struct Responder {
     script: Arc<Script>,
@@ -24,8 +25,8 @@ pub(crate) struct Responder {
     recent: VecDeque<usize>, // the numbers of the latest templates, the oldest first
     learnt: Vec<Option<String>>,
     memory: VecDeque<String>,
-    since_remembered: u8, // turns since the last one was added, or some more than enough
-    topic: Option<(usize, u8)>, // and for how many turns, one at least
+    since_remembered: u8,       // turns since the last memory, saturating
+    topic: Option<(usize, u8)>, // and its remaining turns, at least one
 }
 
 impl Responder {
@@ -42,7 +43,7 @@ impl Responder {
         }
     }
 
-    /// By a rule, or by what was talked about before, or by words that fit everything.
+    /// By a rule, the topic, a memory, a weak rule, or the fallback, in this order.
     fn answer(&mut self, sentences: &[Sentence<'_>], steps: &mut Steps) -> (String, Source) {
         let script = Arc::clone(&self.script);
         let candidates = script.candidates(sentences);
@@ -61,7 +62,7 @@ impl Responder {
         }
     }
 
-    /// By the first rule that knows one of the sentences, and has something new to say to it.
+    /// By the first rule that matches one of the sentences and has a new reply.
     fn by_rule(
         &mut self,
         script: &Script,
@@ -107,7 +108,7 @@ impl Responder {
         None
     }
 
-    /// Learns what the rule is there to learn, so that its own replies may use it.
+    /// Stores the learnt value of the rule, so that the replies of the same rule may use it.
     fn learn(
         &mut self,
         script: &Script,
@@ -128,7 +129,7 @@ impl Responder {
         }
     }
 
-    /// Remembers what the rule wants to come back to.
+    /// Remembers a text, if the rule has a template for it.
     fn remember(&mut self, rule: &Rule, part: impl Fn(usize) -> String, steps: &mut Steps) {
         let template = rule.remember.templates.choose(&mut self.rng);
         let text = template.and_then(|template| template.fill(part, &self.learnt));
@@ -145,17 +146,17 @@ impl Responder {
         self.since_remembered = 0;
     }
 
-    /// Goes over to the topic of the rule, or on with it.
+    /// Enters or continues the topic of the rule.
     fn set_topic(&mut self, script: &Script, rule: &Rule, steps: &mut Steps) {
         let Some(topic) = rule.topic.or(rule.within) else {
             return;
         };
         let Topic { name, turns, .. } = &script.topics[topic];
         steps.record(|| Step::Topic { name: name.clone() });
-        self.topic = Some((topic, turns.saturating_add(1))); // this turn is counted, too
+        self.topic = Some((topic, turns.saturating_add(1))); // the current turn counts
     }
 
-    /// Another question about what the talk is about.
+    /// A reply of the current topic.
     fn by_topic(&mut self, script: &Script) -> Option<String> {
         let (topic, _) = self.topic?;
         let replies = &script.topics[topic].replies;
@@ -163,13 +164,13 @@ impl Responder {
         Some(text)
     }
 
-    /// The oldest memory; but not at once, as nobody has gone away from it yet.
+    /// The oldest memory, but not within two turns of the latest one.
     fn by_memory(&mut self) -> Option<String> {
         if self.since_remembered < 2 {
             return None;
         }
         let text = self.memory.pop_front()?;
-        // It may have been said in another way already; then there are others, or none.
+        // Another rule may have given the same reply; use the next memory then.
         if text == self.last {
             return self.by_memory();
         }
@@ -181,7 +182,7 @@ impl Responder {
         if let Some((text, _)) = self.say(replies, |_| String::new()) {
             return text;
         }
-        // Only a list with a single reply that can be said fails to offer another than the last one.
+        // `say` fails only if the list has a single reply and that was the last one.
         let mut texts = replies
             .templates
             .iter()
@@ -191,8 +192,8 @@ impl Responder {
             .expect("one that needs nothing learnt was asked for")
     }
 
-    /// One of `replies` by chance, rather one that was not used of late; `None` if all would repeat
-    /// the last words, or need what was not learnt.
+    /// A random reply, preferably one that was not used recently. `None` if all equal the last
+    /// reply or need a value that was not learnt.
     fn say<'a>(
         &mut self,
         replies: &'a Replies,
@@ -265,7 +266,7 @@ impl engine::Responder for Responder {
     }
 }
 
-/// What the pattern captures of the sentence, if the rule is for it.
+/// The captured parts, if the rule and pattern match the sentence.
 fn captured(rule: &Rule, pattern: Option<&Pattern>, sentence: &Sentence<'_>) -> Option<Parts> {
     if rule.question && !sentence.is_question {
         return None;
@@ -278,8 +279,8 @@ fn captured(rule: &Rule, pattern: Option<&Pattern>, sentence: &Sentence<'_>) -> 
     (!rule.capital || parts.first().is_some_and(is_name)).then_some(parts)
 }
 
-const MAX_RECENT: usize = 16; // a reply comes again when its rule has no other, or after so many
-const MAX_MEMORIES: usize = 4; // and what is older is forgotten
+const MAX_RECENT: usize = 16; // templates that are not reused while the rule has others
+const MAX_MEMORIES: usize = 4; // older ones are dropped
 const MAX_REMEMBERED_BYTES: usize = 200;
 const MAX_LEARNT_BYTES: usize = 40;
 

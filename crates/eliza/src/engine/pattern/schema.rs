@@ -1,4 +1,4 @@
-//! A script of the friend as it is written.
+//! The TOML schema of a script.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use crate::problem::{MAX_PROBLEMS, Problem, SourceMap};
 
-/// A script as it is written; what could not be read is missing.
+/// A deserialized script. Fields that could not be read are missing.
 pub(crate) struct ScriptSchema {
     pub(crate) language: Option<Spanned<String>>,
     pub(crate) greeting: Option<TextList>,
@@ -48,12 +48,11 @@ pub(crate) struct RuleSchema {
 pub(crate) type TextList = Spanned<Vec<Spanned<String>>>;
 
 impl ScriptSchema {
-    /// Reads the tables and lists of a script, each for itself, and tells all that is wrong with
-    /// them.
+    /// Deserializes each table and list separately and returns the problems of all of them.
     ///
     /// # Errors
     ///
-    /// The first thing that is no TOML: what comes behind is mostly a consequence.
+    /// The first TOML syntax error; later ones are mostly consequences of it.
     pub(crate) fn read(
         text: &str,
         source_map: &SourceMap<'_>,
@@ -80,7 +79,7 @@ impl ScriptSchema {
         Ok((schema, reader.problems))
     }
 
-    /// Synonyms, topics and what is learnt that nothing uses.
+    /// Warnings: synonyms, topics and learnt values that are not used.
     pub(crate) fn unused(&self, text: &str, source_map: &SourceMap<'_>) -> Vec<Problem> {
         let rules = || self.rule.iter().map(Spanned::as_ref);
         let patterns = || rules().flat_map(|rule| &rule.patterns).map(Spanned::as_ref);
@@ -110,7 +109,7 @@ impl ScriptSchema {
     }
 }
 
-/// Takes what it knows out of a document, and collects what is wrong with it.
+/// Takes the known keys out of a document and collects problems.
 struct Reader<'a> {
     source_map: &'a SourceMap<'a>,
     table: DeTable<'a>,
@@ -123,7 +122,7 @@ impl<'a> Reader<'a> {
         self.read(value)
     }
 
-    /// A list that no script goes without.
+    /// A required list.
     fn need(&mut self, key: &str) -> Option<TextList> {
         if !self.table.contains_key(key) {
             let what = format!("missing field `{key}`");
@@ -132,7 +131,7 @@ impl<'a> Reader<'a> {
         self.take(key)
     }
 
-    /// Tables that are written one after the other.
+    /// An array of tables.
     fn each<T: Deserialize<'a>>(&mut self, key: &str) -> Vec<T> {
         let Some(value) = self.table.remove(key) else {
             return Vec::new();
@@ -147,7 +146,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Lists in a table, by their names.
+    /// A table of lists.
     fn named(&mut self, key: &str) -> Vec<(Spanned<String>, TextList)> {
         let Some(value) = self.table.remove(key) else {
             return Vec::new();

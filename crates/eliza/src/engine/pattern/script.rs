@@ -1,4 +1,4 @@
-//! What the friend says to what.
+//! A compiled script of patterns.
 
 use std::collections::HashSet;
 
@@ -9,16 +9,16 @@ use crate::engine::pattern::template::Template;
 use crate::engine::pattern::word_pattern::Pattern;
 use crate::problem::Problem;
 
-/// Patterns and replies of a friend.
+/// Patterns and replies.
 ///
-/// A script is a TOML document with the lists `greeting`, `farewell`, `silence` (answers to an
-/// empty line) and `otherwise` (to what no rule knows), the words that `quit`, the `language`, a
-/// table `[synonyms]`, and tables `[[rule]]` in the order they are tried and `[[topic]]`. A rule
-/// has `patterns`, regular expressions that are searched for between whole words of a sentence in
-/// any case; and `replies`, in which `{1}` is the first part captured, turned round.
+/// A script is a TOML document with the lists `greeting`, `farewell`, `silence` (replies to an
+/// empty line), `otherwise` (the fallback) and `quit` (farewells of the peer), the `language`, a
+/// table `[synonyms]`, and tables `[[topic]]` and `[[rule]]`, the latter in the order in which they
+/// are tried. A rule has `patterns`, case-insensitive regular expressions that match between whole
+/// words of a sentence; and `replies`, in which `{1}` is the first captured part, reflected.
 ///
-/// A sentence is matched without what joins it to others ("and", "well,"), without closing
-/// courtesies and questions ("please", "aren't you?"), and up to a comma with a new clause behind.
+/// A sentence is matched without opening words ("and", "well,"), without closing phrases ("please",
+/// "aren't you?"), and up to a comma that a new clause follows.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) language: &'static dyn Language,
@@ -29,40 +29,40 @@ pub(crate) struct Script {
     pub(crate) rules: Vec<Rule>,
     pub(crate) topics: Vec<Topic>,
     pub(crate) quit: HashSet<String>, // folded
-    pub(crate) names: Vec<String>,    // of what is learnt
-    pub(crate) unused: Vec<Problem>,  // what is written down and never used
+    pub(crate) names: Vec<String>,    // of learnt values
+    pub(crate) unused: Vec<Problem>,  // warnings about unused items
     pub(crate) index: Index,
-    pub(crate) indexed_patterns: Vec<(u16, u16)>, // the rule and the place in it, by number in the index
+    pub(crate) indexed_patterns: Vec<(u16, u16)>, // by number in the index: the rule, and the index of the pattern in it
 }
 
-/// A rule that may know a sentence.
+/// A rule that may match a sentence.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) rule: u16,
     pub(crate) sentence: u16,
-    pub(crate) pattern: u16, // by its place in the rule, which may have none
+    pub(crate) pattern: u16, // its index in the rule, which may have no patterns
 }
 
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) line: usize,
-    pub(crate) patterns: Vec<Pattern>, // none: whatever is said
-    pub(crate) question: bool,         // only what is asked
-    pub(crate) weak: bool,             // only if there is nothing to come back to
-    pub(crate) capital: bool,          // only what has a capital letter in its first part
-    pub(crate) within: Option<usize>,  // only while the talk is about this topic
-    pub(crate) topic: Option<usize>,   // what the talk is about then
-    pub(crate) learn: Option<usize>,   // what the first part tells, by its place in `names`
-    pub(crate) remember: Replies,      // what is told later, to come back to it; may be none
+    pub(crate) patterns: Vec<Pattern>, // if empty, every sentence matches
+    pub(crate) question: bool,         // matches only questions
+    pub(crate) weak: bool,             // tried only after topic and memory
+    pub(crate) capital: bool, // matches only if its first part starts with a capital letter
+    pub(crate) within: Option<usize>, // matches only during this topic
+    pub(crate) topic: Option<usize>, // the topic that it enters
+    pub(crate) learn: Option<usize>, // the index in `names` of the value that its first part is
+    pub(crate) remember: Replies, // what to recall later; may be empty
     pub(crate) replies: Replies,
 }
 
-/// What a talk may be about for some turns.
+/// A topic of some turns of a conversation.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) turns: u8,
-    pub(crate) replies: Replies, // to what no rule knows, meanwhile
+    pub(crate) replies: Replies, // if no rule matches during the topic
 }
 
 /// Replies to choose from, numbered through the whole script.
@@ -73,8 +73,8 @@ pub(crate) struct Replies {
 }
 
 impl Script {
-    /// The rules that may know one of the sentences, by the patterns that may match, in the order of
-    /// the rules. Of those of one rule, the first sentences come first.
+    /// The rules that may match one of the sentences, in the order of the rules. For one rule,
+    /// earlier sentences come first.
     pub(crate) fn candidates(&self, sentences: &[Sentence<'_>]) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for (sentence, input) in (0..).zip(sentences) {
@@ -88,11 +88,11 @@ impl Script {
                 }
             }));
         }
-        candidates.sort_by_key(|candidate| candidate.rule); // and else as they are
+        candidates.sort_by_key(|candidate| candidate.rule); // stable
         candidates
     }
 
-    /// Whether this line, as a whole, ends the conversation.
+    /// Whether the whole line is a farewell.
     pub(crate) fn is_farewell(&self, input: &Input) -> bool {
         self.quit.contains(input.as_one().text())
     }

@@ -1,24 +1,24 @@
-//! Words that patterns treat alike.
+//! Synonym lists, as alternatives in patterns.
 
 use std::collections::HashMap;
 
-/// Lists of words, by the names that patterns use for them.
+/// Word lists by name.
 #[derive(Debug, Default)]
 pub(crate) struct Synonyms(HashMap<String, String>);
 
 impl Synonyms {
-    /// Adds a list, of which each word may be a pattern itself.
+    /// Adds a list. Each word may itself be a pattern.
     pub(crate) fn add(&mut self, name: &str, words: &[&str]) {
         let any = format!("(?:{})", words.join("|"));
         self.0.insert(name.to_owned(), any);
     }
 
-    /// The pattern with every `<name>` replaced by its words. `(?<name>` and `(?P<name>` name a
-    /// group, as usual.
+    /// Replaces every `<name>` in the pattern by the alternatives of that list. `(?<name>` and
+    /// `(?P<name>` are named groups, as usual.
     ///
     /// # Errors
     ///
-    /// Says which name is not known, or that it becomes too long.
+    /// A message about an unknown name or a too long result.
     pub(crate) fn expand(&self, pattern: &str) -> Result<String, String> {
         let mut expanded = String::with_capacity(pattern.len());
         let mut rest = pattern;
@@ -45,11 +45,11 @@ impl Synonyms {
     }
 }
 
-const MAX_BYTES: usize = 16 * 1024; // as a script has many patterns
+const MAX_BYTES: usize = 16 * 1024; // limits the memory of a script with many patterns
 const TOO_LONG: &str = "the pattern is too long: more than 16 KiB with its synonyms";
-const NO_SYNONYM: &[&str] = &["(?", "(?P", "\\"]; // before these, < names a group, or is only a sign
+const NO_SYNONYM: &[&str] = &["(?", "(?P", "\\"]; // after these, < starts a group name or is literal
 
-/// Whether a list of synonyms, a topic or what is learnt may be called so.
+/// Whether it is a valid name of a synonym list, topic or learnt value.
 pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name

@@ -1,7 +1,7 @@
-//! Replies with room for what was said.
+//! Reply templates.
 
-/// A reply in which `{1}`, `{2}` … stand for the parts that the pattern captured, and `{name}` for
-/// what was learnt under that name.
+/// A reply in which `{1}`, `{2}`, … are the parts that the pattern captured, and `{name}` is the
+/// learnt value of that name.
 #[derive(Debug)]
 pub(crate) struct Template {
     source: String,
@@ -16,12 +16,11 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a reply for a pattern that captures `parts` parts, in a script that learns what is
-    /// called by the `names`.
+    /// Parses a reply for a pattern that captures `parts` parts, with the `names` of learnt values.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with a placeholder.
+    /// A message about an invalid placeholder.
     pub(crate) fn parse(source: &str, parts: usize, names: &[String]) -> Result<Self, String> {
         if source.trim().is_empty() {
             return Err("a reply has words".to_owned());
@@ -54,14 +53,14 @@ impl Template {
         &self.source
     }
 
-    /// Whether it cannot be said before something was learnt.
+    /// Whether it uses a learnt value.
     pub(crate) fn needs_learning(&self) -> bool {
         self.pieces
             .iter()
             .any(|piece| matches!(piece, Piece::Learnt(_)))
     }
 
-    /// The reply, with the parts put in that `part` says, from 0; `None` if it needs what was not
+    /// The reply, with `part(index)` for each part, from 0. `None` if it needs a value that was not
     /// learnt.
     pub(crate) fn fill(
         &self,
@@ -85,16 +84,16 @@ impl Template {
     }
 }
 
-const MAX_REPLY_BYTES: usize = 4096; // far more than anybody says; a script may ask for a part often
+const MAX_REPLY_BYTES: usize = 4096; // a template may repeat a part many times
 
-/// Words as they begin a sentence, or a name: "peter" is "Peter".
+/// With a capital first letter, as at the start of a sentence or for a name.
 pub(crate) fn capitalized(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
     first.chain(chars).collect()
 }
 
-/// The index of the part of this number.
+/// The index of the part with this number.
 fn part(number: &str, parts: usize) -> Result<usize, String> {
     let part = number
         .parse::<usize>()

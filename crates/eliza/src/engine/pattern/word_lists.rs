@@ -1,23 +1,23 @@
-//! Lists of words, and in which of them a word is.
+//! Word lists, with a lookup that finds all lists of a word at once.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-/// A list: its number among those of its language, and its words with blanks between.
+/// A list: its number within the language, and its words separated by blanks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct List(pub(crate) u8, pub(crate) &'static str);
 
-/// All lists of a language, so that a word is looked up once for all of them.
+/// All lists of a language.
 #[derive(Debug)]
 pub(crate) struct Lists(HashMap<&'static str, Membership, FixedState>);
 
-/// The lists that a word is in, a bit for each.
+/// The lists that contain a word, as a bit set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Membership(u32);
 
 impl Lists {
-    /// The lists, of which each has a number of its own, below 32.
+    /// Each list needs a different number below 32.
     pub(crate) fn new(lists: &[List]) -> Self {
         let mut words: HashMap<_, Membership, _> = HashMap::default();
         for List(number, listed) in lists {
@@ -28,7 +28,7 @@ impl Lists {
         Self(words)
     }
 
-    /// The lists that this word is in.
+    /// The lists that contain this word.
     pub(crate) fn of(&self, word: &str) -> Membership {
         self.0.get(word).copied().unwrap_or_default()
     }

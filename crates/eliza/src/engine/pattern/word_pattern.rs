@@ -1,4 +1,4 @@
-//! Patterns over whole words of a sentence.
+//! Patterns that match whole words of a sentence.
 
 use std::ops::Range;
 
@@ -11,30 +11,29 @@ use crate::engine::pattern::normalize::{Folded, without_accents};
 use crate::engine::pattern::prefilter::{self, Literal};
 use crate::engine::pattern::synonyms::Synonyms;
 
-/// A regular expression that is searched for anywhere in a sentence, between whole words, whatever
-/// the case, the accents and the kind of apostrophe.
+/// A regular expression that matches between whole words anywhere in a sentence, regardless of
+/// case, accents and the kind of apostrophe.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
-    is_whole: bool, // its only part is all that it matches
+    is_whole: bool, // its only part is the whole match
     required: Option<Vec<Literal>>,
     source: String,
 }
 
-/// What a pattern captured of a sentence.
+/// The byte ranges of a sentence that a pattern captured.
 pub(crate) type Parts = Vec<Range<usize>>;
 
 impl Pattern {
-    /// Compiles a pattern, in which `<name>` stands for any of the words that `synonyms` has under
-    /// that name.
+    /// Compiles a pattern, in which `<name>` stands for the alternatives of a synonym list.
     ///
     /// # Errors
     ///
-    /// Says in one line why it is none, or that it is too big.
+    /// A message of one line: why it is invalid, or that it is too large.
     pub(crate) fn parse(source: &str, synonyms: &Synonyms) -> Result<Self, String> {
         let text = without_accents(&synonyms.expand(&plain(source))?);
         let hir = ParserBuilder::new()
-            .case_insensitive(text.contains(char::is_uppercase)) // it costs; folded text has no capitals
+            .case_insensitive(text.contains(char::is_uppercase)) // slower, and folded text has no capitals
             .build()
             .parse(&text)
             .map_err(|error| reason(&error.to_string()))?;
@@ -46,7 +45,7 @@ impl Pattern {
         })
     }
 
-    /// What a folded sentence needs in order to match; `None` if that is nothing to look for.
+    /// The literals of which a folded sentence must contain one; `None` if it requires none.
     pub(crate) fn required(&self) -> Option<&[Literal]> {
         self.required.as_deref()
     }
@@ -56,13 +55,13 @@ impl Pattern {
         &self.source
     }
 
-    /// How many parts it captures.
+    /// The number of parts it captures.
     pub(crate) fn parts(&self) -> usize {
         self.regex.captures_len() - 1
     }
 
-    /// The parts it captures of a sentence, by their place in its original; `None` if it does not
-    /// match, or if a part is missing, says nothing or is too long to be repeated.
+    /// The parts it captures, as ranges of the original sentence. `None` if it does not match, or
+    /// if a part is missing, has no word or is too long.
     pub(crate) fn capture(&self, sentence: &Folded) -> Option<Parts> {
         let text = sentence.text();
         if self.parts() == 0 {
@@ -85,7 +84,7 @@ impl Pattern {
     }
 }
 
-/// The pattern with whole words, or the ends of the sentence, on either side.
+/// The pattern between word boundaries or sentence ends.
 fn between_words(pattern: &Hir) -> Hir {
     let or_word = |end| Hir::alternation(vec![Hir::look(end), Hir::look(Look::WordUnicode)]);
     Hir::concat(vec![
@@ -95,8 +94,8 @@ fn between_words(pattern: &Hir) -> Hir {
     ])
 }
 
-/// Compiles with what short sentences need, which takes a third of the time: what a pattern cannot
-/// do without was found before it is tried.
+/// Compiles without the optimizations that short sentences do not need, which saves two thirds of
+/// the time. The index already checks the required literals.
 fn compile(pattern: &Hir) -> Result<Regex, String> {
     let config = Regex::config()
         .nfa_size_limit(Some(MAX_COMPILED_BYTES))
@@ -114,7 +113,7 @@ fn compile(pattern: &Hir) -> Result<Regex, String> {
     })
 }
 
-/// The place of the words of a part, if it says anything and is short enough to be repeated.
+/// The range of a part without punctuation at its ends, if it has a word and is short enough.
 fn repeatable(sentence: &Folded, part: Range<usize>) -> Option<Range<usize>> {
     let words = sentence.text()[part.clone()].trim_start_matches(is_punctuation);
     let start = part.end - words.len();
@@ -123,7 +122,7 @@ fn repeatable(sentence: &Folded, part: Range<usize>) -> Option<Range<usize>> {
     is_sayable.then(|| sentence.original(start..start + words.len()))
 }
 
-/// Whether its only part is all that it matches, which is found faster than parts are.
+/// Whether its only part is the whole match, which is cheaper to find than captures.
 fn is_whole(pattern: &Hir) -> bool {
     let is_part = |hir: &Hir| matches!(hir.kind(), HirKind::Capture(_));
     let is_place = |hir: &Hir| matches!(hir.kind(), HirKind::Look(_));
@@ -134,8 +133,8 @@ fn is_whole(pattern: &Hir) -> bool {
     is_alone && pattern.properties().explicit_captures_len() == 1
 }
 
-/// Why there is no pattern, in one line: the last of a syntax error says what it is; the others draw
-/// where.
+/// A regex error as one line. The last line of a syntax error is its message; the others draw the
+/// position.
 fn reason(error: &str) -> String {
     let last = error.lines().last().unwrap_or_default();
     format!("not a pattern: {}", last.trim_start_matches("error: "))
@@ -145,8 +144,8 @@ fn is_punctuation(c: char) -> bool {
     PUNCTUATION.contains(c)
 }
 
-const MAX_PART_BYTES: usize = 300; // nobody wants to hear more than that of his own words
-const MAX_COMPILED_BYTES: usize = 256 * 1024; // ten times what a pattern of ordinary words needs
+const MAX_PART_BYTES: usize = 300; // longer parts are not repeated in replies
+const MAX_COMPILED_BYTES: usize = 256 * 1024; // ten times that of a usual pattern
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ fn check(rules: &str, expected: &[&str]) {
     assert_eq!(found, expected, "{rules}");
 }
 
-/// Whether nothing gets to `second` behind `first`.
+/// Whether `second` is unreachable after `first`.
 #[track_caller]
 fn check_covers(first: &str, second: &str, is_covered: bool) {
     let text = format!(

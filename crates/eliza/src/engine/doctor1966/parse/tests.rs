@@ -1,11 +1,11 @@
 use super::*;
 use crate::engine::Engine;
 
-/// What every script must have.
+/// What every script needs.
 const REST: &str = "(NONE ((0) (GO ON))) (SHIP ((0) (AHOY)))
 (MEMORY SHIP (0 = A 1) (0 = B 1) (0 = C 1) (0 = D 1))";
 
-/// A script with this rule in its second line, and what must be there behind it.
+/// A script with this rule in its second line, and what every script needs.
 fn with(rule: &str) -> String {
     format!("(HELLO)\n{rule}\n{REST}")
 }
@@ -289,7 +289,7 @@ fn lists_at_the_margin_are_no_rules() {
             "7:6: D has no rule",
         ],
     );
-    // One is open, and the others are not.
+    // One rule is open, and the others are not.
     check(
         "(A ((0 B)\n(X = 4)))\n(C ((0 B)\n(E)\n((0) (5)))",
         &[
@@ -347,7 +347,7 @@ fn nothing_makes_reading_deep_or_slow() {
         assert!(error.problems().len() <= MAX_PROBLEMS);
     }
     assert_eq!(problems(&"(".repeat(1 << 20)).len(), 3);
-    // All of it in one line, in which each place has to be counted.
+    // The whole script in one line, where each column has to be computed.
     for (start, piece, end) in [
         ("(A ((0) (GO", " 9", ")))"),
         ("(A", "(()(B))", ")"),

@@ -40,14 +40,14 @@ fn talks_share_nothing_but_their_script() {
     );
 }
 
-/// The bytes that a talk takes, without its script.
+/// The memory of a conversation, without its script.
 fn bytes(talk: &Responder) -> usize {
     size_of::<Responder>() + talk.state.allocated_bytes()
 }
 
 #[test]
 fn an_idle_talk_is_small() {
-    // As many transformations as the published script has, and some.
+    // A few more transformations than the published script has.
     let rules: String = (0..100).map(|n| format!("(K{n} ((0) (A) (B)))")).collect();
     let text = format!(
         "() {rules} (NONE ((0) (GO ON) (WELL)))

@@ -5,7 +5,7 @@ use crate::engine::doctor1966::parse;
 use crate::engine::doctor1966::state::{MAX_MEMORIES, MAX_MEMORY_BYTES};
 use crate::engine::{Engine, Responder};
 
-/// A talk with these rules, and what every script must have.
+/// A conversation with these rules, and what every script needs.
 fn begin(rules: &str) -> Box<dyn Responder> {
     let text = format!(
         "() {rules}
@@ -21,7 +21,7 @@ fn answer(talk: &mut dyn Responder, line: &str) -> Answer {
     talk.respond(line, &mut Steps::default())
 }
 
-/// The replies to `said`, in one talk.
+/// The replies to the lines of one conversation.
 #[track_caller]
 fn check(rules: &str, said_and_replied: &[(&str, &str)]) {
     let mut talk = begin(rules);
@@ -30,7 +30,7 @@ fn check(rules: &str, said_and_replied: &[(&str, &str)]) {
     }
 }
 
-/// The keywords that a line has, the first to be tried first, and the words that are left of it.
+/// The keywords of a line in the order in which they are tried, and the remaining words.
 #[track_caller]
 fn check_stack(rules: &str, line: &str, keywords: &[&str], left: &str) {
     let mut talk = begin(rules);
@@ -59,9 +59,9 @@ fn the_stack_is_not_sorted() {
     check_stack(LETTERS, "x", &[], "X");
     check_stack(LETTERS, "d x e", &["D", "E"], "D X E");
     check_stack(LETTERS, "e d a b", &["B", "A", "E", "D"], "E D A B");
-    check_stack(LETTERS, "a b c", &["B", "A", "C"], "A B C"); // an equal one goes to the back
+    check_stack(LETTERS, "a b c", &["B", "A", "C"], "A B C"); // equal precedence: at the end
     check_stack(LETTERS, "c a b", &["C", "A", "B"], "C A B");
-    check_stack(LETTERS, "d a d d", &["A", "D", "D", "D"], "D A D D"); // as often as it is said
+    check_stack(LETTERS, "d a d d", &["A", "D", "D", "D"], "D A D D"); // once for each occurrence
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn words_may_be_made_anew_before_a_reference() {
         rules,
         &[
             ("well I'm late", "WHY LATE"),
-            // Nothing is split, replaced or thrown away any more.
+            // A rewrite is not split, substituted or cut at delimiters.
             ("n", "A , N BUT (ME 2) ME"),
         ],
     );
@@ -221,7 +221,7 @@ fn words_may_be_made_anew_before_a_reference() {
 
 #[test]
 fn memories_are_told_at_the_fourth_and_without_a_keyword() {
-    // By the hash, HERE chooses the last, TIME the first and KIDS the second.
+    // The hash selects the last for HERE, the first for TIME and the second for KIDS.
     check(
         "(BOAT (=SHIP))",
         &[
@@ -260,7 +260,7 @@ fn what_is_remembered_is_what_the_words_are_then() {
         talk.memory()
     };
     assert_eq!(said("ship in time"), ["A IN TIME"]);
-    assert_eq!(said("tug in time").len(), 1); // which is no BOAT
+    assert_eq!(said("tug in time").len(), 1); // which is not BOAT
     assert_eq!(said("sub").last().map(String::as_str), Some("D DEEP HERE"));
     assert_eq!(said("ship at GLOUCESTERSHIRE").len(), 2);
 }
@@ -338,7 +338,7 @@ fn long_lines_are_not_held_against_long_patterns_for_ever() {
         Source::Exhausted
     );
     assert_eq!(answer(&mut *talk, "a b").text, "THERE");
-    // Many pieces that say nothing are work as well.
+    // Many empty pieces are work as well.
     let pieces = "1 ".repeat(100_000);
     let mut talk = begin(&format!("(A ((0 0) (PRE ({pieces}) (=A))))"));
     assert_eq!(answer(&mut *talk, "a").source, Source::Exhausted);
@@ -360,7 +360,7 @@ fn a_reply_is_cut_behind_a_word() {
     let text = answer(&mut *talk, &"abcdef a ".repeat(150)).text;
     assert!((MAX_REPLY_BYTES - 7..=MAX_REPLY_BYTES).contains(&text.len()));
     assert!(text.ends_with(" ABCDEF") || text.ends_with(" A"));
-    // Of a single word, its beginning is said.
+    // A single long word is cut.
     let text = answer(&mut *talk, &format!("b {}", "é".repeat(MAX_REPLY_BYTES))).text;
     assert_eq!(text, "É".repeat(MAX_REPLY_BYTES / 2));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is answered, and why.
+//! Replies and their traces.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::hayden;
 use crate::{Source, Step};
 
-/// The replies to these lines, said one after the other.
+/// The replies to the lines of one conversation.
 #[track_caller]
 fn check(script: &str, said: &[(&str, &str)]) {
     let mut talk = talk(script);
@@ -188,7 +188,7 @@ fn words_are_replaced_before_and_behind() {
             "Why are they not your thing?",
         ),
     ]);
-    // What was put in is not replaced again, and of two lines the first holds.
+    // A replacement is not replaced again, and the first of two lines applies.
     let twice = "pre: a b\npre: b c d\npre: a x\npost: d E\npost: e f\npost: d g";
     let script = format!("{twice}\nkey: k\ndecomp: k *\nreasmb: (1)");
     check(&script, &[("k a b e", "b c E f")]);
@@ -204,14 +204,14 @@ fn a_reply_may_be_that_of_another_key() {
         ("I dig all day", "Do you dig deep?"),
         ("I dig with a spade", "A fine tool."),
     ]);
-    // When that key has none either, the next keyword has its turn.
+    // If that key has no reply either, the next keyword is tried.
     let script = "key: a 9\ndecomp: a *\nreasmb: goto c\ndecomp: *\nreasmb: no\n\
                   key: b\ndecomp: *\nreasmb: yes\nkey: c\ndecomp: c\nreasmb: no";
     check(
         script,
         &[("a b", "yes"), ("b a", "no"), ("a", "Please tell me more.")],
     );
-    // Also what is said to everything.
+    // The same for the fallback.
     let script = "key: xnone\ndecomp: *\nreasmb: goto c\nkey: c\ndecomp: * x\nreasmb: (1)";
     check(script, &[("a. b x", "b"), ("a b", "Please tell me more.")]);
 }
@@ -253,7 +253,8 @@ fn the_memory_has_room_for_twenty_short_texts() {
     let told = |line: &dyn Fn(usize) -> String| {
         let mut talk = talk(script);
         let (mut told, mut longest) = (Vec::new(), 0);
-        // Each is said in one line with those before it, as a line alone would tell it at once.
+        // Each is in one line with those before it; on a line of its own it would be recalled at
+        // once.
         let line = (0..30).map(line).collect::<Vec<_>>().join(". ");
         let (reply, trace) = talk.reply_traced(&line);
         longest =
@@ -400,7 +401,7 @@ fn a_sentence_that_grows_is_cut() {
 
 #[test]
 fn a_big_script_and_a_long_line_take_no_time() {
-    // Each of these would take minutes if it were the product of two lengths.
+    // Each of these would take minutes if the cost were the product of two lengths.
     let synonyms = (0..40_000)
         .map(|word| format!("synon: all w{word}\n"))
         .collect::<String>();

@@ -1,4 +1,4 @@
-//! What is allowed, but surely not meant.
+//! Warnings: valid, but probably unintended.
 
 use super::*;
 
@@ -51,7 +51,7 @@ fn circles_that_never_end_are_told() {
          key: d\ndecomp: *\nreasmb: goto c\nkey: e\ndecomp: e\nreasmb: goto e",
         &["2:2", "5:2", "12:1", "15:1", "18:1"].map(|place| format!("{place}: {what}")),
     );
-    // A reply, or a sentence that does not fit, leads out of each.
+    // A reply, or a sentence that does not match, leaves each loop.
     check("key: a\ndecomp: *\nreasmb: goto a\nreasmb: fine", NONE);
     check(
         "key: a\ndecomp: *\nreasmb: goto b\nkey: b\ndecomp: b *\nreasmb: goto a",

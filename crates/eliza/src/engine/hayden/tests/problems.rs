@@ -1,4 +1,4 @@
-//! What is wrong with a script is told with its place.
+//! Problems are reported with their positions.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn check(text: &str, problems: &[&str]) {
     assert_eq!(found, problems, "{text}");
 }
 
-/// A script with this line behind the others.
+/// A script with this line at its end.
 #[track_caller]
 fn line(line: &str, problem: &str) {
     let text = format!("synon: ab cd\nkey: a\ndecomp: * @ab *\nreasmb: b\n  {line}");
@@ -131,7 +131,7 @@ fn replies_have_words_and_ask_for_what_is_there() {
         "key: a\ndecomp: *\nreasmb: (2)",
         &["3:9: the pattern has 1 parts, the first of which is (1)"],
     );
-    // Who has no pattern is not told of its parts, nor of replies that are only wrong.
+    // For a missing pattern, neither its parts nor its replies are reported.
     check(
         "key: a\ndecomp: @x *\nreasmb: (7)",
         &["2:9: no list of synonyms `x`"],
@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-/// Whatever is said of a script is at a place that it has.
+/// Every reported position is in the script.
 fn inside(text: &str) -> Result<(), TestCaseError> {
     let problems = match Script::load(text) {
         Ok(script) => {

@@ -1,15 +1,15 @@
-//! The English words by which what was said is cut and turned round.
+//! English word lists for clauses and reflection.
 
 use std::sync::LazyLock;
 
 use crate::engine::pattern::word_lists::{List, Lists, Membership};
 
-/// The lists that a word is in.
+/// The lists that contain the word.
 pub(super) fn lists_of(word: &str) -> Membership {
     ALL.of(word)
 }
 
-/// Makes ready what the others need.
+/// Builds the table.
 pub(super) fn prepare() {
     LazyLock::force(&ALL);
 }
@@ -36,7 +36,7 @@ static ALL: LazyLock<Lists> = LazyLock::new(|| {
     ])
 });
 
-/// What changes whatever stands beside it.
+/// Words that always change.
 pub(super) const MIRROR: &[(&str, &str)] = &[
     ("i", "you"),
     ("me", "you"),
@@ -66,10 +66,10 @@ pub(super) const MIRROR: &[(&str, &str)] = &[
     ("you'd", "I'd"),
 ];
 
-/// Pronouns that are subjects, so that a verb behind them needs no other.
+/// Subject pronouns. A verb after one needs no other subject.
 pub(super) const SUBJECTS: List = List(0, "i he she it we they this that there");
 
-/// Behind a comma these begin a new clause, which is matched alone.
+/// After a comma these start a new clause, which is matched separately.
 pub(super) const CLAUSE_STARTS: List = List(
     1,
     "\
@@ -77,10 +77,10 @@ pub(super) const CLAUSE_STARTS: List = List(
     it it's it'll we we're we've we'll they they're they've they'll there there's that's but",
 );
 
-/// These begin a noun.
+/// These start a noun phrase.
 pub(super) const DETERMINERS: List = List(2, "a an the my your his her its our their this that");
 
-/// Before "you" these ask a question, and behind it they show that it is a subject.
+/// Before "you" these ask a question; after it they show that it is a subject.
 pub(super) const AUXILIARIES: List = List(
     3,
     "\
@@ -89,7 +89,7 @@ pub(super) const AUXILIARIES: List = List(
     may might",
 );
 
-/// After these, "you" is an object, whatever follows.
+/// After these, "you" is an object.
 pub(super) const PREPOSITIONS: List = List(
     4,
     "\
@@ -97,7 +97,7 @@ pub(super) const PREPOSITIONS: List = List(
     without under over into onto upon",
 );
 
-/// Before these, "you" is an object, unless a verb asked for a subject.
+/// Before these, "you" is an object, unless a verb before it needs a subject.
 pub(super) const OBJECT_FOLLOWERS: List = List(
     5,
     "\
@@ -107,7 +107,7 @@ pub(super) const OBJECT_FOLLOWERS: List = List(
     not all both up down out off away back over through who what how why where",
 );
 
-/// After these a clause may begin, and "you" be its subject.
+/// After these a clause may start with "you" as its subject.
 pub(super) const CLAUSE_OPENERS: List = List(
     6,
     "\
@@ -135,7 +135,7 @@ pub(super) const ADVERBS: List = List(
     definitely simply hardly already not",
 );
 
-/// Words that have a capital only where they begin a sentence.
+/// Words that have a capital only at the start of a sentence.
 pub(super) const FUNCTION_WORDS: List = List(
     9,
     "\
@@ -148,10 +148,10 @@ pub(super) const FUNCTION_WORDS: List = List(
     having being getting going",
 );
 
-/// After these, "were" is a wish and no past.
+/// After these, "were" is a subjunctive.
 pub(super) const WISHES: List = List(10, "if wish wishes wished though");
 
-/// After these, "if" means "whether", so that "were" is a past.
+/// After these, "if" means "whether", so "were" is a past tense.
 pub(super) const ASKING: List = List(
     11,
     "\
@@ -159,17 +159,17 @@ pub(super) const ASKING: List = List(
     her us them you remember say said sure certain doubt",
 );
 
-/// These end with a full stop that ends no sentence.
+/// The full stop of these does not end a sentence.
 pub(super) const ABBREVIATIONS: List = List(12, "mr. mrs. ms. dr. st. prof.");
 
 /// The speaker, as a subject.
 pub(super) const I: List = List(13, "i");
 
-/// Whoever is spoken to.
+/// The person addressed.
 pub(super) const YOU: List = List(14, "you");
 
 /// The speaker, in "you and I" and "you and me".
 pub(super) const I_OR_ME: List = List(15, "i me");
 
-/// Auxiliaries that may have an object behind them.
+/// Auxiliaries that may take an object.
 pub(super) const HAVE_OR_BE: List = List(16, "have had is isn't was wasn't");

@@ -1,9 +1,8 @@
-//! Turns what somebody said round, so that it can be said back: "I like your dog" becomes "you like
-//! my dog".
+//! Exchanges the first and second person: "I like your dog" becomes "you like my dog".
 //!
-//! English tells subject from object only by position, so "you" becomes "I" or "me" by the words
-//! beside it, and the verb follows its subject. These are rules of thumb over word lists, not a
-//! grammar.
+//! English distinguishes subject and object only by position, so the neighbouring words decide
+//! whether "you" becomes "I" or "me", and the verb follows its subject. These are heuristics over
+//! word lists, not a grammar.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,7 +14,7 @@ use super::lists::{
 use crate::engine::pattern::normalize::Folded;
 use crate::engine::pattern::word_lists::{List, Membership};
 
-/// Turns a part of a sentence round, in the light of the words around it.
+/// Reflects a part of a sentence. The words around the part decide ambiguous cases.
 pub(super) fn reflect(sentence: &str, folded: &Folded, part: Range<usize>) -> String {
     let words = words(folded);
     let mut reflected = String::with_capacity(part.len() + 8);
@@ -37,12 +36,12 @@ pub(super) fn reflect(sentence: &str, folded: &Folded, part: Range<usize>) -> St
     reflected + &sentence[done..part.end]
 }
 
-/// A word of a sentence, without the punctuation around it.
+/// A word of a sentence, without punctuation around it.
 struct Word<'a> {
-    range: Range<usize>, // in the sentence as it was said
+    range: Range<usize>, // in the original sentence
     lower: &'a str,
     lists: Membership,
-    joined: bool, // to the word before: nothing but a space lies between
+    joined: bool, // only a space separates it from the previous word
 }
 
 fn words(sentence: &Folded) -> Vec<Word<'_>> {
@@ -68,7 +67,7 @@ fn words(sentence: &Folded) -> Vec<Word<'_>> {
     words
 }
 
-/// What the word at `index` becomes, if it changes at all.
+/// The replacement of the word at `index`, if it changes.
 fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
     let here = words[index].lower;
     if is_both_of_us(words, index) {
@@ -97,7 +96,7 @@ fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
         "are" if you_before().or_else(you_after).is_some() => "am",
         "aren't" if you_before().is_some() => "am not",
         "aren't" if you_after().is_some() => "am",
-        // "If you were me" and "I wish you were" are no statements about the past.
+        // "If you were me" and "I wish you were" are subjunctives, not past tense.
         "were" | "weren't" if you_before().is_some_and(|you| is_wished(words, you)) => return None,
         "were" if you_before().or_else(you_after).is_some() => "was",
         "weren't" if you_before().or_else(you_after).is_some() => "wasn't",
@@ -106,8 +105,8 @@ fn turned(words: &[Word<'_>], index: usize) -> Option<Cow<'static, str>> {
     Some(turned.into())
 }
 
-/// Whether the word at `index` is part of "you and I", which is the same for both. In "I love you
-/// and I need you" the verb before it parts the two.
+/// Whether the word at `index` is part of "you and I", which does not change. In "I love you and I
+/// need you" the verb before it separates the two.
 fn is_both_of_us(words: &[Word<'_>], index: usize) -> bool {
     let phrase = |start: usize| {
         words.get(start..start + 3).is_some_and(|phrase| {
@@ -121,7 +120,7 @@ fn is_both_of_us(words: &[Word<'_>], index: usize) -> bool {
     phrase(index) || index.checked_sub(2).is_some_and(phrase)
 }
 
-/// Whether the "yourself" at `index` is anybody's: "it is normal to talk to yourself".
+/// Whether the "yourself" at `index` is impersonal: "it is normal to talk to yourself".
 fn is_anybody(words: &[Word<'_>], index: usize) -> bool {
     let earlier = &words[..index];
     let it = |word: &Word<'_>| ["it", "it's"].contains(&word.lower);
@@ -155,7 +154,7 @@ fn is_subject(words: &[Word<'_>], index: usize) -> bool {
         return true;
     }
     if in_list(words, previous, AUXILIARIES) {
-        // "Are you there" asks, but "it is you" has its subject already.
+        // "Are you there" is a question, but in "it is you" the verb has a subject already.
         let has_object = in_list(words, previous, HAVE_OR_BE);
         return subject_before(words, previous, SUBJECTS).is_none()
             && !(has_object && object_follows);
@@ -168,14 +167,14 @@ fn is_subject(words: &[Word<'_>], index: usize) -> bool {
     !object_follows && (opens || after_noun)
 }
 
-/// Whether the word at `index` joins another person to the one before: "you and your family".
+/// Whether the word at `index` adds another person to the previous one: "you and your family".
 fn shares_subject(words: &[Word<'_>], index: usize) -> bool {
     let follower = after(words, index);
     is(words, index, "and") && follower.is_some_and(|word| !in_list(words, word, SUBJECTS))
 }
 
-/// Whether the clause of the subject at `index` is a condition or a wish, rather than what somebody
-/// asks: "I wonder if you were there".
+/// Whether the clause of the subject at `index` is a condition or a wish, not an indirect question:
+/// "I wonder if you were there".
 fn is_wished(words: &[Word<'_>], index: usize) -> bool {
     before(words, index).is_some_and(|opener| {
         let asks = before(words, opener).is_some_and(|verb| in_list(words, verb, ASKING));
@@ -183,8 +182,8 @@ fn is_wished(words: &[Word<'_>], index: usize) -> bool {
     })
 }
 
-/// The subject of the verb at `index`, if it is one of these pronouns and stands before it, with
-/// nothing but adverbs between.
+/// The subject of the verb at `index`, if it is one of these pronouns and precedes the verb, with
+/// only adverbs between.
 fn subject_before(words: &[Word<'_>], index: usize, pronouns: List) -> Option<usize> {
     let mut at = before(words, index)?;
     while in_list(words, at, ADVERBS) {
@@ -193,7 +192,7 @@ fn subject_before(words: &[Word<'_>], index: usize, pronouns: List) -> Option<us
     in_list(words, at, pronouns).then_some(at)
 }
 
-/// The word before `index` in the same breath: no punctuation lies between.
+/// The word before `index`, unless punctuation separates them.
 fn before(words: &[Word<'_>], index: usize) -> Option<usize> {
     words[index].joined.then(|| index - 1)
 }
@@ -227,7 +226,7 @@ mod tests {
         assert_eq!(reflect(said, &Folded::new(said), 0..said.len()), turned);
     }
 
-    /// Only what stands behind `|` is asked for.
+    /// Reflects only the text after `|`.
     #[track_caller]
     fn check_part(said: &str, turned: &str) {
         let start = said.find('|').expect("the part is marked");

@@ -1,4 +1,4 @@
-//! How words are spelled that are often typed in haste.
+//! Corrections of common misspellings.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
-/// The word as it is spelled with care.
+/// Corrects the spelling of the word.
 pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let meant = if core.bytes().all(|byte| byte.is_ascii_lowercase()) {
@@ -20,7 +20,7 @@ pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Makes ready what the others need.
+/// Builds the table.
 pub(super) fn prepare() {
     LazyLock::force(&CORRECTIONS);
 }
@@ -28,8 +28,8 @@ pub(super) fn prepare() {
 static CORRECTIONS: LazyLock<HashMap<&str, &str, FixedState>> =
     LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
-/// What is often typed without its apostrophe, in short, in one word or in haste. Words that may mean
-/// something else, as "ill" and "its", are not here.
+/// Missing apostrophes, abbreviations, joined words and typing errors. Words with another meaning,
+/// such as "ill" and "its", are left out.
 const SPELLINGS: &[(&str, &str)] = &[
     ("im", "I'm"),
     ("ive", "I've"),

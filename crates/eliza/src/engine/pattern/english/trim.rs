@@ -1,4 +1,4 @@
-//! What a sentence can do without: the words that open it, the thanks and questions that close it.
+//! Removes phrases that do not change the meaning of a sentence from its start and end.
 
 use std::sync::LazyLock;
 
@@ -6,12 +6,12 @@ use regex::Regex;
 
 use crate::engine::pattern::language::ignoring_case;
 
-/// What is cut off, compiled once.
+/// What is removed, compiled once.
 struct Patterns {
     tail: Regex,
     joining: Regex,
     time: Regex,
-    subject: Regex, // what follows the time
+    subject: Regex, // must follow the time
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
@@ -36,21 +36,20 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
     subject: ignoring_case(r"^(?:i|my|you|it|he|she|we|they|there)(?:'\w+)? ."),
 });
 
-/// Compiles what the functions here need, so that no conversation has to: in a forked child that
-/// would be done again for every peer.
+/// Compiles the patterns.
 pub(super) fn prepare() {
     LazyLock::force(&PATTERNS);
 }
 
-/// The sentence without its closing courtesies ("please", "thanks") and questions ("are you?").
-/// Something is always left.
+/// The sentence without closing phrases ("please", "thanks") and questions ("are you?"). Never
+/// empty.
 pub(super) fn without_tail(sentence: &str) -> &str {
     let tail = PATTERNS.tail.find(sentence);
     tail.map_or(sentence, |tail| &sentence[..tail.start()])
 }
 
-/// The clause without the words that join it to what was said before ("and", "well,") and without a
-/// time in front ("yesterday I"). Something is always left.
+/// The clause without words that join it to the previous one ("and", "well,") and without a leading
+/// time ("yesterday I"). Never empty.
 pub(super) fn without_head(clause: &str) -> &str {
     let joining = PATTERNS.joining.find(clause);
     let clause = joining.map_or(clause, |head| &clause[head.end()..]);

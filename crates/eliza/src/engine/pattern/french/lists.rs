@@ -1,16 +1,15 @@
-//! The French words by which what was said is turned round. They are without accents, as many are
-//! typed.
+//! French word lists for clauses and reflection, without accents, as many people type.
 
 use std::sync::LazyLock;
 
 use crate::engine::pattern::word_lists::{List, Lists};
 
-/// Whether this list has the word.
+/// Whether this list contains the word.
 pub(super) fn lists(list: List, word: &str) -> bool {
     ALL.of(word).is_in(list)
 }
 
-/// Makes ready what the other needs.
+/// Builds the table.
 pub(super) fn prepare() {
     LazyLock::force(&ALL);
 }
@@ -32,8 +31,8 @@ static ALL: LazyLock<Lists> = LazyLock::new(|| {
     ])
 });
 
-/// What changes whatever stands beside it. What may lose its vowel gets it here; it is dropped again
-/// when the words are put together.
+/// Words that always change. Those that may lose their vowel have it here; elision is applied when
+/// the words are joined.
 pub(super) const MIRROR: &[(&str, &str)] = &[
     ("me", "te"),
     ("m", "te"),
@@ -58,13 +57,13 @@ pub(super) const MIRROR: &[(&str, &str)] = &[
     ("tiennes", "miennes"),
 ];
 
-/// Pronouns that are subjects, so that "vous" or "t'" behind them is none.
+/// Subject pronouns. "Vous" or "t'" after one is not a subject.
 pub(super) const SUBJECTS: List = List(0, "j je tu il elle on ils elles ca cela ce c qui");
 
 /// These may stand between a subject and its verb.
 pub(super) const CLITICS: List = List(1, "ne n me m te t se s le la l les lui leur y en nous vous");
 
-/// Verbs that come before "tu" in a question, even where the hyphen was forgotten.
+/// Verbs that precede "tu" in a question, even without the hyphen.
 pub(super) const INVERTED: List = List(
     2,
     "\
@@ -73,7 +72,7 @@ pub(super) const INVERTED: List = List(
     preferes ressens appelles",
 );
 
-/// After these, "vous" is no object of a verb, unless an infinitive follows.
+/// After these, "vous" is not the object of a verb, unless an infinitive follows.
 pub(super) const PREPOSITIONS: List = List(
     3,
     "\
@@ -81,7 +80,7 @@ pub(super) const PREPOSITIONS: List = List(
     selon envers apres avant malgre sauf",
 );
 
-/// They end as infinitives do.
+/// Words that end like an infinitive.
 pub(super) const NO_INFINITIVES: List = List(
     4,
     "\
@@ -89,7 +88,7 @@ pub(super) const NO_INFINITIVES: List = List(
     contre entre encore faire-part plaisir avenir soupir desir souvenir pire rire",
 );
 
-/// Words that have a capital only where they begin a sentence.
+/// Words that have a capital only at the start of a sentence.
 pub(super) const FUNCTION_WORDS: List = List(
     5,
     "\
@@ -100,7 +99,7 @@ pub(super) const FUNCTION_WORDS: List = List(
     tres bien mal avoir etre faire aller est sont etait lui eux depuis pendant comme",
 );
 
-/// Nouns that are called "ma", though their ends do not show it.
+/// Feminine nouns without a typical ending.
 pub(super) const FEMININE: List = List(
     6,
     "\
@@ -110,29 +109,29 @@ pub(super) const FEMININE: List = List(
     phrase blague remarque pensee theorie religion",
 );
 
-/// Nouns that end so are called "ma", most of them.
+/// Endings of nouns that are mostly feminine.
 pub(super) const FEMININE_ENDINGS: &str = "\
     tion sion xion gion ite ete ette ence ance ie ure ude ade esse euse trice aine elle ille ise";
 
-/// These end with a full stop that ends no sentence.
+/// The full stop of these does not end a sentence.
 pub(super) const ABBREVIATIONS: List = List(
     7,
     "m. mm. mme. mmes. mlle. mlles. dr. pr. me. st. ste. env. ex. cf. av. bd. tel. p.",
 );
 
-/// Behind a comma these begin a new clause, which is matched alone.
+/// After a comma these start a new clause, which is matched separately.
 pub(super) const CLAUSE_STARTS: List = List(
     8,
     "je tu il elle on ils elles nous vous ca cela ce si c'est c'etait c'etaient",
 );
 
-/// These are nothing without the verb behind them.
+/// These are always followed by a verb.
 pub(super) const ELIDED_STARTS: &str = "j' t' c' y'";
 
-/// These join a clause to the one before.
+/// These join a clause to the previous one.
 pub(super) const JOINING: List = List(9, "et mais donc alors puis car ou");
 
-/// These begin a noun.
+/// These start a noun phrase.
 pub(super) const DETERMINERS: List = List(
     10,
     "\
@@ -140,7 +139,7 @@ pub(super) const DETERMINERS: List = List(
     cette ces",
 );
 
-/// Behind a noun these show that it is a subject.
+/// After a noun these show that it is a subject.
 pub(super) const VERBS: List = List(
     11,
     "\

@@ -1,9 +1,8 @@
-//! Turns what somebody said round, so that it can be said back: "j'aime ton chien" becomes "tu aimes
-//! mon chien".
+//! Exchanges the first and second person: "j'aime ton chien" becomes "tu aimes mon chien".
 //!
-//! The friend says "tu" and hears "tu" or "vous". The verb follows its subject; what was asked by
-//! turning verb and subject comes back in the order of a statement, which fits behind "si" and
-//! "que". These are rules of thumb over word lists, not a grammar.
+//! The friend says "tu" and accepts "tu" and "vous". The verb follows its subject; an inverted
+//! question becomes a statement, which fits after "si" and "que". These are heuristics over word
+//! lists, not a grammar.
 
 use std::ops::Range;
 
@@ -12,7 +11,7 @@ use super::roles::{after, before, inverted, is_clitic, subject};
 use super::verbs::Person;
 use super::words::{Link, Word, asks_elision, words};
 
-/// Turns a part of a sentence round, in the light of the words around it.
+/// Reflects a part of a sentence. The words around the part decide ambiguous cases.
 pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
     let words = words(sentence);
     let turned = Reflected::of(sentence, &words);
@@ -54,7 +53,7 @@ pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
     joined(&pieces) + &sentence[done.min(part.end)..part.end]
 }
 
-/// A word as it will be said, and what stands before it.
+/// A word of the result, and the text before it.
 struct Piece<'a> {
     between: &'a str,
     text: String,
@@ -71,8 +70,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Puts words together. Where one of them changed, the vowel of the word before is dropped, or
-/// comes back.
+/// Joins words. Where one of them changed, the word before it loses its vowel or gets it back.
 fn joined(pieces: &[Piece<'_>]) -> String {
     let mut text = String::new();
     let mut linked = false;
@@ -97,7 +95,7 @@ fn joined(pieces: &[Piece<'_>]) -> String {
             }
             None => text.push_str(&piece.text),
         }
-        // "J'ai" is "tu as".
+        // "J'ai" becomes "tu as".
         if next.is_some_and(|next| next.between == "'") && !linked {
             text.push(' ');
             linked = true;
@@ -106,17 +104,17 @@ fn joined(pieces: &[Piece<'_>]) -> String {
     text
 }
 
-/// A word that may lose its vowel, with its vowel.
+/// The full form of a word that may lose its vowel.
 fn full(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     let mut pairs = ["je", "me", "te", "ne", "le", "se", "de", "que"].into_iter();
     pairs.find(|full| full.strip_suffix('e') == Some(&word) || *full == word)
 }
 
-/// What the words of a sentence become.
+/// The replacements of the words of a sentence.
 struct Reflected {
     words: Vec<Option<String>>,
-    moved: Vec<(usize, &'static str, usize)>, // before this word, the subject, instead of that word
+    moved: Vec<(usize, &'static str, usize)>, // the word index to insert before, the subject, and the word index it replaces
 }
 
 impl Reflected {
@@ -135,7 +133,7 @@ impl Reflected {
         turned
     }
 
-    /// Turns a subject and its verb.
+    /// Replaces a subject and its verb.
     fn clause(&mut self, sentence: &str, words: &[Word], index: usize, person: Person) {
         let inverted = inverted(words, index);
         let verb = inverted.or_else(|| {
@@ -164,12 +162,12 @@ impl Reflected {
     }
 }
 
-/// What a word becomes that is no subject, if it changes at all.
+/// The replacement of a word that is not a subject, if it changes.
 fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
     let here = words[index].plain.as_str();
     match here {
         _ if is_both_of_us(words, index) => None,
-        // "A-t-il", and the letters alone.
+        // "A-t-il", and single letters.
         "t" | "m"
             if words
                 .get(index + 1)
@@ -194,14 +192,14 @@ fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
     }
 }
 
-/// Whether a noun is called "ma" rather than "mon": a guess by its end.
+/// Whether a noun takes "ma" rather than "mon": a guess by its ending.
 fn is_feminine(noun: &Word) -> bool {
     let ends = |end: &str| noun.plain.ends_with(end);
     !asks_elision(&noun.plain)
         && (lists(FEMININE, &noun.plain) || FEMININE_ENDINGS.split_ascii_whitespace().any(ends))
 }
 
-/// Whether the word at `index` is part of "toi et moi", which is the same for both.
+/// Whether the word at `index` is part of "toi et moi", which does not change.
 fn is_both_of_us(words: &[Word], index: usize) -> bool {
     let phrase = |start: usize| {
         let phrase = words.get(start..start + 3)?;

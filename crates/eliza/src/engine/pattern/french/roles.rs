@@ -1,4 +1,4 @@
-//! What the words of a French sentence are to its verbs: French tells it by their place.
+//! The grammatical roles of the words of a French sentence, by their position.
 
 use super::lists::{
     CLITICS, FUNCTION_WORDS, INVERTED, NO_INFINITIVES, PREPOSITIONS, SUBJECTS, lists,
@@ -6,7 +6,7 @@ use super::lists::{
 use super::verbs::{Person, is_formal};
 use super::words::{Link, Word};
 
-/// Whether the word at `index` is a subject that changes.
+/// The person, if the word at `index` is a subject that changes.
 pub(super) fn subject(words: &[Word], index: usize) -> Option<Person> {
     let previous = before(words, index);
     let person = match words[index].plain.as_str() {
@@ -55,7 +55,7 @@ fn is_formal_subject(words: &[Word], index: usize) -> bool {
     while let Some(clitic) = verb.filter(|&clitic| lists(CLITICS, &words[clitic].plain)) {
         verb = after(words, clitic);
     }
-    // "Vous souvenez-vous" has its subject behind the verb.
+    // In "vous souvenez-vous" the subject follows the verb.
     let asks = |verb: usize| {
         let pronoun = words.get(verb + 1);
         pronoun.is_some_and(|pronoun| pronoun.link == Link::Hyphen && pronoun.plain == "vous")
@@ -63,7 +63,7 @@ fn is_formal_subject(words: &[Word], index: usize) -> bool {
     !has_subject && verb.is_some_and(|verb| is_formal(&words[verb].plain) && !asks(verb))
 }
 
-/// The verb that stands before its subject at `index`: "es-tu", and "es tu" as it is often typed.
+/// The verb that precedes its subject at `index`: "es-tu", and "es tu" as many people type it.
 pub(super) fn inverted(words: &[Word], index: usize) -> Option<usize> {
     let verb = before(words, index)?;
     let form = words[verb].plain.as_str();
@@ -91,8 +91,7 @@ pub(super) fn inverted(words: &[Word], index: usize) -> Option<usize> {
     (known && !has_subject).then_some(verb)
 }
 
-/// Whether the "vous" at `index` stands before its verb as an object: "je vous aime", "pour vous
-/// dire".
+/// Whether the "vous" at `index` is an object before its verb: "je vous aime", "pour vous dire".
 pub(super) fn is_clitic(words: &[Word], index: usize) -> bool {
     let Some(next) = after(words, index) else {
         return false;
@@ -101,7 +100,7 @@ pub(super) fn is_clitic(words: &[Word], index: usize) -> bool {
     let infinitive =
         ["er", "ir", "re"].iter().any(|end| next.ends_with(end)) && !lists(NO_INFINITIVES, next);
     match before(words, index).map(|previous| words[previous].plain.as_str()) {
-        _ if is_formal(next) => true, // "vous souvenez-vous": as a subject it does not come here
+        _ if is_formal(next) => true, // subjects are handled before, as in "vous souvenez-vous"
         Some(previous) if lists(SUBJECTS, previous) || lists(CLITICS, previous) => true,
         Some(previous) if lists(PREPOSITIONS, previous) => infinitive,
         Some(_) => infinitive || !lists(FUNCTION_WORDS, next) && !lists(PREPOSITIONS, next),
@@ -109,7 +108,7 @@ pub(super) fn is_clitic(words: &[Word], index: usize) -> bool {
     }
 }
 
-/// The word before `index` in the same breath: no punctuation lies between.
+/// The word before `index`, unless punctuation separates them.
 pub(super) fn before(words: &[Word], index: usize) -> Option<usize> {
     (words[index].link != Link::None).then(|| index - 1)
 }

@@ -1,4 +1,4 @@
-//! What is typed in haste, and how it is spelled with care.
+//! Corrections of common misspellings.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 
 use super::words::plain;
 
-/// A word as it is spelled with care: "jai" is "j'ai". Its closing marks stay.
+/// Corrects the spelling of a word: "jai" becomes "j'ai". Punctuation at its end stays.
 pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let closing = &word[core.len()..];
@@ -20,13 +20,13 @@ pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
         return format!("{meant}{closing}").into();
     }
     match without_vowel(&typed) {
-        // It has as many bytes, for these are all plain.
+        // All characters are ASCII, so the lengths are equal.
         Some(verb) => format!("je {}{closing}", &core[core.len() - verb.len()..]).into(),
         None => word.into(),
     }
 }
 
-/// Makes ready what the other needs.
+/// Builds the table.
 pub(super) fn prepare() {
     LazyLock::force(&CORRECTIONS);
 }
@@ -34,7 +34,7 @@ pub(super) fn prepare() {
 static CORRECTIONS: LazyLock<HashMap<&str, &str, FixedState>> =
     LazyLock::new(|| SPELLINGS.iter().copied().collect());
 
-/// What stands behind the "je" of "jveux" and "j'sais": no French word begins with such letters.
+/// The rest of "jveux" and "j'sais" after "je": no French word starts with such letters.
 fn without_vowel(typed: &str) -> Option<&str> {
     let rest = typed.strip_prefix('j')?;
     let verb = rest.strip_prefix('\'').unwrap_or(rest);
@@ -44,8 +44,7 @@ fn without_vowel(typed: &str) -> Option<&str> {
     fits.then_some(verb)
 }
 
-/// Words that may mean something else, as "ta" and "mes", are not here. The typed ones are without
-/// accents.
+/// The keys have no accents. Words with another meaning, such as "ta" and "mes", are left out.
 const SPELLINGS: &[(&str, &str)] = &[
     ("jai", "j'ai"),
     ("jaime", "j'aime"),

@@ -1,5 +1,4 @@
-//! What a sentence can do without: the words that open it, the courtesies and questions that close
-//! it.
+//! Removes phrases that do not change the meaning of a sentence from its start and end.
 
 use std::sync::LazyLock;
 
@@ -7,7 +6,7 @@ use regex::Regex;
 
 use crate::engine::pattern::language::ignoring_case;
 
-/// What is cut off, compiled once.
+/// What is removed, compiled once.
 struct Patterns {
     tail: Regex,
     opinion: Regex,
@@ -25,7 +24,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
         r"|, (?:merci|non|si|quoi|d'accord|ok|okay|voil[aà]|en fait|du coup|en plus|sinon|oui",
         r"|hélas|helas|finalement|franchement|je crois|je pense|je suppose|je trouve))+$",
     )),
-    // Not of what has no more to say: "oui je crois", "c'est ce que je pense".
+    // Not from a sentence that would be too short: "oui je crois", "c'est ce que je pense".
     opinion: ignoring_case(r"^.* .* (\S+)( je (?:crois|pense|suppose|dirais))$"),
     joining: ignoring_case(concat!(
         r"^(?:(?:alors que|et|mais|alors|donc|puis|car|or|bref|enfin|sinon|ensuite|apr[eè]s|franchement|voil[aà]",
@@ -37,7 +36,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
         r"|s'il (?:te|vous) pla[iî]t)",
         r"(?: (?:toi|l'ami|mon ami|mon amie))?, )+",
     )),
-    // Only before what can stand alone.
+    // Only before a clause that can stand alone.
     opening: ignoring_case(concat!(
         r"^(?:(?:aujourd'hui|hier(?: (?:soir|matin))?|demain|maintenant|parfois|des fois|souvent",
         r"|quelquefois|r[eé]cemment|derni[eè]rement|en ce moment|ces temps-ci|avant|l'autre jour|un jour",
@@ -53,21 +52,20 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
     stressed: ignoring_case(r"^(?:moi|toi)(?: aussi)?,? ((?:je|tu)\b.|j'.|t'.)"),
 });
 
-/// Compiles what the functions here need, so that no conversation has to: in a forked child that
-/// would be done again for every peer.
+/// Compiles the patterns.
 pub(super) fn prepare() {
     LazyLock::force(&PATTERNS);
 }
 
-/// The sentence without its closing courtesies ("s'il te plaît", "merci") and questions
-/// ("n'est-ce pas ?"). Something is always left.
+/// The sentence without closing phrases ("s'il te plaît", "merci") and questions ("n'est-ce pas
+/// ?"). Never empty.
 pub(super) fn without_tail(sentence: &str) -> &str {
     let tail = PATTERNS.tail.find(sentence).filter(|tail| 0 < tail.start());
     let sentence = tail.map_or(sentence, |tail| &sentence[..tail.start()]);
     without_opinion(sentence).unwrap_or(sentence)
 }
 
-/// The sentence without a "je crois" that closes it with no comma before.
+/// The sentence without a closing "je crois" that no comma precedes.
 fn without_opinion(sentence: &str) -> Option<&str> {
     let parts = PATTERNS.opinion.captures(sentence)?;
     let before = parts.get(1)?.as_str().to_lowercase();
@@ -78,8 +76,8 @@ fn without_opinion(sentence: &str) -> Option<&str> {
     (!joins.contains(&before.as_str())).then(|| &sentence[..opinion.start()])
 }
 
-/// The clause without the words that join it to what was said before ("et", "ben,") and without a
-/// time or a stressed pronoun in front ("hier je", "moi je"). Something is always left.
+/// The clause without words that join it to the previous one ("et", "ben,") and without a leading
+/// time or stressed pronoun ("hier je", "moi je"). Never empty.
 pub(super) fn without_head(clause: &str) -> &str {
     let mut clause = clause;
     loop {

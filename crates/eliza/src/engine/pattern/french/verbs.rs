@@ -1,20 +1,20 @@
-//! Verbs, as another person says them: "je pense" is "tu penses".
+//! Verb forms of the other person: "je pense" becomes "tu penses".
 
 use std::borrow::Cow;
 
 use super::words::plain;
 
-/// Who is the subject of a verb.
+/// The subject of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Person {
     I,
     You,
-    /// "Vous", said to one.
+    /// "Vous", addressed to one person.
     Formal,
 }
 
 impl Person {
-    /// How the other of the two says this subject.
+    /// The subject after reflection.
     pub(super) fn turned(self) -> &'static str {
         match self {
             Self::I => "tu",
@@ -22,8 +22,7 @@ impl Person {
         }
     }
 
-    /// How the other of the two says this verb: of "je", as of "tu"; of "tu" and "vous", as of
-    /// "je".
+    /// The verb form after reflection: of "je" the form of "tu"; of "tu" and "vous" that of "je".
     pub(super) fn turn(self, verb: &str) -> String {
         let verb = verb.to_lowercase();
         match self {
@@ -34,13 +33,13 @@ impl Person {
     }
 }
 
-/// Whether "vous" may be the subject of this verb, without accents.
+/// Whether "vous" may be the subject of this verb, given without accents.
 pub(super) fn is_formal(plain: &str) -> bool {
     matches!(plain, "etes" | "faites" | "dites" | "refaites" | "redites")
         || plain.ends_with("ez") && !matches!(plain, "chez" | "nez" | "assez" | "rez")
 }
 
-/// Of "je", as of "tu".
+/// The form of "tu", from that of "je".
 fn second(verb: &str) -> String {
     match plain(verb).as_str() {
         "ai" => "as".to_owned(),
@@ -48,14 +47,14 @@ fn second(verb: &str) -> String {
         "vais" => "vas".to_owned(),
         "puis" => "peux".to_owned(),
         form if form.ends_with("rai") => replaced(verb, "ai", "as"),
-        // More often an imperfect typed in haste than a tale.
+        // Probably a misspelt imperfect: a passé simple is rare.
         form if form.ends_with("ai") => format!("{verb}s"),
         _ if verb.ends_with('e') => format!("{verb}s"),
         form => mended(verb, form),
     }
 }
 
-/// Of "tu", as of "je".
+/// The form of "je", from that of "tu".
 fn first(verb: &str) -> String {
     match plain(verb).as_str() {
         "es" | "est" => "suis".to_owned(),
@@ -67,7 +66,7 @@ fn first(verb: &str) -> String {
     }
 }
 
-/// A third person's form that was typed in haste: "je peut", "tu doit".
+/// Corrects a form of the third person: "je peut", "tu doit".
 fn mended(verb: &str, form: &str) -> String {
     match form {
         "peut" | "veut" | "vaut" => replaced(verb, "t", "x"),
@@ -76,7 +75,7 @@ fn mended(verb: &str, form: &str) -> String {
     }
 }
 
-/// Of "vous", as of "je".
+/// The form of "je", from that of "vous".
 fn first_of_formal(verb: &str) -> String {
     let form = plain(verb);
     if let Some((_, turned)) = FORMAL.iter().find(|(typed, _)| *typed == form) {
@@ -114,13 +113,13 @@ fn replaced(verb: &str, end: &str, by: &str) -> String {
     format!("{stem}{by}")
 }
 
-/// Stems that end with r, so that `-ez` behind it is no future.
+/// Stems that end with r, so that `-ez` after them is not a future.
 const WITH_R: &str = "\
     ador admir ignor montr rencontr entr rentr pleur desir rassur respir tir demeur jur dur mesur \
     separ prepar repar compar declar par bar chiffr attir inspir retir honor explor amelior livr \
     demontr enregistr assur censur murmur";
 
-/// Forms of "vous" that no rule gives, without accents.
+/// Irregular forms of "vous", without accents.
 const FORMAL: &[(&str, &str)] = &[
     ("etes", "suis"),
     ("avez", "ai"),

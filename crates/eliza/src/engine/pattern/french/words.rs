@@ -1,28 +1,28 @@
-//! The words of a sentence, and how they lean on each other: `j'aime`, `es-tu`.
+//! The words of a sentence and the links between them: `j'aime`, `es-tu`.
 
 use std::ops::Range;
 
 use crate::engine::pattern::normalize::Folded;
 
-/// A word of a sentence, without the punctuation around it. "J'aime" is two.
+/// A word of a sentence, without punctuation around it. "J'aime" is two words.
 #[derive(Debug)]
 pub(super) struct Word {
     pub(super) range: Range<usize>,
-    pub(super) plain: String, // in small letters without accents
+    pub(super) plain: String, // in lower case without accents
     pub(super) link: Link,
 }
 
-/// What lies between a word and the one before.
+/// What separates a word from the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
-    /// Punctuation, or there is no word before.
+    /// Punctuation, or there is no previous word.
     None,
     Space,
     Apostrophe,
     Hyphen,
 }
 
-/// Cuts a sentence into its words.
+/// Splits a sentence into words.
 pub(super) fn words(sentence: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut rest = 0;
@@ -48,8 +48,8 @@ pub(super) fn words(sentence: &str) -> Vec<Word> {
     words
 }
 
-/// The end of the word that begins at `start`. An apostrophe belongs to it, as in "aujourd'hui",
-/// unless it stands for the vowel of one of the short words.
+/// The end of the word that starts at `start`. An apostrophe is part of it, as in "aujourd'hui",
+/// unless it replaces the vowel of a short word.
 fn end_of_word(sentence: &str, start: usize) -> usize {
     let mut end = start;
     for (at, c) in sentence[start..].char_indices() {
@@ -72,7 +72,7 @@ fn is_elided(word: &str) -> bool {
         || matches!(word.as_str(), "quelqu" | "entr" | "presqu")
 }
 
-/// The word in small letters without accents, as the lists have it.
+/// The word in lower case without accents, as in the lists.
 pub(super) fn plain(word: &str) -> String {
     Folded::new(word).text().to_owned()
 }
@@ -94,8 +94,8 @@ pub(super) fn asks_elision(word: &str) -> bool {
     }
 }
 
-/// Words that begin so are spoken with a pause before them: "je hais", "le hasard". "Héroïne" is
-/// not among them, but "héros" is.
+/// Prefixes of words with an aspirated h: "je hais", "le hasard". "Héroïne" is not one of them, but
+/// "héros" is.
 const ASPIRATED: &str = "\
     hach hai haï haine hall halt hamac hamburger hameau hamster hanch hand hangar hant happ harcel \
     hard harem hareng hargn haricot harnais harp hasard hat haub hauss haut havre heros heriss \

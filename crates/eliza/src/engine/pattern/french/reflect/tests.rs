@@ -10,7 +10,7 @@ fn check(pairs: &[(&str, &str)]) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Only what stands behind `|` is asked for.
+/// Reflects only the text after `|`.
 #[track_caller]
 fn check_part(said: &str, turned: &str) {
     let start = said.find('|').expect("the part is marked");
