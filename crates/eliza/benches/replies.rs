@@ -20,7 +20,12 @@ fn main() {
 /// All lines of the mixture, to a script that is built in.
 #[divan::bench(args = Script::NAMES)]
 fn built_in(bencher: Bencher<'_, '_>, name: &str) {
-    replies(bencher, &Script::named(name).expect("it is built in"));
+    replies(
+        bencher,
+        &Script::named(name)
+            .expect("it is built in")
+            .expect("it compiles"),
+    );
 }
 
 /// The same, to the one of 1966; ignored where it is not at hand.
@@ -35,7 +40,9 @@ fn doctor(bencher: Bencher<'_, '_>) {
 /// The same, with the trace of each reply.
 #[divan::bench(args = Script::NAMES)]
 fn traced(bencher: Bencher<'_, '_>, name: &str) {
-    let script = Script::named(name).expect("it is built in");
+    let script = Script::named(name)
+        .expect("it is built in")
+        .expect("it compiles");
     let said = said();
     let mut talk = Conversation::new(&script, 1);
     bencher.counter(ItemsCount::new(LINES)).bench_local(|| {

@@ -44,7 +44,7 @@ fn the_published_script_is_what_it_is() {
     let Some(script) = doctor() else {
         return;
     };
-    assert_eq!(script.format(), Format::Classic);
+    assert_eq!(script.format(), Format::Doctor1966);
     assert_eq!(script.rules(), 67);
     assert_eq!(script.lint(), []);
     let mut talk = Conversation::new(&script, 1);

@@ -43,7 +43,12 @@ fn check(name: &str, script: &Script) {
 #[test]
 fn an_idle_conversation_is_below_two_kib() {
     for name in Script::NAMES {
-        check(name, &Script::named(name).expect("it is built in"));
+        check(
+            name,
+            &Script::named(name)
+                .expect("it is built in")
+                .expect("it compiles"),
+        );
     }
     if let Some(folder) = std::env::var_os("SWITCHBOARD_ELIZA_1966") {
         let file = std::path::Path::new(&folder).join("doctor.script");

@@ -13,7 +13,9 @@ fn answer(line: &str) -> String {
 }
 
 fn machines() -> Script {
-    Script::named("turing").expect("it is built in")
+    Script::named("turing")
+        .expect("it is built in")
+        .expect("it compiles")
 }
 
 fn spaced(tape: &str) -> String {
@@ -23,7 +25,7 @@ fn spaced(tape: &str) -> String {
 
 #[test]
 fn it_is_a_clean_script_of_1966() {
-    assert_eq!(machines().format(), Format::Classic);
+    assert_eq!(machines().format(), Format::Doctor1966);
     assert_eq!(machines().lint(), []);
     assert!(Script::NAMES.contains(&"turing"));
 }

@@ -13,14 +13,13 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
 
 use clap::Args;
 use switchboard_core::{
     Config, Peer, Refusal, Result, RoomKind, Sanitized, Service, Session, Transport,
 };
-use switchboard_eliza::Script;
+use switchboard_eliza::{Script, ScriptError};
 
 use allowance::Allowance;
 use chatting::Chatting;
@@ -78,19 +77,19 @@ impl Chat {
     /// somebody who says more than 200 at once.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Options::default())
-    }
-
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::with(options))
-    }
-
-    fn with(options: Options) -> Self {
         Self {
-            friend: options.with_eliza.then(Script::friend),
-            options,
+            friend: None,
+            options: Options::default(),
             seed: None,
         }
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, ScriptError> {
+        Ok(Self {
+            friend: options.with_eliza.then(Script::friend).transpose()?,
+            options,
+            seed: None,
+        })
     }
 }
 

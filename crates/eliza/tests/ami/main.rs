@@ -9,7 +9,12 @@ use spelling::well_spelled;
 use switchboard_eliza::{Conversation, Script, Source};
 
 fn ami(seed: u64) -> Conversation {
-    Conversation::new(&Script::named("ami").expect("it is built in"), seed)
+    Conversation::new(
+        &Script::named("ami")
+            .expect("it is built in")
+            .expect("it compiles"),
+        seed,
+    )
 }
 
 /// Every reply that the friend may give to a line, by many conversations.
@@ -50,7 +55,9 @@ fn it_opens_by_asking_how_one_feels() {
 
 #[test]
 fn nothing_in_it_is_in_vain() {
-    let script = Script::named("ami").expect("it is built in");
+    let script = Script::named("ami")
+        .expect("it is built in")
+        .expect("it compiles");
     assert_eq!(script.lint(), []);
 }
 

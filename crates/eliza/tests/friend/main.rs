@@ -10,7 +10,7 @@ use switchboard_eliza::{Conversation, Script, Source};
 const SEEDS: u64 = 200;
 
 fn friend(seed: u64) -> Conversation {
-    Conversation::new(&Script::friend(), seed)
+    Conversation::new(&Script::friend().expect("it compiles"), seed)
 }
 
 /// Every reply that the friend may give to the last of these lines.
@@ -47,7 +47,7 @@ fn refused(line: &str, words: &[&str]) {
 
 #[test]
 fn nothing_in_it_is_in_vain() {
-    assert_eq!(Script::friend().lint(), []);
+    assert_eq!(Script::friend().expect("it compiles").lint(), []);
 }
 
 #[test]

@@ -8,7 +8,9 @@ const SEEDS: u64 = 10;
 
 #[track_caller]
 fn check(name: &str, lines: &str) {
-    let script = Script::named(name).expect("it is built in");
+    let script = Script::named(name)
+        .expect("it is built in")
+        .expect("it compiles");
     let lines: Vec<_> = lines.lines().collect();
     let mut sources = Vec::new();
     for seed in 0..SEEDS {
