@@ -195,14 +195,14 @@ impl ServeOptions {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits {
-            clients: self.max_clients,
-            clients_per_host: self.max_per_host,
+            max_clients: self.max_clients,
+            max_clients_per_host: self.max_per_host,
             rate: self.rate,
             datagrams_per_second: self.datagram_rate.0,
-            first: self.first.0,
-            idle: self.idle.0,
-            session: self.session.0,
-            grace: self.grace,
+            first_message_timeout: self.first.0,
+            idle_timeout: self.idle.0,
+            session_timeout: self.session.0,
+            grace_period: self.grace,
             message_bytes: self.max_line,
             ..Limits::default()
         }
@@ -297,8 +297,8 @@ mod tests {
                 ListenAddr::Unix("a".into())
             ]
         );
-        assert_eq!(options.limits().clients, 3);
-        assert_eq!(options.limits().idle, None);
+        assert_eq!(options.limits().max_clients, 3);
+        assert_eq!(options.limits().idle_timeout, None);
     }
 
     #[test]

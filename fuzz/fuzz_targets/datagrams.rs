@@ -21,11 +21,11 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
         _ => Arc::new(Eliza::new(Script::friend().expect("it compiles"), Some(1))),
     };
     let limits = Limits {
-        clients: 2 + usize::from(choice),
+        max_clients: 2 + usize::from(choice),
         message_bytes: 64,
         outbox_bytes: 1 + 8 * usize::from(choice),
-        idle: None,
-        session: (choice & 4 == 0).then(|| Duration::from_secs(20)),
+        idle_timeout: None,
+        session_timeout: (choice & 4 == 0).then(|| Duration::from_secs(20)),
         ..Limits::default()
     };
     let datagrams = said.iter().map(|&(peer, wait, bytes)| Datagram {
@@ -43,7 +43,7 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
             .map(|to| to.1.len())
             .sum();
         // Whoever makes room for others is measured anew.
-        let times = if limits.clients < 8 {
+        let times = if limits.max_clients < 8 {
             of_peer.count()
         } else {
             1

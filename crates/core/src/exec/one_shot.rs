@@ -17,11 +17,11 @@ use crate::exec::child::{Group, PATIENCE, Program, pipe};
 use crate::exec::supervisor::not_started;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Count, State};
+use crate::limits::stats::{Counter, Stats};
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
-use crate::reactor::reactor::Tasks;
-use crate::reactor::source::{Task, Watched};
+use crate::reactor::reactor::Reactor;
+use crate::reactor::source::{EventSource, Watched};
 use crate::udp::peer::Pair;
 
 /// A run that is to begin.
@@ -38,19 +38,19 @@ type Answers = Rc<RefCell<Vec<(Pair, Vec<u8>)>>>;
 
 /// The programs that are at work for the peers of one socket.
 pub(crate) struct Programs {
-    runs: Tasks,
+    runs: Reactor,
     answers: Answers,
     limits: Limits,
-    state: State,
+    state: Stats,
 }
 
 impl Programs {
     /// # Errors
     ///
     /// No descriptor can be had.
-    pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits, state: Stats) -> io::Result<Self> {
         Ok(Self {
-            runs: Tasks::new()?,
+            runs: Reactor::new()?,
             answers: Answers::default(),
             limits: *limits,
             state,
@@ -63,7 +63,7 @@ impl Programs {
         match Run::start(errand, &self.answers, &self.limits) {
             Ok(run) => self.runs.add(Box::new(run)),
             Err(error) => {
-                self.state.count(Count::Failed, 1);
+                self.state.count(Counter::Failed, 1);
                 error!(%peer, "end: {}", not_started(&error));
                 self.answers.borrow_mut().push((pair, Vec::new()));
             }
@@ -135,7 +135,7 @@ impl Run {
         slot.runs_as(program.pid());
         slot.moved(datagram.len() as u64, 0);
         let now = Instant::now();
-        let longest = limits.session.into_iter().chain(limits.idle).min();
+        let longest = limits.session_timeout.into_iter().chain(limits.idle_timeout).min();
         Ok(Self {
             program,
             output,
@@ -180,7 +180,7 @@ impl Run {
     }
 }
 
-impl Task for Run {
+impl EventSource for Run {
     fn watched(&self) -> Watched<'_> {
         let reading = if self.output_ended {
             Interest::Nothing
@@ -228,7 +228,7 @@ impl Task for Run {
         self.program.status().is_some()
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+    fn end(self: Box<Self>) -> Option<Box<dyn EventSource>> {
         let status = self.program.status().unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
         self.answers.borrow_mut().push((self.pair, self.answer));

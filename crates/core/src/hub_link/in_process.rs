@@ -13,7 +13,7 @@ use crate::hub::message::{Notice, Request};
 use crate::hub_link::link::Wire;
 use crate::peer::Transport;
 use crate::reactor::poll::Interest;
-use crate::reactor::waker::Bell;
+use crate::reactor::waker::Waker;
 use crate::session::service::Service;
 
 /// The hub, and who is to be told that there is something to hear.
@@ -27,7 +27,7 @@ struct Inside {
 
 /// Where whoever holds a wire hears which of its members are to hear something.
 struct Mailbox {
-    bell: Bell,
+    waker: Waker,
     is_rung: AtomicBool,
     stirred: Mutex<Vec<(u32, MemberId)>>,
 }
@@ -48,7 +48,7 @@ impl SharedHub {
     /// No descriptor can be had.
     pub(crate) fn wire(&self) -> io::Result<Wire> {
         let mailbox = Arc::new(Mailbox {
-            bell: Bell::new()?,
+            waker: Waker::new()?,
             is_rung: AtomicBool::new(false),
             stirred: Mutex::default(),
         });
@@ -77,7 +77,7 @@ impl Local {
         } else {
             Interest::Nothing
         };
-        (self.mailbox.bell.as_fd(), interest)
+        (self.mailbox.waker.as_fd(), interest)
     }
 
     pub(crate) fn ask(&mut self, number: u32, requests: Vec<Request>) {
@@ -172,7 +172,7 @@ impl Inside {
 impl Mailbox {
     fn ring(&self) {
         if !self.is_rung.swap(true, Ordering::AcqRel) {
-            self.bell.ring();
+            self.waker.ring();
         }
     }
 
@@ -180,7 +180,7 @@ impl Mailbox {
     fn take(&self) -> Vec<(u32, MemberId)> {
         if self.is_rung.load(Ordering::Acquire) {
             // Silenced before it may be rung again.
-            self.bell.hear();
+            self.waker.hear();
             self.is_rung.store(false, Ordering::Release);
         }
         mem::take(&mut lock(&self.stirred))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tracing::debug;
 
-use crate::limits::stats::{Count, State};
+use crate::limits::stats::{Counter, Stats};
 
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +43,12 @@ pub(crate) enum Dropped {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drops {
     by_reason: [u64; REASONS.len()],
-    state: State,
+    state: Stats,
 }
 
 impl Drops {
     /// They are counted in `state` as well.
-    pub(crate) fn new(state: State) -> Self {
+    pub(crate) fn new(state: Stats) -> Self {
         Self {
             by_reason: [0; REASONS.len()],
             state,
@@ -58,7 +58,7 @@ impl Drops {
     /// One was dropped, which came from or was for `peer`.
     pub(crate) fn count(&mut self, reason: Dropped, peer: impl fmt::Display) {
         self.by_reason[reason as usize] += 1;
-        self.state.count(Count::Dropped, 1);
+        self.state.count(Counter::Dropped, 1);
         debug!(%peer, "dropped: {reason}");
     }
 

@@ -7,7 +7,7 @@ use tracing::debug;
 
 use crate::exec::one_shot::Errand;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::limits::token_bucket::Bucket;
 use crate::peer::{Peer, Transport};
 use crate::reactor::alarm::Alarm;
@@ -95,7 +95,7 @@ impl Correspondent {
     fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
         let talk = self.talk.as_ref()?;
         let goes_on = talk.connection.ended().is_none();
-        let session = limits.session.filter(|_| goes_on)?;
+        let session = limits.session_timeout.filter(|_| goes_on)?;
         Some(after(talk.began, session))
     }
 
@@ -190,15 +190,15 @@ impl Correspondent {
         let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
         let peer = peer.at(desk.place);
         if !desk.pace.may_begin(peer.remote.host(), now) {
-            desk.admission.state().count(Count::RefusedRate, 1);
+            desk.admission.state().count(Counter::RefusedRate, 1);
             return Ok(Err(Dropped::TooOften));
         }
         let slot = desk.admission.admit(&peer)?;
-        slot.count(Count::Accepted);
+        slot.count(Counter::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
         if let Some(command) = connection.take_program() {
-            if desk.limits.clients < desk.admission.len() {
+            if desk.limits.max_clients < desk.admission.len() {
                 return Ok(Err(Dropped::Busy)); // so many run already
             }
             self.running += 1;
@@ -245,7 +245,7 @@ impl Correspondent {
             self.ledger.sent(answer.len());
             desk.admission
                 .state()
-                .count(Count::Sent, answer.len() as u64);
+                .count(Counter::Sent, answer.len() as u64);
             out.push(self.pair.1, self.pair.0, answer);
         }
     }

@@ -156,7 +156,7 @@ impl Correspondence {
 
     /// When it is to be told the time.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let quiet = self.quiet.first().zip(self.desk.limits.idle);
+        let quiet = self.quiet.first().zip(self.desk.limits.idle_timeout);
         let idle_at = quiet.map(|(&(heard, _), idle)| after(heard, idle));
         let due = self.due.first().map(|&(due, _)| due);
         earlier(self.cut_at, earlier(idle_at, due))
@@ -173,7 +173,7 @@ impl Correspondence {
             known.due = None;
             self.settle(pair, Turn::Soon);
         }
-        let Some(idle) = self.desk.limits.idle else {
+        let Some(idle) = self.desk.limits.idle_timeout else {
             return;
         };
         while let Some((heard, pair)) = self.quietest(now)
@@ -188,7 +188,7 @@ impl Correspondence {
     pub(crate) fn stop(&mut self, now: Instant) {
         self.desk.stopping = true;
         self.cut_at
-            .get_or_insert(after(now, self.desk.limits.grace));
+            .get_or_insert(after(now, self.desk.limits.grace_period));
         let talking = self.peers.iter_mut();
         let talking = talking.filter(|(_, known)| known.correspondent.is_talking());
         let pairs: Vec<Pair> = talking

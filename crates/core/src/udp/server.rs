@@ -19,12 +19,12 @@ use crate::hub::message::Request;
 use crate::hub_link::link::Wire;
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
-use crate::limits::stats::State;
+use crate::limits::stats::Stats;
 use crate::limits::token_bucket::Bucket;
-use crate::net::listener::Inlet;
+use crate::net::listener::UdpListener;
 use crate::peer::Transport;
 use crate::reactor::poll::{Interest, earlier};
-use crate::reactor::source::{Task, Watched};
+use crate::reactor::source::{EventSource, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::udp::dedicated_port::{NoPorts, PortSource, Ports};
@@ -60,13 +60,13 @@ impl Datagrams {
     ///
     /// The socket is not one of Internet datagrams, or there is no memory.
     pub(crate) fn new(
-        inlet: Inlet,
+        inlet: UdpListener,
         service: Arc<dyn Service>,
         limits: &Limits,
-        state: State,
+        state: Stats,
         mut wire: Option<Wire>,
     ) -> io::Result<Self> {
-        let Inlet {
+        let UdpListener {
             socket,
             place,
             ports,
@@ -177,7 +177,7 @@ impl Datagrams {
     }
 }
 
-impl Task for Datagrams {
+impl EventSource for Datagrams {
     fn watched(&self) -> Watched<'_> {
         let read = self.is_idle();
         let interest = Interest::In { read, write: !read };
@@ -272,7 +272,7 @@ impl Task for Datagrams {
         self.is_over || (answered && self.correspondence.is_over() && self.is_idle())
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+    fn end(self: Box<Self>) -> Option<Box<dyn EventSource>> {
         let drops = self.correspondence.end();
         if !drops.is_empty() {
             debug!(local = %self.local, "dropped in all: {drops}");

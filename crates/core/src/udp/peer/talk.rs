@@ -6,7 +6,7 @@ use tracing::{debug, error};
 
 use crate::hub::message::Request;
 use crate::limits::admission::Slot;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
 use crate::session::close_reason::CloseReason;
@@ -79,10 +79,10 @@ impl Talk {
         let (peer, received, sent) = (self.peer, self.received, self.sent);
         let ended = self.connection.into_ended();
         if let CloseReason::Refused(_) = ended {
-            self.slot.count(Count::RefusedService);
+            self.slot.count(Counter::RefusedService);
         }
         if ended.is_failure() {
-            self.slot.count(Count::Failed);
+            self.slot.count(Counter::Failed);
             error!(%peer, received, sent, "end: {ended}");
         } else {
             debug!(%peer, received, sent, "end: {ended}");

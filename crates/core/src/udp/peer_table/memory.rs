@@ -12,7 +12,7 @@ use crate::udp::peer_table::Correspondence;
 impl Correspondence {
     /// Forgets those who were silent for longest, until one more can be remembered.
     pub(super) fn make_room(&mut self, now: Instant) {
-        while self.desk.limits.clients <= self.peers.len()
+        while self.desk.limits.max_clients <= self.peers.len()
             && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");

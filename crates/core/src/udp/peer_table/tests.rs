@@ -375,7 +375,7 @@ fn nobody_keeps_the_others_from_their_turn() {
 #[test]
 fn who_is_silent_is_forgotten_without_words() {
     let limits = Limits {
-        idle: Some(10 * SECOND),
+        idle_timeout: Some(10 * SECOND),
         ..Limits::default()
     };
     let mut post = Post::new(FRIEND, &limits);
@@ -403,8 +403,8 @@ fn who_is_silent_is_forgotten_without_words() {
 #[test]
 fn whoever_was_silent_for_longest_makes_room() {
     let limits = Limits {
-        clients: 3,
-        session: Some(1000 * SECOND),
+        max_clients: 3,
+        session_timeout: Some(1000 * SECOND),
         ..Limits::default()
     };
     let mut post = Post::new(FRIEND, &limits);
@@ -432,8 +432,8 @@ fn whoever_was_silent_for_longest_makes_room() {
 #[test]
 fn the_bookkeeping_is_bounded_by_the_peers() {
     let limits = Limits {
-        clients: 10,
-        session: Some(1000 * SECOND),
+        max_clients: 10,
+        session_timeout: Some(1000 * SECOND),
         ..Limits::default()
     };
     let mut post = Post::new(FRIEND, &limits);
@@ -456,7 +456,7 @@ fn the_bookkeeping_is_bounded_by_the_peers() {
 #[test]
 fn a_host_has_no_more_than_its_share() {
     let limits = Limits {
-        clients_per_host: Some(1),
+        max_clients_per_host: Some(1),
         ..Limits::default()
     };
     let mut post = Post::new(FRIEND, &limits);
@@ -474,7 +474,7 @@ fn a_host_has_no_more_than_its_share() {
 #[test]
 fn the_time_of_a_conversation_ends() {
     let limits = Limits {
-        session: Some(10 * SECOND),
+        session_timeout: Some(10 * SECOND),
         ..Limits::default()
     };
     let mut post = Post::new(FRIEND, &limits);

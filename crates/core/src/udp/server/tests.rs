@@ -64,13 +64,13 @@ impl Server {
             ..Limits::default()
         };
         let service = Arc::new(Echo(framing));
-        let inlet = Inlet {
+        let inlet = UdpListener {
             socket,
             place: 0,
             number: 0,
             ports: vec![port],
         };
-        let task = Datagrams::new(inlet, service, &limits, State::uncounted(), None);
+        let task = Datagrams::new(inlet, service, &limits, Stats::uncounted(), None);
         let task = task.expect("it can be served");
         Self { task, port }
     }
@@ -243,6 +243,6 @@ fn at_a_stop_everybody_has_the_last_words() {
     server.task.stop(Instant::now());
     assert_eq!(heard(&peer), b"goodbye\r\n");
     assert!(server.task.is_over());
-    let task: Box<dyn Task> = Box::new(server.task);
+    let task: Box<dyn EventSource> = Box::new(server.task);
     assert!(task.end().is_none());
 }
