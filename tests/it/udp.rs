@@ -162,7 +162,7 @@ fn what_would_be_a_loop_is_not_answered() {
     let everybody = ("127.255.255.255", port(&server));
     caller.0.connect(everybody).expect("an address");
     caller.say("echo me, everybody");
-    server.log("dropped: sent to many");
+    server.log("dropped: sent to a multicast or broadcast address");
     let server = start("echo");
     let port = port(&server);
     // From our own port, at another of our addresses.
@@ -196,7 +196,7 @@ here = socket.inet_aton("127.0.0.1")
 udp = struct.pack("!HHHH", 2001, 2002, 8 + len(said), 0) + said
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
 raw.sendto(ip + udp, ("127.0.0.1", 0))'
-        until grep -q "dropped: the answer is over the rate" 2001 2002; do :; done
+        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do :; done
         kill %1 %2
         wait
         grep -h "end: " 2001 2002
@@ -291,7 +291,7 @@ fn limits_hold_for_datagrams() {
     for caller in &callers {
         assert_eq!(caller.ask("hello"), "HELLO");
     }
-    server.log("silent for longest: makes room");
+    server.log("evict: inactive for longest");
     server.log("end: cut");
 }
 

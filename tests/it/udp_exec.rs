@@ -79,7 +79,7 @@ fn who_is_waited_for_is_not_forgotten_for_another() {
         first.send(b"first").expect("it can be sent");
         server.log(" program peer=");
         second.send(b"second").expect("it can be sent");
-        server.log("dropped: the one before is still being answered");
+        server.log("dropped: the previous datagram is still being answered");
         fs::write(&go, "").expect("it can be written");
         assert_eq!(hear(&first), "first", "{model}");
         server.log("end: the program ended");
