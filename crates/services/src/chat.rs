@@ -25,6 +25,8 @@ use allowance::Allowance;
 use chatting::Chatting;
 use friend::Friend;
 
+use crate::units::count;
+
 /// People who hear each other: each has a name that nobody else has, and is in one room at a time.
 ///
 /// What one of them says reaches the others only as text: whatever could act on a terminal is shown
@@ -40,25 +42,20 @@ pub struct Chat {
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Show whoever enters a room the last so many messages there
-    #[arg(long, value_name = "N", default_value_t = HISTORY)]
+    #[arg(long, value_name = "N", default_value_t = HISTORY, value_parser = count(0_usize..))]
     history: usize,
 
     /// Pass on so many lines of one person at once; a long one counts as several
-    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count(NonZeroU32::MIN..))]
     burst: NonZeroU32,
 
     /// Pass on so many lines a second of a person who says more at once
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..))]
     pace: NonZeroU32,
 
     /// The virtual friend sits in every room, and answers whoever says "eliza, ..."
     #[arg(long)]
     with_eliza: bool,
-}
-
-fn count(words: &str) -> Result<NonZeroU32, &'static str> {
-    let count = words.parse();
-    count.map_err(|_| "a number of lines is a whole one, 1 or more")
 }
 
 impl Default for Options {

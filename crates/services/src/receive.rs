@@ -11,7 +11,7 @@ use switchboard_core::{
 };
 use switchboard_files::{Content, Draft, Folder, Name, Problem, Rules};
 
-use crate::size::size;
+use crate::units::size;
 
 /// Takes what a peer sends until it ends its side, and makes a file of it: whole or not at all.
 ///
