@@ -111,8 +111,8 @@ impl Matcher {
         let mut rest = words;
         fixed.iter().all(|term| {
             self.comparisons += 1;
-            let (taken, behind) = rest.split_at(term.words());
-            rest = behind;
+            let (taken, after) = rest.split_at(term.words());
+            rest = after;
             term.takes(taken)
         })
     }

@@ -158,7 +158,7 @@ fn an_unusable_script_is_refused_before_listening() {
     let name = path.display();
     let (code, printed, said) = run(&format!("serve eliza --listen 0 --script {name}"));
     let words = format!(
-        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too big: more than 256 KiB when compiled\n"
+        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too large: more than 256 KiB when compiled\n"
     );
     assert_eq!((code, printed.as_str(), said), (1, "", words));
     let (code, _, said) = run("talk --script /no/such/file");

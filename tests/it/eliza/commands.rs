@@ -16,7 +16,7 @@ fn check(heard: &str, how: &str) {
         "How do you feel?",
         "Nothing was answered yet.",
         "Why do you need your mother?",
-        "said        I need my mother.",
+        "input       I need my mother.",
     ];
     assert_eq!(lines[..4], expected, "{how}");
     let end = lines.iter().position(|line| *line == "from        a rule");
@@ -65,7 +65,7 @@ fn datagrams_ask_as_well() {
     let number: String = proof.chars().filter(char::is_ascii_digit).collect();
     let trace = caller.ask(format!("{number}\n"));
     assert!(
-        trace.contains("said        I need my mother.\n"),
+        trace.contains("input       I need my mother.\n"),
         "{proof}{trace}"
     );
     assert_eq!(caller.ask("*reset\n"), "How do you feel?\n");

@@ -194,7 +194,7 @@ fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
             caller.hang_up();
             let why = String::from_utf8(caller.rest()).expect("it is text");
             assert!(why.trim_end().len() < 8 * 1024, "{why}");
-            assert!(why.contains("said        a\n"), "{why}");
+            assert!(why.contains("input       a\n"), "{why}");
         }
     }
 }

@@ -15,7 +15,7 @@ fn check(terms: &[Term], words: &[Id], parts: Option<&[Range<usize>]>) {
 }
 
 #[test]
-fn every_any_takes_as_few_words_as_it_can() {
+fn every_any_takes_as_few_words_as_possible() {
     use Term::{Any, Exactly};
     check(&[], &[], Some(&[]));
     check(&[], &[0], None);
@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn finds_what_trying_all_finds(
+    fn agrees_with_an_exhaustive_search(
         terms in prop::collection::vec(a_term(), 0..7),
         words in prop::collection::vec(0..4u32, 0..9),
     ) {

@@ -46,7 +46,9 @@ fn unreachable(script: &Script) -> Vec<Finding> {
             }
             if let Some((earlier, _)) = earlier {
                 let line = script.source.line(earlier.at.start);
-                let what = format!("the pattern of line {line} takes all that fits here");
+                let what = format!(
+                    "unreachable: the pattern in line {line} matches everything this one does"
+                );
                 found.push((pattern.at.start, what));
             } else {
                 before.push((pattern, terms));
@@ -58,7 +60,9 @@ fn unreachable(script: &Script) -> Vec<Finding> {
         if let (Some((general, _)), Some(to)) = (takes_all, rule.reference) {
             let word = script.vocabulary.text(to);
             let line = script.source.line(general.at.start);
-            let what = format!("no line gets to {word}: the pattern of line {line} takes them all");
+            let what = format!(
+                "the reference to {word} is unreachable: the pattern in line {line} matches every input"
+            );
             found.push((rule.at, what));
         }
     }
@@ -120,7 +124,7 @@ fn endless(script: &Script) -> Vec<Finding> {
         let word = script.vocabulary.text(rule.keyword);
         (
             rule.at,
-            format!("{word} never comes to a reply: its references go in a circle"),
+            format!("{word} never leads to a reply: its references form a cycle"),
         )
     });
     found.collect()

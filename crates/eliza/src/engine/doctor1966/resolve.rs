@@ -77,7 +77,7 @@ fn faults_of_the_whole(draft: &Draft, index: &Index, source: &Source) -> Vec<Fau
     let is_there = |word| id(word).is_some_and(|id| draft.keywords.contains_key(&id));
     for word in ["NONE", "MEMORY"] {
         if !is_there(word) {
-            faults.push((source.len(), format!("there is no rule {word}")));
+            faults.push((source.len(), format!("missing rule {word}")));
         }
     }
     let none = id("NONE").and_then(|none| index.rule(none));
@@ -138,10 +138,7 @@ fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
             }
             total += words().count();
             if MAX_TAGGED < total {
-                return Some((
-                    asked.at,
-                    "too many words carry the tags of the script".to_owned(),
-                ));
+                return Some((asked.at, "too many tagged words".to_owned()));
             }
             let term = Term::one_of(words());
             terms[asked.term] = term.clone();

@@ -23,7 +23,7 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
             if let Some(earlier) = earlier {
                 let line = earlier.line;
                 let what = format!(
-                    "never reached: the pattern of line {line} fits whatever this one does"
+                    "unreachable: the pattern in line {line} matches everything this one does"
                 );
                 problems.push(decomp.problem(what));
             }
@@ -61,7 +61,7 @@ pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
         cycles.lead_round[number] && cycles.only_refer[number]
     });
     found
-        .map(|(decomp, _)| decomp.problem("every `goto` from here goes round and round"))
+        .map(|(decomp, _)| decomp.problem("endless loop: no `goto` from here leads to a reply"))
         .collect()
 }
 
@@ -122,9 +122,10 @@ impl<'s> GotoCycles<'s> {
             .for_each(|waiting| waiting.sort_unstable());
         while let Some(number) = self.given_up.pop() {
             let (decomp, key) = self.decomps[number];
-            while let Some((_, who)) = self.waiting[key].pop_if(|(last, _)| decomp.number <= *last)
+            while let Some((_, dependent)) =
+                self.waiting[key].pop_if(|(last, _)| decomp.number <= *last)
             {
-                self.give_up(who as usize);
+                self.give_up(dependent as usize);
             }
         }
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_clause_begins_behind_a_comma() {
+    fn a_new_clause_starts_after_a_comma() {
         check("Je le hais, il est horrible", &["il est horrible"]);
         check("je dors mal, et j'ai mal", &["et j'ai mal"]);
         check("je suis triste, mon chef est là", &["mon chef est là"]);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn some_full_stops_end_nothing() {
+    fn abbreviations_do_not_end_a_sentence() {
         for word in ["M.", "Mme.", "Dr."] {
             assert!(French.is_abbreviation(word), "{word}");
         }

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_cut_into_sentences() {
+    fn a_line_is_split_into_sentences() {
         check("I need help!?", &[("I need help", true)]);
         check("  I need\thelp . . . ", &[("I need help", false)]);
         check(
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_clause_is_cut_off() {
+    fn a_new_clause_is_split_off() {
         check(
             "I can't stand my boss, he is horrible",
             &[("I can't stand my boss", false), ("he is horrible", false)],
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_are_made_equal() {
+    fn spelling_is_normalized() {
         check("don’t", &[("don't", false)]);
         check("I cant, DONT.", &[("I can't, don't", false)]);
         check("cantor", &[("cantor", false)]);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shouts_is_heard_like_the_others() {
+    fn lines_in_capitals_become_lower_case() {
         check("HELP ME!", &[("help me", false)]);
         check(
             "I AM NOT FINE. OK?",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_short() {
+    fn a_long_line_is_cut() {
         for endless in ["word ".repeat(100_000), "a".repeat(3000), "我".repeat(3000)] {
             let input = Input::new(&endless, &English);
             assert!((MAX_BYTES - 3..=MAX_BYTES).contains(&input.text.len()));

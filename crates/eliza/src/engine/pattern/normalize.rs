@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn case_and_accents_go() {
+    fn case_and_accents_are_removed() {
         check("I NEED you", "i need you");
         check("Ça va, mon Cœur ? ÉTÉ", "ca va, mon coeur ? ete");
         check("e\u{301}te\u{301}", "ete");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_of_the_original() {
+    fn ranges_map_to_the_original() {
         let original = "Où est ma sœur Zoé ?";
         let folded = Folded::new(original);
         let at = |part: &str| {
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_place_is_between_characters(original: String) {
+        fn mapped_ranges_are_character_boundaries(original: String) {
             let folded = Folded::new(&original);
             let text = folded.text();
             for end in (0..=text.len()).filter(|&end| text.is_char_boundary(end)) {

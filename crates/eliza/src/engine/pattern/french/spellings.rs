@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_in_haste_is_spelled_with_care() {
+    fn misspellings_are_corrected() {
         check("jai", "j'ai");
         check("Cest", "c'est");
         check("chui", "je suis");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_stay() {
+    fn other_words_are_unchanged() {
         for word in [
             "j'aime", "Jean", "journal", "jamais", "c'est", "t'es", "g'", "tg2", "été", "",
         ] {

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn i_is_said_as_you() {
+    fn i_becomes_you() {
         check(
             Person::I,
             &[
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn you_is_said_as_i() {
+    fn you_becomes_i() {
         check(
             Person::You,
             &[
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn you_to_one_is_said_as_i() {
+    fn formal_you_becomes_i() {
         check(
             Person::Formal,
             &[

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_has_words() {
+    fn a_sentence_is_split_into_words() {
         check("J'aime l'été", &["j", "aime", "l", "ete"]);
         check("aujourd'hui", &["aujourd'hui"]);
         check(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vowel_asks_for_elision() {
+    fn elision_before_a_vowel() {
         for word in [
             "aime", "Été", "habite", "heureux", "y", "Yves", "œuf", "hésite", "une",
         ] {
