@@ -20,33 +20,23 @@
 //! # }
 //! ```
 
-mod answer;
-mod beneath;
-mod code;
-mod command;
 mod digest;
-mod draft;
-mod entry;
-mod folder;
+mod error;
 mod name;
-mod number;
-mod problem;
-mod room;
-mod source;
-mod temporary;
+mod protocol;
+mod storage;
 pub mod tftp;
-mod time;
-mod word;
+mod timestamp;
 
-pub use answer::{Answer, NoAnswer};
-pub use code::Code;
-pub use command::{Command, Follows, Misunderstood};
 pub use digest::{Content, Digest, Hashing, NoDigest};
-pub use draft::{Draft, Rules};
-pub use entry::{Entry, Kind};
-pub use folder::Folder;
+pub use error::Problem;
 pub use name::{BadName, Name};
-pub use problem::Problem;
-pub use source::Source;
-pub use time::Time;
-pub use word::{BadWord, Word, Words};
+pub use protocol::entry::{Entry, Kind};
+pub use protocol::quoting::{BadWord, Word, Words};
+pub use protocol::request::{Command, Follows, Misunderstood};
+pub use protocol::response::{Answer, NoAnswer};
+pub use protocol::status::Code;
+pub use storage::atomic_file::{Draft, Rules};
+pub use storage::folder::Folder;
+pub use storage::source::Source;
+pub use timestamp::Time;

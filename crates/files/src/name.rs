@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::word::Word;
+use crate::protocol::quoting::Word;
 
 /// A path below a folder, which does not lead up: parts, separated by `/`.
 ///

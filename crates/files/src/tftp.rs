@@ -7,23 +7,23 @@
 //! were told anything (and once at the beginning), what they have to say is taken from `next_packet`
 //! until there is no more.
 
-mod asking;
-mod failure;
-mod lingering;
+mod dally;
+mod error;
 mod netascii;
 mod options;
 mod packet;
-mod receiving;
-mod sending;
+mod receiver;
+mod request;
+mod retransmit;
+mod sender;
 #[cfg(test)]
 mod tests;
-mod timer;
 
-pub use asking::Asking;
-pub use failure::{Failure, Step};
-pub use lingering::Lingering;
+pub use dally::Lingering;
+pub use error::{Failure, Step};
 pub use netascii::{FromNetascii, ToNetascii};
 pub use options::{Caps, Options, Terms};
 pub use packet::{Code, Malformed, Mode, Packet, Request, Wish};
-pub use receiving::Receiving;
-pub use sending::Sending;
+pub use receiver::Receiving;
+pub use request::Asking;
+pub use sender::Sending;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::number::number;
+use crate::protocol::quoting::number;
 use crate::tftp::packet::{Malformed, push, string};
 
 /// Options, asked for or agreed to. Others are not known here.

@@ -4,12 +4,12 @@ use std::fmt;
 
 use switchboard_core::Clean;
 
-use crate::code::Code;
 use crate::digest::Content;
-use crate::entry::Entry;
-use crate::number::number;
-use crate::problem::Problem;
-use crate::word::Words;
+use crate::error::Problem;
+use crate::protocol::entry::Entry;
+use crate::protocol::quoting::Words;
+use crate::protocol::quoting::number;
+use crate::protocol::status::Code;
 
 /// The line that answers a command, or greets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::entry::Kind;
-    use crate::time::Time;
+    use crate::protocol::entry::Kind;
+    use crate::timestamp::Time;
 
     #[track_caller]
     fn check(line: &str, answer: &Answer) {

@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
+use crate::tftp::error::{Failure, Step};
 use crate::tftp::options::Terms;
 use crate::tftp::packet::Packet;
-use crate::tftp::timer::{Due, Timed, Timer};
+use crate::tftp::retransmit::{Due, Timed, Timer};
 
 /// Sends a file, a window of blocks at a time.
 ///

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::code::Code;
 use crate::digest::{Content, NoDigest};
 use crate::name::{BadName, Name};
-use crate::number::number;
-use crate::word::{BadWord, Words};
+use crate::protocol::quoting::number;
+use crate::protocol::quoting::{BadWord, Words};
+use crate::protocol::status::Code;
 
 /// A command, as one line says it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
+use crate::tftp::error::{Failure, Step};
 use crate::tftp::options::{Options, Terms};
 use crate::tftp::packet::{Packet, Request, Wish};
-use crate::tftp::receiving::Receiving;
-use crate::tftp::sending::Sending;
-use crate::tftp::timer::{Due, Timer};
+use crate::tftp::receiver::Receiving;
+use crate::tftp::retransmit::{Due, Timer};
+use crate::tftp::sender::Sending;
 
 /// Sends a request until it is answered; then it becomes the transfer.
 #[derive(Debug)]

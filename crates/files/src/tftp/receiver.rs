@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
-use crate::tftp::lingering::Lingering;
+use crate::tftp::dally::Lingering;
+use crate::tftp::error::{Failure, Step};
 use crate::tftp::options::Terms;
 use crate::tftp::packet::Packet;
-use crate::tftp::timer::{Due, Timer};
+use crate::tftp::retransmit::{Due, Timer};
 
 /// Receives a file, a window of blocks at a time.
 ///

@@ -9,11 +9,11 @@ use nix::fcntl::{AtFlags, Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstatat;
 
-use crate::draft::Rules;
-use crate::entry::{Entry, Kind};
-use crate::folder::Folder;
+use crate::error::Problem;
 use crate::name::Name;
-use crate::problem::Problem;
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::atomic_file::Rules;
+use crate::storage::folder::Folder;
 
 /// How long a file may become.
 #[derive(Debug)]

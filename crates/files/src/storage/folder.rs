@@ -11,12 +11,12 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::beneath;
-use crate::draft::{Draft, Rules};
-use crate::entry::{Entry, Kind};
+use crate::error::Problem;
 use crate::name::{BadName, Name};
-use crate::problem::Problem;
-use crate::source::Source;
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::atomic_file::{Draft, Rules};
+use crate::storage::resolve;
+use crate::storage::source::Source;
 
 /// A folder, of which others may read, and perhaps write, what is below it.
 ///
@@ -44,7 +44,7 @@ impl Folder {
             top: Arc::new(top),
             hidden: false,
         };
-        beneath::open(&folder.top, Name::root().as_path(), OFlag::O_PATH)?;
+        resolve::open(&folder.top, Name::root().as_path(), OFlag::O_PATH)?;
         Ok(folder)
     }
 
@@ -158,7 +158,7 @@ impl Folder {
         if name.is_hidden() && !self.hidden {
             return Err(Problem::Missing);
         }
-        Ok(beneath::open(&self.top, name.as_path(), flags)?)
+        Ok(resolve::open(&self.top, name.as_path(), flags)?)
     }
 }
 

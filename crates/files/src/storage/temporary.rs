@@ -11,7 +11,7 @@ use nix::fcntl::{
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
-use crate::problem::Problem;
+use crate::error::Problem;
 
 /// A file without a name; or with one that nobody knows, where the file system has no others.
 ///

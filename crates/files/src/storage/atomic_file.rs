@@ -8,14 +8,14 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::fsync;
 
-use crate::beneath;
 use crate::digest::{Content, Running};
-use crate::entry::{Entry, Kind};
-use crate::folder::Folder;
+use crate::error::Problem;
 use crate::name::{BadName, Name};
-use crate::problem::Problem;
-use crate::room::{self, Most};
-use crate::temporary::Temporary;
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::folder::Folder;
+use crate::storage::quota::{self, Most};
+use crate::storage::resolve;
+use crate::storage::temporary::Temporary;
 
 /// A file that is being written where nobody sees it. It gets its name once it is
 /// [published](Self::publish); dropped before that, it leaves nothing.
@@ -131,7 +131,7 @@ impl Draft {
         };
         // Whoever else publishes waits, so that what is counted stays true.
         let _lock = match self.rules.quota {
-            Some(_) => Some(room::lock(&self.folder)?),
+            Some(_) => Some(quota::lock(&self.folder)?),
             None => None,
         };
         let mut replaced = replaced(&parent, last, self.rules.overwrite)?;
@@ -170,7 +170,7 @@ enum Descent {
 fn descend(folder: &Folder, name: &Name, make: bool) -> Result<Descent, Problem> {
     let mut above = folder.folder(&Name::root())?;
     for part in name.parts() {
-        let open = || beneath::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        let open = || resolve::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
         above = match open() {
             Err(Errno::ENOENT) if !make => return Ok(Descent::Missing(above)),
             Err(Errno::ENOENT) => {
@@ -424,7 +424,7 @@ mod tests {
             });
             let done = publish_at_once(drafts);
             assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
-            assert_eq!(room::used(&folder).expect("a folder"), 8);
+            assert_eq!(quota::used(&folder).expect("a folder"), 8);
         }
     }
 
@@ -448,7 +448,7 @@ mod tests {
         let problem = put("12345").expect_err("no room");
         assert!(matches!(problem, Problem::Quota { .. }), "{problem}");
         put("1234").expect("room");
-        assert_eq!(room::used(&folder).expect("a folder"), 6);
+        assert_eq!(quota::used(&folder).expect("a folder"), 6);
     }
 
     #[test]

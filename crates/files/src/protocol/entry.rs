@@ -4,9 +4,9 @@ use std::fmt;
 
 use nix::sys::stat::{FileStat, SFlag};
 
-use crate::number::number;
-use crate::time::Time;
-use crate::word::{Word, Words};
+use crate::protocol::quoting::number;
+use crate::protocol::quoting::{Word, Words};
+use crate::timestamp::Time;
 
 /// A file or folder: what there is to know of it from outside.
 ///

@@ -7,9 +7,9 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::sys::stat::fstat;
 
-use crate::entry::{Entry, Kind};
-use crate::problem::Problem;
-use crate::time::Time;
+use crate::error::Problem;
+use crate::protocol::entry::{Entry, Kind};
+use crate::timestamp::Time;
 
 /// A regular file, opened for reading.
 #[derive(Debug)]

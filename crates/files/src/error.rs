@@ -4,8 +4,8 @@ use std::io;
 
 use nix::errno::Errno;
 
-use crate::code::Code;
 use crate::name::BadName;
+use crate::protocol::status::Code;
 
 /// Why a file is not read, shown or kept.
 #[derive(Debug, thiserror::Error)]
