@@ -6,8 +6,8 @@ use switchboard_files::Digest;
 
 use crate::address::Server;
 use crate::error::Error;
-use crate::talk::Talk;
-use crate::wire::{Stop, Wire, connect};
+use crate::session::Talk;
+use crate::transport::{Stop, Wire, connect};
 
 /// Whoever gets, puts and lists, over one connection while that stands, else over another.
 ///

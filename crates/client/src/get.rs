@@ -8,10 +8,10 @@ use switchboard_files::{
 };
 
 use crate::client::{Client, Done, Watch, patience_for};
+use crate::destination::Shelf;
 use crate::error::{Error, Shown};
-use crate::part::Part;
-use crate::shelf::Shelf;
-use crate::wire::Stop;
+use crate::partial_file::Part;
+use crate::transport::Stop;
 
 /// Where a file goes.
 pub enum Target<'a> {

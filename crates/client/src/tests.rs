@@ -1,6 +1,6 @@
 //! Whole transfers without a socket, with a server that is data.
 
-mod pretend;
+mod fake_server;
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +10,11 @@ use switchboard_files::{Code, Name, Source};
 use tempfile::{TempDir, tempdir};
 
 use crate::client::{Client, Done};
+use crate::destination::Shelf;
 use crate::error::Error;
 use crate::get::Target;
 use crate::list::Walk;
-use crate::shelf::Shelf;
-use pretend::{Notes, Trick, content, name, server};
+use fake_server::{Notes, Trick, content, name, server};
 
 /// A folder here, and a way to get files into it.
 struct Here {

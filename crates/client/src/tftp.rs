@@ -1,7 +1,7 @@
 //! Files by TFTP.
 
-mod line;
 mod socket;
+mod transfer;
 
 use std::io::{self, BufWriter, Read, Write};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use switchboard_files::tftp::{
     Asking, Code, Failure, FromNetascii, Mode, Options, Request, Terms, ToNetascii, Wish,
 };
 
-use line::Line;
+use transfer::Line;
 
 /// How files are moved by TFTP.
 #[derive(Clone, Copy, Debug)]

@@ -13,8 +13,8 @@ use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 use sha2::{Digest as _, Sha256};
 use switchboard_files::{Content, Digest, Name, Problem};
 
+use crate::destination::Shelf;
 use crate::error::Error;
-use crate::shelf::Shelf;
 
 /// The file `NAME.part`, which becomes `NAME` once it is whole. What there is of it outlives this,
 /// unless that is nothing.

@@ -12,7 +12,7 @@ use crate::client::{Done, Watch};
 use crate::error::Error;
 use crate::get::Target;
 use crate::tftp::{Tftp, TftpError, TftpOptions};
-use crate::wire::Stop;
+use crate::transport::Stop;
 
 /// Whoever gets and puts files by TFTP. What arrives is at least as long as the server says, if
 /// it does; nothing else is known about it.

@@ -9,7 +9,7 @@ use switchboard_files::{Answer, Code, Command, Content, Digest, Entry, Kind, Nam
 
 use crate::client::{Client, Watch};
 use crate::error::Error;
-use crate::wire::{Heed, Wire};
+use crate::transport::{Heed, Wire};
 
 /// What a server has, and what was asked of it.
 #[derive(Default)]

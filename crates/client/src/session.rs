@@ -7,7 +7,7 @@ use switchboard_core::Clean;
 use switchboard_files::{Answer, Code, Command, NoAnswer};
 
 use crate::error::Error;
-use crate::wire::{Heed, Wire};
+use crate::transport::{Heed, Wire};
 
 /// A conversation with a server that has greeted.
 pub(crate) struct Talk {
