@@ -16,13 +16,13 @@ mod tftp;
 mod tftp_client;
 mod transport;
 
-pub use address::{Server, Way};
-pub use client::{Client, Done, Watch};
-pub use destination::Shelf;
+pub use address::{Endpoint, Server};
+pub use client::{Client, Outcome, Progress};
+pub use destination::Destination;
 pub use error::Error;
 pub use get::Target;
-pub use list::Walk;
-pub use local_walk::{Below, Found};
+pub use list::RemoteWalk;
+pub use local_walk::{Found, LocalWalk};
 pub use tftp::TftpOptions;
 pub use tftp_client::TftpClient;
 pub use transport::Stop;

@@ -3,7 +3,7 @@
 //!
 //! A [`Folder`] is one that is shown to others. Whatever [`Name`] it is asked for, it leads to a
 //! regular file or a folder below it, never through a link and never outside. What is to be put
-//! there is a [`Draft`] until all of it is there, and nobody sees that.
+//! there is a [`AtomicFile`] until all of it is there, and nobody sees that.
 //!
 //! ```
 //! use switchboard_files::{Folder, Name, Rules};
@@ -28,15 +28,15 @@ mod storage;
 pub mod tftp;
 mod timestamp;
 
-pub use digest::{Content, Digest, Hashing, NoDigest};
-pub use error::Problem;
-pub use name::{BadName, Name};
+pub use digest::{Content, Digest, FileHasher, ParseDigestError};
+pub use error::FileError;
+pub use name::{Name, NameError};
 pub use protocol::entry::{Entry, Kind};
-pub use protocol::quoting::{BadWord, Word, Words};
-pub use protocol::request::{Command, Follows, Misunderstood};
-pub use protocol::response::{Answer, NoAnswer};
-pub use protocol::status::Code;
-pub use storage::atomic_file::{Draft, Rules};
+pub use protocol::quoting::{Quoted, QuotingError, Words};
+pub use protocol::request::{Follows, InvalidRequest, Request};
+pub use protocol::response::{NotAResponse, Response};
+pub use protocol::status::Status;
+pub use storage::atomic_file::{AtomicFile, Rules};
 pub use storage::folder::Folder;
 pub use storage::source::Source;
-pub use timestamp::Time;
+pub use timestamp::Timestamp;

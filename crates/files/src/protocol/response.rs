@@ -5,15 +5,15 @@ use std::fmt;
 use switchboard_core::Clean;
 
 use crate::digest::Content;
-use crate::error::Problem;
+use crate::error::FileError;
 use crate::protocol::entry::Entry;
 use crate::protocol::quoting::Words;
 use crate::protocol::quoting::number;
-use crate::protocol::status::Code;
+use crate::protocol::status::Status;
 
 /// The line that answers a command, or greets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Response {
     /// So many lines follow.
     Lines(u64),
     /// One file or folder.
@@ -23,27 +23,27 @@ pub enum Answer {
     /// So many bytes follow.
     Bytes(u64),
     /// The file is there.
-    Kept(Content),
+    Stored(Content),
     /// Anything else: what became of it, and words for people.
-    Words(Code, String),
+    Text(Status, String),
 }
 
 /// A line that is no answer: its server says it before it closes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server says: {}", Clean(.0))]
-pub struct NoAnswer(pub Vec<u8>);
+pub struct NotAResponse(pub Vec<u8>);
 
-impl Answer {
+impl Response {
     /// What became of the command.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> Status {
         match self {
-            Self::Lines(_) => Code::LINES,
-            Self::Entry(_) => Code::ENTRY,
-            Self::Hash(_) => Code::HASH,
-            Self::Bytes(_) => Code::BYTES,
-            Self::Kept(_) => Code::KEPT,
-            Self::Words(code, _) => *code,
+            Self::Lines(_) => Status::LINES,
+            Self::Entry(_) => Status::ENTRY,
+            Self::Hash(_) => Status::HASH,
+            Self::Bytes(_) => Status::BYTES,
+            Self::Stored(_) => Status::STORED,
+            Self::Text(code, _) => *code,
         }
     }
 
@@ -52,19 +52,19 @@ impl Answer {
     /// # Errors
     ///
     /// It is none.
-    pub fn parse(line: &[u8]) -> Result<Self, NoAnswer> {
-        Self::read(line).ok_or_else(|| NoAnswer(line.to_owned()))
+    pub fn parse(line: &[u8]) -> Result<Self, NotAResponse> {
+        Self::read(line).ok_or_else(|| NotAResponse(line.to_owned()))
     }
 
     fn read(line: &[u8]) -> Option<Self> {
-        let (code, rest) = Code::cut(line)?;
+        let (code, rest) = Status::cut(line)?;
         Some(match code {
-            Code::LINES => Self::Lines(number(rest)?),
-            Code::ENTRY => Self::Entry(Entry::parse(rest)?),
-            Code::HASH => Self::Hash(content(rest)?),
-            Code::BYTES => Self::Bytes(number(rest)?),
-            Code::KEPT => Self::Kept(content(rest)?),
-            code => Self::Words(code, String::from_utf8_lossy(rest).into_owned()),
+            Status::LINES => Self::Lines(number(rest)?),
+            Status::ENTRY => Self::Entry(Entry::parse(rest)?),
+            Status::HASH => Self::Hash(content(rest)?),
+            Status::BYTES => Self::Bytes(number(rest)?),
+            Status::STORED => Self::Stored(content(rest)?),
+            code => Self::Text(code, String::from_utf8_lossy(rest).into_owned()),
         })
     }
 }
@@ -76,20 +76,20 @@ fn content(rest: &[u8]) -> Option<Content> {
     words.next().is_none().then_some(Content { length, sha256 })
 }
 
-impl From<&Problem> for Answer {
-    fn from(problem: &Problem) -> Self {
-        Self::Words(problem.code(), problem.to_string())
+impl From<&FileError> for Response {
+    fn from(problem: &FileError) -> Self {
+        Self::Text(problem.code(), problem.to_string())
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.code())?;
         match self {
             Self::Lines(count) | Self::Bytes(count) => count.fmt(f),
             Self::Entry(entry) => entry.fmt(f),
-            Self::Hash(content) | Self::Kept(content) => content.fmt(f),
-            Self::Words(_, words) => f.write_str(words),
+            Self::Hash(content) | Self::Stored(content) => content.fmt(f),
+            Self::Text(_, words) => f.write_str(words),
         }
     }
 }
@@ -101,38 +101,41 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::protocol::entry::Kind;
-    use crate::timestamp::Time;
+    use crate::timestamp::Timestamp;
 
     #[track_caller]
-    fn check(line: &str, answer: &Answer) {
-        assert_eq!(Answer::parse(line.as_bytes()).as_ref(), Ok(answer));
+    fn check(line: &str, answer: &Response) {
+        assert_eq!(Response::parse(line.as_bytes()).as_ref(), Ok(answer));
         assert_eq!(answer.to_string(), line);
     }
 
     #[test]
     fn answers_are_lines() {
-        check("210 2", &Answer::Lines(2));
-        check("226 1234", &Answer::Bytes(1234));
+        check("210 2", &Response::Lines(2));
+        check("226 1234", &Response::Bytes(1234));
         let content = Content {
             length: 0,
             sha256: Digest::of(b""),
         };
         let digest = content.sha256;
-        check(&format!("214 0 {digest}"), &Answer::Hash(content));
-        check(&format!("230 0 {digest}"), &Answer::Kept(content));
+        check(&format!("214 0 {digest}"), &Response::Hash(content));
+        check(&format!("230 0 {digest}"), &Response::Stored(content));
         let entry = Entry {
             kind: Kind::Folder,
-            modified: Time::default(),
+            modified: Timestamp::default(),
             name: b"a".to_vec(),
         };
-        check("213 folder - 1970-01-01T00:00:00Z a", &Answer::Entry(entry));
-        let words = Answer::Words(Code::EXISTS, Problem::Exists.to_string());
+        check(
+            "213 folder - 1970-01-01T00:00:00Z a",
+            &Response::Entry(entry),
+        );
+        let words = Response::Text(Status::EXISTS, FileError::Exists.to_string());
         check("554 there is something of this name already", &words);
-        assert_eq!(Answer::from(&Problem::Exists), words);
-        assert!(Code::KEPT.is_done() && !Code::EXISTS.is_done());
-        assert!(Code::NO_ROOM.may_pass() && !Code::EXISTS.may_pass());
-        let short = Answer::parse(b"421").expect("words may be missing");
-        assert_eq!(short, Answer::Words(Code::STOPPING, String::new()));
+        assert_eq!(Response::from(&FileError::Exists), words);
+        assert!(Status::STORED.is_success() && !Status::EXISTS.is_success());
+        assert!(Status::NO_SPACE.is_transient() && !Status::EXISTS.is_transient());
+        let short = Response::parse(b"421").expect("words may be missing");
+        assert_eq!(short, Response::Text(Status::STOPPING, String::new()));
     }
 
     #[test]
@@ -153,10 +156,10 @@ mod tests {
             "214 0",
             "226 -1",
         ] {
-            let no_answer = NoAnswer(line.as_bytes().to_owned());
-            assert_eq!(Answer::parse(line.as_bytes()), Err(no_answer), "{line}");
+            let no_answer = NotAResponse(line.as_bytes().to_owned());
+            assert_eq!(Response::parse(line.as_bytes()), Err(no_answer), "{line}");
         }
-        let shown = NoAnswer(b"\x1b[2J".to_vec()).to_string();
+        let shown = NotAResponse(b"\x1b[2J".to_vec()).to_string();
         assert_eq!(shown, r"the server says: \x1b[2J");
     }
 
@@ -165,19 +168,19 @@ mod tests {
         fn what_is_shown_is_read(which in 0..5, number: u64, sha256: [u8; 32], words: String) {
             let content = Content { length: number, sha256: Digest(sha256) };
             let answer = match which {
-                0 => Answer::Lines(number),
-                1 => Answer::Hash(content),
-                2 => Answer::Bytes(number),
-                3 => Answer::Kept(content),
-                _ => Answer::Words(Code::MISSING, words),
+                0 => Response::Lines(number),
+                1 => Response::Hash(content),
+                2 => Response::Bytes(number),
+                3 => Response::Stored(content),
+                _ => Response::Text(Status::NOT_FOUND, words),
             };
-            prop_assert_eq!(Answer::parse(answer.to_string().as_bytes()), Ok(answer));
+            prop_assert_eq!(Response::parse(answer.to_string().as_bytes()), Ok(answer));
         }
 
         #[test]
         fn any_line_is_read_or_refused(line: Vec<u8>, code in 200..300_u16) {
-            Answer::parse(&line).ok();
-            Answer::parse(&[format!("{code} ").as_bytes(), &line].concat()).ok();
+            Response::parse(&line).ok();
+            Response::parse(&[format!("{code} ").as_bytes(), &line].concat()).ok();
         }
     }
 }
