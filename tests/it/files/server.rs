@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::Signal;
-use switchboard_files::{Answer, Content, Digest};
+use switchboard_files::{Content, Digest, Response};
 use tempfile::TempDir;
 
 use crate::support::files::until_drafts;
@@ -72,7 +72,7 @@ pub(crate) fn put(name: &str, content: &[u8]) -> String {
 pub(crate) fn kept(content: &[u8]) -> String {
     let length = content.len() as u64;
     let sha256 = Digest::of(content);
-    Answer::Kept(Content { length, sha256 }).to_string()
+    Response::Stored(Content { length, sha256 }).to_string()
 }
 
 /// So many bytes, which are no lines.

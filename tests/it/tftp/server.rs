@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
-use switchboard_files::tftp::{Code, Mode, Options, Packet, Request, Wish};
+use switchboard_files::tftp::{ErrorCode, Mode, Options, Packet, Request, RequestKind};
 use tempfile::{TempDir, tempdir};
 
 use crate::server::udp;
@@ -129,9 +129,9 @@ impl Client {
     }
 }
 
-fn request(wish: Wish, name: &str, options: Options) -> Vec<u8> {
+fn request(kind: RequestKind, name: &str, options: Options) -> Vec<u8> {
     Packet::Request(Request {
-        wish,
+        kind,
         name: name.as_bytes(),
         mode: Mode::Octet,
         options,
@@ -140,11 +140,11 @@ fn request(wish: Wish, name: &str, options: Options) -> Vec<u8> {
 }
 
 fn get(name: &str) -> Vec<u8> {
-    request(Wish::Get, name, Options::default())
+    request(RequestKind::Read, name, Options::default())
 }
 
 fn put(name: &str) -> Vec<u8> {
-    request(Wish::Put, name, Options::default())
+    request(RequestKind::Write, name, Options::default())
 }
 
 fn ack(block: u16) -> Vec<u8> {
@@ -189,7 +189,7 @@ fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
         windowsize: Some(4),
         ..Options::default()
     };
-    let agreed = client.ask(&request(Wish::Get, "notes", options));
+    let agreed = client.ask(&request(RequestKind::Read, "notes", options));
     assert_eq!(agreed, b"\0\x06tsize\x003000\0windowsize\x004\0");
     client.say(&ack(0));
     for block in 1..=4 {
@@ -233,7 +233,7 @@ fn what_comes_twice_does_nothing_twice() {
     let rest = client.rest();
     assert!(rest.len() < 5, "{} more", rest.len());
     client.to = listens;
-    assert_eq!(client.refused(&get("none")), Code::NotFound as u16);
+    assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
 }
 
 #[test]
@@ -243,9 +243,9 @@ fn a_stranger_is_told_so_and_the_transfer_goes_on() {
     assert_eq!(client.ask(&get("notes")), place.notes(1));
     stranger.to = client.to;
     for said in [ack(1), data(1, b"x")] {
-        assert_eq!(stranger.refused(&said), Code::UnknownTransfer as u16);
+        assert_eq!(stranger.refused(&said), ErrorCode::UnknownTransfer as u16);
     }
-    stranger.say(&Packet::error(Code::Undefined, "give up"));
+    stranger.say(&Packet::error(ErrorCode::Undefined, "give up"));
     for block in 1..6 {
         assert_eq!(client.ask(&ack(block)), place.notes(block + 1));
     }
@@ -254,7 +254,7 @@ fn a_stranger_is_told_so_and_the_transfer_goes_on() {
     stranger.to = client.to;
     assert_eq!(
         stranger.refused(&data(1, b"not mine")),
-        Code::UnknownTransfer as u16
+        ErrorCode::UnknownTransfer as u16
     );
     assert_eq!(client.ask(&data(1, b"mine")), ack(1));
     assert_eq!(fs::read(place.path("new")).expect("it is there"), b"mine");
@@ -271,7 +271,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
     let asked = [
         get("notes"),
         put("new"),
-        request(Wish::Get, "notes", options),
+        request(RequestKind::Read, "notes", options),
     ];
     let clients: Vec<_> = asked
         .iter()
@@ -322,7 +322,7 @@ fn what_is_not_complete_is_not_there() {
         assert_eq!(client.ask(&place.notes(2)), ack(2));
         match signal {
             None => {
-                client.say(&Packet::error(Code::Undefined, "no more"));
+                client.say(&Packet::error(ErrorCode::Undefined, "no more"));
                 place.server.log("end: closed by the service");
             }
             Some(signal) => {
@@ -356,7 +356,7 @@ fn at_a_stop_a_transfer_may_be_completed() {
 fn what_may_not_be_is_refused() {
     let place = Place::new("--writable --max-file 1000");
     std::os::unix::fs::symlink("/etc", place.path("etc")).expect("there is room");
-    let refused = |said: &[u8], code: Code| {
+    let refused = |said: &[u8], code: ErrorCode| {
         assert_eq!(
             place.somebody().refused(said),
             code as u16,
@@ -364,15 +364,15 @@ fn what_may_not_be_is_refused() {
             said.escape_ascii()
         );
     };
-    refused(&put("notes"), Code::Exists);
+    refused(&put("notes"), ErrorCode::Exists);
     for name in ["../notes", "a/../../etc/passwd", ".."] {
-        refused(&get(name), Code::Access);
+        refused(&get(name), ErrorCode::Access);
     }
     for name in ["none", "/etc/passwd", "etc/passwd", "notes/../notes/", ""] {
         let code = if name.contains("..") {
-            Code::Access
+            ErrorCode::Access
         } else {
-            Code::NotFound
+            ErrorCode::NotFound
         };
         refused(&get(name), code);
     }
@@ -380,11 +380,14 @@ fn what_may_not_be_is_refused() {
         tsize: Some(1001),
         ..Options::default()
     };
-    refused(&request(Wish::Put, "new", large), Code::Full);
-    refused(b"\0\x01notes\0mail\0", Code::Illegal);
-    refused(&ack(7), Code::UnknownTransfer);
+    refused(&request(RequestKind::Write, "new", large), ErrorCode::Full);
+    refused(b"\0\x01notes\0mail\0", ErrorCode::Illegal);
+    refused(&ack(7), ErrorCode::UnknownTransfer);
     let place = Place::new("");
-    assert_eq!(place.somebody().refused(&put("new")), Code::Access as u16);
+    assert_eq!(
+        place.somebody().refused(&put("new")),
+        ErrorCode::Access as u16
+    );
 }
 
 #[test]
@@ -394,7 +397,7 @@ fn of_two_that_put_the_same_name_one_is_told() {
     assert_eq!(one.ask(&put("new")), ack(0));
     assert_eq!(two.ask(&put("new")), ack(0));
     assert_eq!(one.ask(&data(1, b"one")), ack(1));
-    assert_eq!(two.refused(&data(1, b"two")), Code::Exists as u16);
+    assert_eq!(two.refused(&data(1, b"two")), ErrorCode::Exists as u16);
     assert_eq!(fs::read(place.path("new")).expect("it is there"), b"one");
 }
 
@@ -406,7 +409,7 @@ fn all_that_was_opened_is_closed() {
         fs::read_dir(folder).expect("it runs").count()
     };
     let refused = |client: &mut Client| {
-        assert_eq!(client.refused(&get("none")), Code::NotFound as u16);
+        assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
     };
     refused(&mut place.somebody()); // so all is open that stays
     let before = descriptors();
@@ -415,7 +418,7 @@ fn all_that_was_opened_is_closed() {
         refused(&mut client);
         client.to = place.server.udp_address();
         assert_eq!(client.ask(&get("notes")), place.notes(1));
-        client.say(&Packet::error(Code::Undefined, "enough"));
+        client.say(&Packet::error(ErrorCode::Undefined, "enough"));
     }
     until("all to be closed", || {
         (descriptors() <= before).then_some(())

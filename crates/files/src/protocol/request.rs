@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::code::Code;
-use crate::digest::{Content, NoDigest};
-use crate::name::{BadName, Name};
-use crate::number::number;
-use crate::word::{BadWord, Words};
+use crate::digest::{Content, ParseDigestError};
+use crate::name::{Name, NameError};
+use crate::protocol::quoting::number;
+use crate::protocol::quoting::{QuotingError, Words};
+use crate::protocol::status::Status;
 
 /// A command, as one line says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Request {
     /// What can be asked for.
     Help,
     /// What there is in a folder.
@@ -45,9 +45,9 @@ pub enum Command {
 
 /// A line that is no command, and what to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misunderstood {
+pub struct InvalidRequest {
     /// What became of it.
-    pub code: Code,
+    pub code: Status,
     /// Why, in words.
     pub words: String,
     /// What comes behind the line.
@@ -58,14 +58,14 @@ pub struct Misunderstood {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
     /// The next command.
-    Command,
+    Request,
     /// So many bytes of a file that is not taken.
-    Bytes(u64),
+    Content(u64),
     /// Nobody knows.
     Unknown,
 }
 
-impl Command {
+impl Request {
     /// What `HELP` tells.
     pub const HELP: [&str; 9] = [
         "LIST [NAME]            what there is in a folder",
@@ -84,7 +84,7 @@ impl Command {
     /// # Errors
     ///
     /// It is no command, or has not the words of that command.
-    pub fn parse(line: &[u8]) -> Result<Self, Misunderstood> {
+    pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
         let mut words = Arguments(Words::new(line));
         let verb = words.word().unwrap_or_default().to_ascii_uppercase();
         let (usage, read): (_, Read) = match &*verb {
@@ -106,30 +106,30 @@ impl Command {
             }),
             b"PUT" => return Self::put(&mut words),
             b"QUIT" => ("QUIT", |_| Ok(Self::Quit)),
-            _ => return Err(Misunderstood::no_command()),
+            _ => return Err(InvalidRequest::no_command()),
         };
         read(&mut words)
             .and_then(|command| words.end().map(|()| command))
-            .map_err(|wrong| wrong.tell(usage, Follows::Command))
+            .map_err(|wrong| wrong.tell(usage, Follows::Request))
     }
 
     /// Whatever else is wrong, the length counts: content follows.
-    fn put(words: &mut Arguments<'_>) -> Result<Self, Misunderstood> {
+    fn put(words: &mut Arguments<'_>) -> Result<Self, InvalidRequest> {
         let name = words.word();
         let length = words.number();
         let follows = match &length {
-            Ok(length) => Follows::Bytes(*length),
+            Ok(length) => Follows::Content(*length),
             Err(_) => Follows::Unknown,
         };
         let read = || {
             let (name, length) = (name?, length?);
             let sha256 = str::from_utf8(&words.word()?)
-                .map_err(|_| NoDigest)?
+                .map_err(|_| ParseDigestError)?
                 .parse()?;
             words.end()?;
             let name = Name::parse(&name)?;
             if name.is_root() {
-                return Err(BadName::Empty.into());
+                return Err(NameError::Empty.into());
             }
             let content = Content { length, sha256 };
             Ok(Self::Put { name, content })
@@ -138,7 +138,7 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Help => f.write_str("HELP"),
@@ -157,17 +157,17 @@ impl fmt::Display for Command {
     }
 }
 
-impl Misunderstood {
+impl InvalidRequest {
     fn no_command() -> Self {
         Self {
-            code: Code::NO_COMMAND,
+            code: Status::UNKNOWN_COMMAND,
             words: "there is no such command; HELP tells the commands".to_owned(),
-            follows: Follows::Command,
+            follows: Follows::Request,
         }
     }
 }
 
-type Read = fn(&mut Arguments<'_>) -> Result<Command, Wrong>;
+type Read = fn(&mut Arguments<'_>) -> Result<Request, Wrong>;
 
 /// The words behind that of the command.
 struct Arguments<'a>(Words<'a>);
@@ -214,20 +214,20 @@ enum Wrong {
     #[error("that is no number of bytes (a name with blanks stands between quotes)")]
     Number,
     #[error(transparent)]
-    Digest(#[from] NoDigest),
+    Digest(#[from] ParseDigestError),
     #[error(transparent)]
-    Word(#[from] BadWord),
+    Quoted(#[from] QuotingError),
     #[error(transparent)]
-    Name(#[from] BadName),
+    Name(#[from] NameError),
 }
 
 impl Wrong {
-    fn tell(self, usage: &str, follows: Follows) -> Misunderstood {
+    fn tell(self, usage: &str, follows: Follows) -> InvalidRequest {
         let (code, words) = match self {
-            Self::Name(why) => (Code::NO_NAME, why.to_string()),
-            why => (Code::NO_WORDS, format!("{usage}: {why}")),
+            Self::Name(why) => (Status::BAD_NAME, why.to_string()),
+            why => (Status::BAD_ARGUMENTS, format!("{usage}: {why}")),
         };
-        Misunderstood {
+        InvalidRequest {
             code,
             words,
             follows,
@@ -249,37 +249,37 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(line: &str, command: &Command) {
-        assert_eq!(Command::parse(line.as_bytes()).as_ref(), Ok(command));
+    fn check(line: &str, command: &Request) {
+        assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(command));
     }
 
     #[track_caller]
-    fn check_wrong(line: &str, code: Code, words: &str, follows: Follows) {
-        let wrong = Command::parse(line.as_bytes()).expect_err("it is no command");
+    fn check_wrong(line: &str, code: Status, words: &str, follows: Follows) {
+        let wrong = Request::parse(line.as_bytes()).expect_err("it is no command");
         assert_eq!((wrong.code, wrong.follows), (code, follows), "{line}");
         assert!(wrong.words.contains(words), "{line}: {}", wrong.words);
     }
 
     #[test]
     fn commands_are_read() {
-        check("HELP", &Command::Help);
-        check("  quit  ", &Command::Quit);
-        check("list", &Command::List(Name::root()));
-        check("LIST \"my pictures\"", &Command::List(name("my pictures")));
-        check("Stat /a/b", &Command::Stat(name("a/b")));
-        let get = |offset| Command::Get {
+        check("HELP", &Request::Help);
+        check("  quit  ", &Request::Quit);
+        check("list", &Request::List(Name::root()));
+        check("LIST \"my pictures\"", &Request::List(name("my pictures")));
+        check("Stat /a/b", &Request::Stat(name("a/b")));
+        let get = |offset| Request::Get {
             name: name("a"),
             offset,
         };
         check("GET a", &get(0));
         check("GET a 17", &get(17));
-        let hash = |length| Command::Hash {
+        let hash = |length| Request::Hash {
             name: name("a"),
             length,
         };
         check("HASH a", &hash(None));
         check("HASH a 0", &hash(Some(0)));
-        let put = Command::Put {
+        let put = Request::Put {
             name: name("a"),
             content: Content {
                 length: 5,
@@ -292,34 +292,54 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        let command = Follows::Command;
-        check_wrong("", Code::NO_COMMAND, "HELP", command);
-        check_wrong("FETCH a", Code::NO_COMMAND, "HELP", command);
-        check_wrong("\x1b[2J", Code::NO_COMMAND, "HELP", command);
-        check_wrong("GET", Code::NO_WORDS, "GET NAME [OFFSET]: a word", command);
-        check_wrong("GET my notes", Code::NO_WORDS, "no number", command);
-        check_wrong("LIST my notes", Code::NO_WORDS, "quotes", command);
-        check_wrong("GET a -1", Code::NO_WORDS, "no number", command);
-        check_wrong("GET \"a", Code::NO_WORDS, "missing at the end", command);
-        check_wrong("GET ../a", Code::NO_NAME, "lead up", command);
-        check_wrong("QUIT now", Code::NO_WORDS, "QUIT: there is", command);
+        let command = Follows::Request;
+        check_wrong("", Status::UNKNOWN_COMMAND, "HELP", command);
+        check_wrong("FETCH a", Status::UNKNOWN_COMMAND, "HELP", command);
+        check_wrong("\x1b[2J", Status::UNKNOWN_COMMAND, "HELP", command);
+        check_wrong(
+            "GET",
+            Status::BAD_ARGUMENTS,
+            "GET NAME [OFFSET]: a word",
+            command,
+        );
+        check_wrong("GET my notes", Status::BAD_ARGUMENTS, "no number", command);
+        check_wrong("LIST my notes", Status::BAD_ARGUMENTS, "quotes", command);
+        check_wrong("GET a -1", Status::BAD_ARGUMENTS, "no number", command);
+        check_wrong(
+            "GET \"a",
+            Status::BAD_ARGUMENTS,
+            "missing at the end",
+            command,
+        );
+        check_wrong("GET ../a", Status::BAD_NAME, "lead up", command);
+        check_wrong("QUIT now", Status::BAD_ARGUMENTS, "QUIT: there is", command);
     }
 
     #[test]
     fn content_follows_what_is_not_put() {
-        let five = Follows::Bytes(5);
-        check_wrong("PUT a 5", Code::NO_WORDS, "missing", five);
-        check_wrong("PUT a 5 abc", Code::NO_WORDS, "64", five);
-        check_wrong(&format!("PUT a 5 {SHA256} b"), Code::NO_WORDS, "many", five);
-        check_wrong(&format!("PUT .. 5 {SHA256}"), Code::NO_NAME, "up", five);
-        check_wrong(&format!("PUT / 5 {SHA256}"), Code::NO_NAME, "needs", five);
+        let five = Follows::Content(5);
+        check_wrong("PUT a 5", Status::BAD_ARGUMENTS, "missing", five);
+        check_wrong("PUT a 5 abc", Status::BAD_ARGUMENTS, "64", five);
+        check_wrong(
+            &format!("PUT a 5 {SHA256} b"),
+            Status::BAD_ARGUMENTS,
+            "many",
+            five,
+        );
+        check_wrong(&format!("PUT .. 5 {SHA256}"), Status::BAD_NAME, "up", five);
+        check_wrong(
+            &format!("PUT / 5 {SHA256}"),
+            Status::BAD_NAME,
+            "needs",
+            five,
+        );
         let unknown = Follows::Unknown;
-        check_wrong("PUT", Code::NO_WORDS, "missing", unknown);
-        check_wrong("PUT a", Code::NO_WORDS, "missing", unknown);
-        check_wrong("PUT a b 5", Code::NO_WORDS, "number", unknown);
-        check_wrong("PUT \"a 5", Code::NO_WORDS, "quote", unknown);
+        check_wrong("PUT", Status::BAD_ARGUMENTS, "missing", unknown);
+        check_wrong("PUT a", Status::BAD_ARGUMENTS, "missing", unknown);
+        check_wrong("PUT a b 5", Status::BAD_ARGUMENTS, "number", unknown);
+        check_wrong("PUT \"a 5", Status::BAD_ARGUMENTS, "quote", unknown);
         let huge = format!("PUT a 18446744073709551616 {SHA256}");
-        check_wrong(&huge, Code::NO_WORDS, "number", unknown);
+        check_wrong(&huge, Status::BAD_ARGUMENTS, "number", unknown);
     }
 
     proptest! {
@@ -327,25 +347,25 @@ mod tests {
         fn what_is_shown_is_read(which in 0..7, bytes: Vec<u8>, number: u64, sha256: [u8; 32]) {
             let Ok(name) = Name::parse(&bytes) else { return Ok(()) };
             let command = match which {
-                0 => Command::Help,
-                1 => Command::List(name),
-                2 => Command::Stat(name),
-                3 => Command::Get { name, offset: number },
-                4 => Command::Hash { name, length: Some(number) },
-                5 if !name.is_root() => Command::Put {
+                0 => Request::Help,
+                1 => Request::List(name),
+                2 => Request::Stat(name),
+                3 => Request::Get { name, offset: number },
+                4 => Request::Hash { name, length: Some(number) },
+                5 if !name.is_root() => Request::Put {
                     name,
                     content: Content { length: number, sha256: Digest(sha256) },
                 },
-                _ => Command::Quit,
+                _ => Request::Quit,
             };
-            prop_assert_eq!(Command::parse(command.to_string().as_bytes()), Ok(command));
+            prop_assert_eq!(Request::parse(command.to_string().as_bytes()), Ok(command));
         }
 
         #[test]
         fn any_line_is_read_or_answered(line: Vec<u8>) {
-            if let Err(wrong) = Command::parse(&line) {
+            if let Err(wrong) = Request::parse(&line) {
                 prop_assert!(!wrong.words.is_empty());
-                prop_assert!(!wrong.code.is_done());
+                prop_assert!(!wrong.code.is_success());
             }
         }
     }

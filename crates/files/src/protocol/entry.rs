@@ -4,9 +4,9 @@ use std::fmt;
 
 use nix::sys::stat::{FileStat, SFlag};
 
-use crate::number::number;
-use crate::time::Time;
-use crate::word::{Word, Words};
+use crate::protocol::quoting::number;
+use crate::protocol::quoting::{Quoted, Words};
+use crate::timestamp::Timestamp;
 
 /// A file or folder: what there is to know of it from outside.
 ///
@@ -17,7 +17,7 @@ pub struct Entry {
     /// What it is.
     pub kind: Kind,
     /// When it was last changed.
-    pub modified: Time,
+    pub modified: Timestamp,
     /// How it is called.
     pub name: Vec<u8>,
 }
@@ -41,7 +41,7 @@ impl Entry {
         };
         Some(Self {
             kind,
-            modified: Time::from_seconds(stat.st_mtime),
+            modified: Timestamp::from_seconds(stat.st_mtime),
             name,
         })
     }
@@ -62,7 +62,7 @@ impl Entry {
         };
         Some(Self {
             kind,
-            modified: Time::parse(&time)?,
+            modified: Timestamp::parse(&time)?,
             name: name.into_owned(),
         })
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Entry {
             Kind::File(size) => write!(f, "file {size}")?,
             Kind::Folder => f.write_str("folder -")?,
         }
-        write!(f, " {} {}", self.modified, Word(&self.name))
+        write!(f, " {} {}", self.modified, Quoted(&self.name))
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         #[test]
         fn what_is_shown_is_read(size: Option<u64>, seconds: i64, name: Vec<u8>) {
             let kind = size.map_or(Kind::Folder, Kind::File);
-            let entry = Entry { kind, modified: Time::from_seconds(seconds), name };
+            let entry = Entry { kind, modified: Timestamp::from_seconds(seconds), name };
             prop_assert_eq!(Entry::parse(entry.to_string().as_bytes()), Some(entry));
         }
     }

@@ -11,14 +11,14 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 use sha2::{Digest as _, Sha256};
-use switchboard_files::{Content, Digest, Name, Problem};
+use switchboard_files::{Content, Digest, FileError, Name};
 
+use crate::destination::Destination;
 use crate::error::Error;
-use crate::shelf::Shelf;
 
 /// The file `NAME.part`, which becomes `NAME` once it is whole. What there is of it outlives this,
 /// unless that is nothing.
-pub(crate) struct Part {
+pub(crate) struct PartialFile {
     folder: OwnedFd,
     name: Vec<u8>,
     part: Vec<u8>,
@@ -30,15 +30,15 @@ pub(crate) struct Part {
     is_named: bool,
 }
 
-impl Part {
+impl PartialFile {
     /// Opens what there is already, or begins. Nobody else goes on with it meanwhile.
-    pub(crate) fn open(shelf: &Shelf, name: &Name) -> Result<Self, Error> {
-        let (folder, last) = shelf.parent(name)?;
+    pub(crate) fn open(destination: &Destination, name: &Name) -> Result<Self, Error> {
+        let (folder, last) = destination.parent(name)?;
         let part = [last, b".part"].concat();
-        let mut path = shelf.path_of(name).into_os_string();
+        let mut path = destination.path_of(name).into_os_string();
         path.push(".part");
         let path = PathBuf::from(path);
-        let failed = |cause| Error::Uncreatable {
+        let failed = |cause| Error::CannotCreate {
             file: path.clone(),
             cause,
         };
@@ -46,7 +46,7 @@ impl Part {
             let file = open_own(folder.as_fd(), &part).map_err(|errno| failed(errno.into()))?;
             let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
                 let words = "another program is writing it";
-                failed(Problem::Io(io::Error::other(words)))
+                failed(FileError::Io(io::Error::other(words)))
             })?;
             let own = fstat(&*file).map_err(|errno| failed(errno.into()))?;
             Ok((file, own))
@@ -55,7 +55,7 @@ impl Part {
         for _ in 0..ATTEMPTS {
             let (file, own) = open()?;
             if SFlag::from_bits_truncate(own.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-                return Err(failed(Problem::NoFile));
+                return Err(failed(FileError::NotAFile));
             }
             // Whoever had it locked may have given it its name meanwhile.
             let there = fstatat(folder.as_fd(), &*part, AtFlags::AT_SYMLINK_NOFOLLOW);
@@ -74,7 +74,7 @@ impl Part {
             }
         }
         let words = "others take it away again and again";
-        Err(failed(Problem::Io(io::Error::other(words))))
+        Err(failed(FileError::Io(io::Error::other(words))))
     }
 
     /// How much there is.
@@ -101,7 +101,12 @@ impl Part {
                 .min(BUFFER_BYTES);
             let read = self.file.read(&mut buffer[..wanted]);
             let count = match read {
-                Ok(0) => return Err(Error::reading(&self.path, Problem::Short { length: left })),
+                Ok(0) => {
+                    return Err(Error::reading(
+                        &self.path,
+                        FileError::Short { length: left },
+                    ));
+                }
                 Ok(count) => count,
                 Err(error) => return Err(Error::reading(&self.path, error)),
             };
@@ -124,7 +129,7 @@ impl Part {
         let failed = |problem| Error::writing(&self.path, problem);
         let length = self.length + bytes.len() as u64;
         if self.most < length {
-            return Err(failed(Problem::Full));
+            return Err(failed(FileError::NoSpace));
         }
         let written = self.file.write_all(bytes);
         written.map_err(|error| failed(error.into()))?;
@@ -137,7 +142,7 @@ impl Part {
     pub(crate) fn publish(mut self, expected: Content, overwrite: bool) -> Result<(), Error> {
         if (self.length, self.so_far()) != (expected.length, expected.sha256) {
             self.start_over()?;
-            return Err(Error::Differs);
+            return Err(Error::Mismatch);
         }
         let synced = self.file.sync_all();
         synced.map_err(|error| Error::writing(&self.path, error.into()))?;
@@ -174,7 +179,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         let folder = self.folder.as_fd();
         if self.length == 0 && !self.is_named {

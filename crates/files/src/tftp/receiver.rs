@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
-use crate::tftp::lingering::Lingering;
-use crate::tftp::options::Terms;
+use crate::tftp::dally::Dally;
+use crate::tftp::error::{Step, TransferError};
+use crate::tftp::options::Negotiated;
 use crate::tftp::packet::Packet;
-use crate::tftp::timer::{Due, Timer};
+use crate::tftp::retransmit::{Due, RetransmitTimer};
 
 /// Receives a file, a window of blocks at a time.
 ///
@@ -17,7 +17,7 @@ use crate::tftp::timer::{Due, Timer};
 /// file is where it is to be. Blocks that come too early are kept: the missing one may only be late,
 /// or be the only one.
 #[derive(Debug)]
-pub struct Receiving<W> {
+pub struct Receiver<W> {
     sink: W,
     block_bytes: usize,
     window: u64,
@@ -33,26 +33,31 @@ pub struct Receiving<W> {
     repeated: bool,                // something was said again, or missing
     bytes: u64,
     packet: Vec<u8>, // the opening, until the first block is here
-    timer: Timer,
+    timer: RetransmitTimer,
 }
 
-impl<W: Write> Receiving<W> {
+impl<W: Write> Receiver<W> {
     /// Writes to `sink`, and says until the first block comes what was `agreed`, or else that block 0
     /// was received.
-    pub fn new(sink: W, terms: &Terms, agreed: Option<Vec<u8>>, now: Duration) -> Self {
-        let timer = Timer::new(now).agreed(terms.timeout);
+    pub fn new(sink: W, negotiated: &Negotiated, agreed: Option<Vec<u8>>, now: Duration) -> Self {
+        let timer = RetransmitTimer::new(now).agreed(negotiated.timeout);
         match agreed {
             // Who asked says it again by itself; some clients fail if they are answered twice.
-            Some(agreed) => Self::with(sink, terms, agreed, timer.giving_way_first()),
-            None => Self::with(sink, terms, Packet::Ack(0).to_bytes(), timer),
+            Some(agreed) => Self::with(sink, negotiated, agreed, timer.giving_way_first()),
+            None => Self::with(sink, negotiated, Packet::Ack(0).to_bytes(), timer),
         }
     }
 
-    pub(super) fn with(sink: W, terms: &Terms, opening: Vec<u8>, timer: Timer) -> Self {
+    pub(super) fn with(
+        sink: W,
+        negotiated: &Negotiated,
+        opening: Vec<u8>,
+        timer: RetransmitTimer,
+    ) -> Self {
         Self {
             sink,
-            block_bytes: terms.block_bytes.into(),
-            window: terms.window.max(1).into(),
+            block_bytes: negotiated.block_bytes.into(),
+            window: negotiated.window.max(1).into(),
             received: 0,
             early: BTreeMap::new(),
             said: None,
@@ -74,15 +79,15 @@ impl<W: Write> Receiving<W> {
     /// # Errors
     ///
     /// The peer gives up, sends what makes no sense, or its file cannot be written.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         match packet {
             Packet::Data { block, bytes } => self.on_data(*block, bytes, now),
-            Packet::Error { code, words } => Err(Failure::told(*code, words)),
-            Packet::Agreement(_) if self.received == 0 => {
+            Packet::Error { code, words } => Err(TransferError::told(*code, words)),
+            Packet::OptionAck(_) if self.received == 0 => {
                 self.due = true; // what we said to that was lost
-                Ok(Step::Going)
+                Ok(Step::Continue)
             }
-            _ => Ok(Step::Going),
+            _ => Ok(Step::Continue),
         }
     }
 
@@ -91,16 +96,16 @@ impl<W: Write> Receiving<W> {
     /// # Errors
     ///
     /// The peer was silent for too long.
-    pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
+    pub fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         match self.timer.check(now) {
             Due::Nothing => (),
             Due::Again => {
                 self.due = true;
                 self.repeated = true;
             }
-            Due::Over => return Err(Failure::Silent),
+            Due::Over => return Err(TransferError::Timeout),
         }
-        Ok(Step::Going)
+        Ok(Step::Continue)
     }
 
     /// The request came again. While nothing else did, the answer is due, as if its time had come.
@@ -148,20 +153,20 @@ impl<W: Write> Receiving<W> {
     }
 
     /// What was written to, and who tells the peer that it has got there, for so long.
-    pub fn finish(self, linger: Duration, now: Duration) -> (W, Lingering) {
-        let lingering = Lingering::new(self.received, now + linger);
-        (self.sink, lingering)
+    pub fn finish(self, linger: Duration, now: Duration) -> (W, Dally) {
+        let dally = Dally::new(self.received, now + linger);
+        (self.sink, dally)
     }
 
-    fn on_data(&mut self, block: u16, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
+    fn on_data(&mut self, block: u16, bytes: &[u8], now: Duration) -> Result<Step, TransferError> {
         if self.block_bytes < bytes.len() {
-            return Err(Failure::Broken("a block is longer than was agreed"));
+            return Err(TransferError::Protocol("a block is longer than was agreed"));
         }
         match u64::from(block.wrapping_sub(self.received as u16)) {
             1 => {
                 let mut step = self.take(bytes, now)?;
                 // What comes behind the end is no part of the file.
-                while step == Step::Going
+                while step == Step::Continue
                     && let Some(bytes) = self.early.remove(&(self.received + 1))
                 {
                     step = self.take(&bytes, now)?;
@@ -177,7 +182,7 @@ impl<W: Write> Receiving<W> {
             ahead if ahead <= self.window + 1 => self.keep(self.received + ahead, bytes, now),
             _ => (), // an old one
         }
-        Ok(Step::Going)
+        Ok(Step::Continue)
     }
 
     /// Keeps a block that came before the next one. That is missing, and not only late, if several
@@ -194,7 +199,7 @@ impl<W: Write> Receiving<W> {
     }
 
     /// Takes the next block.
-    fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Step, Failure> {
+    fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Step, TransferError> {
         self.sink.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         self.received += 1;
@@ -217,7 +222,7 @@ impl<W: Write> Receiving<W> {
             self.sink.flush()?;
             return Ok(Step::Done);
         }
-        Ok(Step::Going)
+        Ok(Step::Continue)
     }
 
     /// The last block that comes before an answer is waited for.

@@ -8,26 +8,26 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::fsync;
 
-use crate::beneath;
-use crate::digest::{Content, Running};
-use crate::entry::{Entry, Kind};
-use crate::folder::Folder;
-use crate::name::{BadName, Name};
-use crate::problem::Problem;
-use crate::room::{self, Most};
-use crate::temporary::Temporary;
+use crate::digest::{Content, Hasher};
+use crate::error::FileError;
+use crate::name::{Name, NameError};
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::folder::Folder;
+use crate::storage::quota::{self, Most};
+use crate::storage::resolve;
+use crate::storage::temporary::Temporary;
 
 /// A file that is being written where nobody sees it. It gets its name once it is
 /// [published](Self::publish); dropped before that, it leaves nothing.
 #[derive(Debug)]
-pub struct Draft {
+pub struct AtomicFile {
     folder: Folder,
     name: Name,
     rules: Rules,
     temporary: Temporary,
     most: Most,
     length: u64,
-    hash: Running,
+    hash: Hasher,
 }
 
 /// What may be put into a folder, and how.
@@ -44,21 +44,21 @@ pub struct Rules {
     pub quota: Option<u64>,
 }
 
-impl Draft {
+impl AtomicFile {
     pub(crate) fn begin(
         folder: &Folder,
         name: &Name,
         length: Option<u64>,
         rules: Rules,
-    ) -> Result<Self, Problem> {
-        let (parent, last) = name.split_last().ok_or(BadName::Empty)?;
+    ) -> Result<Self, FileError> {
+        let (parent, last) = name.split_last().ok_or(NameError::Empty)?;
         let (parent, replaced) = match descend(folder, &parent, false)? {
             Descent::Arrived(parent) => {
                 let replaced = replaced(&parent, last, rules.overwrite)?;
                 (parent, replaced)
             }
             Descent::Missing(above) if rules.make_folders => (above, 0),
-            Descent::Missing(_) => return Err(Problem::Missing),
+            Descent::Missing(_) => return Err(FileError::NotFound),
         };
         let most = Most::of(rules, folder, replaced)?;
         most.check(length.unwrap_or(0))?;
@@ -73,7 +73,7 @@ impl Draft {
             temporary,
             most,
             length: 0,
-            hash: Running::default(),
+            hash: Hasher::default(),
         })
     }
 
@@ -82,7 +82,7 @@ impl Draft {
     /// # Errors
     ///
     /// They cannot be written, or the file would be too large. The draft is of no use then.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let length = self.length.saturating_add(bytes.len() as u64);
         self.most.check(length)?;
         self.temporary.file.write_all(bytes)?;
@@ -96,7 +96,7 @@ impl Draft {
     /// # Errors
     ///
     /// No file may be that large, or all files together.
-    pub fn check_room(&self, length: u64) -> Result<(), Problem> {
+    pub fn check_room(&self, length: u64) -> Result<(), FileError> {
         self.most.check(length)
     }
 
@@ -115,23 +115,23 @@ impl Draft {
     /// It is something else, cannot be written, or there is no room or no such name any more; then
     /// nothing stays of it but the folders that were made for it. Only where the system fails to tell that the name is on the disk may it
     /// be there all the same.
-    pub fn publish(self, expected: Option<&Content>) -> Result<Content, Problem> {
+    pub fn publish(self, expected: Option<&Content>) -> Result<Content, FileError> {
         let content = Content {
             length: self.length,
             sha256: self.hash.digest(),
         };
         if expected.is_some_and(|expected| *expected != content) {
-            return Err(Problem::Differs);
+            return Err(FileError::Mismatch);
         }
         self.temporary.file.sync_all()?;
-        let (parent, last) = self.name.split_last().ok_or(BadName::Empty)?;
+        let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;
         let make = self.rules.make_folders;
         let Descent::Arrived(parent) = descend(&self.folder, &parent, make)? else {
-            return Err(Problem::Missing);
+            return Err(FileError::NotFound);
         };
         // Whoever else publishes waits, so that what is counted stays true.
         let _lock = match self.rules.quota {
-            Some(_) => Some(room::lock(&self.folder)?),
+            Some(_) => Some(quota::lock(&self.folder)?),
             None => None,
         };
         let mut replaced = replaced(&parent, last, self.rules.overwrite)?;
@@ -152,10 +152,10 @@ impl Folder {
     /// # Errors
     ///
     /// Something else is in the way, or the system does not let us.
-    pub fn make(&self, name: &Name) -> Result<OwnedFd, Problem> {
+    pub fn make(&self, name: &Name) -> Result<OwnedFd, FileError> {
         match descend(self, name, true)? {
             Descent::Arrived(folder) => Ok(folder),
-            Descent::Missing(_) => Err(Problem::Missing), // it was taken away at once
+            Descent::Missing(_) => Err(FileError::NotFound), // it was taken away at once
         }
     }
 }
@@ -167,24 +167,24 @@ enum Descent {
 }
 
 /// Goes down to the folder of this name; those that are missing are made if `make`.
-fn descend(folder: &Folder, name: &Name, make: bool) -> Result<Descent, Problem> {
+fn descend(folder: &Folder, name: &Name, make: bool) -> Result<Descent, FileError> {
     let mut above = folder.folder(&Name::root())?;
     for part in name.parts() {
-        let open = || beneath::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        let open = || resolve::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
         above = match open() {
             Err(Errno::ENOENT) if !make => return Ok(Descent::Missing(above)),
             Err(Errno::ENOENT) => {
                 make_folder(&above, part)?;
                 open()?
             }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(Problem::NoFolder),
+            Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(FileError::NotAFolder),
             opened => opened?,
         };
     }
     Ok(Descent::Arrived(above))
 }
 
-fn make_folder(above: &OwnedFd, part: &[u8]) -> Result<(), Problem> {
+fn make_folder(above: &OwnedFd, part: &[u8]) -> Result<(), FileError> {
     match mkdirat(above, part, Mode::from_bits_truncate(0o777)) {
         Ok(()) => Ok(fsync(above)?),
         Err(Errno::EEXIST) => Ok(()), // somebody else was faster
@@ -193,17 +193,17 @@ fn make_folder(above: &OwnedFd, part: &[u8]) -> Result<(), Problem> {
 }
 
 /// How many bytes the file has that would be replaced; whether it may be.
-fn replaced(folder: impl AsFd, last: &[u8], overwrite: bool) -> Result<u64, Problem> {
+fn replaced(folder: impl AsFd, last: &[u8], overwrite: bool) -> Result<u64, FileError> {
     let stat = match fstatat(folder, last, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Err(Errno::ENOENT) => return Ok(0),
         stat => stat?,
     };
     if !overwrite {
-        return Err(Problem::Exists);
+        return Err(FileError::Exists);
     }
     match Entry::from_stat(&stat, Vec::new()).map(|entry| entry.kind) {
         Some(Kind::File(length)) => Ok(length),
-        _ => Err(Problem::NoFile),
+        _ => Err(FileError::NotAFile),
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
     }
 
     /// Puts `bytes`, whose length is known before.
-    fn put(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, Problem> {
+    fn put(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, FileError> {
         let length = Some(bytes.len() as u64);
         let mut draft = folder.draft(&self::name(name), length, rules)?;
         draft.write(bytes)?;
@@ -251,13 +251,13 @@ mod tests {
     }
 
     /// The same, where it is not.
-    fn pour(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, Problem> {
+    fn pour(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, FileError> {
         let mut draft = folder.draft(&self::name(name), None, rules)?;
         bytes.chunks(3).try_for_each(|piece| draft.write(piece))?;
         draft.publish(None)
     }
 
-    fn publish_at_once<const N: usize>(drafts: [Draft; N]) -> [Result<Content, Problem>; N] {
+    fn publish_at_once<const N: usize>(drafts: [AtomicFile; N]) -> [Result<Content, FileError>; N] {
         thread::scope(|scope| {
             let publishing = drafts.map(|draft| scope.spawn(|| draft.publish(None)));
             publishing.map(|thread| thread.join().expect("no panic"))
@@ -287,7 +287,7 @@ mod tests {
             let problem = draft
                 .publish(Some(&content(expected)))
                 .expect_err("another");
-            assert!(matches!(problem, Problem::Differs), "{problem}");
+            assert!(matches!(problem, FileError::Mismatch), "{problem}");
         }
         assert_eq!(fs::read_dir(place.path()).expect("a folder").count(), 1);
         assert_eq!(pour(&folder, "b", b"", PLAIN).expect("room"), content(b""));
@@ -301,7 +301,7 @@ mod tests {
         symlink("/etc/passwd", place.path().join("link")).expect("room");
         for there in ["a", "folder", "link"] {
             let problem = put(&folder, there, b"other", PLAIN).expect_err(there);
-            assert!(matches!(problem, Problem::Exists), "{there}: {problem}");
+            assert!(matches!(problem, FileError::Exists), "{there}: {problem}");
         }
         let over = Rules {
             overwrite: true,
@@ -311,13 +311,13 @@ mod tests {
         assert_eq!(fs::read(place.path().join("a")).expect("a file"), b"other");
         for there in ["folder", "link"] {
             let problem = put(&folder, there, b"other", over).expect_err(there);
-            assert!(matches!(problem, Problem::NoFile), "{there}: {problem}");
+            assert!(matches!(problem, FileError::NotAFile), "{there}: {problem}");
         }
         // It came while the other was written.
         let draft = folder.draft(&name("b"), None, PLAIN).expect("room");
         put(&folder, "b", b"first", PLAIN).expect("room");
         let problem = draft.publish(None).expect_err("it is there");
-        assert!(matches!(problem, Problem::Exists), "{problem}");
+        assert!(matches!(problem, FileError::Exists), "{problem}");
         assert_eq!(fs::read(place.path().join("b")).expect("a file"), b"first");
     }
 
@@ -325,7 +325,7 @@ mod tests {
     fn folders_are_made_only_if_asked() {
         let (place, folder) = place();
         let problem = put(&folder, "x/y/a", b"hello", PLAIN).expect_err("no folder");
-        assert!(matches!(problem, Problem::Missing), "{problem}");
+        assert!(matches!(problem, FileError::NotFound), "{problem}");
         let make = Rules {
             make_folders: true,
             ..PLAIN
@@ -339,11 +339,11 @@ mod tests {
             b"hello"
         );
         let problem = put(&folder, "x/b/c", b"hello", make).expect_err("a file");
-        assert!(matches!(problem, Problem::NoFolder), "{problem}");
+        assert!(matches!(problem, FileError::NotAFolder), "{problem}");
         symlink("/tmp", place.path().join("out")).expect("room");
         for through in ["out/a", "out/a/b"] {
             let problem = put(&folder, through, b"hello", make).expect_err("a link");
-            assert!(matches!(problem, Problem::NoFolder), "{problem}");
+            assert!(matches!(problem, FileError::NotAFolder), "{problem}");
         }
     }
 
@@ -351,13 +351,13 @@ mod tests {
     fn names_that_are_none_are_refused() {
         let (_place, folder) = place();
         for (bad, why) in [
-            ("/", BadName::Empty),
-            (".a", BadName::Hidden),
-            (".a/b", BadName::Hidden),
+            ("/", NameError::Empty),
+            (".a", NameError::Hidden),
+            (".a/b", NameError::Hidden),
         ] {
             let problem = put(&folder, bad, b"", PLAIN).expect_err(bad);
             assert!(
-                matches!(problem, Problem::Name(is) if is == why),
+                matches!(problem, FileError::Name(is) if is == why),
                 "{problem}"
             );
         }
@@ -394,13 +394,16 @@ mod tests {
             let (place, folder) = place();
             let problem = put(&folder, "a", b"1234567", few).expect_err("too large");
             assert!(
-                matches!(problem, Problem::TooLarge { most: 6 }),
+                matches!(problem, FileError::TooLarge { most: 6 }),
                 "{problem}"
             );
             fs::write(place.path().join(".hidden"), "12345").expect("room");
             put(&folder, "a", b"12345", few).expect("room");
             let problem = put(&folder, "b", b"1", few).expect_err("no room");
-            assert!(matches!(problem, Problem::Quota { quota: 10 }), "{problem}");
+            assert!(
+                matches!(problem, FileError::Quota { quota: 10 }),
+                "{problem}"
+            );
             put(&folder, "a", b"54321", few).expect("in the place of the other");
             fs::create_dir_all(place.path().join("x/y")).expect("room");
             fs::rename(place.path().join("a"), place.path().join("x/y/a")).expect("room");
@@ -424,7 +427,7 @@ mod tests {
             });
             let done = publish_at_once(drafts);
             assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
-            assert_eq!(room::used(&folder).expect("a folder"), 8);
+            assert_eq!(quota::used(&folder).expect("a folder"), 8);
         }
     }
 
@@ -446,9 +449,9 @@ mod tests {
             done
         };
         let problem = put("12345").expect_err("no room");
-        assert!(matches!(problem, Problem::Quota { .. }), "{problem}");
+        assert!(matches!(problem, FileError::Quota { .. }), "{problem}");
         put("1234").expect("room");
-        assert_eq!(room::used(&folder).expect("a folder"), 6);
+        assert_eq!(quota::used(&folder).expect("a folder"), 6);
     }
 
     #[test]
@@ -462,7 +465,7 @@ mod tests {
         let done = publish_at_once(drafts);
         let lost = done
             .iter()
-            .filter(|done| matches!(done, Err(Problem::Exists)));
+            .filter(|done| matches!(done, Err(FileError::Exists)));
         assert_eq!(lost.count(), 1);
         assert_eq!(folder.read(&name("a")).expect("a file").length, 3);
     }

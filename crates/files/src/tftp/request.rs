@@ -3,55 +3,56 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
-use crate::tftp::options::{Options, Terms};
-use crate::tftp::packet::{Packet, Request, Wish};
-use crate::tftp::receiving::Receiving;
-use crate::tftp::sending::Sending;
-use crate::tftp::timer::{Due, Timer};
+use crate::tftp::error::{Step, TransferError};
+use crate::tftp::options::{Negotiated, Options};
+use crate::tftp::packet::{Packet, Request, RequestKind};
+use crate::tftp::receiver::Receiver;
+use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::sender::Sender;
 
 /// Sends a request until it is answered; then it becomes the transfer.
 #[derive(Debug)]
-pub struct Asking {
+pub struct Requester {
     packet: Vec<u8>,
-    wish: Wish,
+    kind: RequestKind,
     asked: Options,
     due: bool,
     timed: Option<Duration>, // when it was sent, if that was once
-    terms: Terms,
-    timer: Timer,
+    negotiated: Negotiated,
+    timer: RetransmitTimer,
 }
 
-impl Asking {
+impl Requester {
     /// Asks for this.
     #[must_use]
     pub fn new(request: &Request<'_>, now: Duration) -> Self {
-        let mut timer = Timer::new(now);
+        let mut timer = RetransmitTimer::new(now);
         timer.wait_longer(); // a server may have to be started first
         Self {
             packet: Packet::Request(request.clone()).to_bytes(),
-            wish: request.wish,
+            kind: request.kind,
             asked: request.options,
             due: true,
             timed: None,
-            terms: Terms::default(),
+            negotiated: Negotiated::default(),
             timer,
         }
     }
 
     /// A packet came, from whatever port of the server. [`Step::Done`] if it answers the request: now
-    /// it is time for [`sending`](Self::sending) or [`receiving`](Self::receiving), to and from that
+    /// it is time for [`sender`](Self::sender) or [`receiver`](Self::receiver), to and from that
     /// port. The packet may be the first of the file, and has to be given to that as well.
     ///
     /// # Errors
     ///
     /// The server refuses, or answers something else.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
-        match (packet, self.wish) {
-            (Packet::Agreement(agreed), _) => self.terms = self.asked.accept(agreed)?,
-            (Packet::Data { block: 1, .. }, Wish::Get) | (Packet::Ack(0), Wish::Put) => (),
-            (Packet::Error { code, words }, _) => return Err(Failure::told(*code, words)),
-            _ => return Err(Failure::Broken("that is no answer to a request")),
+    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
+        match (packet, self.kind) {
+            (Packet::OptionAck(agreed), _) => self.negotiated = self.asked.accept(agreed)?,
+            (Packet::Data { block: 1, .. }, RequestKind::Read)
+            | (Packet::Ack(0), RequestKind::Write) => (),
+            (Packet::Error { code, words }, _) => return Err(TransferError::told(*code, words)),
+            _ => return Err(TransferError::Protocol("that is no answer to a request")),
         }
         let trip = self.timed.map(|sent| now.saturating_sub(sent));
         self.timer.progress(trip, now);
@@ -59,15 +60,15 @@ impl Asking {
     }
 
     /// Sends the file, as it was agreed.
-    pub fn sending<R: Read>(self, source: R, now: Duration) -> Sending<R> {
-        let timer = self.timer.agreed(self.terms.timeout);
-        Sending::with(source, &self.terms, None, timer, now)
+    pub fn sender<R: Read>(self, source: R, now: Duration) -> Sender<R> {
+        let timer = self.timer.agreed(self.negotiated.timeout);
+        Sender::with(source, &self.negotiated, None, timer, now)
     }
 
     /// Receives the file, as it was agreed.
-    pub fn receiving<W: Write>(self, sink: W) -> Receiving<W> {
-        let timer = self.timer.agreed(self.terms.timeout);
-        Receiving::with(sink, &self.terms, Packet::Ack(0).to_bytes(), timer)
+    pub fn receiver<W: Write>(self, sink: W) -> Receiver<W> {
+        let timer = self.timer.agreed(self.negotiated.timeout);
+        Receiver::with(sink, &self.negotiated, Packet::Ack(0).to_bytes(), timer)
     }
 
     /// The time may have come.
@@ -75,13 +76,13 @@ impl Asking {
     /// # Errors
     ///
     /// The server was silent for too long.
-    pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
+    pub fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         match self.timer.check(now) {
             Due::Nothing => (),
             Due::Again => self.due = true,
-            Due::Over => return Err(Failure::Silent),
+            Due::Over => return Err(TransferError::Timeout),
         }
-        Ok(Step::Going)
+        Ok(Step::Continue)
     }
 
     /// When it is to be told of the time.
@@ -101,7 +102,7 @@ impl Asking {
 
     /// What was agreed to, once it was answered.
     #[must_use]
-    pub fn terms(&self) -> Terms {
-        self.terms
+    pub fn negotiated(&self) -> Negotiated {
+        self.negotiated
     }
 }

@@ -10,7 +10,7 @@ use switchboard_files::Name;
 use crate::error::{Error, Shown};
 
 /// The files below a folder, in the order of their names; links, pipes and devices are none.
-pub struct Below {
+pub struct LocalWalk {
     folders: Vec<(PathBuf, Name)>,
     files: Vec<Found>, // of one folder, the last one first
 }
@@ -26,8 +26,8 @@ pub enum Found {
     Unreadable(PathBuf, Error),
 }
 
-impl Below {
-    /// Below the folder at this path, each under its name in the folder `name`.
+impl LocalWalk {
+    /// LocalWalk the folder at this path, each under its name in the folder `name`.
     #[must_use]
     pub fn new(path: &Path, name: Name) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Below {
     }
 }
 
-impl Iterator for Below {
+impl Iterator for LocalWalk {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
@@ -101,7 +101,7 @@ mod tests {
         }
         symlink("/etc", path("etc")).expect("there is room");
         let top = Name::parse(b"top").expect("a name");
-        let found: Vec<String> = Below::new(place.path(), top)
+        let found: Vec<String> = LocalWalk::new(place.path(), top)
             .map(|found| match found {
                 Found::File(_, name) => name.word().to_string(),
                 Found::Other(words) => words[words.rfind('/').unwrap_or(0)..].to_owned(),

@@ -3,27 +3,27 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use switchboard_files::{Folder, Name, Problem};
+use switchboard_files::{FileError, Folder, Name};
 
 use crate::error::Error;
 
 /// A folder here, below which files are put. Whatever they are called, no link is followed, so they
 /// come to lie nowhere else.
-pub struct Shelf {
+pub struct Destination {
     path: PathBuf,
     pub(crate) folder: Folder,
 }
 
-impl Shelf {
+impl Destination {
     /// The folder at this path, which may lead through links.
     ///
     /// # Errors
     ///
     /// There is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let folder = Folder::open(path).map_err(|error| Error::Uncreatable {
+        let folder = Folder::open(path).map_err(|error| Error::CannotCreate {
             file: path.to_owned(),
-            cause: Problem::Io(error),
+            cause: FileError::Io(error),
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -31,7 +31,7 @@ impl Shelf {
         })
     }
 
-    /// The shelf for the file at this path, and the name of that there.
+    /// The destination for the file at this path, and the name of that there.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Shelf {
             .file_name()
             .map(|last| Name::parse(last.as_encoded_bytes()));
         let Some(Ok(name)) = last else {
-            return Err(Error::Unfit("a file needs a name here"));
+            return Err(Error::InvalidInput("a file needs a name here"));
         };
         let parent = path
             .parent()
@@ -70,7 +70,7 @@ impl Shelf {
     pub(crate) fn parent<'a>(&self, name: &'a Name) -> Result<(OwnedFd, &'a [u8]), Error> {
         let (parent, last) = name
             .split_last()
-            .ok_or(Error::Unfit("a file needs a name"))?;
+            .ok_or(Error::InvalidInput("a file needs a name"))?;
         Ok((self.make(&parent)?, last))
     }
 

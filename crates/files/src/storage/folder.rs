@@ -11,12 +11,12 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::beneath;
-use crate::draft::{Draft, Rules};
-use crate::entry::{Entry, Kind};
-use crate::name::{BadName, Name};
-use crate::problem::Problem;
-use crate::source::Source;
+use crate::error::FileError;
+use crate::name::{Name, NameError};
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::atomic_file::{AtomicFile, Rules};
+use crate::storage::resolve;
+use crate::storage::source::Source;
 
 /// A folder, of which others may read, and perhaps write, what is below it.
 ///
@@ -44,7 +44,7 @@ impl Folder {
             top: Arc::new(top),
             hidden: false,
         };
-        beneath::open(&folder.top, Name::root().as_path(), OFlag::O_PATH)?;
+        resolve::open(&folder.top, Name::root().as_path(), OFlag::O_PATH)?;
         Ok(folder)
     }
 
@@ -53,9 +53,9 @@ impl Folder {
     /// # Errors
     ///
     /// As for [`open`](Self::open); or `path` does not end in a name.
-    pub fn around(path: impl AsRef<Path>) -> Result<(Self, Name), Problem> {
+    pub fn around(path: impl AsRef<Path>) -> Result<(Self, Name), FileError> {
         let path = path.as_ref();
-        let last = path.file_name().ok_or(BadName::Empty)?;
+        let last = path.file_name().ok_or(NameError::Empty)?;
         let name = Name::parse(last.as_encoded_bytes())?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Self::open(parent)?,
@@ -75,12 +75,12 @@ impl Folder {
     /// # Errors
     ///
     /// There is no regular file of this name, or it may not be read.
-    pub fn read(&self, name: &Name) -> Result<Source, Problem> {
+    pub fn read(&self, name: &Name) -> Result<Source, FileError> {
         // Nothing else is even opened, since that alone can do something: start a device, or let
         // the writer of a pipe go. What was opened then is looked at again.
         match self.entry(name)?.kind {
             Kind::File(_) => Source::new(File::from(self.open_beneath(name, OFlag::O_RDONLY)?)),
-            Kind::Folder => Err(Problem::NoFile),
+            Kind::Folder => Err(FileError::NotAFile),
         }
     }
 
@@ -89,14 +89,14 @@ impl Folder {
     /// # Errors
     ///
     /// There is none.
-    pub fn entry(&self, name: &Name) -> Result<Entry, Problem> {
+    pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
         let found = self.open_beneath(name, OFlag::O_PATH)?;
         let shown = if name.is_root() {
             b"/"
         } else {
             name.as_bytes()
         };
-        Entry::from_stat(&fstat(found)?, shown.to_owned()).ok_or(Problem::Missing)
+        Entry::from_stat(&fstat(found)?, shown.to_owned()).ok_or(FileError::NotFound)
     }
 
     /// The files and folders in the folder of this name, in the order of their bytes; each under the
@@ -105,7 +105,7 @@ impl Folder {
     /// # Errors
     ///
     /// There is no such folder, it may not be read, or has more than 100,000 entries.
-    pub fn list(&self, name: &Name) -> Result<Vec<Entry>, Problem> {
+    pub fn list(&self, name: &Name) -> Result<Vec<Entry>, FileError> {
         let mut dir = Dir::from_fd(self.folder(name)?)?;
         let mut entries = Vec::new();
         let mut names = Vec::new();
@@ -116,7 +116,7 @@ impl Folder {
                 continue;
             }
             if names.len() == MOST_ENTRIES {
-                return Err(Problem::Many { most: MOST_ENTRIES });
+                return Err(FileError::TooManyEntries { most: MOST_ENTRIES });
             }
             names.push(name.to_owned());
         }
@@ -136,29 +136,34 @@ impl Folder {
     /// # Errors
     ///
     /// It could not be kept: it is too large, there is no room, or there is something of this name.
-    pub fn draft(&self, name: &Name, length: Option<u64>, rules: Rules) -> Result<Draft, Problem> {
+    pub fn draft(
+        &self,
+        name: &Name,
+        length: Option<u64>,
+        rules: Rules,
+    ) -> Result<AtomicFile, FileError> {
         if name.is_hidden() && !self.hidden {
-            return Err(BadName::Hidden.into());
+            return Err(NameError::Hidden.into());
         }
-        Draft::begin(self, name, length, rules)
+        AtomicFile::begin(self, name, length, rules)
     }
 
     /// The folder of this name, opened for reading.
-    pub(crate) fn folder(&self, name: &Name) -> Result<OwnedFd, Problem> {
+    pub(crate) fn folder(&self, name: &Name) -> Result<OwnedFd, FileError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         match self.open_beneath(name, flags) {
             // The system says so of a file as well.
-            Err(Problem::Missing) if self.entry(name).is_ok() => Err(Problem::NoFolder),
+            Err(FileError::NotFound) if self.entry(name).is_ok() => Err(FileError::NotAFolder),
             opened => opened,
         }
     }
 
     /// What has this name, unless it is hidden.
-    fn open_beneath(&self, name: &Name, flags: OFlag) -> Result<OwnedFd, Problem> {
+    fn open_beneath(&self, name: &Name, flags: OFlag) -> Result<OwnedFd, FileError> {
         if name.is_hidden() && !self.hidden {
-            return Err(Problem::Missing);
+            return Err(FileError::NotFound);
         }
-        Ok(beneath::open(&self.top, name.as_path(), flags)?)
+        Ok(resolve::open(&self.top, name.as_path(), flags)?)
     }
 }
 
@@ -219,13 +224,22 @@ mod tests {
             "notes/a",
         ] {
             let problem = folder.read(&name(missing)).expect_err(missing);
-            assert!(matches!(problem, Problem::Missing), "{missing}: {problem}");
+            assert!(
+                matches!(problem, FileError::NotFound),
+                "{missing}: {problem}"
+            );
             let problem = folder.entry(&name(missing)).expect_err(missing);
-            assert!(matches!(problem, Problem::Missing), "{missing}: {problem}");
+            assert!(
+                matches!(problem, FileError::NotFound),
+                "{missing}: {problem}"
+            );
         }
         for no_file in ["", "sub"] {
             let problem = folder.read(&name(no_file)).expect_err(no_file);
-            assert!(matches!(problem, Problem::NoFile), "{no_file}: {problem}");
+            assert!(
+                matches!(problem, FileError::NotAFile),
+                "{no_file}: {problem}"
+            );
         }
         let folder = folder.with_hidden(true);
         assert_eq!(folder.read(&name(".dot")).expect("a file").length, 6);
@@ -240,9 +254,9 @@ mod tests {
         let hidden = folder.clone().with_hidden(true);
         assert_eq!(names(&hidden, "/"), [".dot", "notes", "sub"]);
         let problem = |of| folder.list(&name(of)).expect_err(of);
-        assert!(matches!(problem("none"), Problem::Missing));
-        assert!(matches!(problem("up"), Problem::Missing));
-        assert!(matches!(problem("notes"), Problem::NoFolder));
+        assert!(matches!(problem("none"), FileError::NotFound));
+        assert!(matches!(problem("up"), FileError::NotFound));
+        assert!(matches!(problem("notes"), FileError::NotAFolder));
         let entry = folder.entry(&name("sub")).expect("a folder");
         assert_eq!((entry.kind, &*entry.name), (Kind::Folder, &b"sub"[..]));
     }
@@ -275,7 +289,7 @@ mod tests {
         assert_eq!(folder.read(&name).expect("a file").length, 7);
         for no_name in ["/", "..", "."] {
             let problem = Folder::around(no_name).expect_err(no_name);
-            assert!(matches!(problem, Problem::Name(BadName::Empty)));
+            assert!(matches!(problem, FileError::Name(NameError::Empty)));
         }
     }
 }

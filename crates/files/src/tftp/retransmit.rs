@@ -8,7 +8,7 @@ use std::time::Duration;
 /// smaller floor: saying something again costs little here. A round trip is not measured by what was
 /// said twice (Karn).
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(super) struct RetransmitTimer {
     factor: u32,     // waits so many times as long
     gives_way: bool, // after a few tries
     usual: Duration, // before anything is said for the second time
@@ -41,7 +41,7 @@ pub(super) enum Due {
     Over,
 }
 
-impl Timer {
+impl RetransmitTimer {
     /// For a peer that was not heard of yet.
     pub(super) fn new(now: Duration) -> Self {
         Self {

@@ -10,13 +10,13 @@ use switchboard_core::Sanitized;
 /// UTF-8 and for what would act on a terminal.
 ///
 /// ```
-/// use switchboard_files::Word;
+/// use switchboard_files::Quoted;
 ///
-/// assert_eq!(Word(b"notes.txt").to_string(), "notes.txt");
-/// assert_eq!(Word(b"my notes\n").to_string(), r#""my notes\n""#);
+/// assert_eq!(Quoted(b"notes.txt").to_string(), "notes.txt");
+/// assert_eq!(Quoted(b"my notes\n").to_string(), r#""my notes\n""#);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word<'a>(pub &'a [u8]);
+pub struct Quoted<'a>(pub &'a [u8]);
 
 /// The words of a line, which are separated by blanks; nothing follows an error.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Words<'a>(&'a [u8]);
 
 /// Why a line is not made of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadWord {
+pub enum QuotingError {
     /// A control character stands for itself.
     #[error("control characters are written as escapes, between quotes")]
     Control,
@@ -39,7 +39,7 @@ pub enum BadWord {
     Escape,
 }
 
-impl fmt::Display for Word<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(bare) = self.bare() {
             return f.write_str(bare);
@@ -62,7 +62,7 @@ impl fmt::Display for Word<'_> {
     }
 }
 
-impl Word<'_> {
+impl Quoted<'_> {
     /// It as it is, if it needs no quotes.
     fn bare(&self) -> Option<&str> {
         let text = str::from_utf8(self.0).ok()?;
@@ -95,49 +95,49 @@ impl<'a> Words<'a> {
     }
 
     /// Cuts up to the next blank.
-    fn bare(&mut self) -> Result<Cow<'a, [u8]>, BadWord> {
+    fn bare(&mut self) -> Result<Cow<'a, [u8]>, QuotingError> {
         let length = self.0.iter().position(|&byte| byte == b' ');
         let (word, rest) = self.0.split_at(length.unwrap_or(self.0.len()));
         self.0 = rest;
         if word.iter().any(u8::is_ascii_control) {
-            return Err(BadWord::Control);
+            return Err(QuotingError::Control);
         }
         if word.contains(&b'"') {
-            return Err(BadWord::Quote);
+            return Err(QuotingError::Quote);
         }
         Ok(Cow::Borrowed(word))
     }
 
     /// Cuts up to the closing quote; the opening one is cut already.
-    fn quoted(&mut self) -> Result<Cow<'a, [u8]>, BadWord> {
+    fn quoted(&mut self) -> Result<Cow<'a, [u8]>, QuotingError> {
         let mut word = Vec::new();
         loop {
-            let (&byte, rest) = self.0.split_first().ok_or(BadWord::Unclosed)?;
+            let (&byte, rest) = self.0.split_first().ok_or(QuotingError::Unclosed)?;
             self.0 = rest;
             match byte {
                 b'"' if matches!(rest, [] | [b' ', ..]) => return Ok(Cow::Owned(word)),
-                b'"' => return Err(BadWord::Quote),
+                b'"' => return Err(QuotingError::Quote),
                 b'\\' => word.push(self.escaped()?),
-                byte if byte.is_ascii_control() => return Err(BadWord::Control),
+                byte if byte.is_ascii_control() => return Err(QuotingError::Control),
                 byte => word.push(byte),
             }
         }
     }
 
     /// Cuts an escape, behind its backslash.
-    fn escaped(&mut self) -> Result<u8, BadWord> {
+    fn escaped(&mut self) -> Result<u8, QuotingError> {
         let (byte, rest) = match *self.0 {
             [byte @ (b'\\' | b'"'), ref rest @ ..] => (byte, rest),
             [b'n', ref rest @ ..] => (b'\n', rest),
             [b'r', ref rest @ ..] => (b'\r', rest),
             [b't', ref rest @ ..] => (b'\t', rest),
             [b'x', high, low, ref rest @ ..] => {
-                let digit = |byte| char::from(byte).to_digit(16).ok_or(BadWord::Escape);
+                let digit = |byte| char::from(byte).to_digit(16).ok_or(QuotingError::Escape);
                 let byte = digit(high)? * 16 + digit(low)?;
-                (u8::try_from(byte).map_err(|_| BadWord::Escape)?, rest)
+                (u8::try_from(byte).map_err(|_| QuotingError::Escape)?, rest)
             }
-            [] => return Err(BadWord::Unclosed),
-            _ => return Err(BadWord::Escape),
+            [] => return Err(QuotingError::Unclosed),
+            _ => return Err(QuotingError::Escape),
         };
         self.0 = rest;
         Ok(byte)
@@ -145,7 +145,7 @@ impl<'a> Words<'a> {
 }
 
 impl<'a> Iterator for Words<'a> {
-    type Item = Result<Cow<'a, [u8]>, BadWord>;
+    type Item = Result<Cow<'a, [u8]>, QuotingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0 = self.rest();
@@ -164,20 +164,27 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
+/// A number in decimal digits, and nothing else.
+pub(crate) fn number(word: &[u8]) -> Option<u64> {
+    let digits = str::from_utf8(word).ok()?;
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits) // `parse` would take a sign
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn read(line: &[u8]) -> Result<Vec<Vec<u8>>, BadWord> {
+    fn read(line: &[u8]) -> Result<Vec<Vec<u8>>, QuotingError> {
         let words = Words::new(line).map(|word| word.map(Cow::into_owned));
         words.collect()
     }
 
     #[track_caller]
     fn check_written(word: &[u8], written: &str) {
-        assert_eq!(Word(word).to_string(), written);
+        assert_eq!(Quoted(word).to_string(), written);
     }
 
     #[track_caller]
@@ -209,26 +216,36 @@ mod tests {
         check_read(r#""\\\"\n\r\t\x00\xfF""#, &[b"\\\"\n\r\t\0\xff"]);
         check_read(r#""" a\b"#, &[b"", b"a\\b"]);
         for (line, why) in [
-            ("a\tb", BadWord::Control),
-            ("\"a\x7f\"", BadWord::Control),
-            ("a\"b", BadWord::Quote),
-            ("\"a\"b", BadWord::Quote),
-            ("\"a", BadWord::Unclosed),
-            ("\"a\\", BadWord::Unclosed),
-            ("\"\\a\"", BadWord::Escape),
-            ("\"\\x1\"", BadWord::Escape),
-            ("\"\\x+1\"", BadWord::Escape),
-            ("\"\\x", BadWord::Escape),
+            ("a\tb", QuotingError::Control),
+            ("\"a\x7f\"", QuotingError::Control),
+            ("a\"b", QuotingError::Quote),
+            ("\"a\"b", QuotingError::Quote),
+            ("\"a", QuotingError::Unclosed),
+            ("\"a\\", QuotingError::Unclosed),
+            ("\"\\a\"", QuotingError::Escape),
+            ("\"\\x1\"", QuotingError::Escape),
+            ("\"\\x+1\"", QuotingError::Escape),
+            ("\"\\x", QuotingError::Escape),
         ] {
             assert_eq!(read(line.as_bytes()), Err(why), "{line}");
         }
         assert_eq!(Words::new(b"\"\\a b\" c").count(), 1);
     }
 
+    #[test]
+    fn numbers_are_digits() {
+        assert_eq!(number(b"0"), Some(0));
+        assert_eq!(number(b"0012"), Some(12));
+        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
+        for wrong in ["", "+1", "-1", "1.5", "0x1", " 1", "18446744073709551616"] {
+            assert_eq!(number(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_and_printable(words: Vec<Vec<u8>>) {
-            let written: Vec<_> = words.iter().map(|word| Word(word).to_string()).collect();
+            let written: Vec<_> = words.iter().map(|word| Quoted(word).to_string()).collect();
             let line = written.join(" ");
             prop_assert_eq!(read(line.as_bytes()), Ok(words));
             prop_assert_eq!(Sanitized(line.as_bytes()).to_string(), line);

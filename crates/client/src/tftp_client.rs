@@ -4,15 +4,15 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use switchboard_files::tftp::Failure;
-use switchboard_files::{Draft, Problem, Rules, Source};
+use switchboard_files::tftp::TransferError;
+use switchboard_files::{AtomicFile, FileError, Rules, Source};
 
-use crate::address::{Server, Way};
-use crate::client::{Done, Watch};
+use crate::address::{Endpoint, Server};
+use crate::client::{Outcome, Progress};
 use crate::error::Error;
 use crate::get::Target;
 use crate::tftp::{Tftp, TftpError, TftpOptions};
-use crate::wire::Stop;
+use crate::transport::Stop;
 
 /// Whoever gets and puts files by TFTP. What arrives is at least as long as the server says, if
 /// it does; nothing else is known about it.
@@ -27,7 +27,7 @@ impl TftpClient {
     /// [`Error::Stopped`].
     #[must_use]
     pub fn new(server: &Server, options: TftpOptions, stop: Option<&Stop>) -> Option<Self> {
-        matches!(server.way(), Way::Udp(_)).then(|| Self {
+        matches!(server.endpoint(), Endpoint::Udp(_)).then(|| Self {
             server: server.clone(),
             options,
             stop: stop.cloned(),
@@ -43,31 +43,31 @@ impl TftpClient {
         &self,
         name: &[u8],
         target: Target<'_>,
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
-        let (shelf, own, overwrite) = match target {
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let (destination, own, overwrite) = match target {
             Target::Output(out) => {
-                let bytes = self.receive(name, out, watch);
+                let bytes = self.receive(name, out, progress);
                 let bytes = bytes.map_err(|error| self.failure(error, Error::Output))?;
                 out.flush().map_err(Error::Output)?;
                 return Ok(done(bytes));
             }
             Target::File {
-                shelf,
+                destination,
                 name,
                 overwrite,
                 ..
-            } => (shelf, name, overwrite),
+            } => (destination, name, overwrite),
         };
-        let path = shelf.path_of(own);
+        let path = destination.path_of(own);
         let failed = |problem| Error::writing(&path, problem);
         let rules = Rules {
             overwrite,
             ..Rules::default()
         };
-        let draft = shelf.folder.draft(own, None, rules);
+        let draft = destination.folder.draft(own, None, rules);
         let mut sink = Sink(draft.map_err(failed)?);
-        let bytes = self.receive(name, &mut sink, watch);
+        let bytes = self.receive(name, &mut sink, progress);
         let bytes = bytes.map_err(|error| self.failure(error, |error| failed(error.into())))?;
         sink.0.publish(None).map_err(failed)?;
         Ok(done(bytes))
@@ -83,12 +83,12 @@ impl TftpClient {
         path: &Path,
         source: Source,
         name: &[u8],
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
         let Source {
             mut file, length, ..
         } = source;
-        let mut progress = progress(watch);
+        let mut progress = report(progress);
         let put = self.tftp().put(name, &mut file, length, &mut progress);
         put.map_err(|error| self.failure(error, |error| Error::reading(path, error)))?;
         Ok(done(length))
@@ -98,17 +98,19 @@ impl TftpClient {
         &self,
         name: &[u8],
         sink: &mut dyn Write,
-        watch: &mut dyn Watch,
+        progress: &mut dyn Progress,
     ) -> Result<u64, TftpError> {
         let mut announced = None;
-        let mut progress = progress(watch);
+        let mut progress = report(progress);
         let bytes = self.tftp().get(name, sink, &mut |position, length| {
             announced = length;
             progress(position, length);
         })?;
         // A short block is the end to TFTP, whatever it was that ended.
         match announced {
-            Some(length) if bytes < length => Err(TftpError::Failed(Failure::Broken(EARLY))),
+            Some(length) if bytes < length => {
+                Err(TftpError::Failed(TransferError::Protocol(EARLY)))
+            }
             _ => Ok(bytes),
         }
     }
@@ -122,9 +124,9 @@ impl TftpClient {
     }
 
     fn addresses(&self) -> &[SocketAddr] {
-        match self.server.way() {
-            Way::Udp(addresses) => addresses,
-            Way::Tcp(_) | Way::Unix(_) => &[],
+        match self.server.endpoint() {
+            Endpoint::Udp(addresses) => addresses,
+            Endpoint::Tcp(_) | Endpoint::Unix(_) => &[],
         }
     }
 
@@ -132,12 +134,12 @@ impl TftpClient {
     fn failure(&self, error: TftpError, own: impl FnOnce(io::Error) -> Error) -> Error {
         match error {
             TftpError::Unreachable(cause) => Error::Unreachable {
-                place: self.server.place().to_string(),
+                place: self.server.address().to_string(),
                 cause,
             },
             TftpError::Lost(cause) => Error::Lost(cause),
-            TftpError::Unanswered => Error::Unanswered(self.server.place().to_string()),
-            TftpError::Failed(Failure::Io(error)) => own(error),
+            TftpError::NoReply => Error::NoReply(self.server.address().to_string()),
+            TftpError::Failed(TransferError::Io(error)) => own(error),
             TftpError::Failed(failure) => Error::Tftp(failure),
             TftpError::Stopped => {
                 let stopped = self.stop.as_ref().map(Stop::check);
@@ -148,14 +150,14 @@ impl TftpClient {
 }
 
 /// A draft as what is written to.
-struct Sink(Draft);
+struct Sink(AtomicFile);
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.0.write(bytes);
         written.map_err(|problem| match problem {
-            Problem::Io(error) => error,
-            Problem::Full => io::ErrorKind::StorageFull.into(),
+            FileError::Io(error) => error,
+            FileError::NoSpace => io::ErrorKind::StorageFull.into(),
             problem => io::Error::other(problem),
         })?;
         Ok(bytes.len())
@@ -166,23 +168,23 @@ impl Write for Sink {
     }
 }
 
-fn progress(watch: &mut dyn Watch) -> impl FnMut(u64, Option<u64>) {
+fn report(progress: &mut dyn Progress) -> impl FnMut(u64, Option<u64>) {
     let mut has_begun = false;
     move |position, length| {
         if !has_begun {
-            watch.moves(0, length);
+            progress.moves(0, length);
             has_begun = true;
         }
-        watch.at(position);
+        progress.at(position);
     }
 }
 
-fn done(bytes: u64) -> Done {
-    Done {
+fn done(bytes: u64) -> Outcome {
+    Outcome {
         bytes,
         sha256: None,
         resumed_from: None,
-        was_there: false,
+        already_there: false,
     }
 }
 

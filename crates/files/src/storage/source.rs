@@ -7,9 +7,9 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::sys::stat::fstat;
 
-use crate::entry::{Entry, Kind};
-use crate::problem::Problem;
-use crate::time::Time;
+use crate::error::FileError;
+use crate::protocol::entry::{Entry, Kind};
+use crate::timestamp::Timestamp;
 
 /// A regular file, opened for reading.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Source {
     /// How long it was when it was opened.
     pub length: u64,
     /// When it was last changed.
-    pub modified: Time,
+    pub modified: Timestamp,
 }
 
 impl Source {
@@ -28,22 +28,22 @@ impl Source {
     /// # Errors
     ///
     /// There is no regular file, or it may not be read.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Problem> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY; // not to wait for the other end of a pipe
         let file = File::options()
             .read(true)
             .custom_flags(flags.bits())
             .open(path)?;
         Self::new(file).map_err(|problem| match problem {
-            Problem::Missing => Problem::NoFile, // here it is there, whatever it is
+            FileError::NotFound => FileError::NotAFile, // here it is there, whatever it is
             problem => problem,
         })
     }
 
-    pub(crate) fn new(file: File) -> Result<Self, Problem> {
-        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(Problem::NoFile)?;
+    pub(crate) fn new(file: File) -> Result<Self, FileError> {
+        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(FileError::NotAFile)?;
         let Kind::File(length) = entry.kind else {
-            return Err(Problem::NoFile);
+            return Err(FileError::NotAFile);
         };
         Ok(Self {
             file,

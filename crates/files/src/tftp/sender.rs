@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use crate::tftp::failure::{Failure, Step};
-use crate::tftp::options::Terms;
+use crate::tftp::error::{Step, TransferError};
+use crate::tftp::options::Negotiated;
 use crate::tftp::packet::Packet;
-use crate::tftp::timer::{Due, Timed, Timer};
+use crate::tftp::retransmit::{Due, RetransmitTimer, Timed};
 
 /// Sends a file, a window of blocks at a time.
 ///
@@ -14,7 +14,7 @@ use crate::tftp::timer::{Due, Timed, Timer};
 /// was sent, which says that it has not got the next one; and for each of its places once. So what
 /// the network duplicates is not sent twice. With windows of one block only the time counts.
 #[derive(Debug)]
-pub struct Sending<R> {
+pub struct Sender<R> {
     source: R,
     block_bytes: usize,
     window: u64,
@@ -34,34 +34,39 @@ pub struct Sending<R> {
     unclear: u64, // an answer to a block up to this one may be to what was sent before
     acked_bytes: u64,
     packet: Vec<u8>,
-    timer: Timer,
+    timer: RetransmitTimer,
 }
 
-impl<R: Read> Sending<R> {
+impl<R: Read> Sender<R> {
     /// Sends what `source` has; before it the packet `opening`, until block 0 is acknowledged.
     ///
     /// All that fits into a window is read at once.
-    pub fn new(source: R, terms: &Terms, opening: Option<Vec<u8>>, now: Duration) -> Self {
-        let timer = Timer::new(now).agreed(terms.timeout);
+    pub fn new(
+        source: R,
+        negotiated: &Negotiated,
+        opening: Option<Vec<u8>>,
+        now: Duration,
+    ) -> Self {
+        let timer = RetransmitTimer::new(now).agreed(negotiated.timeout);
         let timer = match opening {
             // Who asked says it again by itself; some clients fail if they are answered twice.
             Some(_) => timer.giving_way_first(),
             None => timer,
         };
-        Self::with(source, terms, opening, timer, now)
+        Self::with(source, negotiated, opening, timer, now)
     }
 
     pub(super) fn with(
         source: R,
-        terms: &Terms,
+        negotiated: &Negotiated,
         opening: Option<Vec<u8>>,
-        timer: Timer,
+        timer: RetransmitTimer,
         now: Duration,
     ) -> Self {
-        let mut sending = Self {
+        let mut sender = Self {
             source,
-            block_bytes: terms.block_bytes.into(),
-            window: terms.window.max(1).into(),
+            block_bytes: negotiated.block_bytes.into(),
+            window: negotiated.window.max(1).into(),
             opening: opening.is_some(),
             opening_due: opening.is_some(),
             buffer: Vec::new(),
@@ -79,10 +84,10 @@ impl<R: Read> Sending<R> {
             packet: opening.unwrap_or_default(),
             timer: timer.giving_way(),
         };
-        if !sending.opening {
-            sending.begin();
+        if !sender.opening {
+            sender.begin();
         }
-        sending
+        sender
     }
 
     /// Whatever was to be agreed is: now the blocks.
@@ -99,11 +104,11 @@ impl<R: Read> Sending<R> {
     /// # Errors
     ///
     /// The peer gives up.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         match packet {
             Packet::Ack(block) => Ok(self.on_ack(*block, now)),
-            Packet::Error { code, words } => Err(Failure::told(*code, words)),
-            _ => Ok(Step::Going), // late, or a mistake of somebody
+            Packet::Error { code, words } => Err(TransferError::told(*code, words)),
+            _ => Ok(Step::Continue), // late, or a mistake of somebody
         }
     }
 
@@ -112,7 +117,7 @@ impl<R: Read> Sending<R> {
     /// # Errors
     ///
     /// The peer was silent for too long.
-    pub fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
+    pub fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         match self.timer.check(now) {
             Due::Nothing => (),
             Due::Again if self.opening => self.opening_due = true,
@@ -120,9 +125,9 @@ impl<R: Read> Sending<R> {
                 self.go_back();
                 self.unclear = self.sent;
             }
-            Due::Over => return Err(Failure::Silent),
+            Due::Over => return Err(TransferError::Timeout),
         }
-        Ok(Step::Going)
+        Ok(Step::Continue)
     }
 
     /// The request came again. While nothing else did, the answer is due, as if its time had come.
@@ -199,17 +204,17 @@ impl<R: Read> Sending<R> {
                 let trip = self.trip(0, now);
                 self.timer.progress(trip, now);
             }
-            return Step::Going;
+            return Step::Continue;
         }
         let more = u64::from(block.wrapping_sub(self.acked as u16));
         if self.sent - self.acked < more {
-            return Step::Going; // an old one
+            return Step::Continue; // an old one
         }
         if more == 0 {
             if 1 < self.window && self.acked + 1 < self.next && self.is_news(now) {
                 self.go_back();
             }
-            return Step::Going;
+            return Step::Continue;
         }
         let trip = self.trip(self.acked + more, now);
         self.timer.progress(trip, now);
@@ -224,7 +229,7 @@ impl<R: Read> Sending<R> {
         if self.acked + 1 < self.next {
             self.go_back();
         }
-        Step::Going
+        Step::Continue
     }
 
     /// Whether that nothing more was received is an answer to what was sent last. What is said twice

@@ -11,7 +11,7 @@ use nix::fcntl::{
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
-use crate::problem::Problem;
+use crate::error::FileError;
 
 /// A file without a name; or with one that nobody knows, where the file system has no others.
 ///
@@ -62,8 +62,8 @@ impl Temporary {
     /// # Errors
     ///
     /// There is no room.
-    pub(crate) fn reserve(&self, length: u64) -> Result<(), Problem> {
-        let length = i64::try_from(length).map_err(|_| Problem::Full)?;
+    pub(crate) fn reserve(&self, length: u64) -> Result<(), FileError> {
+        let length = i64::try_from(length).map_err(|_| FileError::NoSpace)?;
         match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
             Err(full @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(full.into()),
             Ok(()) | Err(_) => Ok(()), // what cannot be told now is told later
@@ -188,7 +188,7 @@ mod tests {
         let temporary = Temporary::new(folder.into()).expect("room");
         for length in [i64::MAX as u64, u64::MAX] {
             let problem = temporary.reserve(length).expect_err("no room");
-            assert!(matches!(problem, Problem::Full), "{problem}");
+            assert!(matches!(problem, FileError::NoSpace), "{problem}");
         }
         temporary.reserve(0).expect("room");
     }

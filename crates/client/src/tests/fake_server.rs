@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use switchboard_files::{Answer, Code, Command, Content, Digest, Entry, Kind, Name, Time};
+use switchboard_files::{Content, Digest, Entry, Kind, Name, Request, Response, Status, Timestamp};
 
-use crate::client::{Client, Watch};
+use crate::client::{Client, Progress};
 use crate::error::Error;
-use crate::wire::{Heed, Wire};
+use crate::transport::{Interrupt, Transport};
 
 /// What a server has, and what was asked of it.
 #[derive(Default)]
@@ -66,7 +66,7 @@ pub(super) fn server(files: &[(&str, &[u8])], trick: Trick, piece: usize) -> (Cl
             answers: greeting.into(),
             ended: matches!(shared.borrow().trick, Trick::Says(_)),
         };
-        Ok(Box::new(connection) as Box<dyn Wire>)
+        Ok(Box::new(connection) as Box<dyn Transport>)
     };
     (
         Client::over(Box::new(connect), Duration::from_secs(1)),
@@ -89,7 +89,7 @@ pub(super) fn content(bytes: &[u8]) -> Content {
 #[derive(Default)]
 pub(super) struct Notes(pub(super) Vec<String>);
 
-impl Watch for Notes {
+impl Progress for Notes {
     fn begins(&mut self, _: &[u8]) {}
     fn moves(&mut self, _: u64, _: Option<u64>) {}
     fn at(&mut self, _: u64) {}
@@ -106,7 +106,7 @@ struct Connection {
     ended: bool,
 }
 
-impl Wire for Connection {
+impl Transport for Connection {
     fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error> {
         let count = into
             .len()
@@ -116,13 +116,13 @@ impl Wire for Connection {
             *byte = answer;
         }
         match count {
-            0 if !self.ended => Err(Error::Silent(patience)), // it waits for more, as the other does
+            0 if !self.ended => Err(Error::TimedOut(patience)), // it waits for more, as the other does
             count => Ok(count),
         }
     }
 
-    fn write(&mut self, bytes: &[u8], heed: Heed, _: Duration) -> Result<usize, Error> {
-        if self.ended || (heed == Heed::Input && self.has_input()) {
+    fn write(&mut self, bytes: &[u8], interrupt: Interrupt, _: Duration) -> Result<usize, Error> {
+        if self.ended || (interrupt == Interrupt::Input && self.has_input()) {
             return Ok(0);
         }
         let count = bytes.len().min(self.server.borrow().piece);
@@ -148,9 +148,9 @@ impl Connection {
                 let bytes = std::mem::replace(&mut self.came, rest);
                 let answer = if content(&bytes) == *expected {
                     self.server.borrow_mut().files.insert(name.clone(), bytes);
-                    Answer::Kept(*expected)
+                    Response::Stored(*expected)
                 } else {
-                    words(Code::DIFFERS)
+                    words(Status::MISMATCH)
                 };
                 self.server.borrow_mut().content += length;
                 self.awaited = None;
@@ -165,7 +165,7 @@ impl Connection {
         }
     }
 
-    fn say(&mut self, answer: &Answer) {
+    fn say(&mut self, answer: &Response) {
         self.answers.extend(format!("{answer}\n").bytes());
     }
 
@@ -178,34 +178,34 @@ impl Connection {
         if let Trick::Answers(line) = &server.trick {
             return self.answers.extend(format!("{line}\n").bytes());
         }
-        match Command::parse(line).expect("a client knows the commands") {
-            Command::Stat(name) => match server.entry(&name) {
-                Some(kind) => self.say(&Answer::Entry(entry(kind, name.as_bytes()))),
-                None => self.say(&words(Code::MISSING)),
+        match Request::parse(line).expect("a client knows the commands") {
+            Request::Stat(name) => match server.entry(&name) {
+                Some(kind) => self.say(&Response::Entry(entry(kind, name.as_bytes()))),
+                None => self.say(&words(Status::NOT_FOUND)),
             },
-            Command::List(folder) => {
+            Request::List(folder) => {
                 let entries = server.list(&folder);
-                self.say(&Answer::Lines(entries.len() as u64));
+                self.say(&Response::Lines(entries.len() as u64));
                 for entry in entries {
                     self.answers.extend(format!("{entry}\n").bytes());
                 }
             }
-            Command::Hash { name, length } => match server.files.get(&name) {
-                None => self.say(&words(Code::MISSING)),
+            Request::Hash { name, length } => match server.files.get(&name) {
+                None => self.say(&words(Status::NOT_FOUND)),
                 Some(bytes) => {
                     let length =
                         length.map_or(bytes.len(), |length| length.try_into().expect("small"));
                     let answer = bytes
                         .get(..length)
-                        .map(|bytes| Answer::Hash(content(bytes)));
-                    self.say(&answer.unwrap_or(words(Code::SHORT)));
+                        .map(|bytes| Response::Hash(content(bytes)));
+                    self.say(&answer.unwrap_or(words(Status::SHORT)));
                 }
             },
-            Command::Get { name, offset } => match server.files.get(&name) {
-                None => self.say(&words(Code::MISSING)),
+            Request::Get { name, offset } => match server.files.get(&name) {
+                None => self.say(&words(Status::NOT_FOUND)),
                 Some(bytes) => {
                     let mut rest = bytes[usize::try_from(offset).expect("small")..].to_vec();
-                    self.say(&Answer::Bytes(rest.len() as u64));
+                    self.say(&Response::Bytes(rest.len() as u64));
                     match server.trick {
                         Trick::Breaks(at) if at < rest.len() => {
                             rest.truncate(at);
@@ -217,11 +217,11 @@ impl Connection {
                     self.answers.extend(rest);
                 }
             },
-            Command::Put { name, .. } if server.files.contains_key(&name) => {
-                self.say(&words(Code::EXISTS));
+            Request::Put { name, .. } if server.files.contains_key(&name) => {
+                self.say(&words(Status::EXISTS));
             }
-            Command::Put { name, content } => self.awaited = Some((name, content)),
-            Command::Help | Command::Quit => (),
+            Request::Put { name, content } => self.awaited = Some((name, content)),
+            Request::Help | Request::Quit => (),
         }
     }
 }
@@ -264,11 +264,11 @@ impl Server {
 fn entry(kind: Kind, name: &[u8]) -> Entry {
     Entry {
         kind,
-        modified: Time::default(),
+        modified: Timestamp::default(),
         name: name.to_owned(),
     }
 }
 
-fn words(code: Code) -> Answer {
-    Answer::Words(code, "no".to_owned())
+fn words(code: Status) -> Response {
+    Response::Text(code, "no".to_owned())
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// What became of a command, as `docs/files-protocol.md` lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(u16);
+pub struct Status(u16);
 
-impl Code {
+impl Status {
     /// So many lines follow.
     pub const LINES: Self = Self(210);
     /// An entry follows.
@@ -20,29 +20,29 @@ impl Code {
     /// So many bytes follow.
     pub const BYTES: Self = Self(226);
     /// The file is there.
-    pub const KEPT: Self = Self(230);
+    pub const STORED: Self = Self(230);
     /// The server is stopping.
     pub const STOPPING: Self = Self(421);
     /// Reading or writing failed.
     pub const FAILED: Self = Self(451);
     /// The disk is full, or the quota.
-    pub const NO_ROOM: Self = Self(452);
+    pub const NO_SPACE: Self = Self(452);
     /// There is no such command.
-    pub const NO_COMMAND: Self = Self(500);
+    pub const UNKNOWN_COMMAND: Self = Self(500);
     /// The command has other words.
-    pub const NO_WORDS: Self = Self(501);
+    pub const BAD_ARGUMENTS: Self = Self(501);
     /// There is no such file or folder.
-    pub const MISSING: Self = Self(550);
+    pub const NOT_FOUND: Self = Self(550);
     /// The file is larger than files may be.
     pub const TOO_LARGE: Self = Self(552);
     /// That cannot be a name.
-    pub const NO_NAME: Self = Self(553);
+    pub const BAD_NAME: Self = Self(553);
     /// There is a file of this name.
     pub const EXISTS: Self = Self(554);
     /// Files cannot be put here.
     pub const READ_ONLY: Self = Self(555);
     /// The content was another one.
-    pub const DIFFERS: Self = Self(556);
+    pub const MISMATCH: Self = Self(556);
     /// The file is not as long as that.
     pub const SHORT: Self = Self(557);
 
@@ -60,13 +60,13 @@ impl Code {
 
     /// Whether the command was done.
     #[must_use]
-    pub fn is_done(self) -> bool {
+    pub fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
 
     /// Whether it was not done for a reason that may pass.
     #[must_use]
-    pub fn may_pass(self) -> bool {
+    pub fn is_transient(self) -> bool {
         self.0 / 100 == 4
     }
 
@@ -77,7 +77,7 @@ impl Code {
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

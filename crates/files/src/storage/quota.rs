@@ -9,11 +9,11 @@ use nix::fcntl::{AtFlags, Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstatat;
 
-use crate::draft::Rules;
-use crate::entry::{Entry, Kind};
-use crate::folder::Folder;
+use crate::error::FileError;
 use crate::name::Name;
-use crate::problem::Problem;
+use crate::protocol::entry::{Entry, Kind};
+use crate::storage::atomic_file::Rules;
+use crate::storage::folder::Folder;
 
 /// How long a file may become.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ pub(crate) struct Most {
 
 impl Most {
     /// For a file that takes the place of one with `replaced` bytes.
-    pub(crate) fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, Problem> {
+    pub(crate) fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, FileError> {
         let left = |quota: u64| {
             let used = used(folder)?.saturating_sub(replaced);
-            Ok::<_, Problem>((quota.saturating_sub(used), quota))
+            Ok::<_, FileError>((quota.saturating_sub(used), quota))
         };
         // Who writes beyond this is not told but killed.
         let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
@@ -40,11 +40,11 @@ impl Most {
     }
 
     /// Whether it may have so many bytes.
-    pub(crate) fn check(&self, length: u64) -> Result<(), Problem> {
+    pub(crate) fn check(&self, length: u64) -> Result<(), FileError> {
         match (self.file, self.left) {
-            (Some(most), _) if most < length => Err(Problem::TooLarge { most }),
-            (_, Some((left, quota))) if left < length => Err(Problem::Quota { quota }),
-            _ if self.system < length => Err(Problem::Full),
+            (Some(most), _) if most < length => Err(FileError::TooLarge { most }),
+            (_, Some((left, quota))) if left < length => Err(FileError::Quota { quota }),
+            _ if self.system < length => Err(FileError::NoSpace),
             _ => Ok(()),
         }
     }
@@ -53,7 +53,7 @@ impl Most {
 /// How many bytes all files below `folder` have, hidden ones too.
 ///
 /// What may not be looked into is not counted.
-pub(crate) fn used(folder: &Folder) -> Result<u64, Problem> {
+pub(crate) fn used(folder: &Folder) -> Result<u64, FileError> {
     let folder = folder.clone().with_hidden(true);
     let mut used: u64 = 0;
     let mut names = VecDeque::from([Name::root()]);
@@ -61,7 +61,7 @@ pub(crate) fn used(folder: &Folder) -> Result<u64, Problem> {
         let mut dir = match folder.folder(&name) {
             Ok(opened) => Dir::from_fd(opened)?,
             // Gone since it was seen, or not for us to see.
-            Err(Problem::Missing | Problem::NoFolder | Problem::Denied) => continue,
+            Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
             Err(problem) => return Err(problem),
         };
         let entries: Vec<_> = dir.iter().collect::<Result<_, _>>()?;
@@ -86,7 +86,7 @@ pub(crate) fn used(folder: &Folder) -> Result<u64, Problem> {
 
 /// Keeps everybody else, in this process or another, from counting what is in `folder` in order to
 /// add to it.
-pub(crate) fn lock(folder: &Folder) -> Result<Flock<File>, Problem> {
+pub(crate) fn lock(folder: &Folder) -> Result<Flock<File>, FileError> {
     // Opened anew, since a lock belongs to what was opened.
     let mut opened = File::from(folder.folder(&Name::root())?);
     loop {

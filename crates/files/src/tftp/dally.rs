@@ -7,14 +7,14 @@ use crate::tftp::packet::Packet;
 /// Says that all was received, and again whenever the last block comes again: the acknowledgement
 /// may have been lost.
 #[derive(Debug)]
-pub struct Lingering {
+pub struct Dally {
     last: u16, // the number of the last block
     packet: Vec<u8>,
     due: bool, // the packet is to be sent
     until: Duration,
 }
 
-impl Lingering {
+impl Dally {
     pub(super) fn new(last: u64, until: Duration) -> Self {
         let last = last as u16; // numbers go round
         Self {

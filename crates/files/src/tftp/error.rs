@@ -4,34 +4,34 @@ use std::io;
 
 use switchboard_core::Sanitized;
 
-use crate::tftp::packet::{Code, Malformed, Packet};
+use crate::tftp::packet::{ErrorCode, Malformed, Packet};
 
 /// How a transfer goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// There may be something to say, and more is to come.
-    Going,
+    Continue,
     /// The file is over.
     Done,
 }
 
 /// Why a transfer is over before its file is.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum TransferError {
     /// Nothing came from the peer, or nothing new for a long time.
     #[error("there was no answer for too long")]
-    Silent,
+    Timeout,
     /// The peer gave it up.
     #[error("{}", told(*code, words))]
-    Told {
-        /// What the peer says it is, see [`Code`].
+    Peer {
+        /// What the peer says it is, see [`ErrorCode`].
         code: u16,
         /// Its words, as they came.
         words: Vec<u8>,
     },
     /// The peer sent what makes no sense.
     #[error("{0}")]
-    Broken(&'static str),
+    Protocol(&'static str),
     /// The answer to the options makes no sense.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -40,28 +40,30 @@ pub enum Failure {
     Io(#[from] io::Error),
 }
 
-impl Failure {
+impl TransferError {
     /// What the peer is to be told, if it is to be told anything: errors are not answered, and who is
     /// silent is not sent more.
     #[must_use]
     pub fn answer(&self) -> Option<Vec<u8>> {
         let (code, words) = match self {
-            Self::Silent | Self::Told { .. } => return None,
-            Self::Broken(words) => (Code::Illegal, *words),
-            Self::Malformed(Malformed::Options) => (Code::Options, "the options make no sense"),
-            Self::Malformed(_) => (Code::Illegal, "that makes no sense"),
+            Self::Timeout | Self::Peer { .. } => return None,
+            Self::Protocol(words) => (ErrorCode::Illegal, *words),
+            Self::Malformed(Malformed::Options) => {
+                (ErrorCode::Options, "the options make no sense")
+            }
+            Self::Malformed(_) => (ErrorCode::Illegal, "that makes no sense"),
             Self::Io(error) => match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge => (Code::Full, "there is no room"),
-                _ => (Code::Undefined, "reading or writing the file failed"),
+                | io::ErrorKind::FileTooLarge => (ErrorCode::Full, "there is no room"),
+                _ => (ErrorCode::Undefined, "reading or writing the file failed"),
             },
         };
         Some(Packet::error(code, words))
     }
 
     pub(super) fn told(code: u16, words: &[u8]) -> Self {
-        Self::Told {
+        Self::Peer {
             code,
             words: words.to_vec(),
         }

@@ -13,17 +13,22 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::address::{Server, Way};
+use crate::address::{Endpoint, Server};
 use crate::error::Error;
 
 /// Bytes in both directions.
-pub(crate) trait Wire {
+pub(crate) trait Transport {
     /// Waits for bytes, for so long at most. None at all means that the peer has ended its side.
     fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error>;
 
     /// Waits until some of `bytes` are taken, and says how many. None at all means that the peer is
     /// gone, or that something came that was to be heeded: it can be read.
-    fn write(&mut self, bytes: &[u8], heed: Heed, patience: Duration) -> Result<usize, Error>;
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        interrupt: Interrupt,
+        patience: Duration,
+    ) -> Result<usize, Error>;
 
     /// Whether something is to be read now; the end counts.
     fn has_input(&self) -> bool;
@@ -31,9 +36,9 @@ pub(crate) trait Wire {
 
 /// What ends the wait for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heed {
+pub(crate) enum Interrupt {
     /// That the peer is gone.
-    Nothing,
+    Hangup,
     /// Something to be read, too.
     Input,
 }
@@ -91,7 +96,7 @@ fn ignored() -> u64 {
 }
 
 /// A connected socket.
-pub(crate) struct Connected {
+pub(crate) struct SocketTransport {
     socket: Socket,
     stop: Option<Stop>,
 }
@@ -105,22 +110,22 @@ pub(crate) fn connect(
     server: &Server,
     patience: Duration,
     stop: Option<&Stop>,
-) -> Result<Connected, Error> {
+) -> Result<SocketTransport, Error> {
     let unreachable = |cause| {
-        let place = server.place().to_string();
+        let place = server.address().to_string();
         Error::Unreachable { place, cause }
     };
-    let addresses: Vec<SockAddr> = match server.way() {
-        Way::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
-        Way::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
-        Way::Udp(_) => Vec::new(),
+    let addresses: Vec<SockAddr> = match server.endpoint() {
+        Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
+        Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
+        Endpoint::Udp(_) => Vec::new(),
     };
     let mut cause = io::Error::other("not an address of a stream");
     for address in addresses {
         match connect_to(&address, patience, stop) {
             Ok(socket) => {
                 let stop = stop.cloned();
-                return Ok(Connected { socket, stop });
+                return Ok(SocketTransport { socket, stop });
             }
             Err(Error::Lost(error)) => cause = error,
             Err(error) => return Err(error),
@@ -155,7 +160,7 @@ fn connect_to(
     Ok(socket)
 }
 
-impl Wire for Connected {
+impl Transport for SocketTransport {
     fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error> {
         self.stop.as_ref().map_or(Ok(()), Stop::check)?; // much may come without a wait
         loop {
@@ -168,9 +173,14 @@ impl Wire for Connected {
         }
     }
 
-    fn write(&mut self, bytes: &[u8], heed: Heed, patience: Duration) -> Result<usize, Error> {
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        interrupt: Interrupt,
+        patience: Duration,
+    ) -> Result<usize, Error> {
         let mut ends = PollFlags::POLLHUP | PollFlags::POLLERR;
-        ends.set(PollFlags::POLLIN, heed == Heed::Input);
+        ends.set(PollFlags::POLLIN, interrupt == Interrupt::Input);
         loop {
             let came = self.wait(ends | PollFlags::POLLOUT, patience)?;
             if came.intersects(ends) {
@@ -191,11 +201,11 @@ impl Wire for Connected {
     }
 }
 
-impl Connected {
+impl SocketTransport {
     fn wait(&self, events: PollFlags, patience: Duration) -> Result<PollFlags, Error> {
         let came = wait(self.socket.as_fd(), events, patience, self.stop.as_ref())?;
         if came.is_empty() {
-            return Err(Error::Silent(patience));
+            return Err(Error::TimedOut(patience));
         }
         Ok(came)
     }
@@ -263,59 +273,70 @@ mod tests {
 
     use super::*;
 
-    fn connected(stop: Option<Stop>) -> (Connected, UnixStream) {
+    fn connected(stop: Option<Stop>) -> (SocketTransport, UnixStream) {
         let (own, peer) = UnixStream::pair().expect("a pair of sockets");
         let socket = Socket::from(OwnedFd::from(own));
         socket.set_nonblocking(true).expect("it is a socket");
-        (Connected { socket, stop }, peer)
+        (SocketTransport { socket, stop }, peer)
     }
 
     #[test]
     fn a_signal_is_heard_though_much_arrives() {
         let stop = Stop::on_signals().expect("a descriptor");
-        let (mut wire, mut peer) = connected(Some(stop));
+        let (mut transport, mut peer) = connected(Some(stop));
         peer.write_all(&[0; 1000]).expect("there is room");
         let patience = Duration::from_secs(30);
         let mut buffer = [0; 10];
-        assert_eq!(wire.read(&mut buffer, patience).expect("bytes"), 10);
+        assert_eq!(transport.read(&mut buffer, patience).expect("bytes"), 10);
         raise(Signal::SIGINT).expect("this thread can be told");
-        let stopped = wire.read(&mut buffer, patience);
+        let stopped = transport.read(&mut buffer, patience);
         assert!(matches!(stopped, Err(Error::Stopped(2))), "{stopped:?}");
         raise(Signal::SIGTERM).expect("this thread can be told");
-        let stopped = wire.write(&buffer, Heed::Nothing, patience);
+        let stopped = transport.write(&buffer, Interrupt::Hangup, patience);
         assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
     }
 
     #[test]
     fn who_has_gone_takes_nothing() {
-        let (mut wire, mut peer) = connected(None);
+        let (mut transport, mut peer) = connected(None);
         let patience = Duration::from_secs(30);
-        assert!(!wire.has_input());
+        assert!(!transport.has_input());
         assert_eq!(
-            wire.write(b"hello", Heed::Input, patience).expect("room"),
+            transport
+                .write(b"hello", Interrupt::Input, patience)
+                .expect("room"),
             5
         );
         peer.write_all(b"bye").expect("there is room");
-        assert!(wire.has_input());
-        assert_eq!(wire.write(b"more", Heed::Input, patience).expect("bye"), 0);
+        assert!(transport.has_input());
         assert_eq!(
-            wire.write(b"more", Heed::Nothing, patience).expect("room"),
+            transport
+                .write(b"more", Interrupt::Input, patience)
+                .expect("bye"),
+            0
+        );
+        assert_eq!(
+            transport
+                .write(b"more", Interrupt::Hangup, patience)
+                .expect("room"),
             4
         );
         drop(peer);
         assert_eq!(
-            wire.write(b"more", Heed::Nothing, patience).expect("gone"),
+            transport
+                .write(b"more", Interrupt::Hangup, patience)
+                .expect("gone"),
             0
         );
         let mut buffer = [0; 10];
-        assert_eq!(wire.read(&mut buffer, patience).expect("bye"), 3);
+        assert_eq!(transport.read(&mut buffer, patience).expect("bye"), 3);
         assert!(matches!(
-            wire.read(&mut buffer, patience),
+            transport.read(&mut buffer, patience),
             Ok(0) | Err(Error::Lost(_))
         ));
         let silent = connected(None)
             .0
             .read(&mut buffer, Duration::from_millis(1));
-        assert!(matches!(silent, Ok(0) | Err(Error::Silent(_))));
+        assert!(matches!(silent, Ok(0) | Err(Error::TimedOut(_))));
     }
 }

@@ -4,14 +4,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use switchboard_core::Sanitized;
-use switchboard_files::{Answer, Code, Command, NoAnswer};
+use switchboard_files::{NotAResponse, Request, Response, Status};
 
 use crate::error::Error;
-use crate::wire::{Heed, Wire};
+use crate::transport::{Interrupt, Transport};
 
 /// A conversation with a server that has greeted.
-pub(crate) struct Talk {
-    wire: Box<dyn Wire>,
+pub(crate) struct Session {
+    transport: Box<dyn Transport>,
     patience: Duration,
     input: Vec<u8>,
     /// What of `input` was read and not taken yet.
@@ -21,29 +21,29 @@ pub(crate) struct Talk {
     broken: bool,
 }
 
-impl Talk {
+impl Session {
     /// Hears the greeting. Silence ends the conversation after `patience`, always.
     ///
     /// # Errors
     ///
     /// The words of a server that refuses, or whatever else becomes of the connection.
-    pub(crate) fn begin(wire: Box<dyn Wire>, patience: Duration) -> Result<Self, Error> {
-        let mut talk = Self {
-            wire,
+    pub(crate) fn begin(transport: Box<dyn Transport>, patience: Duration) -> Result<Self, Error> {
+        let mut session = Self {
+            transport,
             patience,
             input: vec![0; INPUT_BYTES],
             from: 0,
             to: 0,
             broken: false,
         };
-        match talk.hear()? {
-            Answer::Words(Code::GREETING, _) => Ok(talk),
-            other => Err(talk.misfit(other)),
+        match session.hear()? {
+            Response::Text(Status::GREETING, _) => Ok(session),
+            other => Err(session.misfit(other)),
         }
     }
 
     /// Says a command.
-    pub(crate) fn say(&mut self, command: &Command) -> Result<(), Error> {
+    pub(crate) fn say(&mut self, command: &Request) -> Result<(), Error> {
         if self.write(command)? {
             Ok(())
         } else {
@@ -53,20 +53,20 @@ impl Talk {
 
     /// Says a command while content is still to come. Whether the server hears it is seen then, when
     /// all that it sent was taken. Lines are short, and there is room for them.
-    pub(crate) fn say_ahead(&mut self, command: &Command) -> Result<(), Error> {
+    pub(crate) fn say_ahead(&mut self, command: &Request) -> Result<(), Error> {
         self.write(command).map(drop)
     }
 
     /// `false` if the server is gone.
-    fn write(&mut self, command: &Command) -> Result<bool, Error> {
+    fn write(&mut self, command: &Request) -> Result<bool, Error> {
         let line = format!("{command}\n");
-        self.write_all(line.as_bytes(), Heed::Nothing)
+        self.write_all(line.as_bytes(), Interrupt::Hangup)
     }
 
     /// `false` if the server is gone, or says what is to be heeded.
-    fn write_all(&mut self, mut rest: &[u8], heed: Heed) -> Result<bool, Error> {
+    fn write_all(&mut self, mut rest: &[u8], interrupt: Interrupt) -> Result<bool, Error> {
         while !rest.is_empty() {
-            match self.wire.write(rest, heed, self.patience) {
+            match self.transport.write(rest, interrupt, self.patience) {
                 Ok(0) => {
                     self.broken = true;
                     return Ok(false);
@@ -79,25 +79,25 @@ impl Talk {
     }
 
     /// Says a command and hears the answer.
-    pub(crate) fn ask(&mut self, command: &Command) -> Result<Answer, Error> {
+    pub(crate) fn ask(&mut self, command: &Request) -> Result<Response, Error> {
         self.say(command)?;
         self.hear()
     }
 
     /// Hears an answer.
-    pub(crate) fn hear(&mut self) -> Result<Answer, Error> {
+    pub(crate) fn hear(&mut self) -> Result<Response, Error> {
         self.hear_for(self.patience)
     }
 
     /// Hears an answer for which the server has to do something that takes time.
-    pub(crate) fn hear_for(&mut self, patience: Duration) -> Result<Answer, Error> {
+    pub(crate) fn hear_for(&mut self, patience: Duration) -> Result<Response, Error> {
         let line = self.line(patience)?;
-        Answer::parse(&line).map_err(|NoAnswer(mut line)| {
+        Response::parse(&line).map_err(|NotAResponse(mut line)| {
             line.truncate(SHOWN_BYTES);
             let error = if has_code(&line) {
-                Error::Nonsense(format!("'{}' is no answer", Sanitized(&line)))
+                Error::Protocol(format!("'{}' is no answer", Sanitized(&line)))
             } else {
-                Error::Ended(line)
+                Error::Closed(line)
             };
             self.breaks(error)
         })
@@ -119,16 +119,16 @@ impl Talk {
             looked_at = waiting.len();
             if LINE_BYTES < looked_at {
                 let words = "its line has no end";
-                return Err(self.breaks(Error::Nonsense(words.into())));
+                return Err(self.breaks(Error::Protocol(words.into())));
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(self.breaks(Error::Silent(patience)));
+                return Err(self.breaks(Error::TimedOut(patience)));
             }
             match self.fill(left) {
                 Ok(0) => return Err(self.end_within_line()),
                 Ok(_) => (),
-                Err(Error::Silent(_)) => return Err(Error::Silent(patience)),
+                Err(Error::TimedOut(_)) => return Err(Error::TimedOut(patience)),
                 Err(error) => return Err(error),
             }
         }
@@ -166,7 +166,7 @@ impl Talk {
     /// Sends bytes that are no line. `false` if the server answers meanwhile, or is gone: what it
     /// said can be heard, and the rest was not sent.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        self.write_all(bytes, Heed::Input)
+        self.write_all(bytes, Interrupt::Input)
     }
 
     /// From now on nothing can be said: the server waits for something else than a line.
@@ -176,7 +176,7 @@ impl Talk {
 
     /// Whether a line can be said; nothing is outstanding, and the server has not gone.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.broken && self.from == self.to && !self.wire.has_input()
+        !self.broken && self.from == self.to && !self.transport.has_input()
     }
 
     /// Reads what there is, behind what waits already.
@@ -187,7 +187,7 @@ impl Talk {
             self.input.copy_within(self.from..self.to, 0);
             (self.from, self.to) = (0, self.to - self.from);
         }
-        match self.wire.read(&mut self.input[self.to..], patience) {
+        match self.transport.read(&mut self.input[self.to..], patience) {
             Ok(count) => {
                 self.to += count;
                 Ok(count)
@@ -198,11 +198,11 @@ impl Talk {
 
     /// Why an answer that was not waited for ends what was asked: a reason of the server's, or none
     /// that makes sense.
-    pub(crate) fn misfit(&mut self, answer: Answer) -> Error {
+    pub(crate) fn misfit(&mut self, answer: Response) -> Error {
         match answer {
-            Answer::Words(code, words) if !code.is_done() => {
-                let error = Error::Said(code, shortened(words));
-                if code == Code::STOPPING {
+            Response::Text(code, words) if !code.is_success() => {
+                let error = Error::Rejected(code, shortened(words));
+                if code == Status::STOPPING {
                     return self.breaks(error);
                 }
                 error
@@ -210,7 +210,7 @@ impl Talk {
             other => {
                 let words = shortened(other.to_string());
                 let words = format!("'{}' answers something else", Sanitized(words.as_bytes()));
-                self.breaks(Error::Nonsense(words))
+                self.breaks(Error::Protocol(words))
             }
         }
     }
@@ -229,7 +229,7 @@ impl Talk {
         let error = if rest.is_empty() {
             Error::Lost(io::Error::other("the server closed it"))
         } else {
-            Error::Ended(rest)
+            Error::Closed(rest)
         };
         self.breaks(error)
     }

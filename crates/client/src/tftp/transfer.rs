@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use switchboard_files::tftp::{Asking, Code, Failure, Packet, Receiving, Request, Sending, Step};
+use switchboard_files::tftp::{
+    ErrorCode, Packet, Receiver, Request, Requester, Sender, Step, TransferError,
+};
 
 use crate::tftp::TftpError;
 use crate::tftp::socket::{Arrived, Socket};
 
 /// A socket for one transfer, and who is at the other end.
-pub(super) struct Line<'a> {
+pub(super) struct ClientTransfer<'a> {
     socket: Socket<'a>,
     server: SocketAddr, // with the port of the transfer, once that is known
     began: Instant,
@@ -24,14 +26,14 @@ pub(super) struct Line<'a> {
 
 /// Either side of a transfer.
 trait Transfer {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure>;
-    fn on_time(&mut self, now: Duration) -> Result<Step, Failure>;
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError>;
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError>;
     fn deadline(&self) -> Duration;
     fn bytes(&self) -> u64;
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, Failure>;
+    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError>;
 }
 
-impl<'a> Line<'a> {
+impl<'a> ClientTransfer<'a> {
     /// Asks the server at this address, until it has answered. It is not to be silent for longer than
     /// `patience`, from now on.
     ///
@@ -43,8 +45,8 @@ impl<'a> Line<'a> {
         request: &Request<'_>,
         patience: Duration,
         stop: Option<BorrowedFd<'a>>,
-    ) -> Result<(Self, Asking), TftpError> {
-        let mut line = Self {
+    ) -> Result<(Self, Requester), TftpError> {
+        let mut transfer = Self {
             socket: Socket::new(server, stop).map_err(TftpError::Unreachable)?,
             server,
             began: Instant::now(),
@@ -53,15 +55,18 @@ impl<'a> Line<'a> {
             first: Vec::new(),
             bytes: 0,
         };
-        let mut asking = Asking::new(request, line.now());
+        let mut requester = Requester::new(request, transfer.now());
         loop {
-            while let Some(packet) = asking.next_packet(line.now()) {
-                line.socket.send(packet, server)?;
+            while let Some(packet) = requester.next_packet(transfer.now()) {
+                transfer.socket.send(packet, server)?;
             }
-            let from = match line.socket.receive(line.until(asking.deadline()))? {
+            let from = match transfer
+                .socket
+                .receive(transfer.until(requester.deadline()))?
+            {
                 Arrived::Nothing => {
-                    line.check_silence()?;
-                    asking.on_time(line.now())?;
+                    transfer.check_silence()?;
+                    requester.on_timeout(transfer.now())?;
                     continue;
                 }
                 Arrived::Undelivered(to, error) if to == server => {
@@ -70,15 +75,15 @@ impl<'a> Line<'a> {
                 Arrived::From(from) if from.ip() == server.ip() => from,
                 Arrived::From(_) | Arrived::Undelivered(..) => continue,
             };
-            let Ok(packet) = Packet::parse(line.socket.received()) else {
+            let Ok(packet) = Packet::parse(transfer.socket.received()) else {
                 continue;
             };
-            let step = asking.on_packet(&packet, line.now());
-            line.server = from;
-            line.silent_at = line.now() + patience;
-            step.map_err(|failure| line.failed(failure))?;
-            line.first = line.socket.received().to_vec();
-            return Ok((line, asking));
+            let step = requester.on_packet(&packet, transfer.now());
+            transfer.server = from;
+            transfer.silent_at = transfer.now() + patience;
+            step.map_err(|failure| transfer.failed(failure))?;
+            transfer.first = transfer.socket.received().to_vec();
+            return Ok((transfer, requester));
         }
     }
 
@@ -89,29 +94,29 @@ impl<'a> Line<'a> {
     /// Not all of it came.
     pub(super) fn receive<W: Write>(
         &mut self,
-        mut receiving: Receiving<W>,
+        mut receiver: Receiver<W>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<W, TftpError> {
         let first = mem::take(&mut self.first);
-        let packet = Packet::parse(&first).map_err(Failure::from)?;
-        let step = receiving.on_packet(&packet, self.now());
-        self.follow(&mut receiving, step, progress)?;
+        let packet = Packet::parse(&first).map_err(TransferError::from)?;
+        let step = receiver.on_packet(&packet, self.now());
+        self.follow(&mut receiver, step, progress)?;
         // Where nothing was lost, the last answer will not be lost.
-        let linger = match receiving.has_repeated() {
+        let linger = match receiver.has_repeated() {
             true => LINGER,
             false => Duration::ZERO,
         };
-        let (sink, mut lingering) = receiving.finish(linger, self.now());
+        let (sink, mut dally) = receiver.finish(linger, self.now());
         loop {
-            while let Some(packet) = lingering.next_packet() {
+            while let Some(packet) = dally.next_packet() {
                 self.socket.send(packet, self.server).ok();
             }
             // All is here, whatever else goes wrong.
-            if linger.is_zero() || !self.hear(lingering.deadline()).unwrap_or(false) {
+            if linger.is_zero() || !self.hear(dally.deadline()).unwrap_or(false) {
                 return Ok(sink);
             }
             if let Ok(packet) = Packet::parse(self.socket.received()) {
-                lingering.on_packet(&packet);
+                dally.on_packet(&packet);
             }
         }
     }
@@ -123,17 +128,17 @@ impl<'a> Line<'a> {
     /// It was not acknowledged to the end.
     pub(super) fn send<R: Read>(
         &mut self,
-        mut sending: Sending<R>,
+        mut sender: Sender<R>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), TftpError> {
-        self.follow(&mut sending, Ok(Step::Going), progress)
+        self.follow(&mut sender, Ok(Step::Continue), progress)
     }
 
     /// Goes on after that, until all of the file is there.
     fn follow(
         &mut self,
         transfer: &mut dyn Transfer,
-        mut step: Result<Step, Failure>,
+        mut step: Result<Step, TransferError>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), TftpError> {
         loop {
@@ -153,7 +158,10 @@ impl<'a> Line<'a> {
     }
 
     /// Says what there is to say, and waits for one answer.
-    fn step(&mut self, transfer: &mut dyn Transfer) -> Result<Result<Step, Failure>, TftpError> {
+    fn step(
+        &mut self,
+        transfer: &mut dyn Transfer,
+    ) -> Result<Result<Step, TransferError>, TftpError> {
         loop {
             match transfer.next_packet(self.now()) {
                 Ok(Some(packet)) => self.socket.send(packet, self.server)?,
@@ -163,12 +171,12 @@ impl<'a> Line<'a> {
         }
         if !self.hear(transfer.deadline())? {
             self.check_silence()?;
-            return Ok(transfer.on_time(self.now()));
+            return Ok(transfer.on_timeout(self.now()));
         }
         self.silent_at = self.now() + self.patience;
         Ok(match Packet::parse(self.socket.received()) {
             Ok(packet) => transfer.on_packet(&packet, self.now()),
-            Err(_) => Ok(Step::Going),
+            Err(_) => Ok(Step::Continue),
         })
     }
 
@@ -187,7 +195,7 @@ impl<'a> Line<'a> {
                 }
                 Ok(Arrived::Undelivered(..)) => (), // may pass, or was to somebody who was refused
                 Err(error) => {
-                    let words = Packet::error(Code::Undefined, "stopped");
+                    let words = Packet::error(ErrorCode::Undefined, "stopped");
                     self.socket.send(&words, self.server).ok();
                     return Err(error);
                 }
@@ -201,12 +209,12 @@ impl<'a> Line<'a> {
             return Ok(());
         }
         let words = "there is no such transfer";
-        let packet = Packet::error(Code::UnknownTransfer, words);
+        let packet = Packet::error(ErrorCode::UnknownTransfer, words);
         self.socket.send(&packet, from)
     }
 
     /// Tells the server about it, as far as it has to know.
-    fn failed(&self, failure: Failure) -> TftpError {
+    fn failed(&self, failure: TransferError) -> TftpError {
         if let Some(packet) = failure.answer() {
             self.socket.send(&packet, self.server).ok(); // the failure is worse
         }
@@ -223,21 +231,21 @@ impl<'a> Line<'a> {
         self.began + time.min(self.silent_at)
     }
 
-    fn check_silence(&self) -> Result<(), Failure> {
+    fn check_silence(&self) -> Result<(), TransferError> {
         if self.now() < self.silent_at {
             return Ok(());
         }
-        Err(Failure::Silent)
+        Err(TransferError::Timeout)
     }
 }
 
-impl<R: Read> Transfer for Sending<R> {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+impl<R: Read> Transfer for Sender<R> {
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         Self::on_packet(self, packet, now)
     }
 
-    fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
-        Self::on_time(self, now)
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
+        Self::on_timeout(self, now)
     }
 
     fn deadline(&self) -> Duration {
@@ -248,18 +256,18 @@ impl<R: Read> Transfer for Sending<R> {
         Self::bytes(self)
     }
 
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, Failure> {
+    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
         Ok(Self::next_packet(self, now)?)
     }
 }
 
-impl<W: Write> Transfer for Receiving<W> {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, Failure> {
+impl<W: Write> Transfer for Receiver<W> {
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         Self::on_packet(self, packet, now)
     }
 
-    fn on_time(&mut self, now: Duration) -> Result<Step, Failure> {
-        Self::on_time(self, now)
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
+        Self::on_timeout(self, now)
     }
 
     fn deadline(&self) -> Duration {
@@ -270,7 +278,7 @@ impl<W: Write> Transfer for Receiving<W> {
         Self::bytes(self)
     }
 
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, Failure> {
+    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
         Ok(Self::next_packet(self, now))
     }
 }
