@@ -4,7 +4,7 @@ use std::process::Command;
 
 use switchboard_eliza::Script;
 
-use crate::support::server::{Server, have, heard, program, shell, villains};
+use crate::support::{Client, Server, installed, program, shell, stdout_of, temp_dir, villains};
 
 /// Runs the program with these words; its exit code, what it printed and what it said.
 fn run(words: &str) -> (i32, String, String) {
@@ -84,7 +84,7 @@ fn the_examples_of_the_help_work() {
             .expect("a split has a first part")
             .replace("1212", "0");
         let words = words.split(" > ").next().expect("a split has a first part");
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = temp_dir();
         let words = words.replace("/tmp/", &format!("{}/", folder.path().display()));
         let mut words: Vec<&str> = words.split_whitespace().collect();
         if !words.contains(&"--listen") {
@@ -100,7 +100,7 @@ fn the_examples_of_the_help_work() {
 
 #[test]
 fn talk_answers_a_pipe() {
-    let talk = heard("$PROGRAM talk", "I need a holiday\nquit\nnot heard\n");
+    let talk = stdout_of("$PROGRAM talk", "I need a holiday\nquit\nnot heard\n");
     let lines: Vec<&str> = talk.lines().collect();
     assert!(
         lines.len() == 3 && lines[0].contains("feel") && lines[1].contains("a holiday"),
@@ -108,12 +108,12 @@ fn talk_answers_a_pipe() {
     );
     assert!(lines[2].contains("oodbye"), "{talk}");
     // The end of input is a goodbye, too, and half a line is a line.
-    let talk = heard("$PROGRAM talk --seed 3", "I need a rest");
+    let talk = stdout_of("$PROGRAM talk --seed 3", "I need a rest");
     assert!(
         talk.lines().count() == 3 && talk.contains("a rest"),
         "{talk}"
     );
-    assert_eq!(heard("$PROGRAM talk --seed 3", "I need a rest"), talk);
+    assert_eq!(stdout_of("$PROGRAM talk --seed 3", "I need a rest"), talk);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_reader_that_has_enough_is_no_failure() {
 
 #[test]
 fn talk_at_a_terminal_has_a_prompt_and_ends_on_ctrl_d() {
-    if !have(&["script"]) {
+    if !installed(&["script"]) {
         return;
     }
     // `script` gives it a terminal; what is typed is echoed by the editor.
@@ -150,7 +150,7 @@ fn talk_at_a_terminal_has_a_prompt_and_ends_on_ctrl_d() {
 
 #[test]
 fn an_unusable_script_is_refused_before_listening() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let path = folder.path().join("bad.toml");
     std::fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
         [[rule]]\npatterns = ['(a{1000}){1000}']\nreplies = ['h']\n")
@@ -189,30 +189,28 @@ fn what_a_service_says_of_itself_is_cleaned() {
 #[test]
 fn display_prints_each_line_with_its_peer() {
     let server = Server::start("display");
-    let mut callers = [server.connect(), server.connect()];
-    callers[0].say("one\r\n");
-    server.printed(1);
-    callers[1].say("\x1b[2Jtwo\n");
-    let printed = server.printed(2);
-    let own = |caller: &crate::support::server::Caller| {
-        caller.stream.local_addr().expect("it is connected")
-    };
-    assert_eq!(printed[0], format!("{}: one", own(&callers[0])));
-    assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", own(&callers[1])));
+    let mut clients = [server.connect(), server.connect()];
+    clients[0].send("one\r\n");
+    server.output_lines(1);
+    clients[1].send("\x1b[2Jtwo\n");
+    let printed = server.output_lines(2);
+    let own = |client: &Client| client.address();
+    assert_eq!(printed[0], format!("{}: one", own(&clients[0])));
+    assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", own(&clients[1])));
 }
 
 #[test]
 fn display_raw_takes_a_file_as_nc_does() {
-    if !have(&["nc.openbsd"]) {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let (original, copy) = (folder.path().join("original"), folder.path().join("copy"));
     let bytes: Vec<u8> = (0..300_000u32)
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
         .collect();
     std::fs::write(&original, &bytes).expect("it can be written");
-    let server = Server::run_printing(
+    let server = Server::run_with_output(
         Command::new(program()).args(["-v", "serve", "display", "--raw", "--listen", "0"]),
         std::fs::File::create(&copy).expect("it can be made").into(),
     );

@@ -4,7 +4,7 @@ use std::fs;
 
 use switchboard_eliza::Script;
 
-use crate::support::server::{have, heard, shell};
+use crate::support::{installed, shell, stdout_of, temp_dir};
 
 /// Runs the program in a shell; its exit code, what it printed and what it said.
 fn run(words: &str, input: &str) -> (i32, String, String) {
@@ -18,7 +18,7 @@ const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
 
 #[test]
 fn all_that_is_wrong_is_told_with_its_place() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let (bad, good) = (
         folder.path().join("bad.toml"),
         folder.path().join("good.toml"),
@@ -126,7 +126,7 @@ fn what_is_no_script_is_refused() {
 
 #[test]
 fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
@@ -151,7 +151,7 @@ fn in_the_readme(begin: &str) -> &'static str {
 
 #[test]
 fn the_script_in_the_readme_talks_as_it_says() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let script = in_the_readme("```toml\n");
     fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
     for command in [
@@ -161,28 +161,28 @@ fn the_script_in_the_readme_talks_as_it_says() {
     ] {
         let words = command.replace("switchboard", "$PROGRAM");
         let folder = folder.path().display();
-        let told = heard(&format!("cd {folder}; {words}"), "");
+        let told = stdout_of(&format!("cd {folder}; {words}"), "");
         assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
     }
 }
 
 #[test]
 fn the_built_in_scripts_are_listed() {
-    let listed = heard("$PROGRAM script list", "");
+    let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words[0], name);
         assert_eq!(words[3], "rules");
         assert!(words.len() > 5 && line.len() <= 80, "{line}");
-        let talk = heard(&format!("$PROGRAM talk --script {name}"), "quit\n");
+        let talk = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
         assert!(!talk.is_empty(), "{name}");
     }
 }
 
 #[test]
 fn how_a_reply_came_about_is_told_to_people() {
-    let talk = heard(
+    let talk = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
     );
@@ -205,7 +205,7 @@ fn how_a_reply_came_about_is_told_to_people() {
         lines.iter().all(|line| line.chars().count() <= 80),
         "{talk}"
     );
-    let same = heard("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
+    let same = stdout_of("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
     let replies: Vec<&str> = lines
         .into_iter()
         .filter(|line| !line.starts_with(' '))
@@ -227,7 +227,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
         "no end",
         &format!("hi\n{long}\nhi\n"),
     ] {
-        let told = heard("$PROGRAM talk --seed 1 --trace=json", said);
+        let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", said);
         assert!(told.ends_with('\n') && 2 <= told.lines().count(), "{told}");
         for line in told.lines() {
             let object: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
@@ -237,7 +237,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
             );
         }
     }
-    let told = heard("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
     let lines: Vec<&str> = told.lines().collect();
     assert!(
         lines[0].contains("\"source\":\"greeting\"")
@@ -253,9 +253,9 @@ fn how_a_reply_came_about_is_told_to_programs() {
         "{matched}"
     );
     assert!(object["memory"].is_array());
-    if have(&["python3"]) {
+    if installed(&["python3"]) {
         let each = "import json, sys; [json.loads(line) for line in sys.stdin]";
-        heard(
+        stdout_of(
             &format!("$PROGRAM talk --trace=json | python3 -c '{each}'"),
             "hello\nquit\n",
         );
@@ -268,7 +268,7 @@ fn much_said_at_once_is_answered_whole() {
         .map(|number| format!("I need {number} coats\n"))
         .collect();
     for option in ["", "--trace", "--trace=json"] {
-        let talk = heard(&format!("$PROGRAM talk --seed 1 {option}"), &said);
+        let talk = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &said);
         let last = talk.lines().rev().take(20).collect::<Vec<_>>().join(" ");
         assert!(last.contains("19999 coats"), "{last}");
         if option != "--trace" {
@@ -282,7 +282,7 @@ fn what_comes_alone_is_answered_at_once() {
     // Each line is said only when the one before was answered.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";
-    let answers = heard(ask, "");
+    let answers = stdout_of(ask, "");
     assert_eq!(answers.lines().count(), 3);
     assert!(
         answers

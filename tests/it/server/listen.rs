@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use crate::support::server::{Caller, Server, are_root, have, heard, program, shell};
+use crate::support::files::public_program;
+use crate::support::{Client, Server, installed, is_root, program, shell, stdout_of, temp_dir};
 
 /// Fails to serve with this exit code, and says why with these words.
 #[track_caller]
@@ -50,16 +51,11 @@ fn an_address_of_somebody_else_is_told_from_ones_own() {
 
 #[test]
 fn a_privileged_port_needs_privileges() {
-    if !are_root() || !have(&["unshare", "setpriv"]) {
+    if !is_root() || !installed(&["unshare", "setpriv"]) {
         return;
     }
     // In a network of its own, where the first privileged port is what it is anywhere.
-    let folder = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir()
-        .expect("a folder can be made");
-    let copy = folder.path().join("switchboard");
-    fs::copy(program(), &copy).expect("the program can be copied");
+    let (_folder, copy) = public_program();
     let command = format!(
         "unshare --net setpriv --reuid=65534 --regid=65534 --clear-groups {} serve echo --listen :80",
         copy.display()
@@ -76,7 +72,7 @@ fn a_privileged_port_needs_privileges() {
 #[test]
 fn if_one_place_cannot_be_had_none_is_listened_on() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     let output = Command::new(program())
         .args([
@@ -102,9 +98,9 @@ fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
     assert!(server.log("listens on").contains("[::]:"));
     let port = server.address().port();
     for (host, shown) in [("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:")] {
-        let mut caller = Caller::connect(SocketAddr::new(host.parse().expect("an address"), port));
-        assert_eq!(caller.ask("hello"), "hello");
-        let own = caller.stream.local_addr().expect("it is connected");
+        let mut client = Client::connect(SocketAddr::new(host.parse().expect("an address"), port));
+        assert_eq!(client.ask("hello"), "hello");
+        let own = client.address();
         // Both ends, as `ss -tan` shows them.
         let log = server.log(&format!("accept peer={own} local={shown}{port}"));
         assert!(!log.contains("ffff"), "{log}");
@@ -136,18 +132,18 @@ fn a_name_means_all_its_addresses() {
 
 #[test]
 fn a_unix_socket_replaces_a_dead_one_and_nothing_else() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
     drop(UnixListener::bind(folder.path().join("dead")).expect("a socket can be made"));
     let server = Server::start(&format!("uppercase --listen {}", at("dead")));
-    if have(&["nc.openbsd", "socat"]) {
+    if installed(&["nc.openbsd", "socat"]) {
         let path = folder.path().join("dead");
         assert_eq!(
-            heard(&format!("nc.openbsd -N -U {}", path.display()), "hello\n"),
+            stdout_of(&format!("nc.openbsd -N -U {}", path.display()), "hello\n"),
             "HELLO\n"
         );
         assert_eq!(
-            heard(&format!("socat -t 10 - UNIX:{}", path.display()), "hello\n"),
+            stdout_of(&format!("socat -t 10 - UNIX:{}", path.display()), "hello\n"),
             "HELLO\n"
         );
         server.log(&format!("accept peer={} ", at("dead")));

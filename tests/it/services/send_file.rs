@@ -12,10 +12,9 @@ use nix::unistd::mkfifo;
 use switchboard_files::Digest;
 use tempfile::TempDir;
 
-use crate::files::server::bytes;
-use crate::support::files::until_drafts;
-use crate::support::server::{
-    Caller, MODELS, Server, are_root, have, peak_memory_kib, program, shell,
+use crate::support::files::{content, wait_for_uploads};
+use crate::support::{
+    Client, MODELS, Server, installed, is_root, peak_memory_kib, program, shell, temp_dir,
 };
 
 /// A folder in which there is or will be a file.
@@ -23,7 +22,7 @@ struct Place(TempDir);
 
 impl Place {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder can be made"))
+        Self(temp_dir())
     }
 
     fn path(&self) -> PathBuf {
@@ -32,7 +31,7 @@ impl Place {
 
     fn with(content: impl AsRef<[u8]>) -> Self {
         let place = Self::new();
-        fs::write(place.path(), content).expect("there is room");
+        fs::write(place.path(), content).expect("the disk has room");
         place
     }
 
@@ -46,7 +45,7 @@ impl Place {
 
     /// Waits until files are on their way in that have so many bytes each.
     fn until_on_the_way(&self, server: &Server, lengths: &[u64]) {
-        until_drafts(server, self.0.path(), |found| found == lengths);
+        wait_for_uploads(server, self.0.path(), lengths);
     }
 
     /// Nothing is there, and nothing hidden.
@@ -66,7 +65,7 @@ fn received(content: &[u8]) -> String {
 
 #[test]
 fn everybody_s_programs_are_sent_the_file() {
-    let content = bytes(3_000_000);
+    let content = content(3_000_000);
     let place = Place::with(&content);
     for model in MODELS {
         let server = place.start("file", &format!("--model {model}"));
@@ -81,7 +80,7 @@ fn everybody_s_programs_are_sent_the_file() {
             ("socat", format!("socat -u TCP:localhost:{port} -")),
             ("python3", format!("python3 -c \"{python}\"")),
         ] {
-            if have(&[name]) {
+            if installed(&[name]) {
                 let output = shell(&command, b"");
                 assert!(output.status.success(), "{command}: {output:?}");
                 assert!(output.stdout == content, "{command}, {model}");
@@ -92,15 +91,15 @@ fn everybody_s_programs_are_sent_the_file() {
 
 #[test]
 fn the_file_is_sent_whatever_is_said_or_not() {
-    let content = bytes(3_000_000);
+    let content = content(3_000_000);
     let place = Place::with(&content);
     for model in MODELS {
         let server = place.start("file", &format!("--model {model}"));
         let mut silent = server.connect();
-        silent.hang_up();
+        silent.shutdown_write();
         assert!(silent.rest() == content, "{model}");
         let mut talking = server.connect();
-        talking.say("GET / HTTP/1.0\r\n\r\n".repeat(1000));
+        talking.send("GET / HTTP/1.0\r\n\r\n".repeat(1000));
         assert!(talking.rest() == content, "{model}");
     }
 }
@@ -110,25 +109,25 @@ fn everybody_has_the_file_as_it_is_then() {
     let place = Place::with("one");
     let server = place.start("file", "");
     assert_eq!(server.connect().rest(), b"one");
-    fs::write(place.path(), "another").expect("there is room");
+    fs::write(place.path(), "another").expect("the disk has room");
     assert_eq!(server.connect().rest(), b"another");
-    fs::write(place.path(), "").expect("there is room");
+    fs::write(place.path(), "").expect("the disk has room");
     assert_eq!(server.connect().rest(), b"");
     // What is not there is not an empty file.
     fs::remove_file(place.path()).expect("it is there");
     assert_eq!(end(&server.connect()), ErrorKind::ConnectionReset);
     server.log("failed: ");
     // Nor is a part of it the file.
-    fs::write(place.path(), vec![b'x'; 20_000_000]).expect("there is room");
-    let mut caller = server.connect();
-    caller.next(1000);
-    fs::write(place.path(), "").expect("there is room");
-    assert_eq!(end(&caller), ErrorKind::ConnectionReset);
+    fs::write(place.path(), vec![b'x'; 20_000_000]).expect("the disk has room");
+    let mut client = server.connect();
+    client.text(1000);
+    fs::write(place.path(), "").expect("the disk has room");
+    assert_eq!(end(&client), ErrorKind::ConnectionReset);
 }
 
 /// How the connection breaks.
-fn end(caller: &Caller) -> ErrorKind {
-    let mut stream = caller.stream.try_clone().expect("a socket can be cloned");
+fn end(client: &Client) -> ErrorKind {
+    let mut stream = client.stream.try_clone().expect("a socket can be cloned");
     let mut piece = vec![0; 1 << 16];
     loop {
         match stream.read(&mut piece) {
@@ -142,7 +141,7 @@ fn end(caller: &Caller) -> ErrorKind {
 #[test]
 fn a_large_file_needs_no_memory() {
     let place = Place::new();
-    let file = fs::File::create(place.path()).expect("there is room");
+    let file = fs::File::create(place.path()).expect("the disk has room");
     file.set_len(LARGE).expect("holes need no room");
     // The server itself holds the conversation.
     let server = place.start("file", "--model sequential");
@@ -159,7 +158,7 @@ const LARGE: u64 = 300 << 20;
 fn what_cannot_be_sent_or_received_is_told_at_once() {
     let place = Place::with("here");
     let folder = place.0.path();
-    mkfifo(&folder.join("pipe"), Mode::S_IRWXU).expect("there is room");
+    mkfifo(&folder.join("pipe"), Mode::S_IRWXU).expect("the disk has room");
     let serve = |words: &str| {
         let mut command = Command::new("timeout");
         command.args(["30", &program().to_string_lossy(), "serve"]);
@@ -199,7 +198,7 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
 
 #[test]
 fn a_file_is_received_from_everybody_s_programs() {
-    let content = bytes(3_000_000);
+    let content = content(3_000_000);
     let here = Place::with(&content);
     let file = here.path().display().to_string();
     let words = received(&content);
@@ -222,7 +221,7 @@ fn a_file_is_received_from_everybody_s_programs() {
             ),
             ("python3", format!("python3 -c \"{python}\"")),
         ] {
-            if have(&[name]) {
+            if installed(&[name]) {
                 times += 1;
                 let output = shell(&command, b"");
                 let said = String::from_utf8_lossy(&output.stdout);
@@ -233,7 +232,7 @@ fn a_file_is_received_from_everybody_s_programs() {
                 );
                 fs::remove_file(place.path()).expect("it is there");
                 place.check_empty();
-                let printed = server.printed(times);
+                let printed = server.output_lines(times);
                 assert!(
                     printed[times - 1].ends_with(&format!(": {words}")),
                     "{printed:?}"
@@ -248,12 +247,12 @@ fn one_is_received_and_the_others_are_told() {
     let place = Place::new();
     let server = place.start("receive", "");
     let (mut first, mut second) = (server.connect(), server.connect());
-    first.say("the first");
-    second.say("the second");
+    first.send("the first");
+    second.send("the second");
     place.until_on_the_way(&server, &[9, 10]);
-    second.hang_up();
+    second.shutdown_write();
     assert_eq!(second.line(), received(b"the second"));
-    first.hang_up();
+    first.shutdown_write();
     let there = "not received: there is something of this name already";
     assert_eq!(first.line(), there);
     assert_eq!(server.connect().line(), there);
@@ -265,20 +264,20 @@ fn what_breaks_off_is_not_received() {
     for model in MODELS {
         let place = Place::new();
         let server = place.start("receive", &format!("--idle 300ms --model {model}"));
-        let mut caller = server.connect();
-        caller.say(bytes(500_000));
+        let mut client = server.connect();
+        client.send(content(500_000));
         place.until_on_the_way(&server, &[500_000]);
-        caller.reset();
+        client.reset();
         server.log("end: lost");
         let mut silent = server.connect();
-        silent.say("and then?");
+        silent.send("and then?");
         server.log("end: idle");
         drop(server.connect());
         server.log("end: the peer left");
         place.check_empty();
         let mut next = server.connect();
-        next.say("whole");
-        next.hang_up();
+        next.send("whole");
+        next.shutdown_write();
         assert_eq!(next.line(), received(b"whole"), "{model}");
     }
 }
@@ -288,27 +287,27 @@ fn who_kills_the_server_kills_no_file() {
     for model in MODELS {
         let place = Place::new();
         let mut server = place.start("receive", &format!("--model {model}"));
-        let mut caller = server.connect();
-        caller.say(bytes(500_000));
+        let mut client = server.connect();
+        client.send(content(500_000));
         place.until_on_the_way(&server, &[500_000]);
         server.signal(Signal::SIGKILL);
         server.wait();
-        assert_eq!(caller.line(), "", "nobody said that it was received");
+        assert_eq!(client.line(), "", "nobody said that it was received");
         place.check_empty();
         let server = place.start("receive", "");
-        let mut caller = server.connect();
-        caller.say("whole");
-        caller.hang_up();
-        assert_eq!(caller.line(), received(b"whole"), "{model}");
+        let mut client = server.connect();
+        client.send("whole");
+        client.shutdown_write();
+        assert_eq!(client.line(), received(b"whole"), "{model}");
     }
     // Nor does one conversation that is killed.
     let place = Place::new();
     let server = place.start("receive", "");
-    let mut caller = server.connect();
-    caller.say("a part");
+    let mut client = server.connect();
+    client.send("a part");
     place.until_on_the_way(&server, &[6]);
     kill(server.children()[0].0, Signal::SIGKILL).expect("it runs");
-    server.children_until("its end", <[_]>::is_empty);
+    server.wait_until_reaped();
     place.check_empty();
 }
 
@@ -317,21 +316,21 @@ fn a_stop_lets_it_be_received() {
     for model in MODELS {
         let place = Place::new();
         let mut server = place.start("receive", &format!("--model {model} --grace 30s"));
-        let mut caller = server.connect();
-        caller.say("to the ");
+        let mut client = server.connect();
+        client.send("to the ");
         place.until_on_the_way(&server, &[7]);
         server.signal(Signal::SIGTERM);
         server.log("stop conversations=1");
-        caller.say("end");
-        caller.hang_up();
-        assert_eq!(caller.line(), received(b"to the end"), "{model}");
+        client.send("end");
+        client.shutdown_write();
+        assert_eq!(client.line(), received(b"to the end"), "{model}");
         assert!(server.wait().success());
     }
 }
 
 #[test]
 fn a_full_disk_is_told() {
-    if !are_root() || !have(&["unshare", "mount"]) {
+    if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }
     let place = Place::new();
@@ -345,19 +344,19 @@ fn a_full_disk_is_told() {
     let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &script]));
     let inside = format!("/proc/{}/root{}", server.pid(), place.0.path().display());
     let names = || fs::read_dir(&inside).expect("a folder").count();
-    let mut caller = server.connect();
-    let mut says = caller.stream.try_clone().expect("a socket can be cloned");
+    let mut client = server.connect();
+    let mut says = client.stream.try_clone().expect("a socket can be cloned");
     // It may be closed before all of it was said.
-    let saying = thread::spawn(move || std::io::Write::write_all(&mut says, &bytes(200_000)));
-    assert_eq!(caller.line(), "not received: the disk has no room for that");
+    let saying = thread::spawn(move || std::io::Write::write_all(&mut says, &content(200_000)));
+    assert_eq!(client.line(), "not received: the disk has no room for that");
     saying.join().expect("no panic").ok();
-    drop(caller);
+    drop(client);
     server.log("failed: not received: the disk has no room for that");
     assert_eq!(names(), 0);
-    let mut caller = server.connect();
-    let small = bytes(40_000);
-    caller.say(&small);
-    caller.hang_up();
-    assert_eq!(caller.line(), received(&small));
+    let mut client = server.connect();
+    let small = content(40_000);
+    client.send(&small);
+    client.shutdown_write();
+    assert_eq!(client.line(), received(&small));
     assert_eq!(names(), 1);
 }

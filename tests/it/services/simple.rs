@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::server::{Server, have, heard, peak_memory_kib, shell};
+use crate::support::{Server, installed, peak_memory_kib, shell, stdout_of, temp_dir};
 
 #[test]
 fn chargen_sends_the_lines_of_rfc_864() {
@@ -14,22 +14,22 @@ fn chargen_sends_the_lines_of_rfc_864() {
     for model in ["fork", "threads", "events", "sequential"] {
         let server = Server::start(&format!("chargen --model {model}"));
         let port = server.port();
-        if have(&["nc.openbsd"]) {
+        if installed(&["nc.openbsd"]) {
             // It leaves in the middle, and the next one is served all the same.
-            let lines = heard(
+            let lines = stdout_of(
                 &format!("nc.openbsd localhost {port} | head -n 200"),
                 "enough!\n",
             );
             assert_eq!(lines, expected);
             server.log("end: ");
         }
-        if have(&["python3"]) {
+        if installed(&["python3"]) {
             let script = format!(
                 "import socket; s = socket.create_connection(('localhost', {port}))\n\
                  s.shutdown(socket.SHUT_WR); f = s.makefile('r', newline='')\n\
                  print(''.join(f.readline() for _ in range(200)), end='')"
             );
-            assert_eq!(heard(&format!("python3 -c \"{script}\""), ""), expected);
+            assert_eq!(stdout_of(&format!("python3 -c \"{script}\""), ""), expected);
         }
     }
 }
@@ -38,8 +38,8 @@ fn chargen_sends_the_lines_of_rfc_864() {
 fn who_does_not_read_stops_chargen() {
     // The server itself holds the conversation, and its memory can be looked at after that.
     let server = Server::start("chargen --model sequential --idle 300ms --grace 100ms");
-    let mut caller = server.connect();
-    assert!(caller.line().starts_with(" !\"#"));
+    let mut client = server.connect();
+    assert!(client.line().starts_with(" !\"#"));
     let end = server.log("end: idle");
     let sent = end.split("sent=").nth(1).and_then(|sent| sent.parse().ok());
     assert!(sent.is_some_and(|sent: u64| sent < 64 << 20), "{end}");
@@ -50,7 +50,7 @@ fn who_does_not_read_stops_chargen() {
 
 #[test]
 fn daytime_tells_the_time() {
-    if !have(&["nc.openbsd", "python3"]) {
+    if !installed(&["nc.openbsd", "python3"]) {
         return;
     }
     let server = Server::start("daytime");
@@ -59,7 +59,7 @@ fn daytime_tells_the_time() {
         time = datetime.datetime.strptime(line, '%A, %B %d, %Y %H:%M:%S-UTC\\r\\n')\n\
         assert time.strftime('%A') == line.split(',')[0], line\n\
         print(int(time.replace(tzinfo=datetime.timezone.utc).timestamp()), end='')";
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let script = folder.path().join("parse.py");
     fs::write(&script, parse).expect("it can be written");
     for said in ["", "what time is it?\n"] {
@@ -69,7 +69,9 @@ fn daytime_tells_the_time() {
             server.port(),
             script.display()
         );
-        let told: u64 = heard(&command, said).parse().expect("a number of seconds");
+        let told: u64 = stdout_of(&command, said)
+            .parse()
+            .expect("a number of seconds");
         assert!(
             (before..=seconds()).contains(&told),
             "{told} is not {before}"
@@ -84,7 +86,7 @@ fn seconds() -> u64 {
 
 #[test]
 fn discard_takes_ten_megabytes_and_says_nothing() {
-    if !have(&["nc.openbsd"]) {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     let server = Server::start("discard");
@@ -92,7 +94,7 @@ fn discard_takes_ten_megabytes_and_says_nothing() {
         "head -c 10000000 /dev/zero | nc.openbsd -N localhost {}",
         server.port()
     );
-    assert_eq!(heard(&send, ""), "");
+    assert_eq!(stdout_of(&send, ""), "");
     let end = server.log("end: the peer left");
     assert!(end.ends_with("received=10000000 sent=0"), "{end}");
 }
@@ -100,42 +102,42 @@ fn discard_takes_ten_megabytes_and_says_nothing() {
 #[test]
 fn a_small_receive_buffer_cuts_what_is_sent() {
     let server = Server::start("display --receive-buffer 8");
-    let mut caller = server.connect();
-    let peer = caller.stream.local_addr().expect("it is connected");
-    caller.say("hello, world\n");
+    let mut client = server.connect();
+    let peer = client.address();
+    client.send("hello, world\n");
     let pieces = [format!("{peer}: hello, w"), format!("{peer}: orld\\n")];
-    assert_eq!(server.printed(2), pieces);
+    assert_eq!(server.output_lines(2), pieces);
     // Nothing is lost, however long.
     let said: String = (0..2000).map(|number| format!("{number:07},")).collect();
-    caller.say(&said);
-    caller.hang_up();
-    caller.rest();
-    let printed = server.printed(2002);
+    client.send(&said);
+    client.shutdown_write();
+    client.rest();
+    let printed = server.output_lines(2002);
     let front = format!("{peer}: ");
     let pieces = printed[2..]
         .iter()
         .map(|line| line.strip_prefix(&front).expect("its peer is in front"));
     assert_eq!(pieces.collect::<String>(), said);
     let echo = Server::start("echo --receive-buffer 1");
-    let mut caller = echo.connect();
-    assert_eq!(caller.ask("byte by byte"), "byte by byte");
+    let mut client = echo.connect();
+    assert_eq!(client.ask("byte by byte"), "byte by byte");
 }
 
 #[test]
 fn a_stop_word_ends_the_conversation() {
-    if !have(&["nc.openbsd"]) {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     let said = "one\nstop it\nSTOP\r\nnot heard\n";
     let echo = Server::start("echo --stop-word exit --stop-word stop");
-    let answer = heard(&format!("nc.openbsd localhost {}", echo.port()), said);
+    let answer = stdout_of(&format!("nc.openbsd localhost {}", echo.port()), said);
     assert_eq!(answer, "one\nstop it\nSTOP\r\n");
     echo.log("end: closed by the service");
     let display = Server::start("display --stop-word stop --receive-buffer 3");
-    let mut caller = display.connect();
-    caller.say(said);
-    assert!(caller.rest().is_empty());
-    let printed = display.printed(6);
+    let mut client = display.connect();
+    client.send(said);
+    assert!(client.rest().is_empty());
+    let printed = display.output_lines(6);
     assert!(
         printed[5].ends_with(": P\\r\\n") && printed.len() == 6,
         "{printed:#?}"

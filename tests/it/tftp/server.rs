@@ -7,10 +7,9 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 use switchboard_files::tftp::{ErrorCode, Mode, Options, Packet, Request, RequestKind};
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 
-use crate::server::udp;
-use crate::support::server::{DEADLINE, MODELS, Server, signal_and_see_it_taken, until};
+use crate::support::{DEADLINE, MODELS, Server, signal_and_wait, temp_dir, wait_until};
 
 /// A folder with a file `notes`, that is served.
 struct Place {
@@ -21,11 +20,11 @@ struct Place {
 
 impl Place {
     fn new(words: &str) -> Self {
-        let folder = tempdir().expect("a temporary folder");
+        let folder = temp_dir();
         let notes: Vec<u8> = (0..3000_u32).map(|at| (at ^ (at >> 8)) as u8).collect();
-        fs::write(folder.path().join("notes"), &notes).expect("there is room");
+        fs::write(folder.path().join("notes"), &notes).expect("the disk has room");
         let root = folder.path().display();
-        let server = udp::start(&format!("files --root {root} {words}"));
+        let server = Server::start_udp(&format!("files --root {root} {words}"));
         Self {
             folder,
             server,
@@ -213,11 +212,10 @@ fn what_comes_twice_does_nothing_twice() {
     let mut client = place.somebody();
     let listens = client.to;
     // All of it is there before the server looks.
-    place.server.signal(Signal::SIGSTOP);
-    place.server.state_until('T');
+    place.server.pause();
     client.say(&get("notes"));
     client.say(&get("notes"));
-    place.server.signal(Signal::SIGCONT);
+    place.server.resume();
     assert_eq!(client.hear_new(), place.notes(1));
     let transfer = client.to;
     for block in 1..6 {
@@ -284,7 +282,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
         .collect();
     place
         .server
-        .log_times("end: closed by the service", asked.len());
+        .log_lines("end: closed by the service", asked.len());
     for client in clients {
         let heard = client.rest();
         assert_eq!(heard.len(), 6);
@@ -341,7 +339,7 @@ fn at_a_stop_a_transfer_may_be_completed() {
     let mut client = place.somebody();
     assert_eq!(client.ask(&put("new")), ack(0));
     assert_eq!(client.ask(&place.notes(1)), ack(1));
-    signal_and_see_it_taken(place.server.pid(), Signal::SIGTERM);
+    signal_and_wait(place.server.pid(), Signal::SIGTERM);
     for block in 2..=6 {
         assert_eq!(client.ask(&place.notes(block)), ack(block));
     }
@@ -355,7 +353,7 @@ fn at_a_stop_a_transfer_may_be_completed() {
 #[test]
 fn what_may_not_be_is_refused() {
     let place = Place::new("--writable --max-file 1000");
-    std::os::unix::fs::symlink("/etc", place.path("etc")).expect("there is room");
+    std::os::unix::fs::symlink("/etc", place.path("etc")).expect("the disk has room");
     let refused = |said: &[u8], code: ErrorCode| {
         assert_eq!(
             place.somebody().refused(said),
@@ -420,7 +418,5 @@ fn all_that_was_opened_is_closed() {
         assert_eq!(client.ask(&get("notes")), place.notes(1));
         client.say(&Packet::error(ErrorCode::Undefined, "enough"));
     }
-    until("all to be closed", || {
-        (descriptors() <= before).then_some(())
-    });
+    wait_until("all to be closed", || descriptors() <= before);
 }
