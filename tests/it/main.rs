@@ -3,6 +3,7 @@
 mod chat;
 mod chat_faults;
 mod crowd;
+mod docs;
 mod doctor;
 mod drafts;
 mod duel;
