@@ -6,7 +6,8 @@ use std::fs;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{Clean, Limits, Pieces, rehearse};
+use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::{Limits, Sanitized};
 use switchboard_files::{Answer, Command, Folder, Name, Rules, Time, Word, Words};
 use switchboard_services::Files;
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ fn check_line(line: &[u8]) {
     if let Ok(command) = Command::parse(line) {
         let written = command.to_string();
         assert_eq!(Command::parse(written.as_bytes()), Ok(command));
-        assert_eq!(Clean(written.as_bytes()).to_string(), written);
+        assert_eq!(Sanitized(written.as_bytes()).to_string(), written);
     }
     if let Ok(answer) = Answer::parse(line) {
         assert_eq!(Answer::parse(answer.to_string().as_bytes()), Ok(answer));

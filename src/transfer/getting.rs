@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use switchboard_client::{Client, Error, Shelf, Stop, Target, TftpClient, Walk, Watch};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
 use super::output::{is_standard, output};
@@ -116,7 +116,7 @@ impl Getting<'_> {
                 }
             };
             if entry.name.starts_with(b".") {
-                let words = format!("{} is hidden: left out", Clean(name.as_bytes()));
+                let words = format!("{} is hidden: left out", Sanitized(name.as_bytes()));
                 self.teller.note(&words);
                 walk.pass_over();
                 continue;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use switchboard_client::{Done, Error, Watch};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::failure::{Failure, transfer_code};
 
@@ -99,7 +99,7 @@ impl Teller {
             Error::Unreachable { .. } | Error::Unanswered(_) | Error::Stopped(_) => {
                 error.to_string()
             }
-            error => format!("{}: {error}", Clean(name)),
+            error => format!("{}: {error}", Sanitized(name)),
         };
         self.say(&format!("switchboard: {words}"));
         self.failed += 1;
@@ -163,7 +163,7 @@ impl Watch for Teller {
             return;
         }
         let bar = ProgressBar::hidden(); // until there is something to show
-        bar.set_prefix(brief(Clean(name).to_string()));
+        bar.set_prefix(brief(Sanitized(name).to_string()));
         self.bar = Some(bar);
     }
 
@@ -209,7 +209,7 @@ fn brief(name: String) -> String {
 
 /// A line for people.
 fn summary(name: &[u8], done: &Done, seconds: f64) -> String {
-    let name = Clean(name);
+    let name = Sanitized(name);
     let bytes = done.bytes;
     if done.was_there {
         return format!("{name}: there already, the same ({bytes} bytes)");

@@ -4,14 +4,14 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use switchboard_core::{Listen, Place};
+use switchboard_core::{HostPort, ListenAddr};
 
 use crate::error::Error;
 
 /// A server that can be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    place: Listen,
+    place: ListenAddr,
     way: Way,
 }
 
@@ -34,16 +34,16 @@ impl Server {
     ///
     /// [`Error::Uncallable`] if nobody can be called there, [`Error::Unreachable`] if a name means
     /// nothing.
-    pub fn find(place: &Listen) -> Result<Self, Error> {
+    pub fn find(place: &ListenAddr) -> Result<Self, Error> {
         let unreachable = |cause| Error::Unreachable {
             place: place.to_string(),
             cause,
         };
         let way = match place {
-            Listen::Tcp(at) => Way::Tcp(addresses(at).map_err(unreachable)?),
-            Listen::Udp(at) => Way::Udp(addresses(at).map_err(unreachable)?),
-            Listen::Unix(path) => Way::Unix(path.clone()),
-            Listen::Fd(_) | Listen::Stdio => return Err(Error::Uncallable(place.clone())),
+            ListenAddr::Tcp(at) => Way::Tcp(addresses(at).map_err(unreachable)?),
+            ListenAddr::Udp(at) => Way::Udp(addresses(at).map_err(unreachable)?),
+            ListenAddr::Unix(path) => Way::Unix(path.clone()),
+            ListenAddr::Fd(_) | ListenAddr::Stdio => return Err(Error::Uncallable(place.clone())),
         };
         let place = place.clone();
         Ok(Self { place, way })
@@ -57,18 +57,18 @@ impl Server {
 
     /// What it was called in words.
     #[must_use]
-    pub fn place(&self) -> &Listen {
+    pub fn place(&self) -> &ListenAddr {
         &self.place
     }
 }
 
-fn addresses(place: &Place) -> io::Result<Vec<SocketAddr>> {
+fn addresses(place: &HostPort) -> io::Result<Vec<SocketAddr>> {
     let mut addresses: Vec<SocketAddr> = match place {
-        Place::Loopback(port) | Place::Everywhere(port) => vec![
+        HostPort::Loopback(port) | HostPort::Everywhere(port) => vec![
             (Ipv4Addr::LOCALHOST, *port).into(),
             (Ipv6Addr::LOCALHOST, *port).into(),
         ],
-        Place::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
     };
     addresses.dedup();
     if addresses.is_empty() {
@@ -86,7 +86,7 @@ mod tests {
 
     #[track_caller]
     fn check(words: &str, expected: &[&str]) {
-        let place: Listen = words.parse().expect("it is an address");
+        let place: ListenAddr = words.parse().expect("it is an address");
         let found = match Server::find(&place).map(|server| server.way) {
             Ok(Way::Tcp(addresses)) => addresses,
             Ok(Way::Udp(addresses)) => addresses,
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn not_every_place_can_be_called() {
         for words in ["fd:3", "stdio:", "0"] {
-            let place: Listen = words.parse().expect("it can be listened on");
+            let place: ListenAddr = words.parse().expect("it can be listened on");
             assert!(Server::find(&place).is_err(), "{words}");
         }
-        let unix = Server::find(&Listen::Unix("a".into())).expect("a path");
+        let unix = Server::find(&ListenAddr::Unix("a".into())).expect("a path");
         assert_eq!(*unix.way(), Way::Unix("a".into()));
     }
 }

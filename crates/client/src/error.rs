@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use switchboard_core::{Clean, Listen};
+use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::tftp::Failure;
 use switchboard_files::{Code, Problem};
 
@@ -13,10 +13,10 @@ use switchboard_files::{Code, Problem};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address that can be listened on, but not called.
-    #[error("{} cannot be called: an address is PORT, HOST:PORT, [V6]:PORT or unix:PATH", Clean(.0.to_string().as_bytes()))]
-    Uncallable(Listen),
+    #[error("{} cannot be called: an address is PORT, HOST:PORT, [V6]:PORT or unix:PATH", Sanitized(.0.to_string().as_bytes()))]
+    Uncallable(ListenAddr),
     /// No connection came about.
-    #[error("cannot connect to {place}: {cause}", place = Clean(.place.as_bytes()))]
+    #[error("cannot connect to {place}: {cause}", place = Sanitized(.place.as_bytes()))]
     Unreachable {
         /// Where to.
         place: String,
@@ -24,13 +24,13 @@ pub enum Error {
         cause: io::Error,
     },
     /// Nothing came from there, where no connection is needed.
-    #[error("no answer from {}", Clean(.0.as_bytes()))]
+    #[error("no answer from {}", Sanitized(.0.as_bytes()))]
     Unanswered(String),
     /// The server refused the peer, or ended the conversation, in words of its own.
-    #[error("the server says: {}", Clean(.0))]
+    #[error("the server says: {}", Sanitized(.0))]
     Ended(Vec<u8>),
     /// The server answered that it does not do this, and why.
-    #[error("the server says: {words} ({0})", words = Clean(.1.as_bytes()))]
+    #[error("the server says: {words} ({0})", words = Sanitized(.1.as_bytes()))]
     Said(Code, String),
     /// What the server said makes no sense here, so nothing more is said to it.
     #[error("the server makes no sense: {0}")]
@@ -105,6 +105,6 @@ pub(crate) struct Shown<'a>(pub(crate) &'a Path);
 
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Clean(self.0.as_os_str().as_bytes()).fmt(f)
+        Sanitized(self.0.as_os_str().as_bytes()).fmt(f)
     }
 }

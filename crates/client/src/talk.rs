@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_files::{Answer, Code, Command, NoAnswer};
 
 use crate::error::Error;
@@ -95,7 +95,7 @@ impl Talk {
         Answer::parse(&line).map_err(|NoAnswer(mut line)| {
             line.truncate(SHOWN_BYTES);
             let error = if has_code(&line) {
-                Error::Nonsense(format!("'{}' is no answer", Clean(&line)))
+                Error::Nonsense(format!("'{}' is no answer", Sanitized(&line)))
             } else {
                 Error::Ended(line)
             };
@@ -209,7 +209,7 @@ impl Talk {
             }
             other => {
                 let words = shortened(other.to_string());
-                let words = format!("'{}' answers something else", Clean(words.as_bytes()));
+                let words = format!("'{}' answers something else", Sanitized(words.as_bytes()));
                 self.breaks(Error::Nonsense(words))
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::code::Code;
 use crate::digest::Content;
@@ -30,7 +30,7 @@ pub enum Answer {
 
 /// A line that is no answer: its server says it before it closes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server says: {}", Clean(.0))]
+#[error("the server says: {}", Sanitized(.0))]
 pub struct NoAnswer(pub Vec<u8>);
 
 impl Answer {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::str;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 /// Bytes as one word of a line: bare where they can be, else quoted, with escapes for what is no
 /// UTF-8 and for what would act on a terminal.
@@ -77,7 +77,7 @@ fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// Whether a character is seen, and does nothing else.
 fn is_plain(character: char) -> bool {
-    !character.is_control() && !Clean::acts(character)
+    !character.is_control() && !Sanitized::acts(character)
 }
 
 impl<'a> Words<'a> {
@@ -231,7 +231,7 @@ mod tests {
             let written: Vec<_> = words.iter().map(|word| Word(word).to_string()).collect();
             let line = written.join(" ");
             prop_assert_eq!(read(line.as_bytes()), Ok(words));
-            prop_assert_eq!(Clean(line.as_bytes()).to_string(), line);
+            prop_assert_eq!(Sanitized(line.as_bytes()).to_string(), line);
         }
 
         #[test]

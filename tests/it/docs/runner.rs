@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use tempfile::{NamedTempFile, TempDir, tempdir};
 
 use super::page::{Page, Shown};
-use crate::harness::{Process, program, until, villains};
+use crate::support::server::{Process, program, until, villains};
 
 /// What came of a page.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::tftp::packet::{Code, Malformed, Packet};
 
@@ -83,6 +83,6 @@ fn told(code: u16, words: &[u8]) -> String {
     };
     match words {
         [] => format!("error {code}: {usual}"),
-        words => format!("error {code}: {}", Clean(words)),
+        words => format!("error {code}: {}", Sanitized(words)),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::vec;
 
-use switchboard_core::{Error, Flow, Outbox, Session};
+use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_files::{
     Answer, Code, Command, Content, Draft, Entry, Follows, Hashing, Name, Problem,
 };
@@ -104,7 +104,7 @@ impl Guest {
         while let Some(entry) = entries.next() {
             out.send(entry.to_string().as_bytes());
             if out.is_full() && 0 < entries.len() {
-                return Flow::More;
+                return Flow::WhenWritable;
             }
         }
         self.done(out)
@@ -118,8 +118,8 @@ impl Guest {
         let length = *length;
         match hashing.step(HASHED_AT_ONCE) {
             Ok(None) => {
-                out.wake_after(Duration::ZERO); // others may want something meanwhile
-                return Flow::Wait;
+                out.set_timer(Duration::ZERO); // others may want something meanwhile
+                return Flow::PauseInput;
             }
             Ok(Some(sha256)) => say(out, &Answer::Hash(Content { length, sha256 })),
             Err(problem) => say(out, &Answer::from(&problem)),
@@ -137,7 +137,7 @@ impl Guest {
         let folder = &self.shelf.folder;
         match folder.draft(name, Some(content.length), self.shelf.rules) {
             Ok(draft) => {
-                out.expect_bytes(content.length);
+                out.expect_raw(content.length);
                 let taking = Box::new(Taking { draft, content });
                 self.doing = Doing::Taking(taking, content.length);
                 self.take(b"", out) // which may be all
@@ -150,7 +150,7 @@ impl Guest {
     }
 
     fn forget(&mut self, count: u64, out: &mut Outbox) -> Flow {
-        out.expect_bytes(count);
+        out.expect_raw(count);
         self.doing = Doing::Forgetting(count);
         self.take(b"", out)
     }
@@ -199,7 +199,7 @@ impl Taking {
 }
 
 impl Session for Guest {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         let only = if self.shelf.writable {
             ""
         } else {
@@ -210,7 +210,7 @@ impl Session for Guest {
         Ok(Flow::Continue)
     }
 
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         if let Doing::Taking(..) | Doing::Forgetting(_) = self.doing {
             return Ok(self.take(message, out));
         }
@@ -220,15 +220,15 @@ impl Session for Guest {
         }))
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         Ok(self.tell(out))
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         Ok(self.hash(out))
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         if let Doing::Taking(..) = self.doing {
             let words = "that was not all of the content; nothing was kept".to_owned();
             say(out, &Answer::Words(Code::DIFFERS, words));
@@ -237,7 +237,7 @@ impl Session for Guest {
     }
 
     /// What has begun is completed, but for a digest, which can be asked for again.
-    fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         self.stopping = true;
         Ok(match self.doing {
             Doing::Taking(..) => Flow::Continue,
