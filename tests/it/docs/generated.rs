@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::page::root;
-use crate::support::server::program;
+use crate::support::program;
 
 pub(super) const COMMAND_LINE: &str = "docs/src/reference/command-line.md";
 pub(super) const TERMINAL: &str = "docs/terminal.svg";

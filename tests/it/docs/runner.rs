@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use tempfile::{NamedTempFile, TempDir, tempdir};
 
 use super::page::{Page, Shown};
-use crate::support::server::{Process, program, until, villains};
+use crate::support::{Process, program, villains, wait_for};
 
 /// What came of a page.
 #[derive(Default)]
@@ -111,7 +111,7 @@ impl<'p> Scene<'p> {
         };
         let mut bash = self.bash(&["bash"], &format!("exec {command}"));
         let process = Process::start(bash.stdout(file()).stderr(file()));
-        let announcement = until("the address of a server", || {
+        let announcement = wait_for("the address of a server", || {
             let printed = read(&output);
             printed.split_once('\n').map(|(first, _)| first.to_owned())
         });
