@@ -9,7 +9,6 @@ use crate::limits::admission::Admission;
 use crate::limits::host_rate::Pace;
 use crate::limits::limits::Limits;
 use crate::limits::token_bucket::Bucket;
-use crate::peer::Transport;
 use crate::session::service::Service;
 use crate::udp::dropped::Drops;
 use crate::udp::peer::Pair;
@@ -33,7 +32,7 @@ pub(crate) struct Desk {
 impl Desk {
     /// The number of one more member, where the service has rooms.
     pub(super) fn meet(&mut self, pair: Pair) -> Option<u32> {
-        if !self.service.config(Transport::Datagram).rooms {
+        if self.service.rooms().is_none() {
             return None;
         }
         self.met = self.met.wrapping_add(1);
