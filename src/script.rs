@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
 use switchboard_services::{Eliza, NoScript, Telling, find_script, read_script};
 
@@ -132,7 +132,7 @@ fn counted(number: usize, what: &str) -> String {
 fn say(out: &mut impl Write, lines: &str) -> io::Result<()> {
     lines
         .lines()
-        .try_for_each(|line| writeln!(out, "{}", Clean(line.as_bytes())))
+        .try_for_each(|line| writeln!(out, "{}", Sanitized(line.as_bytes())))
 }
 
 fn list() -> Result<(), Failure> {

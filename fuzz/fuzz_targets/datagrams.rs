@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{Datagram, Limits, Service, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, rehearse_datagrams};
+use switchboard_core::{Limits, Service};
 use switchboard_eliza::Script;
 use switchboard_services::{Echo, Eliza, Uppercase};
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use switchboard_core::{Peer, Refusal, Service, Session};
+use switchboard_core::{Config, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_eliza::Script;
 
 pub use scripts::{NoScript, find_script, read_script};
@@ -85,7 +85,11 @@ impl Eliza {
 }
 
 impl Service for Eliza {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn config(&self, _: Transport) -> Config {
+        Config::lines()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let scripts = Arc::clone(&self.scripts);
         let guest = Guest::new(scripts, self.seed, self.telling, self.commands);
         Ok(Box::new(guest))
@@ -94,7 +98,8 @@ impl Service for Eliza {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Limits, Pieces, rehearse};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::{Pieces, rehearse};
     use switchboard_eliza::Conversation;
 
     use super::*;
@@ -266,7 +271,7 @@ mod tests {
     fn a_readable_trace_goes_before_its_reply() {
         let heard = told("--seed 1", Telling::Trace, "I need a holiday\n");
         let lines: Vec<&str> = heard.lines().collect();
-        assert_eq!(lines[1], "  said        I need a holiday");
+        assert_eq!(lines[1], "  input       I need a holiday");
         let shown = lines
             .iter()
             .find_map(|line| line.strip_prefix("  reply       "));

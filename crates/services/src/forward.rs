@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use switchboard_core::{
-    Error, Flow, Framing, Heard, Needs, Origin, Outbox, Peer, Refusal, Room, Service, Session,
-    Transport,
+    Config, Error, Flow, Member, Outbox, Peer, Refusal, Result, RoomEvent, RoomKind, Service,
+    Session, Transport,
 };
 
 pub(crate) use options::Options;
@@ -37,26 +37,19 @@ impl Forward {
 }
 
 impl Service for Forward {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().rooms()
     }
 
-    fn needs(&self) -> Needs {
-        Needs {
-            rooms: true,
-            ..Needs::default()
+    fn room(&self, name: &str) -> RoomKind {
+        if name == LINE {
+            RoomKind::lossless().host(SENDER)
+        } else {
+            RoomKind::lossless()
         }
     }
 
-    fn room(&self, name: &str) -> Room {
-        Room {
-            lossless: true,
-            host: (name == LINE).then_some(SENDER),
-            ..Room::default()
-        }
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let fixed = self.options.role.get(peer.place).copied();
         if fixed.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
@@ -152,7 +145,7 @@ impl Forwarding {
         }
         out.leave(SEAT);
         Self::join_receivers(out);
-        Flow::Wait
+        Flow::PauseInput
     }
 
     /// It is on the line, beside so many others.
@@ -175,7 +168,7 @@ impl Forwarding {
         }
     }
 
-    fn pass_on(&self, bytes: &[u8], origin: &Origin, out: &mut Outbox) {
+    fn pass_on(&self, bytes: &[u8], origin: &Member, out: &mut Outbox) {
         if self.by_datagrams && origin.transport == Transport::Stream {
             bytes
                 .chunks(DATAGRAM_BYTES)
@@ -185,7 +178,7 @@ impl Forwarding {
         }
     }
 
-    fn left(&mut self, origin: &Origin, out: &mut Outbox) -> Flow {
+    fn left(&mut self, origin: &Member, out: &mut Outbox) -> Flow {
         match self.part {
             Part::Receives if origin.name == SENDER => return Flow::Close,
             Part::Sends => {
@@ -204,11 +197,11 @@ impl Forwarding {
 }
 
 impl Session for Forwarding {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         if self.by_datagrams {
             return Ok(Flow::Continue);
         }
-        out.wake_after(NEW);
+        out.set_timer(NEW);
         match self.fixed {
             _ if self.options.to == To::Others => {
                 self.begin_both(out);
@@ -217,10 +210,10 @@ impl Session for Forwarding {
             Some(Role::Receive) => Self::join_receivers(out),
             Some(Role::Send) | None => Self::apply(out),
         }
-        Ok(Flow::Wait)
+        Ok(Flow::PauseInput)
     }
 
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         if self.by_datagrams {
             return Ok(self.receive_datagram(message, out));
         }
@@ -231,45 +224,49 @@ impl Session for Forwarding {
         Ok(Flow::Continue)
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
         let waits = self.part == Part::None && !self.by_datagrams;
         Ok(match *heard {
-            Heard::Entered { room, place, .. } if room == SEAT => self.seated(place, out),
-            Heard::Entered { place, others, .. } => self.connected(place, others, out),
-            Heard::Post { bytes, origin, .. } => {
+            RoomEvent::Entered { room, place, .. } if room == SEAT => self.seated(place, out),
+            RoomEvent::Entered { place, others, .. } => self.connected(place, others, out),
+            RoomEvent::Post { bytes, origin, .. } => {
                 if let Part::Receives | Part::Both = self.part {
                     self.pass_on(bytes, origin, out);
                 }
                 Flow::Continue
             }
-            Heard::Joined { room, .. } if room == LINE => {
+            RoomEvent::Joined { room, .. } if room == LINE => {
                 self.receivers += 1;
                 Flow::Continue
             }
-            Heard::Left { room, origin, .. } if room == LINE => self.left(origin, out),
-            Heard::TooSlow | Heard::Full { .. } => {
+            RoomEvent::Left { room, origin, .. } if room == LINE => self.left(origin, out),
+            RoomEvent::TooSlow | RoomEvent::Full { .. } => {
                 return Err(Error::Failed("the hub has no place for it".into()));
             }
-            _ if waits => Flow::Wait,
+            _ if waits => Flow::PauseInput,
             _ => Flow::Continue,
         })
     }
 
     /// It is no longer new.
-    fn wake(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
         self.is_new = false;
         let waits = self.part == Part::None;
-        Ok(if waits { Flow::Wait } else { Flow::Continue })
+        Ok(if waits {
+            Flow::PauseInput
+        } else {
+            Flow::Continue
+        })
     }
 
     /// Who sends has sent all. Who receives and ends its side at once only listens; later, it is
     /// taken to have left: a client that closes looks no different.
-    fn finish(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, _: &mut Outbox) -> Result {
         let listens = self.is_new && self.part != Part::Sends;
         Ok(if listens { Flow::Continue } else { Flow::Close })
     }
 
-    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
         Ok(Flow::Close)
     }
 }

@@ -6,38 +6,43 @@ mod waits;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::*;
+use crate::hub::hub::{COURTESY, Hub, MOST_LEFT, MemberId, PATIENCE};
+use crate::hub::message::{Notice, Request};
+use crate::hub::room::Room;
+use crate::hub::types::RoomKind;
 use crate::peer::{Peer, Transport};
-use crate::rooms::Room;
-use crate::service::{Refusal, Session};
+use crate::session::service::Service;
+use crate::session::service::{Refusal, Session};
 
 /// Its rooms work as it is told; nobody talks to it.
 struct Rooms<F>(F);
 
-impl<F: Fn(&str) -> Room + Send + Sync> Service for Rooms<F> {
-    fn room(&self, name: &str) -> Room {
+impl<F: Fn(&str) -> RoomKind + Send + Sync> Service for Rooms<F> {
+    fn room(&self, name: &str) -> RoomKind {
         self.0(name)
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Err(Refusal("There is nobody.".into()))
     }
 }
 
-const LIVELY: Room = Room {
+const LIVELY: RoomKind = RoomKind {
     lossless: false,
     history: 0,
-    hears_itself: false,
+    echo: false,
     host: None,
 };
-const LOSSLESS: Room = Room {
+const LOSSLESS: RoomKind = RoomKind {
     lossless: true,
     ..LIVELY
 };
 
 /// Rooms are lossless if their names are in capitals.
-fn by_capitals(room: &str) -> Room {
+fn by_capitals(room: &str) -> RoomKind {
     let is_lossless = room.chars().all(char::is_uppercase);
     if is_lossless { LOSSLESS } else { LIVELY }
 }
@@ -49,7 +54,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(rules: impl Fn(&str) -> Room + Send + Sync + 'static) -> Self {
+    fn new(rules: impl Fn(&str) -> RoomKind + Send + Sync + 'static) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO, // unless time is what it is about

@@ -3,7 +3,7 @@
 mod hearing;
 mod naming;
 
-use switchboard_core::{Error, Flow, Heard, Outbox, Session};
+use switchboard_core::{Flow, Outbox, Result, RoomEvent, Session};
 
 use crate::chat::allowance::Allowance;
 use crate::chat::friend::Friend;
@@ -152,19 +152,19 @@ impl Chatting {
     fn flow(&self) -> Flow {
         match (&self.awaited, &self.held) {
             (None, None) => Flow::Continue,
-            _ => Flow::Wait,
+            _ => Flow::PauseInput,
         }
     }
 }
 
 impl Session for Chatting {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         tell(out, "Welcome to the chat; /help tells how it works.");
         tell(out, ASK);
         Ok(Flow::Continue)
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         let line = plain(line);
         Ok(match line.trim().is_empty() {
             true => self.flow(),
@@ -172,18 +172,18 @@ impl Session for Chatting {
         })
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
         if let Some(asked) = self.awaited.take() {
             self.awaited = self.answered(asked, heard, out);
         }
         self.note(heard, out);
         Ok(match heard {
-            Heard::TooSlow => Flow::Close,
+            RoomEvent::TooSlow => Flow::Close,
             _ => self.flow(),
         })
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         self.allowance.recover(out);
         Ok(match self.held.take() {
             Some(line) => self.pass(line, out),
@@ -191,7 +191,7 @@ impl Session for Chatting {
         })
     }
 
-    fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         tell(out, "The server stops.");
         Ok(goodbye(out))
     }

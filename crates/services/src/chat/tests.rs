@@ -8,7 +8,8 @@ mod names;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Gathering, Limits};
+use switchboard_core::Limits;
+use switchboard_core::testing::Gathering;
 use switchboard_eliza::{Conversation, Script};
 
 use super::*;

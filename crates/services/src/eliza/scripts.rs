@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_eliza::{Script, ScriptError};
 
 /// Scripts and what they are called. There is one at least, and the first is spoken unless another is
@@ -152,13 +152,13 @@ impl Scripts {
 
     /// What it is called, for people to read.
     pub(super) fn name(&self, place: usize) -> String {
-        Clean(self.0[place].name.as_bytes()).to_string()
+        Sanitized(self.0[place].name.as_bytes()).to_string()
     }
 
     /// What all of them are called, for people to read.
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(|entry| entry.name.as_str()).collect();
-        Clean(names.join(", ").as_bytes()).to_string()
+        Sanitized(names.join(", ").as_bytes()).to_string()
     }
 }
 

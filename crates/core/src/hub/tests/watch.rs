@@ -5,7 +5,7 @@ mod looks;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
-use crate::hub::notice::Post;
+use crate::hub::message::Post;
 
 /// What may happen to a hub. Members are numbered; who has departed comes back as another.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ struct Stay {
 }
 
 impl Watch {
-    pub(super) fn new(rules: Room, members: usize) -> Self {
+    pub(super) fn new(rules: RoomKind, members: usize) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO,
@@ -136,8 +136,8 @@ impl Watch {
             for gap in &notes.gaps {
                 let author = self.authors.get(gap);
                 let is_own = author.is_none_or(|(author, _)| author == id);
-                let hears_itself = self.hub.service.room("").hears_itself;
-                assert!(is_own && !hears_itself, "{id} lost {gap:?} of {author:?}");
+                let echo = self.hub.service.room("").echo;
+                assert!(is_own && !echo, "{id} lost {gap:?} of {author:?}");
             }
         }
     }
@@ -150,7 +150,7 @@ impl Watch {
             self.look();
         }
         assert!(self.hub.members.is_empty());
-        let halls: Vec<&Hall> = self.hub.halls.values().collect();
+        let halls: Vec<&Room> = self.hub.halls.values().collect();
         assert!(halls.iter().all(|hall| 0 < hall.rules.history), "leaked");
         assert!(halls.iter().all(|hall| hall.is_empty()), "leaked");
     }
@@ -177,7 +177,7 @@ impl Watch {
         let id = self.id(who);
         let name = if who == 0 { "host" } else { "guest" };
         let hall = self.hub.halls.get(room);
-        let seats = hall.map_or(&[][..], Hall::seats);
+        let seats = hall.map_or(&[][..], Room::seats);
         let others = seats.iter().filter(|seat| seat.member != id);
         let same = others.filter(|seat| seat.name == name);
         let taken: BTreeSet<u32> = same.map(|seat| seat.place).collect();
@@ -205,7 +205,7 @@ impl Watch {
             None | Some(Notice::Members { .. } | Notice::Full { .. }) => (),
             Some(Notice::Unheard { .. }) => {
                 let rules = self.hub.service.room("");
-                assert!(!rules.hears_itself || !notes.is_dropped);
+                assert!(!rules.echo || !notes.is_dropped);
             }
             Some(Notice::Taken(weight)) => notes.taken += weight,
             Some(Notice::TooSlow) => {
@@ -251,7 +251,7 @@ impl Watch {
         assert_eq!(known, from, "all hear the same order");
         assert!(1 <= post.sequence);
         let rules = self.hub.service.room("");
-        assert!(past || rules.hears_itself || from.0 != id, "its own");
+        assert!(past || rules.echo || from.0 != id, "its own");
         let notes = self.notes.get_mut(&id).expect("it entered");
         if !past {
             let last = notes.last_post.insert(from.0, from.1);

@@ -1,6 +1,6 @@
 //! A hub that has no room for more.
 
-use switchboard_core::{Error, Flow, Heard, Outbox};
+use switchboard_core::{Config, Outbox, Result, RoomEvent, Transport};
 
 use super::*;
 
@@ -11,12 +11,12 @@ struct Crowded(usize);
 struct InOthers(usize, Box<dyn Session>);
 
 impl Service for Crowded {
-    fn needs(&self) -> Needs {
-        Chat::new().needs()
+    fn config(&self, _: Transport) -> Config {
+        Config::lines().rooms()
     }
 
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let session = Chat::new().session(peer)?;
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let session = Chat::new().connect(peer)?;
         let others = if peer.to_string().starts_with("192.0.2.1:") {
             self.0
         } else {
@@ -27,17 +27,17 @@ impl Service for Crowded {
 }
 
 impl Session for InOthers {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         (0..self.0).for_each(|other| out.join(&other.to_string(), ""));
-        self.1.open(out)
+        self.1.on_open(out)
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-        self.1.receive(line, out)
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+        self.1.on_message(line, out)
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
-        self.1.hear(heard, out)
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+        self.1.on_room_event(heard, out)
     }
 }
 

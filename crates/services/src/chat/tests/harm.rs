@@ -1,7 +1,7 @@
 //! What is meant to act on the terminal of somebody else.
 
 use proptest::prelude::*;
-use switchboard_core::{Error, Flow, Outbox};
+use switchboard_core::{Config, Flow, Outbox, Result, Transport};
 
 use super::*;
 
@@ -28,20 +28,20 @@ struct WithRogue(Chat);
 struct Rogue;
 
 impl Service for WithRogue {
-    fn needs(&self) -> Needs {
-        self.0.needs()
+    fn config(&self, _: Transport) -> Config {
+        Config::lines().rooms()
     }
 
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         if peer.to_string().starts_with("192.0.2.9:") {
             return Ok(Box::new(Rogue));
         }
-        self.0.session(peer)
+        self.0.connect(peer)
     }
 }
 
 impl Session for Rogue {
-    fn receive(&mut self, said: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, said: &[u8], out: &mut Outbox) -> Result {
         for room in ["#lobby", "@alice"] {
             out.join(room, &String::from_utf8_lossy(said));
             out.post(room, said);
