@@ -189,7 +189,7 @@ fn how_a_reply_came_about_is_told_to_people() {
     assert!(!talk.contains('\x1b'), "{talk}");
     let lines: Vec<&str> = talk.lines().collect();
     assert!(
-        lines[1].starts_with("  said        I need \\u{1b}[31ma coat"),
+        lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
         "{talk}"
     );
     for label in [
