@@ -18,7 +18,7 @@ fn run(words: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn the_services_are_listed() {
+fn services_lists_the_services() {
     let (code, printed, said) = run("services");
     assert_eq!((code, said.as_str()), (0, ""));
     for name in [
@@ -41,7 +41,7 @@ fn the_services_are_listed() {
 }
 
 #[test]
-fn help_goes_to_output_and_complaints_to_error() {
+fn help_goes_to_stdout_and_usage_errors_to_stderr() {
     let (code, printed, said) = run("serve --help");
     assert_eq!((code, said.as_str()), (0, ""));
     assert!(printed.contains("--max-per-host") && printed.contains("switchboard serve eliza"));
@@ -117,7 +117,7 @@ fn talk_answers_a_pipe() {
 }
 
 #[test]
-fn a_reader_that_has_enough_is_no_failure() {
+fn a_closed_output_pipe_is_not_an_error() {
     for command in ["talk", "services", "serve --help"] {
         let output = shell(
             &format!("set -o pipefail; yes | $PROGRAM {command} | head -c 1"),
@@ -173,7 +173,7 @@ fn an_unusable_script_is_refused_before_listening() {
 }
 
 #[test]
-fn what_a_service_says_of_itself_is_cleaned() {
+fn errors_of_a_service_are_sanitized() {
     let output = Command::new(villains())
         .args(["serve", "none", "--listen", "0"])
         .output()
@@ -200,7 +200,7 @@ fn display_prints_each_line_with_its_peer() {
 }
 
 #[test]
-fn display_raw_takes_a_file_as_nc_does() {
+fn display_raw_writes_a_file_byte_for_byte() {
     if !installed(&["nc.openbsd"]) {
         return;
     }

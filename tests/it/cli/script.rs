@@ -17,7 +17,7 @@ fn run(words: &str, input: &str) -> (i32, String, String) {
 const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_place() {
+fn check_reports_every_problem_with_its_position() {
     let folder = temp_dir();
     let (bad, good) = (
         folder.path().join("bad.toml"),
@@ -68,7 +68,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn a_script_may_come_from_standard_input() {
+fn scripts_are_read_from_standard_input() {
     let (code, printed, _) = run("script check -", PARROT);
     assert!(
         code == 0 && printed.starts_with("<stdin>: friend, "),
@@ -79,7 +79,7 @@ fn a_script_may_come_from_standard_input() {
 }
 
 #[test]
-fn warnings_are_denied_if_so_asked() {
+fn deny_warnings_makes_warnings_errors() {
     let script = format!(
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
@@ -101,7 +101,7 @@ fn warnings_are_denied_if_so_asked() {
 }
 
 #[test]
-fn what_is_no_script_is_refused() {
+fn files_that_are_no_script_are_refused() {
     for (file, why) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
@@ -125,7 +125,7 @@ fn what_is_no_script_is_refused() {
 }
 
 #[test]
-fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
+fn no_terminal_control_of_a_script_is_printed() {
     let folder = temp_dir();
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
@@ -150,7 +150,7 @@ fn in_the_readme(begin: &str) -> &'static str {
 }
 
 #[test]
-fn the_script_in_the_readme_talks_as_it_says() {
+fn the_script_in_the_readme_works_as_shown() {
     let folder = temp_dir();
     let script = in_the_readme("```toml\n");
     fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
@@ -167,7 +167,7 @@ fn the_script_in_the_readme_talks_as_it_says() {
 }
 
 #[test]
-fn the_built_in_scripts_are_listed() {
+fn list_shows_the_built_in_scripts() {
     let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
@@ -181,7 +181,7 @@ fn the_built_in_scripts_are_listed() {
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_people() {
+fn trace_explains_a_reply_as_text() {
     let talk = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
@@ -218,7 +218,7 @@ fn how_a_reply_came_about_is_told_to_people() {
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_programs() {
+fn trace_explains_a_reply_as_json() {
     let long = "x".repeat(9000);
     for said in [
         "I need a coat\nquit\n",
@@ -263,7 +263,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
 }
 
 #[test]
-fn much_said_at_once_is_answered_whole() {
+fn piped_input_is_answered_completely() {
     let said: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
@@ -278,7 +278,7 @@ fn much_said_at_once_is_answered_whole() {
 }
 
 #[test]
-fn what_comes_alone_is_answered_at_once() {
+fn a_single_line_is_answered_immediately() {
     // Each line is said only when the one before was answered.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";

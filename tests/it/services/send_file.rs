@@ -64,7 +64,7 @@ fn received(content: &[u8]) -> String {
 }
 
 #[test]
-fn everybody_s_programs_are_sent_the_file() {
+fn common_clients_get_the_file() {
     let content = content(3_000_000);
     let place = Place::with(&content);
     for model in MODELS {
@@ -90,7 +90,7 @@ fn everybody_s_programs_are_sent_the_file() {
 }
 
 #[test]
-fn the_file_is_sent_whatever_is_said_or_not() {
+fn the_file_is_sent_whatever_the_client_sends() {
     let content = content(3_000_000);
     let place = Place::with(&content);
     for model in MODELS {
@@ -105,7 +105,7 @@ fn the_file_is_sent_whatever_is_said_or_not() {
 }
 
 #[test]
-fn everybody_has_the_file_as_it_is_then() {
+fn the_file_is_opened_for_each_client() {
     let place = Place::with("one");
     let server = place.start("file", "");
     assert_eq!(server.connect().rest(), b"one");
@@ -139,7 +139,7 @@ fn end(client: &Client) -> ErrorKind {
 }
 
 #[test]
-fn a_large_file_needs_no_memory() {
+fn sending_a_large_file_takes_little_memory() {
     let place = Place::new();
     let file = fs::File::create(place.path()).expect("the disk has room");
     file.set_len(LARGE).expect("holes need no room");
@@ -155,7 +155,7 @@ fn a_large_file_needs_no_memory() {
 const LARGE: u64 = 300 << 20;
 
 #[test]
-fn what_cannot_be_sent_or_received_is_told_at_once() {
+fn unusable_files_are_refused_at_start() {
     let place = Place::with("here");
     let folder = place.0.path();
     mkfifo(&folder.join("pipe"), Mode::S_IRWXU).expect("the disk has room");
@@ -197,7 +197,7 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
 }
 
 #[test]
-fn a_file_is_received_from_everybody_s_programs() {
+fn common_clients_upload_a_file() {
     let content = content(3_000_000);
     let here = Place::with(&content);
     let file = here.path().display().to_string();
@@ -243,7 +243,7 @@ fn a_file_is_received_from_everybody_s_programs() {
 }
 
 #[test]
-fn one_is_received_and_the_others_are_told() {
+fn the_first_complete_upload_wins() {
     let place = Place::new();
     let server = place.start("receive", "");
     let (mut first, mut second) = (server.connect(), server.connect());
@@ -260,7 +260,7 @@ fn one_is_received_and_the_others_are_told() {
 }
 
 #[test]
-fn what_breaks_off_is_not_received() {
+fn an_interrupted_upload_is_discarded() {
     for model in MODELS {
         let place = Place::new();
         let server = place.start("receive", &format!("--idle 300ms --model {model}"));
@@ -283,7 +283,7 @@ fn what_breaks_off_is_not_received() {
 }
 
 #[test]
-fn who_kills_the_server_kills_no_file() {
+fn a_killed_server_leaves_no_partial_file() {
     for model in MODELS {
         let place = Place::new();
         let mut server = place.start("receive", &format!("--model {model}"));
@@ -312,7 +312,7 @@ fn who_kills_the_server_kills_no_file() {
 }
 
 #[test]
-fn a_stop_lets_it_be_received() {
+fn shutdown_waits_for_a_file() {
     for model in MODELS {
         let place = Place::new();
         let mut server = place.start("receive", &format!("--model {model} --grace 30s"));
@@ -329,7 +329,7 @@ fn a_stop_lets_it_be_received() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }
