@@ -4,15 +4,7 @@ use std::fs;
 
 use switchboard_eliza::Script;
 
-use crate::support::{installed, shell, stdout_of, temp_dir};
-
-/// Runs the program in a shell; its exit code, what it printed and what it said.
-fn run(words: &str, input: &str) -> (i32, String, String) {
-    let output = shell(&format!("$PROGRAM {words}"), input.as_bytes());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it exits");
-    (code, text(&output.stdout), text(&output.stderr))
-}
+use crate::support::{installed, run_program, shell, stdout_of, temp_dir};
 
 const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
 
@@ -28,7 +20,7 @@ fn check_reports_every_problem_with_its_position() {
     fs::write(&good, PARROT).expect("it can be written");
     let line = broken.lines().count();
     let (bad_is, good_is) = (bad.display(), good.display());
-    let (code, printed, said) = run(&format!("script check {bad_is} {good_is} friend"), "");
+    let (code, printed, said) = run_program(&format!("script check {bad_is} {good_is} friend"), "");
     let lines: Vec<&str> = printed.lines().collect();
     assert!(
         lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
@@ -59,7 +51,7 @@ fn check_reports_every_problem_with_its_position() {
         "script run",
         "serve eliza --listen 0 --script",
     ] {
-        let (code, printed, said) = run(&format!("{command} {bad_is}"), "");
+        let (code, printed, said) = run_program(&format!("{command} {bad_is}"), "");
         assert_eq!((code, printed.as_str()), (1, ""), "{command}");
         for problem in &problems {
             assert!(said.contains(problem), "{command}: {said}");
@@ -69,12 +61,12 @@ fn check_reports_every_problem_with_its_position() {
 
 #[test]
 fn scripts_are_read_from_standard_input() {
-    let (code, printed, _) = run("script check -", PARROT);
+    let (code, printed, _) = run_program("script check -", PARROT);
     assert!(
         code == 0 && printed.starts_with("<stdin>: friend, "),
         "{printed}"
     );
-    let (code, printed, _) = run("script check -", "greeting = [");
+    let (code, printed, _) = run_program("script check -", "greeting = [");
     assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
 }
 
@@ -84,7 +76,7 @@ fn deny_warnings_makes_warnings_errors() {
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
     );
-    let (code, printed, said) = run("script check -", &script);
+    let (code, printed, said) = run_program("script check -", &script);
     assert_eq!((code, said.as_str()), (0, ""), "{printed}");
     assert!(printed.contains(": warning: "), "{printed}");
     assert!(
@@ -92,12 +84,12 @@ fn deny_warnings_makes_warnings_errors() {
             || printed.trim_end().ends_with("warning"),
         "{printed}"
     );
-    let (code, _, said) = run("script check --deny-warnings -", &script);
+    let (code, _, said) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
         (code, said.as_str()),
         (1, "switchboard: there are warnings, and they are denied\n")
     );
-    assert_eq!(run("script check --deny-warnings -", PARROT).0, 0);
+    assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
 }
 
 #[test]
@@ -108,7 +100,7 @@ fn files_that_are_no_script_are_refused() {
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
-        let (code, printed, _) = run(&format!("script check {file}"), "");
+        let (code, printed, _) = run_program(&format!("script check {file}"), "");
         assert!(code == 1 && printed.starts_with(why), "{printed}");
     }
     // However much there is, little is read.
@@ -120,8 +112,8 @@ fn files_that_are_no_script_are_refused() {
             .starts_with(b"<stdin>:1:1: a script is at most"),
         "{output:?}"
     );
-    assert_eq!(run("script check", "").0, 2);
-    assert_eq!(run("script", "").0, 2);
+    assert_eq!(run_program("script check", "").0, 2);
+    assert_eq!(run_program("script", "").0, 2);
 }
 
 #[test]
@@ -130,7 +122,7 @@ fn no_terminal_control_of_a_script_is_printed() {
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
-        let (_, printed, said) = run(&format!("{command} {folder}/*.toml"), "");
+        let (_, printed, said) = run_program(&format!("{command} {folder}/*.toml"), "");
         assert!(
             !printed.contains('\x1b') && !said.contains('\x1b'),
             "{printed}{said}"
