@@ -76,11 +76,12 @@ impl PeerTable {
         now: Instant,
     ) -> Self {
         let config = service.config(Transport::Datagram);
+        let has_rooms = service.rooms().is_some();
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
         Self {
             service,
             policy: config.udp,
-            rooms: config.rooms,
+            rooms: has_rooms,
             limits: *limits,
             listener: 0,
             filter: Filter::new(own_ports),
