@@ -30,11 +30,9 @@ fn answer(
     said: usize,
     outbox_bytes: usize,
 ) -> (Vec<u8>, String) {
-    let limits = Limits {
-        message_bytes: 64,
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.message_bytes = 64;
+    limits.outbox_bytes = outbox_bytes;
     let (heard, ended) = rehearse(service, bytes, Pieces { said, taken: 1 }, &limits);
     (heard, ended.to_string())
 }

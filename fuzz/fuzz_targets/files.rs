@@ -53,10 +53,8 @@ fn show(place: &TempDir) -> Files {
 }
 
 fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.outbox_bytes = outbox_bytes;
     let pieces = Pieces {
         said: piece,
         taken: piece,

@@ -21,15 +21,15 @@ mod tests {
     const HAYDEN: &str = "key: xnone\ndecomp: *\nreasmb: You say (1)\n";
 
     #[test]
-    fn nothing_unseen_comes_back() {
-        let said = "I need \u{202e}x\u{1b}[31m\u{2066}y\u{9b}z\0";
+    fn replies_contain_no_invisible_characters() {
+        let input = "I need \u{202e}x\u{1b}[31m\u{2066}y\u{9b}z\0";
         for script in [
             Script::load(CLASSIC),
             Script::load(HAYDEN),
             Script::friend(),
         ] {
             let script = script.expect("it is a script");
-            let reply = Conversation::new(&script, 1).reply(said).text;
+            let reply = Conversation::new(&script, 1).reply(input).text;
             let format = script.format();
             let small = reply.to_lowercase();
             assert!(small.contains("m y z"), "{format}: {reply:?}");

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_words_keep_their_id_and_strangers_get_one_of_their_own() {
+    fn known_words_keep_their_id_and_unknown_ones_get_new_ids() {
         let mut interner = Interner::default();
         let ids = ["you", "need", "you", "You"].map(|word| interner.intern(word));
         assert_eq!((ids, interner.len()), ([0, 1, 0, 2], 3));

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_count_lines_and_characters() {
+    fn positions_count_lines_and_characters() {
         let script = "ab\r\nä?\rc\n\nd".as_bytes();
         let place = |offset| {
             let problem = Problem::at(script, offset, "");

@@ -17,7 +17,7 @@ pub(crate) struct Subsumption {
 
 /// Expands every `Exactly(n)` into n terms for one word, so that more patterns can be compared.
 /// `None` if there would be more than [`MAX_TERMS`].
-pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
+pub(crate) fn expand_exactly(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
     let several = |term: &Term| matches!(term, Term::Exactly(words) if *words != 1);
     if !terms.iter().any(several) {
         return Some(terms.into());
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_what_is_more_special() {
+    fn a_general_pattern_subsumes_a_special_one() {
         use Term::{Any, Exactly};
         let ab = || Term::one_of([0, 1]);
         for (general, special) in [
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends() {
+    fn the_budget_ends() {
         let general = vec![[Term::Any, A, A, B]; 50].concat();
         let mut subsumption = Subsumption { budget: 40 };
         assert!(!subsumption.subsumes(&general, &general));
@@ -164,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn several_words_are_taken_one_by_one() {
+    fn exactly_n_expands_to_single_words() {
         use Term::{Any, Exactly};
-        let expanded = |terms: &[Term]| singles(terms).map(Cow::into_owned);
+        let expanded = |terms: &[Term]| expand_exactly(terms).map(Cow::into_owned);
         let terms = [Any, A, Exactly(1)];
         assert_eq!(expanded(&terms), Some(terms.to_vec()));
         let three = [Any, Exactly(1), Exactly(1), Exactly(1), B];
@@ -186,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_covered_fits(
+        fn subsumed_patterns_match_less(
             general in prop::collection::vec(term(), 0..5),
             special in prop::collection::vec(term(), 0..5),
             lines in prop::collection::vec(prop::collection::vec(0..4u32, 0..6), 50),
@@ -194,7 +194,7 @@ mod tests {
             if subsumes(&general, &special) {
                 let mut matcher = Matcher::default();
                 for words in lines {
-                    prop_assert!(!matcher.fit(&special, &words) || matcher.fit(&general, &words));
+                    prop_assert!(!matcher.matches(&special, &words) || matcher.matches(&general, &words));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What a script of the friend's kind can ask for, by a small one.
+//! Every feature of the pattern format, tested with a small script.
 
 use switchboard_eliza::{Conversation, Script, Source};
 
@@ -44,7 +44,7 @@ fn begin(seed: u64) -> Conversation {
     Conversation::new(&script, seed)
 }
 
-/// What is said to these lines, and where each answer came from.
+/// The replies to these lines and their sources.
 fn talk(lines: &[&str]) -> Vec<(String, Source)> {
     let mut talk = begin(7);
     let answers = lines.iter().map(|line| {
@@ -62,13 +62,13 @@ fn check(lines: &[&str], sources: &[Source]) {
 }
 
 #[test]
-fn a_topic_goes_on_for_its_turns_and_no_longer() {
+fn a_topic_lasts_for_its_turns() {
     use Source::{Fallback, Memory, Rule, Topic};
     check(
         &["my dog", "really", "really", "really", "really"],
         &[Rule, Topic, Topic, Memory, Fallback],
     );
-    // What belongs to it begins it anew.
+    // A rule of the topic restarts it.
     check(
         &["my dog", "really", "yes", "really", "really", "really"],
         &[Rule, Topic, Rule, Topic, Topic, Memory],
@@ -76,7 +76,7 @@ fn a_topic_goes_on_for_its_turns_and_no_longer() {
 }
 
 #[test]
-fn what_is_within_a_topic_is_not_known_outside() {
+fn rules_within_a_topic_match_only_there() {
     use Source::{Fallback, Rule};
     check(&["yes", "my cat", "yes"], &[Fallback, Rule, Rule]);
     let answers = talk(&["my cat", "yes"]);
@@ -94,23 +94,23 @@ fn a_weak_rule_waits_for_topic_and_memory() {
 }
 
 #[test]
-fn a_memory_is_told_once() {
+fn a_memory_is_recalled_once() {
     let answers = talk(&["my dog", "a", "b", "c", "d"]);
-    let told = answers
+    let reported = answers
         .iter()
         .filter(|(text, _)| text == "And what about your dog?");
-    assert_eq!(told.count(), 1);
+    assert_eq!(reported.count(), 1);
 }
 
 #[test]
-fn what_is_remembered_already_is_not_remembered_twice() {
+fn nothing_is_remembered_twice() {
     let mut talk = begin(1);
     let memory = (0..3).map(|_| talk.reply_traced("my dog").1.memory).last();
     assert_eq!(memory, Some(vec!["And what about your dog?".to_owned()]));
 }
 
 #[test]
-fn what_is_oldest_is_forgotten_first() {
+fn the_oldest_memory_is_dropped_first() {
     let mut talk = begin(1);
     let mut memory = Vec::new();
     for animal in ["dog", "cat", "cow", "pig", "hen"] {
@@ -124,7 +124,7 @@ fn what_is_oldest_is_forgotten_first() {
 }
 
 #[test]
-fn a_name_is_used_once_it_is_known() {
+fn a_name_is_used_once_learnt() {
     let last = |lines: &[&str]| talk(lines).pop().expect("something was said").0;
     assert_eq!(last(&["quit"]), "Bye.");
     let greeted = last(&["my name is peter"]);
@@ -138,7 +138,7 @@ fn a_name_is_used_once_it_is_known() {
 }
 
 #[test]
-fn a_farewell_is_whole_however_often_it_is_said() {
+fn a_single_farewell_may_repeat() {
     let answers = talk(&["quit", "quit", "quit"]);
     assert!(
         answers.iter().all(|(text, _)| text == "Bye."),
@@ -154,7 +154,7 @@ fn a_farewell_needs_no_accents() {
 }
 
 #[test]
-fn nothing_is_shared_between_talks() {
+fn conversations_share_nothing() {
     let lines = ["my dog", "a", "my name is ann", "b", "ok", "quit"];
     let alone: Vec<_> = talk(&lines).into_iter().map(|(text, _)| text).collect();
     let script = Script::load(SMALL).expect("it is well formed");

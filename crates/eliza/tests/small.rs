@@ -1,4 +1,4 @@
-//! What a conversation costs while it waits.
+//! The memory of an idle conversation.
 
 use allocation_counter::measure;
 use switchboard_eliza::{Conversation, Script};
@@ -21,7 +21,7 @@ const LINES: [&str; 12] = [
 #[track_caller]
 fn check(name: &str, script: &Script) {
     let mut talks = Vec::with_capacity(COUNT);
-    // What replies allocate once for all is not a conversation's.
+    // One-time allocations of the first replies do not count.
     let talk = |seed| {
         let mut talk = Conversation::new(script, seed as u64);
         talk.greet();

@@ -16,14 +16,14 @@ mod tests;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use switchboard_core::{
-    Config, Peer, Refusal, Result, RoomKind, Sanitized, Service, Session, Transport,
-};
+use switchboard_core::{Peer, Refusal, Result, RoomKind, RoomService, Rooms, Sanitized, Session};
 use switchboard_eliza::{Script, ScriptError};
 
 use allowance::Allowance;
 use chatting::Chatting;
 use friend::Friend;
+
+use crate::units::count;
 
 /// People who hear each other: each has a name that nobody else has, and is in one room at a time.
 ///
@@ -40,25 +40,20 @@ pub struct Chat {
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Show whoever enters a room the last so many messages there
-    #[arg(long, value_name = "N", default_value_t = HISTORY)]
+    #[arg(long, value_name = "N", default_value_t = HISTORY, value_parser = count(0_usize..))]
     history: usize,
 
     /// Pass on so many lines of one person at once; a long one counts as several
-    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count(NonZeroU32::MIN..))]
     burst: NonZeroU32,
 
     /// Pass on so many lines a second of a person who says more at once
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..))]
     pace: NonZeroU32,
 
     /// The virtual friend sits in every room, and answers whoever says "eliza, ..."
     #[arg(long)]
     with_eliza: bool,
-}
-
-fn count(words: &str) -> Result<NonZeroU32, &'static str> {
-    let count = words.parse();
-    count.map_err(|_| "a number of lines is a whole one, 1 or more")
 }
 
 impl Default for Options {
@@ -99,11 +94,7 @@ impl Default for Chat {
     }
 }
 
-impl Service for Chat {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
+impl RoomService for Chat {
     /// All are lively: nobody waits for somebody who does not read. Only what was said in a room is
     /// kept; what was said to a person is not.
     fn room(&self, name: &str) -> RoomKind {
@@ -114,12 +105,12 @@ impl Service for Chat {
         })
     }
 
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let friend = self.friend.as_ref();
         let friend = friend.map(|script| Friend::new(script, seed()));
         let allowance = Allowance::new(self.options.burst, self.options.pace);
-        Ok(Box::new(Chatting::new(allowance, friend)))
+        Ok(Box::new(Chatting::new(rooms, allowance, friend)))
     }
 }
 

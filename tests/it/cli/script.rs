@@ -4,21 +4,13 @@ use std::fs;
 
 use switchboard_eliza::Script;
 
-use crate::support::server::{have, heard, shell};
-
-/// Runs the program in a shell; its exit code, what it printed and what it said.
-fn run(words: &str, input: &str) -> (i32, String, String) {
-    let output = shell(&format!("$PROGRAM {words}"), input.as_bytes());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it exits");
-    (code, text(&output.stdout), text(&output.stderr))
-}
+use crate::support::{installed, run_program, shell, stdout_of, temp_dir};
 
 const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_place() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn check_reports_every_problem_with_its_position() {
+    let folder = temp_dir();
     let (bad, good) = (
         folder.path().join("bad.toml"),
         folder.path().join("good.toml"),
@@ -28,7 +20,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
     fs::write(&good, PARROT).expect("it can be written");
     let line = broken.lines().count();
     let (bad_is, good_is) = (bad.display(), good.display());
-    let (code, printed, said) = run(&format!("script check {bad_is} {good_is} friend"), "");
+    let (code, printed, said) = run_program(&format!("script check {bad_is} {good_is} friend"), "");
     let lines: Vec<&str> = printed.lines().collect();
     assert!(
         lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
@@ -59,7 +51,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
         "script run",
         "serve eliza --listen 0 --script",
     ] {
-        let (code, printed, said) = run(&format!("{command} {bad_is}"), "");
+        let (code, printed, said) = run_program(&format!("{command} {bad_is}"), "");
         assert_eq!((code, printed.as_str()), (1, ""), "{command}");
         for problem in &problems {
             assert!(said.contains(problem), "{command}: {said}");
@@ -68,23 +60,23 @@ fn all_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn a_script_may_come_from_standard_input() {
-    let (code, printed, _) = run("script check -", PARROT);
+fn scripts_are_read_from_standard_input() {
+    let (code, printed, _) = run_program("script check -", PARROT);
     assert!(
         code == 0 && printed.starts_with("<stdin>: friend, "),
         "{printed}"
     );
-    let (code, printed, _) = run("script check -", "greeting = [");
+    let (code, printed, _) = run_program("script check -", "greeting = [");
     assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
 }
 
 #[test]
-fn warnings_are_denied_if_so_asked() {
+fn deny_warnings_makes_warnings_errors() {
     let script = format!(
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
     );
-    let (code, printed, said) = run("script check -", &script);
+    let (code, printed, said) = run_program("script check -", &script);
     assert_eq!((code, said.as_str()), (0, ""), "{printed}");
     assert!(printed.contains(": warning: "), "{printed}");
     assert!(
@@ -92,23 +84,23 @@ fn warnings_are_denied_if_so_asked() {
             || printed.trim_end().ends_with("warning"),
         "{printed}"
     );
-    let (code, _, said) = run("script check --deny-warnings -", &script);
+    let (code, _, said) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
         (code, said.as_str()),
         (1, "switchboard: there are warnings, and they are denied\n")
     );
-    assert_eq!(run("script check --deny-warnings -", PARROT).0, 0);
+    assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
 }
 
 #[test]
-fn what_is_no_script_is_refused() {
+fn files_that_are_no_script_are_refused() {
     for (file, why) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
-        let (code, printed, _) = run(&format!("script check {file}"), "");
+        let (code, printed, _) = run_program(&format!("script check {file}"), "");
         assert!(code == 1 && printed.starts_with(why), "{printed}");
     }
     // However much there is, little is read.
@@ -120,17 +112,17 @@ fn what_is_no_script_is_refused() {
             .starts_with(b"<stdin>:1:1: a script is at most"),
         "{output:?}"
     );
-    assert_eq!(run("script check", "").0, 2);
-    assert_eq!(run("script", "").0, 2);
+    assert_eq!(run_program("script check", "").0, 2);
+    assert_eq!(run_program("script", "").0, 2);
 }
 
 #[test]
-fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn no_terminal_control_of_a_script_is_printed() {
+    let folder = temp_dir();
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
-        let (_, printed, said) = run(&format!("{command} {folder}/*.toml"), "");
+        let (_, printed, said) = run_program(&format!("{command} {folder}/*.toml"), "");
         assert!(
             !printed.contains('\x1b') && !said.contains('\x1b'),
             "{printed}{said}"
@@ -150,8 +142,8 @@ fn in_the_readme(begin: &str) -> &'static str {
 }
 
 #[test]
-fn the_script_in_the_readme_talks_as_it_says() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn the_script_in_the_readme_works_as_shown() {
+    let folder = temp_dir();
     let script = in_the_readme("```toml\n");
     fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
     for command in [
@@ -161,35 +153,35 @@ fn the_script_in_the_readme_talks_as_it_says() {
     ] {
         let words = command.replace("switchboard", "$PROGRAM");
         let folder = folder.path().display();
-        let told = heard(&format!("cd {folder}; {words}"), "");
+        let told = stdout_of(&format!("cd {folder}; {words}"), "");
         assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
     }
 }
 
 #[test]
-fn the_built_in_scripts_are_listed() {
-    let listed = heard("$PROGRAM script list", "");
+fn list_shows_the_built_in_scripts() {
+    let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words[0], name);
         assert_eq!(words[3], "rules");
         assert!(words.len() > 5 && line.len() <= 80, "{line}");
-        let talk = heard(&format!("$PROGRAM talk --script {name}"), "quit\n");
+        let talk = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
         assert!(!talk.is_empty(), "{name}");
     }
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_people() {
-    let talk = heard(
+fn trace_explains_a_reply_as_text() {
+    let talk = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
     );
     assert!(!talk.contains('\x1b'), "{talk}");
     let lines: Vec<&str> = talk.lines().collect();
     assert!(
-        lines[1].starts_with("  said        I need \\u{1b}[31ma coat"),
+        lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
         "{talk}"
     );
     for label in [
@@ -205,7 +197,7 @@ fn how_a_reply_came_about_is_told_to_people() {
         lines.iter().all(|line| line.chars().count() <= 80),
         "{talk}"
     );
-    let same = heard("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
+    let same = stdout_of("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
     let replies: Vec<&str> = lines
         .into_iter()
         .filter(|line| !line.starts_with(' '))
@@ -218,7 +210,7 @@ fn how_a_reply_came_about_is_told_to_people() {
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_programs() {
+fn trace_explains_a_reply_as_json() {
     let long = "x".repeat(9000);
     for said in [
         "I need a coat\nquit\n",
@@ -227,7 +219,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
         "no end",
         &format!("hi\n{long}\nhi\n"),
     ] {
-        let told = heard("$PROGRAM talk --seed 1 --trace=json", said);
+        let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", said);
         assert!(told.ends_with('\n') && 2 <= told.lines().count(), "{told}");
         for line in told.lines() {
             let object: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
@@ -237,7 +229,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
             );
         }
     }
-    let told = heard("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
     let lines: Vec<&str> = told.lines().collect();
     assert!(
         lines[0].contains("\"source\":\"greeting\"")
@@ -253,9 +245,9 @@ fn how_a_reply_came_about_is_told_to_programs() {
         "{matched}"
     );
     assert!(object["memory"].is_array());
-    if have(&["python3"]) {
+    if installed(&["python3"]) {
         let each = "import json, sys; [json.loads(line) for line in sys.stdin]";
-        heard(
+        stdout_of(
             &format!("$PROGRAM talk --trace=json | python3 -c '{each}'"),
             "hello\nquit\n",
         );
@@ -263,12 +255,12 @@ fn how_a_reply_came_about_is_told_to_programs() {
 }
 
 #[test]
-fn much_said_at_once_is_answered_whole() {
+fn piped_input_is_answered_completely() {
     let said: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
     for option in ["", "--trace", "--trace=json"] {
-        let talk = heard(&format!("$PROGRAM talk --seed 1 {option}"), &said);
+        let talk = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &said);
         let last = talk.lines().rev().take(20).collect::<Vec<_>>().join(" ");
         assert!(last.contains("19999 coats"), "{last}");
         if option != "--trace" {
@@ -278,11 +270,11 @@ fn much_said_at_once_is_answered_whole() {
 }
 
 #[test]
-fn what_comes_alone_is_answered_at_once() {
+fn a_single_line_is_answered_immediately() {
     // Each line is said only when the one before was answered.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";
-    let answers = heard(ask, "");
+    let answers = stdout_of(ask, "");
     assert_eq!(answers.lines().count(), 3);
     assert!(
         answers

@@ -1,7 +1,6 @@
 //! What a peer may ask of the program beside talking: lines that begin with an asterisk.
 
-use crate::server::udp;
-use crate::support::server::{MODELS, Server, have, heard};
+use crate::support::{MODELS, Server, UdpClient, installed, stdout_of};
 
 const PARROT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/transcripts/parrot.toml");
 
@@ -16,7 +15,7 @@ fn check(heard: &str, how: &str) {
         "How do you feel?",
         "Nothing was answered yet.",
         "Why do you need your mother?",
-        "said        I need my mother.",
+        "input       I need my mother.",
     ];
     assert_eq!(lines[..4], expected, "{how}");
     let end = lines.iter().position(|line| *line == "from        a rule");
@@ -34,8 +33,8 @@ fn check(heard: &str, how: &str) {
 }
 
 #[test]
-fn nc_asks_under_every_model() {
-    if !have(&["nc.openbsd"]) {
+fn commands_work_by_nc_under_every_model() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     for model in MODELS {
@@ -43,39 +42,39 @@ fn nc_asks_under_every_model() {
             "eliza --commands --script {PARROT} --model {model}"
         ));
         let call = format!("nc.openbsd -N localhost {}", server.port());
-        check(&heard(&call, SAID), model);
+        check(&stdout_of(&call, SAID), model);
     }
 }
 
 #[test]
-fn standard_input_and_talk_ask_as_well() {
+fn commands_work_on_stdio_and_in_talk() {
     let serve = format!("$PROGRAM serve eliza --commands --script {PARROT} --listen -");
-    check(&heard(&serve, SAID), "standard input");
+    check(&stdout_of(&serve, SAID), "standard input");
     let talk = format!("$PROGRAM talk --commands --script {PARROT}");
-    check(&heard(&talk, SAID), "talk");
+    check(&stdout_of(&talk, SAID), "talk");
 }
 
 #[test]
-fn datagrams_ask_as_well() {
-    let server = udp::start(&format!("eliza --commands --script {PARROT}"));
-    let caller = udp::Caller::to(&server);
-    caller.ask("I need my mother.");
+fn commands_work_over_udp() {
+    let server = Server::start_udp(&format!("eliza --commands --script {PARROT}"));
+    let client = UdpClient::connect(&server);
+    client.ask("I need my mother.");
     // What is longer than the question needs an address that was shown to be the asker's own.
-    let proof = caller.ask("*why\n");
+    let proof = client.ask("*why\n");
     let number: String = proof.chars().filter(char::is_ascii_digit).collect();
-    let trace = caller.ask(format!("{number}\n"));
+    let trace = client.ask(format!("{number}\n"));
     assert!(
-        trace.contains("said        I need my mother.\n"),
+        trace.contains("input       I need my mother.\n"),
         "{proof}{trace}"
     );
-    assert_eq!(caller.ask("*reset\n"), "How do you feel?\n");
+    assert_eq!(client.ask("*reset\n"), "How do you feel?\n");
 }
 
 #[test]
-fn a_peer_opens_no_file() {
+fn script_commands_open_no_files() {
     let server = Server::start("eliza --commands --model sequential");
-    let mut caller = server.connect();
-    caller.line();
+    let mut client = server.connect();
+    client.line();
     for name in [
         PARROT,
         "/etc/passwd",
@@ -85,30 +84,30 @@ fn a_peer_opens_no_file() {
         "fd:0",
         "parrot",
     ] {
-        let answer = caller.ask(&format!("*script {name}"));
+        let answer = client.ask(&format!("*script {name}"));
         assert!(answer.starts_with("No such script"), "{name}: {answer}");
     }
 }
 
 #[test]
-fn without_commands_it_is_talk() {
+fn without_commands_an_asterisk_is_plain_text() {
     let server = Server::start(&format!("eliza --script {PARROT}"));
-    let mut caller = server.connect();
-    caller.line();
-    let answer = caller.ask("*why");
+    let mut client = server.connect();
+    client.line();
+    let answer = client.ask("*why");
     assert!(!answer.contains("Nothing was answered"), "{answer}");
-    let answer = caller.ask("*help");
+    let answer = client.ask("*help");
     assert!(!answer.contains("*why"), "{answer}");
 }
 
 #[test]
 fn a_trace_of_a_long_line_is_short() {
     let server = Server::start("eliza --commands --max-line 1M --model events");
-    let mut caller = server.connect();
-    caller.line();
-    caller.ask(&"you ".repeat(200_000));
-    caller.say("*why\n");
-    caller.hang_up();
-    let heard = caller.rest();
+    let mut client = server.connect();
+    client.line();
+    client.ask(&"you ".repeat(200_000));
+    client.send("*why\n");
+    client.shutdown_write();
+    let heard = client.rest();
     assert!(heard.len() < 8 * 1024, "{}", heard.len());
 }

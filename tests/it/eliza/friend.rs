@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 
-use crate::support::server::{MODELS, Server, have, heard, shell};
+use crate::support::{MODELS, Server, installed, shell, stdout_of, temp_dir};
 
 const SAID: &str = "I need a holiday\nquit\n";
 
@@ -18,19 +18,22 @@ fn check_talk(talk: &str) {
 }
 
 #[test]
-fn nc_ncat_socat_and_python_talk_to_it() {
+fn common_clients_talk_to_the_friend() {
     let server = Server::start("eliza");
     let port = server.port();
-    if have(&["nc.openbsd"]) {
-        check_talk(&heard(&format!("nc.openbsd -N localhost {port}"), SAID));
+    if installed(&["nc.openbsd"]) {
+        check_talk(&stdout_of(&format!("nc.openbsd -N localhost {port}"), SAID));
     }
-    if have(&["ncat"]) {
-        check_talk(&heard(&format!("ncat localhost {port}"), SAID));
+    if installed(&["ncat"]) {
+        check_talk(&stdout_of(&format!("ncat localhost {port}"), SAID));
     }
-    if have(&["socat"]) {
-        check_talk(&heard(&format!("socat -t 10 - TCP:localhost:{port}"), SAID));
+    if installed(&["socat"]) {
+        check_talk(&stdout_of(
+            &format!("socat -t 10 - TCP:localhost:{port}"),
+            SAID,
+        ));
     }
-    if have(&["python3"]) {
+    if installed(&["python3"]) {
         let script = format!(
             "import socket; s = socket.create_connection(('localhost', {port})); f = s.makefile('rw', newline='\\n')\n\
              print(f.readline(), end='')\n\
@@ -38,30 +41,30 @@ fn nc_ncat_socat_and_python_talk_to_it() {
                  f.write(line + '\\n'); f.flush(); print(f.readline(), end='')\n\
              assert s.recv(1) == b''"
         );
-        check_talk(&heard(&format!("python3 -c \"{script}\""), ""));
+        check_talk(&stdout_of(&format!("python3 -c \"{script}\""), ""));
     }
 }
 
 #[test]
-fn ten_talk_at_once_each_in_a_process_of_its_own() {
+fn ten_clients_have_a_process_each() {
     let server = Server::start("eliza");
-    let mut callers: Vec<_> = (0..10).map(|_| server.connect()).collect();
-    for caller in &mut callers {
-        assert!(caller.line().contains("feel"));
+    let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert!(client.line().contains("feel"));
     }
     assert_eq!(server.children().len(), 10);
-    for (number, caller) in callers.iter_mut().enumerate() {
-        caller.say(format!("I need {number} apples\n"));
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("I need {number} apples\n"));
     }
-    for (number, caller) in callers.iter_mut().enumerate() {
-        assert!(caller.line().contains(&format!("{number} apples")));
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert!(client.line().contains(&format!("{number} apples")));
     }
     // With ten answers to each of four lines, equal chance in all would be seen.
-    let talks: HashSet<String> = callers
+    let talks: HashSet<String> = clients
         .iter_mut()
-        .map(|caller| {
+        .map(|client| {
             ["I feel well", "because", "the weather", "why?"]
-                .map(|line| caller.ask(line))
+                .map(|line| client.ask(line))
                 .join("|")
         })
         .collect();
@@ -69,31 +72,31 @@ fn ten_talk_at_once_each_in_a_process_of_its_own() {
 }
 
 #[test]
-fn a_seed_makes_it_reproducible() {
+fn a_seed_makes_replies_reproducible() {
     let server = Server::start("eliza --seed 7");
     let talk = || {
-        let mut caller = server.connect();
-        let greeting = caller.line();
+        let mut client = server.connect();
+        let greeting = client.line();
         [greeting]
             .into_iter()
-            .chain(["I am sad", "yes", "quit"].map(|line| caller.ask(line)))
+            .chain(["I am sad", "yes", "quit"].map(|line| client.ask(line)))
             .collect::<Vec<_>>()
     };
     assert_eq!(talk(), talk());
 }
 
 #[test]
-fn strange_lines_are_answered() {
+fn binary_and_telnet_input_is_answered() {
     let server = Server::start("eliza");
-    let mut caller = server.connect();
-    caller.line();
+    let mut client = server.connect();
+    client.line();
     for line in [
         &b"I need \0 a rest\n"[..],
         b"\xff\xfe\xfa I need a rest\n",
         b"I need\x1b[31m a rest\r\n",
     ] {
-        caller.say(line);
-        let answer = caller.line();
+        client.send(line);
+        let answer = client.line();
         assert!(
             answer.contains("rest") && !answer.contains('\x1b'),
             "{answer:?}"
@@ -102,7 +105,7 @@ fn strange_lines_are_answered() {
     // As telnet does: it negotiates first, and its lines end with CR NUL.
     let mut telnet = server.connect();
     telnet.line();
-    telnet.say(b"\xff\xfd\x03\xff\xfb\x01I need a rest\r\0");
+    telnet.send(b"\xff\xfd\x03\xff\xfb\x01I need a rest\r\0");
     assert!(telnet.line().contains("a rest"));
 }
 
@@ -126,16 +129,16 @@ const NEEDS: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn strange_bytes_are_answered_by_every_kind_of_script() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn every_kind_of_script_answers_binary_input() {
+    let folder = temp_dir();
     for (name, script) in NEEDS {
         let path = folder.path().join(name);
         fs::write(&path, script).expect("it can be written");
         for model in MODELS {
             let path = path.display();
             let server = Server::start(&format!("eliza --model {model} --script {path}"));
-            let mut caller = server.connect();
-            assert_eq!(caller.line().to_lowercase(), "hi");
+            let mut client = server.connect();
+            assert_eq!(client.line().to_lowercase(), "hi");
             for line in [
                 &b"I need a\0rest\n"[..],
                 b"\0\0. I need\0 \0rest\0\n",
@@ -143,8 +146,8 @@ fn strange_bytes_are_answered_by_every_kind_of_script() {
                 b"\x1b[31mwell. I need \x1b]0\x07 rest \x9b \xc2\x9b\r\n",
                 b"I need \xe2\x80\xae rest\n",
             ] {
-                caller.say(line);
-                let answer = caller.line();
+                client.send(line);
+                let answer = client.line();
                 let words = answer.to_lowercase();
                 assert!(
                     words.contains("you need") && words.contains("rest"),
@@ -154,21 +157,21 @@ fn strange_bytes_are_answered_by_every_kind_of_script() {
             }
             // Nothing but what is no text, nothing at all, and then as ever.
             for line in [&b"\xf5\xc0\n"[..], b"\0\n", b"\n"] {
-                caller.say(line);
-                caller.line();
+                client.send(line);
+                client.line();
             }
-            assert!(caller.ask("I need a rest").to_lowercase().ends_with("rest"));
+            assert!(client.ask("I need a rest").to_lowercase().ends_with("rest"));
         }
     }
 }
 
 #[test]
-fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
+fn a_script_with_an_endless_loop_answers_the_next_line() {
     const CLASSIC: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
         (NONE ((0) (FINE)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
     const HAYDEN: &str = "initial: HI\nkey: a\n decomp: *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: goto a\n\
         key: xnone\n decomp: *\n reasmb: FINE\n";
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let path = folder.path().join("round.script");
     for script in [CLASSIC, HAYDEN] {
         fs::write(&path, script).expect("it can be written");
@@ -178,30 +181,30 @@ fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
                 path.display()
             );
             let server = Server::start(&words);
-            let mut caller = server.connect();
-            assert_eq!(caller.line(), "HI");
+            let mut client = server.connect();
+            assert_eq!(client.line(), "HI");
             for _ in 0..3 {
-                let answer = caller.ask("a");
+                let answer = client.ask("a");
                 assert!(
                     answer.starts_with("I THOUGHT ABOUT THAT FOR TOO LONG")
                         || answer.starts_with("I have lost my thread"),
                     "{answer}"
                 );
-                assert_eq!(caller.ask("x"), "FINE");
+                assert_eq!(client.ask("x"), "FINE");
             }
-            caller.ask("a");
-            caller.say("*why\n");
-            caller.hang_up();
-            let why = String::from_utf8(caller.rest()).expect("it is text");
+            client.ask("a");
+            client.send("*why\n");
+            client.shutdown_write();
+            let why = String::from_utf8(client.rest()).expect("it is text");
             assert!(why.trim_end().len() < 8 * 1024, "{why}");
-            assert!(why.contains("said        a\n"), "{why}");
+            assert!(why.contains("input       a\n"), "{why}");
         }
     }
 }
 
 #[test]
-fn a_script_of_ones_own_replaces_it() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_script_of_the_user_replaces_the_friend() {
+    let folder = temp_dir();
     let path = folder.path().join("parrot.toml");
     let mut file = fs::File::create(&path).expect("a file can be made");
     writeln!(
@@ -211,16 +214,16 @@ fn a_script_of_ones_own_replaces_it() {
     )
     .expect("it can be written");
     let server = Server::start(&format!("eliza --script {}", path.display()));
-    let mut caller = server.connect();
-    assert_eq!(caller.line(), "Hi");
-    assert_eq!(caller.ask("say my name"), "Your name");
-    assert_eq!(caller.ask("Ciao."), "Ciao");
-    assert_eq!(caller.rest(), b"");
+    let mut client = server.connect();
+    assert_eq!(client.line(), "Hi");
+    assert_eq!(client.ask("say my name"), "Your name");
+    assert_eq!(client.ask("Ciao."), "Ciao");
+    assert_eq!(client.rest(), b"");
 }
 
 #[test]
-fn a_script_that_is_no_text_or_has_no_end_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn binary_and_endless_scripts_are_refused() {
+    let folder = temp_dir();
     let path = folder.path().join("latin.toml");
     fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
     let name = path.display();
@@ -240,8 +243,8 @@ fn a_script_that_is_no_text_or_has_no_end_is_refused() {
 }
 
 #[test]
-fn a_script_may_come_through_a_pipe() {
-    let talk = heard(
+fn scripts_are_read_from_pipes() {
+    let talk = stdout_of(
         "$PROGRAM talk --script <(cat data/transcripts/parrot.toml)",
         "I need you\n",
     );

@@ -5,8 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::server::udp;
-use crate::support::server::{MODELS, Server, have, heard, shell};
+use crate::support::{MODELS, Server, UdpClient, installed, shell, stdout_of, temp_dir};
 
 /// The script, and what was said and answered; nothing where they are not at hand.
 struct Published {
@@ -73,86 +72,86 @@ impl Published {
 }
 
 #[test]
-fn it_goes_as_it_went_through_a_pipe() {
+fn the_conversation_through_a_pipe() {
     let Some(published) = Published::find() else {
         return;
     };
     let script = published.script.display();
     for command in ["talk --script", "script run"] {
-        let talk = heard(&format!("$PROGRAM {command} {script}"), &published.said());
+        let talk = stdout_of(&format!("$PROGRAM {command} {script}"), &published.said());
         published.check(&talk, command);
     }
 }
 
 #[test]
-fn it_goes_as_it_went_with_nc_under_every_model() {
+fn the_conversation_by_nc_under_every_model() {
     let Some(published) = Published::find() else {
         return;
     };
-    if !have(&["nc.openbsd"]) {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     let script = published.script.display();
     for model in MODELS {
         let server = Server::start(&format!("eliza --model {model} --script {script}"));
         let call = format!("nc.openbsd -N localhost {}", server.port());
-        published.check(&heard(&call, &published.said()), model);
-        published.check(&heard(&call, &published.said()), model); // nothing is left of the first
+        published.check(&stdout_of(&call, &published.said()), model);
+        published.check(&stdout_of(&call, &published.said()), model); // nothing is left of the first
     }
 }
 
 #[test]
-fn it_goes_as_it_went_over_udp() {
+fn the_conversation_over_udp() {
     let Some(published) = Published::find() else {
         return;
     };
     let script = published.script.display();
-    let server = udp::start(&format!("eliza --script {script}"));
-    let caller = udp::Caller::to(&server);
+    let server = Server::start_udp(&format!("eliza --script {script}"));
+    let client = UdpClient::connect(&server);
     for (said, answer) in &published.turns {
-        assert_eq!(caller.ask(format!("{said}\n")), format!("{answer}\n"));
+        assert_eq!(client.ask(format!("{said}\n")), format!("{answer}\n"));
     }
 }
 
 #[test]
-fn two_at_once_do_not_take_each_others_turns() {
+fn two_clients_have_separate_conversations() {
     let Some(published) = Published::find() else {
         return;
     };
     let script = published.script.display();
     for model in ["fork", "threads", "events"] {
         let server = Server::start(&format!("eliza --model {model} --script {script}"));
-        let mut callers = [server.connect(), server.connect()];
-        for caller in &mut callers {
-            caller.line();
+        let mut clients = [server.connect(), server.connect()];
+        for client in &mut clients {
+            client.line();
         }
         for (said, answer) in &published.turns {
-            for caller in &mut callers {
-                assert_eq!(caller.ask(said), *answer, "{model}");
+            for client in &mut clients {
+                assert_eq!(client.ask(said), *answer, "{model}");
             }
         }
-        for caller in &mut callers {
-            caller.hang_up();
-            assert_eq!(caller.rest(), b"", "the script has no parting words");
+        for client in &mut clients {
+            client.shutdown_write();
+            assert_eq!(client.rest(), b"", "the script has no parting words");
         }
     }
 }
 
 #[test]
-fn it_is_usable_and_nothing_in_it_is_warned_of() {
+fn the_script_has_no_warnings() {
     let Some(published) = Published::find() else {
         return;
     };
     let script = published.script.display();
     let check = format!("$PROGRAM script check --deny-warnings {script}");
     assert_eq!(
-        heard(&check, ""),
+        stdout_of(&check, ""),
         format!("{script}: 1966, 67 rules, fine\n")
     );
 }
 
 #[test]
-fn each_turn_is_told_as_json() {
+fn trace_reports_each_turn_as_json() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -160,7 +159,7 @@ fn each_turn_is_told_as_json() {
         "$PROGRAM talk --trace=json --script {}",
         published.script.display()
     );
-    let told = heard(&talk, &published.said());
+    let told = stdout_of(&talk, &published.said());
     let objects: Vec<serde_json::Value> = told
         .lines()
         .map(|line| serde_json::from_str(line).expect("it is JSON"))
@@ -199,23 +198,23 @@ fn each_turn_is_told_as_json() {
 }
 
 #[test]
-fn each_step_can_be_watched() {
+fn steps_shows_each_step() {
     let Some(published) = Published::find() else {
         return;
     };
     let run = format!("$PROGRAM script run --steps {}", published.script.display());
     let (said, answer) = &published.turns[2];
-    let told = heard(&run, said);
+    let told = stdout_of(&run, said);
     let lines: Vec<&str> = told.lines().collect();
     // The words of this answer are those that it was made from.
     assert_eq!(lines[1..], [&format!("{answer} :MY"), answer], "{told}");
 }
 
 #[test]
-fn a_script_that_goes_round_is_given_up() {
+fn a_script_with_an_endless_loop_is_stopped() {
     let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
         (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let path = folder.path().join("round.script");
     fs::write(&path, script).expect("it can be written");
     for option in ["", "--steps", "--trace", "--trace=json"] {

@@ -1,4 +1,4 @@
-//! What others may try with a folder that is shown, and what may happen meanwhile.
+//! What others may try with a folder that is shared, and what may happen meanwhile.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::signal::{Signal, kill};
@@ -15,27 +16,27 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use rand::RngExt;
 
-use crate::files::server::{Shown, bytes, kept, put, serve};
-use crate::support::server::{
-    Caller, DEADLINE, MODELS, Server, are_root, have, heard, program, until,
+use crate::support::files::{SharedFolder, content, put_line, serve_files, stored};
+use crate::support::{
+    Client, DEADLINE, MODELS, Server, installed, is_root, program, stdout_of, temp_dir,
 };
 
 #[test]
-fn nobody_leaves_the_folder() {
-    let shown = Shown::start("--writable");
-    let top = shown.folder.path();
-    let outside = tempfile::tempdir().expect("a folder can be made");
-    fs::write(outside.path().join("secret"), "secret").expect("there is room");
-    shown.write("file", "inside");
-    shown.write(".hidden", "secret");
-    fs::create_dir(top.join("folder")).expect("there is room");
-    symlink(outside.path(), top.join("folder/out")).expect("there is room");
-    symlink(outside.path().join("secret"), top.join("link")).expect("there is room");
-    symlink("/", top.join("root")).expect("there is room");
-    symlink("/proc/self", top.join("self")).expect("there is room");
-    mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("there is room");
+fn no_path_leads_out_of_the_folder() {
+    let shared = SharedFolder::start("--writable");
+    let top = shared.folder.path();
+    let outside = temp_dir();
+    fs::write(outside.path().join("secret"), "secret").expect("the disk has room");
+    shared.write("file", "inside");
+    shared.write(".hidden", "secret");
+    fs::create_dir(top.join("folder")).expect("the disk has room");
+    symlink(outside.path(), top.join("folder/out")).expect("the disk has room");
+    symlink(outside.path().join("secret"), top.join("link")).expect("the disk has room");
+    symlink("/", top.join("root")).expect("the disk has room");
+    symlink("/proc/self", top.join("self")).expect("the disk has room");
+    mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("the disk has room");
     let secret = outside.path().join("secret").display().to_string();
-    let mut caller = shown.connect();
+    let mut client = shared.connect();
     for name in [
         "..",
         "../",
@@ -92,14 +93,14 @@ fn nobody_leaves_the_folder() {
         &"x".repeat(300),
     ] {
         for verb in ["GET", "HASH", "STAT", "LIST"] {
-            let answer = caller.ask(&format!("{verb} {name}"));
+            let answer = client.ask(&format!("{verb} {name}"));
             // A file with a slash behind it is the file.
             let is_file = name == "file/." && verb != "LIST";
             let code = answer.split(' ').next().unwrap_or_default();
             if is_file {
                 assert!(code.starts_with('2'), "{verb} {name}: {answer}");
                 if verb == "GET" {
-                    assert_eq!(caller.next(6), "inside");
+                    assert_eq!(client.text(6), "inside");
                 }
             } else {
                 assert!(["550", "553"].contains(&code), "{verb} {name}: {answer}");
@@ -117,23 +118,23 @@ fn nobody_leaves_the_folder() {
         ".new",
         "file/new",
     ] {
-        let answer = caller.ask(&put(name, b"")[..put(name, b"").len() - 1]);
+        let answer = client.ask(&put_line(name, b"")[..put_line(name, b"").len() - 1]);
         assert!(answer.starts_with("55"), "{name}: {answer}");
     }
     assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
-    assert_eq!(shown.count(), 7);
+    assert_eq!(shared.count(), 7);
 }
 
 #[test]
-fn a_folder_that_becomes_a_link_leads_nowhere() {
-    let shown = Shown::start("--writable");
-    let outside = tempfile::tempdir().expect("a folder can be made");
-    fs::write(outside.path().join("x"), "outside").expect("there is room");
-    let top = shown.folder.path();
+fn a_folder_swapped_for_a_symlink_does_not_lead_outside() {
+    let shared = SharedFolder::start("--writable");
+    let outside = temp_dir();
+    fs::write(outside.path().join("x"), "outside").expect("the disk has room");
+    let top = shared.folder.path();
     let (one, other) = (top.join("one"), top.join("other"));
-    fs::create_dir(&one).expect("there is room");
-    fs::write(one.join("x"), "inside").expect("there is room");
-    symlink(outside.path(), &other).expect("there is room");
+    fs::create_dir(&one).expect("the disk has room");
+    fs::write(one.join("x"), "inside").expect("the disk has room");
+    symlink(outside.path(), &other).expect("the disk has room");
     let done = AtomicBool::new(false);
     let mut answers = HashSet::new();
     thread::scope(|scope| {
@@ -144,25 +145,26 @@ fn a_folder_that_becomes_a_link_leads_nowhere() {
             }
         });
         let _done = WhenDropped(&done); // also if this panics, which would wait for the other else
-        let mut caller = shown.connect();
-        let mut says = caller.stream.try_clone().expect("a socket can be cloned");
+        let mut client = shared.connect();
+        let mut says = client.stream.try_clone().expect("a socket can be cloned");
         scope.spawn(move || says.write_all(&b"GET one/x\n".repeat(10_000)));
         for _ in 0..10_000 {
-            let answer = caller.line();
+            let answer = client.line();
             if answer.starts_with("226") {
                 assert_eq!(answer, "226 6");
-                assert_eq!(caller.next(6), "inside");
+                assert_eq!(client.text(6), "inside");
             }
             answers.insert(answer);
         }
         let mut asked = 0;
-        until("all to happen", || {
+        let deadline = Instant::now() + DEADLINE;
+        let kept = stored(b"");
+        let all = ["226 6", "550 that is no folder", &kept];
+        while asked <= 500 || !all.iter().all(|&answer| answers.contains(answer)) {
+            assert!(Instant::now() < deadline, "{answers:?}");
             asked += 1;
-            answers.insert(caller.ask(put(&format!("one/{asked}"), b"").trim_end()));
-            let all = ["226 6", "550 that is no folder", &kept(b"")];
-            let all = all.iter().all(|&answer| answers.contains(answer));
-            (all && 500 < asked).then_some(())
-        });
+            answers.insert(client.ask(put_line(&format!("one/{asked}"), b"").trim_end()));
+        }
     });
     assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
 }
@@ -177,11 +179,11 @@ impl Drop for WhenDropped<'_> {
 }
 
 #[test]
-fn a_full_disk_is_told_before_the_content_comes() {
-    if !are_root() || !have(&["unshare", "mount"]) {
+fn a_full_disk_is_reported_before_the_content_is_sent() {
+    if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     // In a mount namespace of its own, so that nothing stays mounted.
     let mounted = format!(
         "mount -t tmpfs -o size=64k tmpfs {0} && exec {1} -v serve files --writable --root {0} --listen 0",
@@ -190,84 +192,84 @@ fn a_full_disk_is_told_before_the_content_comes() {
     );
     let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &mounted]));
     let inside = format!("/proc/{}/root{}", server.pid(), folder.path().display());
-    let content = bytes(200_000);
-    let mut caller = server.connect();
-    caller.line();
-    let line = put("large", &content);
-    assert_eq!(caller.ask(line.trim_end()), NO_ROOM);
-    caller.say(&content);
-    assert_eq!(caller.ask("LIST"), "210 0");
+    let content = content(200_000);
+    let mut client = server.connect();
+    client.line();
+    let line = put_line("large", &content);
+    assert_eq!(client.ask(line.trim_end()), NO_ROOM);
+    client.send(&content);
+    assert_eq!(client.ask("LIST"), "210 0");
     let small = &content[..40_000];
-    caller.say(put("small", small));
-    caller.say(small);
-    assert_eq!(caller.line(), kept(small));
-    let line = put("other", small);
-    assert_eq!(caller.ask(line.trim_end()), NO_ROOM);
-    caller.say(small);
-    assert_eq!(caller.ask("QUIT"), "221 Bye.");
+    client.send(put_line("small", small));
+    client.send(small);
+    assert_eq!(client.line(), stored(small));
+    let line = put_line("other", small);
+    assert_eq!(client.ask(line.trim_end()), NO_ROOM);
+    client.send(small);
+    assert_eq!(client.ask("QUIT"), "221 Bye.");
     let names: Vec<_> = fs::read_dir(inside).expect("a folder").flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");
 }
 
 #[test]
-fn what_the_system_does_not_allow_ends_nobody() {
-    if !have(&["prlimit"]) {
+fn the_file_size_limit_is_reported_and_does_not_end_the_session() {
+    if !installed(&["prlimit"]) {
         return;
     }
     for model in MODELS {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = temp_dir();
         let root = folder.path().to_str().expect("its name is text");
         let mut limited = Command::new("prlimit");
         limited.arg("--fsize=100000").arg(program());
         limited.args(["-v", "serve", "files", "--writable", "--root", root]);
         let server = Server::run(limited.args(["--listen", "0", "--model", model]));
-        let content = bytes(100_001);
-        let mut caller = server.connect();
-        caller.line();
+        let content = content(100_001);
+        let mut client = server.connect();
+        client.line();
         assert_eq!(
-            caller.ask(put("a", &content).trim_end()),
+            client.ask(put_line("a", &content).trim_end()),
             NO_ROOM,
             "{model}"
         );
-        caller.say(&content);
+        client.send(&content);
         let most = &content[..100_000];
-        caller.say(put("a", most));
-        caller.say(most);
-        assert_eq!(caller.line(), kept(most), "{model}");
+        client.send(put_line("a", most));
+        client.send(most);
+        assert_eq!(client.line(), stored(most), "{model}");
     }
 }
 
 const NO_ROOM: &str = "452 the disk has no room for that";
 
 #[test]
-fn who_leaves_in_the_middle_leaves_nothing() {
+fn an_interrupted_upload_leaves_nothing() {
     for model in MODELS {
-        let shown = Shown::start(&format!("--writable --model {model}"));
-        let content = bytes(1_000_000);
-        let mut caller = shown.connect();
-        caller.say(put("a", &content));
-        caller.say(&content[..500_000]);
-        shown.until_drafts(1);
-        caller.reset();
-        shown.server.log("end: ");
-        shown.until_drafts(0);
-        assert_eq!(shown.count(), 0, "{model}");
-        let mut next = shown.connect();
-        next.say(put("a", &content));
-        next.say(&content);
-        assert_eq!(next.line(), kept(&content), "{model}");
-        assert_eq!(shown.read("a"), Some(content));
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let content = content(1_000_000);
+        let mut client = shared.connect();
+        client.send(put_line("a", &content));
+        client.send(&content[..500_000]);
+        shared.wait_for_uploads(1);
+        client.reset();
+        shared.server.log("end: ");
+        shared.wait_for_uploads(0);
+        assert_eq!(shared.count(), 0, "{model}");
+        let mut next = shared.connect();
+        next.send(put_line("a", &content));
+        next.send(&content);
+        assert_eq!(next.line(), stored(&content), "{model}");
+        assert_eq!(shared.read("a"), Some(content));
     }
 }
 
 #[test]
-fn whoever_is_killed_leaves_a_whole_file_or_none() {
-    let shown = Shown::start("--writable");
-    let content = bytes(3_000_000);
+fn a_killed_session_leaves_the_whole_file_or_nothing() {
+    let shared = SharedFolder::start("--writable");
+    let content = content(3_000_000);
     let mut whole = 0;
     for round in 0..20 {
-        let mut caller = shown.connect();
-        let [(child, _)] = shown.server.children()[..] else {
+        let mut client = shared.connect();
+        let [(child, _)] = shared.server.children()[..] else {
             panic!("one conversation");
         };
         // The last ones are killed while the file gets its name, or shortly before or after.
@@ -276,71 +278,71 @@ fn whoever_is_killed_leaves_a_whole_file_or_none() {
             _ => content.len(),
         };
         let name = format!("a{round}");
-        caller.say(put(&name, &content));
-        caller.say(&content[..sent]);
+        client.send(put_line(&name, &content));
+        client.send(&content[..sent]);
         kill(child, Signal::SIGKILL).expect("it runs");
-        shown.server.children_until("its end", <[_]>::is_empty);
-        match shown.read(&name) {
+        shared.server.wait_until_reaped();
+        match shared.read(&name) {
             Some(read) => {
                 assert!(read == content, "{round}: {} of {sent}", read.len());
                 whole += 1;
             }
-            None => drop(caller),
+            None => drop(client),
         }
     }
-    assert_eq!(shown.count(), whole, "nothing else is there");
-    let mut next = shown.connect();
-    next.say(put("b", b""));
-    assert_eq!(next.line(), kept(b""));
+    assert_eq!(shared.count(), whole, "nothing else is there");
+    let mut next = shared.connect();
+    next.send(put_line("b", b""));
+    assert_eq!(next.line(), stored(b""));
 }
 
 #[test]
-fn one_of_two_gets_the_name() {
+fn one_of_two_uploads_gets_the_name() {
     for model in ["fork", "threads", "events"] {
-        let shown = Shown::start(&format!("--writable --model {model}"));
-        let contents = [bytes(100_000), bytes(100_001)];
-        let mut callers = contents.each_ref().map(|content| {
-            let mut caller = shown.connect();
-            caller.say(put("a", content));
-            (caller, content)
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let contents = [content(100_000), content(100_001)];
+        let mut clients = contents.each_ref().map(|content| {
+            let mut client = shared.connect();
+            client.send(put_line("a", content));
+            (client, content)
         });
-        shown.until_drafts(2);
-        for (caller, content) in &mut callers {
-            caller.say(content);
+        shared.wait_for_uploads(2);
+        for (client, content) in &mut clients {
+            client.send(content);
         }
-        let answers = callers.each_mut().map(|(caller, _)| caller.line());
+        let answers = clients.each_mut().map(|(client, _)| client.line());
         let lost = "554 there is something of this name already";
         let winner = answers.iter().position(|answer| answer != lost);
         let winner = winner.expect("one of them has it");
-        assert_eq!(answers[winner], kept(&contents[winner]), "{model}");
+        assert_eq!(answers[winner], stored(&contents[winner]), "{model}");
         assert_eq!(answers[1 - winner], lost, "{model}");
-        assert!(shown.read("a").as_ref() == Some(&contents[winner]));
+        assert!(shared.read("a").as_ref() == Some(&contents[winner]));
     }
 }
 
 #[test]
-fn two_at_once_do_not_share_the_same_room() {
+fn simultaneous_uploads_do_not_exceed_the_quota() {
     for model in ["fork", "threads", "events"] {
-        let shown = Shown::start(&format!("--writable --quota 150k --model {model}"));
-        let content = bytes(100_000);
-        let mut callers = ["a", "b"].map(|name| {
-            let mut caller = shown.connect();
-            caller.say(put(name, &content));
-            caller
+        let shared = SharedFolder::start(&format!("--writable --quota 150k --model {model}"));
+        let content = content(100_000);
+        let mut clients = ["a", "b"].map(|name| {
+            let mut client = shared.connect();
+            client.send(put_line(name, &content));
+            client
         });
-        shown.until_drafts(2);
-        callers.iter_mut().for_each(|caller| caller.say(&content));
-        let mut answers = callers.each_mut().map(Caller::line);
+        shared.wait_for_uploads(2);
+        clients.iter_mut().for_each(|client| client.send(&content));
+        let mut answers = clients.each_mut().map(Client::line);
         answers.sort();
         let no_room = "452 there is no room: all files may have 153600 bytes together";
-        assert_eq!(answers, [kept(&content).as_str(), no_room], "{model}");
-        assert_eq!(shown.count(), 1);
+        assert_eq!(answers, [stored(&content).as_str(), no_room], "{model}");
+        assert_eq!(shared.count(), 1);
     }
 }
 
 #[test]
-fn a_name_does_nothing_to_a_terminal() {
-    let shown = Shown::start("");
+fn file_names_are_escaped_in_listings() {
+    let shared = SharedFolder::start("");
     for name in [
         &b"\x1b[31mred\x1b[0m"[..],
         b"\x1b]0;title\x07",
@@ -353,11 +355,11 @@ fn a_name_does_nothing_to_a_terminal() {
     ] {
         use std::os::unix::ffi::OsStrExt;
         let name = Path::new(std::ffi::OsStr::from_bytes(name));
-        fs::write(shown.folder.path().join(name), "here").expect("there is room");
+        fs::write(shared.folder.path().join(name), "here").expect("the disk has room");
     }
-    let mut caller = shown.connect();
-    assert_eq!(caller.ask("LIST"), "210 8");
-    let lines: Vec<String> = (0..8).map(|_| caller.line()).collect();
+    let mut client = shared.connect();
+    assert_eq!(client.ask("LIST"), "210 8");
+    let lines: Vec<String> = (0..8).map(|_| client.line()).collect();
     for line in &lines {
         let acts = |c: char| c.is_control() || "\u{202e}\u{2028}\u{9b}".contains(c);
         assert!(
@@ -366,11 +368,11 @@ fn a_name_does_nothing_to_a_terminal() {
         );
         // What was told can be asked for.
         let (_, name) = line.split_once("Z ").expect("a time");
-        assert_eq!(caller.ask(&format!("GET {name}")), "226 4");
-        assert_eq!(caller.next(4), "here");
+        assert_eq!(client.ask(&format!("GET {name}")), "226 4");
+        assert_eq!(client.text(4), "here");
     }
     assert!(lines.iter().any(|line| line.ends_with("\"Grüße 你好\"")));
-    let wrong = caller.ask("GET \"\x1b[2J\"");
+    let wrong = client.ask("GET \"\x1b[2J\"");
     assert!(
         wrong.starts_with("501") && !wrong.contains('\x1b'),
         "{wrong:?}"
@@ -378,31 +380,31 @@ fn a_name_does_nothing_to_a_terminal() {
 }
 
 #[test]
-fn who_announces_much_and_says_little_is_sent_away() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let server = serve(&folder, "--writable --idle 300ms");
-    let mut caller = server.connect();
-    caller.line();
-    caller.say(put("a", &[0; 10]));
-    caller.say("012345678");
+fn an_unfinished_upload_times_out() {
+    let folder = temp_dir();
+    let server = serve_files(folder.path(), "--writable --idle 300ms");
+    let mut client = server.connect();
+    client.line();
+    client.send(put_line("a", &[0; 10]));
+    client.send("012345678");
     server.log("end: idle");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[test]
-fn what_is_refused_is_read_to_its_end() {
-    if !have(&["nc", "timeout"]) {
+fn a_refused_upload_is_read_to_its_end() {
+    if !installed(&["nc", "timeout"]) {
         return;
     }
-    let shown = Shown::start("");
+    let shared = SharedFolder::start("");
     let seconds = DEADLINE.as_secs();
     let said = format!(
         "(printf 'PUT a 50000000 {}\\n'; head -c 50000000 /dev/zero; echo QUIT) | \
          timeout {seconds} nc -N localhost {}",
         "0".repeat(64),
-        shown.server.port()
+        shared.server.port()
     );
     let answer =
         "220 files, read-only. HELP tells the commands.\n555 files cannot be put here\n221 Bye.\n";
-    assert_eq!(heard(&said, ""), answer);
+    assert_eq!(stdout_of(&said, ""), answer);
 }

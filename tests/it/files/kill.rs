@@ -14,8 +14,8 @@ use nix::sys::signal::Signal;
 use socket2::SockRef;
 use tempfile::tempdir;
 
-use crate::files::server::{bytes, kept, put};
-use crate::support::server::{Caller, DEADLINE, MODELS, Process, Server, program};
+use crate::support::files::{content, names, put_line, stored};
+use crate::support::{Client, DEADLINE, MODELS, Process, Server, program, temp_dir};
 
 const ROUNDS: usize = 50;
 const LENGTH: usize = 1_000_000;
@@ -28,18 +28,11 @@ fn moment(round: usize, bytes: usize) -> usize {
     }
 }
 
-/// What is shown: where the system has no files without a name, there may be hidden ones.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("it is there");
-    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-    let names = entries.flatten().map(name);
-    names.filter(|name| !name.starts_with('.')).collect()
-}
-
 /// In `folder` is this file, whole, or nothing; if there is one, it goes.
 #[track_caller]
 fn check(folder: &Path, name: &str, content: &[u8], round: usize) -> bool {
-    let names = names(folder);
+    let mut names = names(folder);
+    names.retain(|name| !name.starts_with('.')); // a fallback of the server without O_TMPFILE
     if names.is_empty() {
         return false;
     }
@@ -52,9 +45,9 @@ fn check(folder: &Path, name: &str, content: &[u8], round: usize) -> bool {
 }
 
 #[test]
-fn a_server_that_is_killed_leaves_a_whole_file_or_none() {
-    let folder = tempdir().expect("a folder can be made");
-    let content = bytes(LENGTH);
+fn a_killed_server_leaves_the_whole_file_or_nothing() {
+    let folder = temp_dir();
+    let content = content(LENGTH);
     let mut port = 0;
     let (mut whole, mut none) = (0, 0);
     for round in 0..ROUNDS {
@@ -65,15 +58,15 @@ fn a_server_that_is_killed_leaves_a_whole_file_or_none() {
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         let mut server = Server::run(&mut command); // at once, where the last one was
         port = server.address().port();
-        let mut caller = server.connect();
-        caller.line();
-        caller.say(put("file", &content));
-        caller.say(&content[..moment(round, LENGTH)]);
+        let mut client = server.connect();
+        client.line();
+        client.send(put_line("file", &content));
+        client.send(&content[..moment(round, LENGTH)]);
         server.signal(Signal::SIGKILL);
         server.wait();
-        let answer = last_words(&mut caller);
+        let answer = last_words(&mut client);
         let is_whole = check(folder.path(), "file", &content, round);
-        let is_kept = answer.contains(&kept(&content));
+        let is_kept = answer.contains(&stored(&content));
         assert!(
             is_whole || !is_kept,
             "round {round}: it was told to be there"
@@ -84,22 +77,22 @@ fn a_server_that_is_killed_leaves_a_whole_file_or_none() {
 }
 
 /// What comes until the connection has ended in any way, and with it all who held it.
-fn last_words(caller: &mut Caller) -> String {
+fn last_words(client: &mut Client) -> String {
     let mut words = Vec::new();
-    caller.stream.read_to_end(&mut words).ok(); // a reset is an end as well
+    client.stream.read_to_end(&mut words).ok(); // a reset is an end as well
     String::from_utf8_lossy(&words).into_owned()
 }
 
 #[test]
-fn a_client_that_is_killed_leaves_a_whole_file_or_none() {
+fn a_killed_client_leaves_the_whole_file_or_nothing() {
     let (here, there) = (tempdir(), tempdir());
     let (here, there) = (here.expect("a folder"), there.expect("a folder"));
-    let away = tempdir().expect("a folder can be made");
-    let content = bytes(LENGTH);
-    fs::write(away.path().join("file"), &content).expect("there is room");
+    let away = temp_dir();
+    let content = content(LENGTH);
+    fs::write(away.path().join("file"), &content).expect("the disk has room");
     let root = there.path().display();
     let server = Server::start(&format!("files --writable --root {root}"));
-    let shown = Server::start(&format!("files --root {}", away.path().display()));
+    let shared = Server::start(&format!("files --root {}", away.path().display()));
     let (mut whole, mut none) = (0, 0);
     for round in 0..ROUNDS {
         let puts = round % 2 == 0;
@@ -107,7 +100,7 @@ fn a_client_that_is_killed_leaves_a_whole_file_or_none() {
         let (to, from) = if puts {
             (&server, away.path())
         } else {
-            (&shown, here.path())
+            (&shared, here.path())
         };
         let way = Way::to(to.address(), count, puts, round % 4 < 2);
         let mut command = Command::new(program());
@@ -128,7 +121,7 @@ fn a_client_that_is_killed_leaves_a_whole_file_or_none() {
 
 /// Waits until the server has ended so many conversations.
 fn server_has_ended(server: &Server, conversations: usize) {
-    server.log_times(" end: ", conversations);
+    server.log_lines(" end: ", conversations);
 }
 
 /// The way between a client and a server, which is open for so many bytes in one direction.

@@ -1,11 +1,9 @@
 //! `get`, `put` and `list`: the program against servers that mean well, and others.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::io::{Read, Write};
+use std::net::{Shutdown, UdpSocket};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -13,115 +11,21 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use socket2::SockRef;
-use tempfile::{TempDir, tempdir};
 
-use crate::support::server::{
-    DEADLINE, Process, Server, are_root, have, peak_memory_kib, program, shell, until,
+use crate::support::files::{
+    check_run, command_in, fake_server, fake_server_answering, fake_server_sending,
+    fake_server_stalling, names, run_in, serve_files,
+};
+use crate::support::{
+    DEADLINE, Process, installed, is_root, peak_memory_kib, program, shell, temp_dir, wait_for,
 };
 
-/// A server on a port of its own that does this with each peer.
-pub(crate) fn pretend(behave: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    thread::spawn(move || listener.incoming().flatten().for_each(behave));
-    address
-}
-
-/// One that says these bytes, whatever is said to it, and closes once the peer has.
-pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> SocketAddr {
-    let bytes = bytes.into();
-    pretend(move |mut peer| {
-        peer.write_all(&bytes).ok();
-        peer.read_to_end(&mut Vec::new()).ok();
-    })
-}
-
-/// One that answers each command as this says.
-pub(crate) fn answers(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
-    pretend(move |mut peer| {
-        peer.write_all(b"220 files\n").ok();
-        let lines = BufReader::new(peer.try_clone().expect("a socket can be cloned")).lines();
-        for line in lines.map_while(Result::ok) {
-            peer.write_all(answer(&line).as_bytes()).ok();
-        }
-    })
-}
-
-/// One that has a file of this content, and sends so much of it at once; the rest never comes. It
-/// tells when that was sent.
-pub(crate) fn half(content: &'static [u8], half: usize) -> (SocketAddr, Receiver<TcpStream>) {
-    let (tell, told) = mpsc::channel();
-    let address = pretend(move |mut peer| {
-        peer.write_all(b"220 files\n").ok();
-        let mut lines = BufReader::new(peer.try_clone().expect("a socket can be cloned"));
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|count| 0 < count) {
-            if line.starts_with("GET") {
-                let answer = format!("226 {}\n", content.len());
-                peer.write_all(answer.as_bytes()).ok();
-                peer.write_all(&content[..half]).ok();
-                tell.send(peer).ok();
-                return;
-            }
-            line.clear();
-        }
-    });
-    (address, told)
-}
-
-/// The program with these words, in this folder.
-pub(crate) fn client(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(words).current_dir(folder);
-    command
-}
-
-/// The same, to its end.
-pub(crate) fn run(folder: &Path, words: &[&str]) -> Output {
-    Command::new("timeout")
-        .args(["-k", "1", &DEADLINE.as_secs().to_string()])
-        .arg(program())
-        .args(words)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("timeout is everywhere")
-}
-
-/// It ends with this code, and with these words on standard error.
-#[track_caller]
-pub(crate) fn check(folder: &Path, words: &[&str], code: i32, said: &str) -> Output {
-    let output = run(folder, words);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {error}");
-    assert!(error.contains(said), "{words:?}: {error}");
-    output
-}
-
-pub(crate) fn place() -> TempDir {
-    tempdir().expect("a temporary folder")
-}
-
-/// The names of what is in a folder.
-pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder").flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
-}
-
-/// A server of a folder, that others may write to.
-pub(crate) fn serve(folder: &Path, options: &str) -> Server {
-    Server::start(&format!("files --root {} {options}", folder.display()))
-}
-
 #[test]
-fn files_go_there_and_back() {
-    let (here, there) = (place(), place());
+fn files_are_put_listed_and_got_back() {
+    let (here, there) = (temp_dir(), temp_dir());
     let socket = here.path().join("socket");
     let unix = format!("unix:{}", socket.display());
-    let server = serve(
+    let server = serve_files(
         there.path(),
         &format!("--writable --listen [::1]:0 --listen {unix}"),
     );
@@ -129,24 +33,24 @@ fn files_go_there_and_back() {
     let v6 = v6.split([' ', ';']).find(|word| word.starts_with("[::1]:"));
     let v6 = v6.expect("it listens there");
     let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
-    fs::write(here.path().join("a b"), &content).expect("there is room");
-    fs::write(here.path().join("empty"), "").expect("there is room");
+    fs::write(here.path().join("a b"), &content).expect("the disk has room");
+    fs::write(here.path().join("empty"), "").expect("the disk has room");
     for (number, address) in [&*server.port(), v6, &unix].into_iter().enumerate() {
         let folder = format!("n{number}/deep");
         let put = ["put", address, "a b", "empty", "--to", &folder];
-        check(here.path(), &put, 0, "a b: 1000000 bytes in");
+        check_run(here.path(), &put, 0, "a b: 1000000 bytes in");
         assert_eq!(
             fs::read(there.path().join(&folder).join("a b")).expect("it is there"),
             content
         );
         let into = format!("back{number}");
-        fs::create_dir(here.path().join(&into)).expect("there is room");
+        fs::create_dir(here.path().join(&into)).expect("the disk has room");
         let get = ["get", address, &folder, "-r", "-C", &into];
-        check(here.path(), &get, 0, "empty: 0 bytes in");
+        check_run(here.path(), &get, 0, "empty: 0 bytes in");
         let back = here.path().join(&into).join("deep");
         assert_eq!(names(&back), ["a b", "empty"]);
         assert_eq!(fs::read(back.join("a b")).expect("it is there"), content);
-        let listed = check(here.path(), &["list", address, &folder], 0, "");
+        let listed = check_run(here.path(), &["list", address, &folder], 0, "");
         let listed = String::from_utf8_lossy(&listed.stdout);
         let ends: Vec<_> = listed
             .lines()
@@ -157,13 +61,13 @@ fn files_go_there_and_back() {
 }
 
 #[test]
-fn programs_are_told_as_json() {
-    let (here, there) = (place(), place());
-    let server = serve(there.path(), "--writable");
+fn json_describes_each_file() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
-    fs::write(there.path().join("\u{202e}a\x1b[2J"), "hello").expect("there is room");
+    fs::write(there.path().join("\u{202e}a\x1b[2J"), "hello").expect("the disk has room");
     let json = |words: &[&str], code| {
-        let output = check(here.path(), words, code, "");
+        let output = check_run(here.path(), words, code, "");
         assert!(
             output
                 .stdout
@@ -182,7 +86,7 @@ fn programs_are_told_as_json() {
         (&told[0]["name"], &told[0]["bytes"]),
         (&name.into(), &5.into())
     );
-    fs::write(here.path().join("here"), "here").expect("there is room");
+    fs::write(here.path().join("here"), "here").expect("the disk has room");
     let told = json(&["get", port, name, "missing", name, "--json"], 1);
     let results: Vec<_> = told.iter().map(|told| told["result"].as_str()).collect();
     assert_eq!(results, [Some("done"), Some("failed"), Some("there")]);
@@ -200,54 +104,54 @@ fn programs_are_told_as_json() {
 }
 
 #[test]
-fn each_failure_has_its_code() {
-    let (here, there) = (place(), place());
-    let server = serve(there.path(), "");
+fn each_failure_has_its_exit_code() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "");
     let port = &*server.port();
     let here = here.path();
-    fs::write(there.path().join("a"), "hello").expect("there is room");
-    fs::write(here.join("mine"), "mine").expect("there is room");
-    check(
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    fs::write(here.join("mine"), "mine").expect("the disk has room");
+    check_run(
         here,
         &["get", port, "missing"],
         1,
         "missing: the server says:",
     );
-    check(here, &["put", port, "mine"], 1, "(555)");
-    check(here, &["list", port, "a"], 1, "(550)");
-    check(here, &["get", port, "../a"], 2, "lead up");
-    check(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
-    check(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
-    check(here, &["get", "fd:3", "a"], 2, "cannot be called");
-    check(here, &["list", "-u", port], 2, "TFTP has no listing");
-    check(here, &["put", port, "."], 2, "--recursive");
-    check(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
-    check(
+    check_run(here, &["put", port, "mine"], 1, "(555)");
+    check_run(here, &["list", port, "a"], 1, "(550)");
+    check_run(here, &["get", port, "../a"], 2, "lead up");
+    check_run(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
+    check_run(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
+    check_run(here, &["get", "fd:3", "a"], 2, "cannot be called");
+    check_run(here, &["list", "-u", port], 2, "TFTP has no listing");
+    check_run(here, &["put", port, "."], 2, "--recursive");
+    check_run(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
+    check_run(
         here,
         &["get", "no.such.host.invalid", "a"],
         69,
         "cannot connect",
     );
-    check(here, &["put", port, "missing"], 74, "missing");
-    check(here, &["get", port, "a", "-C", "nowhere"], 73, "nowhere");
-    fs::write(here.join("a"), "other").expect("there is room");
-    check(here, &["get", port, "a"], 73, "a is there already");
+    check_run(here, &["put", port, "missing"], 74, "missing");
+    check_run(here, &["get", port, "a", "-C", "nowhere"], 73, "nowhere");
+    fs::write(here.join("a"), "other").expect("the disk has room");
+    check_run(here, &["get", port, "a"], 73, "a is there already");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"other");
-    check(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
-    check(here, &["get", port, "a"], 0, "the same");
+    check_run(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
+    check_run(here, &["get", port, "a"], 0, "the same");
     // The first one counts, and the others are tried.
     fs::remove_file(here.join("a")).expect("it is there");
-    check(here, &["get", port, "missing", "a"], 1, "1 of 2 failed");
+    check_run(here, &["get", port, "missing", "a"], 1, "1 of 2 failed");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"hello");
-    let quiet = check(here, &["get", port, "a", "-q"], 0, "");
+    let quiet = check_run(here, &["get", port, "a", "-q"], 0, "");
     assert!(quiet.stderr.is_empty() && quiet.stdout.is_empty());
-    let printed = check(here, &["get", port, "a", "-o", "-"], 0, "");
+    let printed = check_run(here, &["get", port, "a", "-o", "-"], 0, "");
     assert_eq!(printed.stdout, b"hello");
     assert_eq!(names(here), ["a", "mine"]);
 }
 
 #[test]
-fn whatever_a_server_says_the_client_ends() {
+fn the_client_survives_any_server() {
     let entry = "file 1 2026-01-31T12:00:00Z";
     let huge = "9".repeat(30);
     for (said, code, words) in [
@@ -284,10 +188,10 @@ fn whatever_a_server_says_the_client_ends() {
         ("x".repeat(1_000_000), 76, "no end"),
         (format!("220 files\n213 {entry} a\n"), 76, "makes no sense"),
     ] {
-        let here = place();
-        let address = says(said).to_string();
+        let here = temp_dir();
+        let address = fake_server_sending(said).to_string();
         let get = ["get", &address, "a", "--timeout", "200ms"];
-        let output = check(here.path(), &get, code, words);
+        let output = check_run(here.path(), &get, code, words);
         assert!(!output.stderr.contains(&0x1b));
         assert_eq!(names(here.path()), [""; 0]);
     }
@@ -304,26 +208,26 @@ fn whatever_a_server_says_the_client_ends() {
             "more than a folder has",
         ),
     ] {
-        let address = says(said).to_string();
+        let address = fake_server_sending(said).to_string();
         let list = ["list", &address, "--timeout", "200ms"];
-        check(place().path(), &list, code, words);
+        check_run(temp_dir().path(), &list, code, words);
     }
 }
 
 #[test]
-fn a_server_that_dribbles_is_not_waited_for() {
-    let address = pretend(|mut peer| {
+fn the_timeout_applies_to_a_line_that_arrives_byte_by_byte() {
+    let address = fake_server(|mut peer| {
         // Never long enough for silence.
         let pace = Duration::from_millis(50);
         peer.set_read_timeout(Some(pace)).expect("it is not zero");
         while peer.write_all(b"2").is_ok() && !matches!(peer.read(&mut [0]), Ok(0)) {}
     });
     let get = ["get", &address.to_string(), "a", "--timeout", "300ms"];
-    check(place().path(), &get, 74, "silent");
+    check_run(temp_dir().path(), &get, 74, "silent");
 }
 
 #[test]
-fn what_a_folder_lists_stays_below() {
+fn listed_names_cannot_lead_out_of_the_folder() {
     // What is asked for as a folder has a file that is one above, a hidden one, and itself.
     let entry = "file 5 2026-01-31T12:00:00Z";
     for (listed, words) in [
@@ -332,17 +236,17 @@ fn what_a_folder_lists_stays_below() {
         (format!("{entry} .."), "makes no sense"),
         (format!("{entry} .bashrc"), "hidden: left out"),
     ] {
-        let above = place();
+        let above = temp_dir();
         let here = above.path().join("here");
-        fs::create_dir(&here).expect("there is room");
-        let address = answers(move |line| match line.split(' ').next() {
+        fs::create_dir(&here).expect("the disk has room");
+        let address = fake_server_answering(move |line| match line.split(' ').next() {
             Some("STAT") => "213 folder - 2026-01-31T12:00:00Z d\n".to_owned(),
             Some("LIST") => format!("210 1\n{listed}\n"),
             _ => "226 5\nhello".to_owned(),
         });
         let address = address.to_string();
         let get = ["get", &address, "d", "-r", "--timeout", "200ms"];
-        let output = run(&here, &get);
+        let output = run_in(&here, &get);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(words), "{error}");
         assert_eq!(names(above.path()), ["here"]);
@@ -352,8 +256,8 @@ fn what_a_folder_lists_stays_below() {
 }
 
 #[test]
-fn what_the_server_refuses_is_not_sent() {
-    let address = pretend(|mut peer| {
+fn a_refused_file_is_not_sent() {
+    let address = fake_server(|mut peer| {
         SockRef::from(&peer).set_recv_buffer_size(4096).ok();
         peer.write_all(b"220 files\n").ok();
         let mut line = Vec::new();
@@ -367,15 +271,15 @@ fn what_the_server_refuses_is_not_sent() {
         assert!(said.starts_with("PUT a 16777216 "), "{said}");
         thread::park_timeout(DEADLINE); // it keeps the connection
     });
-    let here = place();
-    let file = fs::File::create(here.path().join("a")).expect("there is room");
-    file.set_len(16 * 1024 * 1024).expect("there is room");
+    let here = temp_dir();
+    let file = fs::File::create(here.path().join("a")).expect("the disk has room");
+    file.set_len(16 * 1024 * 1024).expect("the disk has room");
     let put = ["put", &address.to_string(), "a"];
-    check(here.path(), &put, 73, "there is one (554)");
+    check_run(here.path(), &put, 73, "there is one (554)");
 }
 
 #[test]
-fn what_breaks_off_leaves_nothing_or_a_part() {
+fn an_interrupted_get_leaves_nothing_or_a_part() {
     const CONTENT: &[u8] = &[b'x'; 100_000];
     for (signal, resume) in [
         (Some(Signal::SIGINT), false),
@@ -386,17 +290,17 @@ fn what_breaks_off_leaves_nothing_or_a_part() {
         (None, false),
         (None, true),
     ] {
-        let here = place();
-        let (address, told) = half(CONTENT, 60_000);
+        let here = temp_dir();
+        let (address, told) = fake_server_stalling(CONTENT, 60_000);
         let address = address.to_string();
         let mut words = vec!["get", &address, "a"];
         words.extend(resume.then_some("--resume"));
-        let mut command = client(here.path(), &words);
+        let mut command = command_in(here.path(), &words);
         let mut process = Process::start(command.stderr(Stdio::piped()));
         let peer = told.recv_timeout(DEADLINE).expect("it asks");
         let part = here.path().join("a.part");
         if resume {
-            until("all that was sent to be kept", || {
+            wait_for("all that was sent to be kept", || {
                 let length = fs::metadata(&part).map(|about| about.len());
                 length.is_ok_and(|length| length == 60_000).then_some(())
             });
@@ -418,20 +322,20 @@ fn what_breaks_off_leaves_nothing_or_a_part() {
             continue;
         }
         assert_eq!(names(here.path()), ["a.part"]);
-        let there = place();
-        fs::write(there.path().join("a"), CONTENT).expect("there is room");
-        let server = serve(there.path(), "");
+        let there = temp_dir();
+        fs::write(there.path().join("a"), CONTENT).expect("the disk has room");
+        let server = serve_files(there.path(), "");
         let get = ["get", &server.port(), "a", "--resume"];
-        check(here.path(), &get, 0, "60000 of them from before");
+        check_run(here.path(), &get, 0, "60000 of them from before");
         assert_eq!(names(here.path()), ["a"]);
         assert_eq!(fs::read(here.path().join("a")).expect("a file"), CONTENT);
     }
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_so() {
-    let here = place();
-    let (address, told) = half(b"hello", 3);
+fn ignored_signals_stay_ignored() {
+    let here = temp_dir();
+    let (address, told) = fake_server_stalling(b"hello", 3);
     let mut command = Command::new("bash");
     let get = format!("trap '' INT HUP; exec \"$PROGRAM\" get {address} a");
     command.args(["-c", &get]).env("PROGRAM", program());
@@ -445,17 +349,17 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn memory_does_not_grow_with_a_file() {
+fn memory_of_get_does_not_grow_with_the_file() {
     const CONTENT: &[u8] = &[b'x'; 32 * 1024 * 1024];
-    let here = place();
+    let here = temp_dir();
     let peak = |sent| {
-        let (address, told) = half(CONTENT, sent);
+        let (address, told) = fake_server_stalling(CONTENT, sent);
         let address = address.to_string();
-        let mut command = client(here.path(), &["get", &address, "a", "--resume"]);
+        let mut command = command_in(here.path(), &["get", &address, "a", "--resume"]);
         let process = Process::start(command.stderr(Stdio::null()));
         let _peer = told.recv_timeout(DEADLINE).expect("it asks");
         let part = here.path().join("a.part");
-        until("all that was sent to be kept", || {
+        wait_for("all that was sent to be kept", || {
             let length = fs::metadata(&part).map(|about| about.len());
             length
                 .is_ok_and(|length| length == sent as u64)
@@ -471,14 +375,14 @@ fn memory_does_not_grow_with_a_file() {
 }
 
 #[test]
-fn nothing_that_acts_reaches_the_terminal() {
-    if !have(&["script"]) {
+fn no_terminal_control_is_printed() {
+    if !installed(&["script"]) {
         return;
     }
-    let (here, there) = (place(), place());
+    let (here, there) = (temp_dir(), temp_dir());
     let name = "a\x1b]0;x\x07\u{9b}2J\u{202e}";
-    fs::write(there.path().join(name), [b'x'; 100_000]).expect("there is room");
-    let server = serve(there.path(), "");
+    fs::write(there.path().join(name), [b'x'; 100_000]).expect("the disk has room");
+    let server = serve_files(there.path(), "");
     for words in ["list PORT -r", "get PORT -r /"] {
         let words = words.replace("PORT", &server.port());
         let command = format!(
@@ -500,18 +404,18 @@ fn nothing_that_acts_reaches_the_terminal() {
 }
 
 #[test]
-fn tftp_moves_the_same_files() {
-    let (here, there) = (place(), place());
+fn get_and_put_work_over_tftp() {
+    let (here, there) = (temp_dir(), temp_dir());
     let options = "--writable --listen udp://127.0.0.1:0";
-    let server = serve(there.path(), options);
+    let server = serve_files(there.path(), options);
     let address = format!("udp://{}", server.udp_address());
     let port = server.udp_address().port().to_string();
     let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
-    fs::write(there.path().join("a"), &content).expect("there is room");
+    fs::write(there.path().join("a"), &content).expect("the disk has room");
     let here = here.path();
-    check(here, &["get", &address, "a", "/a"], 73, "1 of 2 failed");
+    check_run(here, &["get", &address, "a", "/a"], 73, "1 of 2 failed");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), content);
-    check(
+    check_run(
         here,
         &["put", "-u", &port, "a", "--as", "b"],
         0,
@@ -521,18 +425,18 @@ fn tftp_moves_the_same_files() {
         fs::read(there.path().join("b")).expect("it is there"),
         content
     );
-    check(here, &["put", &address, "a", "--as", "b"], 73, "already");
-    check(here, &["get", &address, "missing"], 1, "no such file");
-    check(here, &["get", &address, "a", "--overwrite", "-q"], 0, "");
-    check(
+    check_run(here, &["put", &address, "a", "--as", "b"], 73, "already");
+    check_run(here, &["get", &address, "missing"], 1, "no such file");
+    check_run(here, &["get", &address, "a", "--overwrite", "-q"], 0, "");
+    check_run(
         here,
         &["get", &address, "a", "--resume"],
         2,
         "TFTP has neither",
     );
-    let printed = check(here, &["get", &address, "a", "-o", "-"], 0, "");
+    let printed = check_run(here, &["get", &address, "a", "-o", "-"], 0, "");
     assert_eq!(printed.stdout, content);
-    check(
+    check_run(
         here,
         &["get", "udp://127.0.0.1:1", "a", "-o", "c"],
         69,
@@ -542,7 +446,7 @@ fn tftp_moves_the_same_files() {
 }
 
 #[test]
-fn a_file_that_ends_early_by_tftp_is_not_kept() {
+fn a_file_shorter_than_its_tsize_is_discarded() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
     let address = socket.local_addr().expect("it is bound");
     let server = thread::spawn(move || {
@@ -559,9 +463,9 @@ fn a_file_that_ends_early_by_tftp_is_not_kept() {
             own.recv_from(&mut packet).expect("it answers");
         }
     });
-    let here = place();
+    let here = temp_dir();
     let address = format!("udp://{address}");
-    check(
+    check_run(
         here.path(),
         &["get", &address, "a"],
         76,
@@ -573,14 +477,14 @@ fn a_file_that_ends_early_by_tftp_is_not_kept() {
 
 /// A device or a pipe is no file that could be made, or replaced.
 #[test]
-fn a_device_or_a_pipe_is_written_to() {
-    let (there, here) = (place(), place());
-    fs::write(there.path().join("it"), "content").expect("there is room");
-    let server = serve(there.path(), "");
+fn get_writes_to_devices_and_pipes() {
+    let (there, here) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("it"), "content").expect("the disk has room");
+    let server = serve_files(there.path(), "");
     mkfifo(&here.path().join("pipe"), Mode::S_IRWXU).expect("a pipe can be made");
     let reading = here.path().join("pipe");
     let reader = thread::spawn(move || fs::read(reading).expect("a pipe can be read"));
-    check(
+    check_run(
         here.path(),
         &["get", &server.port(), "it", "-o", "pipe"],
         0,
@@ -588,16 +492,16 @@ fn a_device_or_a_pipe_is_written_to() {
     );
     assert_eq!(reader.join().expect("it was read"), b"content");
     let full = ["get", &server.port(), "it", "-o", "/dev/full"];
-    check(here.path(), &full, 74, "cannot write");
+    check_run(here.path(), &full, 74, "cannot write");
     assert_eq!(names(here.path()), ["pipe"]);
 }
 
 #[test]
-fn who_reads_the_output_may_leave() {
-    let (here, there) = (place(), place());
-    let file = fs::File::create(there.path().join("a")).expect("there is room");
-    file.set_len(4 * 1024 * 1024).expect("there is room");
-    let server = serve(there.path(), "");
+fn a_closed_output_pipe_ends_get_without_an_error() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let file = fs::File::create(there.path().join("a")).expect("the disk has room");
+    file.set_len(4 * 1024 * 1024).expect("the disk has room");
+    let server = serve_files(there.path(), "");
     let command = format!(
         "cd {} && $PROGRAM get {} a -o - | head -c 5; echo ${{PIPESTATUS[0]}}",
         here.path().display(),
@@ -609,13 +513,13 @@ fn who_reads_the_output_may_leave() {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing() {
-    if !are_root() || !have(&["unshare", "mount"]) {
+fn a_full_disk_leaves_no_partial_file() {
+    if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }
-    let (here, there) = (place(), place());
-    fs::write(there.path().join("a"), [b'x'; 200_000]).expect("there is room");
-    let server = serve(there.path(), "");
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("a"), [b'x'; 200_000]).expect("the disk has room");
+    let server = serve_files(there.path(), "");
     let command = format!(
         "mount -t tmpfs -o size=64k none {0} && cd {0} && $PROGRAM get {1} a; echo $?; ls -A",
         here.path().display(),

@@ -3,11 +3,10 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::proc::{programs, until_gone};
-use crate::support::server::{Caller, MODELS, Server, have, heard, shell};
+use crate::support::{Client, MODELS, Server, installed, shell, stdout_of, wait_for_exit};
 
 #[test]
-fn many_in_a_short_time_are_all_served_and_the_listener_stays() {
+fn many_short_connections_are_all_served() {
     for model in MODELS {
         for service in [&["echo"][..], &["exec", "--", "cat"]] {
             let server = if service.len() == 1 {
@@ -17,41 +16,40 @@ fn many_in_a_short_time_are_all_served_and_the_listener_stays() {
             };
             // They come as fast as they can be served: hundreds in a second.
             for _ in 0..300 {
-                let mut caller = server.connect();
-                assert_eq!(caller.ask("hello"), "hello");
-                caller.hang_up();
+                let mut client = server.connect();
+                assert_eq!(client.ask("hello"), "hello");
+                client.shutdown_write();
             }
             assert_eq!(server.connect().ask("and one more"), "and one more");
-            let log = server.log_times(" accept ", 301);
+            let log = server.log_lines(" accept ", 301);
             assert_eq!(log.len(), 301);
-            server.log_times(" end: ", 300);
+            server.log_lines(" end: ", 300);
         }
     }
 }
 
 #[test]
-fn a_crowd_that_comes_at_the_same_moment_is_all_served() {
+fn simultaneous_clients_are_all_served() {
     for model in MODELS {
         let server = Server::start(&format!("echo --model {model}"));
         // The queue holds them all, and the server finds them there.
-        server.signal(Signal::SIGSTOP);
-        server.state_until('T');
-        let mut callers: Vec<_> = (0..60).map(|_| server.connect()).collect();
-        server.signal(Signal::SIGCONT);
-        for caller in &mut callers {
-            caller.say("hello\n");
-            caller.hang_up();
+        server.pause();
+        let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        server.resume();
+        for client in &mut clients {
+            client.send("hello\n");
+            client.shutdown_write();
         }
-        for mut caller in callers {
-            assert_eq!(caller.rest(), b"hello\n", "{model}");
+        for mut client in clients {
+            assert_eq!(client.rest(), b"hello\n", "{model}");
         }
-        assert_eq!(server.log_times(" accept ", 60).len(), 60);
+        assert_eq!(server.log_lines(" accept ", 60).len(), 60);
     }
 }
 
 #[test]
-fn one_after_the_other_is_served_without_a_stall() {
-    if !have(&["nc.openbsd"]) {
+fn consecutive_clients_are_served_without_a_stall() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     for model in MODELS {
@@ -59,13 +57,13 @@ fn one_after_the_other_is_served_without_a_stall() {
         let port = server.port();
         // The deadline of every command here is far below what a stall of a second each would take.
         let each = format!("for i in {{1..100}}; do nc.openbsd 127.0.0.1 {port} </dev/null; done");
-        assert_eq!(heard(&each, ""), "hello\n".repeat(100), "{model}");
-        assert_eq!(server.log_times(" accept ", 100).len(), 100);
+        assert_eq!(stdout_of(&each, ""), "hello\n".repeat(100), "{model}");
+        assert_eq!(server.log_lines(" accept ", 100).len(), 100);
     }
 }
 
 #[test]
-fn one_idle_client_ends_its_own_conversation_alone() {
+fn an_idle_client_ends_only_its_session() {
     for model in ["fork", "threads", "events"] {
         for command in [None, Some("cat")] {
             let words = format!("--model {model} --idle 500ms");
@@ -83,28 +81,28 @@ fn one_idle_client_ends_its_own_conversation_alone() {
 }
 
 #[test]
-fn what_has_ended_is_reaped_without_another_client_and_blocks_nobody() {
+fn ended_children_are_reaped_without_another_client() {
     for command in [None, Some("cat")] {
         let server = match command {
             None => Server::start("echo"),
             Some(command) => Server::exec("", &[command]),
         };
-        let mut callers: Vec<_> = (0..60).map(|_| server.connect()).collect();
-        for caller in &mut callers {
-            assert_eq!(caller.ask("hello"), "hello");
+        let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            assert_eq!(client.ask("hello"), "hello");
         }
         assert_eq!(server.children().len(), 60);
         let mut one_more = server.connect();
         assert_eq!(one_more.ask("me too"), "me too");
-        callers.iter().for_each(Caller::hang_up);
-        drop(callers);
-        server.children_until("all but one to be reaped", |children| children.len() == 1);
+        clients.iter().for_each(Client::shutdown_write);
+        drop(clients);
+        server.wait_for_children("all but one to be reaped", |children| children.len() == 1);
         assert_eq!(one_more.ask("still there?"), "still there?");
     }
 }
 
 #[test]
-fn the_whole_answer_comes_after_the_end_of_input() {
+fn the_whole_answer_arrives_after_the_end_of_input() {
     let sent: Vec<u8> = (0..200_000u32)
         .map(|number| number.to_le_bytes()[0])
         .collect();
@@ -120,7 +118,7 @@ fn the_whole_answer_comes_after_the_end_of_input() {
             ("ncat", format!("ncat 127.0.0.1 {port}")),
         ];
         for (client, command) in clients {
-            if have(&[client]) {
+            if installed(&[client]) {
                 let answer = shell(&command, &sent).stdout;
                 assert!(answer == whole, "{model}, {client}: {} bytes", answer.len());
             }
@@ -132,12 +130,12 @@ fn the_whole_answer_comes_after_the_end_of_input() {
 fn no_program_outlives_the_server() {
     for model in MODELS {
         let mut server = Server::exec(&format!("--model {model} --idle none"), &["sleep", "1000"]);
-        let callers: Vec<_> = (0..3).map(|_| server.connect()).collect();
+        let clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
         let count = if model == "sequential" { 1 } else { 3 };
-        let programs = programs(&server, count);
+        let programs = server.programs(count);
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
-        programs.into_iter().for_each(until_gone);
-        drop(callers);
+        programs.into_iter().for_each(wait_for_exit);
+        drop(clients);
     }
 }

@@ -15,16 +15,16 @@ use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::pipe;
 
-use crate::support::server::{
-    DEADLINE, Process, Server, have, heard, program, shell, signal_and_see_it_taken, until,
-    villains,
+use crate::support::{
+    DEADLINE, Process, Server, installed, program, shell, signal_and_wait, stdout_of, temp_dir,
+    villains, wait_for,
 };
 
 /// Starts a command that serves at `socket`; its log is read by nobody here.
 fn start_unheard(command: &mut Command, socket: &Path) -> Process {
     let listen = format!("--listen=unix:{}", socket.display());
     let server = Process::start(command.arg(listen));
-    until("the socket", || UnixStream::connect(socket).ok());
+    wait_for("the socket", || UnixStream::connect(socket).ok());
     server
 }
 
@@ -44,8 +44,8 @@ impl Unread {
 }
 
 #[test]
-fn a_server_needs_nobody_to_read_its_log() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_server_runs_with_a_full_or_closed_log() {
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     for unread in [Unread::Full, Unread::Broken] {
         for (model, signals) in [("fork", 1), ("sequential", 1), ("fork", 2)] {
@@ -69,25 +69,25 @@ fn a_server_needs_nobody_to_read_its_log() {
 
 /// All that the server at `socket` answers to `words`.
 fn said_by(socket: &Path, words: &[u8]) -> String {
-    let mut caller = UnixStream::connect(socket).expect("somebody listens");
-    caller
+    let mut client = UnixStream::connect(socket).expect("the server listens");
+    client
         .set_read_timeout(Some(DEADLINE))
         .expect("a deadline can be set");
-    caller.write_all(words).expect("the server reads");
-    caller
+    client.write_all(words).expect("the server reads");
+    client
         .shutdown(Shutdown::Write)
         .expect("the connection stands");
     let mut said = String::new();
-    caller
+    client
         .read_to_string(&mut said)
         .expect("it is closed politely");
     said
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_is_not_read_does_not_block_the_server() {
     let (log, writing) = pipe().expect("a pipe can be made");
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     let mut command = Command::new(program());
     command.args(["-v", "serve", "echo"]).stderr(writing);
@@ -108,8 +108,8 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_holds_nobody_up() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_terminal_that_is_not_read_does_not_block_the_server() {
+    let folder = temp_dir();
     for model in ["fork", "sequential"] {
         let socket = folder.path().join(model);
         let terminal = openpty(None, None).expect("a terminal can be made");
@@ -125,7 +125,7 @@ fn a_terminal_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-fn ignored_signals_are_heeded_all_the_same() {
+fn inherited_ignored_signals_are_handled() {
     let mut server = Server::run(Command::new("bash").args([
         "-c",
         "trap '' CHLD TERM INT; exec \"$0\" -v serve echo --max-clients 1 --listen 0",
@@ -139,47 +139,47 @@ fn ignored_signals_are_heeded_all_the_same() {
 }
 
 #[test]
-fn a_signal_for_the_whole_group_is_one_order() {
+fn a_signal_to_the_process_group_counts_once() {
     let mut server = Server::run(
         Command::new(villains())
             .args(["-v", "serve", "stubborn", "--grace", "1m", "--listen", "0"])
             .process_group(0),
     );
-    let mut caller = server.connect();
-    assert_eq!(caller.line(), "ready");
+    let mut client = server.connect();
+    assert_eq!(client.line(), "ready");
     killpg(server.pid(), Signal::SIGTERM).expect("it runs");
     server.log("stop conversations=1");
     for _ in 0..3 {
-        assert_eq!(caller.ask("I go on"), "I go on");
+        assert_eq!(client.ask("I go on"), "I go on");
     }
-    drop(caller);
+    drop(client);
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn the_children_of_a_killed_server_die_whatever_they_are_doing() {
+fn blocked_children_of_a_killed_server_die() {
     for deed in ["stuck", "stubborn"] {
         let mut server = Server::villain(deed);
-        let mut caller = server.connect();
-        assert_eq!(caller.line(), "ready");
-        caller.say("go\n");
+        let mut client = server.connect();
+        assert_eq!(client.line(), "ready");
+        client.send("go\n");
         let child = server.children()[0].0;
         server.signal(Signal::SIGKILL);
         server.wait();
-        until("the orphan to end", || {
+        wait_for("the orphan to end", || {
             kill(child, None).is_err().then_some(())
         });
     }
 }
 
 #[test]
-fn a_session_that_does_not_come_back_cannot_keep_the_server() {
+fn a_blocked_session_does_not_prevent_shutdown() {
     for (words, signals) in [("--grace 100ms", 1), ("--grace 1m", 2)] {
         let mut server = Server::villain(&format!("stuck --model sequential {words}"));
-        let mut caller = server.connect();
-        assert_eq!(caller.line(), "ready");
-        caller.say("go\n");
+        let mut client = server.connect();
+        assert_eq!(client.line(), "ready");
+        client.send("go\n");
         for _ in 0..signals {
             server.signal(Signal::SIGTERM);
             server.log("stop conversations=1");
@@ -191,16 +191,16 @@ fn a_session_that_does_not_come_back_cannot_keep_the_server() {
     for model in ["fork", "sequential"] {
         let mut command = Command::new(program());
         command.args(["-v", "serve", "display", "--raw", "--listen", "0"]);
-        let mut server = Server::run_printing(
+        let mut server = Server::run_with_output(
             command.args(["--model", model, "--grace", "100ms"]),
             full.try_clone().expect("a descriptor can be copied").into(),
         );
-        let caller = server.connect();
-        let mut flood = caller.stream.try_clone().expect("a socket can be cloned");
+        let client = server.connect();
+        let mut flood = client.stream.try_clone().expect("a socket can be cloned");
         let writer = thread::spawn(move || {
             flood.write_all(&vec![b'x'; 32 << 20]).ok();
         });
-        until("the pipe to be full", || {
+        wait_for("the pipe to be full", || {
             let mut polled = [nix::poll::PollFd::new(
                 full.as_fd(),
                 nix::poll::PollFlags::POLLOUT,
@@ -210,32 +210,32 @@ fn a_session_that_does_not_come_back_cannot_keep_the_server() {
         });
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
-        drop(caller);
+        drop(client);
         writer.join().expect("the writer does not panic");
     }
     drop(unread);
 }
 
 #[test]
-fn a_lowered_limit_on_descriptors_does_not_end_the_server() {
-    if !have(&["prlimit"]) {
+fn a_lowered_descriptor_limit_does_not_end_the_server() {
+    if !installed(&["prlimit"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let places = (0..30).map(|name| format!(" --listen unix:{}/{name}", folder.path().display()));
     let server = Server::start(&format!("echo{}", places.collect::<String>()));
-    heard(&format!("prlimit --pid {} --nofile=8:", server.pid()), "");
+    stdout_of(&format!("prlimit --pid {} --nofile=8:", server.pid()), "");
     // The second is taken by a server that has waited for them all under the new limit.
-    signal_and_see_it_taken(server.pid(), Signal::SIGCHLD);
-    signal_and_see_it_taken(server.pid(), Signal::SIGCHLD);
-    heard(&format!("prlimit --pid {} --nofile=100:", server.pid()), "");
+    signal_and_wait(server.pid(), Signal::SIGCHLD);
+    signal_and_wait(server.pid(), Signal::SIGCHLD);
+    stdout_of(&format!("prlimit --pid {} --nofile=100:", server.pid()), "");
     assert_eq!(server.connect().ask("hello"), "hello");
     server.log("reap: exit code 0");
 }
 
 #[test]
-fn a_busy_socket_of_somebody_else_is_no_dead_one() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_unix_socket_with_a_full_backlog_is_not_replaced() {
+    let folder = temp_dir();
     let path = folder.path().join("busy");
     let _busy = UnixListener::bind(&path).expect("a socket can be made");
     // Nobody accepts: its backlog fills up.

@@ -11,8 +11,10 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::proc::{descriptors, free_port, programs};
-use crate::support::server::{Caller, DEADLINE, MODELS, Process, Server, have, program, until};
+use crate::support::{
+    Client, DEADLINE, MODELS, Process, Server, descriptors, free_port, installed, program,
+    temp_dir, wait_for,
+};
 
 /// Starts `serve` with descriptor 3 being what its standard output is here.
 fn with_descriptor_3(words: &str) -> Command {
@@ -25,15 +27,15 @@ fn with_descriptor_3(words: &str) -> Command {
 }
 
 #[test]
-fn a_socket_that_listens_already_is_served() {
+fn a_listening_socket_is_served() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         // Who calls before the server runs is served as well.
-        let mut early = Caller::connect(address);
-        early.say("early\n");
+        let mut early = Client::connect(address);
+        early.send("early\n");
         let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
-        let server = Server::run_printing(&mut command, OwnedFd::from(listener).into());
+        let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
         assert_eq!(server.address(), address);
         assert_eq!(early.line(), "early");
         drop(early);
@@ -45,13 +47,13 @@ fn a_socket_that_listens_already_is_served() {
 }
 
 #[test]
-fn a_unix_socket_that_listens_already_is_served_and_its_file_left() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_listening_unix_socket_is_served_and_its_file_kept() {
+    let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
         let listener = UnixListener::bind(&path).expect("a socket can be made");
         let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
-        let mut server = Server::run_printing(&mut command, OwnedFd::from(listener).into());
+        let mut server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
         server.log(&format!("listens on unix:{}", path.display()));
         assert_eq!(echoed(&path), "hello\n");
         server.signal(Signal::SIGTERM);
@@ -62,22 +64,22 @@ fn a_unix_socket_that_listens_already_is_served_and_its_file_left() {
 
 /// What an echo at this Unix socket makes of `hello`.
 fn echoed(path: &Path) -> String {
-    let caller = until("the Unix socket", || UnixStream::connect(path).ok());
-    caller
+    let client = wait_for("the Unix socket", || UnixStream::connect(path).ok());
+    client
         .set_read_timeout(Some(DEADLINE))
         .expect("a deadline can be set");
-    (&caller).write_all(b"hello\n").expect("the server reads");
+    (&client).write_all(b"hello\n").expect("the server reads");
     let mut line = String::new();
-    let read = BufReader::new(&caller).read_line(&mut line);
+    let read = BufReader::new(&client).read_line(&mut line);
     read.expect("it answers");
     line
 }
 
 #[test]
-fn a_socket_that_is_connected_already_is_the_only_peer() {
+fn a_connected_socket_is_served_as_the_only_peer() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let mut caller = Caller::connect(listener.local_addr().expect("it is bound"));
+        let mut client = Client::connect(listener.local_addr().expect("it is bound"));
         let (accepted, peer) = listener.accept().expect("one has called");
         let (there, here) = UnixStream::pair().expect("a pair can be made");
         let log = tempfile::tempfile().expect("a file can be made");
@@ -88,9 +90,9 @@ fn a_socket_that_is_connected_already_is_the_only_peer() {
             let mut server = Process::start(command.stderr(log));
             drop(command);
             if is_tcp {
-                assert_eq!(caller.ask("hello"), "hello");
-                caller.hang_up();
-                assert_eq!(caller.rest(), b"");
+                assert_eq!(client.ask("hello"), "hello");
+                client.shutdown_write();
+                assert_eq!(client.rest(), b"");
             } else {
                 (&here).write_all(b"hello\n").expect("the server reads");
                 here.shutdown(std::net::Shutdown::Write).expect("it stands");
@@ -111,7 +113,7 @@ fn a_socket_that_is_connected_already_is_the_only_peer() {
 }
 
 #[test]
-fn what_cannot_be_served_is_refused_with_a_reason() {
+fn unusable_descriptors_are_refused_with_a_reason() {
     let null = || OwnedFd::from(File::open("/dev/null").expect("Linux has it"));
     let socket =
         |domain, kind| OwnedFd::from(Socket::new(domain, kind, None).expect("it can be made"));
@@ -156,7 +158,7 @@ fn what_cannot_be_served_is_refused_with_a_reason() {
 }
 
 #[test]
-fn sockets_passed_to_another_process_are_not_ours() {
+fn sockets_for_another_process_are_refused() {
     // The shell becomes the server, so `$$` is its number, and that of nobody else is.
     for (pid, is_ours) in [("$$", true), ("1", false), ("$$$$", false), ("", false)] {
         let script = format!(
@@ -166,7 +168,7 @@ fn sockets_passed_to_another_process_are_not_ours() {
         let mut command = Command::new("bash");
         command.args(["-c", &script]).arg(program());
         if is_ours {
-            let server = Server::run_printing(&mut command, OwnedFd::from(listener).into());
+            let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
             assert_eq!(server.connect().ask("hello"), "hello");
             continue;
         }
@@ -180,11 +182,11 @@ fn sockets_passed_to_another_process_are_not_ours() {
 }
 
 #[test]
-fn a_service_manager_passes_one_socket_or_several() {
-    if !have(&["systemd-socket-activate"]) {
+fn systemd_passes_one_socket_or_several() {
+    if !installed(&["systemd-socket-activate"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let activate = |passed: &[&str], words: &[&str], model| {
         let mut command = Command::new("systemd-socket-activate");
         command.args(passed.iter().flat_map(|&place| ["-l", place]));
@@ -202,8 +204,8 @@ fn a_service_manager_passes_one_socket_or_several() {
         let (_port, address) = free_port();
         let tcp = address.to_string();
         let talk_over_tcp = || {
-            let stream = until("the TCP socket", || TcpStream::connect(address).ok());
-            assert_eq!(Caller::over(stream).ask("hello"), "hello", "{model}");
+            let stream = wait_for("the TCP socket", || TcpStream::connect(address).ok());
+            assert_eq!(Client::new(stream).ask("hello"), "hello", "{model}");
         };
         // One; and all of several, or those that are named.
         let server = activate(&[&tcp], &[program, "serve", "echo"], model);
@@ -230,14 +232,14 @@ fn a_service_manager_passes_one_socket_or_several() {
 }
 
 #[test]
-fn a_program_does_not_keep_what_was_passed() {
+fn a_program_does_not_inherit_passed_sockets() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let words = format!("exec --model {model} --listen fd:3 -- cat");
         let mut command = with_descriptor_3(&words);
-        let server = Server::run_printing(&mut command, OwnedFd::from(listener).into());
-        let mut caller = server.connect();
-        assert_eq!(caller.ask("hello"), "hello");
-        assert_eq!(descriptors(programs(&server, 1)[0]), [0, 1, 2]);
+        let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
+        assert_eq!(descriptors(server.programs(1)[0]), [0, 1, 2]);
     }
 }

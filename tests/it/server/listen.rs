@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use crate::support::server::{Caller, Server, are_root, have, heard, program, shell};
+use crate::support::files::public_program;
+use crate::support::{Client, Server, installed, is_root, program, shell, stdout_of, temp_dir};
 
 /// Fails to serve with this exit code, and says why with these words.
 #[track_caller]
@@ -33,7 +34,7 @@ fn a_port_in_use_is_named_with_a_hint() {
 }
 
 #[test]
-fn an_address_of_somebody_else_is_told_from_ones_own() {
+fn a_foreign_address_is_refused() {
     let words = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
     check_refused("192.0.2.1:7000", 69, words);
     check_refused(
@@ -50,16 +51,11 @@ fn an_address_of_somebody_else_is_told_from_ones_own() {
 
 #[test]
 fn a_privileged_port_needs_privileges() {
-    if !are_root() || !have(&["unshare", "setpriv"]) {
+    if !is_root() || !installed(&["unshare", "setpriv"]) {
         return;
     }
     // In a network of its own, where the first privileged port is what it is anywhere.
-    let folder = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir()
-        .expect("a folder can be made");
-    let copy = folder.path().join("switchboard");
-    fs::copy(program(), &copy).expect("the program can be copied");
+    let (_folder, copy) = public_program();
     let command = format!(
         "unshare --net setpriv --reuid=65534 --regid=65534 --clear-groups {} serve echo --listen :80",
         copy.display()
@@ -74,9 +70,9 @@ fn a_privileged_port_needs_privileges() {
 }
 
 #[test]
-fn if_one_place_cannot_be_had_none_is_listened_on() {
+fn one_failed_listener_prevents_all() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     let output = Command::new(program())
         .args([
@@ -96,15 +92,15 @@ fn if_one_place_cannot_be_had_none_is_listened_on() {
 }
 
 #[test]
-fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
+fn ipv4_and_ipv6_peers_are_logged_in_their_own_notation() {
     let server =
         Server::run(Command::new(program()).args(["-v", "serve", "echo", "--listen", ":0"]));
     assert!(server.log("listens on").contains("[::]:"));
     let port = server.address().port();
     for (host, shown) in [("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:")] {
-        let mut caller = Caller::connect(SocketAddr::new(host.parse().expect("an address"), port));
-        assert_eq!(caller.ask("hello"), "hello");
-        let own = caller.stream.local_addr().expect("it is connected");
+        let mut client = Client::connect(SocketAddr::new(host.parse().expect("an address"), port));
+        assert_eq!(client.ask("hello"), "hello");
+        let own = client.address();
         // Both ends, as `ss -tan` shows them.
         let log = server.log(&format!("accept peer={own} local={shown}{port}"));
         assert!(!log.contains("ffff"), "{log}");
@@ -112,7 +108,7 @@ fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
 }
 
 #[test]
-fn a_bare_port_is_for_this_machine_alone() {
+fn a_bare_port_means_loopback_only() {
     let server = Server::start("echo");
     let port = server.address().port();
     assert!(server.log("listens on").contains(&format!(
@@ -123,7 +119,7 @@ fn a_bare_port_is_for_this_machine_alone() {
 }
 
 #[test]
-fn a_name_means_all_its_addresses() {
+fn a_host_name_means_all_its_addresses() {
     let server = Server::run(Command::new(program()).args([
         "-v",
         "serve",
@@ -135,19 +131,19 @@ fn a_name_means_all_its_addresses() {
 }
 
 #[test]
-fn a_unix_socket_replaces_a_dead_one_and_nothing_else() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_unix_socket_replaces_only_a_dead_one() {
+    let folder = temp_dir();
     let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
     drop(UnixListener::bind(folder.path().join("dead")).expect("a socket can be made"));
     let server = Server::start(&format!("uppercase --listen {}", at("dead")));
-    if have(&["nc.openbsd", "socat"]) {
+    if installed(&["nc.openbsd", "socat"]) {
         let path = folder.path().join("dead");
         assert_eq!(
-            heard(&format!("nc.openbsd -N -U {}", path.display()), "hello\n"),
+            stdout_of(&format!("nc.openbsd -N -U {}", path.display()), "hello\n"),
             "HELLO\n"
         );
         assert_eq!(
-            heard(&format!("socat -t 10 - UNIX:{}", path.display()), "hello\n"),
+            stdout_of(&format!("socat -t 10 - UNIX:{}", path.display()), "hello\n"),
             "HELLO\n"
         );
         server.log(&format!("accept peer={} ", at("dead")));

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::support::server::{DEADLINE, MODELS, Process, Server, program};
+use crate::support::{DEADLINE, MODELS, Process, Server, program, temp_dir};
 
 /// Starts `serve` with descriptor 5 being the writing end of a pipe; the reading end.
 fn with_a_pipe(words: &str, socket: &Path) -> (Process, File) {
@@ -31,8 +31,8 @@ fn with_a_pipe(words: &str, socket: &Path) -> (Process, File) {
 }
 
 #[test]
-fn a_line_end_tells_that_it_can_be_called() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn ready_fd_gets_a_newline_when_the_server_listens() {
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     for model in MODELS {
         let (mut server, mut ready) =
@@ -40,19 +40,19 @@ fn a_line_end_tells_that_it_can_be_called() {
         let mut byte = [0];
         ready.read_exact(&mut byte).expect("it becomes ready");
         assert_eq!(byte, *b"\n");
-        let caller = UnixStream::connect(&socket).expect("it listens by then");
+        let client = UnixStream::connect(&socket).expect("it listens by then");
         // It says nothing more, and does not keep it open; nor does who holds a conversation.
         let mut rest = Vec::new();
         ready.read_to_end(&mut rest).expect("it is a pipe");
         assert_eq!(rest, b"");
-        drop(caller);
+        drop(client);
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
     }
 }
 
 #[test]
-fn a_server_that_cannot_listen_never_says_that_it_can() {
+fn a_server_that_cannot_listen_does_not_report_readiness() {
     let nowhere = Path::new("/no/such/folder");
     let (mut server, mut ready) = with_a_pipe("echo --ready-fd 5", nowhere);
     assert_eq!(server.wait().code(), Some(69));
@@ -62,8 +62,8 @@ fn a_server_that_cannot_listen_never_says_that_it_can() {
 }
 
 #[test]
-fn a_descriptor_that_is_not_open_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_closed_ready_fd_is_refused() {
+    let folder = temp_dir();
     let socket = folder.path().join("socket");
     let mut command = Command::new(program());
     command.args(["serve", "echo", "--ready-fd", "2000"]);
@@ -98,11 +98,11 @@ fn check_told(socket: &UnixDatagram, name: &str) {
         let mut server = Server::run(command.env("NOTIFY_SOCKET", name));
         assert_eq!(told(), "READY=1");
         // Before the last conversation has ended.
-        let mut caller = server.connect();
-        assert!(caller.line().contains("feel"));
+        let mut client = server.connect();
+        assert!(client.line().contains("feel"));
         server.signal(Signal::SIGTERM);
         assert_eq!(told(), "STOPPING=1", "{model}");
-        drop(caller);
+        drop(client);
         assert_eq!(server.wait().code(), Some(0));
         socket.set_nonblocking(true).expect("it is a socket");
         assert!(socket.recv(&mut [0]).is_err(), "{model}: told once only");
@@ -111,8 +111,8 @@ fn check_told(socket: &UnixDatagram, name: &str) {
 }
 
 #[test]
-fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn systemd_is_notified_of_readiness_and_shutdown() {
+    let folder = temp_dir();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket can be made");
     check_told(&socket, path.to_str().expect("the path is text"));

@@ -2,60 +2,59 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::server::udp;
-use crate::services::chat::{GREETING, TWO};
-use crate::services::chat_faults::come_as;
-use crate::support::scene::{Scene, TOGETHER, addresses, by_path, hub, serve};
-use crate::support::server::{Caller, MODELS, Server, heard};
+use crate::support::chat::{ALICE_AND_BOB, GREETING, enter};
+use crate::support::{
+    CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, stdout_of, temp_dir,
+};
 
 const GONE: &str = "The room is gone: the server has lost it. Goodbye.";
 
 /// Serves this at a port, for datagrams as well, and at a Unix socket in this folder.
 fn everywhere(words: &str, folder: &tempfile::TempDir) -> Server {
     let unix = format!("--listen unix:{}", folder.path().join("socket").display());
-    let server = serve(&format!(
+    let server = Server::serve(&format!(
         "{words} --listen 127.0.0.1:0 {unix} --listen udp://127.0.0.1:0"
     ));
-    assert_eq!(addresses(&server).len(), 1);
+    assert_eq!(server.addresses().len(), 1);
     server
 }
 
 #[test]
-fn who_answers_itself_again_and_again_is_not_forgotten() {
-    for model in TOGETHER {
+fn a_session_can_answer_its_own_posts() {
+    for model in CONCURRENT_MODELS {
         let server = Server::villain(&format!("ponder --model {model}"));
-        let mut caller = server.connect();
-        assert_eq!(caller.ask("here"), "I have thought it over.", "{model}");
+        let mut client = server.connect();
+        assert_eq!(client.ask("here"), "I have thought it over.", "{model}");
     }
 }
 
 #[test]
-fn a_service_that_panics_over_a_room_ends_nobody_s_rooms() {
-    for model in TOGETHER {
+fn a_panic_about_a_room_does_not_end_other_rooms() {
+    for model in CONCURRENT_MODELS {
         let server = Server::villain(&format!("ponder --model {model}"));
         let (mut one, mut other) = (server.connect(), server.connect());
         assert_eq!(one.ask("here"), "I have thought it over.");
-        other.say("panic\n");
+        other.send("panic\n");
         assert_eq!(one.ask("there"), "I have thought it over.", "{model}");
     }
 }
 
 #[test]
-fn those_who_come_to_different_places_meet() {
-    for model in TOGETHER {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+fn clients_of_different_listeners_share_rooms() {
+    for model in CONCURRENT_MODELS {
+        let folder = temp_dir();
         let socket = folder.path().join("socket");
         let come = |server: &Server, place: &str| match place {
-            "unix" => by_path(&socket),
+            "unix" => Client::connect_unix(&socket),
             _ => server.connect(),
         };
         let server = everywhere(&format!("forward --to all --model {model}"), &folder);
         let mut scene = Scene::new(&[], |place| come(&server, place));
         scene.play("+1\n1= 1");
-        let by_datagrams = udp::Caller::to(&server);
-        by_datagrams.say("");
+        let by_datagrams = UdpClient::connect(&server);
+        by_datagrams.send("");
         scene.play("1: who is there?");
-        assert_eq!(by_datagrams.hear(), "who is there?", "{model}");
+        assert_eq!(by_datagrams.text(), "who is there?", "{model}");
         scene.play(
             "+2 unix
             2= 2
@@ -65,15 +64,15 @@ fn those_who_come_to_different_places_meet() {
             2= hello
             3= hello",
         );
-        assert_eq!(by_datagrams.hear(), "hello", "{model}");
+        assert_eq!(by_datagrams.text(), "hello", "{model}");
         drop(scene);
         drop(server);
 
         std::fs::remove_file(&socket).ok(); // the server was killed
         let server = everywhere(&format!("chat --model {model}"), &folder);
         let mut scene = Scene::new(&GREETING, |place| come(&server, place));
-        scene.play(&TWO.replace("+2", "+2 unix"));
-        let carol = udp::Caller::to(&server);
+        scene.play(&ALICE_AND_BOB.replace("+2", "+2 unix"));
+        let carol = UdpClient::connect(&server);
         let entered = "-- You are in #lobby as carol, with 2 others.\n";
         assert_eq!(carol.ask("carol\n"), entered, "{model}");
         scene.play(
@@ -82,17 +81,17 @@ fn those_who_come_to_different_places_meet() {
             2> hello
             1< bob: hello",
         );
-        assert_eq!(carol.hear(), "bob: hello\n");
-        carol.say("hi\n");
+        assert_eq!(carol.text(), "bob: hello\n");
+        carol.send("hi\n");
         scene.play("1< carol: hi\n2< carol: hi");
     }
 }
 
 #[test]
-fn without_their_hub_all_are_told_and_others_meet_in_another() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_lost_hub_is_announced_and_replaced() {
+    let folder = temp_dir();
     let server = everywhere("chat", &folder);
-    let carol = udp::Caller::to(&server);
+    let carol = UdpClient::connect(&server);
     for times in 1..3 {
         // Each hears of the others, and nothing of those before.
         let entered = "-- You are in #lobby as carol, alone.\n";
@@ -111,28 +110,28 @@ fn without_their_hub_all_are_told_and_others_meet_in_another() {
             2< alice: hello",
         );
         for heard in ["-- alice is here.", "-- bob is here.", "alice: hello"] {
-            assert_eq!(carol.hear(), format!("{heard}\n"));
+            assert_eq!(carol.text(), format!("{heard}\n"));
         }
-        let pid = hub(&server, times);
+        let pid = server.hub(times);
         assert!(server.children().iter().any(|(child, _)| *child == pid));
         kill(pid, Signal::SIGKILL).expect("it runs");
         for who in [1, 2] {
             scene.play(&format!("{who}< {GONE}\n{who}."));
         }
-        assert_eq!(carol.hear(), format!("{GONE}\n"));
-        server.log_times("end: its rooms were lost", 3 * times);
+        assert_eq!(carol.text(), format!("{GONE}\n"));
+        server.log_lines("end: its rooms were lost", 3 * times);
     }
     server.log("the hub has ended, and all rooms with it");
     server.log("the server of datagrams has ended; starting it again");
-    assert_ne!(hub(&server, 1), hub(&server, 2));
+    assert_ne!(server.hub(1), server.hub(2));
 }
 
 #[test]
-fn services_without_a_hub_end_as_they_would_for_a_stranger() {
+fn a_lost_hub_ends_sessions_of_other_services() {
     let server = Server::start("forward");
     let mut scene = Scene::at(&server, &[]);
     scene.play("+1\n1= 1\n+2\n2= 2\n1> hello\n2< hello");
-    kill(hub(&server, 1), Signal::SIGKILL).expect("it runs");
+    kill(server.hub(1), Signal::SIGKILL).expect("it runs");
     scene.play("1.\n2.\n+1\n1= 1\n+2\n2= 2\n1> again\n2< again");
 
     let server = Server::start("duel");
@@ -143,12 +142,12 @@ fn services_without_a_hub_end_as_they_would_for_a_stranger() {
         1< You are X.
         1< Waiting for an opponent.",
     );
-    kill(hub(&server, 1), Signal::SIGKILL).expect("it runs");
+    kill(server.hub(1), Signal::SIGKILL).expect("it runs");
     scene.play(&format!("1< {GONE}\n1."));
 }
 
 #[test]
-fn a_stop_says_goodbye_and_leaves_nobody_behind() {
+fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
     for (service, words) in [
         ("chat", "-- The server stops.\n-- Goodbye.\n"),
         ("forward", ""),
@@ -156,30 +155,30 @@ fn a_stop_says_goodbye_and_leaves_nobody_behind() {
         for model in MODELS {
             let mut server = Server::start(&format!("{service} --model {model}"));
             let count = if model == "sequential" { 1 } else { 3 };
-            let mut callers: Vec<Caller> = Vec::new();
+            let mut clients: Vec<Client> = Vec::new();
             for number in 0..count {
-                let mut caller = server.connect();
+                let mut client = server.connect();
                 if service == "chat" {
-                    come_as(&mut caller, &format!("p{number}"));
+                    enter(&mut client, &format!("p{number}"));
                 } else {
-                    caller.next(1);
+                    client.text(1);
                 }
-                callers.push(caller);
+                clients.push(client);
                 if service == "forward" && number == 1 {
                     break;
                 }
             }
             let children = server.children();
             server.signal(Signal::SIGTERM);
-            for (number, caller) in callers.iter_mut().enumerate() {
-                let heard = String::from_utf8(caller.rest()).expect("it is text");
+            for (number, client) in clients.iter_mut().enumerate() {
+                let heard = String::from_utf8(client.rest()).expect("it is text");
                 // Some hear that others have come, or have stopped before.
                 let others = [" is here.", " has left.", "the next one."];
                 let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
                 let own: Vec<&str> = heard.lines().filter(is_own).collect();
                 assert_eq!(own, words.lines().collect::<Vec<_>>(), "{model}, {number}");
             }
-            drop(callers);
+            drop(clients);
             assert_eq!(server.wait().code(), Some(0), "{service}, {model}");
             assert_eq!(children.is_empty(), model != "fork");
             for (child, _) in children {
@@ -190,7 +189,7 @@ fn a_stop_says_goodbye_and_leaves_nobody_behind() {
 }
 
 #[test]
-fn one_alone_at_standard_input_keeps_no_hub_alive() {
+fn a_single_stdio_peer_leaves_no_hub_running() {
     for model in MODELS {
         for (said, goodbye) in [
             ("alice\n/who\n", ""),
@@ -201,7 +200,7 @@ fn one_alone_at_standard_input_keeps_no_hub_alive() {
                 + "\n-- You are in #lobby as alice, alone.\n-- In #lobby: alice\n"
                 + goodbye;
             // Whoever still held the output would be waited for.
-            assert_eq!(heard(&serve, said), expected, "{model}");
+            assert_eq!(stdout_of(&serve, said), expected, "{model}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crate::support::server::{Caller, DEADLINE, MODELS, Server, program, shell};
+use crate::support::{Client, DEADLINE, MODELS, Server, program, shell, temp_dir};
 
 /// Serves `echo` with these words; who gets an answer there of 127.0.0.1 and ::1.
 #[track_caller]
@@ -24,9 +24,9 @@ fn check_families(words: &str, v4: bool, v6: bool) {
             assert_eq!(refused.map(drop), Err(kind), "{words:?} at {host}");
             return;
         }
-        let mut caller = Caller::connect(address);
-        assert_eq!(caller.ask("hello"), "hello", "{words:?} at {host}");
-        let own = caller.stream.local_addr().expect("it is connected");
+        let mut client = Client::connect(address);
+        assert_eq!(client.ask("hello"), "hello", "{words:?} at {host}");
+        let own = client.address();
         server.log(&format!(" accept peer={own} local={address}"));
     };
     ask("127.0.0.1", v4);
@@ -34,7 +34,7 @@ fn check_families(words: &str, v4: bool, v6: bool) {
 }
 
 #[test]
-fn both_protocols_are_served_or_the_one_that_is_asked_for() {
+fn ipv4_and_ipv6_can_be_selected() {
     for model in MODELS {
         for place in ["0", ":0"] {
             for (only, v4, v6) in [("", true, true), ("-4", true, false), ("-6", false, true)] {
@@ -50,7 +50,7 @@ fn both_protocols_are_served_or_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn an_address_of_the_other_protocol_is_refused() {
+fn an_address_of_the_other_family_is_refused() {
     for (words, code, why) in [
         (
             "-4 --listen [::1]:0",
@@ -78,8 +78,8 @@ fn an_address_of_the_other_protocol_is_refused() {
 }
 
 #[test]
-fn a_unix_socket_has_the_permissions_asked_for_whatever_the_umask() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn unix_mode_overrides_the_umask() {
+    let folder = temp_dir();
     for (number, (umask, option, expected)) in [
         ("000", "--unix-mode 660", 0o660),
         ("777", "--unix-mode 660", 0o660),
@@ -115,8 +115,8 @@ fn a_unix_socket_has_the_permissions_asked_for_whatever_the_umask() {
 }
 
 #[test]
-fn every_place_is_served() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn every_listener_is_served() {
+    let folder = temp_dir();
     for model in MODELS {
         let paths = ["a", "b"].map(|name| folder.path().join(format!("{model}-{name}")));
         let places = paths
@@ -142,13 +142,13 @@ fn every_place_is_served() {
         );
         assert_eq!(internet.len(), 3, "{announced}");
         for address in internet {
-            assert_eq!(Caller::connect(address).ask("hello"), "HELLO");
+            assert_eq!(Client::connect(address).ask("hello"), "HELLO");
         }
         for path in &paths {
-            let caller = UnixStream::connect(path).expect("somebody listens");
-            (&caller).write_all(b"hello\n").expect("the server reads");
+            let client = UnixStream::connect(path).expect("the server listens");
+            (&client).write_all(b"hello\n").expect("the server reads");
             let mut answer = [0; 6];
-            (&caller).read_exact(&mut answer).expect("it answers");
+            (&client).read_exact(&mut answer).expect("it answers");
             assert_eq!(&answer, b"HELLO\n");
         }
         let udp = listens
@@ -169,8 +169,8 @@ fn every_place_is_served() {
 }
 
 #[test]
-fn the_place_that_cannot_be_had_is_named_and_none_of_the_others_is_kept() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_failed_listener_is_named_and_the_others_are_closed() {
+    let folder = temp_dir();
     let file = folder.path().join("file");
     fs::write(&file, "precious").expect("it can be written");
     let socket = format!("unix:{}", folder.path().join("socket").display());

@@ -6,10 +6,10 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::server::{MODELS, Server, signal_and_see_it_taken, until};
+use crate::support::{MODELS, Server, program, signal_and_wait, temp_dir, wait_for};
 
 #[test]
-fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
+fn sigterm_and_sigint_shut_down_gracefully() {
     for (model, signal) in [
         ("fork", Signal::SIGTERM),
         ("fork", Signal::SIGINT),
@@ -21,17 +21,17 @@ fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
     ] {
         let mut server = Server::start(&format!("eliza --model {model}"));
         let count = if model == "sequential" { 1 } else { 3 };
-        let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
-        callers
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        clients
             .iter_mut()
-            .for_each(|caller| assert!(caller.line().contains("feel")));
+            .for_each(|client| assert!(client.line().contains("feel")));
         let children = server.children();
         server.signal(signal);
-        for caller in &mut callers {
-            assert!(caller.line().contains("oodbye"));
-            assert_eq!(caller.rest(), b"");
+        for client in &mut clients {
+            assert!(client.line().contains("oodbye"));
+            assert_eq!(client.rest(), b"");
         }
-        drop(callers);
+        drop(clients);
         assert_eq!(server.wait().code(), Some(0));
         for (child, _) in children {
             assert!(kill(child, None).is_err(), "{child} is left behind");
@@ -40,29 +40,29 @@ fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
 }
 
 #[test]
-fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
+fn ctrl_c_at_a_terminal_shuts_down_gracefully() {
     let mut server = Server::start("eliza");
-    let mut caller = server.connect();
-    assert!(caller.line().contains("feel"));
+    let mut client = server.connect();
+    assert!(client.line().contains("feel"));
     for (child, _) in server.children() {
-        signal_and_see_it_taken(child, Signal::SIGINT);
+        signal_and_wait(child, Signal::SIGINT);
     }
     assert!(
-        !caller.ask("I need a coat").contains("oodbye"),
+        !client.ask("I need a coat").contains("oodbye"),
         "the child leaves it to the server"
     );
     server.signal(Signal::SIGINT);
-    assert!(caller.line().contains("oodbye"));
-    drop(caller);
+    assert!(client.line().contains("oodbye"));
+    drop(client);
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn a_session_that_never_stops_sending_is_stopped_politely() {
+fn an_endless_session_is_shut_down_gracefully() {
     let mut server = Server::villain("endless --grace 1m");
-    let mut caller = server.connect();
-    assert!(caller.line().starts_with("and so on"));
-    let reader = thread::spawn(move || caller.rest().len());
+    let mut client = server.connect();
+    assert!(client.line().starts_with("and so on"));
+    let reader = thread::spawn(move || client.rest().len());
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
     server.log("end: the server stopped");
@@ -70,10 +70,10 @@ fn a_session_that_never_stops_sending_is_stopped_politely() {
 }
 
 #[test]
-fn a_stopping_server_refuses_at_once() {
+fn a_server_in_shutdown_refuses_connections() {
     let mut server = Server::villain("stubborn --grace 1m");
-    let mut caller = server.connect();
-    assert_eq!(caller.line(), "ready");
+    let mut client = server.connect();
+    assert_eq!(client.line(), "ready");
     let address = server.address();
     server.signal(Signal::SIGTERM);
     server.log("stop conversations=1");
@@ -82,7 +82,7 @@ fn a_stopping_server_refuses_at_once() {
         refused.map(drop),
         Err(std::io::ErrorKind::ConnectionRefused)
     );
-    assert_eq!(caller.ask("but I may go on"), "but I may go on");
+    assert_eq!(client.ask("but I may go on"), "but I may go on");
     // Asked twice, it does not wait.
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
@@ -90,13 +90,13 @@ fn a_stopping_server_refuses_at_once() {
 }
 
 #[test]
-fn what_does_not_end_is_ended_when_the_grace_is_over() {
+fn sessions_are_killed_after_the_grace_period() {
     for model in MODELS {
         for deed in ["stubborn", "stuck"] {
             let mut server = Server::villain(&format!("{deed} --grace 200ms --model {model}"));
-            let mut caller = server.connect();
-            assert_eq!(caller.line(), "ready");
-            caller.say("go\n");
+            let mut client = server.connect();
+            assert_eq!(client.line(), "ready");
+            client.send("go\n");
             let children = server.children();
             assert_eq!(children.len(), usize::from(model == "fork"));
             server.signal(Signal::SIGTERM);
@@ -109,48 +109,46 @@ fn what_does_not_end_is_ended_when_the_grace_is_over() {
 }
 
 #[test]
-fn every_end_is_logged_though_the_grace_is_over() {
+fn every_end_is_logged_after_the_grace_period() {
     for model in MODELS {
         let mut server = Server::villain(&format!("stubborn --grace 200ms --model {model}"));
         let count = if model == "sequential" { 1 } else { 10 };
-        let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
-        callers
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        clients
             .iter_mut()
-            .for_each(|caller| assert_eq!(caller.line(), "ready"));
+            .for_each(|client| assert_eq!(client.line(), "ready"));
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
-        server.log_times("end: cut", count);
+        server.log_lines("end: cut", count);
     }
 }
 
 #[test]
-fn the_children_of_a_killed_server_end_and_the_port_is_free() {
+fn children_of_a_killed_server_die_and_free_the_port() {
     let mut server = Server::start("echo");
-    let mut caller = server.connect();
-    assert_eq!(caller.ask("hello"), "hello");
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
     let child = server.children()[0].0;
     let address = server.address();
     server.signal(Signal::SIGKILL);
     server.wait();
-    drop(Server::run(
-        std::process::Command::new(crate::support::server::program()).args([
-            "-v",
-            "serve",
-            "echo",
-            "--listen",
-            &address.to_string(),
-        ]),
-    ));
-    assert_eq!(caller.rest(), b"");
-    drop(caller);
-    until("the orphan to end", || {
+    drop(Server::run(std::process::Command::new(program()).args([
+        "-v",
+        "serve",
+        "echo",
+        "--listen",
+        &address.to_string(),
+    ])));
+    assert_eq!(client.rest(), b"");
+    drop(client);
+    wait_for("the orphan to end", || {
         kill(child, None).is_err().then_some(())
     });
 }
 
 #[test]
-fn the_socket_file_goes_with_the_server() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn the_socket_file_is_removed_at_shutdown() {
+    let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
         let mut server = Server::start(&format!(

@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::server::{Caller, MODELS, Server, program, until};
+use crate::support::{Client, MODELS, Process, Server, pid_in, program, temp_dir, wait_for};
 
 /// The lines that `server` tells when it is asked once more, after `before` answers so far.
 #[track_caller]
@@ -19,8 +19,8 @@ fn ask(server: &Server, before: usize) -> Vec<String> {
     };
     server.signal(Signal::SIGUSR1);
     // The counters come last.
-    server.log_times("counters", before + 1);
-    let log = server.log_times("", 1);
+    server.log_lines("counters", before + 1);
+    let log = server.log_so_far();
     let mut told: Vec<String> = log.iter().filter(is_told).cloned().collect();
     let starts: Vec<usize> = (0..told.len())
         .filter(|&line| told[line].contains("counters"))
@@ -38,16 +38,12 @@ fn server(words: &str, front: &[&str]) -> Server {
     Server::run(command.args(["--listen", "0"]))
 }
 
-fn own(caller: &Caller) -> String {
-    caller
-        .stream
-        .local_addr()
-        .expect("it is connected")
-        .to_string()
+fn own(client: &Client) -> String {
+    client.address().to_string()
 }
 
 #[test]
-fn every_conversation_and_the_counters_are_told_in_words() {
+fn sigusr1_reports_sessions_and_counters_as_text() {
     for model in MODELS {
         let server = server(&format!("echo --model {model}"), &["-v"]);
         let told = ask(&server, 0);
@@ -55,14 +51,14 @@ fn every_conversation_and_the_counters_are_told_in_words() {
             refused-service=0 failed=0 received=0 sent=0 dropped=0";
         assert_eq!(told, [nothing], "{model}");
         let count = if model == "sequential" { 1 } else { 2 };
-        let mut callers: Vec<_> = (0..count).map(|_| server.connect()).collect();
-        for (number, caller) in callers.iter_mut().enumerate() {
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
             let line = "x".repeat(10 * (number + 1));
-            assert_eq!(caller.ask(&line), line);
+            assert_eq!(client.ask(&line), line);
         }
         // The answer may be heard before it is counted.
         let mut asked = 1;
-        let told = until("all to be counted", || {
+        let told = wait_for("all to be counted", || {
             let told = ask(&server, asked);
             asked += 1;
             let all = told.iter().all(|line| !line.contains(" sent=0"));
@@ -72,8 +68,8 @@ fn every_conversation_and_the_counters_are_told_in_words() {
             all.then_some(told)
         });
         assert_eq!(told.len(), count + 1, "{told:#?}");
-        for (number, caller) in callers.iter().enumerate() {
-            let start = format!("session peer={} local={} ", own(caller), server.address());
+        for (number, client) in clients.iter().enumerate() {
+            let start = format!("session peer={} local={} ", own(client), server.address());
             let line = told.iter().find(|line| line.starts_with(&start));
             let line = line.unwrap_or_else(|| panic!("{start}: {told:#?}"));
             let bytes = 10 * (number + 1) + 1;
@@ -83,26 +79,26 @@ fn every_conversation_and_the_counters_are_told_in_words() {
             );
             assert_eq!(line.contains(" pid="), model == "fork", "{line}");
             if model == "fork" {
-                let pid = crate::support::proc::number(line, " pid=");
+                let pid = pid_in(line, " pid=");
                 assert!(server.children().iter().any(|&(child, _)| child == pid));
             }
         }
         assert!(told[count].starts_with(&format!("counters live={count} accepted={count} ")));
         // Nobody is disturbed.
-        for caller in &mut callers {
-            assert_eq!(caller.ask("still there?"), "still there?");
+        for client in &mut clients {
+            assert_eq!(client.ask("still there?"), "still there?");
         }
     }
 }
 
 #[test]
-fn the_state_is_told_as_json_also_where_nothing_else_is() {
+fn sigusr1_reports_the_state_as_json() {
     for model in MODELS {
         let server = server(&format!("echo --json --model {model}"), &[]);
-        let mut caller = server.connect();
-        assert_eq!(caller.ask("hello"), "hello");
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
         let mut asked = 0;
-        let told = until("all to be counted", || {
+        let told = wait_for("all to be counted", || {
             let told = ask(&server, asked);
             asked += 1;
             let all = told.iter().all(|line| line.contains("\"sent\":6"));
@@ -112,7 +108,7 @@ fn the_state_is_told_as_json_also_where_nothing_else_is() {
         let values: Vec<Value> = told.iter().map(parse).collect();
         assert_eq!(values.len(), 2, "{told:#?}");
         let session = &values[0]["session"];
-        assert_eq!(session["peer"], own(&caller));
+        assert_eq!(session["peer"], own(&client));
         assert_eq!(session["local"], server.address().to_string());
         assert_eq!(
             (session["received"].as_u64(), session["sent"].as_u64()),
@@ -130,8 +126,8 @@ fn the_state_is_told_as_json_also_where_nothing_else_is() {
 }
 
 #[test]
-fn a_quiet_server_tells_its_state_all_the_same() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_quiet_server_reports_its_state_too() {
+    let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
         let log = folder.path().join(format!("{model}.log"));
@@ -140,13 +136,13 @@ fn a_quiet_server_tells_its_state_all_the_same() {
             .args(["-q", "serve", "echo", "--model", model, "--listen"])
             .arg(format!("unix:{}", path.display()))
             .stderr(std::fs::File::create(&log).expect("it can be made"));
-        let server = crate::support::server::Process::start(&mut command);
-        let caller = until("the socket", || UnixStream::connect(&path).ok());
+        let server = Process::start(&mut command);
+        let client = wait_for("the socket", || UnixStream::connect(&path).ok());
         // Once it answers it heeds signals.
-        (&caller).write_all(b"hello\n").expect("the server reads");
-        (&caller).read_exact(&mut [0; 6]).expect("it answers");
+        (&client).write_all(b"hello\n").expect("the server reads");
+        (&client).read_exact(&mut [0; 6]).expect("it answers");
         server.signal(Signal::SIGUSR1);
-        let told = until("the counters", || {
+        let told = wait_for("the counters", || {
             let told = std::fs::read_to_string(&log).expect("it is text");
             told.contains("counters live=").then_some(told)
         });
@@ -154,14 +150,14 @@ fn a_quiet_server_tells_its_state_all_the_same() {
             told.lines()
                 .all(|line| line.starts_with("session ") || line.starts_with("counters "))
         );
-        drop(caller);
+        drop(client);
     }
 }
 
 /// The counters once they have `words`.
 fn until_counted(server: &Server, words: &str) {
     let mut asked = 0;
-    until(words, || {
+    wait_for(words, || {
         let told = ask(server, asked);
         asked += 1;
         told.last()
@@ -199,10 +195,10 @@ fn refusals_and_failures_are_counted() {
         until_counted(&refusing, "refused-service=1 failed=0");
         for (deed, failed) in [("fail", 1), ("panic", 1)] {
             let failing = Server::villain(&format!("{deed} --model {model}"));
-            let mut caller = failing.connect();
-            assert_eq!(caller.ask("go"), "ready");
-            assert_eq!(caller.rest(), b"");
-            drop(caller);
+            let mut client = failing.connect();
+            assert_eq!(client.ask("go"), "ready");
+            assert_eq!(client.rest(), b"");
+            drop(client);
             until_counted(
                 &failing,
                 &format!(
@@ -212,8 +208,8 @@ fn refusals_and_failures_are_counted() {
         }
     }
     let server = server("echo", &["-v"]);
-    let mut caller = server.connect();
-    assert_eq!(caller.ask("hello"), "hello");
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
     let child = server.children()[0].0;
     nix::sys::signal::kill(child, Signal::SIGKILL).expect("it runs");
     until_counted(
@@ -223,22 +219,22 @@ fn refusals_and_failures_are_counted() {
 }
 
 #[test]
-fn conversations_of_programs_are_told_and_counted() {
+fn sessions_of_programs_are_reported_and_counted() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
-        let mut caller = server.connect();
-        assert_eq!(caller.ask("hello"), "hello");
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
         let told = ask(&server, 0);
         assert_eq!(told.len(), 2, "{told:#?}");
-        assert!(told[0].starts_with(&format!("session peer={} ", own(&caller))));
+        assert!(told[0].starts_with(&format!("session peer={} ", own(&client))));
         assert!(told[1].starts_with("counters live=1 accepted=1 "));
-        assert_eq!(caller.ask("still there?"), "still there?");
-        caller.hang_up();
-        assert_eq!(caller.rest(), b"");
-        drop(caller);
+        assert_eq!(client.ask("still there?"), "still there?");
+        client.shutdown_write();
+        assert_eq!(client.rest(), b"");
+        drop(client);
         server.log(" end: ");
         let mut asked = 1;
-        until("all to be counted", || {
+        wait_for("all to be counted", || {
             let told = ask(&server, asked);
             asked += 1;
             told[0].contains("live=0 accepted=1").then_some(())?;

@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::support::proc::free_port;
-use crate::support::server::{
-    Caller, DEADLINE, MODELS, Process, Server, have, program, shell, until,
+use crate::support::{
+    Client, DEADLINE, MODELS, Process, Server, free_port, installed, program, shell, temp_dir,
+    wait_for,
 };
 
 #[test]
-fn pipes_files_and_nothing_at_all_are_peers() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn pipes_files_and_closed_descriptors_are_peers() {
+    let folder = temp_dir();
     let (file, answer) = (folder.path().join("file"), folder.path().join("answer"));
     let long = "hello, world\n".repeat(20_000);
     fs::write(&file, &long).expect("it can be written");
@@ -56,13 +56,13 @@ fn pipes_files_and_nothing_at_all_are_peers() {
 }
 
 #[test]
-fn output_that_nobody_reads_ends_the_talk() {
+fn a_closed_stdout_ends_the_session() {
     for model in MODELS {
         let words = ["-q", "serve", "discard", "--listen", "-", "--model", model];
         let mut command = Command::new(program());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut server = Process::start(command.args(words));
-        let (says, hears) = server.pipes();
+        let (says, hears) = server.take_pipes();
         drop(hears);
         assert!(server.wait().success(), "{model}");
         drop(says);
@@ -72,30 +72,30 @@ fn output_that_nobody_reads_ends_the_talk() {
 /// Talks with an echo at this Unix socket: one line, and the end.
 #[track_caller]
 fn check_echo(path: &std::path::Path, how: &str) {
-    let mut caller = until("the Unix socket", || UnixStream::connect(path).ok());
-    caller
+    let mut client = wait_for("the Unix socket", || UnixStream::connect(path).ok());
+    client
         .set_read_timeout(Some(DEADLINE))
         .expect("it can be set");
-    caller.write_all(b"hello\n").expect("the server reads");
+    client.write_all(b"hello\n").expect("the server reads");
     let mut heard = [0; 6];
-    caller.read_exact(&mut heard).expect("it answers");
+    client.read_exact(&mut heard).expect("it answers");
     assert_eq!(&heard, b"hello\n", "{how}");
-    caller
+    client
         .shutdown(std::net::Shutdown::Write)
         .expect("it stands");
     let mut rest = Vec::new();
-    caller
+    client
         .read_to_end(&mut rest)
         .expect("it is closed politely");
     assert_eq!(rest, b"", "{how}: the peer hears nothing but the service");
 }
 
 #[test]
-fn socat_gives_it_a_socket_or_pipes() {
-    if !have(&["socat"]) {
+fn socat_passes_a_socket_or_pipes() {
+    if !installed(&["socat"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     for model in MODELS {
         for way in ["", ",pipes", ",stderr"] {
             let path = folder.path().join(format!("{model}{way}"));
@@ -121,8 +121,8 @@ fn socat_gives_it_a_socket_or_pipes() {
 }
 
 #[test]
-fn tcpserver_gives_it_a_socket() {
-    if !have(&["tcpserver"]) {
+fn tcpserver_passes_a_socket() {
+    if !installed(&["tcpserver"]) {
         return;
     }
     for model in MODELS {
@@ -132,15 +132,15 @@ fn tcpserver_gives_it_a_socket() {
         let mut command = Command::new("bash");
         command.args(["-c", script]).arg(program()).arg(model);
         let server = Server::run(&mut command);
-        let port = until("its port", || {
-            let log = server.log_times("", 2);
+        let port = wait_for("its port", || {
+            let log = server.log_lines("", 2);
             log.iter().find_map(|line| line.parse::<u16>().ok())
         });
-        let mut caller = Caller::connect(([127, 0, 0, 1], port).into());
-        let own = caller.stream.local_addr().expect("it is connected");
-        assert_eq!(caller.ask("hello"), "hello");
-        caller.hang_up();
-        assert_eq!(caller.rest(), b"");
+        let mut client = Client::connect(([127, 0, 0, 1], port).into());
+        let own = client.address();
+        assert_eq!(client.ask("hello"), "hello");
+        client.shutdown_write();
+        assert_eq!(client.rest(), b"");
         // The peer is known, though somebody else accepted it.
         server.log(&format!(" accept peer={own} local=127.0.0.1:{port}"));
         server.log(&format!(" end: the peer left peer={own} "));
@@ -148,11 +148,11 @@ fn tcpserver_gives_it_a_socket() {
 }
 
 #[test]
-fn xinetd_gives_it_a_socket_and_no_log_reaches_the_peer() {
-    if !have(&["xinetd"]) {
+fn xinetd_passes_a_socket_and_the_peer_sees_no_log() {
+    if !installed(&["xinetd"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     for model in MODELS {
         let (_port, address) = free_port();
         let conf = folder.path().join(format!("{model}.conf"));
@@ -177,18 +177,18 @@ fn xinetd_gives_it_a_socket_and_no_log_reaches_the_peer() {
                 .stderr(Stdio::null())
                 .stdout(Stdio::null()),
         );
-        let stream = until("xinetd", || std::net::TcpStream::connect(address).ok());
-        let mut caller = Caller::over(stream);
-        caller.say("I need a coat\nquit\n");
-        let talk = String::from_utf8_lossy(&caller.rest()).into_owned();
+        let stream = wait_for("xinetd", || std::net::TcpStream::connect(address).ok());
+        let mut client = Client::new(stream);
+        client.send("I need a coat\nquit\n");
+        let talk = String::from_utf8_lossy(&client.rest()).into_owned();
         assert_eq!(talk.lines().count(), 3, "{model}: {talk}");
         assert!(!talk.contains("peer=") && talk.contains("oodbye"), "{talk}");
     }
 }
 
 #[test]
-fn the_program_ends_with_its_only_peer_and_goes_on_with_others() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn stdio_alone_ends_the_program_and_other_listeners_do_not() {
+    let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
         // A program that gives its only peer away ends with that one.
@@ -215,7 +215,7 @@ fn the_program_ends_with_its_only_peer_and_goes_on_with_others() {
 }
 
 #[test]
-fn a_stop_is_heeded_while_the_only_peer_is_there() {
+fn sigterm_is_handled_while_stdio_is_served() {
     for model in MODELS {
         let log = tempfile::NamedTempFile::new().expect("a file can be made");
         let mut command = Command::new(program());
@@ -233,7 +233,7 @@ fn a_stop_is_heeded_while_the_only_peer_is_there() {
         let mut rest = String::new();
         output.read_to_string(&mut rest).expect("it is text");
         assert!(rest.contains("oodbye"), "{model}: {rest}");
-        let ended = until("its end", || server.try_wait().expect("it is ours"));
+        let ended = wait_for("its end", || server.try_wait().expect("it is ours"));
         assert_eq!(ended.code(), Some(0), "{model}");
     }
 }

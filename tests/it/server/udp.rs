@@ -1,106 +1,35 @@
 //! Conversations by datagrams, through the whole program.
 
-use std::net::UdpSocket;
-use std::process::Command;
-
 use nix::sys::signal::Signal;
 
-use crate::support::server::{
-    DEADLINE, MODELS, Server, are_root, have, heard, program, shell, villains,
-};
-
-/// Serves with these words at a port of 127.0.0.1.
-pub(crate) fn start(words: &str) -> Server {
-    start_at("udp://127.0.0.1:0", words)
-}
-
-fn start_at(listen: &str, words: &str) -> Server {
-    let words = format!("-v serve {words} --listen {listen}");
-    Server::run(Command::new(program()).args(words.split_whitespace()))
-}
-
-/// Serves one of the villains in the same way.
-fn villain(words: &str) -> Server {
-    let words = format!("-v serve {words} --listen udp://127.0.0.1:0");
-    Server::run(Command::new(villains()).args(words.split_whitespace()))
-}
-
-fn port(server: &Server) -> u16 {
-    server.udp_address().port()
-}
-
-/// Somebody who speaks from `own`, and hears what comes from where it speaks to.
-pub(crate) struct Caller(pub(crate) UdpSocket);
-
-impl Caller {
-    pub(crate) fn to(server: &Server) -> Self {
-        Self::from("127.0.0.1:0", "127.0.0.1", port(server))
-    }
-
-    fn from(own: &str, asked: &str, port: u16) -> Self {
-        let socket = UdpSocket::bind(own).expect("a free port");
-        socket
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a deadline can be set");
-        socket.connect((asked, port)).expect("an address");
-        Self(socket)
-    }
-
-    pub(crate) fn say(&self, words: impl AsRef<[u8]>) {
-        self.0.send(words.as_ref()).expect("a datagram can be sent");
-    }
-
-    pub(crate) fn hear(&self) -> String {
-        let mut bytes = vec![0; 65_535];
-        let count = self.0.recv(&mut bytes).expect("the server answers");
-        String::from_utf8_lossy(&bytes[..count]).into_owned()
-    }
-
-    pub(crate) fn ask(&self, words: impl AsRef<[u8]>) -> String {
-        self.say(words);
-        self.hear()
-    }
-
-    /// All that has come, when no more can come.
-    fn rest(&self) -> Vec<Vec<u8>> {
-        self.0.set_nonblocking(true).expect("a mode can be set");
-        let mut bytes = vec![0; 65_535];
-        let next = || {
-            self.0
-                .recv(&mut bytes)
-                .ok()
-                .map(|count| bytes[..count].to_vec())
-        };
-        std::iter::from_fn(next).collect()
-    }
-}
+use crate::support::{MODELS, Server, UdpClient, installed, is_root, shell, stdout_of};
 
 #[test]
-fn the_friend_answers_a_knock_and_anything_else() {
+fn the_friend_answers_an_empty_datagram_and_lines() {
     for model in MODELS {
-        let server = start(&format!("eliza --seed 1 --model {model}"));
-        let caller = Caller::to(&server);
-        assert!(caller.ask("\n").contains("feel"), "{model}");
-        assert!(caller.ask("I need a holiday\n").contains("holiday"));
-        let goodbye = caller.ask("quit\r\n");
+        let server = Server::start_udp(&format!("eliza --seed 1 --model {model}"));
+        let client = UdpClient::connect(&server);
+        assert!(client.ask("\n").contains("feel"), "{model}");
+        assert!(client.ask("I need a holiday\n").contains("holiday"));
+        let goodbye = client.ask("quit\r\n");
         assert!(
             goodbye.contains("oodbye") && goodbye.ends_with("\r\n"),
             "{goodbye:?}"
         );
         server.log("end: closed by the service");
         assert!(
-            caller.ask("I need a holiday\n").contains("holiday"),
+            client.ask("I need a holiday\n").contains("holiday"),
             "it begins anew"
         );
-        let other = Caller::to(&server);
+        let other = UdpClient::connect(&server);
         assert!(other.ask("I need a boat\n").contains("boat"));
     }
 }
 
 #[test]
-fn everybody_s_programs_are_answered() {
-    let server = start("uppercase");
-    let port = port(&server);
+fn common_clients_are_answered_over_udp() {
+    let server = Server::start_udp("uppercase");
+    let port = server.udp_address().port();
     let python = format!(
         "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
          s.sendto(b'caf\\xc3\\xa9\\n', ('127.0.0.1', {port})); print(s.recv(100).decode(), end='')\""
@@ -110,76 +39,75 @@ fn everybody_s_programs_are_answered() {
         ("socat", format!("socat -t 1 - UDP:127.0.0.1:{port}")),
         ("python3", python),
     ] {
-        if have(&[name]) {
-            assert_eq!(heard(&command, "café\n"), "CAFÉ\n", "{name}");
+        if installed(&[name]) {
+            assert_eq!(stdout_of(&command, "café\n"), "CAFÉ\n", "{name}");
         }
     }
 }
 
 #[test]
-fn each_of_those_who_wait_has_its_own_answer() {
-    let server = start("echo --model events");
-    let (one, two) = (Caller::to(&server), Caller::to(&server));
+fn waiting_peers_get_their_own_answers() {
+    let server = Server::start_udp("echo --model events");
+    let (one, two) = (UdpClient::connect(&server), UdpClient::connect(&server));
     // All is there before the server looks.
-    server.signal(Signal::SIGSTOP);
-    server.state_until('T');
+    server.pause();
     for number in 0..20 {
-        one.say(format!("one {number}"));
-        two.say(format!("two {number}"));
+        one.send(format!("one {number}"));
+        two.send(format!("two {number}"));
     }
-    server.signal(Signal::SIGCONT);
+    server.resume();
     for number in 0..20 {
-        assert_eq!(one.hear(), format!("one {number}"));
-        assert_eq!(two.hear(), format!("two {number}"));
+        assert_eq!(one.text(), format!("one {number}"));
+        assert_eq!(two.text(), format!("two {number}"));
     }
 }
 
 #[test]
 fn answers_leave_from_the_address_that_was_asked() {
-    let server = start_at("udp://:0 -4", "echo");
+    let server = Server::serve("echo --listen udp://:0 -4");
     for asked in ["127.0.0.1", "127.0.0.2", "127.8.8.8"] {
-        let caller = Caller::from("127.0.0.1:0", asked, port(&server));
-        assert_eq!(caller.ask("hello"), "hello");
+        let client = UdpClient::connect_from("127.0.0.1:0", asked, server.udp_address().port());
+        assert_eq!(client.ask("hello"), "hello");
     }
-    let server = start_at("udp://[::]:0", "echo");
-    let caller = Caller::from("[::1]:0", "::1", port(&server));
-    assert_eq!(caller.ask("hello"), "hello");
+    let server = Server::serve("echo --listen udp://[::]:0");
+    let client = UdpClient::connect_from("[::1]:0", "::1", server.udp_address().port());
+    assert_eq!(client.ask("hello"), "hello");
 }
 
 #[test]
-fn the_largest_datagram_comes_back_and_the_empty_one() {
-    let server = start("echo");
-    let caller = Caller::to(&server);
+fn the_largest_and_the_empty_datagram_come_back() {
+    let server = Server::start_udp("echo");
+    let client = UdpClient::connect(&server);
     for size in [65_507, 0, 1] {
-        assert_eq!(caller.ask("x".repeat(size)).len(), size);
+        assert_eq!(client.ask("x".repeat(size)).len(), size);
     }
 }
 
 #[test]
-fn what_would_be_a_loop_is_not_answered() {
-    let server = start_at("udp://:0 -4", "echo");
-    let caller = Caller::to(&server);
-    caller.0.set_broadcast(true).expect("an option");
-    assert_eq!(caller.ask("hello"), "hello");
-    let everybody = ("127.255.255.255", port(&server));
-    caller.0.connect(everybody).expect("an address");
-    caller.say("echo me, everybody");
-    server.log("dropped: sent to many");
-    let server = start("echo");
-    let port = port(&server);
+fn datagrams_that_could_loop_are_dropped() {
+    let server = Server::serve("echo --listen udp://:0 -4");
+    let client = UdpClient::connect(&server);
+    client.0.set_broadcast(true).expect("an option");
+    assert_eq!(client.ask("hello"), "hello");
+    let everybody = ("127.255.255.255", server.udp_address().port());
+    client.0.connect(everybody).expect("an address");
+    client.send("echo me, everybody");
+    server.log("dropped: sent to a multicast or broadcast address");
+    let server = Server::start_udp("echo");
+    let port = server.udp_address().port();
     // From our own port, at another of our addresses.
-    Caller::from(&format!("127.0.0.9:{port}"), "127.0.0.1", port).say("echo me");
+    UdpClient::connect_from(&format!("127.0.0.9:{port}"), "127.0.0.1", port).send("echo me");
     server.log("dropped: from this server, or one like it peer=127.0.0.9");
-    if are_root() {
-        Caller::from("127.0.0.9:7", "127.0.0.1", port).say("echo me");
+    if is_root() {
+        UdpClient::connect_from("127.0.0.9:7", "127.0.0.1", port).send("echo me");
         server.log("dropped: from the port of a service peer=127.0.0.9:7");
     }
-    assert_eq!(Caller::to(&server).ask("hello"), "hello");
+    assert_eq!(UdpClient::connect(&server).ask("hello"), "hello");
 }
 
 #[test]
-fn two_servers_do_not_talk_for_ever() {
-    if !are_root() || !have(&["python3", "unshare", "ip"]) {
+fn two_servers_do_not_answer_each_other_forever() {
+    if !is_root() || !installed(&["python3", "unshare", "ip"]) {
         return;
     }
     // One forged datagram, as if one server had sent it to the other. In a network of its own.
@@ -198,7 +126,7 @@ here = socket.inet_aton("127.0.0.1")
 udp = struct.pack("!HHHH", 2001, 2002, 8 + len(said), 0) + said
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
 raw.sendto(ip + udp, ("127.0.0.1", 0))'
-        until grep -q "dropped: the answer is over the rate" 2001 2002; do :; done
+        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do :; done
         kill %1 %2
         wait
         grep -h "end: " 2001 2002
@@ -221,7 +149,7 @@ raw.sendto(ip + udp, ("127.0.0.1", 0))'
 }
 
 #[test]
-fn nobody_is_sent_much_more_than_came_from_there() {
+fn the_amplification_limit_holds() {
     for service in ["eliza", "echo", "uppercase", "display"] {
         for said in [
             "",
@@ -230,15 +158,15 @@ fn nobody_is_sent_much_more_than_came_from_there() {
             "I need a holiday\n",
             "my mother and everybody else\n",
         ] {
-            let mut server = start(service);
-            let caller = Caller::to(&server);
+            let mut server = Server::start_udp(service);
+            let client = UdpClient::connect(&server);
             for _ in 0..100 {
-                caller.say(said);
+                client.send(said);
             }
             server.log("begin");
             server.signal(Signal::SIGTERM);
             assert!(server.wait().success());
-            let sent: usize = caller.rest().iter().map(Vec::len).sum();
+            let sent: usize = client.rest().iter().map(Vec::len).sum();
             assert!(
                 sent <= 128 + 3 * 100 * said.len(),
                 "{service}: {sent} for {said:?}"
@@ -248,29 +176,30 @@ fn nobody_is_sent_much_more_than_came_from_there() {
 }
 
 #[test]
-fn who_says_the_number_is_sent_the_rest() {
-    let server = villain("dice");
-    let caller = Caller::to(&server);
-    let challenge = caller.ask("throw\n");
+fn the_validation_code_lifts_the_limit() {
+    let server = Server::serve_villain("dice --listen udp://127.0.0.1:0");
+    let client = UdpClient::connect(&server);
+    let challenge = client.ask("throw\n");
     let code = challenge
         .strip_prefix("Say ")
         .and_then(|rest| rest.get(..6));
     let code = code.unwrap_or_else(|| panic!("{challenge:?}"));
-    let thrown = caller.ask(code);
+    let thrown = client.ask(code);
     assert_eq!(thrown.split_whitespace().count(), 8, "{thrown}");
     assert_eq!(
-        caller.ask("throw\n").split_whitespace().count(),
+        client.ask("throw\n").split_whitespace().count(),
         8,
         "no question any more"
     );
 }
 
 #[test]
-fn limits_hold_for_datagrams() {
-    let server = villain("stubborn --max-per-host 1 --max-line 10");
-    let first = Caller::to(&server);
+fn limits_apply_to_udp_peers() {
+    let server =
+        Server::serve_villain("stubborn --max-per-host 1 --max-line 10 --listen udp://127.0.0.1:0");
+    let first = UdpClient::connect(&server);
     assert_eq!(first.ask(""), "ready\n");
-    let second = Caller::to(&server);
+    let second = UdpClient::connect(&server);
     assert!(
         second
             .ask("")
@@ -282,29 +211,29 @@ fn limits_hold_for_datagrams() {
     );
     assert_eq!(second.ask("0123456789\r\n"), "0123456789\r\n");
 
-    let server = start("uppercase --idle 200ms");
-    let caller = Caller::to(&server);
-    assert_eq!(caller.ask("one"), "ONE");
+    let server = Server::start_udp("uppercase --idle 200ms");
+    let client = UdpClient::connect(&server);
+    assert_eq!(client.ask("one"), "ONE");
     server.log("end: idle");
-    assert_eq!(caller.rest(), Vec::<Vec<u8>>::new());
+    assert_eq!(client.rest(), Vec::<Vec<u8>>::new());
 
-    let server = start("uppercase --max-clients 2");
-    let callers: Vec<_> = (0..3).map(|_| Caller::to(&server)).collect();
-    for caller in &callers {
-        assert_eq!(caller.ask("hello"), "HELLO");
+    let server = Server::start_udp("uppercase --max-clients 2");
+    let clients: Vec<_> = (0..3).map(|_| UdpClient::connect(&server)).collect();
+    for client in &clients {
+        assert_eq!(client.ask("hello"), "HELLO");
     }
-    server.log("silent for longest: makes room");
+    server.log("evict: inactive for longest");
     server.log("end: cut");
 }
 
 #[test]
-fn at_a_stop_the_friend_says_goodbye() {
+fn shutdown_sends_goodbye_to_udp_peers() {
     for model in MODELS {
-        let mut server = start(&format!("eliza --model {model}"));
-        let caller = Caller::to(&server);
-        assert!(caller.ask("").contains("feel"));
+        let mut server = Server::start_udp(&format!("eliza --model {model}"));
+        let client = UdpClient::connect(&server);
+        assert!(client.ask("").contains("feel"));
         server.signal(Signal::SIGTERM);
-        assert!(caller.hear().contains("oodbye"), "{model}");
+        assert!(client.text().contains("oodbye"), "{model}");
         assert!(server.wait().success());
     }
 }

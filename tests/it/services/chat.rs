@@ -2,24 +2,8 @@
 
 use std::thread;
 
-use crate::support::scene::{Scene, TOGETHER, by_nc};
-use crate::support::server::{Server, have, shell};
-
-pub(crate) const GREETING: [&str; 2] = [
-    "-- Welcome to the chat; /help tells how it works.",
-    "-- What is your name?",
-];
-
-/// Alice and Bob are in the lobby.
-pub(crate) const TWO: &str = "
-    +1
-    1> alice
-    1< -- You are in #lobby as alice, alone.
-    +2
-    2> bob
-    2< -- You are in #lobby as bob, with 1 other.
-    1< -- bob is here.
-";
+use crate::support::chat::{ALICE_AND_BOB, GREETING};
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, shell};
 
 /// What they may do there, and what a third one hears of it.
 const EVENING: &str = "
@@ -90,23 +74,23 @@ const EVENING: &str = "
 ";
 
 #[test]
-fn people_meet_and_hear_each_other() {
-    for model in TOGETHER {
+fn members_meet_in_rooms() {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
-        Scene::at(&server, &GREETING).play(&(TWO.to_owned() + EVENING));
+        Scene::at(&server, &GREETING).play(&(ALICE_AND_BOB.to_owned() + EVENING));
     }
 }
 
 #[test]
-fn people_meet_by_nc() {
-    if !have(&["nc.openbsd"]) {
+fn members_meet_in_rooms_by_nc() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
-    for model in TOGETHER {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
-        let (port, mut programs) = (server.port(), Vec::new());
-        let come = |_: &str| by_nc(&port, &mut programs);
-        Scene::new(&GREETING, come).play(&(TWO.to_owned() + EVENING));
+        let (port, mut processes) = (server.port(), Vec::new());
+        let come = |_: &str| Client::nc(&port, &mut processes);
+        Scene::new(&GREETING, come).play(&(ALICE_AND_BOB.to_owned() + EVENING));
     }
 }
 
@@ -140,24 +124,24 @@ const REFUSED: [&[u8]; 6] = [
 ];
 
 #[test]
-fn nothing_that_acts_on_a_terminal_reaches_anybody() {
-    for model in TOGETHER {
+fn no_terminal_control_reaches_other_members() {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        scene.play(TWO);
+        scene.play(ALICE_AND_BOB);
         for (typed, seen) in HOSTILE {
             let line = [typed, b"\n"].concat();
-            scene.caller(1).say(line);
-            assert_eq!(scene.caller(2).line(), seen, "{model}");
+            scene.client(1).send(line);
+            assert_eq!(scene.client(2).line(), seen, "{model}");
         }
         scene.play(
             "1< [you to bob] \\x1b[A
             2> still here",
         );
-        assert_eq!(scene.caller(1).line(), "bob: still here");
+        assert_eq!(scene.client(1).line(), "bob: still here");
         for typed in REFUSED {
-            scene.caller(1).say([typed, b"\n"].concat());
-            let told = scene.caller(1).line();
+            scene.client(1).send([typed, b"\n"].concat());
+            let told = scene.client(1).line();
             let is_text = told.starts_with("-- ") && !told.contains(char::is_control);
             assert!(is_text, "{model}, {typed:?}: {told:?}");
         }
@@ -165,48 +149,48 @@ fn nothing_that_acts_on_a_terminal_reaches_anybody() {
             "+3
             3> \x1b[31malice\x07",
         );
-        let told = scene.caller(3).line();
+        let told = scene.client(3).line();
         assert!(told.starts_with("-- A name is up to 20 letters"), "{told}");
         scene.play(
             "1> the end
             2< alice: the end",
         );
-        for line in server.log_times("", 1) {
+        for line in server.log_so_far() {
             assert!(!line.contains(char::is_control), "{line:?}");
         }
     }
 }
 
 #[test]
-fn a_long_paste_arrives_whole() {
-    if !have(&["nc.openbsd"]) {
+fn a_long_paste_arrives_complete() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
     let check = |model: &str| {
         let server = Server::start(&format!("chat --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        scene.play(TWO);
+        scene.play(ALICE_AND_BOB);
         let lines: Vec<String> = (1..=205).map(|number| format!("{number:>40}")).collect();
-        scene.caller(1).say(lines.join("\n") + "\n");
+        scene.client(1).send(lines.join("\n") + "\n");
         for line in &lines {
-            assert_eq!(scene.caller(2).line(), format!("alice: {line}"), "{model}");
+            assert_eq!(scene.client(2).line(), format!("alice: {line}"), "{model}");
         }
         // Some of it was held back for a second, and none of it lost.
-        let told = scene.caller(1).line();
+        let told = scene.client(1).line();
         assert!(told.starts_with("-- You say much at once:"), "{told}");
         // And from a pipe that ends with it, without a line end.
         let paste = format!("carol\n{}", lines[..200].join("\n"));
         let command = format!("nc.openbsd -N 127.0.0.1 {}", server.port());
         let output = shell(&command, paste.as_bytes());
         assert!(output.status.success());
-        assert_eq!(scene.caller(2).line(), "-- carol is here.");
+        assert_eq!(scene.client(2).line(), "-- carol is here.");
         for line in &lines[..200] {
-            assert_eq!(scene.caller(2).line(), format!("carol: {line}"), "{model}");
+            assert_eq!(scene.client(2).line(), format!("carol: {line}"), "{model}");
         }
-        assert_eq!(scene.caller(2).line(), "-- carol has left.");
+        assert_eq!(scene.client(2).line(), "-- carol has left.");
     };
     thread::scope(|scope| {
-        for model in TOGETHER {
+        for model in CONCURRENT_MODELS {
             scope.spawn(move || check(model));
         }
     });

@@ -5,29 +5,27 @@ use std::thread;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::services::chat::{GREETING, TWO};
-use crate::support::proc::number;
-use crate::support::scene::{Scene, TOGETHER, by_path, check_memory, hub};
-use crate::support::server::{Caller, Server, until};
+use crate::support::chat::{ALICE_AND_BOB, GREETING, enter};
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, pid_in, temp_dir, wait_for};
 
 #[test]
-fn who_does_not_read_is_dropped_and_holds_nobody_up() {
+fn a_member_that_does_not_read_is_dropped_without_delaying_others() {
     for model in ["fork", "events"] {
         // The system lets far less wait in a Unix socket than in a connection.
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = temp_dir();
         let socket = folder.path().join("socket");
         let listen = format!("--listen unix:{}", socket.display());
         let server = Server::start(&format!("chat --model {model} {listen}"));
-        let mut deaf = by_path(&socket);
+        let mut deaf = Client::connect_unix(&socket);
         setsockopt(&deaf.stream, sockopt::RcvBuf, &2048).expect("it is a socket");
-        come_as(&mut deaf, "deaf");
-        let mut crowd: Vec<Caller> = (0..49).map(|_| server.connect()).collect();
-        for (number, caller) in crowd.iter_mut().enumerate() {
-            come_as(caller, &format!("p{number}"));
+        enter(&mut deaf, "deaf");
+        let mut crowd: Vec<Client> = (0..49).map(|_| server.connect()).collect();
+        for (number, client) in crowd.iter_mut().enumerate() {
+            enter(client, &format!("p{number}"));
         }
-        for (number, caller) in crowd.iter_mut().enumerate() {
+        for (number, client) in crowd.iter_mut().enumerate() {
             for later in number + 1..49 {
-                assert_eq!(caller.line(), format!("-- p{later} is here."));
+                assert_eq!(client.line(), format!("-- p{later} is here."));
             }
         }
         // They say as much as they may by turns, until the one who does not read has been dropped;
@@ -35,16 +33,16 @@ fn who_does_not_read_is_dropped_and_holds_nobody_up() {
         let mut dropped = [false; 49];
         let long = "x".repeat(8000);
         for (turn, poster) in (0..49).cycle().take(49 * 12).enumerate() {
-            crowd[poster].say(format!("{turn} {long}\n"));
+            crowd[poster].send(format!("{turn} {long}\n"));
             let expected = format!("p{poster}: {turn} {long}");
-            for (number, caller) in crowd.iter_mut().enumerate() {
+            for (number, client) in crowd.iter_mut().enumerate() {
                 if number == poster {
                     continue;
                 }
-                let mut line = caller.line();
+                let mut line = client.line();
                 if line == NOTICE {
                     assert!(!std::mem::replace(&mut dropped[number], true));
-                    line = caller.line();
+                    line = client.line();
                 }
                 assert!(line == expected, "{model}, {number}: {line:.80}");
             }
@@ -52,39 +50,30 @@ fn who_does_not_read_is_dropped_and_holds_nobody_up() {
                 break;
             }
         }
-        for (number, caller) in crowd.iter_mut().enumerate() {
+        for (number, client) in crowd.iter_mut().enumerate() {
             if !dropped[number] {
-                assert_eq!(caller.line(), NOTICE, "{model}, {number}");
+                assert_eq!(client.line(), NOTICE, "{model}, {number}");
             }
         }
         // Whoever was dropped is told so in the end.
         let rest = deaf.rest();
         let words = b"-- You fell too far behind what is said here. Goodbye.\n";
         assert!(rest.ends_with(words), "{model}");
-        check_memory(&server, 16 * 1024);
+        server.check_memory(16 * 1024);
     }
 }
 
 const NOTICE: &str = "-- deaf fell behind and was dropped.";
 
-/// Comes in, by a name that nobody else has.
-pub(crate) fn come_as(caller: &mut Caller, name: &str) {
-    for line in GREETING {
-        assert_eq!(caller.line(), line);
-    }
-    caller.say(format!("{name}\n"));
-    assert!(caller.line().contains(&format!("as {name}, ")));
-}
-
 /// The hub is started for the first one, and must not hold on to its connection.
 #[test]
-fn the_first_one_whose_process_is_killed_sees_the_end() {
+fn the_first_member_is_disconnected_when_its_process_is_killed() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
-    scene.play(TWO);
-    let own = scene.caller(1).stream.local_addr().expect("it stands");
+    scene.play(ALICE_AND_BOB);
+    let own = scene.client(1).address();
     let fork = server.log(&format!("fork peer={own}"));
-    kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play(
         "1.
         2< -- alice was lost.",
@@ -92,13 +81,13 @@ fn the_first_one_whose_process_is_killed_sees_the_end() {
 }
 
 #[test]
-fn a_killed_process_is_a_lost_person_and_no_more() {
+fn a_killed_process_is_announced_as_a_lost_member() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
-    scene.play(TWO);
-    let own = scene.caller(2).stream.local_addr().expect("it stands");
+    scene.play(ALICE_AND_BOB);
+    let own = scene.client(2).address();
     let fork = server.log(&format!("fork peer={own}"));
-    kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play(
         "1< -- bob was lost.
         1> /who
@@ -114,25 +103,25 @@ fn a_killed_process_is_a_lost_person_and_no_more() {
         server
             .children()
             .iter()
-            .any(|(pid, _)| *pid == hub(&server, 1))
+            .any(|(pid, _)| *pid == server.hub(1))
     );
 }
 
 /// Gets as far as it gets until the server hears of the reset.
 fn come_and_reset(server: &Server, crowd: usize, guest: usize) {
-    let mut caller = server.connect();
-    caller.say(match guest % 3 {
+    let mut client = server.connect();
+    client.send(match guest % 3 {
         0 => String::new(),
         1 => format!("guest{crowd}-{guest}\n"),
         _ => format!("guest{crowd}-{guest}\n/join elsewhere\n"),
     });
-    caller.reset();
+    client.reset();
 }
 
 /// The next line that does not tell who comes and goes; of those others so many are here.
-fn hear(caller: &mut Caller, others: &mut i32) -> String {
+fn hear(client: &mut Client, others: &mut i32) -> String {
     loop {
-        match caller.line() {
+        match client.line() {
             line if line.ends_with(" is here.") => *others += 1,
             line if line.ends_with(" has left.") => *others -= 1,
             line => return line,
@@ -141,11 +130,11 @@ fn hear(caller: &mut Caller, others: &mut i32) -> String {
 }
 
 #[test]
-fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
-    for model in TOGETHER {
+fn resets_during_joining_do_not_disturb_members() {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --history 0 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        scene.play(TWO);
+        scene.play(ALICE_AND_BOB);
         // Many come and go at the same moment, in the middle of joining, and the two talk meanwhile.
         let mut others = [0; 2];
         thread::scope(|scope| {
@@ -154,17 +143,17 @@ fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
                 scope.spawn(move || (0..20).for_each(|guest| come_and_reset(server, crowd, guest)));
             }
             for number in 0..50 {
-                scene.caller(1).say(format!("{number}\n"));
-                let heard = hear(scene.caller(2), &mut others[1]);
+                scene.client(1).send(format!("{number}\n"));
+                let heard = hear(scene.client(2), &mut others[1]);
                 assert_eq!(heard, format!("alice: {number}"), "{model}");
             }
         });
-        server.log_times(" end: ", 80);
+        server.log_lines(" end: ", 80);
         // Those who came so far as to be seen are seen to leave as well.
         for (who, others) in [1, 2].into_iter().zip(&mut others) {
-            until("the two to be alone", || {
-                scene.caller(who).say("/who\n");
-                let names = hear(scene.caller(who), others);
+            wait_for("the two to be alone", || {
+                scene.client(who).send("/who\n");
+                let names = hear(scene.client(who), others);
                 (names == "-- In #lobby: alice, bob").then_some(())
             });
             assert_eq!(*others, 0, "{model}");
@@ -196,8 +185,8 @@ fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
             2< alice: hello",
         );
         if model == "fork" {
-            let left = server.children_until("the others to be gone", |left| left.len() == 3);
-            assert!(left.iter().any(|(pid, _)| *pid == hub(&server, 1)));
+            let left = server.wait_for_children("the others to be gone", |left| left.len() == 3);
+            assert!(left.iter().any(|(pid, _)| *pid == server.hub(1)));
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::proc::number;
-use crate::support::scene::{Scene, TOGETHER, by_nc};
-use crate::support::server::{Server, have};
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
 
 const GREETING: [&str; 1] = ["Connect Four: four in a line win. /help tells more."];
 
@@ -142,17 +140,17 @@ fn play(scene: &mut Scene<'_>, evening: &str) {
 }
 
 fn board(scene: &mut Scene<'_>, who: &str) {
-    let caller = scene.caller(who.parse().expect("a number"));
-    assert_eq!(caller.line(), " 1 2 3 4 5 6 7");
+    let client = scene.client(who.parse().expect("a number"));
+    assert_eq!(client.line(), " 1 2 3 4 5 6 7");
     for _ in 0..6 {
-        let row = caller.line();
+        let row = client.line();
         assert!(row.len() == 14 && row.starts_with(' '), "{row:?}");
     }
 }
 
 #[test]
-fn two_play_and_others_watch() {
-    for model in TOGETHER {
+fn two_clients_play_and_others_watch() {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         // All have left after it, and the table is as it was.
@@ -163,14 +161,14 @@ fn two_play_and_others_watch() {
 }
 
 #[test]
-fn two_play_by_nc() {
-    if !have(&["nc.openbsd"]) {
+fn two_clients_play_by_nc() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
-    for model in TOGETHER {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
-        let (port, mut programs) = (server.port(), Vec::new());
-        let come = |_: &str| by_nc(&port, &mut programs);
+        let (port, mut processes) = (server.port(), Vec::new());
+        let come = |_: &str| Client::nc(&port, &mut processes);
         play(&mut Scene::new(&GREETING, come), EVENING);
     }
 }
@@ -192,7 +190,7 @@ const TWO: &str = "
 ";
 
 #[test]
-fn who_takes_too_long_loses() {
+fn a_player_over_the_move_time_loses() {
     for model in ["fork", "events"] {
         let server = Server::start(&format!("duel --move-time 1 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
@@ -208,17 +206,17 @@ fn who_takes_too_long_loses() {
 }
 
 #[test]
-fn who_is_lost_has_left() {
-    for model in TOGETHER {
+fn a_lost_player_has_left() {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         play(&mut scene, TWO);
         // In the middle of a line, at best.
         scene.play("1: 4");
         if model == "fork" {
-            let own = scene.caller(1).stream.local_addr().expect("it stands");
+            let own = scene.client(1).address();
             let fork = server.log(&format!("fork peer={own}"));
-            kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+            kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
         } else {
             scene.play("!1");
         }

@@ -9,8 +9,9 @@ use std::process::Command;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::proc::{descriptors, number, programs, status};
-use crate::support::server::{MODELS, Server, have, program, shell};
+use crate::support::{
+    Client, MODELS, Server, descriptors, installed, pid_in, proc_status, program, shell, temp_dir,
+};
 
 /// More than the sockets and pipes on the way hold.
 fn many_bytes() -> Vec<u8> {
@@ -22,7 +23,7 @@ fn many_bytes() -> Vec<u8> {
 #[test]
 fn every_byte_comes_back_from_a_program() {
     let sent = many_bytes();
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
         let path = path.display();
@@ -35,7 +36,7 @@ fn every_byte_comes_back_from_a_program() {
             ("nc.openbsd", format!("nc.openbsd -N -U {path}")),
             ("socat", format!("socat -t 10 - UNIX:{path}")),
         ] {
-            if have(&[peer]) {
+            if installed(&[peer]) {
                 let heard = shell(&command, &sent).stdout;
                 assert!(heard == sent, "{model}: {command}: {} bytes", heard.len());
             }
@@ -48,7 +49,7 @@ fn every_byte_comes_back_from_a_program() {
 }
 
 #[test]
-fn no_shell_reads_the_arguments() {
+fn arguments_are_not_read_by_a_shell() {
     let words = ["; id", "$(id)", "`id`", "a  b", "*", "", "-x", "--", "\\n"];
     let expected: String = words.map(|word| format!("<{word}>\n")).concat();
     for model in MODELS {
@@ -85,15 +86,15 @@ fn check_environment(told: &[u8], expected: &[String]) {
 }
 
 #[test]
-fn the_environment_says_who_calls_and_nothing_else() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn the_environment_describes_the_peer_and_nothing_else() {
+    let folder = temp_dir();
     for model in MODELS {
         let socket = folder.path().join(model);
         let server = env(model, &socket);
-        let mut caller = server.connect();
-        let own = caller.stream.local_addr().expect("it is connected");
+        let mut client = server.connect();
+        let own = client.address();
         check_environment(
-            &caller.rest(),
+            &client.rest(),
             &[
                 "PROTO=TCP".to_owned(),
                 "TCPLOCALIP=127.0.0.1".to_owned(),
@@ -110,7 +111,7 @@ fn the_environment_says_who_calls_and_nothing_else() {
         let name = SockAddr::unix(name).expect("the path is short");
         peer.bind(&name).expect("the path is free");
         let server_at = SockAddr::unix(&socket).expect("the path is short");
-        peer.connect(&server_at).expect("somebody listens");
+        peer.connect(&server_at).expect("the server listens");
         let mut told = Vec::new();
         (&peer).read_to_end(&mut told).expect("it answers");
         let path = format!("UNIXLOCALPATH={}", socket.display());
@@ -118,18 +119,18 @@ fn the_environment_says_who_calls_and_nothing_else() {
     }
 }
 
-/// The program that talks with a caller who was answered, so that it is itself by now.
+/// The program that talks with a client who was answered, so that it is itself by now.
 #[track_caller]
-fn running(server: &Server) -> (crate::support::server::Caller, nix::unistd::Pid) {
-    let mut caller = server.connect();
-    assert_eq!(caller.ask("hello"), "hello");
-    let program = *programs(server, 1).last().expect("there is one");
-    assert_eq!(status(program, "Name"), "cat");
-    (caller, program)
+fn running(server: &Server) -> (Client, nix::unistd::Pid) {
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let program = *server.programs(1).last().expect("there is one");
+    assert_eq!(proc_status(program, "Name"), "cat");
+    (client, program)
 }
 
 #[test]
-fn a_program_starts_clean_whatever_the_server_was_started_with() {
+fn a_program_starts_with_default_descriptors_signals_and_limits() {
     for model in MODELS {
         let script = "ulimit -Sn 500; ulimit -Hn 2000; trap '' PIPE INT USR1 HUP CHLD; \
             exec \"$0\" -v serve exec --listen 0 --model \"$1\" -- cat 9</etc/passwd 7</dev/null";
@@ -143,7 +144,7 @@ fn a_program_starts_clean_whatever_the_server_was_started_with() {
         let (_caller, pid) = running(&server);
         assert_eq!(descriptors(pid), [0, 1, 2], "{model}");
         for set in ["SigBlk", "SigIgn", "SigPnd"] {
-            assert_eq!(status(pid, set), "0".repeat(16), "{model}: {set}");
+            assert_eq!(proc_status(pid, set), "0".repeat(16), "{model}: {set}");
         }
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
         let line = limits
@@ -155,35 +156,35 @@ fn a_program_starts_clean_whatever_the_server_was_started_with() {
 }
 
 #[test]
-fn a_program_heads_a_group_of_its_own_and_is_the_child_that_was_forked() {
+fn a_program_leads_a_process_group_and_replaces_the_forked_child() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
         let (_caller, pid) = running(&server);
-        assert_eq!(status(pid, "NSpgid"), pid.to_string(), "{model}");
+        assert_eq!(proc_status(pid, "NSpgid"), pid.to_string(), "{model}");
         let children: Vec<_> = server.children().iter().map(|&(child, _)| child).collect();
         assert_eq!(children, [pid], "{model}: nobody else is needed");
         if model == "fork" {
-            assert_eq!(number(&server.log(" fork peer="), "pid="), pid);
+            assert_eq!(pid_in(&server.log(" fork peer="), "pid="), pid);
         }
     }
 }
 
 #[test]
-fn what_a_program_complains_of_is_for_the_log_alone() {
+fn stderr_of_a_program_goes_to_the_log_only() {
     let complain = "printf 'one \\033[31m\\r\\ntwo\\377' >&2; printf '%5000s\\n' x >&2; cat";
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["sh", "-c", complain]);
-        let mut caller = server.connect();
-        let peer = caller.stream.local_addr().expect("it is connected");
-        caller.say("hello\n");
-        caller.hang_up();
-        assert_eq!(caller.rest(), b"hello\n", "{model}");
+        let mut client = server.connect();
+        let peer = client.address();
+        client.send("hello\n");
+        client.shutdown_write();
+        assert_eq!(client.rest(), b"hello\n", "{model}");
         let escaped = server.log("program: one \\x1b[31m\\r");
         assert!(escaped.contains(&format!("peer={peer}")), "{escaped}");
         server.log("program: two\\xff");
         // A long line is shown in pieces, and nothing is lost.
         server.log("end: the program ended: exit status: 0");
-        let log = server.log_times("program: ", 4);
+        let log = server.log_lines("program: ", 4);
         let shown = |line: &str| {
             let (_, words) = line.split_once("program: ").expect("it was found by this");
             words
@@ -198,8 +199,8 @@ fn what_a_program_complains_of_is_for_the_log_alone() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_refused_before_listening() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_missing_program_is_refused_before_listening() {
+    let folder = temp_dir();
     let file = folder.path().join("file");
     fs::write(&file, "#!/bin/sh\n").expect("it can be written");
     let file = file.display().to_string();
@@ -224,8 +225,8 @@ fn a_program_that_is_not_there_is_refused_before_listening() {
 }
 
 #[test]
-fn a_program_that_has_gone_since_ends_one_conversation() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_program_deleted_since_the_start_ends_only_its_session() {
+    let folder = temp_dir();
     for model in MODELS {
         let (program, away) = (folder.path().join(model), folder.path().join("away"));
         let words = program.to_str().expect("the path is text");
@@ -233,9 +234,9 @@ fn a_program_that_has_gone_since_ends_one_conversation() {
         let server = Server::exec(&format!("--model {model}"), &[words]);
         assert_eq!(server.connect().ask("hello"), "hello");
         fs::rename(&program, &away).expect("it is there");
-        let mut caller = server.connect();
-        caller.say("hello\n");
-        assert_eq!(caller.rest(), b"", "{model}: it is closed politely");
+        let mut client = server.connect();
+        client.send("hello\n");
+        assert_eq!(client.rest(), b"", "{model}: it is closed politely");
         let log = server.log("the program cannot be started");
         assert!(
             log.contains("ERROR") && log.contains("peer=127.0.0.1:"),
@@ -247,22 +248,22 @@ fn a_program_that_has_gone_since_ends_one_conversation() {
 }
 
 #[test]
-fn what_a_program_said_is_taken_to_its_end_by_a_slow_reader() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn a_slow_reader_gets_all_output_of_a_program() {
+    let folder = temp_dir();
     let bytes = 5_000_000;
     for model in MODELS {
         let socket = folder.path().join(model);
         let options = format!("--model {model} --listen unix:{}", socket.display());
         let count = bytes.to_string();
         let server = Server::exec(&options, &["head", "-c", &count, "/dev/zero"]);
-        let mut caller = server.connect();
-        caller.say("a line that it never reads\n");
-        assert_eq!(caller.rest().len(), bytes, "{model}");
-        let mut caller = UnixStream::connect(&socket).expect("somebody listens");
-        caller.write_all(b"nor this\n").expect("there is room");
-        caller.shutdown(Shutdown::Write).expect("it stands");
+        let mut client = server.connect();
+        client.send("a line that it never reads\n");
+        assert_eq!(client.rest().len(), bytes, "{model}");
+        let mut client = UnixStream::connect(&socket).expect("the server listens");
+        client.write_all(b"nor this\n").expect("the disk has room");
+        client.shutdown(Shutdown::Write).expect("it stands");
         let mut rest = Vec::new();
-        caller
+        client
             .read_to_end(&mut rest)
             .expect("it is closed politely");
         assert_eq!(rest.len(), bytes, "{model}");

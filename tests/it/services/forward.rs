@@ -4,14 +4,12 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::proc::number;
-use crate::support::scene::{Scene, TOGETHER, addresses, by_nc, serve, through};
-use crate::support::server::{Caller, Server, have};
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
 
 /// Plays this at a server with these options, under each model.
 #[track_caller]
 fn check(options: &str, happenings: &str) {
-    for model in TOGETHER {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("forward --model {model} {options}"));
         Scene::at(&server, &[]).play(happenings);
     }
@@ -38,21 +36,21 @@ const LINE: &str = "
 ";
 
 #[test]
-fn the_first_sends_to_the_second() {
+fn the_first_client_sends_to_the_second() {
     check("", LINE);
     // When they have left, the line is free.
     check("", &LINE.repeat(2));
 }
 
 #[test]
-fn the_first_sends_to_the_second_by_nc() {
-    if !have(&["nc.openbsd"]) {
+fn the_first_client_sends_to_the_second_by_nc() {
+    if !installed(&["nc.openbsd"]) {
         return;
     }
-    for model in TOGETHER {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("forward --model {model}"));
-        let (port, mut programs) = (server.port(), Vec::new());
-        let come = |_: &str| by_nc(&port, &mut programs);
+        let (port, mut processes) = (server.port(), Vec::new());
+        let come = |_: &str| Client::nc(&port, &mut processes);
         // It ends with its input.
         let happenings = LINE.replace("2.", "-2\n2.");
         Scene::new(&[], come).play(&happenings);
@@ -75,30 +73,30 @@ elif role == b"2":
 "#;
 
 #[test]
-fn one_program_sends_or_prints_as_it_is_told() {
-    if !have(&["python3"]) {
+fn a_client_learns_its_role() {
+    if !installed(&["python3"]) {
         return;
     }
-    for model in TOGETHER {
+    for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("forward --model {model}"));
         let port = server.port();
-        let client = || through(Command::new("python3").args(["-c", CLIENT, &port]));
+        let client = || Client::of_command(Command::new("python3").args(["-c", CLIENT, &port]));
         let (mut one, mut sends) = client();
         assert_eq!(sends.line(), "sending", "{model}");
-        sends.say("early\n");
+        sends.send("early\n");
         let (mut two, mut prints) = client();
         assert_eq!(prints.line(), "receiving", "{model}");
         assert_eq!(prints.line(), "early");
-        sends.say("late\n");
+        sends.send("late\n");
         assert_eq!(prints.line(), "late");
-        sends.hang_up();
+        sends.shutdown_write();
         assert_eq!(prints.rest(), b"");
         assert!(one.wait().success() && two.wait().success());
     }
 }
 
 #[test]
-fn all_others_receive() {
+fn broadcasts_reach_all_other_clients() {
     check(
         "--to all",
         "+1
@@ -153,19 +151,19 @@ fn all_others_receive() {
 }
 
 #[test]
-fn who_is_accepted_first_sends_though_others_come_at_once() {
-    for model in TOGETHER {
+fn roles_follow_the_order_of_accept() {
+    for model in CONCURRENT_MODELS {
         for _ in 0..10 {
             let server = Server::start(&format!("forward --to all --model {model}"));
-            let mut callers: Vec<_> = (0..5).map(|_| server.connect()).collect();
-            let roles: Vec<String> = callers.iter_mut().map(|caller| caller.next(1)).collect();
+            let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+            let roles: Vec<String> = clients.iter_mut().map(|client| client.text(1)).collect();
             assert_eq!(roles.concat(), "12222", "{model}");
         }
     }
 }
 
 #[test]
-fn what_is_sent_before_somebody_receives_waits() {
+fn data_waits_for_the_first_receiver() {
     check(
         "",
         "+1
@@ -183,7 +181,7 @@ fn what_is_sent_before_somebody_receives_waits() {
 }
 
 #[test]
-fn the_sender_is_told_or_closed_when_nobody_receives() {
+fn the_sender_is_notified_or_closed_without_receivers() {
     let two = "
         +1
         1= 1
@@ -206,13 +204,13 @@ fn the_sender_is_told_or_closed_when_nobody_receives() {
 }
 
 #[test]
-fn each_place_has_its_role() {
-    for model in TOGETHER {
+fn listeners_can_have_roles() {
+    for model in CONCURRENT_MODELS {
         let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--role send --role receive";
-        let server = serve(&format!("forward --model {model} {roles} {places}"));
-        let places = addresses(&server);
-        let come = |place: &str| Caller::connect(places[usize::from(place == "receives")]);
+        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
+        let places = server.addresses();
+        let come = |place: &str| Client::connect(places[usize::from(place == "receives")]);
         Scene::new(&[], come).play(
             "+2 receives
             +1 sends
@@ -234,13 +232,13 @@ fn each_place_has_its_role() {
 }
 
 #[test]
-fn nobody_is_sent_a_role_where_none_is_wanted() {
-    for model in TOGETHER {
+fn no_role_sends_no_role() {
+    for model in CONCURRENT_MODELS {
         let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--no-role --role receive --role send";
-        let server = serve(&format!("forward --model {model} {roles} {places}"));
-        let places = addresses(&server);
-        let come = |place: &str| Caller::connect(places[usize::from(place == "sends")]);
+        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
+        let places = server.addresses();
+        let come = |place: &str| Client::connect(places[usize::from(place == "sends")]);
         Scene::new(&[], come).play(
             "+1 sends
             1> hello
@@ -254,13 +252,13 @@ fn nobody_is_sent_a_role_where_none_is_wanted() {
 }
 
 #[test]
-fn a_lost_process_ends_the_line() {
+fn a_killed_process_ends_the_line() {
     let server = Server::start("forward");
     let mut scene = Scene::at(&server, &[]);
     scene.play(LINE.split("2> ").next().expect("there is a first part"));
-    let own = scene.caller(1).stream.local_addr().expect("it stands");
+    let own = scene.client(1).address();
     let fork = server.log(&format!("fork peer={own}"));
-    kill(number(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play("2.");
     Scene::at(&server, &[]).play(LINE);
 }

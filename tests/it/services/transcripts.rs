@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use socket2::Socket;
 
-use crate::support::server::{DEADLINE, MODELS, Process, Server, program};
+use crate::support::{DEADLINE, MODELS, Process, Server, program, temp_dir};
 
 /// A conversation: the first line has the words after `serve`, then `> ` was said and `< `
 /// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise. A remark
@@ -189,7 +189,7 @@ fn transcripts() -> Vec<(PathBuf, Transcript)> {
 fn every_transcript_is_the_same_at_every_listener() {
     for (path, transcript) in transcripts() {
         for model in MODELS {
-            let folder = tempfile::tempdir().expect("a folder can be made");
+            let folder = temp_dir();
             let socket = folder.path().join("socket");
             let unix = format!("unix:{}", socket.display());
             // A socket that is passed on, as by a service manager.
@@ -202,15 +202,15 @@ fn every_transcript_is_the_same_at_every_listener() {
                 }
             }
             let mut command = transcript.command(&options);
-            let server = Server::run_with(&mut command, OwnedFd::from(passed).into());
+            let server = Server::run_with_input(&mut command, OwnedFd::from(passed).into());
             let how = |place: &str| format!("{} over {model} at {place}", path.display());
             let address = server.address();
             let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
             for place in [address, v6, passed_on] {
-                let peer = TcpStream::connect(place).expect("somebody listens");
+                let peer = TcpStream::connect(place).expect("the server listens");
                 transcript.play(peer, &how(&place.to_string()));
             }
-            let peer = UnixStream::connect(&socket).expect("somebody listens");
+            let peer = UnixStream::connect(&socket).expect("the server listens");
             transcript.play(peer, &how("a Unix socket"));
             if transcript.over_datagrams {
                 transcript.play_datagrams(server.udp_address(), &how("UDP"));
@@ -220,7 +220,7 @@ fn every_transcript_is_the_same_at_every_listener() {
 }
 
 #[test]
-fn every_transcript_is_the_same_through_standard_input_and_output() {
+fn every_transcript_is_the_same_on_stdio() {
     for (path, transcript) in transcripts() {
         if transcript.serve.starts_with("display") {
             continue; // what it prints is among what it says
@@ -246,7 +246,7 @@ fn every_transcript_is_the_same_through_standard_input_and_output() {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null());
             let mut server = Process::start(&mut command);
-            let (says, mut hears) = server.pipes();
+            let (says, mut hears) = server.take_pipes();
             transcript.play_through(&says, &mut hears, &how("pipes"));
             drop(says);
             check_end(hears, &how("pipes"));

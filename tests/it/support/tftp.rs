@@ -1,4 +1,4 @@
-//! The TFTP clients of others, and our own: each as the commands that get and put one file.
+//! TFTP clients, ours and others, as the commands that get and put one file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,22 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::server::{Server, have, program};
+use super::files::temp_dir;
+use super::server::{Server, program};
+use super::shell::installed;
 
-/// A client, and how it is told what to do. In the words, SERVER stands for the port of the server,
-/// THERE for the name of the file at the server, HERE for that at the client.
+/// A client and its commands. In these, SERVER stands for the port of the server, THERE for the
+/// name of the file at the server, HERE for its name at the client.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Client {
+pub(crate) struct TftpClient {
     pub(crate) program: &'static str,
     pub(crate) get: &'static str,
     pub(crate) put: &'static str,
 }
 
-/// One that is told by options what it is to do before it is told the way.
 macro_rules! client {
     ($program:literal, $options:literal, $get:literal, $put:literal) => {
-        Client {
+        TftpClient {
             program: $program,
             get: concat!($program, " ", $options, " ", $get),
             put: concat!($program, " ", $options, " ", $put),
@@ -50,37 +51,37 @@ macro_rules! atftp {
     };
 }
 
-/// It asks for the size and 512 bytes, and can be told not to.
-pub(crate) const CURL: Client = curl!("--tftp-no-options");
-pub(crate) const CURL_ASKING: Client = curl!("");
-pub(crate) const CURL_LARGE: Client = curl!("--tftp-blksize 1428");
+pub(crate) const CURL: TftpClient = curl!("--tftp-no-options");
+/// With curl's default options: the file size, and blocks of 512 bytes.
+pub(crate) const CURL_OPTIONS: TftpClient = curl!("");
+pub(crate) const CURL_LARGE: TftpClient = curl!("--tftp-blksize 1428");
 
-/// It knows no options.
-pub(crate) const TFTP: Client = client!(
+/// tftp-hpa's client. It supports no options.
+pub(crate) const TFTP: TftpClient = client!(
     "tftp",
     "-m binary",
     "127.0.0.1 SERVER -c get THERE HERE",
     "127.0.0.1 SERVER -c put HERE THERE"
 );
 
-pub(crate) const ATFTP: Client = atftp!("");
-pub(crate) const ATFTP_SMALL: Client = atftp!("--option 'blksize 8'");
-pub(crate) const ATFTP_WINDOW: Client = atftp!("--option 'windowsize 16'");
-pub(crate) const ATFTP_LARGE: Client = atftp!("--option 'blksize 65464'");
-pub(crate) const ATFTP_BEST: Client =
+pub(crate) const ATFTP: TftpClient = atftp!("");
+pub(crate) const ATFTP_SMALL: TftpClient = atftp!("--option 'blksize 8'");
+pub(crate) const ATFTP_WINDOW: TftpClient = atftp!("--option 'windowsize 16'");
+pub(crate) const ATFTP_LARGE: TftpClient = atftp!("--option 'blksize 65464'");
+pub(crate) const ATFTP_BEST: TftpClient =
     atftp!("--option 'blksize 1428' --option 'windowsize 16' --option 'tsize enable'");
 
-/// The program itself, with blocks of 1468 bytes and windows of 64.
-pub(crate) const OURS: Client = Client {
+/// The program under test with its default options.
+pub(crate) const OURS: TftpClient = TftpClient {
     program: "bash",
     get: "\"$PROGRAM\" -q get -u 127.0.0.1:SERVER THERE -o HERE",
     put: "\"$PROGRAM\" -q put -u 127.0.0.1:SERVER HERE --as THERE",
 };
 
-pub(crate) const ALL: [Client; 10] = [
+pub(crate) const ALL: [TftpClient; 10] = [
     OURS,
     CURL,
-    CURL_ASKING,
+    CURL_OPTIONS,
     CURL_LARGE,
     TFTP,
     ATFTP,
@@ -90,18 +91,20 @@ pub(crate) const ALL: [Client; 10] = [
     ATFTP_BEST,
 ];
 
-/// A server of a folder, with a folder for its clients.
-pub(crate) struct Place {
+/// A TFTP server with its folder `there`, and the folder `here` of its clients.
+pub(crate) struct TftpSetup {
     pub(crate) server: Server,
     folder: TempDir,
-    inside: Option<String>, // the process in whose network the clients are
+    /// The process in whose network namespace the clients run.
+    namespace: Option<String>,
 }
 
-impl Place {
-    /// With these options of the service, and a network of its own if there is to be `loss`: so many
-    /// datagrams of a hundred, in each direction.
-    pub(crate) fn with(options: &str, loss: Option<u32>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+impl TftpSetup {
+    /// Serves with these options. With `loss`, the network is a namespace that drops so many per cent
+    /// of the datagrams in each direction.
+    #[track_caller]
+    pub(crate) fn start(options: &str, loss: Option<u32>) -> Self {
+        let folder = temp_dir();
         for name in ["there", "here"] {
             fs::create_dir(folder.path().join(name)).expect("a folder can be made");
         }
@@ -125,11 +128,11 @@ impl Place {
             .arg(folder.path().join("there"))
             .args(options.split_whitespace());
         let server = Server::run(&mut command);
-        let inside = loss.map(|_| server.pid().to_string());
+        let namespace = loss.map(|_| server.pid().to_string());
         Self {
             server,
             folder,
-            inside,
+            namespace,
         }
     }
 
@@ -141,27 +144,16 @@ impl Place {
         self.folder.path().join("here").join(name)
     }
 
-    /// The names of all that is at the server, also of what it does not show.
-    pub(crate) fn all_there(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.there("")).expect("the folder is there");
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.expect("it can be read").file_name())
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Runs a command of a client, with the two names that the file has.
-    pub(crate) fn run(&self, words: &str, there: &str, here: &str) -> Output {
+    /// Runs a command of a client, with the names of the file at the server and at the client.
+    pub(crate) fn run(&self, command: &str, there: &str, here: &str) -> Output {
         let port = self.server.udp_address().port().to_string();
-        let script = words
+        let script = command
             .replace("SERVER", &port)
             .replace("THERE", there)
             .replace("HERE", here);
         let mut command = Command::new("timeout");
-        command.args(["-k", "1", PATIENCE]);
-        if let Some(pid) = &self.inside {
+        command.args(["-k", "1", SECONDS]);
+        if let Some(pid) = &self.namespace {
             command.args(["nsenter", "-n", "-t", pid]);
         }
         command
@@ -170,67 +162,52 @@ impl Place {
             .current_dir(self.here(""))
             .stdin(Stdio::null());
         loop {
-            let output = command.output().expect("timeout and bash are everywhere");
-            // What atftp says when its answer to the options was lost, and the next one too: it does
-            // not take them for the second time.
-            if self.inside.is_none() || !output.stderr.ends_with(GIVEN_UP) {
+            let output = command.output().expect("timeout and bash are installed");
+            // atftp accepts an option acknowledgement only once: it aborts when its answer was lost
+            // and the server repeats it.
+            if self.namespace.is_none() || !output.stderr.ends_with(ATFTP_ABORTED) {
                 return output;
             }
         }
     }
 
-    /// `client` gets a file of this content, and has it.
+    /// `client` gets a file of this content.
     #[track_caller]
-    pub(crate) fn check_get(&self, client: Client, content: &[u8]) {
-        fs::write(self.there("file"), content).expect("there is room");
+    pub(crate) fn check_get(&self, client: TftpClient, content: &[u8]) {
+        fs::write(self.there("file"), content).expect("the disk has room");
         let output = self.run(client.get, "file", "got");
-        same(client.get, &self.here("got"), content, &output);
-        fs::remove_file(self.here("got")).expect("it is there");
+        check_transferred(client.get, &self.here("got"), content, &output);
+        fs::remove_file(self.here("got")).expect("the file exists");
     }
 
-    /// `client` puts a file of this content, and the server has it.
+    /// `client` puts a file of this content.
     #[track_caller]
-    pub(crate) fn check_put(&self, client: Client, content: &[u8]) {
-        fs::write(self.here("file"), content).expect("there is room");
+    pub(crate) fn check_put(&self, client: TftpClient, content: &[u8]) {
+        fs::write(self.here("file"), content).expect("the disk has room");
         let output = self.run(client.put, "put", "file");
-        // Who puts is done with the last datagram that it sends; the server may have it later.
-        same(client.put, &self.there("put"), content, &output);
-        fs::remove_file(self.there("put")).expect("it is there");
+        // The server publishes the file before it acknowledges the last block.
+        check_transferred(client.put, &self.there("put"), content, &output);
+        fs::remove_file(self.there("put")).expect("the file exists");
     }
 }
 
-/// The command ended well, and the file is as it was.
+/// The command succeeded, and the file at `path` has this content.
 #[track_caller]
-fn same(command: &str, path: &Path, content: &[u8], output: &Output) {
+fn check_transferred(command: &str, path: &Path, content: &[u8], output: &Output) {
     assert!(output.status.success(), "{command}: {output:?}");
     let found = fs::read(path).unwrap_or_else(|error| panic!("{command}: {error}; {output:?}"));
     assert_eq!(found.len(), content.len(), "{command}: {output:?}");
     let first = found.iter().zip(content).position(|(one, two)| one != two);
-    assert_eq!(first, None, "{command}: another byte");
+    assert_eq!(first, None, "{command}: the first byte that differs");
 }
 
-/// Those of them that are installed.
-pub(crate) fn installed(clients: &[Client]) -> Vec<Client> {
-    let installed = clients.iter().filter(|client| have(&[client.program]));
-    installed.copied().collect()
+/// Those of the clients that are installed.
+pub(crate) fn installed_clients(clients: &[TftpClient]) -> Vec<TftpClient> {
+    let found = clients.iter().filter(|client| installed(&[client.program]));
+    found.copied().collect()
 }
 
-/// So many bytes, the same ones each time, among which none of the blocks of a transfer is like
-/// another.
-pub(crate) fn content(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
+const ATFTP_ABORTED: &[u8] = b"tftp: unexpected OACK\ntftp: aborting\n";
 
-const GIVEN_UP: &[u8] = b"tftp: unexpected OACK\ntftp: aborting\n";
-
-/// In seconds: tens of thousands of datagrams there and back, on a machine that is busy otherwise.
-const PATIENCE: &str = "120";
+/// The deadline of a client: it transfers tens of thousands of datagrams on a busy machine.
+const SECONDS: &str = "120";

@@ -7,8 +7,8 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::files::transfer::{check, client, names, place, serve};
-use crate::support::server::{DEADLINE, Process, are_root, have, shell};
+use crate::support::files::{check_run, command_in, names, serve_files};
+use crate::support::{DEADLINE, Process, installed, is_root, shell, temp_dir};
 
 /// A port where nobody answers unless somebody does, and its address.
 fn port() -> (UdpSocket, String) {
@@ -27,23 +27,23 @@ fn came(socket: &UdpSocket) -> usize {
 }
 
 #[test]
-fn a_server_that_never_answers_is_not_there() {
-    let here = place();
+fn a_server_that_never_answers_is_unavailable() {
+    let here = temp_dir();
     let (socket, address) = port();
     let words = ["get", &address, "a", "b", "--timeout", "200ms"];
     let said = format!("no answer from {address}");
-    check(here.path(), &words, 69, &said);
+    check_run(here.path(), &words, 69, &said);
     // It asks for the second time later than that, and for the second file not at all.
     assert_eq!(came(&socket), 1);
-    fs::write(here.path().join("c"), "hello").expect("there is room");
+    fs::write(here.path().join("c"), "hello").expect("the disk has room");
     let words = ["put", &address, "c", "--timeout", "200ms"];
-    check(here.path(), &words, 69, &said);
+    check_run(here.path(), &words, 69, &said);
     assert_eq!(names(here.path()), ["c"]);
 }
 
 #[test]
-fn a_server_that_falls_silent_is_given_up_in_time() {
-    let here = place();
+fn a_silent_server_is_given_up_after_the_timeout() {
+    let here = temp_dir();
     let (socket, address) = port();
     let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
     let answering = own.try_clone().expect("a socket can be cloned");
@@ -53,7 +53,7 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
         answering.send_to(agreed, peer).expect("it is there");
     });
     let words = ["get", &address, "a", "--timeout", "500ms"];
-    check(here.path(), &words, 74, "no answer for too long");
+    check_run(here.path(), &words, 74, "no answer for too long");
     server.join().expect("it was asked");
     // It acknowledges more often, the longer it waits.
     let acknowledged = came(&own);
@@ -62,8 +62,8 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_lost_and_not_missing() {
-    let here = place();
+fn a_server_that_disappears_is_an_io_error() {
+    let here = temp_dir();
     let (socket, address) = port();
     let server = thread::spawn(move || {
         for _ in 0..2 {
@@ -74,18 +74,18 @@ fn a_server_that_goes_away_is_lost_and_not_missing() {
         }
     });
     let words = ["get", &address, "a", "b"];
-    check(here.path(), &words, 74, "2 of 2 failed");
+    check_run(here.path(), &words, 74, "2 of 2 failed");
     server.join().expect("it was asked");
     assert_eq!(names(here.path()), [""; 0]);
 }
 
 #[test]
-fn who_stops_putting_says_so() {
-    let here = place();
-    fs::write(here.path().join("a"), "hello").expect("there is room");
+fn an_interrupted_put_sends_an_error() {
+    let here = temp_dir();
+    fs::write(here.path().join("a"), "hello").expect("the disk has room");
     let (socket, address) = port();
     let put = ["put", &address, "a"];
-    let mut process = Process::start(client(here.path(), &put).stderr(Stdio::null()));
+    let mut process = Process::start(command_in(here.path(), &put).stderr(Stdio::null()));
     let mut packet = [0; 1000];
     let (_, peer) = socket.recv_from(&mut packet).expect("it asks");
     socket.send_to(b"\0\x04\0\0", peer).expect("it is there");
@@ -100,7 +100,7 @@ fn who_stops_putting_says_so() {
 }
 
 #[test]
-fn what_is_asked_for_can_be_said() {
+fn options_of_the_request_can_be_chosen() {
     const PLAIN: &[u8] = b"\0\x01a\0octet\0tsize\x000\0";
     for (options, expected) in [
         (
@@ -124,22 +124,22 @@ fn what_is_asked_for_can_be_said() {
         });
         let mut words = vec!["get", &address, "a"];
         words.extend(options.split_whitespace());
-        check(place().path(), &words, 1, "error 1: no");
+        check_run(temp_dir().path(), &words, 1, "error 1: no");
         let asked = server.join().expect("it was asked");
         assert_eq!(asked, expected, "{}", asked.escape_ascii());
     }
 }
 
 #[test]
-fn what_is_asked_for_makes_sense() {
-    let here = place();
+fn invalid_tftp_options_are_refused() {
+    let here = temp_dir();
     let here = here.path();
     for words in ["--block-size 512", "--window 1", "--netascii"] {
         let words: Vec<_> = words.split(' ').collect();
         let get = [&["get", "1", "a"], &*words].concat();
-        check(here, &get, 2, "for TFTP");
+        check_run(here, &get, 2, "for TFTP");
         let put = [&["put", "unix:a", "a"], &*words].concat();
-        check(here, &put, 2, "for TFTP");
+        check_run(here, &put, 2, "for TFTP");
     }
     for words in [
         "--block-size 7",
@@ -149,27 +149,27 @@ fn what_is_asked_for_makes_sense() {
     ] {
         let words: Vec<_> = words.split(' ').collect();
         let get = [&["get", "-u", "1", "a"], &*words].concat();
-        check(here, &get, 2, "invalid value");
+        check_run(here, &get, 2, "invalid value");
     }
 }
 
 #[test]
-fn text_comes_back_as_it_was() {
+fn netascii_text_comes_back_unchanged() {
     const TEXT: &str = "one\ntwo\r\nthree\r\n\rfour";
-    let (here, there) = (place(), place());
-    let server = serve(there.path(), "--writable --listen udp://127.0.0.1:0");
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "--writable --listen udp://127.0.0.1:0");
     let port = &*server.udp_address().to_string();
-    fs::write(here.path().join("a"), TEXT).expect("there is room");
+    fs::write(here.path().join("a"), TEXT).expect("the disk has room");
     let small = ["--netascii", "--block-size", "8", "--window", "2"];
     let said = format!("a: {} bytes", TEXT.len());
     let put = [&["put", "-u", port, "a"], &small[..]].concat();
-    check(here.path(), &put, 0, &said);
+    check_run(here.path(), &put, 0, &said);
     assert_eq!(
         fs::read_to_string(there.path().join("a")).expect("text"),
         TEXT
     );
     let get = [&["get", "-u", port, "a", "--overwrite"], &small[..]].concat();
-    check(here.path(), &get, 0, &said);
+    check_run(here.path(), &get, 0, &said);
     assert_eq!(
         fs::read_to_string(here.path().join("a")).expect("text"),
         TEXT
@@ -178,12 +178,12 @@ fn text_comes_back_as_it_was() {
 
 /// What a router says about one datagram is not true of all.
 #[test]
-fn a_way_that_is_gone_for_a_moment_is_no_end() {
-    if !are_root() || !have(&["unshare", "ip", "nft"]) {
+fn a_temporary_icmp_error_does_not_end_a_transfer() {
+    if !is_root() || !installed(&["unshare", "ip", "nft"]) {
         return;
     }
-    let (here, there) = (place(), place());
-    fs::write(here.path().join("a"), [b'x'; 300_000]).expect("there is room");
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(here.path().join("a"), [b'x'; 300_000]).expect("the disk has room");
     let script = format!(
         "cd {} && mkfifo ready && ip link set lo up && nft add table t && \
          nft \"add chain t c {{ type filter hook input priority 0; }}\" && \

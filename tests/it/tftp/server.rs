@@ -6,11 +6,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
-use switchboard_files::tftp::{Code, Mode, Options, Packet, Request, Wish};
-use tempfile::{TempDir, tempdir};
+use switchboard_files::tftp::{ErrorCode, Mode, Options, Packet, Request, RequestKind};
+use tempfile::TempDir;
 
-use crate::server::udp;
-use crate::support::server::{DEADLINE, MODELS, Server, signal_and_see_it_taken, until};
+use crate::support::{DEADLINE, MODELS, Server, signal_and_wait, temp_dir, wait_until};
 
 /// A folder with a file `notes`, that is served.
 struct Place {
@@ -21,11 +20,11 @@ struct Place {
 
 impl Place {
     fn new(words: &str) -> Self {
-        let folder = tempdir().expect("a temporary folder");
+        let folder = temp_dir();
         let notes: Vec<u8> = (0..3000_u32).map(|at| (at ^ (at >> 8)) as u8).collect();
-        fs::write(folder.path().join("notes"), &notes).expect("there is room");
+        fs::write(folder.path().join("notes"), &notes).expect("the disk has room");
         let root = folder.path().display();
-        let server = udp::start(&format!("files --root {root} {words}"));
+        let server = Server::start_udp(&format!("files --root {root} {words}"));
         Self {
             folder,
             server,
@@ -129,9 +128,9 @@ impl Client {
     }
 }
 
-fn request(wish: Wish, name: &str, options: Options) -> Vec<u8> {
+fn request(kind: RequestKind, name: &str, options: Options) -> Vec<u8> {
     Packet::Request(Request {
-        wish,
+        kind,
         name: name.as_bytes(),
         mode: Mode::Octet,
         options,
@@ -140,11 +139,11 @@ fn request(wish: Wish, name: &str, options: Options) -> Vec<u8> {
 }
 
 fn get(name: &str) -> Vec<u8> {
-    request(Wish::Get, name, Options::default())
+    request(RequestKind::Read, name, Options::default())
 }
 
 fn put(name: &str) -> Vec<u8> {
-    request(Wish::Put, name, Options::default())
+    request(RequestKind::Write, name, Options::default())
 }
 
 fn ack(block: u16) -> Vec<u8> {
@@ -156,7 +155,7 @@ fn data(block: u16, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn files_go_both_ways_under_every_model() {
+fn files_are_sent_and_received_under_every_model() {
     for model in MODELS {
         let place = Place::new(&format!("--writable --model {model}"));
         let mut client = place.somebody();
@@ -181,7 +180,7 @@ fn files_go_both_ways_under_every_model() {
 }
 
 #[test]
-fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
+fn a_window_is_repeated_from_the_lost_block() {
     let place = Place::new("");
     let mut client = place.somebody();
     let options = Options {
@@ -189,7 +188,7 @@ fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
         windowsize: Some(4),
         ..Options::default()
     };
-    let agreed = client.ask(&request(Wish::Get, "notes", options));
+    let agreed = client.ask(&request(RequestKind::Read, "notes", options));
     assert_eq!(agreed, b"\0\x06tsize\x003000\0windowsize\x004\0");
     client.say(&ack(0));
     for block in 1..=4 {
@@ -208,16 +207,15 @@ fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
 }
 
 #[test]
-fn what_comes_twice_does_nothing_twice() {
+fn duplicate_packets_have_no_effect() {
     let place = Place::new("--model events");
     let mut client = place.somebody();
     let listens = client.to;
     // All of it is there before the server looks.
-    place.server.signal(Signal::SIGSTOP);
-    place.server.state_until('T');
+    place.server.pause();
     client.say(&get("notes"));
     client.say(&get("notes"));
-    place.server.signal(Signal::SIGCONT);
+    place.server.resume();
     assert_eq!(client.hear_new(), place.notes(1));
     let transfer = client.to;
     for block in 1..6 {
@@ -233,19 +231,19 @@ fn what_comes_twice_does_nothing_twice() {
     let rest = client.rest();
     assert!(rest.len() < 5, "{} more", rest.len());
     client.to = listens;
-    assert_eq!(client.refused(&get("none")), Code::NotFound as u16);
+    assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
 }
 
 #[test]
-fn a_stranger_is_told_so_and_the_transfer_goes_on() {
+fn a_foreign_peer_gets_an_error_and_the_transfer_continues() {
     let place = Place::new("--writable");
     let (mut client, mut stranger) = (place.somebody(), place.somebody());
     assert_eq!(client.ask(&get("notes")), place.notes(1));
     stranger.to = client.to;
     for said in [ack(1), data(1, b"x")] {
-        assert_eq!(stranger.refused(&said), Code::UnknownTransfer as u16);
+        assert_eq!(stranger.refused(&said), ErrorCode::UnknownTransfer as u16);
     }
-    stranger.say(&Packet::error(Code::Undefined, "give up"));
+    stranger.say(&Packet::error(ErrorCode::Undefined, "give up"));
     for block in 1..6 {
         assert_eq!(client.ask(&ack(block)), place.notes(block + 1));
     }
@@ -254,14 +252,14 @@ fn a_stranger_is_told_so_and_the_transfer_goes_on() {
     stranger.to = client.to;
     assert_eq!(
         stranger.refused(&data(1, b"not mine")),
-        Code::UnknownTransfer as u16
+        ErrorCode::UnknownTransfer as u16
     );
     assert_eq!(client.ask(&data(1, b"mine")), ack(1));
     assert_eq!(fs::read(place.path("new")).expect("it is there"), b"mine");
 }
 
 #[test]
-fn who_does_not_answer_is_sent_one_small_packet_six_times() {
+fn a_silent_peer_gets_one_small_packet_six_times() {
     let place = Place::new("--writable");
     let options = Options {
         blksize: Some(1428),
@@ -271,7 +269,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
     let asked = [
         get("notes"),
         put("new"),
-        request(Wish::Get, "notes", options),
+        request(RequestKind::Read, "notes", options),
     ];
     let clients: Vec<_> = asked
         .iter()
@@ -284,7 +282,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
         .collect();
     place
         .server
-        .log_times("end: closed by the service", asked.len());
+        .log_lines("end: closed by the service", asked.len());
     for client in clients {
         let heard = client.rest();
         assert_eq!(heard.len(), 6);
@@ -298,7 +296,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
 }
 
 #[test]
-fn the_same_port_of_two_hosts_is_two_clients() {
+fn the_same_port_of_two_hosts_is_two_peers() {
     let place = Place::new("");
     let mut one = place.somebody();
     let port = one.socket.local_addr().expect("it is bound").port();
@@ -313,7 +311,7 @@ fn the_same_port_of_two_hosts_is_two_clients() {
 }
 
 #[test]
-fn what_is_not_complete_is_not_there() {
+fn an_incomplete_upload_is_discarded() {
     for signal in [None, Some(Signal::SIGKILL), Some(Signal::SIGTERM)] {
         let mut place = Place::new("--writable --grace 200ms");
         let mut client = place.somebody();
@@ -322,7 +320,7 @@ fn what_is_not_complete_is_not_there() {
         assert_eq!(client.ask(&place.notes(2)), ack(2));
         match signal {
             None => {
-                client.say(&Packet::error(Code::Undefined, "no more"));
+                client.say(&Packet::error(ErrorCode::Undefined, "no more"));
                 place.server.log("end: closed by the service");
             }
             Some(signal) => {
@@ -336,12 +334,12 @@ fn what_is_not_complete_is_not_there() {
 }
 
 #[test]
-fn at_a_stop_a_transfer_may_be_completed() {
+fn shutdown_waits_for_a_transfer() {
     let mut place = Place::new("--writable --model events");
     let mut client = place.somebody();
     assert_eq!(client.ask(&put("new")), ack(0));
     assert_eq!(client.ask(&place.notes(1)), ack(1));
-    signal_and_see_it_taken(place.server.pid(), Signal::SIGTERM);
+    signal_and_wait(place.server.pid(), Signal::SIGTERM);
     for block in 2..=6 {
         assert_eq!(client.ask(&place.notes(block)), ack(block));
     }
@@ -353,10 +351,10 @@ fn at_a_stop_a_transfer_may_be_completed() {
 }
 
 #[test]
-fn what_may_not_be_is_refused() {
+fn forbidden_requests_are_refused() {
     let place = Place::new("--writable --max-file 1000");
-    std::os::unix::fs::symlink("/etc", place.path("etc")).expect("there is room");
-    let refused = |said: &[u8], code: Code| {
+    std::os::unix::fs::symlink("/etc", place.path("etc")).expect("the disk has room");
+    let refused = |said: &[u8], code: ErrorCode| {
         assert_eq!(
             place.somebody().refused(said),
             code as u16,
@@ -364,15 +362,15 @@ fn what_may_not_be_is_refused() {
             said.escape_ascii()
         );
     };
-    refused(&put("notes"), Code::Exists);
+    refused(&put("notes"), ErrorCode::Exists);
     for name in ["../notes", "a/../../etc/passwd", ".."] {
-        refused(&get(name), Code::Access);
+        refused(&get(name), ErrorCode::Access);
     }
     for name in ["none", "/etc/passwd", "etc/passwd", "notes/../notes/", ""] {
         let code = if name.contains("..") {
-            Code::Access
+            ErrorCode::Access
         } else {
-            Code::NotFound
+            ErrorCode::NotFound
         };
         refused(&get(name), code);
     }
@@ -380,33 +378,36 @@ fn what_may_not_be_is_refused() {
         tsize: Some(1001),
         ..Options::default()
     };
-    refused(&request(Wish::Put, "new", large), Code::Full);
-    refused(b"\0\x01notes\0mail\0", Code::Illegal);
-    refused(&ack(7), Code::UnknownTransfer);
+    refused(&request(RequestKind::Write, "new", large), ErrorCode::Full);
+    refused(b"\0\x01notes\0mail\0", ErrorCode::Illegal);
+    refused(&ack(7), ErrorCode::UnknownTransfer);
     let place = Place::new("");
-    assert_eq!(place.somebody().refused(&put("new")), Code::Access as u16);
+    assert_eq!(
+        place.somebody().refused(&put("new")),
+        ErrorCode::Access as u16
+    );
 }
 
 #[test]
-fn of_two_that_put_the_same_name_one_is_told() {
+fn the_second_upload_of_a_name_is_refused() {
     let place = Place::new("--writable");
     let (mut one, mut two) = (place.somebody(), place.somebody());
     assert_eq!(one.ask(&put("new")), ack(0));
     assert_eq!(two.ask(&put("new")), ack(0));
     assert_eq!(one.ask(&data(1, b"one")), ack(1));
-    assert_eq!(two.refused(&data(1, b"two")), Code::Exists as u16);
+    assert_eq!(two.refused(&data(1, b"two")), ErrorCode::Exists as u16);
     assert_eq!(fs::read(place.path("new")).expect("it is there"), b"one");
 }
 
 #[test]
-fn all_that_was_opened_is_closed() {
+fn transfers_leave_no_descriptor_open() {
     let place = Place::new("--model events");
     let descriptors = || {
         let folder = format!("/proc/{}/fd", place.server.pid());
         fs::read_dir(folder).expect("it runs").count()
     };
     let refused = |client: &mut Client| {
-        assert_eq!(client.refused(&get("none")), Code::NotFound as u16);
+        assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
     };
     refused(&mut place.somebody()); // so all is open that stays
     let before = descriptors();
@@ -415,9 +416,7 @@ fn all_that_was_opened_is_closed() {
         refused(&mut client);
         client.to = place.server.udp_address();
         assert_eq!(client.ask(&get("notes")), place.notes(1));
-        client.say(&Packet::error(Code::Undefined, "enough"));
+        client.say(&Packet::error(ErrorCode::Undefined, "enough"));
     }
-    until("all to be closed", || {
-        (descriptors() <= before).then_some(())
-    });
+    wait_until("all to be closed", || descriptors() <= before);
 }

@@ -16,8 +16,9 @@ use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::Request;
 use crate::hub_link::socket::{PACKET_BYTES, send_packets};
 use crate::reactor::poll::timeout;
+use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
-use crate::sys::process;
+use crate::sys::fd;
 
 /// Connects wires with the hub until its control is closed and the last wire has gone.
 ///
@@ -52,7 +53,7 @@ impl Central {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&control, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
         Ok(Self {
-            hub: Hub::new(service),
+            hub: Hub::new(room_kinds(service)),
             epoll,
             control: Some(control),
             ends: HashMap::new(),
@@ -92,7 +93,7 @@ impl Central {
     /// Takes a new wire; whoever brings them may have gone.
     fn meet(&mut self) {
         let Some(control) = &self.control else { return };
-        match process::receive_descriptor(control.as_fd()) {
+        match fd::receive_fd(control.as_fd()) {
             Ok(Some(socket)) => {
                 self.met += 1;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.met);

@@ -11,9 +11,9 @@ use std::time::Instant;
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::{Notice, Request};
 use crate::hub_link::link::Wire;
-use crate::peer::Transport;
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Waker;
+use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 
 /// The hub, and who is to be told that there is something to hear.
@@ -35,8 +35,8 @@ struct Mailbox {
 impl SharedHub {
     /// That of a service that has rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
-        service.config(Transport::Stream).rooms.then(|| {
-            let (hub, boxes) = (Hub::new(Arc::clone(service)), HashMap::new());
+        service.rooms().is_some().then(|| {
+            let (hub, boxes) = (Hub::new(room_kinds(Arc::clone(service))), HashMap::new());
             Self(Arc::new(Mutex::new(Inside { hub, boxes })))
         })
     }
@@ -172,7 +172,7 @@ impl Inside {
 impl Mailbox {
     fn ring(&self) {
         if !self.is_rung.swap(true, Ordering::AcqRel) {
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
@@ -180,7 +180,7 @@ impl Mailbox {
     fn take(&self) -> Vec<(u32, MemberId)> {
         if self.is_rung.load(Ordering::Acquire) {
             // Silenced before it may be rung again.
-            self.waker.hear();
+            self.waker.clear();
             self.is_rung.store(false, Ordering::Release);
         }
         mem::take(&mut lock(&self.stirred))

@@ -257,8 +257,7 @@ mod tests {
     #[track_caller]
     fn refused(text: &str, error: &str) {
         assert_eq!(
-            text
-                .parse::<ListenAddr>()
+            text.parse::<ListenAddr>()
                 .map_err(|error| error.to_string()),
             Err(error.to_owned())
         );
@@ -317,10 +316,7 @@ mod tests {
             "host:http",
             "a port is a number from 0 to 65535, not 'http'",
         );
-        refused(
-            "::1",
-            "an IPv6 address needs brackets: [::1] or [::1]:PORT",
-        );
+        refused("::1", "an IPv6 address needs brackets: [::1] or [::1]:PORT");
         refused("[::1", "'[::1' is neither a host name nor an IP address");
         refused("a b:80", "'a b' is neither a host name nor an IP address");
         refused(

@@ -33,7 +33,9 @@ impl Timeouts {
         active: Option<Instant>,
         awaits_first: bool,
     ) -> Option<(Instant, Expired)> {
-        let session = self.session.map(|time| (after(began, time), Expired::Session));
+        let session = self
+            .session
+            .map(|time| (after(began, time), Expired::Session));
         let first = self.first_message.filter(|_| awaits_first);
         let first = first.map(|time| (after(began, time), Expired::Idle));
         let idle = active.zip(self.idle);
@@ -71,8 +73,7 @@ impl Deadlines {
 
     /// The connection has to end within the grace period from now on. Later calls have no effect.
     pub(crate) fn start_grace(&mut self, now: Instant) {
-        self.end_at
-            .get_or_insert(after(now, self.timeouts.grace));
+        self.end_at.get_or_insert(after(now, self.timeouts.grace));
     }
 
     /// The end of the grace period, once it has started.
@@ -82,7 +83,11 @@ impl Deadlines {
 
     /// The next deadline of an open connection. The idle timeout and the one for the first message do
     /// not apply while the server itself keeps the peer waiting.
-    pub(crate) fn next(&self, got_message: bool, keeps_waiting: bool) -> Option<(Instant, Expired)> {
+    pub(crate) fn next(
+        &self,
+        got_message: bool,
+        keeps_waiting: bool,
+    ) -> Option<(Instant, Expired)> {
         if keeps_waiting {
             return self.timeouts.next(self.began, None, false);
         }

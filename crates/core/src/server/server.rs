@@ -92,7 +92,13 @@ impl Server {
             Model::Events => events::serve,
             Model::Sequential => threads::serve_sequentially,
         };
-        serve(listeners, self.service, &self.limits, signals, self.reporting)
+        serve(
+            listeners,
+            self.service,
+            &self.limits,
+            signals,
+            self.reporting,
+        )
     }
 }
 

@@ -3,12 +3,11 @@
 use std::io;
 use std::process::Command;
 
-use tracing::{debug, error, warn};
+use tracing::warn;
 
 use crate::exec::child::Child;
 use crate::exec::supervisor::{Close, Handover, Supervisor, is_shortage, not_started};
 use crate::limits::admission::Slot;
-use crate::limits::stats::Counter;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::source::EventSource;
@@ -47,20 +46,6 @@ pub(crate) fn supervise(
     match started {
         Ok(child) => Box::new(Supervisor::new(child, handover, close)),
         Err(error) => close(handover, not_started(&error)),
-    }
-}
-
-/// Logs and counts the end of a session.
-pub(crate) fn log_end(peer: &Peer, slot: &Slot, bytes: (u64, u64), reason: &CloseReason) {
-    let (received, sent) = bytes;
-    if let CloseReason::Refused(_) = reason {
-        slot.count(Counter::RefusedService);
-    }
-    if reason.is_failure() {
-        slot.count(Counter::Failed);
-        error!(%peer, received, sent, "end: {reason}");
-    } else {
-        debug!(%peer, received, sent, "end: {reason}");
     }
 }
 

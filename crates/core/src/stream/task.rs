@@ -19,7 +19,7 @@ use crate::session::connection::Connection;
 use crate::session::framing::Framing;
 use crate::session::outbox::too_short;
 use crate::session::service::{Refusal, Service};
-use crate::stream::lifecycle::{Accepted, log_end, start_program};
+use crate::stream::lifecycle::{Accepted, start_program};
 use crate::stream::rooms::RoomLink;
 
 /// A connection on its stream, from the start of its session to the close.
@@ -144,8 +144,9 @@ impl StreamTask {
             let handover = Handover::new(self.stream, self.peer, self.slot, self.limits);
             return (reason, Some((handover, *command)));
         }
-        if let Some(slot) = &self.slot {
-            log_end(&self.peer, slot, (self.received, self.sent), &reason);
+        if self.slot.is_some() {
+            let (received, sent) = (self.received, self.sent);
+            reason.record(&self.peer, self.slot.as_ref(), received, sent);
         }
         (reason, None)
     }

@@ -42,7 +42,9 @@ pub(crate) fn listen_fds() -> Range<u16> {
 pub(crate) fn listen_fd_named(name: &str) -> Option<u16> {
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut named = listen_fds().zip(names.split(':'));
-    named.find(|(_, passed)| *passed == name).map(|(number, _)| number)
+    named
+        .find(|(_, passed)| *passed == name)
+        .map(|(number, _)| number)
 }
 
 const LISTEN_FDS_START: u16 = 3; // SD_LISTEN_FDS_START

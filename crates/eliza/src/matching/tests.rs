@@ -10,12 +10,12 @@ const B: Term = Term::Word(1);
 #[track_caller]
 fn check(terms: &[Term], words: &[Id], parts: Option<&[Range<usize>]>) {
     let mut matcher = Matcher::default();
-    let fits = matcher.fit(terms, words);
+    let fits = matcher.matches(terms, words);
     assert_eq!(fits.then(|| matcher.parts()), parts);
 }
 
 #[test]
-fn every_any_takes_as_few_words_as_it_can() {
+fn every_any_takes_as_few_words_as_possible() {
     use Term::{Any, Exactly};
     check(&[], &[], Some(&[]));
     check(&[], &[0], None);
@@ -79,12 +79,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn finds_what_trying_all_finds(
+    fn agrees_with_an_exhaustive_search(
         terms in prop::collection::vec(a_term(), 0..7),
         words in prop::collection::vec(0..4u32, 0..9),
     ) {
         let mut matcher = Matcher::default();
-        let fits = matcher.fit(&terms, &words);
+        let fits = matcher.matches(&terms, &words);
         let found = fits.then(|| matcher.parts().to_vec());
         prop_assert_eq!(found, naive(&terms, &words, 0));
         prop_assert!(matcher.comparisons <= 2 * terms.len() + words.len() * words.len());

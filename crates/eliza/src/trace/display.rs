@@ -6,17 +6,17 @@ use crate::trace::{Keyword, Source, Step, Trace};
 
 impl fmt::Display for Trace {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = if self.line.is_empty() {
+        let input = if self.line.is_empty() {
             "nothing"
         } else {
             &self.line
         };
-        row(out, "said", said)?;
+        row(out, "input", input)?;
         for step in &self.steps {
             show(out, step)?;
         }
         if 0 < self.left_out {
-            row(out, "", &format!("and {} steps more", self.left_out))?;
+            row(out, "", &format!("and {} more steps", self.left_out))?;
         }
         row(out, "reply", &self.reply)?;
         let memory: Vec<String> = self
@@ -66,7 +66,7 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
             row(out, "template", reply)
         }
         Step::Unmatched { keyword, line } => {
-            let words = format!("{keyword} (line {line}): no pattern of it fits");
+            let words = format!("{keyword} (line {line}): no pattern matches");
             row(out, "rule", &words)
         }
         Step::Referred { to } => row(out, "go to", to),
@@ -76,7 +76,7 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
         Step::NotRemembered { pattern } => row(
             out,
             "remembered",
-            &format!("nothing, as {pattern} does not fit"),
+            &format!("nothing: {pattern} does not match"),
         ),
         Step::Learnt { what, value } => row(out, "learnt", &format!("{what}: {value}")),
         Step::Topic { name } => row(out, "topic", name),
@@ -86,12 +86,12 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
 /// A labelled row, wrapped over as many lines as the text needs, up to [`MAX_CHARACTERS`].
 fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
     let shown = match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => plain(&text[..end]) + "…",
-        None => plain(text),
+        Some((end, _)) => escape(&text[..end]) + "…",
+        None => escape(text),
     };
     let (mut label, mut rest) = (label, shown.trim_end());
     loop {
-        let (line, after) = cut(rest);
+        let (line, after) = split_line(rest);
         writeln!(out, "{}", format!("{label:LABEL$}{line}").trim_end())?;
         if after.is_empty() {
             return Ok(());
@@ -101,7 +101,7 @@ fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
 }
 
 /// The text with control and other invisible characters escaped: it may come from a peer.
-fn plain(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut shown = String::new();
     for piece in text.split_inclusive(QUOTES) {
         let (text, quote) = piece.split_at(piece.trim_end_matches(QUOTES).len());
@@ -112,7 +112,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Splits the text at the line width, between words if possible.
-fn cut(text: &str) -> (&str, &str) {
+fn split_line(text: &str) -> (&str, &str) {
     let Some((end, beyond)) = text.char_indices().nth(WIDTH - LABEL) else {
         return (text, "");
     };
@@ -129,12 +129,12 @@ impl fmt::Display for Source {
         out.write_str(match self {
             Self::Rule => "a rule",
             Self::Memory => "the memory",
-            Self::Topic => "the topic of the talk",
-            Self::Fallback => "what is said if no rule knows the line",
-            Self::NoMatch => "what is said if no pattern of the keyword fits",
-            Self::Silence => "what is said to an empty line",
+            Self::Topic => "the topic",
+            Self::Fallback => "the fallback: no rule matches",
+            Self::NoMatch => "no pattern of the keyword matches",
+            Self::Silence => "the reply to an empty line",
             Self::Farewell => "a farewell",
-            Self::Exhausted => "giving up: the script came to no reply for too long",
+            Self::Exhausted => "giving up: no reply within the limits",
         })
     }
 }
@@ -168,7 +168,7 @@ mod tests {
     fn check(step: Step, shown: &str) {
         let whole = trace(vec![step]).to_string();
         let rest = whole
-            .strip_prefix("said        My dog is ill\n")
+            .strip_prefix("input       My dog is ill\n")
             .expect("it begins so");
         let end = "reply       What ails it?\nfrom        a rule";
         assert_eq!(rest.strip_suffix(end).expect("it ends so"), shown);
@@ -208,7 +208,7 @@ mod tests {
                 keyword: text("MY"),
                 line: 7,
             },
-            "rule        MY (line 7): no pattern of it fits\n",
+            "rule        MY (line 7): no pattern matches\n",
         );
         check(Step::Referred { to: text("IS") }, "go to       IS\n");
         check(Step::NewKey, "go to       the next keyword\n");
@@ -228,7 +228,7 @@ mod tests {
             Step::NotRemembered {
                 pattern: text("(0 YOUR 0)"),
             },
-            "remembered  nothing, as (0 YOUR 0) does not fit\n",
+            "remembered  nothing: (0 YOUR 0) does not match\n",
         );
         let (what, value) = (text("name"), text("Ann"));
         check(Step::Learnt { what, value }, "learnt      name: Ann\n");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fitted_is_shown_part_by_part() {
+    fn a_match_prints_a_row_per_part() {
         let matched = |keyword: Option<&str>, pattern: &str, parts: &[&str]| Step::Matched {
             keyword: keyword.map(str::to_owned),
             line: 12,
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_goes_on_below_and_is_cut_in_the_end() {
+    fn long_texts_are_wrapped_and_cut() {
         let read = |text: String| Step::Read {
             words: words(&text),
         };
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_said_acts_on_a_terminal() {
+    fn control_characters_are_escaped() {
         let mut trace = trace(vec![Step::NewKey]);
         trace.line = "don't \"\\d+\" \u{1b}[31m\r\n\u{9b}\u{202e} e\u{301}é你\0".to_owned();
         trace.reply.push('\u{7}');
@@ -296,8 +296,8 @@ mod tests {
         trace.left_out = 3;
         assert_eq!(
             trace.to_string(),
-            "said        don't \"\\d+\" \\u{1b}[31m\\r\\n\\u{9b}\\u{202e} e\u{301}é你\\0\n\
-             go to       the next keyword\n            and 3 steps more\n\
+            "input       don't \"\\d+\" \\u{1b}[31m\\r\\n\\u{9b}\\u{202e} e\u{301}é你\\0\n\
+             go to       the next keyword\n            and 3 more steps\n\
              reply       What ails it?\\u{7}\nmemory      \"\\t\"\nfrom        a rule"
         );
     }

@@ -34,7 +34,7 @@ impl Steps {
         };
         if self.left_out == 0 {
             let step = step();
-            if let Some(room) = self.room.checked_sub(step.weight()) {
+            if let Some(room) = self.room.checked_sub(step.bytes()) {
                 self.room = room;
                 return steps.push(step);
             }
@@ -54,7 +54,7 @@ impl Steps {
 
 impl Step {
     /// Its size in bytes.
-    fn weight(&self) -> usize {
+    fn bytes(&self) -> usize {
         let texts: usize = match self {
             Self::Read { words } | Self::Discarded { words } | Self::Rewritten { words } => {
                 all(words)
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_no_notes_has_none_made() {
+    fn a_disabled_recorder_does_not_build_steps() {
         let mut steps = Steps::default();
-        steps.record(|| panic!("nobody wants it"));
+        steps.record(|| panic!("steps are not recorded"));
         assert_eq!((steps.left_out(), steps.into_vec()), (0, Vec::new()));
     }
 
     #[test]
-    fn notes_are_kept_in_order() {
+    fn steps_are_recorded_in_order() {
         let mut steps = Steps::recorded();
         steps.record(|| read("one"));
         steps.record(|| Step::NewKey);
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn notes_end_where_there_is_no_room() {
-        let mut steps = Steps::within(2 * read("four").weight());
+    fn steps_beyond_the_limit_are_counted() {
+        let mut steps = Steps::within(2 * read("four").bytes());
         steps.record(|| read("four"));
         steps.record(|| read("forty-four"));
         steps.record(|| read(""));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_room_holds_the_longest_of_usual_lines() {
+    fn the_default_limit_fits_a_long_line() {
         let mut steps = Steps::within(crate::Trace::MAX_BYTES);
         steps.record(|| Step::Read {
             words: vec!["word".to_owned(); 500],

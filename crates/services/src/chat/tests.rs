@@ -30,10 +30,8 @@ fn chat(words: &str) -> Chat {
 }
 
 fn gathering(words: &str, outbox_bytes: usize) -> Gathering {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.outbox_bytes = outbox_bytes;
     Gathering::new(Arc::new(chat(words)), limits)
 }
 

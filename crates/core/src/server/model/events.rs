@@ -22,7 +22,7 @@ use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
 use crate::stream::lifecycle::Accepted;
 use crate::stream::task::StreamTask;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves all peers in one thread, until SIGTERM or SIGINT.
 ///
@@ -141,7 +141,7 @@ impl Worker for Events {
     fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
         let (service, link) = (Arc::clone(&self.service), self.link()?);
         let stats = acceptor.stats.for_udp_socket(listener.index);
-        let server = Datagrams::new(listener, service, &self.limits, stats, link)?;
+        let server = UdpServer::new(listener, service, &self.limits, stats, link)?;
         acceptor.reactor.add(Box::new(server));
         Ok(())
     }

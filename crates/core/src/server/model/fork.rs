@@ -54,13 +54,12 @@ pub(crate) fn serve(
     process::require_single_thread()?;
     // Initialized here once, not in every child; each child only reseeds it.
     drop(rand::rng());
-    let config = service.config(Transport::Stream);
     let hub = || HubProcess::new(Arc::clone(&service));
     let mut processes = Processes {
         children: Children::default(),
         udp: Vec::new(),
-        hub: config.rooms.then(hub),
-        exec: config.exec,
+        hub: service.rooms().is_some().then(hub),
+        exec: service.config(Transport::Stream).exec,
         service,
         limits,
     };
@@ -99,9 +98,7 @@ impl Worker for Processes<'_> {
             Err(error) => return Err(StartError::new(accepted, error)),
         };
         match process::fork() {
-            Ok(Forked::Child) => {
-                run_child(|| self.run_session(accepted, stderr, link, acceptor))
-            }
+            Ok(Forked::Child) => run_child(|| self.run_session(accepted, stderr, link, acceptor)),
             Ok(Forked::Parent(pid)) => {
                 debug!(peer = %accepted.peer, %pid, "fork");
                 let Accepted { stream, peer, slot } = accepted;
@@ -170,11 +167,7 @@ impl Processes<'_> {
         hub.map(|hub| hub.link(&mut self.children)).transpose()
     }
 
-    fn start_udp(
-        &mut self,
-        udp: &mut UdpProcess,
-        acceptor: &mut AcceptorState,
-    ) -> io::Result<()> {
+    fn start_udp(&mut self, udp: &mut UdpProcess, acceptor: &mut AcceptorState) -> io::Result<()> {
         udp.starting();
         let link = self.link()?;
         match process::fork()? {
@@ -189,7 +182,15 @@ impl Processes<'_> {
                 let stats = acceptor.stats.for_udp_socket(listener.index);
                 let mut buffer = self.become_child(acceptor);
                 let (service, signals) = (&self.service, &acceptor.signals);
-                fork_udp::serve(listener, service, self.limits, stats, link, signals, &mut buffer)
+                fork_udp::serve(
+                    listener,
+                    service,
+                    self.limits,
+                    stats,
+                    link,
+                    signals,
+                    &mut buffer,
+                )
             }),
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for UDP");

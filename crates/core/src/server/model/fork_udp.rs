@@ -17,7 +17,7 @@ use crate::reactor::signals::Signals;
 use crate::reactor::source::EventSource;
 use crate::server::model::children::Children;
 use crate::session::service::Service;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// A UDP socket and the process that serves it, which is restarted if it ends.
 pub(crate) struct UdpProcess {
@@ -47,9 +47,7 @@ impl UdpProcess {
 
     /// Whether it was running, and has ended. Then it is due to be started.
     pub(crate) fn has_ended(&mut self, children: &Children) -> bool {
-        self.pid
-            .take_if(|pid| !children.contains(*pid))
-            .is_some()
+        self.pid.take_if(|pid| !children.contains(*pid)).is_some()
     }
 
     /// When it is to be started, unless it runs.
@@ -76,7 +74,7 @@ pub(crate) fn serve(
     buffer: &mut [u8],
 ) -> i32 {
     let (service, link) = (Arc::clone(service), link.map(Remote::wire));
-    match Datagrams::new(listener, service, limits, stats, link) {
+    match UdpServer::new(listener, service, limits, stats, link) {
         Ok(server) => {
             let mut server = Box::new(server);
             run_one(&mut *server, signals, &mut false, buffer);

@@ -25,7 +25,7 @@ use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
 use crate::stream::lifecycle::Accepted;
 use crate::stream::task::StreamTask;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves each peer in a thread of its own, until SIGTERM or SIGINT.
 ///
@@ -164,7 +164,7 @@ fn run(job: Job, service: &Arc<dyn Service>, limits: &Limits, control: &Waker) {
         }
         Job::Udp(listener, stats, link, result) => {
             let service = Arc::clone(service);
-            let server = Datagrams::new(listener, service, limits, stats, link);
+            let server = UdpServer::new(listener, service, limits, stats, link);
             let (server, outcome) = match server {
                 Ok(server) => (Some(server), Ok(())),
                 Err(error) => (None, Err(error)),

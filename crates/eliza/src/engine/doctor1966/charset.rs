@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_in_upper_case_with_marks_apart() {
+    fn lines_are_read_in_upper_case_with_separate_marks() {
         check("", &[]);
         check(" \t\r\n\u{a0}\u{2003}\x0b\x0c ", &[]);
         check(
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_read_in_part() {
+    fn long_lines_are_cut() {
         let vocabulary = Interner::default();
         let count = |line: &str| words(line, &mut LineInterner::new(&vocabulary)).len();
         assert_eq!(count(&"a ".repeat(MAX_WORDS - 1)), MAX_WORDS - 1);

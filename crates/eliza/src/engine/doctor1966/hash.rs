@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn words_hash_as_they_did() {
+    fn words_hash_as_on_the_ibm_7094() {
         check("ALWAYS", 7, 14);
         check("ALWAYS", 15, 0x70ee);
         for (word, hash) in [
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_letters_is_a_cell_of_blanks() {
+    fn an_empty_word_is_a_cell_of_blanks() {
         assert_eq!(last_cell(""), 0o606060606060);
         assert_eq!(last_cell("INVENTED"), last_cell("ED"));
     }

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn words_numbers_and_marks_are_told_apart() {
+    fn words_numbers_and_marks_are_distinguished() {
         check("", "");
         check("(K2=KEY)", "( K2 = KEY )");
         check("(= what)(=Why)", "( = WHAT ) ( = WHY )");

@@ -98,16 +98,16 @@ impl<'a> Parser<'a> {
     /// The greeting, which may be empty.
     fn opening(&mut self) -> Parsed<()> {
         let at = self.token.start;
-        self.expect(&Kind::Open, "'(' and the words to open with")?;
+        self.expect(&Kind::Open, "'(' and the greeting")?;
         self.margin = None;
         let mut words = Vec::new();
         while self.token.kind != Kind::Close {
-            words.push(self.word_or_number("a word to open with, or ')'")?);
+            words.push(self.word_or_number("a word of the greeting, or ')'")?);
         }
         self.advance();
         self.draft.opening = words.join(" ");
         if MAX_REPLY_BYTES < self.draft.opening.len() {
-            let what = format!("the opening has at most {MAX_REPLY_BYTES} bytes");
+            let what = format!("the greeting has at most {MAX_REPLY_BYTES} bytes");
             self.report(at, what);
         }
         Ok(())
@@ -127,7 +127,7 @@ impl<'a> Parser<'a> {
         if let Some(before) = before {
             let before = self.source.line(before);
             let word = self.draft.vocabulary.text(keyword);
-            let what = format!("{word} has a rule already, in line {before}");
+            let what = format!("{word} already has a rule, in line {before}");
             self.report(at, what);
         } else {
             self.draft.keywords.insert(keyword, at);
@@ -252,7 +252,7 @@ impl<'a> Parser<'a> {
             let start = self.token.start;
             let pattern = self.pattern(start, &Kind::Equals, "a term of the pattern, or '='")?;
             if self.token.kind == Kind::Close {
-                self.report(self.token.start, "there is nothing to remember");
+                self.report(self.token.start, "a reply to remember is missing");
             }
             let pieces = self.pieces(pattern.terms.len())?;
             transformations.push((pattern, pieces));
@@ -260,7 +260,7 @@ impl<'a> Parser<'a> {
         self.expect(&Kind::Close, "'(' and a transformation, or ')'")?;
         if transformations.len() != 4 {
             let count = transformations.len();
-            let what = format!("MEMORY has four transformations, not {count}");
+            let what = format!("MEMORY needs four transformations, found {count}");
             self.report(at, what);
         }
         self.draft.memory = Some(Memory {
@@ -479,7 +479,7 @@ impl<'a> Parser<'a> {
             Kind::Word(_) => "a word",
             Kind::End => "the end",
         };
-        let what = format!("expected {what}, not {found}");
+        let what = format!("expected {what}, found {found}");
         SyntaxError(self.source.problem(self.token.start, what))
     }
 

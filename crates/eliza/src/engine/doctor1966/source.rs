@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_shown_in_one_line() {
+    fn an_excerpt_is_one_line() {
         let text = "(0  you ; who?\n\t( * want need)0) (pre (a 3)\n( = b))";
         let source = Source::new(text);
         let all = source.excerpt(&(0..text.len()));

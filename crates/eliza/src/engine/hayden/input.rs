@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_falls_into_sentences_and_words() {
+    fn a_line_is_split_into_sentences_and_words() {
         check(
             "Hello, I'm HERE. And you?",
             &["hello", "i'm here", "and you"],
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_the_limit() {
+    fn a_line_is_cut_at_the_limit() {
         let read = |line: &str| sentences(line).concat().concat().len();
         assert_eq!(read(&"a".repeat(MAX_BYTES)), MAX_BYTES);
         assert_eq!(read(&"a".repeat(MAX_BYTES + 1)), MAX_BYTES);

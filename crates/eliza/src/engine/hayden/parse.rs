@@ -74,11 +74,11 @@ impl<'a> Compiler<'a> {
         let (tag, line) = line.tagged()?;
         match tag {
             Tag::Initial => {
-                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                let words = reassembly::normalize_spaces(line.from(expected(line, "words")?));
                 self.script.initial.push(words);
             }
             Tag::Final => {
-                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                let words = reassembly::normalize_spaces(line.from(expected(line, "words")?));
                 self.script.farewell.push(words);
             }
             Tag::Quit => {
@@ -103,16 +103,16 @@ impl<'a> Compiler<'a> {
         let (from, to) = self.substitution(line)?;
         let words: Vec<_> = input::words(line.from(to)).collect();
         if words.is_empty() {
-            return Err(line.problem_at(Some(to), "expected the words to put in its place"));
+            return Err(line.problem_at(Some(to), "expected a replacement"));
         }
         let words: Vec<_> = words
             .iter()
             .map(|word| self.script.vocabulary.intern(word))
             .collect();
         if words == [from] {
-            self.warn(line.problem_at_start("this changes nothing"));
+            self.warn(line.problem_at_start("this replacement has no effect"));
         } else if self.script.pre.contains_key(&from) {
-            self.warn(line.problem_at_start("an earlier `pre:` replaces this word"));
+            self.warn(line.problem_at_start("an earlier `pre:` already replaces this word"));
         }
         self.script.pre.entry(from).or_insert(words);
         Ok(())
@@ -120,11 +120,11 @@ impl<'a> Compiler<'a> {
 
     fn post(&mut self, line: Line<'a>) -> Result<(), Problem> {
         let (from, to) = self.substitution(line)?;
-        let words = reassembly::tidy(line.from(to));
+        let words = reassembly::normalize_spaces(line.from(to));
         if words == self.script.vocabulary.text(from) {
-            self.warn(line.problem_at_start("this changes nothing"));
+            self.warn(line.problem_at_start("this replacement has no effect"));
         } else if self.script.post.contains_key(&from) {
-            self.warn(line.problem_at_start("an earlier `post:` replaces this word"));
+            self.warn(line.problem_at_start("an earlier `post:` already replaces this word"));
         }
         self.script.post.entry(from).or_insert(words);
         Ok(())
@@ -133,7 +133,7 @@ impl<'a> Compiler<'a> {
     /// The word to replace, and the first token of its replacement.
     fn substitution(&mut self, line: Line<'a>) -> Result<(Id, Token<'a>), Problem> {
         let from = self.word(line, expected(line, "the word to replace")?)?;
-        let what = "expected the words to put in its place";
+        let what = "expected a replacement";
         let to = line
             .tokens()
             .nth(1)
@@ -147,7 +147,7 @@ impl<'a> Compiler<'a> {
             self.word(line, token)?;
         }
         let word = self.script.vocabulary.text(head);
-        let unused = line.problem_at_start(format!("no pattern asks for `@{word}`"));
+        let unused = line.problem_at_start(format!("no pattern uses `@{word}`"));
         self.heads.push((head, unused));
         Ok(())
     }
@@ -169,12 +169,12 @@ impl<'a> Compiler<'a> {
         let first = expected(line, "a keyword")?;
         let word = self.word(line, first)?;
         if self.script.key_of.get(&word) != Some(&place) {
-            return Err(line.problem_at(Some(first), "this key is there already"));
+            return Err(line.problem_at(Some(first), "duplicate key"));
         }
         let key = &mut self.script.keys[place];
         key.word = word;
         if let Some(rank) = line.tokens().nth(1) {
-            let what = || line.problem_at(Some(rank), "expected a rank, which is a number");
+            let what = || line.problem_at(Some(rank), "expected a rank, a number");
             key.rank = rank.text.parse().map_err(|_| what())?;
         }
         nothing_more(line, 2)
@@ -237,7 +237,7 @@ impl<'a> Compiler<'a> {
             let text = line.from(first);
             let what = |at| {
                 let parts = self.parts;
-                let what = format!("the pattern has {parts} parts, the first of which is (1)");
+                let what = format!("the pattern has {parts} parts, numbered from (1)");
                 line.problem_at(
                     Some(Token {
                         at: first.at + at,
@@ -275,7 +275,7 @@ impl<'a> Compiler<'a> {
         }) = self.key.take()
         {
             self.problems
-                .push(line.problem_at_start("expected a `decomp:` behind this key"));
+                .push(line.problem_at_start("expected a `decomp:` after this key"));
         }
     }
 
@@ -286,7 +286,7 @@ impl<'a> Compiler<'a> {
         }) = self.decomp.take()
         {
             self.problems
-                .push(line.problem_at_start("expected a `reasmb:` behind this pattern"));
+                .push(line.problem_at_start("expected a `reasmb:` after this pattern"));
         }
     }
 
@@ -296,7 +296,7 @@ impl<'a> Compiler<'a> {
         if self.script.keys.is_empty() && self.problems.is_empty() {
             let end = text.split('\n').count();
             let (line, column) = (end, 1);
-            let what = "expected a `key:`, and a `decomp:` and a `reasmb:` behind it".to_owned();
+            let what = "expected a `key:` with a `decomp:` and a `reasmb:`".to_owned();
             self.problems.push(Problem { line, column, what });
         }
         if !self.problems.is_empty() {

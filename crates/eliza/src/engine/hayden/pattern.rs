@@ -51,14 +51,14 @@ impl Pattern {
                     .next()
                     .and_then(|name| vocabulary.id(&name));
                 let list = list.and_then(|name| synonyms.list(name));
-                let what = || format!("no list of synonyms `{name}`");
+                let what = || format!("no synonym list `{name}`");
                 pattern.capture(list.ok_or_else(|| line.problem_at(Some(piece), what()))?);
             } else {
                 let before = pattern.terms.len();
                 let words = input::words(piece.text).map(|word| vocabulary.intern(&word));
                 pattern.terms.extend(words.map(Term::Word));
                 if pattern.terms.len() == before {
-                    let what = "expected a word, `*` or `@` with a list of synonyms";
+                    let what = "expected a word, `*` or `@` and a synonym list";
                     return Err(line.problem_at(Some(piece), what));
                 }
             }

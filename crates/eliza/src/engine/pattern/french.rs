@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::engine::pattern::language::Language;
 use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, CLAUSE_STARTS, DETERMINERS, ELIDED_STARTS, JOINING, VERBS, lists};
-use words::plain;
+use words::folded;
 
 /// The French language.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Language for French {
     }
 
     fn is_abbreviation(&self, word: &str) -> bool {
-        lists(ABBREVIATIONS, &plain(word))
+        lists(ABBREVIATIONS, &folded(word))
     }
 
     /// After a comma, where another clause has its subject: ", je suis", ", et il a", ", mon chef
@@ -36,7 +36,7 @@ impl Language for French {
         if !before.ends_with(',') {
             return false;
         }
-        let mut words = after.split(' ').map(plain).peekable();
+        let mut words = after.split(' ').map(folded).peekable();
         words.next_if(|word| lists(JOINING, word));
         let [first, second, third] = array::from_fn(|_| words.next().unwrap_or_default());
         let elided = ELIDED_STARTS
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_clause_begins_behind_a_comma() {
+    fn a_new_clause_starts_after_a_comma() {
         check("Je le hais, il est horrible", &["il est horrible"]);
         check("je dors mal, et j'ai mal", &["et j'ai mal"]);
         check("je suis triste, mon chef est là", &["mon chef est là"]);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn some_full_stops_end_nothing() {
+    fn abbreviations_do_not_end_a_sentence() {
         for word in ["M.", "Mme.", "Dr."] {
             assert!(French.is_abbreviation(word), "{word}");
         }

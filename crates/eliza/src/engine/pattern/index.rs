@@ -77,8 +77,8 @@ impl Index {
             let place = text.pattern().as_usize();
             let needed = self.literals[place];
             let before = || sentence[..text.start()].ends_with(is_word);
-            let behind = || sentence[text.end()..].starts_with(is_word);
-            if needed.begins_word && before() || needed.ends_word && behind() {
+            let after = || sentence[text.end()..].starts_with(is_word);
+            if needed.begins_word && before() || needed.ends_word && after() {
                 continue;
             }
             let owners = needed.owners as usize..self.literals[place + 1].owners as usize;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_patterns_whose_words_are_there_are_tried() {
+    fn only_patterns_with_their_literals_present_are_candidates() {
         check("hello", &[2, 4]);
         check("i need my mother", &[0, 1, 2, 4]);
         check("mum", &[1, 2, 4]);

@@ -14,7 +14,7 @@ pub(crate) fn lint(script: &Script) -> Vec<Problem> {
         problems.extend(unreachable(script, index));
         let begins = |other: &Rule| other.topic == rule.within;
         if rule.within.is_some() && !script.rules.iter().any(begins) {
-            problems.push(at(rule, "no rule begins the topic that it is within"));
+            problems.push(at(rule, "no rule starts the topic of `within`"));
         }
     }
     problems
@@ -27,7 +27,7 @@ fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
     let takes_all = |other: &&Rule| other.patterns.is_empty() && is_tried_before(other, rule);
     if let Some(other) = earlier.find(takes_all) {
         let line = other.line;
-        let what = format!("never reached: the rule in line {line} takes all that it could");
+        let what = format!("unreachable: the rule in line {line} matches everything this one does");
         return vec![at(rule, what)];
     }
     let never = rule.patterns.iter().filter_map(|pattern| {
@@ -35,7 +35,7 @@ fn unreachable(script: &Script, index: usize) -> Vec<Problem> {
             .filter(|(other, _)| is_tried_before(other, rule))
             .find(|(_, winner)| always_wins(winner, pattern))?;
         let what = format!(
-            "the pattern '{}' is never reached: '{}' in the rule of line {} takes all that it could",
+            "the pattern '{}' is unreachable: '{}' in the rule in line {} matches everything it does",
             pattern.source(),
             winner.source(),
             other.line,
@@ -145,21 +145,21 @@ quit = ["quit"]
     }
 
     #[test]
-    fn what_an_earlier_rule_takes_is_told() {
-        let told = "10:1: the pattern 'my mother (.+)' is never reached: 'mother' in the rule of line 7 takes all that it could";
-        check(&two("mother", "my mother (.+)"), &[told]);
-        let told = "10:1: the pattern 'i (.+)' is never reached: 'i (.+)' in the rule of line 7 takes all that it could";
-        check(&two("i (.+)", "i (.+)"), &[told]);
-        let told = "10:1: the pattern '^i am (.+)' is never reached: '^i (.+)' in the rule of line 7 takes all that it could";
-        check(&two("^i (.+)", "^i am (.+)"), &[told]);
-        let told = "10:1: the pattern '^yes$' is never reached: '^yes' in the rule of line 7 takes all that it could";
-        check(&two("^yes", "^yes$"), &[told]);
-        let told = "10:1: the pattern 'mum|mother' is never reached: 'mother|mum' in the rule of line 7 takes all that it could";
-        check(&two("mother|mum", "mum|mother"), &[told]);
+    fn unreachable_patterns_are_reported() {
+        let reported = "10:1: the pattern 'my mother (.+)' is unreachable: 'mother' in the rule in line 7 matches everything it does";
+        check(&two("mother", "my mother (.+)"), &[reported]);
+        let reported = "10:1: the pattern 'i (.+)' is unreachable: 'i (.+)' in the rule in line 7 matches everything it does";
+        check(&two("i (.+)", "i (.+)"), &[reported]);
+        let reported = "10:1: the pattern '^i am (.+)' is unreachable: '^i (.+)' in the rule in line 7 matches everything it does";
+        check(&two("^i (.+)", "^i am (.+)"), &[reported]);
+        let reported = "10:1: the pattern '^yes$' is unreachable: '^yes' in the rule in line 7 matches everything it does";
+        check(&two("^yes", "^yes$"), &[reported]);
+        let reported = "10:1: the pattern 'mum|mother' is unreachable: 'mother|mum' in the rule in line 7 matches everything it does";
+        check(&two("mother|mum", "mum|mother"), &[reported]);
     }
 
     #[test]
-    fn what_may_be_reached_is_left_alone() {
+    fn reachable_patterns_are_not_reported() {
         check(&two("mother", "my moth(.+)"), &[]);
         check(&two("my mother", "my mothers? (.+)"), &[]);
         check(&two("^mother", "my mother"), &[]);
@@ -177,29 +177,29 @@ quit = ["quit"]
     }
 
     #[test]
-    fn what_takes_all_questions_leaves_none() {
+    fn a_rule_for_all_questions_hides_later_ones() {
         let all = "[[rule]]\nquestion = true\nreplies = ['A', 'B']\n";
-        let told = "10:1: never reached: the rule in line 7 takes all that it could";
-        check(&format!("{all}{all}"), &[told]);
+        let reported = "10:1: unreachable: the rule in line 7 matches everything this one does";
+        check(&format!("{all}{all}"), &[reported]);
     }
 
     #[test]
-    fn what_is_not_used_is_told() {
+    fn unused_items_are_reported() {
         let unused = "[synonyms]\nsad = ['sad']\n[[topic]]\nname = 'work'\nreplies = ['A']\n";
         check(
             unused,
             &[
                 "8:1: no pattern uses <sad>",
-                "10:8: no rule begins this topic",
+                "10:8: no rule starts this topic",
             ],
         );
         let within = "[[topic]]\nname = 'work'\nreplies = ['A']\n\
             [[rule]]\nwithin = 'work'\npatterns = ['yes']\nreplies = ['A', 'B']\n";
-        let told = [
-            "8:8: no rule begins this topic",
-            "10:1: no rule begins the topic that it is within",
+        let reported = [
+            "8:8: no rule starts this topic",
+            "10:1: no rule starts the topic of `within`",
         ];
-        check(within, &told);
+        check(within, &reported);
         let learnt = "[[rule]]\nlearn = 'name'\npatterns = ['i am (.+)']\nreplies = ['A', 'B']\n";
         check(learnt, &["8:9: no reply uses {name}"]);
     }

@@ -26,7 +26,8 @@ impl Folded {
             if c.is_ascii() {
                 text.push(c.to_ascii_lowercase());
             } else {
-                c.to_lowercase().for_each(|c| push_plain(&mut text, c));
+                c.to_lowercase()
+                    .for_each(|c| push_without_accents(&mut text, c));
             }
             starts.resize(text.len(), at);
         }
@@ -51,12 +52,14 @@ impl Folded {
 /// A pattern for folded text: without accents. Its case stays, as `\W` is not `\w`.
 pub(crate) fn without_accents(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
-    pattern.chars().for_each(|c| push_plain(&mut plain, c));
+    pattern
+        .chars()
+        .for_each(|c| push_without_accents(&mut plain, c));
     plain
 }
 
 /// Appends the letter without diacritics: "être" becomes "etre".
-fn push_plain(text: &mut String, c: char) {
+fn push_without_accents(text: &mut String, c: char) {
     match c {
         c if c.is_ascii() => text.push(c),
         'à' | 'â' | 'ä' => text.push('a'), // fast path for the most common ones
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn case_and_accents_go() {
+    fn case_and_accents_are_removed() {
         check("I NEED you", "i need you");
         check("Ça va, mon Cœur ? ÉTÉ", "ca va, mon coeur ? ete");
         check("e\u{301}te\u{301}", "ete");
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_of_the_original() {
+    fn ranges_map_to_the_original() {
         let original = "Où est ma sœur Zoé ?";
         let folded = Folded::new(original);
         let at = |part: &str| {
@@ -110,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_place_is_between_characters(original: String) {
+        fn mapped_ranges_are_character_boundaries(original: String) {
             let folded = Folded::new(&original);
             let text = folded.text();
             for end in (0..=text.len()).filter(|&end| text.is_char_boundary(end)) {

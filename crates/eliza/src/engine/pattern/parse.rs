@@ -81,7 +81,7 @@ impl<'a> Compiler<'a> {
             let name = &topic.as_ref().name;
             compiler.name(name);
             if compiler.topics.contains(&name.as_ref().as_str()) {
-                compiler.report(&name.span(), "this topic is there already");
+                compiler.report(&name.span(), "duplicate topic");
             }
             compiler.topics.push(name.as_ref());
         }
@@ -109,7 +109,7 @@ impl<'a> Compiler<'a> {
             self.report(&schema.rule[MAX_RULES].span(), what);
         }
         if let Some(quit) = schema.quit.as_ref().filter(|quit| quit.as_ref().is_empty()) {
-            let what = "without a word to quit, no conversation ends";
+            let what = "expected at least one farewell, or no conversation ends";
             self.report(&quit.span(), what);
         }
         let quit = schema.quit.iter().flat_map(Spanned::as_ref);
@@ -140,7 +140,7 @@ impl<'a> Compiler<'a> {
             quit: quit
                 .map(|word| {
                     Input::new(word.as_ref(), language)
-                        .as_one()
+                        .folded_line()
                         .text()
                         .to_owned()
                 })
@@ -162,8 +162,7 @@ impl<'a> Compiler<'a> {
         let span = schema.span();
         let schema = schema.as_ref();
         if schema.patterns.is_empty() && !schema.question && schema.within.is_none() {
-            let what =
-                "a rule without patterns is for questions alone or within a topic: question = true";
+            let what = "a rule without patterns needs `question = true` or `within`";
             self.report(&span, what);
         }
         let patterns: Vec<_> = schema
@@ -174,7 +173,7 @@ impl<'a> Compiler<'a> {
         // Replies may use only parts that every pattern of the rule captures.
         let parts = patterns.iter().map(Pattern::parts).min().unwrap_or(0);
         if parts == 0 && (schema.learn.is_some() || schema.capital) {
-            let what = "learn and capital are about the first part, and a pattern captures 0";
+            let what = "`learn` and `capital` need a first part, but a pattern captures 0";
             self.report(&span, what);
         }
         let learn = schema.learn.as_ref();
@@ -242,7 +241,8 @@ impl<'a> Compiler<'a> {
             && replies.templates.len() == schema.as_ref().len()
             && !replies.templates.is_empty()
         {
-            let what = format!("at least {least} different that need nothing learnt are expected");
+            let what =
+                format!("expected at least {least} different replies that use no learnt value");
             self.report(&schema.span(), what);
         }
         replies
@@ -251,7 +251,7 @@ impl<'a> Compiler<'a> {
     /// Replies that may use parts 1 to `parts`.
     fn replies(&mut self, schema: &TextList, parts: usize) -> Replies {
         if schema.as_ref().is_empty() {
-            self.report(&schema.span(), "a reply is missing");
+            self.report(&schema.span(), "expected at least one reply");
         }
         let mut templates = Vec::new();
         for line in schema.as_ref() {
@@ -267,7 +267,10 @@ impl<'a> Compiler<'a> {
 
     fn name(&mut self, name: &Spanned<String>) {
         if !is_name(name.as_ref()) {
-            self.report(&name.span(), "a name has small letters, digits and _");
+            self.report(
+                &name.span(),
+                "a name has only lower case letters, digits and _, and starts with a letter",
+            );
         }
     }
 

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_found() {
+    fn required_literals_are_found() {
         check("mother", Some(&["|mother|"]));
         check("Mothers?|mum", Some(&["|mother|", "|mothers|", "|mum|"]));
         check(
@@ -244,7 +244,7 @@ mod tests {
     proptest! {
         /// Every match of a pattern contains one of its literals, with the required boundaries.
         #[test]
-        fn nothing_matches_without(pattern in "\\^?(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?|\\\\b)){1,4}\\$?", text in "[aAbB ]{0,9}") {
+        fn every_match_contains_a_required_literal(pattern in "\\^?(\\(?[ab ]{1,3}\\)?[?+*|]?(\\[ab\\]|\\.|b?|\\\\b)){1,4}\\$?", text in "[aAbB ]{0,9}") {
             let text = text.to_lowercase();
             let built = Regex::new(&format!(r"(?:^|\b)(?:{pattern})(?:\b|$)"));
             if let (Ok(regex), Some(literals)) = (built, required(&pattern))
@@ -253,10 +253,10 @@ mod tests {
                 let text = format!("{START}{text}{END}");
                 let stands = |literal: &Literal| {
                     (0..text.len()).any(|at| {
-                        let behind = text[at..].strip_prefix(&literal.text);
-                        behind.is_some_and(|behind| {
+                        let after = text[at..].strip_prefix(&literal.text);
+                        after.is_some_and(|after| {
                             let in_word = literal.begins_word && text[..at].ends_with(is_word)
-                                || literal.ends_word && behind.starts_with(is_word);
+                                || literal.ends_word && after.starts_with(is_word);
                             !in_word
                         })
                     })

@@ -96,7 +96,7 @@ impl ScriptSchema {
             let name = &topic.as_ref().name;
             let mut begun = rules().filter_map(|rule| rule.topic.as_ref());
             if !begun.any(|topic| topic.as_ref() == name.as_ref()) {
-                warn(name, "no rule begins this topic".to_owned());
+                warn(name, "no rule starts this topic".to_owned());
             }
         }
         for name in rules().filter_map(|rule| rule.learn.as_ref()) {

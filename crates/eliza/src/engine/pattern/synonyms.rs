@@ -28,7 +28,7 @@ impl Synonyms {
             match name {
                 Some((name, after)) if !NO_SYNONYM.iter().any(|opens| before.ends_with(opens)) => {
                     let words = self.0.get(name);
-                    expanded.push_str(words.ok_or_else(|| format!("no synonyms <{name}>"))?);
+                    expanded.push_str(words.ok_or_else(|| format!("no synonym list <{name}>"))?);
                     if MAX_BYTES < expanded.len() {
                         return Err(TOO_LONG.to_owned());
                     }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_too_long_is_refused() {
+    fn too_long_expansions_are_rejected() {
         let mut synonyms = Synonyms::default();
         synonyms.add("much", &["word "; 1000]);
         assert!(synonyms.expand("<much> <much>").is_ok());
@@ -81,10 +81,10 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_for_their_words() {
+    fn names_expand_to_their_words() {
         check("i am (<sad>)$", Ok("i am ((?:sad|blue))$"));
         check("<sad> <sad>", Ok("(?:sad|blue) (?:sad|blue)"));
-        check("<glad>", Err("no synonyms <glad>"));
+        check("<glad>", Err("no synonym list <glad>"));
         check("(?<sad>x)(?P<sad>y)", Ok("(?<sad>x)(?P<sad>y)"));
         check("a?<sad>P<sad>", Ok("a?(?:sad|blue)P(?:sad|blue)"));
         check("1 < 2 > 1 <<sad>", Ok("1 < 2 > 1 <(?:sad|blue)"));

@@ -23,7 +23,7 @@ impl Template {
     /// A message about an invalid placeholder.
     pub(crate) fn parse(source: &str, parts: usize, names: &[String]) -> Result<Self, String> {
         if source.trim().is_empty() {
-            return Err("a reply has words".to_owned());
+            return Err("a reply must not be empty".to_owned());
         }
         if source.chars().any(char::is_control) {
             return Err("a reply is one line without control characters".to_owned());
@@ -100,7 +100,7 @@ fn part(number: &str, parts: usize) -> Result<usize, String> {
         .ok()
         .filter(|part| (1..=9).contains(part));
     let part = part.ok_or_else(|| {
-        format!("'{{{number}}}' in a reply: a part is {{1}} to {{9}}, and nothing of that name is learnt")
+        format!("'{{{number}}}' in a reply: a part is {{1}} to {{9}}, and no rule learns that name")
     })?;
     if parts < part {
         return Err(format!(
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_put_in() {
+    fn placeholders_are_filled() {
         let names = ["name".to_owned()];
         let template = Template::parse("{2}, or {1}, {name}?", 2, &names).expect("well formed");
         let part = |index: usize| ["this", "that"][index].to_owned();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_cut_where_it_grows_too_long() {
+    fn a_too_long_reply_is_cut() {
         let template = Template::parse(&"{1} ".repeat(100_000), 1, &[]).expect("well formed");
         let reply = template
             .fill(|_| "ä".repeat(150), &[])
@@ -140,17 +140,17 @@ mod tests {
     }
 
     #[test]
-    fn malformed_replies_are_refused() {
-        refused("", "a reply has words");
+    fn malformed_replies_are_rejected() {
+        refused("", "a reply must not be empty");
         refused("why {1", "'{' without '}' in a reply");
         refused("why 1}", "'}' without '{' in a reply");
         refused(
             "why {0}",
-            "'{0}' in a reply: a part is {1} to {9}, and nothing of that name is learnt",
+            "'{0}' in a reply: a part is {1} to {9}, and no rule learns that name",
         );
         refused(
             "why {x}",
-            "'{x}' in a reply: a part is {1} to {9}, and nothing of that name is learnt",
+            "'{x}' in a reply: a part is {1} to {9}, and no rule learns that name",
         );
         refused("why {3}", "'{3}' in a reply, but a pattern captures 2");
         refused(

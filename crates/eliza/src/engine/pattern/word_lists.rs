@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_in_its_lists() {
+    fn membership_per_list() {
         let (fruit, red) = (List(0, "apple pear"), List(31, "cherry apple"));
         let lists = Lists::new(&[fruit, red]);
         let check = |word, in_fruit, in_red| {

@@ -6,7 +6,7 @@ use regex_automata::meta::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use crate::engine::pattern::input::{PUNCTUATION, plain};
+use crate::engine::pattern::input::{PUNCTUATION, with_ascii_apostrophes};
 use crate::engine::pattern::normalize::{Folded, without_accents};
 use crate::engine::pattern::prefilter::{self, Literal};
 use crate::engine::pattern::synonyms::Synonyms;
@@ -31,7 +31,7 @@ impl Pattern {
     ///
     /// A message of one line: why it is invalid, or that it is too large.
     pub(crate) fn parse(source: &str, synonyms: &Synonyms) -> Result<Self, String> {
-        let text = without_accents(&synonyms.expand(&plain(source))?);
+        let text = without_accents(&synonyms.expand(&with_ascii_apostrophes(source))?);
         let hir = ParserBuilder::new()
             .case_insensitive(text.contains(char::is_uppercase)) // slower, and folded text has no capitals
             .build()
@@ -107,7 +107,7 @@ fn compile(pattern: &Hir) -> Result<Regex, String> {
     regex.map_err(|error| match error.size_limit() {
         Some(limit) => {
             let most = limit / 1024;
-            format!("the pattern is too big: more than {most} KiB when compiled")
+            format!("the pattern is too large: more than {most} KiB when compiled")
         }
         None => reason(&error.to_string()),
     })
@@ -137,7 +137,7 @@ fn is_whole(pattern: &Hir) -> bool {
 /// position.
 fn reason(error: &str) -> String {
     let last = error.lines().last().unwrap_or_default();
-    format!("not a pattern: {}", last.trim_start_matches("error: "))
+    format!("invalid pattern: {}", last.trim_start_matches("error: "))
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -176,23 +176,23 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_something_to_say() {
+    fn a_part_must_contain_a_word() {
         check("i need (.+)", "I need -", None);
         check("i need (.+)", &format!("I need {}", "a".repeat(301)), None);
         check("i (?:need (.+)|want (.+))", "I need help", None);
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn invalid_patterns_are_rejected() {
         let reason = |text| {
             let parsed = Pattern::parse(text, &Synonyms::default());
             parsed.map(|_| ()).expect_err("it is refused")
         };
-        assert_eq!(reason("a("), "not a pattern: unclosed group");
-        assert_eq!(reason("a)(b"), "not a pattern: unopened group");
+        assert_eq!(reason("a("), "invalid pattern: unclosed group");
+        assert_eq!(reason("a)(b"), "invalid pattern: unopened group");
         assert_eq!(
             reason("(a{1000}){1000}"),
-            "the pattern is too big: more than 256 KiB when compiled"
+            "the pattern is too large: more than 256 KiB when compiled"
         );
     }
 }

@@ -31,7 +31,7 @@ fn check_covers(first: &str, second: &str, is_covered: bool) {
 }
 
 #[test]
-fn what_an_earlier_pattern_takes_is_found() {
+fn unreachable_patterns_are_found() {
     for (first, second) in [
         ("0", "0"),
         ("0", "0 A 0"),
@@ -54,7 +54,7 @@ fn what_an_earlier_pattern_takes_is_found() {
 }
 
 #[test]
-fn what_something_gets_to_is_not_blamed() {
+fn reachable_patterns_are_not_reported() {
     for (first, second) in [
         ("A", "0"),
         ("1 0", "0"),
@@ -77,15 +77,15 @@ fn what_something_gets_to_is_not_blamed() {
 }
 
 #[test]
-fn each_is_told_with_its_place() {
+fn each_warning_has_its_position() {
     check("(A ((0 B 0) (X))\n   ((0) (Y)))", &[]);
     check(
         "(A ((0) (X))\n   ((0 B 0) (Y)))",
-        &["3:5: the pattern of line 2 takes all that fits here"],
+        &["3:5: unreachable: the pattern in line 2 matches everything this one does"],
     );
     check(
         "(A ((0) (X))\n (=SHIP))",
-        &["2:2: no line gets to SHIP: the pattern of line 2 takes them all"],
+        &["2:2: the reference to SHIP is unreachable: the pattern in line 2 matches every input"],
     );
     check(
         "(A DLIST(/X)) (B ((0 (/X) (/X Y)) (Z)))",
@@ -94,21 +94,21 @@ fn each_is_told_with_its_place() {
 }
 
 #[test]
-fn references_that_never_end_are_told() {
+fn reference_cycles_are_reported() {
     check("(A (=B)) (B (=SHIP))", &[]);
     check("(A (=B)) (B ((0) (=A) (NEWKEY)))", &[]);
     check("(A (=B)) (B ((X) (=A)))", &[]);
     check("(A ((0) (=A) (X)))", &[]);
     check(
         "(A (=A))",
-        &["2:2: A never comes to a reply: its references go in a circle"],
+        &["2:2: A never leads to a reply: its references form a cycle"],
     );
     check(
         "(A (=B)) (B ((X) (=A)) (=C)) (C ((0) (PRE (1 1) (=B)) (=B)))",
         &[
-            "2:2: A never comes to a reply: its references go in a circle",
-            "2:11: B never comes to a reply: its references go in a circle",
-            "2:31: C never comes to a reply: its references go in a circle",
+            "2:2: A never leads to a reply: its references form a cycle",
+            "2:11: B never leads to a reply: its references form a cycle",
+            "2:31: C never leads to a reply: its references form a cycle",
         ],
     );
     let none = "() (NONE ((0) (NEWKEY))) (A = B) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))";
@@ -117,21 +117,21 @@ fn references_that_never_end_are_told() {
 }
 
 #[test]
-fn a_rule_without_end_is_compared_in_part() {
+fn comparisons_of_a_huge_rule_are_limited() {
     let patterns: String = (0..2500).map(|n| format!("((0 W{n} 0) (X))")).collect();
     check(&format!("(A {patterns} ((0) (Y)) ((0) (Z)))"), &[]);
     let patterns: String = (0..500).map(|n| format!("((0 W{n} 0) (X))")).collect();
     check(
         &format!("(A {patterns} ((0) (Y)) ((0) (Z)))"),
         &[&format!(
-            "2:{}: the pattern of line 2 takes all that fits here",
+            "2:{}: unreachable: the pattern in line 2 matches everything this one does",
             patterns.len() + 16
         )],
     );
 }
 
 #[test]
-fn no_more_than_a_hundred_are_told() {
+fn at_most_a_hundred_warnings_are_reported() {
     let patterns = "((0) (X))".repeat(200);
     let text = format!("() (NONE {patterns}) (A = B) (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))");
     let script = parse(&text).expect("it is a script");

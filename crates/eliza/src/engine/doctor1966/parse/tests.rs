@@ -21,99 +21,105 @@ fn check(rule: &str, expected: &[&str]) {
 }
 
 #[test]
-fn each_error_of_a_rule_is_told_with_its_place() {
+fn each_syntax_error_has_its_position() {
     check("(", &["3:1: expected ')' before the next rule"]);
-    check(")", &["2:1: expected '(' and a rule, not ')'"]);
-    check("word 4", &["2:1: expected '(' and a rule, not a word"]);
-    check("((0) (A))", &["2:2: expected a keyword, or ')', not '('"]);
+    check(")", &["2:1: expected '(' and a rule, found ')'"]);
+    check("word 4", &["2:1: expected '(' and a rule, found a word"]);
+    check("((0) (A))", &["2:2: expected a keyword, or ')', found '('"]);
     check(
         "(5 ((0) (A)))",
-        &["2:2: expected a keyword, or ')', not a number"],
+        &["2:2: expected a keyword, or ')', found a number"],
     );
     check("(A)", &["2:2: the rule of A is empty"]);
     check(
         "(A) (A)",
         &[
             "2:2: the rule of A is empty",
-            "2:6: A has a rule already, in line 2",
+            "2:6: A already has a rule, in line 2",
         ],
     );
     check("(A) (B (=A))", &["2:2: the rule of A is empty"]);
     check(
         "(A B)",
-        &["2:4: expected '(', ')', '=', a precedence or DLIST, not a word"],
+        &["2:4: expected '(', ')', '=', a precedence or DLIST, found a word"],
     );
-    check("(A = )", &["2:6: expected a word after '=', not ')'"]);
-    check("(A = 4)", &["2:6: expected a word after '=', not a number"]);
+    check("(A = )", &["2:6: expected a word after '=', found ')'"]);
+    check(
+        "(A = 4)",
+        &["2:6: expected a word after '=', found a number"],
+    );
     check(
         "(A DLIST)",
-        &["2:9: expected '(' and the tags of DLIST, not ')'"],
+        &["2:9: expected '(' and the tags of DLIST, found ')'"],
     );
-    check("(A DLIST())", &["2:10: expected a tag, not ')'"]);
+    check("(A DLIST())", &["2:10: expected a tag, found ')'"]);
     check(
         "(A DLIST(/))",
-        &["2:11: expected something after '/', not ')'"],
+        &["2:11: expected something after '/', found ')'"],
     );
     check(
         "(A (B))",
-        &["2:5: expected '(' and a pattern, or '=' and a keyword, not a word"],
+        &["2:5: expected '(' and a pattern, or '=' and a keyword, found a word"],
     );
-    check("(A ((0)))", &["2:8: expected '(' and a reply, not ')'"]);
+    check("(A ((0)))", &["2:8: expected '(' and a reply, found ')'"]);
     check(
         "(A ((0) B))",
-        &["2:9: expected '(' and a reply, not a word"],
+        &["2:9: expected '(' and a reply, found a word"],
     );
     check("(A (() (B)))", &["2:5: the pattern is empty"]);
     check(
         "(A ((0 =) (B)))",
-        &["2:8: expected a term of the pattern, or ')', not '='"],
+        &["2:8: expected a term of the pattern, or ')', found '='"],
     );
     check(
         "(A ((0 (B)) (C)))",
-        &["2:9: expected '*' and words, or '/' and tags, not a word"],
+        &["2:9: expected '*' and words, or '/' and tags, found a word"],
     );
     check(
         "(A ((0 ()) (C)))",
-        &["2:9: expected '*' and words, or '/' and tags, not ')'"],
+        &["2:9: expected '*' and words, or '/' and tags, found ')'"],
     );
     check(
         "(A ((0 (*)) (C)))",
-        &["2:10: expected something after '*', not ')'"],
+        &["2:10: expected something after '*', found ')'"],
     );
-    check("(A ((0 (/ (B))) (C)))", &["2:11: expected a tag, not '('"]);
+    check(
+        "(A ((0 (/ (B))) (C)))",
+        &["2:11: expected a tag, found '('"],
+    );
     check(
         "(A ((0) (B (C (D)))))",
-        &["2:15: expected a word, or ')', not '('"],
+        &["2:15: expected a word, or ')', found '('"],
     );
     check(
         "(A ((0) (B = C)))",
-        &["2:12: expected a word, the number of a part, or ')', not '='"],
+        &["2:12: expected a word, the number of a part, or ')', found '='"],
     );
     check(
         "(A ((0) (=SHIP B)))",
-        &["2:16: expected ')' after the keyword, not a word"],
+        &["2:16: expected ')' after the keyword, found a word"],
     );
     check(
         "(A ((0) (PRE (B))))",
-        &["2:17: expected '(' and '=' and a keyword, not ')'"],
+        &["2:17: expected '(' and '=' and a keyword, found ')'"],
     );
     check(
         "(A ((0) (PRE (B) (C))))",
-        &["2:19: expected '=' and a keyword, not a word"],
+        &["2:19: expected '=' and a keyword, found a word"],
     );
     check(
         "(A ((0) (PRE (B) (=SHIP) C)))",
-        &["2:26: expected ')': nothing follows a reference, not a word"],
+        &["2:26: expected ')': nothing follows a reference, found a word"],
     );
     check(
         "(A (=SHIP) 5)",
-        &["2:12: expected ')': nothing follows a reference, not a number"],
+        &["2:12: expected ')': nothing follows a reference, found a number"],
     );
-    check("(A (=))", &["2:6: expected a keyword after '=', not ')'"]);
+    check("(A (=))", &["2:6: expected a keyword after '=', found ')'"]);
 }
 
 #[test]
-fn what_does_not_fit_together_is_told() {
+fn unresolved_references_are_reported() {
     check(
         "(A ((0 B) (0)))",
         &["2:12: there is no part 0: the pattern has 2 terms"],
@@ -139,26 +145,26 @@ fn what_does_not_fit_together_is_told() {
     );
     check(
         "(A = B) (A = C)",
-        &["2:10: A has a rule already, in line 2"],
+        &["2:10: A already has a rule, in line 2"],
     );
     check(
         "(ship = BOAT)",
-        &["3:23: SHIP has a rule already, in line 2"],
+        &["3:23: SHIP already has a rule, in line 2"],
     );
     check(
         "(MEMORY SHIP (0 = A))",
         &[
-            "2:2: MEMORY has four transformations, not 1",
-            "4:2: MEMORY has a rule already, in line 2",
+            "2:2: MEMORY needs four transformations, found 1",
+            "4:2: MEMORY already has a rule, in line 2",
         ],
     );
 }
 
 #[test]
-fn what_is_missing_is_told_at_the_end() {
+fn missing_rules_are_reported_at_the_end() {
     assert_eq!(
         problems("()"),
-        ["1:3: there is no rule MEMORY", "1:3: there is no rule NONE"]
+        ["1:3: missing rule MEMORY", "1:3: missing rule NONE"]
     );
     assert_eq!(
         problems("() (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n(NONE 5)"),
@@ -182,26 +188,26 @@ fn what_is_missing_is_told_at_the_end() {
     );
     check(
         "(0 = 1))",
-        &["2:9: expected the keyword of MEMORY, not '('"],
+        &["2:9: expected the keyword of MEMORY, found '('"],
     );
     check(
         &format!("A {two} (0 = 1))"),
-        &["2:2: MEMORY has four transformations, not 3"],
+        &["2:2: MEMORY needs four transformations, found 3"],
     );
     check(
         &format!("A {two} {two} {two})"),
-        &["2:2: MEMORY has four transformations, not 6"],
+        &["2:2: MEMORY needs four transformations, found 6"],
     );
     check(
         &format!("A {two} (0 = 2) (0 =))"),
         &[
             "2:32: there is no part 2: the pattern has 1 term",
-            "2:39: there is nothing to remember",
+            "2:39: a reply to remember is missing",
         ],
     );
     check(
         &format!("A {two} (0 1) (0 = 1))"),
-        &["2:31: expected a term of the pattern, or '=', not ')'"],
+        &["2:31: expected a term of the pattern, or '=', found ')'"],
     );
     check(
         &format!("A {two} (= 1) (0 = 1))"),
@@ -212,24 +218,24 @@ fn what_is_missing_is_told_at_the_end() {
     );
     check(
         &format!("A {two} {two} END)"),
-        &["2:43: expected '(' and a transformation, or ')', not a word"],
+        &["2:43: expected '(' and a transformation, or ')', found a word"],
     );
     check(
         &format!("A {two} {two}"),
-        &["2:42: expected '(' and a transformation, or ')', not the end"],
+        &["2:42: expected '(' and a transformation, or ')', found the end"],
     );
 }
 
 #[test]
-fn the_opening_is_a_list_of_words() {
+fn the_greeting_is_a_list_of_words() {
     let opening = |text: &str| problems(&format!("{text}\n{REST}"));
     assert_eq!(
         opening("HELLO"),
-        ["1:1: expected '(' and the words to open with, not a word"]
+        ["1:1: expected '(' and the greeting, found a word"]
     );
     assert_eq!(
         opening("(HELLO = YOU)"),
-        ["1:8: expected a word to open with, or ')', not '='"]
+        ["1:8: expected a word of the greeting, or ')', found '='"]
     );
     assert_eq!(
         opening("(HELLO"),
@@ -238,20 +244,20 @@ fn the_opening_is_a_list_of_words() {
     let long = "YOU ".repeat(MAX_REPLY_BYTES / 4 + 1);
     assert_eq!(
         opening(&format!("({long})")),
-        ["1:1: the opening has at most 4096 bytes"]
+        ["1:1: the greeting has at most 4096 bytes"]
     );
     assert_eq!(
         problems(""),
         [
-            "1:1: expected '(' and the words to open with, not the end",
-            "1:1: there is no rule MEMORY",
-            "1:1: there is no rule NONE",
+            "1:1: expected '(' and the greeting, found the end",
+            "1:1: missing rule MEMORY",
+            "1:1: missing rule NONE",
         ]
     );
 }
 
 #[test]
-fn all_errors_are_told_and_the_rules_between_are_read() {
+fn parsing_continues_after_an_error() {
     let text = with(
         "(A ((0) (B)
 (C ((0) (=A) (=D) (=E)))
@@ -265,8 +271,8 @@ fn all_errors_are_told_and_the_rules_between_are_read() {
         problems(&text),
         [
             "3:1: expected ')' before the next rule",
-            "4:13: expected '(' and a reply, or ')', not a number",
-            "6:5: expected '(' and a pattern, or '=' and a keyword, not a number",
+            "4:13: expected '(' and a reply, or ')', found a number",
+            "6:5: expected '(' and a pattern, or '=' and a keyword, found a number",
             "6:18: there is no part 3: the pattern has 1 term",
             "8:11: there is no part 4: the pattern has 1 term",
         ]
@@ -274,18 +280,18 @@ fn all_errors_are_told_and_the_rules_between_are_read() {
 }
 
 #[test]
-fn lists_at_the_margin_are_no_rules() {
+fn nested_lists_at_the_margin_are_not_rules() {
     let rest = "(NONE ((0) (1))) (Z ((0) (1)))";
     assert_eq!(
         problems(&format!(
             "() {rest}\n(MEMORY Z\n(0 Z 0 = A)\n(0 Z 0 = B)\n(0 Z 0 C)\n(0 Z 0 = D))"
         )),
-        ["5:9: expected a term of the pattern, or '=', not ')'"]
+        ["5:9: expected a term of the pattern, or '=', found ')'"]
     );
     check(
         "(A ((0 X) 5\n(HELLO)\n(=B))\n((0)\n(YES)))\n(C (=D))",
         &[
-            "2:11: expected '(' and a reply, not a number",
+            "2:11: expected '(' and a reply, found a number",
             "7:6: D has no rule",
         ],
     );
@@ -293,17 +299,17 @@ fn lists_at_the_margin_are_no_rules() {
     check(
         "(A ((0 B)\n(X = 4)))\n(C ((0 B)\n(E)\n((0) (5)))",
         &[
-            "3:4: expected a word, the number of a part, or ')', not '='",
+            "3:4: expected a word, the number of a part, or ')', found '='",
             "7:1: expected ')' before the next rule",
         ],
     );
 }
 
 #[test]
-fn lines_end_where_comments_do() {
+fn a_comment_ends_with_its_line() {
     check(
         "; one\x0b; two\x0c; three\r\n; four\r(A (B))",
-        &["6:5: expected '(' and a pattern, or '=' and a keyword, not a word"],
+        &["6:5: expected '(' and a pattern, or '=' and a keyword, found a word"],
     );
     check(
         "(A ((0) (B)\x0c(C ((0) (D)))",
@@ -312,7 +318,7 @@ fn lines_end_where_comments_do() {
 }
 
 #[test]
-fn no_more_than_a_hundred_problems_are_told() {
+fn at_most_a_hundred_problems_are_reported() {
     let count = |text: String| problems(&text).len();
     assert_eq!(count(with(&"(A 5)".repeat(1000))), MAX_PROBLEMS);
     assert_eq!(count(with(&"(A B)".repeat(1000))), MAX_PROBLEMS);
@@ -327,7 +333,7 @@ fn no_more_than_a_hundred_problems_are_told() {
 }
 
 #[test]
-fn nothing_makes_reading_deep_or_slow() {
+fn parsing_is_neither_deeply_recursive_nor_quadratic() {
     let pieces = [
         "(",
         ")",
@@ -362,7 +368,7 @@ fn nothing_makes_reading_deep_or_slow() {
 }
 
 #[test]
-fn what_a_script_may_have_too_much_of_is_told() {
+fn size_limits_are_reported() {
     let word = |length| parse(&with(&format!("({} 5)", "W".repeat(length))));
     assert!(word(MAX_WORD_BYTES).is_ok());
     let long = "W".repeat(MAX_WORD_BYTES + 1);
@@ -391,15 +397,11 @@ fn what_a_script_may_have_too_much_of_is_told() {
     let script = |count| parse(&with(&format!("{members}(A {})", asked(count))));
     assert!(script(131).is_ok());
     let error = script(132).expect_err("these are too many");
-    assert!(
-        error
-            .to_string()
-            .ends_with("too many words carry the tags of the script")
-    );
+    assert!(error.to_string().ends_with("too many tagged words"));
 }
 
 #[test]
-fn scripts_may_be_written_in_many_ways() {
+fn layout_and_case_do_not_matter() {
     let read = |rule: &str| parse(&with(rule)).expect("it is a script");
     assert_eq!(read("").rules.len(), 2);
     assert_eq!(read("START").rules(), 2);

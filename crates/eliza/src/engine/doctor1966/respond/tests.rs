@@ -15,7 +15,7 @@ fn reply(talk: &mut dyn engine::Responder, line: &str) -> String {
 }
 
 #[test]
-fn a_talk_has_opening_words_and_no_closing_ones() {
+fn there_is_a_greeting_but_no_farewell() {
     let mut talk = Responder::new(script());
     assert_eq!(talk.greet().as_deref(), Some("WELCOME HERE 4 YOU"));
     assert_eq!(talk.farewell(), None);
@@ -25,7 +25,7 @@ fn a_talk_has_opening_words_and_no_closing_ones() {
 }
 
 #[test]
-fn talks_share_nothing_but_their_script() {
+fn conversations_share_only_the_script() {
     let script = script();
     let (mut one, mut other) = (Arc::clone(&script).begin(1), script.begin(2));
     assert_eq!(
@@ -46,7 +46,7 @@ fn bytes(talk: &Responder) -> usize {
 }
 
 #[test]
-fn an_idle_talk_is_small() {
+fn an_idle_conversation_is_small() {
     // A few more transformations than the published script has.
     let rules: String = (0..100).map(|n| format!("(K{n} ((0) (A) (B)))")).collect();
     let text = format!(

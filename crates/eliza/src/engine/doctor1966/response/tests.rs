@@ -23,10 +23,10 @@ fn answer(talk: &mut dyn Responder, line: &str) -> Answer {
 
 /// The replies to the lines of one conversation.
 #[track_caller]
-fn check(rules: &str, said_and_replied: &[(&str, &str)]) {
+fn check(rules: &str, exchanges: &[(&str, &str)]) {
     let mut talk = begin(rules);
-    for (said, replied) in said_and_replied {
-        assert_eq!(answer(&mut *talk, said).text, *replied, "to {said:?}");
+    for (input, replied) in exchanges {
+        assert_eq!(answer(&mut *talk, input).text, *replied, "to {input:?}");
     }
 }
 
@@ -55,7 +55,7 @@ fn check_stack(rules: &str, line: &str, keywords: &[&str], left: &str) {
 const LETTERS: &str = "(A 1 ((0) (1))) (B 2 ((0) (1))) (C 2 ((0) (1))) (D ((0) (1))) (E ((0) (1)))";
 
 #[test]
-fn the_stack_is_not_sorted() {
+fn the_keyword_stack_is_not_sorted() {
     check_stack(LETTERS, "x", &[], "X");
     check_stack(LETTERS, "d x e", &["D", "E"], "D X E");
     check_stack(LETTERS, "e d a b", &["B", "A", "E", "D"], "E D A B");
@@ -65,7 +65,7 @@ fn the_stack_is_not_sorted() {
 }
 
 #[test]
-fn a_clause_ends_where_keywords_were_found_before() {
+fn only_the_first_clause_with_keywords_counts() {
     check_stack(LETTERS, "x, y. z but d y", &["D"], "D Y");
     check_stack(LETTERS, "d y, b", &["D"], "D Y");
     check_stack(LETTERS, "d y. b", &["D"], "D Y");
@@ -86,7 +86,7 @@ fn a_clause_ends_where_keywords_were_found_before() {
 }
 
 #[test]
-fn a_word_is_replaced_once_and_pushed_as_it_was_said() {
+fn a_word_is_substituted_once_and_its_original_is_pushed() {
     let rules = "(I = YOU ((0 YOU 0) (NOT 3))) (YOU = I ((0 I 0) (WELL 3))) (ME = YOU)";
     check(
         rules,
@@ -100,7 +100,7 @@ fn a_word_is_replaced_once_and_pushed_as_it_was_said() {
 }
 
 #[test]
-fn only_what_a_rule_can_say_makes_a_keyword() {
+fn only_rules_that_can_answer_make_keywords() {
     check_stack(
         "(A DLIST(/X)) (B = C) (C 5) (D (=SHIP))",
         "a b c d",
@@ -111,7 +111,7 @@ fn only_what_a_rule_can_say_makes_a_keyword() {
 }
 
 #[test]
-fn no_one_calls_for_none() {
+fn none_in_the_input_is_not_a_keyword() {
     check(
         "(K ((0) (=NONE)))",
         &[
@@ -123,7 +123,7 @@ fn no_one_calls_for_none() {
 }
 
 #[test]
-fn parts_are_numbered_and_replies_take_turns() {
+fn parts_are_numbered_and_replies_rotate() {
     let rules = "(K ((0 K 1 (*A B) 0 (/T)) (5 / 4 / 3 / 2 / 1) (6 6) ()) ((0) (NO))) (X DLIST(/T))";
     check(
         rules,
@@ -143,7 +143,7 @@ fn parts_are_numbered_and_replies_take_turns() {
 }
 
 #[test]
-fn the_counter_chooses_what_is_said_when_nothing_fits() {
+fn the_counter_selects_the_reply_if_nothing_matches() {
     check(
         "(K ((X) (Y)))",
         &[
@@ -160,10 +160,10 @@ fn the_counter_chooses_what_is_said_when_nothing_fits() {
 }
 
 #[test]
-fn a_keyword_may_give_up_for_the_next_one() {
+fn newkey_continues_with_the_next_keyword() {
     let rules = "(K 5 ((0) (NEWKEY) (KEPT))) (L 4 ((0) (NEWKEY))) (M ((0) (LAST)))";
     let mut talk = begin(rules);
-    for (said, replied, source) in [
+    for (input, replied, source) in [
         ("k x", "ELSE K X", Source::Fallback),
         ("k x", "KEPT", Source::Rule),
         ("l k", "ELSE L K", Source::Fallback),
@@ -172,17 +172,17 @@ fn a_keyword_may_give_up_for_the_next_one() {
         ("k l m", "KEPT", Source::Rule),
         ("l", "ELSE L", Source::Fallback),
     ] {
-        let answer = answer(&mut *talk, said);
+        let answer = answer(&mut *talk, input);
         assert_eq!(
             (answer.text.as_str(), answer.source),
             (replied, source),
-            "to {said:?}"
+            "to {input:?}"
         );
     }
 }
 
 #[test]
-fn a_reference_takes_the_words_along() {
+fn a_reference_keeps_the_words() {
     let rules = "(A (=B)) (B ((0 X 0) (GOT 3) (=C)) (=C)) (C ((0) (SEE 1)))";
     check(
         rules,
@@ -205,7 +205,7 @@ fn a_reference_comes_before_the_other_keywords() {
 }
 
 #[test]
-fn words_may_be_made_anew_before_a_reference() {
+fn pre_rewrites_the_words_before_a_reference() {
     let rules =
         "(I'M = YOU'RE ((0 YOU'RE 0) (PRE (YOU ARE 3) (=I)))) (I = YOU ((0 YOU ARE 0) (WHY 4)))
         (N ((0) (PRE (A , 1 BUT (ME 2) ME) (=M)))) (M ((0 A 0 ME) (2 3 4))) (ME = YOU)";
@@ -220,7 +220,7 @@ fn words_may_be_made_anew_before_a_reference() {
 }
 
 #[test]
-fn memories_are_told_at_the_fourth_and_without_a_keyword() {
+fn memories_are_recalled_at_limit_four_without_a_keyword() {
     // The hash selects the last for HERE, the first for TIME and the second for KIDS.
     check(
         "(BOAT (=SHIP))",
@@ -249,20 +249,23 @@ fn memories_are_told_at_the_fourth_and_without_a_keyword() {
 }
 
 #[test]
-fn what_is_remembered_is_what_the_words_are_then() {
+fn a_memory_contains_the_substituted_words() {
     let text = "() (NONE ((0) (ELSE))) (SHIP = BOAT ((0) (AHOY))) (TUG (=SHIP))
         (SUB ((0) (PRE (DEEP SHIP HERE) (=SHIP))))
         (MEMORY SHIP (0 BOAT 0 = A 3) (0 = B 1) (X = C) (0 SHIP 0 = D 1 3))";
     let script = Arc::new(parse(text).expect("it is a script"));
     let mut talk = script.begin(1);
-    let mut said = |line| {
+    let mut memory_after = |line| {
         let _ = answer(&mut *talk, line);
         talk.memory()
     };
-    assert_eq!(said("ship in time"), ["A IN TIME"]);
-    assert_eq!(said("tug in time").len(), 1); // which is not BOAT
-    assert_eq!(said("sub").last().map(String::as_str), Some("D DEEP HERE"));
-    assert_eq!(said("ship at GLOUCESTERSHIRE").len(), 2);
+    assert_eq!(memory_after("ship in time"), ["A IN TIME"]);
+    assert_eq!(memory_after("tug in time").len(), 1); // which is not BOAT
+    assert_eq!(
+        memory_after("sub").last().map(String::as_str),
+        Some("D DEEP HERE")
+    );
+    assert_eq!(memory_after("ship at GLOUCESTERSHIRE").len(), 2);
 }
 
 #[test]
@@ -285,7 +288,7 @@ fn a_full_memory_keeps_the_oldest() {
 }
 
 #[test]
-fn a_script_that_goes_in_circles_is_stopped_and_the_talk_goes_on() {
+fn an_endless_script_is_stopped_and_the_conversation_continues() {
     for rules in [
         "(A (=B)) (B (=A))",
         "(A ((0) (=A)))",
@@ -310,7 +313,7 @@ fn a_script_that_goes_in_circles_is_stopped_and_the_talk_goes_on() {
 }
 
 #[test]
-fn as_many_rounds_as_allowed_are_gone() {
+fn the_limits_on_rounds_and_words_are_exact() {
     let chain = |length: usize| {
         let rules: String = (1..length)
             .map(|n| format!("(K{n} (=K{}))", n + 1))
@@ -329,7 +332,7 @@ fn as_many_rounds_as_allowed_are_gone() {
 }
 
 #[test]
-fn long_lines_are_not_held_against_long_patterns_for_ever() {
+fn comparisons_are_limited() {
     let pattern = "A ".repeat(MAX_WORDS / 2);
     let patterns = format!("((0 {pattern} X 0) (Y))").repeat(200);
     let mut talk = begin(&format!("(A {patterns} ((0) (THERE)))"));
@@ -345,7 +348,7 @@ fn long_lines_are_not_held_against_long_patterns_for_ever() {
 }
 
 #[test]
-fn a_long_line_makes_no_endless_notes() {
+fn the_trace_of_a_long_line_is_limited() {
     let mut talk = begin("(A ((0) (=A)))");
     let mut steps = Steps::recorded();
     talk.respond(&"a ".repeat(MAX_WORDS), &mut steps);
@@ -353,7 +356,7 @@ fn a_long_line_makes_no_endless_notes() {
 }
 
 #[test]
-fn a_reply_is_cut_behind_a_word() {
+fn a_reply_is_cut_after_a_word() {
     let mut talk = begin("(A ((0) (1 1 1 1 1 1 1 1 1))) (B ((1 0) (2 2)))");
     let text = answer(&mut *talk, &"abc a".repeat(300)).text;
     assert!(text.len() <= MAX_REPLY_BYTES);
@@ -370,7 +373,7 @@ fn a_reply_is_cut_behind_a_word() {
 }
 
 #[test]
-fn odd_lines_are_answered() {
+fn unusual_lines_are_answered() {
     check(
         "(K ((0) (1)))",
         &[
@@ -386,7 +389,7 @@ fn odd_lines_are_answered() {
 }
 
 #[test]
-fn the_steps_tell_how_it_came() {
+fn the_steps_explain_the_reply() {
     let mut talk = begin("(ME = YOU) (A 2 ((0 A 0) (PRE (3) (=B)) (NEWKEY))) (B ((X) (Y)))");
     let mut steps = |line| {
         let mut steps = Steps::recorded();
@@ -464,7 +467,7 @@ fn the_steps_tell_how_it_came() {
 }
 
 #[test]
-fn a_memory_that_does_not_fit_is_noted() {
+fn a_memory_that_does_not_match_is_recorded() {
     let text = "() (NONE ((0) (1))) (A ((0) (B))) (MEMORY A (X = 1) (X = 1) (X = 1) (X = 1))";
     let mut talk = Arc::new(parse(text).expect("it is a script")).begin(1);
     let mut steps = Steps::recorded();

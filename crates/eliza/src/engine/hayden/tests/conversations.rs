@@ -8,22 +8,22 @@ use crate::{Source, Step};
 
 /// The replies to the lines of one conversation.
 #[track_caller]
-fn check(script: &str, said: &[(&str, &str)]) {
+fn check(script: &str, input: &[(&str, &str)]) {
     let mut talk = talk(script);
-    for (line, reply) in said {
+    for (line, reply) in input {
         assert_eq!(talk.reply(line).text, *reply, "{line}");
     }
 }
 
 #[track_caller]
-fn garden(said: &[(&str, &str)]) {
-    check(GARDEN, said);
+fn garden(input: &[(&str, &str)]) {
+    check(GARDEN, input);
 }
 
 const AGAIN: &str = "Tell me of your garden.";
 
 #[test]
-fn it_opens_and_parts_in_the_words_of_the_script() {
+fn greeting_and_farewell_come_from_the_script() {
     let mut talk = talk(GARDEN);
     assert_eq!(
         talk.greet().as_deref(),
@@ -50,7 +50,7 @@ fn it_opens_and_parts_in_the_words_of_the_script() {
 }
 
 #[test]
-fn without_words_to_open_or_part_there_are_ours() {
+fn defaults_without_initial_final_and_xnone() {
     let script = "quit: enough\nkey: a\ndecomp: a b\nreasmb: c";
     let mut talk = talk(script);
     assert_eq!((talk.greet(), talk.farewell()), (None, None));
@@ -60,7 +60,7 @@ fn without_words_to_open_or_part_there_are_ours() {
 }
 
 #[test]
-fn of_several_opening_words_one_is_chosen() {
+fn one_of_several_greetings_is_chosen() {
     let script = load("initial: a\ninitial: b\nfinal: c\nfinal: d\nkey: x\ndecomp: x\nreasmb: y");
     let words = |seed| {
         let mut talk = Conversation::new(&script, seed);
@@ -72,7 +72,7 @@ fn of_several_opening_words_one_is_chosen() {
 }
 
 #[test]
-fn replies_take_turns() {
+fn replies_rotate() {
     garden(&[
         ("I like it here", "So do I!"),
         ("well I LIKE it here", "Each year more?"),
@@ -98,7 +98,7 @@ fn the_first_sentence_with_a_reply_is_answered() {
 }
 
 #[test]
-fn keywords_come_by_rank_and_then_as_they_were_said() {
+fn keywords_are_sorted_by_rank_then_position() {
     let keywords = |line: &str| {
         let (_, trace) = talk(GARDEN).reply_traced(line);
         let stack = trace.steps.into_iter().find_map(|step| match step {
@@ -124,7 +124,7 @@ fn keywords_come_by_rank_and_then_as_they_were_said() {
 }
 
 #[test]
-fn parts_are_those_of_stars_and_synonyms() {
+fn parts_are_stars_and_synonyms() {
     garden(&[
         ("Today I feel ill", "Do you really feel so (of ill)?"),
         (
@@ -144,7 +144,7 @@ fn parts_are_those_of_stars_and_synonyms() {
 }
 
 #[test]
-fn a_list_may_take_several_lines_and_be_named_by_any_of_its_words() {
+fn a_list_may_span_lines_and_be_named_by_any_word() {
     let lists = "synon: a b\nsynon: x m p\nsynon: a c\nsynon: y m q\nsynon: p r";
     let rules =
         "decomp: k @a\nreasmb: a (1)\ndecomp: k @m\nreasmb: m (1)\ndecomp: k @p\nreasmb: p (1)";
@@ -161,7 +161,7 @@ fn a_list_may_take_several_lines_and_be_named_by_any_of_its_words() {
 }
 
 #[test]
-fn empty_parts_leave_no_gap() {
+fn empty_parts_leave_no_double_space() {
     garden(&[
         ("I want a hat", "What would a hat give you,?"),
         ("now I want", "What would give you, now?"),
@@ -179,7 +179,7 @@ fn empty_parts_leave_no_gap() {
 }
 
 #[test]
-fn words_are_replaced_before_and_behind() {
+fn pre_and_post_replace_words() {
     garden(&[
         ("Veggies aren't easy", "Why are they not easy?"),
         ("The veggies arent easy", "I love vegetables."),
@@ -199,7 +199,7 @@ fn words_are_replaced_before_and_behind() {
 }
 
 #[test]
-fn a_reply_may_be_that_of_another_key() {
+fn goto_continues_with_another_key() {
     garden(&[
         ("I dig all day", "Do you dig deep?"),
         ("I dig with a spade", "A fine tool."),
@@ -217,7 +217,7 @@ fn a_reply_may_be_that_of_another_key() {
 }
 
 #[test]
-fn what_is_remembered_is_told_in_its_order_when_nothing_fits() {
+fn memories_are_recalled_in_order_if_nothing_matches() {
     let earlier = |what: &str| {
         [
             format!("Earlier you spoke of your {what}."),
@@ -242,46 +242,46 @@ fn what_is_remembered_is_told_in_its_order_when_nothing_fits() {
 }
 
 #[test]
-fn the_memory_may_refer_to_another_key() {
+fn a_memory_may_use_goto() {
     let script = "key: a\ndecomp: $ *\nreasmb: goto b\ndecomp: *\nreasmb: no\nkey: b\ndecomp: *\nreasmb: yes";
     check(script, &[("a", "yes"), ("x", "Please tell me more.")]);
 }
 
 #[test]
-fn the_memory_has_room_for_twenty_short_texts() {
+fn the_memory_is_limited() {
     let script = "key: a\ndecomp: $ a *\nreasmb: (1)";
-    let told = |line: &dyn Fn(usize) -> String| {
+    let recalled = |line: &dyn Fn(usize) -> String| {
         let mut talk = talk(script);
-        let (mut told, mut longest) = (Vec::new(), 0);
+        let (mut recalled, mut longest) = (Vec::new(), 0);
         // Each is in one line with those before it; on a line of its own it would be recalled at
         // once.
         let line = (0..30).map(line).collect::<Vec<_>>().join(". ");
         let (reply, trace) = talk.reply_traced(&line);
         longest =
             longest.max(trace.memory.iter().map(String::len).sum::<usize>() + reply.text.len());
-        told.push(reply.text);
-        told.extend(trace.memory);
+        recalled.push(reply.text);
+        recalled.extend(trace.memory);
         assert!(longest <= 1024, "{longest}");
-        told
+        recalled
     };
-    let short = told(&|index| format!("a {index}"));
+    let short = recalled(&|index| format!("a {index}"));
     assert_eq!(
         short,
         (0..20).map(|index| index.to_string()).collect::<Vec<_>>()
     );
-    let long = told(&|index| format!("a {index} {}", "y".repeat(60)));
+    let long = recalled(&|index| format!("a {index} {}", "y".repeat(60)));
     assert_eq!(long.len(), 1024 / 62);
 }
 
 #[test]
-fn a_quiet_conversation_is_small_and_can_move() {
+fn an_idle_conversation_is_small_and_send() {
     fn moves<T: Send>() {}
     moves::<Conversation>();
     assert!(hayden::state::idle_bytes() < 2048);
 }
 
 #[test]
-fn crlf_and_margins_change_nothing() {
+fn crlf_and_indentation_do_not_matter() {
     let lines = [
         ("I like it here", "So do I!"),
         ("my rose", "Does your rose need water?"),
@@ -297,9 +297,9 @@ fn crlf_and_margins_change_nothing() {
 }
 
 #[test]
-fn seeds_decide_and_talks_share_nothing() {
+fn equal_seeds_give_equal_independent_conversations() {
     let script = load(GARDEN);
-    let said = [
+    let input = [
         "my shed. my hens",
         "my wall",
         "",
@@ -308,19 +308,19 @@ fn seeds_decide_and_talks_share_nothing() {
         "",
         "",
     ];
-    let replies = |talk: &mut Conversation| said.map(|line| talk.reply(line).text);
+    let replies = |talk: &mut Conversation| input.map(|line| talk.reply(line).text);
     let one = |seed| replies(&mut Conversation::new(&script, seed));
     assert_eq!(one(1), one(1));
     assert!((2..20).any(|seed| one(seed) != one(1)));
     let mut talks = [1, 1].map(|seed| Conversation::new(&script, seed));
-    for line in said {
+    for line in input {
         let [first, second] = talks.each_mut().map(|talk| talk.reply(line));
         assert_eq!(first, second);
     }
 }
 
 #[test]
-fn a_trace_tells_how_it_came_to_that() {
+fn a_trace_explains_the_reply() {
     let (reply, trace) = talk(GARDEN).reply_traced("Hm, cheerio rain. My spade");
     assert_eq!(reply.text, "A fine tool.");
     let steps: Vec<_> = trace.steps.iter().map(|step| format!("{step:?}")).collect();
@@ -341,7 +341,7 @@ fn a_trace_tells_how_it_came_to_that() {
 }
 
 #[test]
-fn circles_and_floods_come_to_an_end() {
+fn endless_loops_and_long_replies_are_stopped() {
     let exhausted = |script: &str, line: &str| {
         let mut talk = talk(script);
         let (reply, trace) = talk.reply_traced(line);
@@ -372,7 +372,7 @@ fn circles_and_floods_come_to_an_end() {
 }
 
 #[test]
-fn a_chain_of_ten_thousand_steps_is_followed() {
+fn a_chain_of_ten_thousand_gotos_is_followed() {
     let chain = |steps: usize| {
         let next = |step: usize| format!("key: k{step}\ndecomp: *\nreasmb: goto k{}\n", step + 1);
         let keys: String = (1..steps).map(next).collect();
@@ -386,7 +386,7 @@ fn a_chain_of_ten_thousand_steps_is_followed() {
 }
 
 #[test]
-fn a_sentence_that_grows_is_cut() {
+fn a_sentence_that_pre_enlarges_is_cut() {
     let script = format!(
         "pre: a {}\nkey: k\ndecomp: k * * b\nreasmb: no\ndecomp: k *\nreasmb: yes",
         "bb ".repeat(1300)
@@ -400,7 +400,7 @@ fn a_sentence_that_grows_is_cut() {
 }
 
 #[test]
-fn a_big_script_and_a_long_line_take_no_time() {
+fn a_large_script_and_a_long_line_are_fast() {
     // Each of these would take minutes if the cost were the product of two lengths.
     let synonyms = (0..40_000)
         .map(|word| format!("synon: all w{word}\n"))
@@ -418,7 +418,7 @@ fn a_big_script_and_a_long_line_take_no_time() {
 
 proptest! {
     #[test]
-    fn no_line_is_too_strange(lines in prop::collection::vec("(\\PC|[ .,'*@$(1)\u{0}-\u{1f}]|my |i am |rain|@plant ){0,20}", 1..9)) {
+    fn any_line_is_answered(lines in prop::collection::vec("(\\PC|[ .,'*@$(1)\u{0}-\u{1f}]|my |i am |rain|@plant ){0,20}", 1..9)) {
         let mut talk = talk(GARDEN);
         for line in lines {
             let reply = talk.reply(&line).text;

@@ -12,23 +12,20 @@ fn check(text: &str, problems: &[impl AsRef<str>]) {
 }
 
 #[test]
-fn a_good_script_has_none() {
+fn a_clean_script_has_no_warnings() {
     check(GARDEN, NONE);
 }
 
 #[test]
-fn patterns_behind_one_that_fits_more_are_never_reached() {
-    let behind =
-        |line| format!("never reached: the pattern of line {line} fits whatever this one does");
+fn unreachable_patterns_are_reported() {
+    let after =
+        |line| format!("unreachable: the pattern in line {line} matches everything this one does");
     check(
         "synon: ab c\nsynon: d c ab e\nkey: a\n\
          decomp: * a @d *\nreasmb: b\n decomp: * a @ab\nreasmb: b\ndecomp: a\nreasmb: b\n\
          decomp: $ *\nreasmb: b\n decomp: *\nreasmb: b\n  decomp: $ x\nreasmb: b\n\
          key: b\ndecomp: * a e\nreasmb: b",
-        &[
-            format!("6:2: {}", behind(4)),
-            format!("14:3: {}", behind(12)),
-        ],
+        &[format!("6:2: {}", after(4)), format!("14:3: {}", after(12))],
     );
     check(
         "key: a\ndecomp: * a\nreasmb: b\ndecomp: a *\nreasmb: b\ndecomp: b *\nreasmb: b",
@@ -37,8 +34,8 @@ fn patterns_behind_one_that_fits_more_are_never_reached() {
 }
 
 #[test]
-fn circles_that_never_end_are_told() {
-    let what = "every `goto` from here goes round and round";
+fn endless_gotos_are_reported() {
+    let what = "endless loop: no `goto` from here leads to a reply";
     check(
         "key: a\ndecomp: * a *\nreasmb: goto b\ndecomp: *\nreasmb: fine\n\
          key: b\ndecomp: $ *\nreasmb: fine\n decomp: *\nreasmb: goto c\nreasmb: goto a\n\
@@ -68,19 +65,19 @@ fn circles_that_never_end_are_told() {
 }
 
 #[test]
-fn a_key_without_end_is_compared_in_part() {
+fn comparisons_of_a_huge_key_are_limited() {
     for (pattern, reply) in [("x", "y"), ("x", "goto a"), ("$ x", "y"), ("$ x", "goto a")] {
         let rules: String = (0..30_000)
             .map(|n| format!("decomp: {pattern}{n}\nreasmb: {reply}\n"))
             .collect();
         let script = load(&format!("key: a\n{rules}decomp: x0\nreasmb: y"));
-        let told = script.lint().last().map_or(0, |problem| problem.line);
-        assert!(told < 60_000, "the last one is not come to");
+        let reported = script.lint().last().map_or(0, |problem| problem.line);
+        assert!(reported < 60_000, "the budget ends before the last one");
     }
 }
 
 #[test]
-fn lines_that_change_nothing_are_told() {
+fn lines_without_effect_are_reported() {
     let rule = "key: a\ndecomp: @ab @xy\nreasmb: b\n";
     check(
         &format!(
@@ -88,11 +85,11 @@ fn lines_that_change_nothing_are_told() {
              pre: Z z\npre: a b\n pre: a c\npost: i i\npost: me ME\npost: me I\npost: b b c"
         ),
         &[
-            "3:2: no pattern asks for `@de`",
-            "8:1: this changes nothing",
-            "10:2: an earlier `pre:` replaces this word",
-            "11:1: this changes nothing",
-            "13:1: an earlier `post:` replaces this word",
+            "3:2: no pattern uses `@de`",
+            "8:1: this replacement has no effect",
+            "10:2: an earlier `pre:` already replaces this word",
+            "11:1: this replacement has no effect",
+            "13:1: an earlier `post:` already replaces this word",
         ],
     );
 }

@@ -22,7 +22,7 @@ fn line(line: &str, problem: &str) {
 }
 
 #[test]
-fn lines_need_a_tag_and_what_belongs_behind_it() {
+fn lines_need_a_tag_and_its_arguments() {
     line("hello", "3: expected a tag and a colon, such as `key:`");
     let tags =
         "`initial:`, `final:`, `quit:`, `pre:`, `post:`, `synon:`, `key:`, `decomp:`, `reasmb:`";
@@ -35,9 +35,9 @@ fn lines_need_a_tag_and_what_belongs_behind_it() {
     line("pre:", "7: expected the word to replace");
     line("post:", "8: expected the word to replace");
     line("pre: a-b c", "8: expected one word, of letters and digits");
-    line("pre: a", "9: expected the words to put in its place");
-    line("pre: a ?", "10: expected the words to put in its place");
-    line("post: a", "10: expected the words to put in its place");
+    line("pre: a", "9: expected a replacement");
+    line("pre: a ?", "10: expected a replacement");
+    line("post: a", "10: expected a replacement");
     line("synon:", "9: expected a word");
     line(
         "synon: ä ??",
@@ -50,7 +50,7 @@ fn lines_need_a_tag_and_what_belongs_behind_it() {
 }
 
 #[test]
-fn keys_have_one_word_a_rank_and_a_pattern() {
+fn keys_need_one_word_a_rank_and_a_pattern() {
     let rule = "decomp: *\nreasmb: b";
     let key = |key: &str, problems: &[&str]| check(&format!("{key}\n{rule}"), problems);
     key("key:", &["1:5: expected a keyword"]);
@@ -58,29 +58,26 @@ fn keys_have_one_word_a_rank_and_a_pattern() {
         "key: \"\" 5",
         &["1:6: expected one word, of letters and digits"],
     );
-    key("key: a b", &["1:8: expected a rank, which is a number"]);
-    key("key: a -1", &["1:8: expected a rank, which is a number"]);
-    key(
-        "key: ä 4294967296",
-        &["1:8: expected a rank, which is a number"],
-    );
+    key("key: a b", &["1:8: expected a rank, a number"]);
+    key("key: a -1", &["1:8: expected a rank, a number"]);
+    key("key: ä 4294967296", &["1:8: expected a rank, a number"]);
     key("key: a 1 2", &["1:10: expected the end of the line"]);
     key(
         &format!("key: a\n{rule}\nkey: b\n{rule}\nkey: A 2"),
-        &["7:6: this key is there already"],
+        &["7:6: duplicate key"],
     );
-    check("key: a", &["1:1: expected a `decomp:` behind this key"]);
+    check("key: a", &["1:1: expected a `decomp:` after this key"]);
     check(
         &format!("key: a\nquit: x\n key: b\n{rule}\nkey: c"),
         &[
-            "1:1: expected a `decomp:` behind this key",
-            "6:1: expected a `decomp:` behind this key",
+            "1:1: expected a `decomp:` after this key",
+            "6:1: expected a `decomp:` after this key",
         ],
     );
 }
 
 #[test]
-fn patterns_have_a_key_words_and_replies() {
+fn patterns_need_a_key_words_and_replies() {
     let pattern = |pattern: &str, problems: &[&str]| {
         check(
             &format!("synon: ab c\nkey: a\n{pattern}\nreasmb: x"),
@@ -89,33 +86,33 @@ fn patterns_have_a_key_words_and_replies() {
     };
     pattern("decomp:", &["3:8: expected a pattern"]);
     pattern("decomp: $", &["3:10: expected a pattern"]);
-    let what = "expected a word, `*` or `@` with a list of synonyms";
+    let what = "expected a word, `*` or `@` and a synonym list";
     pattern("decomp: * a ... *", &[&format!("3:13: {what}")]);
     pattern("decomp: $$", &[&format!("3:10: {what}")]);
-    pattern("decomp: a *@ab@xy", &["3:15: no list of synonyms `xy`"]);
-    pattern("decomp: a @", &["3:11: no list of synonyms ``"]);
+    pattern("decomp: a *@ab@xy", &["3:15: no synonym list `xy`"]);
+    pattern("decomp: a @", &["3:11: no synonym list ``"]);
     check(
         "decomp: a\nreasmb: b\nkey: a\nreasmb: b\ndecomp: c",
         &[
             "1:1: expected a `key:` before a `decomp:`",
             "2:1: expected a `decomp:` before a `reasmb:`",
             "4:1: expected a `decomp:` before a `reasmb:`",
-            "5:1: expected a `reasmb:` behind this pattern",
+            "5:1: expected a `reasmb:` after this pattern",
         ],
     );
     check(
         "key: a\n decomp: c\ndecomp: d\nreasmb: e\ndecomp: f\nkey: b\ndecomp: g\nreasmb: h",
         &[
-            "2:2: expected a `reasmb:` behind this pattern",
-            "5:1: expected a `reasmb:` behind this pattern",
+            "2:2: expected a `reasmb:` after this pattern",
+            "5:1: expected a `reasmb:` after this pattern",
         ],
     );
 }
 
 #[test]
-fn replies_have_words_and_ask_for_what_is_there() {
+fn replies_need_words_and_valid_parts() {
     line("reasmb:", "10: expected words, or `goto` and a key");
-    let parts = "the pattern has 3 parts, the first of which is (1)";
+    let parts = "the pattern has 3 parts, numbered from (1)";
     line("reasmb: (3) (4)", &format!("15: {parts}"));
     line("reasmb: ä(0)", &format!("12: {parts}"));
     line("reasmb: (99999999999999999999)", &format!("11: {parts}"));
@@ -129,12 +126,12 @@ fn replies_have_words_and_ask_for_what_is_there() {
     line("reasmb: goto a b", "18: expected the end of the line");
     check(
         "key: a\ndecomp: *\nreasmb: (2)",
-        &["3:9: the pattern has 1 parts, the first of which is (1)"],
+        &["3:9: the pattern has 1 parts, numbered from (1)"],
     );
     // For a missing pattern, neither its parts nor its replies are reported.
     check(
         "key: a\ndecomp: @x *\nreasmb: (7)",
-        &["2:9: no list of synonyms `x`"],
+        &["2:9: no synonym list `x`"],
     );
     for fine in [
         "(3)(2)(1)",
@@ -153,13 +150,13 @@ fn replies_have_words_and_ask_for_what_is_there() {
 
 #[test]
 fn a_script_needs_a_key() {
-    let what = "expected a `key:`, and a `decomp:` and a `reasmb:` behind it";
+    let what = "expected a `key:` with a `decomp:` and a `reasmb:`";
     check("initial: a", &[&format!("1:1: {what}")]);
     check("initial: a\nquit: b\n", &[&format!("3:1: {what}")]);
 }
 
 #[test]
-fn no_more_than_a_hundred_problems_are_told() {
+fn at_most_a_hundred_problems_are_reported() {
     let many = format!("key: a\n{}", "decomp: ?\n".repeat(5000));
     let error = refused(&many);
     assert_eq!(error.problems().len(), 100);
@@ -173,12 +170,12 @@ fn no_more_than_a_hundred_problems_are_told() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text in "key: (\\PC|[ \r\n\t:*@$()#;0-9]|\n *(key|decomp|reasmb|pre|post|synon|quit|goto): ?){0,60}") {
+    fn any_text_parses_or_fails_cleanly(text in "key: (\\PC|[ \r\n\t:*@$()#;0-9]|\n *(key|decomp|reasmb|pre|post|synon|quit|goto): ?){0,60}") {
         inside(&text)?;
     }
 
     #[test]
-    fn no_change_breaks_more_than_the_script(at in 0..GARDEN.len(), length in 0..9usize, put in "[\\PC\n]{0,3}") {
+    fn any_change_gives_valid_positions(at in 0..GARDEN.len(), length in 0..9usize, put in "[\\PC\n]{0,3}") {
         let mut text = GARDEN.to_owned();
         text.replace_range(at..(at + length).min(GARDEN.len()), &put);
         inside(&text)?;

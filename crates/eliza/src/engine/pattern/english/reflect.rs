@@ -222,15 +222,15 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(said: &str, turned: &str) {
-        assert_eq!(reflect(said, &Folded::new(said), 0..said.len()), turned);
+    fn check(input: &str, turned: &str) {
+        assert_eq!(reflect(input, &Folded::new(input), 0..input.len()), turned);
     }
 
     /// Reflects only the text after `|`.
     #[track_caller]
-    fn check_part(said: &str, turned: &str) {
-        let start = said.find('|').expect("the part is marked");
-        let sentence = said.replacen('|', "", 1);
+    fn check_part(input: &str, turned: &str) {
+        let start = input.find('|').expect("the part is marked");
+        let sentence = input.replacen('|', "", 1);
         let folded = Folded::new(&sentence);
         assert_eq!(reflect(&sentence, &folded, start..sentence.len()), turned);
     }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn you_with_others() {
+    fn you_together_with_others() {
         check("that you and I are friends", "that you and I are friends");
         check("You and me", "you and me");
         check(
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_no_past() {
+    fn a_subjunctive_is_not_past_tense() {
         check("wish you were here", "wish I were here");
         check("if you were me", "if I were you");
         check("I wish I were you", "you wish you were me");
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_around_a_part_count() {
+    fn the_words_around_a_part_decide() {
         check_part("I |wasn't happy", "weren't happy");
         check_part("I |was invited", "were invited");
         check_part("I love |you", "me");

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn courtesies_and_questions_at_the_end_go() {
+    fn closing_phrases_are_removed() {
         check("You're not listening, are you", "You're not listening");
         check("it was nice, wasn't it", "it was nice");
         check("he can't come, can he", "he can't come");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn joining_words_at_the_beginning_go() {
+    fn opening_words_are_removed() {
         check("And why", "why");
         check("Well, but I am sad", "I am sad");
         check("Hello there, my mother hates me", "my mother hates me");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn something_is_left() {
+    fn a_sentence_is_never_emptied() {
         for whole in [
             "please", "thanks", "are you", "hello", "well", "so", "Sorrow",
         ] {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
-use super::words::plain;
+use super::words::folded;
 
 /// Corrects the spelling of a word: "jai" becomes "j'ai". Punctuation at its end stays.
 pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
@@ -15,7 +15,7 @@ pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     if closing.starts_with('\'') {
         return word.into();
     }
-    let typed = plain(core);
+    let typed = folded(core);
     if let Some(meant) = CORRECTIONS.get(typed.as_str()) {
         return format!("{meant}{closing}").into();
     }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_in_haste_is_spelled_with_care() {
+    fn misspellings_are_corrected() {
         check("jai", "j'ai");
         check("Cest", "c'est");
         check("chui", "je suis");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_stay() {
+    fn other_words_are_unchanged() {
         for word in [
             "j'aime", "Jean", "journal", "jamais", "c'est", "t'es", "g'", "tg2", "été", "",
         ] {

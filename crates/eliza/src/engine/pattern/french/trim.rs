@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn courtesies_and_questions_at_the_end_go() {
+    fn closing_phrases_are_removed() {
         check("Aide-moi s'il te plaît", "Aide-moi");
         check("aide-moi, s'il vous plait", "aide-moi");
         check("Tu es un robot, n'est-ce pas", "Tu es un robot");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn joining_words_at_the_beginning_go() {
+    fn opening_words_are_removed() {
         check("Et pourquoi", "pourquoi");
         check("Bon, mais je suis triste", "je suis triste");
         check("bonjour, ma mère me déteste", "ma mère me déteste");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn something_is_left() {
+    fn a_sentence_is_never_emptied() {
         check("alors que moi je dors", "je dors");
         check("moi c'est Ann", "moi c'est Ann");
         check("merci, l'ami", "merci");

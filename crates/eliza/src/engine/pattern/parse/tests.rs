@@ -25,7 +25,7 @@ fn refused(change: (&str, &str), expected: &str) {
 }
 
 #[test]
-fn the_friend_can_be_read() {
+fn the_built_in_friend_parses() {
     let script = parse(include_str!("../../../../../../data/eliza/friend.toml"));
     let script = script.expect("it is well formed");
     assert!(25 < script.rules.len());
@@ -33,7 +33,7 @@ fn the_friend_can_be_read() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_with_its_line() {
+fn invalid_scripts_are_rejected_with_positions() {
     assert!(parse(SMALL).is_ok());
     refused(
         ("quit = [\"Quit\"]", "quit = [\"Quit\""),
@@ -45,7 +45,7 @@ fn what_cannot_be_used_is_refused_with_its_line() {
     );
     refused(
         ("quit = [\"Quit\"]", "quit = []"),
-        "6:8: without a word to quit, no conversation ends",
+        "6:8: expected at least one farewell, or no conversation ends",
     );
     refused(
         ("otherwise = [\"Go on.\", \"I see.\"]", ""),
@@ -53,9 +53,12 @@ fn what_cannot_be_used_is_refused_with_its_line() {
     );
     refused(
         ("\"I see.\"", "\"Go on.\""),
-        "5:13: at least 2 different that need nothing learnt are expected",
+        "5:13: expected at least 2 different replies that use no learnt value",
     );
-    refused(("[\"How are you?\"]", "[]"), "2:12: a reply is missing");
+    refused(
+        ("[\"How are you?\"]", "[]"),
+        "2:12: expected at least one reply",
+    );
     refused(
         ("\"Why {1}?\"", "\"Why {2}?\""),
         "9:12: '{2}' in a reply, but a pattern captures 1",
@@ -66,15 +69,15 @@ fn what_cannot_be_used_is_refused_with_its_line() {
     );
     refused(
         ("i need (.+)", "i need (.+"),
-        "8:13: not a pattern: unclosed group",
+        "8:13: invalid pattern: unclosed group",
     );
     refused(
         ("i need (.+)", "(a{1000}){1000}"),
-        "8:13: the pattern is too big: more than 256 KiB when compiled",
+        "8:13: the pattern is too large: more than 256 KiB when compiled",
     );
     refused(
         ("question = true\n", ""),
-        "10:1: a rule without patterns is for questions alone or within a topic: question = true",
+        "10:1: a rule without patterns needs `question = true` or `within`",
     );
     let many = SMALL.replace("\"give me (.+)\"", &"'x(.)',\n".repeat(1000));
     let many = parse(&many).expect_err("it is refused");
@@ -85,30 +88,30 @@ fn what_cannot_be_used_is_refused_with_its_line() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told() {
+fn all_problems_are_reported() {
     let changed = SMALL
         .replacen("i need (.+)", "i need (.+", 1)
         .replacen("question", "questions", 1)
         .replacen("[\"How are you?\"]", "7", 1)
         .replacen("silence", "silences", 1);
     let error = parse(&changed).expect_err("it is refused");
-    let told: Vec<_> = error.problems().iter().map(Problem::to_string).collect();
+    let reported: Vec<_> = error.problems().iter().map(Problem::to_string).collect();
     let kinds = [
         "missing",
         "invalid type",
         "unknown field `silences`",
-        "not a pattern",
+        "invalid pattern",
         "unknown field `questions`",
     ];
-    let lines = told
+    let lines = reported
         .iter()
         .zip(kinds)
-        .filter(|(told, kind)| told.contains(kind));
-    assert_eq!((lines.count(), told.len()), (5, 5), "{told:?}");
+        .filter(|(reported, kind)| reported.contains(kind));
+    assert_eq!((lines.count(), reported.len()), (5, 5), "{reported:?}");
 }
 
 #[test]
-fn what_is_far_too_much_is_refused_soon() {
+fn huge_scripts_are_rejected_quickly() {
     let head = SMALL
         .split("[[rule]]")
         .next()
@@ -127,7 +130,7 @@ fn what_is_far_too_much_is_refused_soon() {
     for (much, expected) in [
         (
             format!("rule = [{}]", "{replies=[]},".repeat(70_000)),
-            "a reply is missing",
+            "expected at least one reply",
         ),
         (
             format!("topic = [{topics}]"),
@@ -137,11 +140,11 @@ fn what_is_far_too_much_is_refused_soon() {
     ] {
         let error = parse(&format!("{much}\n{head}")).expect_err("it is refused");
         assert!(error.problems().len() <= 100);
-        let told = error
+        let reported = error
             .problems()
             .iter()
             .any(|problem| problem.what.contains(expected));
-        assert!(told, "{error}");
+        assert!(reported, "{error}");
     }
     let synonyms = format!("{head}[synonyms]\na = ['{}']\n", "word ".repeat(20_000));
     let used = "[[rule]]\npatterns = ['<a>']\nreplies = ['A', 'B']\n".repeat(900);
@@ -151,12 +154,12 @@ fn what_is_far_too_much_is_refused_soon() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text: String) {
+    fn any_text_parses_or_fails_cleanly(text: String) {
         drop(parse(&text));
     }
 
     #[test]
-    fn no_change_breaks_more_than_the_script(at in 0..SMALL.len(), length in 0..9usize, put in "[\\PC\n]{0,3}") {
+    fn any_change_gives_valid_positions(at in 0..SMALL.len(), length in 0..9usize, put in "[\\PC\n]{0,3}") {
         let mut text = SMALL.to_owned();
         text.replace_range(at..(at + length).min(SMALL.len()), &put);
         if let Err(error) = parse(&text) {

@@ -27,7 +27,7 @@ fn check(line: &str, words: &[&str]) {
 }
 
 #[test]
-fn it_opens_by_asking_how_one_feels() {
+fn the_greeting_asks_how_one_feels() {
     for seed in 0..50 {
         let greeting = friend(seed).greet().expect("it opens");
         assert!(
@@ -38,7 +38,7 @@ fn it_opens_by_asking_how_one_feels() {
 }
 
 #[test]
-fn what_was_said_comes_back_turned_round() {
+fn input_is_reflected() {
     check("I need a holiday", &["need a holiday"]);
     check("I need help!?", &["need help"]);
     check("I need you", &["need me"]);
@@ -78,7 +78,7 @@ fn what_was_said_comes_back_turned_round() {
 }
 
 #[test]
-fn the_verb_follows_its_subject() {
+fn the_verb_agrees_with_its_subject() {
     check("I wasn't happy", &["you weren't happy?"]);
     check(
         "I was invited",
@@ -128,7 +128,7 @@ fn the_verb_follows_its_subject() {
 }
 
 #[test]
-fn replies_fit_whatever_is_captured() {
+fn replies_fit_any_captured_part() {
     check(
         "Can I be myself with you?",
         &["you could be yourself with me?", "you can be yourself"],
@@ -158,7 +158,7 @@ fn replies_fit_whatever_is_captured() {
 }
 
 #[test]
-fn what_hangs_on_a_sentence_is_cut_off() {
+fn opening_and_closing_phrases_are_ignored() {
     check(
         "You're not listening, are you?",
         &["that I'm not listening"],
@@ -177,7 +177,7 @@ fn what_hangs_on_a_sentence_is_cut_off() {
 }
 
 #[test]
-fn hasty_spellings_are_known() {
+fn common_misspellings_are_understood() {
     check("cant you help me", &["help you"]);
     check("I dont like my job", &["don't like your job"]);
     check("youre late", &["I'm late"]);
@@ -189,7 +189,7 @@ fn hasty_spellings_are_known() {
 }
 
 #[test]
-fn the_specific_comes_before_the_general() {
+fn specific_rules_precede_general_ones() {
     let sorry = replies("I'm so sorry");
     let thanks = replies("thanks a lot");
     let hello = replies("Hello");
@@ -220,14 +220,14 @@ fn the_specific_comes_before_the_general() {
 }
 
 #[test]
-fn the_family_is_found_anywhere() {
+fn family_members_match_anywhere() {
     check("My mother hates me", &["mother"]);
     check("I need my dad", &["father"]);
     check("when i was a child", &["child"]);
 }
 
 #[test]
-fn whole_words_and_single_sentences_count() {
+fn whole_words_and_single_sentences_match() {
     let yes = replies("yes");
     assert!(replies("Yesterday was fine").is_disjoint(&yes));
     check(
@@ -238,7 +238,7 @@ fn whole_words_and_single_sentences_count() {
 }
 
 #[test]
-fn an_empty_line_is_silence() {
+fn an_empty_line_gets_a_silence_reply() {
     let silence = replies("");
     assert!(3 < silence.len());
     for line in ["   ", "\t", "?!", "...", "\0\x1b"] {
@@ -247,7 +247,7 @@ fn an_empty_line_is_silence() {
 }
 
 #[test]
-fn only_a_whole_line_says_farewell() {
+fn only_a_whole_line_is_a_farewell() {
     let last = |line| friend(1).reply(line).last;
     for line in ["quit", "bye", " Goodbye! ", "EXIT.", "quit\r"] {
         assert!(last(line), "{line}");
@@ -258,7 +258,7 @@ fn only_a_whole_line_says_farewell() {
 }
 
 #[test]
-fn seeds_decide() {
+fn equal_seeds_give_equal_conversations() {
     let talk = |seed| {
         let mut friend = friend(seed);
         (0..20)
@@ -270,14 +270,14 @@ fn seeds_decide() {
 }
 
 #[test]
-fn a_conversation_is_small_and_can_move() {
+fn a_conversation_is_small_and_send() {
     fn moves<T: Send>() {}
     moves::<Conversation>();
     assert!(size_of::<Conversation>() + MAX_MEMORIES * size_of::<usize>() < 512);
 }
 
 #[test]
-fn a_long_line_is_answered_in_short() {
+fn a_long_line_gets_a_short_reply() {
     let mut friend = friend(1);
     for line in [
         "a".repeat(1 << 20),
@@ -293,7 +293,7 @@ fn a_long_line_is_answered_in_short() {
 
 proptest! {
     #[test]
-    fn no_reply_comes_twice_running(lines in prop::collection::vec("(I need help|yes|you|quit||sorry.|\\PC{0,9}|I am (you|me))", 1..40), seed: u64) {
+    fn no_reply_is_repeated_in_a_row(lines in prop::collection::vec("(I need help|yes|you|quit||sorry.|\\PC{0,9}|I am (you|me))", 1..40), seed: u64) {
         let mut friend = friend(seed);
         let mut last = friend.greet().expect("it opens");
         for line in lines {
@@ -305,7 +305,7 @@ proptest! {
     }
 
     #[test]
-    fn no_line_is_too_strange(line: String) {
+    fn any_line_is_answered(line: String) {
         let reply = friend(7).reply(&line).text;
         prop_assert!(!reply.chars().any(char::is_control));
     }

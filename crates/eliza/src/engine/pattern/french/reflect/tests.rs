@@ -4,17 +4,17 @@ use super::*;
 fn check(pairs: &[(&str, &str)]) {
     let found: Vec<_> = pairs
         .iter()
-        .map(|(said, _)| (*said, reflect(said, 0..said.len())))
-        .filter(|(said, turned)| !pairs.contains(&(said, turned)))
+        .map(|(input, _)| (*input, reflect(input, 0..input.len())))
+        .filter(|(input, turned)| !pairs.contains(&(input, turned)))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
 /// Reflects only the text after `|`.
 #[track_caller]
-fn check_part(said: &str, turned: &str) {
-    let start = said.find('|').expect("the part is marked");
-    let sentence = said.replacen('|', "", 1);
+fn check_part(input: &str, turned: &str) {
+    let start = input.find('|').expect("the part is marked");
+    let sentence = input.replacen('|', "", 1);
     assert_eq!(reflect(&sentence, start..sentence.len()), turned);
 }
 
@@ -170,7 +170,7 @@ fn you_becomes_me_as_an_object() {
 }
 
 #[test]
-fn a_polite_you_is_me_as_well() {
+fn the_formal_you_becomes_me() {
     check(&[
         ("vous êtes gentil", "je suis gentil"),
         ("vous etes gentil", "je suis gentil"),
@@ -208,7 +208,7 @@ fn a_polite_you_is_me_as_well() {
 }
 
 #[test]
-fn the_words_around_a_part_count() {
+fn the_words_around_a_part_decide() {
     check_part("je |suis triste", "es triste");
     check_part("j'|ai peur de vous", "as peur de moi");
     check_part("tu |m'aimes", "t'aime");
