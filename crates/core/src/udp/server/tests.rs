@@ -243,5 +243,5 @@ fn a_stop_notifies_sessions_before_the_end() {
     assert_eq!(recv(&peer), b"goodbye\r\n");
     assert!(server.task.is_done());
     let task: Box<dyn EventSource> = Box::new(server.task);
-    assert!(task.end().is_none());
+    assert!(task.finish().is_none());
 }
