@@ -123,7 +123,7 @@ fn check_cap_of_a_host(model: &str) {
     let mut third = server.connect();
     third.send("I talk before I listen\n");
     let words =
-        "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
+        "Too many sessions from 127.0.0.1: at most 2 at the same time. Try again later.\n";
     assert_eq!(String::from_utf8_lossy(&third.rest()), words);
     server.log("refuse: Too many");
     let children = if model == "fork" { 2 } else { 0 };

@@ -72,9 +72,9 @@ fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
         );
         // The next would have to wait for too long.
         let refused = server.connect().rest();
-        let words = "Too many conversations with 127.0.0.1 in a short time: at most 6/m. Try again later.\n";
+        let words = "Too many sessions from 127.0.0.1: at most 6/m. Try again later.\n";
         assert_eq!(String::from_utf8_lossy(&refused), words, "{model}");
-        server.log("refuse: Too many conversations with 127.0.0.1 in a short time");
+        server.log("refuse: Too many sessions from 127.0.0.1 in a short time");
         // Those who were begun are not disturbed.
         for client in &mut first {
             assert_eq!(client.ask("still there?"), "still there?");

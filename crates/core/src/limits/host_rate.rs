@@ -83,7 +83,7 @@ impl<T> RateQueue<T> {
             }
             Some(_) | None => {
                 let message = format!(
-                    "Too many conversations with {host} in a short time: at most {rate}. Try again later."
+                    "Too many sessions from {host}: at most {rate}. Try again later."
                 );
                 Admitted::Refused(connection, message)
             }

@@ -148,7 +148,7 @@ mod tests {
             "199 a",
             "600 a",
             "+22 a",
-            "Too many conversations with 127.0.0.1",
+            "Too many sessions from 127.0.0.1",
             "210",
             "210 many",
             "210 2 3",

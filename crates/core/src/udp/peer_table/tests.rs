@@ -573,7 +573,7 @@ fn sessions_per_host_are_limited() {
     assert_eq!(table.receive(1, "one"), ["one\n"]);
     let other = |number: u16| SocketAddr::from(([192, 0, 2, 1], 40_001 + number));
     let sent = table.receive_from(other(0), "two");
-    assert!(sent[0].starts_with("Too many conversations with 192.0.2.1"));
+    assert!(sent[0].starts_with("Too many sessions from 192.0.2.1"));
     let refusals = (1..100).flat_map(|number| table.receive_from(other(number), "two"));
     assert_eq!(refusals.count(), 9, "the rate limit of refusals");
     assert_eq!(table.peers.peers.len(), 1);
