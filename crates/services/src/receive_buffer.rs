@@ -18,7 +18,7 @@ pub(crate) struct ReceiveBuffer {
 impl ReceiveBuffer {
     /// Pieces of the size that was asked for; the service's `own` framing if none was.
     pub(crate) fn framing_or(self, own: Framing) -> Framing {
-        self.receive_buffer.map_or(own, Framing::Pieces)
+        self.receive_buffer.map_or(own, Framing::Chunks)
     }
 }
 

@@ -94,7 +94,7 @@ impl Correspondent {
     /// When the time of the conversation is over.
     fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
         let talk = self.talk.as_ref()?;
-        let goes_on = talk.connection.ended().is_none();
+        let goes_on = talk.connection.close_reason().is_none();
         let session = limits.session.filter(|_| goes_on)?;
         Some(after(talk.began, session))
     }
@@ -140,7 +140,7 @@ impl Correspondent {
         if self.time_up_at(&desk.limits).is_some_and(|at| at <= now)
             && let Some(talk) = &mut self.talk
         {
-            talk.connection.dismiss(CloseReason::TimeUp);
+            talk.connection.close(CloseReason::SessionTimeout);
         }
         if let Some(talk) = &mut self.talk {
             talk.alarm.ring(&mut talk.connection, now);
@@ -168,14 +168,14 @@ impl Correspondent {
     /// The server is stopping: the session may say its last words.
     pub(crate) fn stop(&mut self) {
         if let Some(talk) = &mut self.talk {
-            talk.connection.stop();
+            talk.connection.shut_down();
         }
     }
 
     /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
     pub(crate) fn end(&mut self, ended: CloseReason, desk: &mut Desk, now: Instant) {
         if let Some(mut talk) = self.talk.take() {
-            talk.connection.dismiss(ended);
+            talk.connection.close(ended);
             talk.end(desk, now);
         }
     }
@@ -197,7 +197,7 @@ impl Correspondent {
         slot.count(Count::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
-        if let Some(command) = connection.take_program() {
+        if let Some(command) = connection.take_command() {
             if desk.limits.clients < desk.admission.len() {
                 return Ok(Err(Dropped::Busy)); // so many run already
             }

@@ -32,9 +32,7 @@ pub(crate) struct Desk {
 impl Desk {
     /// The number of one more member, where the service has rooms.
     pub(super) fn meet(&mut self, pair: Pair) -> Option<u32> {
-        if self.service.rooms().is_none() {
-            return None;
-        }
+        self.service.rooms()?;
         self.met = self.met.wrapping_add(1);
         self.members.insert(self.met, pair);
         Some(self.met)

@@ -18,10 +18,10 @@ impl Correspondent {
         now: Instant,
     ) -> Turn {
         if let Some(talk) = &mut self.talk {
-            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_news() {
+            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_room_events() {
                 desk.drops.count(Dropped::Behind, self.pair.0);
             } else {
-                talk.connection.hear(notice);
+                talk.connection.room_event(notice);
             }
         }
         self.send(desk, out, now)

@@ -23,7 +23,7 @@ impl Correspondent {
             let Some(talk) = &mut self.talk else {
                 return Turn::None;
             };
-            talk.paced |= talk.connection.has_more();
+            talk.paced |= talk.connection.waits_for_writable();
             let Some(datagram) = talk.connection.datagram() else {
                 talk.paced = false;
                 if talk.connection.is_done()
@@ -36,7 +36,7 @@ impl Correspondent {
             if out.is_full() {
                 return Turn::Soon;
             }
-            let by_line = talk.connection.is_by_line();
+            let by_line = talk.connection.is_line_framed();
             // What others post is no answer, and soon more than what the peer has said.
             let asks = by_line || talk.member.is_some();
             let reserve = if asks { Proof::MOST_BYTES } else { 0 };

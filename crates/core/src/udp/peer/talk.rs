@@ -47,15 +47,15 @@ impl Talk {
     /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
     /// is not, it is to be answered itself, and the greeting would come between.
     pub(super) fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
-        if self.connection.ended().is_some() {
+        if self.connection.close_reason().is_some() {
             return Ok(()); // all is said to it already
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.waits() {
             return Ok(());
         }
-        if !self.connection.has_more() {
-            self.connection.unsay();
+        if !self.connection.waits_for_writable() {
+            self.connection.discard_output();
         }
         self.receive(datagram)
     }
@@ -74,10 +74,10 @@ impl Talk {
         self.pass_on(desk, now);
         if let Some(member) = self.member {
             desk.members.remove(&member);
-            desk.asked.push((member, Request::Depart));
+            desk.asked.push((member, Request::Disconnect));
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
-        let ended = self.connection.into_ended();
+        let ended = self.connection.into_close_reason();
         if let CloseReason::Refused(_) = ended {
             self.slot.count(Count::RefusedService);
         }

@@ -16,7 +16,7 @@ impl Correspondence {
             && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, CloseReason::Cut, now);
+            self.forget(pair, CloseReason::Aborted, now);
         }
     }
 

@@ -12,10 +12,10 @@ impl Datagrams {
         let Some(wire) = &mut self.wire else { return };
         loop {
             for (member, request) in self.correspondence.asked() {
-                wire.ask(member, vec![request]);
+                wire.send(member, vec![request]);
             }
             if self.departures.is_full() {
-                return wire.insist();
+                return wire.rearm();
             }
             let out = &mut self.departures;
             match wire.next() {
