@@ -91,7 +91,7 @@ impl Correspondent {
     /// When the time of the conversation is over.
     fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
         let talk = self.talk.as_ref()?;
-        let goes_on = talk.connection.ended().is_none();
+        let goes_on = talk.connection.close_reason().is_none();
         let session = limits.session.filter(|_| goes_on)?;
         Some(after(talk.began, session))
     }
@@ -137,7 +137,7 @@ impl Correspondent {
         if self.time_up_at(&desk.limits).is_some_and(|at| at <= now)
             && let Some(talk) = &mut self.talk
         {
-            talk.connection.dismiss(CloseReason::TimeUp);
+            talk.connection.close(CloseReason::SessionTimeout);
         }
         if let Some(talk) = &mut self.talk {
             talk.alarm.ring(&mut talk.connection, now);
@@ -165,14 +165,14 @@ impl Correspondent {
     /// The server is stopping: the session may say its last words.
     pub(crate) fn stop(&mut self) {
         if let Some(talk) = &mut self.talk {
-            talk.connection.stop();
+            talk.connection.shut_down();
         }
     }
 
     /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
     pub(crate) fn end(&mut self, ended: CloseReason, desk: &mut Desk, now: Instant) {
         if let Some(mut talk) = self.talk.take() {
-            talk.connection.dismiss(ended);
+            talk.connection.close(ended);
             talk.end(desk, now);
         }
     }
@@ -194,7 +194,7 @@ impl Correspondent {
         slot.count(Count::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
-        if let Some(command) = connection.take_program() {
+        if let Some(command) = connection.take_command() {
             if desk.limits.clients < desk.admission.len() {
                 return Ok(Err(Dropped::Busy)); // so many run already
             }
@@ -309,15 +309,15 @@ impl Talk {
     /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
     /// is not, it is to be answered itself, and the greeting would come between.
     pub(super) fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
-        if self.connection.ended().is_some() {
+        if self.connection.close_reason().is_some() {
             return Ok(()); // all is said to it already
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.waits() {
             return Ok(());
         }
-        if !self.connection.has_more() {
-            self.connection.unsay();
+        if !self.connection.waits_for_writable() {
+            self.connection.discard_output();
         }
         self.receive(datagram)
     }
@@ -336,10 +336,10 @@ impl Talk {
         self.pass_on(desk, now);
         if let Some(member) = self.member {
             desk.members.remove(&member);
-            desk.asked.push((member, Request::Depart));
+            desk.asked.push((member, Request::Disconnect));
         }
         let (peer, received, sent) = (self.peer, self.received, self.sent);
-        let ended = self.connection.into_ended();
+        let ended = self.connection.into_close_reason();
         if let CloseReason::Refused(_) = ended {
             self.slot.count(Count::RefusedService);
         }
@@ -368,7 +368,7 @@ impl Correspondent {
             let Some(talk) = &mut self.talk else {
                 return Turn::None;
             };
-            talk.paced |= talk.connection.has_more();
+            talk.paced |= talk.connection.waits_for_writable();
             let Some(datagram) = talk.connection.datagram() else {
                 talk.paced = false;
                 if talk.connection.is_done()
@@ -381,7 +381,7 @@ impl Correspondent {
             if out.is_full() {
                 return Turn::Soon;
             }
-            let by_line = talk.connection.is_by_line();
+            let by_line = talk.connection.is_line_framed();
             // What others post is no answer, and soon more than what the peer has said.
             let asks = by_line || talk.member.is_some();
             let reserve = if asks { Proof::MOST_BYTES } else { 0 };
@@ -443,10 +443,10 @@ impl Correspondent {
         now: Instant,
     ) -> Turn {
         if let Some(talk) = &mut self.talk {
-            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_news() {
+            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_room_events() {
                 desk.drops.count(Dropped::Behind, self.pair.0);
             } else {
-                talk.connection.hear(notice);
+                talk.connection.room_event(notice);
             }
         }
         self.send(desk, out, now)

@@ -179,7 +179,7 @@ impl Correspondence {
         while let Some((heard, pair)) = self.quietest(now)
             && after(heard, idle) <= now
         {
-            self.forget(pair, CloseReason::Idle, now);
+            self.forget(pair, CloseReason::IdleTimeout, now);
         }
     }
 
@@ -224,7 +224,7 @@ impl Correspondence {
         for known in self.peers.values_mut() {
             known
                 .correspondent
-                .end(CloseReason::Cut, &mut self.desk, now);
+                .end(CloseReason::Aborted, &mut self.desk, now);
         }
         self.desk.drops
     }
@@ -303,7 +303,7 @@ impl Correspondence {
             && let Some((_, pair)) = self.quietest(now)
         {
             debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, CloseReason::Cut, now);
+            self.forget(pair, CloseReason::Aborted, now);
         }
     }
 

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use crate::exec::one_shot::Programs;
 use crate::hub::message::Request;
-use crate::hub_link::link::{HubLost, Wire};
+use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::limits::stats::State;
@@ -45,7 +45,7 @@ pub(crate) struct Datagrams {
     correspondence: Correspondence,
     programs: Option<Programs>, // where they answer
     ports: Option<Ports>,       // where each conversation has its own
-    wire: Option<Wire>,         // to the hub, where there is one
+    wire: Option<Link>,         // to the hub, where there is one
     blocked: bool,              // the system takes no more output for now
     warnings: Bucket,           // anyone can bring them about
     is_over: bool,
@@ -62,7 +62,7 @@ impl Datagrams {
         service: Arc<dyn Service>,
         limits: &Limits,
         state: State,
-        mut wire: Option<Wire>,
+        mut wire: Option<Link>,
     ) -> io::Result<Self> {
         let Inlet {
             socket,
@@ -75,7 +75,7 @@ impl Datagrams {
         tell_destinations(&socket, local.ip())?;
         raise_buffers(&socket);
         wire.iter_mut()
-            .for_each(|wire| wire.ask(NOBODY, vec![Request::Depart]));
+            .for_each(|wire| wire.send(NOBODY, vec![Request::Disconnect]));
         let now = Instant::now();
         let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
@@ -196,7 +196,7 @@ impl Task for Datagrams {
     fn deadline(&self) -> Option<Instant> {
         let own = self.correspondence.cut_at();
         let programs = self.programs.as_ref().and_then(Programs::deadline);
-        let rooms = self.wire.as_ref().and_then(Wire::deadline);
+        let rooms = self.wire.as_ref().and_then(Link::deadline);
         let own = earlier(own, self.correspondence.deadline());
         earlier(own, earlier(programs, rooms))
     }
@@ -236,10 +236,10 @@ impl Task for Datagrams {
         if self
             .wire
             .as_ref()
-            .and_then(Wire::deadline)
+            .and_then(Link::deadline)
             .is_some_and(|at| at <= now)
         {
-            self.wire.iter().for_each(Wire::tick);
+            self.wire.iter().for_each(Link::tick);
         }
         if self.correspondence.is_ready() && !self.blocked {
             self.advance(now);
@@ -294,10 +294,10 @@ impl Datagrams {
         let Some(wire) = &mut self.wire else { return };
         loop {
             for (member, request) in self.correspondence.asked() {
-                wire.ask(member, vec![request]);
+                wire.send(member, vec![request]);
             }
             if self.departures.is_full() {
-                return wire.insist();
+                return wire.rearm();
             }
             let out = &mut self.departures;
             match wire.next() {

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::net::listener::{Inlet, Listener};
 use crate::reactor::poll::{Interest, after, wait};
@@ -174,8 +174,8 @@ impl Crew for Events {
 
 impl Events {
     /// A new way to the hub, where there is one.
-    fn wire(&self) -> io::Result<Option<Wire>> {
-        self.hub.as_ref().map(SharedHub::wire).transpose()
+    fn wire(&self) -> io::Result<Option<Link>> {
+        self.hub.as_ref().map(Link::in_process).transpose()
     }
 }
 

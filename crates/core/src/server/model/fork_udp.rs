@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
-use crate::hub_link::socket::Remote;
+use crate::hub_link::link::Link;
 use crate::limits::stats::State;
 use crate::net::listener::Inlet;
 use crate::reactor::run_one::hold;
@@ -86,7 +86,7 @@ impl Processes<'_> {
     ) -> ! {
         let serve = AssertUnwindSafe(|| {
             self.leave(front);
-            let (service, wire) = (Arc::clone(&self.service), wire.map(Remote::wire));
+            let (service, wire) = (Arc::clone(&self.service), wire.map(Link::socket));
             let datagrams =
                 inlet.and_then(|inlet| Datagrams::new(inlet, service, self.limits, state, wire));
             match datagrams {

@@ -168,7 +168,7 @@ fn the_largest_and_the_smallest_pass() {
 
 #[test]
 fn what_is_longer_than_a_read_is_cut_off() {
-    let pieces = Framing::Pieces(NonZeroUsize::new(10).expect("10 is not 0"));
+    let pieces = Framing::Chunks(NonZeroUsize::new(10).expect("10 is not 0"));
     let mut server = Server::bind("127.0.0.1:0", pieces);
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
     for (said, answer) in [
