@@ -92,7 +92,7 @@ fn datagrams_that_could_loop_are_dropped() {
     let everybody = ("127.255.255.255", server.udp_address().port());
     client.0.connect(everybody).expect("an address");
     client.send("echo me, everybody");
-    server.log("dropped: sent to many");
+    server.log("dropped: sent to a multicast or broadcast address");
     let server = Server::start_udp("echo");
     let port = server.udp_address().port();
     // From our own port, at another of our addresses.
@@ -126,7 +126,7 @@ here = socket.inet_aton("127.0.0.1")
 udp = struct.pack("!HHHH", 2001, 2002, 8 + len(said), 0) + said
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
 raw.sendto(ip + udp, ("127.0.0.1", 0))'
-        until grep -q "dropped: the answer is over the rate" 2001 2002; do :; done
+        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do :; done
         kill %1 %2
         wait
         grep -h "end: " 2001 2002
@@ -222,7 +222,7 @@ fn limits_apply_to_udp_peers() {
     for client in &clients {
         assert_eq!(client.ask("hello"), "HELLO");
     }
-    server.log("silent for longest: makes room");
+    server.log("evict: inactive for longest");
     server.log("end: cut");
 }
 

@@ -10,12 +10,9 @@ use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, error};
-
 use crate::exec::supervisor::{self, Given};
 use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
-use crate::limits::stats::Count;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
@@ -84,16 +81,7 @@ impl Exchange {
             };
             return (ended, Some((given, *command)));
         }
-        let (peer, received, sent) = (self.peer, self.received, self.sent);
-        if let (Some(slot), CloseReason::Refused(_)) = (&self.slot, &ended) {
-            slot.count(Count::RefusedService);
-        }
-        if ended.is_failure() {
-            self.slot.inspect(|slot| slot.count(Count::Failed));
-            error!(%peer, received, sent, "end: {ended}");
-        } else {
-            debug!(%peer, received, sent, "end: {ended}");
-        }
+        ended.record(&self.peer, self.slot.as_ref(), self.received, self.sent);
         (ended, None)
     }
 

@@ -21,7 +21,7 @@ use crate::server::acceptor;
 use crate::server::worker::{Arrived, Crew, Front, Unbegun};
 use crate::session::service::Service;
 use crate::stream::task::Exchange;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves every peer that arrives, all in one thread, until SIGTERM or SIGINT.
 ///
@@ -130,7 +130,7 @@ impl Crew for Events {
     fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
         let (service, wire) = (Arc::clone(&self.service), self.wire()?);
         let state = front.state.of_socket(inlet.number);
-        let datagrams = Datagrams::new(inlet, service, &self.limits, state, wire)?;
+        let datagrams = UdpServer::new(inlet, service, &self.limits, state, wire)?;
         self.tasks.add(Box::new(datagrams));
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::reactor::source::Task;
 use crate::server::model::fork::{EX_SOFTWARE, Processes};
 use crate::server::worker::Front;
 use crate::sys::process::{self, Forked};
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// A socket for datagrams, and the process that serves it.
 pub(crate) struct Server {
@@ -88,7 +88,7 @@ impl Processes<'_> {
             self.leave(front);
             let (service, wire) = (Arc::clone(&self.service), wire.map(Link::socket));
             let datagrams =
-                inlet.and_then(|inlet| Datagrams::new(inlet, service, self.limits, state, wire));
+                inlet.and_then(|inlet| UdpServer::new(inlet, service, self.limits, state, wire));
             match datagrams {
                 Ok(datagrams) => {
                     let mut datagrams = Box::new(datagrams);

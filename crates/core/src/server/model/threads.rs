@@ -24,7 +24,7 @@ use crate::server::acceptor;
 use crate::server::worker::{Arrived, Crew, Front, Unbegun};
 use crate::session::service::Service;
 use crate::stream::task::Exchange;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
 ///
@@ -130,7 +130,7 @@ fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
         Job::Converse(arrived, wire) => Box::new(Exchange::open(arrived, &**service, limits, wire)),
         Job::Serve(inlet, state, wire, answers) => {
             let service = Arc::clone(service);
-            let datagrams = Datagrams::new(inlet, service, limits, state, wire);
+            let datagrams = UdpServer::new(inlet, service, limits, state, wire);
             let (datagrams, answer) = match datagrams {
                 Ok(datagrams) => (Some(datagrams), Ok(())),
                 Err(error) => (None, Err(error)),
