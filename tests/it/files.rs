@@ -99,7 +99,7 @@ fn everybody_s_programs_get_and_put() {
              print(s.read().decode().strip(), len(content))'"
         );
         if have(&["nc", "sha256sum", "python3"]) {
-            let greeting = "220 files. HELP tells the commands.";
+            let greeting = "220 files. HELP lists the commands.";
             let answer = format!("{greeting}\n{}\n", kept(&content));
             assert_eq!(heard(&nc, ""), answer, "{model}");
             assert_eq!(shown.read("there"), Some(content));
@@ -234,7 +234,7 @@ fn one_conversation_on_standard_input() {
     );
     let output = shell(&command, b"GET a\nQUIT\n");
     let heard = String::from_utf8_lossy(&output.stdout).into_owned();
-    let greeting = "220 files, read-only. HELP tells the commands.\n";
+    let greeting = "220 files, read-only. HELP lists the commands.\n";
     assert_eq!(
         heard,
         format!("{greeting}226 6\nhello\n221 Bye.\n"),

@@ -157,7 +157,7 @@ fn a_folder_that_becomes_a_link_leads_nowhere() {
         until("all to happen", || {
             asked += 1;
             answers.insert(caller.ask(put(&format!("one/{asked}"), b"").trim_end()));
-            let all = ["226 6", "550 that is no folder", &kept(b"")];
+            let all = ["226 6", "550 not a folder", &kept(b"")];
             let all = all.iter().all(|&answer| answers.contains(answer));
             (all && 500 < asked).then_some(())
         });
@@ -235,7 +235,7 @@ fn what_the_system_does_not_allow_ends_nobody() {
     }
 }
 
-const NO_ROOM: &str = "452 the disk has no room for that";
+const NO_ROOM: &str = "452 no space left on the disk";
 
 #[test]
 fn who_leaves_in_the_middle_leaves_nothing() {
@@ -307,7 +307,7 @@ fn one_of_two_gets_the_name() {
             caller.say(content);
         }
         let answers = callers.each_mut().map(|(caller, _)| caller.line());
-        let lost = "554 there is something of this name already";
+        let lost = "554 a file or folder of this name exists already";
         let winner = answers.iter().position(|answer| answer != lost);
         let winner = winner.expect("one of them has it");
         assert_eq!(answers[winner], kept(&contents[winner]), "{model}");
@@ -330,7 +330,7 @@ fn two_at_once_do_not_share_the_same_room() {
         callers.iter_mut().for_each(|caller| caller.say(&content));
         let mut answers = callers.each_mut().map(Caller::line);
         answers.sort();
-        let no_room = "452 there is no room: all files may have 153600 bytes together";
+        let no_room = "452 quota exceeded: all files together may have 153600 bytes";
         assert_eq!(answers, [kept(&content).as_str(), no_room], "{model}");
         assert_eq!(shown.count(), 1);
     }
@@ -401,6 +401,6 @@ fn what_is_refused_is_read_to_its_end() {
         shown.server.port()
     );
     let answer =
-        "220 files, read-only. HELP tells the commands.\n555 files cannot be put here\n221 Bye.\n";
+        "220 files, read-only. HELP lists the commands.\n555 files cannot be put here\n221 Bye.\n";
     assert_eq!(heard(&said, ""), answer);
 }

@@ -168,17 +168,17 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
     };
     for (words, code, why) in [
         ("file none --listen 0", 1, "none: "),
-        ("file . --listen 0", 1, ".: that is no file"),
-        ("file pipe --listen 0", 1, "pipe: that is no file"),
+        ("file . --listen 0", 1, ".: not a regular file"),
+        ("file pipe --listen 0", 1, "pipe: not a regular file"),
         (
             "receive file --listen 0",
             1,
-            "file: there is something of this name already",
+            "file: a file or folder of this name exists already",
         ),
         (
             "receive pipe --listen 0 --overwrite",
             1,
-            "pipe: that is no file",
+            "pipe: not a regular file",
         ),
         ("receive . --listen 0", 1, ".: a file needs a name"),
         ("receive none/new --listen 0", 1, "none/new: "),
@@ -252,7 +252,7 @@ fn one_is_received_and_the_others_are_told() {
     second.hang_up();
     assert_eq!(second.line(), received(b"the second"));
     first.hang_up();
-    let there = "not received: there is something of this name already";
+    let there = "not received: a file or folder of this name exists already";
     assert_eq!(first.line(), there);
     assert_eq!(server.connect().line(), there);
     assert_eq!(place.read().as_deref(), Some(&b"the second"[..]));
@@ -347,10 +347,10 @@ fn a_full_disk_is_told() {
     let mut says = caller.stream.try_clone().expect("a socket can be cloned");
     // It may be closed before all of it was said.
     let saying = thread::spawn(move || std::io::Write::write_all(&mut says, &bytes(200_000)));
-    assert_eq!(caller.line(), "not received: the disk has no room for that");
+    assert_eq!(caller.line(), "not received: no space left on the disk");
     saying.join().expect("no panic").ok();
     drop(caller);
-    server.log("failed: not received: the disk has no room for that");
+    server.log("failed: not received: no space left on the disk");
     assert_eq!(names(), 0);
     let mut caller = server.connect();
     let small = bytes(40_000);

@@ -211,14 +211,14 @@ fn each_failure_has_its_code() {
         here,
         &["get", port, "missing"],
         1,
-        "missing: the server says:",
+        "missing: the server answered:",
     );
     check(here, &["put", port, "mine"], 1, "(555)");
     check(here, &["list", port, "a"], 1, "(550)");
     check(here, &["get", port, "../a"], 2, "lead up");
     check(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
     check(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
-    check(here, &["get", "fd:3", "a"], 2, "cannot be called");
+    check(here, &["get", "fd:3", "a"], 2, "cannot connect to");
     check(here, &["list", "-u", port], 2, "TFTP has no listing");
     check(here, &["put", port, "."], 2, "--recursive");
     check(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
@@ -231,7 +231,7 @@ fn each_failure_has_its_code() {
     check(here, &["put", port, "missing"], 74, "missing");
     check(here, &["get", port, "a", "-C", "nowhere"], 73, "nowhere");
     fs::write(here.join("a"), "other").expect("there is room");
-    check(here, &["get", port, "a"], 73, "a is there already");
+    check(here, &["get", port, "a"], 73, "a exists already");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"other");
     check(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
     check(here, &["get", port, "a"], 0, "the same");
@@ -261,10 +261,10 @@ fn whatever_a_server_says_the_client_ends() {
         ),
         ("SSH-2.0-x\r\n".into(), 1, "says: SSH-2.0-x"),
         ("421 stopping\n".into(), 1, "stopping (421)"),
-        ("226 5\n".into(), 76, "makes no sense"),
-        ("220 files\n200 yes\n".into(), 76, "makes no sense"),
-        (format!("220 files\n226 {huge}\n"), 76, "makes no sense"),
-        ("220 files\n226 -1\n".into(), 76, "makes no sense"),
+        ("226 5\n".into(), 76, "protocol error"),
+        ("220 files\n200 yes\n".into(), 76, "protocol error"),
+        (format!("220 files\n226 {huge}\n"), 76, "protocol error"),
+        ("220 files\n226 -1\n".into(), 76, "protocol error"),
         ("220 files\n452 full\n".into(), 74, "full (452)"),
         (
             "220 files\n550 \x1b[2J\u{9b}1m\x07\n".into(),
@@ -282,7 +282,7 @@ fn whatever_a_server_says_the_client_ends() {
             "digest differs",
         ),
         ("x".repeat(1_000_000), 76, "no end"),
-        (format!("220 files\n213 {entry} a\n"), 76, "makes no sense"),
+        (format!("220 files\n213 {entry} a\n"), 76, "protocol error"),
     ] {
         let here = place();
         let address = says(said).to_string();
@@ -296,7 +296,7 @@ fn whatever_a_server_says_the_client_ends() {
         (
             format!("220 files\n210 1\n{entry} ../a\n"),
             76,
-            "makes no sense",
+            "protocol error",
         ),
         (
             "220 files\n210 4000000000\n".into(),
@@ -327,9 +327,9 @@ fn what_a_folder_lists_stays_below() {
     // What is asked for as a folder has a file that is one above, a hidden one, and itself.
     let entry = "file 5 2026-01-31T12:00:00Z";
     for (listed, words) in [
-        (format!("{entry} ../../evil"), "makes no sense"),
-        (format!("{entry} /evil"), "makes no sense"),
-        (format!("{entry} .."), "makes no sense"),
+        (format!("{entry} ../../evil"), "protocol error"),
+        (format!("{entry} /evil"), "protocol error"),
+        (format!("{entry} .."), "protocol error"),
         (format!("{entry} .bashrc"), "hidden: left out"),
     ] {
         let above = place();
