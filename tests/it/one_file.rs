@@ -180,7 +180,11 @@ fn what_cannot_be_sent_or_received_is_told_at_once() {
             1,
             "pipe: not a regular file",
         ),
-        ("receive . --listen 0", 1, ".: a file needs a name"),
+        (
+            "receive . --listen 0",
+            1,
+            ".: the name of a file is missing",
+        ),
         ("receive none/new --listen 0", 1, "none/new: "),
         ("receive new --max-file 1X --listen 0", 2, "a size is"),
         ("file file --listen udp://127.0.0.1:0", 1, "TFTP"),

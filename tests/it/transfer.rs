@@ -257,9 +257,9 @@ fn whatever_a_server_says_the_client_ends() {
         (
             "Too many conversations\r\n".into(),
             1,
-            "says: Too many conversations",
+            "answered: Too many conversations",
         ),
-        ("SSH-2.0-x\r\n".into(), 1, "says: SSH-2.0-x"),
+        ("SSH-2.0-x\r\n".into(), 1, "answered: SSH-2.0-x"),
         ("421 stopping\n".into(), 1, "stopping (421)"),
         ("226 5\n".into(), 76, "protocol error"),
         ("220 files\n200 yes\n".into(), 76, "protocol error"),
@@ -281,7 +281,7 @@ fn whatever_a_server_says_the_client_ends() {
             76,
             "digest differs",
         ),
-        ("x".repeat(1_000_000), 76, "no end"),
+        ("x".repeat(1_000_000), 76, "a line is too long"),
         (format!("220 files\n213 {entry} a\n"), 76, "protocol error"),
     ] {
         let here = place();
@@ -301,7 +301,7 @@ fn whatever_a_server_says_the_client_ends() {
         (
             "220 files\n210 4000000000\n".into(),
             76,
-            "more than a folder has",
+            "a listing has too many entries",
         ),
     ] {
         let address = says(said).to_string();
@@ -565,7 +565,7 @@ fn a_file_that_ends_early_by_tftp_is_not_kept() {
         here.path(),
         &["get", &address, "a"],
         76,
-        "as long as the server said",
+        "shorter than the server announced",
     );
     server.join().expect("it was asked as expected");
     assert_eq!(names(here.path()), [""; 0]);

@@ -43,7 +43,7 @@ pub enum Error {
     #[error("the connection was lost: {0}")]
     Lost(io::Error),
     /// The server was silent for this long.
-    #[error("no data from the server for {} s", .0.as_secs_f32())]
+    #[error("the server was silent for {} s", .0.as_secs_f32())]
     TimedOut(Duration),
     /// A transfer by TFTP failed.
     #[error(transparent)]

@@ -29,7 +29,7 @@ pub enum Response {
 
 /// A line that is no response. A server sends one before it closes; core refuses peers so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server says: {}", Clean(.0))]
+#[error("the server answered: {}", Clean(.0))]
 pub struct NotAResponse(pub Vec<u8>);
 
 impl Response {
@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(Response::parse(line.as_bytes()), Err(quoted), "{line}");
         }
         let displayed = NotAResponse(b"\x1b[2J".to_vec()).to_string();
-        assert_eq!(displayed, r"the server says: \x1b[2J");
+        assert_eq!(displayed, r"the server answered: \x1b[2J");
     }
 
     proptest! {

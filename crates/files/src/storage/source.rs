@@ -87,7 +87,7 @@ mod tests {
         file.as_file().set_len(3).expect("it can be cut");
         let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
         assert!(matches!(error.into(), FileError::Short { length: 3 }));
-        (&*file.as_file()).write_all(b"hello world").expect("room");
+        file.as_file().write_all(b"hello world").expect("room");
         assert_eq!(io::read_to_string(&mut grown).expect("text"), "hello");
     }
 }

@@ -183,9 +183,7 @@ impl Visitor {
         loop {
             let packet = match &mut self.doing {
                 Doing::Nothing => None,
-                Doing::Sending(sending) => {
-                    sending.next_packet(self.now).map_err(TransferError::from)?
-                }
+                Doing::Sending(sending) => sending.next_packet(self.now)?,
                 Doing::Receiving(receiving) => receiving.next_packet(self.now)?,
                 Doing::Lingering(lingering) => lingering.next_packet(),
             };
