@@ -8,7 +8,7 @@ use crate::tftp::dally::Dally;
 use crate::tftp::error::TransferError;
 use crate::tftp::options::Negotiated;
 use crate::tftp::packet::Packet;
-use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::retransmit::RetransmitTimer;
 use crate::tftp::transfer::{Step, Transfer};
 
 /// Receives a file, a window of blocks at a time.
@@ -185,13 +185,9 @@ impl<W: Write> Transfer for Receiver<W> {
     }
 
     fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
-        match self.timer.check(now) {
-            Due::Nothing => (),
-            Due::Retransmit => {
-                self.due = true;
-                self.has_repeated = true;
-            }
-            Due::GiveUp => return Err(TransferError::Timeout),
+        if self.timer.has_expired(now)? {
+            self.due = true;
+            self.has_repeated = true;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::tftp::error::TransferError;
 use crate::tftp::options::{Negotiated, Options};
 use crate::tftp::packet::{Packet, Request, RequestKind};
 use crate::tftp::receiver::Receiver;
-use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::retransmit::RetransmitTimer;
 use crate::tftp::sender::Sender;
 use crate::tftp::transfer::Step;
 
@@ -80,11 +80,7 @@ impl Requester {
     ///
     /// [`TransferError::Timeout`] if the server did not answer for too long.
     pub fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
-        match self.timer.check(now) {
-            Due::Nothing => (),
-            Due::Retransmit => self.due = true,
-            Due::GiveUp => return Err(TransferError::Timeout),
-        }
+        self.due |= self.timer.has_expired(now)?;
         Ok(())
     }
 

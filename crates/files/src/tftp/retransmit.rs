@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tftp::error::TransferError;
+
 /// The retransmission timer of one side of a transfer.
 ///
 /// The timeout follows from measured round-trip times as in TCP (RFC 6298), with a smaller minimum,
@@ -28,17 +30,6 @@ struct RoundTrips {
     smoothed: Duration,
     deviation: Duration,
     min: Duration,
-}
-
-/// What the timer demands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// The deadline has not passed.
-    Nothing,
-    /// Send the same again.
-    Retransmit,
-    /// The peer is gone.
-    GiveUp,
 }
 
 impl RetransmitTimer {
@@ -129,14 +120,18 @@ impl RetransmitTimer {
         self.restart(now);
     }
 
-    /// What is due now. [`Due::Retransmit`] is returned once for each deadline.
-    pub(super) fn check(&mut self, now: Duration) -> Due {
+    /// Whether the deadline has passed, so that the same is to be sent again. That sets a new deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::Timeout`] after too many retries.
+    pub(super) fn has_expired(&mut self, now: Duration) -> Result<bool, TransferError> {
         if now < self.deadline {
-            return Due::Nothing;
+            return Ok(false);
         }
         let is_exhausted = MAX_RETRIES <= self.retries;
         if is_exhausted && (!self.is_answered || self.progress_at + PATIENCE <= now) {
-            return Due::GiveUp;
+            return Err(TransferError::Timeout);
         }
         self.retries += 1;
         self.wait = if self.is_yielding && QUICK_RETRIES < self.retries {
@@ -147,7 +142,7 @@ impl RetransmitTimer {
             (self.wait * 2).min(self.max)
         };
         self.restart(now);
-        Due::Retransmit
+        Ok(true)
     }
 
     /// Whether the peer has answered at all.

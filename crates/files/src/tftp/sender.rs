@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::tftp::error::TransferError;
 use crate::tftp::options::Negotiated;
 use crate::tftp::packet::Packet;
-use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::retransmit::RetransmitTimer;
 use crate::tftp::transfer::{Step, Transfer};
 
 /// Sends a file, a window of blocks at a time.
@@ -242,14 +242,13 @@ impl<R: Read> Transfer for Sender<R> {
     }
 
     fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
-        match self.timer.check(now) {
-            Due::Nothing => (),
-            Due::Retransmit if self.is_opening => self.opening_due = true,
-            Due::Retransmit => {
+        if self.timer.has_expired(now)? {
+            if self.is_opening {
+                self.opening_due = true;
+            } else {
                 self.go_back();
                 self.ambiguous = self.sent;
             }
-            Due::GiveUp => return Err(TransferError::Timeout),
         }
         Ok(())
     }
