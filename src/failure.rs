@@ -3,7 +3,7 @@
 use std::io;
 
 use switchboard_client::Error;
-use switchboard_core::{BindError, Ended};
+use switchboard_core::{BindError, CloseReason};
 use switchboard_files::{Status, tftp};
 use switchboard_services::Unusable;
 
@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot serve {0} over datagrams: {1}")]
-    OverDatagrams(String, &'static str),
+    UdpPolicy(String, &'static str),
     #[error("cannot tell on descriptor {0} that the server listens: {1}")]
     Ready(u16, io::Error),
     #[error("cannot serve: {0}")]
@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Friend(String),
     #[error("the talk {0}")]
-    Talk(Ended),
+    Talk(CloseReason),
     #[error("{unusable} of {of} cannot be used")]
     Unspeakable { unusable: usize, of: usize },
     #[error("there are warnings, and they are denied")]
@@ -60,7 +60,7 @@ impl Failure {
             Self::Transfer(error) => transfer_code(error),
             Self::Told(code) => *code,
             Self::Unusable(_)
-            | Self::OverDatagrams(..)
+            | Self::UdpPolicy(..)
             | Self::Ready(..)
             | Self::Serve(_)
             | Self::Input(_)

@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
-use switchboard_core::{Connection, Ended, Limits, Peer};
+use switchboard_core::testing::Connection;
+use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions, Telling};
 
 use crate::failure::Failure;
@@ -142,7 +143,7 @@ impl Talk {
     /// itself to a line too long, which are none.
     fn said(&self) -> (&[u8], &str) {
         let waiting = self.connection.output();
-        if self.json && matches!(self.connection.ended(), Some(Ended::LineTooLong)) {
+        if self.json && matches!(self.connection.ended(), Some(CloseReason::LineTooLong)) {
             let end = waiting.trim_ascii_end();
             let line = end
                 .iter()

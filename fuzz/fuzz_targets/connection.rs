@@ -3,22 +3,21 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{
-    Error, Flow, Limits, Outbox, Peer, Pieces, Refusal, Service, Session, rehearse,
-};
+use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
 use switchboard_services::Uppercase;
 
 /// Sends each line back.
 struct Repeat;
 
 impl Service for Repeat {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Self))
     }
 }
 
 impl Session for Repeat {
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         out.send(line);
         Ok(Flow::Continue)
     }

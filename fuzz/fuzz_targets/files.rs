@@ -6,7 +6,8 @@ use std::fs;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{Clean, Limits, Pieces, rehearse};
+use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::{Limits, Sanitized};
 use switchboard_files::{Folder, Name, Quoted, Request, Response, Rules, Timestamp, Words};
 use switchboard_services::Files;
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ fn check_line(line: &[u8]) {
     if let Ok(request) = Request::parse(line) {
         let written = request.to_string();
         assert_eq!(Request::parse(written.as_bytes()), Ok(request));
-        assert_eq!(Clean(written.as_bytes()).to_string(), written);
+        assert_eq!(Sanitized(written.as_bytes()).to_string(), written);
     }
     if let Ok(response) = Response::parse(line) {
         assert_eq!(

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use switchboard_core::{Gathering, Limits, Service};
+use switchboard_core::testing::Gathering;
+use switchboard_core::{Limits, Service};
 use switchboard_services::{Chat, Duel, Forward};
 
 #[derive(Debug, arbitrary::Arbitrary)]
@@ -18,7 +19,7 @@ enum Act<'a> {
     HangUp,
     Vanish,
     Ignore,
-    Listen,
+    ListenAddr,
     Pass(u16),
 }
 
@@ -62,7 +63,7 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
                 gathering.vanish(who);
             }
             Act::Ignore => gathering.ignore(who),
-            Act::Listen => gathering.listen(who),
+            Act::ListenAddr => gathering.listen(who),
         }
         for &who in &there {
             let heard = gathering.heard(who);

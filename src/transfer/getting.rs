@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use switchboard_client::{
     Client, Destination, Error, Progress, RemoteWalk, Stop, Target, TftpClient,
 };
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
 use super::output::{is_standard, output};
@@ -125,7 +125,7 @@ impl Getting<'_> {
                 }
             };
             if entry.name.starts_with(b".") {
-                let words = format!("{} is hidden: left out", Clean(name.as_bytes()));
+                let words = format!("{} is hidden: left out", Sanitized(name.as_bytes()));
                 self.teller.note(&words);
                 walk.skip_folder();
                 continue;

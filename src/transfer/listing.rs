@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name, Quoted};
 
 use super::telling::{Teller, json};
@@ -57,7 +57,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
 
 /// For people: as wide as most sizes are, and the name last.
 fn shown(name: &[u8], entry: &Entry) -> String {
-    let (name, time) = (Clean(name), entry.modified);
+    let (name, time) = (Sanitized(name), entry.modified);
     match entry.kind {
         Kind::File(size) => format!("{size:>12}  {time}  {name}"),
         Kind::Folder => format!("{:>12}  {time}  {name}/", "-"),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use switchboard_client::{Error, Outcome, Progress};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::failure::{Failure, transfer_code};
 
@@ -101,7 +101,7 @@ impl Teller {
         }
         let words = match error {
             Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
-            error => format!("{}: {error}", Clean(name)),
+            error => format!("{}: {error}", Sanitized(name)),
         };
         self.say(&format!("switchboard: {words}"));
         self.failed += 1;
@@ -165,7 +165,7 @@ impl Progress for Teller {
             return;
         }
         let bar = ProgressBar::hidden(); // until there is something to show
-        bar.set_prefix(brief(Clean(name).to_string()));
+        bar.set_prefix(brief(Sanitized(name).to_string()));
         self.bar = Some(bar);
     }
 
@@ -211,7 +211,7 @@ fn brief(name: String) -> String {
 
 /// A line for people.
 fn summary(name: &[u8], done: &Outcome, seconds: f64) -> String {
-    let name = Clean(name);
+    let name = Sanitized(name);
     let bytes = done.bytes;
     if done.already_there {
         return format!("{name}: there already, the same ({bytes} bytes)");

@@ -4,14 +4,14 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use switchboard_core::{Listen, Place};
+use switchboard_core::{HostPort, ListenAddr};
 
 use crate::error::Error;
 
 /// A server to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    address: Listen,
+    address: ListenAddr,
     endpoint: Endpoint,
 }
 
@@ -34,16 +34,18 @@ impl Server {
     ///
     /// [`Error::NotConnectable`] for an address that can only be listened on, and
     /// [`Error::Unreachable`] if the host name cannot be resolved.
-    pub fn resolve(address: &Listen) -> Result<Self, Error> {
+    pub fn resolve(address: &ListenAddr) -> Result<Self, Error> {
         let unreachable = |cause| Error::Unreachable {
             address: address.to_string(),
             cause,
         };
         let endpoint = match address {
-            Listen::Tcp(host) => Endpoint::Tcp(addresses(host).map_err(unreachable)?),
-            Listen::Udp(host) => Endpoint::Udp(addresses(host).map_err(unreachable)?),
-            Listen::Unix(path) => Endpoint::Unix(path.clone()),
-            Listen::Fd(_) | Listen::Stdio => return Err(Error::NotConnectable(address.clone())),
+            ListenAddr::Tcp(host) => Endpoint::Tcp(addresses(host).map_err(unreachable)?),
+            ListenAddr::Udp(host) => Endpoint::Udp(addresses(host).map_err(unreachable)?),
+            ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
+            ListenAddr::Fd(_) | ListenAddr::Stdio => {
+                return Err(Error::NotConnectable(address.clone()));
+            }
         };
         let address = address.clone();
         Ok(Self { address, endpoint })
@@ -57,18 +59,18 @@ impl Server {
 
     /// The address before it was resolved.
     #[must_use]
-    pub fn address(&self) -> &Listen {
+    pub fn address(&self) -> &ListenAddr {
         &self.address
     }
 }
 
-fn addresses(host: &Place) -> io::Result<Vec<SocketAddr>> {
+fn addresses(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
     let mut addresses: Vec<SocketAddr> = match host {
-        Place::Loopback(port) | Place::Everywhere(port) => vec![
+        HostPort::Loopback(port) | HostPort::Everywhere(port) => vec![
             (Ipv4Addr::LOCALHOST, *port).into(),
             (Ipv6Addr::LOCALHOST, *port).into(),
         ],
-        Place::Host(name, port) => (name.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(name, port) => (name.as_str(), *port).to_socket_addrs()?.collect(),
     };
     addresses.dedup();
     if addresses.is_empty() {
@@ -86,7 +88,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
-        let address: Listen = text.parse().expect("it is an address");
+        let address: ListenAddr = text.parse().expect("it is an address");
         let found = match Server::resolve(&address).map(|server| server.endpoint) {
             Ok(Endpoint::Tcp(addresses)) => addresses,
             Ok(Endpoint::Udp(addresses)) => addresses,
@@ -107,10 +109,10 @@ mod tests {
     #[test]
     fn not_every_address_can_be_connected_to() {
         for text in ["fd:3", "stdio:", "0"] {
-            let address: Listen = text.parse().expect("it can be listened on");
+            let address: ListenAddr = text.parse().expect("it can be listened on");
             assert!(Server::resolve(&address).is_err(), "{text}");
         }
-        let unix = Server::resolve(&Listen::Unix("a".into())).expect("a path");
+        let unix = Server::resolve(&ListenAddr::Unix("a".into())).expect("a path");
         assert_eq!(*unix.endpoint(), Endpoint::Unix("a".into()));
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use switchboard_core::{Clean, Listen};
+use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::tftp::TransferError;
 use switchboard_files::{FileError, Status};
 
@@ -14,10 +14,10 @@ use switchboard_files::{FileError, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address that can be listened on, but not connected to.
-    #[error("cannot connect to {}: use PORT, HOST:PORT, [V6]:PORT or unix:PATH", Clean(.0.to_string().as_bytes()))]
-    NotConnectable(Listen),
+    #[error("cannot connect to {}: use PORT, HOST:PORT, [V6]:PORT or unix:PATH", Sanitized(.0.to_string().as_bytes()))]
+    NotConnectable(ListenAddr),
     /// No address of the server accepts a connection.
-    #[error("cannot connect to {}: {cause}", Clean(.address.as_bytes()))]
+    #[error("cannot connect to {}: {cause}", Sanitized(.address.as_bytes()))]
     Unreachable {
         /// As the user gave it.
         address: String,
@@ -25,13 +25,13 @@ pub enum Error {
         cause: io::Error,
     },
     /// No datagram came from the server at this address.
-    #[error("no answer from {}", Clean(.0.as_bytes()))]
+    #[error("no answer from {}", Sanitized(.0.as_bytes()))]
     NoReply(String),
     /// The server refused the client, or ended the session, with a message outside the protocol.
-    #[error("the server answered: {}", Clean(.0))]
+    #[error("the server answered: {}", Sanitized(.0))]
     Closed(Vec<u8>),
     /// The server rejected the request with this status and message.
-    #[error("the server answered: {message} ({0})", message = Clean(.1.as_bytes()))]
+    #[error("the server answered: {message} ({0})", message = Sanitized(.1.as_bytes()))]
     Rejected(Status, String),
     /// The server violated the protocol; nothing more is sent to it.
     #[error("protocol error: {0}")]
@@ -110,6 +110,6 @@ pub(crate) struct DisplayPath<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for DisplayPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Clean(self.0.as_os_str().as_bytes()).fmt(f)
+        Sanitized(self.0.as_os_str().as_bytes()).fmt(f)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_files::{NotAResponse, Request, Response, Status};
 
 use crate::error::Error;
@@ -100,7 +100,7 @@ impl Session {
             line.truncate(DISPLAYED_BYTES);
             let has_status = line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit);
             let error = if has_status {
-                Error::Protocol(format!("invalid response '{}'", Clean(&line)))
+                Error::Protocol(format!("invalid response '{}'", Sanitized(&line)))
             } else {
                 Error::Closed(line)
             };
@@ -206,7 +206,7 @@ impl Session {
             }
             other => {
                 let response = shortened(other.to_string());
-                let response = Clean(response.as_bytes());
+                let response = Sanitized(response.as_bytes());
                 self.fail(Error::Protocol(format!("unexpected response '{response}'")))
             }
         }

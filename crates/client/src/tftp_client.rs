@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use switchboard_core::Listen;
+use switchboard_core::ListenAddr;
 use switchboard_files::tftp::{
     ErrorCode, FromNetascii, Mode, Negotiated, Options, Request, RequestKind, Requester,
     ToNetascii, TransferError,
@@ -22,7 +22,7 @@ use crate::tftp::transfer::ClientTransfer;
 /// Gets and puts files by TFTP. A received file has at least the length that the server announced, if
 /// it did; there is no digest.
 pub struct TftpClient {
-    address: Listen,
+    address: ListenAddr,
     servers: Vec<SocketAddr>,
     options: TftpOptions,
     stop: Option<Stop>,

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
-    Address, Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
-    Transport,
+    Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
+    UdpPolicy,
 };
 use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
-use crate::size::size;
+use crate::units::size;
 
 /// Takes what a peer sends until it ends its side, and makes a file of it: whole or not at all.
 ///
@@ -76,20 +76,15 @@ impl Receive {
 }
 
 impl Service for Receive {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
+            .udp(UdpPolicy::Unsupported(
+                "a lost datagram would go unnoticed; `serve files` offers TFTP",
+            ))
+            .example("nc -N {target} < FILE") // without -N, nc does not close its side at the end of FILE
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never("a lost datagram would be missed by nobody; `serve files` speaks TFTP")
-    }
-
-    fn trial(&self, nc: String, _: Transport, _: &str) -> String {
-        let nc = nc.replacen("nc", "nc -N", 1); // or it would not say that this was all
-        format!("{nc} < FILE")
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let draft = AtomicFile::create(&self.folder, &self.name, None, self.rules);
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
@@ -125,7 +120,7 @@ impl Receiving {
 }
 
 impl Session for Receiving {
-    fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
         match self.draft.as_mut().map(|draft| draft.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
             Some(Err(error)) => {
@@ -135,7 +130,7 @@ impl Session for Receiving {
         }
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         let Some(draft) = self.draft.take() else {
             return Ok(Flow::Close); // it was told already
         };
@@ -151,7 +146,7 @@ impl Session for Receiving {
     }
 
     /// What has begun may come to its end.
-    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
         let begun = |draft: &AtomicFile| 0 < draft.length();
         Ok(if self.draft.as_ref().is_some_and(begun) {
             Flow::Continue
@@ -162,7 +157,7 @@ impl Session for Receiving {
 }
 
 /// The peer is told what is wrong; whoever runs the server as well, if it is here.
-fn end(problem: &FileError, out: &mut Outbox) -> Result<Flow, Error> {
+fn end(problem: &FileError, out: &mut Outbox) -> Result {
     let words = not_received(problem);
     out.send(format!("{words}\n").as_bytes());
     match problem {
@@ -179,7 +174,8 @@ fn not_received(problem: &FileError) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
+    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::{CloseReason, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
 
@@ -281,7 +277,7 @@ mod tests {
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);
-        assert!(matches!(late.into_ended(), Ended::Refused(_)));
+        assert!(matches!(late.into_ended(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
         assert_eq!(fs::read(&path).expect("it is there"), b"fast");
         assert!(Receive::new(&path, PLAIN).is_err(), "nor would it start");

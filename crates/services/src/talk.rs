@@ -1,7 +1,8 @@
 //! For tests: a whole conversation without a socket, cut into pieces of every size.
 
 use clap::{Args, Command};
-use switchboard_core::{Connection, Limits, Peer, Pieces, Service, Transport, rehearse};
+use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::{Limits, Peer, Service, Transport};
 
 /// Checks that `service` answers `said` with `answer`, in whatever pieces the one comes and the
 /// other is taken, with a small outbox and a roomy one.

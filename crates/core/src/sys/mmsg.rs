@@ -1,7 +1,5 @@
 //! Many datagrams with one call.
 
-mod name;
-
 use std::io;
 use std::mem::{self, size_of};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -10,7 +8,7 @@ use std::ptr;
 
 use nix::libc;
 
-use name::{Name, v4};
+use crate::sys::sockaddr::{Name, v4};
 
 /// No more than this many datagrams are moved with one call.
 pub(crate) const BATCH: usize = 64;
@@ -237,7 +235,7 @@ impl Control {
 }
 
 /// Plain numbers and pointers, of which all zero is a value.
-trait Plain {}
+pub(super) trait Plain {}
 impl Plain for u16 {}
 impl Plain for libc::in_pktinfo {}
 impl Plain for libc::in6_pktinfo {}
@@ -246,7 +244,7 @@ impl Plain for libc::sockaddr_in6 {}
 impl Plain for [libc::iovec; BATCH] {}
 impl Plain for [libc::mmsghdr; BATCH] {}
 
-fn zeroed<T: Plain>() -> T {
+pub(super) fn zeroed<T: Plain>() -> T {
     // SAFETY: that is what `Plain` says.
     unsafe { mem::zeroed() }
 }

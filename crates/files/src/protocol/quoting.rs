@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::str;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::name::Name;
 
@@ -90,7 +90,7 @@ fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// Whether a character is visible and does not act on a terminal.
 fn is_plain(character: char) -> bool {
-    !character.is_control() && !Clean::acts(character)
+    !character.is_control() && !Sanitized::acts(character)
 }
 
 impl<'a> Words<'a> {
@@ -266,7 +266,7 @@ mod tests {
             let written: Vec<_> = words.iter().map(|word| Quoted(word).to_string()).collect();
             let line = written.join(" ");
             prop_assert_eq!(parse(line.as_bytes()), Ok(words));
-            prop_assert_eq!(Clean(line.as_bytes()).to_string(), line);
+            prop_assert_eq!(Sanitized(line.as_bytes()).to_string(), line);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 use crate::digest::Content;
 use crate::error::FileError;
@@ -29,7 +29,7 @@ pub enum Response {
 
 /// A line that is no response. A server sends one before it closes; core refuses peers so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server answered: {}", Clean(.0))]
+#[error("the server answered: {}", Sanitized(.0))]
 pub struct NotAResponse(pub Vec<u8>);
 
 impl Response {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 
 /// The code of an error packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,6 @@ fn describe(code: u16, message: &[u8]) -> String {
     };
     match message {
         [] => format!("error {code}: {usual}"),
-        message => format!("error {code}: {}", Clean(message)),
+        message => format!("error {code}: {}", Sanitized(message)),
     }
 }

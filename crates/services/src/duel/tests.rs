@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use switchboard_core::{Gathering, Limits, Pieces, rehearse};
+use switchboard_core::Limits;
+use switchboard_core::testing::{Gathering, Pieces, rehearse};
 
 use super::*;
 use crate::duel::board::DRAWN;
@@ -617,20 +618,12 @@ fn a_free_seat_is_not_forgotten_however_many_leave() {
 }
 
 #[test]
-fn a_move_time_is_whole_seconds_or_none() {
-    let asked = |words| {
-        from_words::<Options>(words)
-            .move_time
-            .0
-            .map(|time| time.as_secs())
-    };
-    assert_eq!(asked(""), Some(120));
-    assert_eq!(asked("--move-time 1"), Some(1));
-    assert_eq!(asked("--move-time 0"), None);
+fn a_move_time_is_a_time_or_none() {
+    let asked = |words| from_words::<Options>(words).move_time;
+    assert_eq!(asked(""), Some(Duration::from_secs(120)));
+    assert_eq!(asked("--move-time 1"), Some(Duration::from_secs(1)));
+    assert_eq!(asked("--move-time 2m"), Some(Duration::from_secs(120)));
     assert_eq!(asked("--move-time none"), None);
-    for wrong in ["", "-1", "1.5", "86401", "99999999999999999999", "2m"] {
-        assert!(move_time(wrong).is_err(), "{wrong}");
-    }
 }
 
 #[test]

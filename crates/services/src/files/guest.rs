@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 use std::vec;
 
-use switchboard_core::{Error, Flow, Outbox, Session};
+use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_files::{
     AtomicFile, Content, Entry, FileError, FileHasher, Follows, Name, Request, Response, Status,
 };
@@ -105,7 +105,7 @@ impl Guest {
         while let Some(entry) = entries.next() {
             out.send(entry.to_string().as_bytes());
             if out.is_full() && 0 < entries.len() {
-                return Flow::More;
+                return Flow::WhenWritable;
             }
         }
         self.done(out)
@@ -119,8 +119,8 @@ impl Guest {
         let length = *length;
         match hashing.step(HASHED_AT_ONCE) {
             Ok(None) => {
-                out.wake_after(Duration::ZERO); // others may want something meanwhile
-                return Flow::Wait;
+                out.set_timer(Duration::ZERO); // others may want something meanwhile
+                return Flow::PauseInput;
             }
             Ok(Some(sha256)) => say(out, &Response::Hash(Content { length, sha256 })),
             Err(problem) => say(out, &Response::from(&problem)),
@@ -138,7 +138,7 @@ impl Guest {
         let folder = &self.shelf.folder;
         match AtomicFile::create(folder, name, Some(content.length), self.shelf.rules) {
             Ok(draft) => {
-                out.expect_bytes(content.length);
+                out.expect_raw(content.length);
                 let taking = Box::new(Taking { draft, content });
                 self.doing = Doing::Taking(taking, content.length);
                 self.take(b"", out) // which may be all
@@ -151,7 +151,7 @@ impl Guest {
     }
 
     fn forget(&mut self, count: u64, out: &mut Outbox) -> Flow {
-        out.expect_bytes(count);
+        out.expect_raw(count);
         self.doing = Doing::Forgetting(count);
         self.take(b"", out)
     }
@@ -200,7 +200,7 @@ impl Taking {
 }
 
 impl Session for Guest {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         let only = if self.shelf.writable {
             ""
         } else {
@@ -211,7 +211,7 @@ impl Session for Guest {
         Ok(Flow::Continue)
     }
 
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         if let Doing::Taking(..) | Doing::Forgetting(_) = self.doing {
             return Ok(self.take(message, out));
         }
@@ -221,15 +221,15 @@ impl Session for Guest {
         }))
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         Ok(self.tell(out))
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         Ok(self.hash(out))
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         if let Doing::Taking(..) = self.doing {
             let words = "that was not all of the content; nothing was kept".to_owned();
             say(out, &Response::Text(Status::MISMATCH, words));
@@ -238,7 +238,7 @@ impl Session for Guest {
     }
 
     /// What has begun is completed, but for a digest, which can be asked for again.
-    fn stop(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         self.stopping = true;
         Ok(match self.doing {
             Doing::Taking(..) => Flow::Continue,

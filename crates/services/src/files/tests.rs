@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use switchboard_core::{Connection, Limits, Peer, Pieces, rehearse};
+use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::{Limits, Peer};
 use switchboard_files::{Digest, Timestamp};
 use tempfile::{TempDir, tempdir};
 

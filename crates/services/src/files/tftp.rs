@@ -6,7 +6,7 @@ use std::io::Read;
 use std::mem;
 use std::time::Duration;
 
-use switchboard_core::{Error, Flow, Outbox, OverDatagrams, Session};
+use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
     Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
     ToNetascii, Transfer, TransferError,
@@ -42,7 +42,7 @@ enum Doing {
 struct End(Option<Vec<u8>>);
 
 /// What peers are sent before they have spoken to the port that they were given.
-pub(super) const OVER_DATAGRAMS: OverDatagrams = OverDatagrams::OwnPort {
+pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
     bytes: 6 * 516,
     reason: "a first block, and five times again while there is no answer",
 };
@@ -192,11 +192,11 @@ impl Visitor {
                 None => break,
             }
             if out.is_full() {
-                return Ok(Flow::More);
+                return Ok(Flow::WhenWritable);
             }
         }
         if let Some(deadline) = self.deadline() {
-            out.wake_after(deadline.saturating_sub(self.now));
+            out.set_timer(deadline.saturating_sub(self.now));
         }
         Ok(Flow::Continue)
     }
@@ -216,26 +216,26 @@ impl Visitor {
 }
 
 impl Session for Visitor {
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         self.now = self.now.max((self.clock)());
         let step = self.hear(message);
         Ok(self.follow(step, out))
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         let due = self.deadline().unwrap_or_default();
         self.now = self.now.max((self.clock)()).max(due);
         let step = self.tick();
         Ok(self.follow(step, out))
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         self.now = self.now.max((self.clock)());
         Ok(self.follow(Ok(Step::Continue), out))
     }
 
     /// What goes on may come to its end.
-    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
         self.stopping = true;
         Ok(match self.doing {
             Doing::Sending(_) | Doing::Receiving(_) => Flow::Continue,

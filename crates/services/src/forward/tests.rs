@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use switchboard_core::{Gathering, Limits};
+use switchboard_core::Limits;
+use switchboard_core::testing::Gathering;
 
 use super::*;
 use crate::talk::from_words;
@@ -171,7 +172,7 @@ fn roles_are_fixed_by_the_place() {
         options: from_words("--role receive --role send"),
     };
     let first_words = |place| {
-        let session = forward.session(&Peer::stdio().at(place));
+        let session = switchboard_core::Service::connect(&forward, &Peer::stdio().at(place));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
     assert_eq!(first_words(0), Ok(()));

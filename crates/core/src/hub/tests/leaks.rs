@@ -29,7 +29,7 @@ fn who_departs_before_it_was_told_what_it_asked_for_is_gone() {
 
 #[test]
 fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
-    let rules = Room {
+    let rules = RoomKind {
         history: 1,
         ..LIVELY
     };
@@ -45,7 +45,7 @@ fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
 
 #[test]
 fn of_rooms_that_were_left_the_last_ones_keep_their_past() {
-    let rules = Room {
+    let rules = RoomKind {
         history: 1,
         ..LIVELY
     };

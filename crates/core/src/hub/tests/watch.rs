@@ -3,9 +3,10 @@
 mod looks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::*;
-use crate::hub::notice::Post;
+use crate::hub::message::Post;
 
 /// What may happen to a hub. Members are numbered; who has departed comes back as another.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,12 @@ struct Stay {
 }
 
 impl Watch {
-    pub(super) fn new(rules: Room, members: usize) -> Self {
+    pub(super) fn new(rules: RoomKind, members: usize) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO,
                 courtesy: Duration::ZERO,
-                ..Hub::new(Arc::new(Rooms(move |_: &str| rules)))
+                ..Hub::new(move |_: &str| rules)
             },
             ids: vec![None; members],
             notes: BTreeMap::new(),
@@ -136,8 +137,8 @@ impl Watch {
             for gap in &notes.gaps {
                 let author = self.authors.get(gap);
                 let is_own = author.is_none_or(|(author, _)| author == id);
-                let hears_itself = self.hub.service.room("").hears_itself;
-                assert!(is_own && !hears_itself, "{id} lost {gap:?} of {author:?}");
+                let echo = (self.hub.room_kind)("").echo;
+                assert!(is_own && !echo, "{id} lost {gap:?} of {author:?}");
             }
         }
     }
@@ -150,7 +151,7 @@ impl Watch {
             self.look();
         }
         assert!(self.hub.members.is_empty());
-        let halls: Vec<&Hall> = self.hub.halls.values().collect();
+        let halls: Vec<&Room> = self.hub.halls.values().collect();
         assert!(halls.iter().all(|hall| 0 < hall.rules.history), "leaked");
         assert!(halls.iter().all(|hall| hall.is_empty()), "leaked");
     }
@@ -177,7 +178,7 @@ impl Watch {
         let id = self.id(who);
         let name = if who == 0 { "host" } else { "guest" };
         let hall = self.hub.halls.get(room);
-        let seats = hall.map_or(&[][..], Hall::seats);
+        let seats = hall.map_or(&[][..], Room::seats);
         let others = seats.iter().filter(|seat| seat.member != id);
         let same = others.filter(|seat| seat.name == name);
         let taken: BTreeSet<u32> = same.map(|seat| seat.place).collect();
@@ -204,13 +205,13 @@ impl Watch {
         match &notice {
             None | Some(Notice::Members { .. } | Notice::Full { .. }) => (),
             Some(Notice::Unheard { .. }) => {
-                let rules = self.hub.service.room("");
-                assert!(!rules.hears_itself || !notes.is_dropped);
+                let rules = (self.hub.room_kind)("");
+                assert!(!rules.echo || !notes.is_dropped);
             }
             Some(Notice::Taken(weight)) => notes.taken += weight,
             Some(Notice::TooSlow) => {
                 assert!(!notes.is_dropped, "twice");
-                assert!(!self.hub.service.room("").lossless, "a poster can wait");
+                assert!(!(self.hub.room_kind)("").lossless, "a poster can wait");
                 notes.is_dropped = true;
             }
             Some(Notice::Entered { room, others, .. }) => {
@@ -235,7 +236,7 @@ impl Watch {
                 assert_ne!(origin.member, id);
                 let stay = notes.stay(room);
                 stay.others -= 1;
-                stay.is_over = self.hub.service.room("").host == Some(&*origin.name);
+                stay.is_over = (self.hub.room_kind)("").host == Some(&*origin.name);
             }
             Some(Notice::Post { post, past }) => self.hear_post(id, post, *past),
         }
@@ -250,8 +251,8 @@ impl Watch {
         let known = *self.authors.entry(key).or_insert(from);
         assert_eq!(known, from, "all hear the same order");
         assert!(1 <= post.sequence);
-        let rules = self.hub.service.room("");
-        assert!(past || rules.hears_itself || from.0 != id, "its own");
+        let rules = (self.hub.room_kind)("");
+        assert!(past || rules.echo || from.0 != id, "its own");
         let notes = self.notes.get_mut(&id).expect("it entered");
         if !past {
             let last = notes.last_post.insert(from.0, from.1);

@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Datagram, Limits, Service, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, rehearse_datagrams};
+use switchboard_core::{Limits, Service};
 use switchboard_files::tftp::Options;
 use tempfile::{TempDir, tempdir};
 
