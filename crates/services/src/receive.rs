@@ -54,8 +54,8 @@ impl Receive {
     ///
     /// The file is there already, or could not be.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
-        let (folder, name) = Folder::around(path)?;
-        folder.draft(&name, None, rules)?;
+        let (folder, name) = Folder::parent_of(path)?;
+        AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
             name,
@@ -85,7 +85,7 @@ impl Service for Receive {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let draft = self.folder.draft(&self.name, None, self.rules);
+        let draft = AtomicFile::create(&self.folder, &self.name, None, self.rules);
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
             draft: Some(draft),
@@ -121,11 +121,11 @@ impl Receiving {
 
 impl Session for Receiving {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+        match self.draft.as_mut().map(|draft| draft.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
-            Some(Err(problem)) => {
+            Some(Err(error)) => {
                 self.draft = None;
-                end(&problem, out)
+                end(&error.into(), out)
             }
         }
     }
@@ -174,7 +174,7 @@ fn not_received(problem: &FileError) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
@@ -215,8 +215,11 @@ mod tests {
         for size in 1..=said.len().max(1) {
             for taken in [1, 1000] {
                 let (folder, service, sink) = place(rules);
-                let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(&service, said, pieces, &Limits::default());
+                let pieces = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (heard, _) = drive_stream(&service, said, pieces, &Limits::default());
                 assert_eq!(String::from_utf8_lossy(&heard), answer, "{pieces:?}");
                 assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), there);
                 assert_eq!(names(&folder).len(), usize::from(there.is_some()));
@@ -257,7 +260,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: a file has at most 3 bytes here\n";
+        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));
@@ -273,11 +276,11 @@ mod tests {
         fast.end_input();
         assert!(fast.output().starts_with(b"received 4 bytes"));
         slow.end_input();
-        let there = b"not received: there is something of this name already\n";
+        let there = b"not received: a file or folder of this name exists already\n";
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);
-        assert!(matches!(late.into_ended(), CloseReason::Refused(_)));
+        assert!(matches!(late.into_close_reason(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
         assert_eq!(fs::read(&path).expect("it is there"), b"fast");
         assert!(Receive::new(&path, PLAIN).is_err(), "nor would it start");
@@ -291,8 +294,11 @@ mod tests {
         };
         let (folder, service, _) = place(over);
         for said in ["one", "two"] {
-            let pieces = Pieces { said: 1, taken: 99 };
-            rehearse(&service, said.as_bytes(), pieces, &Limits::default());
+            let pieces = Chunks {
+                input: 1,
+                output: 99,
+            };
+            drive_stream(&service, said.as_bytes(), pieces, &Limits::default());
             let there = fs::read(folder.path().join("it")).expect("it is there");
             assert_eq!(there, said.as_bytes());
         }
@@ -306,11 +312,11 @@ mod tests {
         let (folder, service, _) = place(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut idle, mut cut, mut whole) = (open(), open(), open());
-        idle.stop();
+        idle.shut_down();
         assert!(idle.is_done());
         for connection in [&mut cut, &mut whole] {
             connection.receive(b"hel");
-            connection.stop();
+            connection.shut_down();
             assert!(!connection.is_done());
         }
         drop(cut);

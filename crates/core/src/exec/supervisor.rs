@@ -139,7 +139,7 @@ impl Supervisor {
         // and waits for the answer.
         let left = self.hung_up.zip(active).map(|(hung_up, active)| {
             let at = after(hung_up.max(active), limits.grace_period);
-            (at, CloseReason::PeerLeft)
+            (at, CloseReason::PeerClosed)
         });
         expires.into_iter().chain(left).min_by_key(|&(at, _)| at)
     }
@@ -148,8 +148,8 @@ impl Supervisor {
 impl From<Expired> for CloseReason {
     fn from(expired: Expired) -> Self {
         match expired {
-            Expired::Session => Self::TimeUp,
-            Expired::Idle => Self::Idle,
+            Expired::Session => Self::SessionTimeout,
+            Expired::Idle => Self::IdleTimeout,
         }
     }
 }
@@ -179,7 +179,7 @@ impl EventSource for Supervisor {
             0 if broken => {
                 self.broken = true;
                 let error = self.handover.stream.take_error();
-                let reason = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
+                let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
                 self.terminate(reason, TERMINATE_GRACE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
@@ -200,7 +200,7 @@ impl EventSource for Supervisor {
 
     fn stop(&mut self, now: Instant) {
         let grace = self.handover.limits.grace_period;
-        self.terminate(CloseReason::Stopped, grace, now);
+        self.terminate(CloseReason::Shutdown, grace, now);
     }
 
     fn report(&self) {
@@ -222,7 +222,7 @@ impl EventSource for Supervisor {
                 let slot = self.handover.slot.as_ref();
                 slot.inspect(|slot| slot.count(Counter::Failed));
             }
-            CloseReason::Program(status)
+            CloseReason::Exited(status)
         });
         Some((self.close)(self.handover, reason))
     }

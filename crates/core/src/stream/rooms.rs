@@ -4,13 +4,13 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
-use crate::hub_link::link::{HubLost, Wire};
+use crate::hub_link::link::{HubLost, Link};
 use crate::reactor::poll::Interest;
 use crate::session::connection::Connection;
 
 /// Moves room messages between a connection and the hub. It is empty where the service has no rooms,
 /// or once the connection has left the hub.
-pub(super) struct RoomLink(Option<Wire>);
+pub(super) struct RoomLink(Option<Link>);
 
 /// What [`RoomLink::receive`] did.
 #[derive(Default)]
@@ -22,21 +22,21 @@ pub(super) struct Received {
 }
 
 impl RoomLink {
-    pub(super) fn new(link: Option<Wire>) -> Self {
+    pub(super) fn new(link: Option<Link>) -> Self {
         Self(link)
     }
 
     /// Announces that the session has started, whatever it has requested before.
     pub(super) fn enter(&mut self) {
         if let Some(link) = &mut self.0 {
-            link.ask(ONLY_MEMBER, vec![Request::Here]);
+            link.send(ONLY_MEMBER, vec![Request::Ready]);
         }
     }
 
     /// Leaves all rooms and the hub.
     pub(super) fn leave(&mut self) {
         if let Some(mut link) = self.0.take() {
-            link.ask(ONLY_MEMBER, vec![Request::Depart]);
+            link.send(ONLY_MEMBER, vec![Request::Disconnect]);
         }
     }
 
@@ -47,7 +47,7 @@ impl RoomLink {
         };
         let requests = connection.take_requests();
         let any = !requests.is_empty();
-        link.ask(ONLY_MEMBER, requests);
+        link.send(ONLY_MEMBER, requests);
         any
     }
 
@@ -58,14 +58,14 @@ impl RoomLink {
             return received;
         };
         for _ in 0..EVENTS_AT_ONCE {
-            if !connection.wants_news() {
+            if !connection.wants_room_events() {
                 break;
             }
             match link.next() {
                 Ok(None) => break,
                 Ok(Some((_, notice))) => {
-                    received.accepted |= matches!(notice, Notice::Taken(_));
-                    connection.hear(&notice);
+                    received.accepted |= matches!(notice, Notice::Accepted(_));
+                    connection.room_event(&notice);
                 }
                 Err(HubLost) => {
                     connection.lose_rooms();
@@ -81,28 +81,34 @@ impl RoomLink {
 
     /// Makes the link ready again if events were left behind.
     pub(super) fn wake_if_pending(&self, connection: &Connection) {
-        if connection.wants_news()
+        if connection.wants_room_events()
             && let Some(link) = &self.0
         {
-            link.insist();
+            link.rearm();
         }
     }
 
     /// When [`tick`](Self::tick) is due, for a connection that waits for the hub.
     pub(super) fn deadline(&self, connection: &Connection) -> Option<Instant> {
-        let link = self.0.as_ref().filter(|_| connection.has_asked());
-        link.and_then(Wire::deadline)
+        let link = self
+            .0
+            .as_ref()
+            .filter(|_| connection.has_pending_requests());
+        link.and_then(Link::deadline)
     }
 
     /// Lets the hub check its deadlines. Returns whether the connection waits for the hub.
     pub(super) fn tick(&self, connection: &Connection) -> bool {
-        let link = self.0.as_ref().filter(|_| connection.has_asked());
+        let link = self
+            .0
+            .as_ref()
+            .filter(|_| connection.has_pending_requests());
         link.inspect(|link| link.tick()).is_some()
     }
 
     /// Whether so many requests wait to be sent that the session must not make more.
     pub(super) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(Wire::is_clogged)
+        self.0.as_ref().is_some_and(Link::is_full)
     }
 
     /// The descriptor to wait for, where events are `wanted` or not.

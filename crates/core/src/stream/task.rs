@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::exec::supervisor::Handover;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
@@ -58,7 +58,7 @@ impl StreamTask {
         accepted: Accepted,
         service: &dyn Service,
         limits: &Limits,
-        link: Option<Wire>,
+        link: Option<Link>,
     ) -> Self {
         let Accepted { stream, peer, slot } = accepted;
         slot.count(Counter::Accepted);
@@ -68,7 +68,7 @@ impl StreamTask {
 
     /// Sends a refusal to a peer, and closes the connection.
     pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
-        let connection = Connection::over(CloseReason::Refused(refusal), Framing::Line, limits);
+        let connection = Connection::closed(CloseReason::Refused(refusal), Framing::Line, limits);
         Self::new(stream, peer, None, connection, limits, None)
     }
 
@@ -86,7 +86,7 @@ impl StreamTask {
             slot.inspect(|slot| slot.count(Counter::RefusedBusy));
             return Box::new(Self::refuse(stream, peer, refusal, &limits));
         }
-        let connection = Connection::over(reason, Framing::Bytes, &limits);
+        let connection = Connection::closed(reason, Framing::Bytes, &limits);
         let mut task = Self::new(stream, peer, slot, connection, &limits, None);
         task.received += received;
         task.sent += sent;
@@ -99,7 +99,7 @@ impl StreamTask {
         slot: Option<Slot>,
         connection: Connection,
         limits: &Limits,
-        link: Option<Wire>,
+        link: Option<Link>,
     ) -> Self {
         let now = Instant::now();
         let mut task = Self {
@@ -128,19 +128,19 @@ impl StreamTask {
         if self.connection.is_aborted() {
             self.stream.reset(); // otherwise an incomplete transfer would look complete
         }
-        let program = self.connection.take_program();
-        let reason = match (self.phase, self.connection.into_ended()) {
+        let program = self.connection.take_command();
+        let reason = match (self.phase, self.connection.into_close_reason()) {
             (
                 Phase::Done(Some(interrupted)),
                 CloseReason::Closed
-                | CloseReason::PeerLeft
-                | CloseReason::Stopped
-                | CloseReason::Cut
-                | CloseReason::Given,
+                | CloseReason::PeerClosed
+                | CloseReason::Shutdown
+                | CloseReason::Aborted
+                | CloseReason::HandedOver,
             ) => interrupted,
             (_, own) => own, // a failure of the session matters more than that of the connection
         };
-        if let (CloseReason::Given, Some(command)) = (&reason, program) {
+        if let (CloseReason::HandedOver, Some(command)) = (&reason, program) {
             let handover = Handover::new(self.stream, self.peer, self.slot, self.limits);
             return (reason, Some((handover, *command)));
         }
@@ -153,18 +153,18 @@ impl StreamTask {
 
     /// The next deadline at which the server closes the session, and why.
     fn expires(&self) -> Option<(Instant, Expired)> {
-        if self.connection.ended().is_some() {
+        if self.connection.close_reason().is_some() {
             return None;
         }
         let got_message = 0 < self.connection.messages();
         // While its posts are not accepted by their rooms, the peer is not read: it is not idle.
-        let keeps_waiting = self.connection.has_asked() && !self.input_ended;
+        let keeps_waiting = self.connection.has_pending_requests() && !self.input_ended;
         self.deadlines.next(got_message, keeps_waiting)
     }
 
     /// When the last output has waited too long without a byte being sent.
     fn stalled_at(&self) -> Option<Instant> {
-        let ended = self.connection.ended().is_some();
+        let ended = self.connection.close_reason().is_some();
         ended.then(|| self.deadlines.stalled_at())
     }
 
@@ -216,7 +216,10 @@ impl StreamTask {
         if !self.connection.is_done() {
             return;
         }
-        let handed_over = matches!(self.connection.ended(), Some(CloseReason::Given));
+        let handed_over = matches!(
+            self.connection.close_reason(),
+            Some(CloseReason::HandedOver)
+        );
         if self.connection.is_aborted() || handed_over {
             self.phase = Phase::Done(None);
             return;
@@ -242,7 +245,7 @@ impl StreamTask {
 
     /// Sets the session's timer, and sends its requests to the hub. Returns whether any were sent.
     fn take_requests(&mut self, now: Instant) -> bool {
-        if let Some(delay) = self.connection.take_wake() {
+        if let Some(delay) = self.connection.take_timer() {
             self.timer.set(delay, now);
             if delay.is_zero() {
                 self.deadlines.touch(now); // the session is working
@@ -294,7 +297,7 @@ impl StreamTask {
 
     /// The connection broke, with this error if the system reports one.
     fn lose(&mut self, error: Option<io::Error>) {
-        let reason = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
+        let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
         self.phase = Phase::Done(Some(reason));
     }
 }
@@ -305,7 +308,7 @@ impl EventSource for StreamTask {
             Phase::Open => (self.wants_input(), self.blocked),
             Phase::Draining { .. } | Phase::Done(_) => (true, false),
         };
-        let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_news();
+        let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
         let mut watched = self.stream.watched(read, write);
         watched[ROOMS] = self.rooms.watched(wants_events);
         watched
@@ -352,11 +355,11 @@ impl EventSource for StreamTask {
                 self.phase = Phase::Done(None);
             }
             Phase::Open if is_past(earlier(self.deadlines.end_at(), self.stalled_at())) => {
-                self.phase = Phase::Done(Some(CloseReason::Cut));
+                self.phase = Phase::Done(Some(CloseReason::Aborted));
             }
             Phase::Open => {
                 if let Some((_, expired)) = self.expires().filter(|&(at, _)| at <= now) {
-                    self.connection.dismiss(expired.into());
+                    self.connection.close(expired.into());
                     self.deadlines.start_grace(now);
                     self.advance(now);
                     return;
@@ -365,7 +368,7 @@ impl EventSource for StreamTask {
                     self.advance(now);
                 }
                 if self.timer.take_expired(now) {
-                    self.connection.wake();
+                    self.connection.timer_expired();
                     self.advance(now);
                 }
             }
@@ -374,7 +377,7 @@ impl EventSource for StreamTask {
     }
 
     fn stop(&mut self, now: Instant) {
-        self.connection.stop();
+        self.connection.shut_down();
         self.deadlines.start_grace(now);
         self.advance(now);
     }

@@ -1,4 +1,4 @@
-//! Conversations with several peers by datagrams, without a socket.
+//! Drives the datagram server with several peers, without a socket.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,56 +13,43 @@ use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::Incoming;
 use crate::udp::send_batch::SendBatch;
 
-/// One datagram that arrives in a rehearsal.
+/// One datagram for [`drive_datagrams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// So much time passes before.
+    /// The time that passes before it arrives.
     pub wait: Duration,
-    /// The peer who sends it: 192.0.2.`peer`:40000.
+    /// The peer that sends it: 192.0.2.`peer`:40000.
     pub peer: u8,
-    /// What it holds.
+    /// Its payload.
     pub bytes: &'a [u8],
 }
 
-/// Says all of `said` to `service`, then stops; returns every datagram that is sent, with the peer
-/// it is sent to.
+/// Sends every datagram of `input` to `service`, then shuts the server down. Returns each datagram
+/// sent, with the number of the peer it is sent to.
 ///
-/// The server is 198.51.100.1:1212; a peer speaks to where it was last answered from, if that is a
-/// port of its conversation. It may not send a peer more than the service
-/// [says](Service::over_datagrams), whatever the peer says:
+/// The server is 198.51.100.1:1212. A peer sends to the port that last answered it, as long as its
+/// session has that port. The amplification limit of [`UdpPolicy`](crate::UdpPolicy) applies:
 ///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
-/// use switchboard_core::testing::Datagram;
-/// use switchboard_core::testing::rehearse_datagrams;
+/// use switchboard_core::testing::{Datagram, drive_datagrams};
+/// use switchboard_core::{Flow, Limits, Outbox, service_fn};
 ///
-/// struct Shout;
-///
-/// impl Service for Shout {
-///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Self))
-///     }
-/// }
-///
-/// impl Session for Shout {
-///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         out.send(&[line, b"!"].concat());
-///         Ok(Flow::Continue)
-///     }
-/// }
-///
+/// let shout = service_fn(|line: &[u8], out: &mut Outbox| {
+///     out.send(&[line, b"!"].concat());
+///     Ok(Flow::Continue)
+/// });
 /// let one = Datagram { wait: Duration::ZERO, peer: 1, bytes: b"one\n" };
 /// let two = Datagram { wait: Duration::ZERO, peer: 2, bytes: b"two" };
-/// let heard = rehearse_datagrams(Arc::new(Shout), [one, two], &Limits::default());
-/// assert_eq!(heard, [(1, b"one!\n".to_vec()), (2, b"two!\n".to_vec())]);
+/// let output = drive_datagrams(Arc::new(shout), [one, two], &Limits::default());
+/// assert_eq!(output, [(1, b"one!\n".to_vec()), (2, b"two!\n".to_vec())]);
 /// ```
 #[must_use]
-pub fn rehearse_datagrams<'a>(
+pub fn drive_datagrams<'a>(
     service: Arc<dyn Service>,
-    said: impl IntoIterator<Item = Datagram<'a>>,
+    input: impl IntoIterator<Item = Datagram<'a>>,
     limits: &Limits,
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
@@ -78,7 +65,7 @@ pub fn rehearse_datagrams<'a>(
         last_port = last_port.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
         Ok(SocketAddr::new(listener.ip(), last_port))
     };
-    for Datagram { wait, peer, bytes } in said {
+    for Datagram { wait, peer, bytes } in input {
         let until = now + wait;
         while let Some(at) = stage.peers.deadline().filter(|&at| at <= until) {
             now = now.max(at);

@@ -166,10 +166,10 @@ impl UdpPeer {
     pub(crate) fn resume(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
         if let Some(session) = &mut self.session {
             if session.timeout_at().is_some_and(|at| at <= now) {
-                session.connection.dismiss(CloseReason::TimeUp);
+                session.connection.close(CloseReason::SessionTimeout);
             }
             if session.timer.take_expired(now) {
-                session.connection.wake();
+                session.connection.timer_expired();
             }
         }
         self.send(out, drops, now)
@@ -185,10 +185,10 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            if notice.is_post() && !session.connection.wants_news() {
+            if notice.is_post() && !session.connection.wants_room_events() {
                 drops.count(Dropped::QueueFull, self.key.0);
             } else {
-                session.connection.hear(notice);
+                session.connection.room_event(notice);
             }
         }
         self.send(out, drops, now)
@@ -205,7 +205,7 @@ impl UdpPeer {
     pub(crate) fn stop(&mut self) -> bool {
         if let Some(session) = &mut self.session {
             session.stopping = true;
-            session.connection.stop();
+            session.connection.shut_down();
         }
         self.has_session()
     }
@@ -213,7 +213,7 @@ impl UdpPeer {
     /// Ends the session for this reason, without a message to the peer, which may be long gone.
     pub(crate) fn evict(&mut self, reason: CloseReason, members: &mut Members) {
         if let Some(session) = &mut self.session {
-            session.connection.dismiss(reason);
+            session.connection.close(reason);
         }
         self.close(members);
     }
@@ -281,7 +281,7 @@ impl UdpPeer {
     fn send(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
         let next = self.send_queued(out, drops, now);
         if let Some(session) = &mut self.session
-            && let Some(delay) = session.connection.take_wake()
+            && let Some(delay) = session.connection.take_timer()
         {
             session.timer.set(delay, now);
         }
@@ -295,7 +295,7 @@ impl UdpPeer {
                 return Next::Idle;
             };
             let connection = &mut session.connection;
-            session.delays |= connection.has_more();
+            session.delays |= connection.waits_for_writable();
             let Some(datagram) = connection.datagram() else {
                 session.delays = false;
                 return if connection.is_done() {
@@ -307,7 +307,7 @@ impl UdpPeer {
             if out.is_full() {
                 return Next::Ready;
             }
-            let by_line = connection.is_by_line();
+            let by_line = connection.is_line_framed();
             // Room posts exceed the limit soon, since they are not replies to the peer.
             let can_challenge = by_line || session.member.is_some();
             let reserve = if can_challenge {
@@ -406,7 +406,7 @@ impl UdpSession {
     /// When the session is to be ended, unless it has ended.
     fn timeout_at(&self) -> Option<Instant> {
         self.timeout_at
-            .filter(|_| self.connection.ended().is_none())
+            .filter(|_| self.connection.close_reason().is_none())
     }
 
     fn has_queued(&self) -> bool {
@@ -434,15 +434,15 @@ impl UdpSession {
     /// Delivers the datagram that the session began with. A blank one is answered by the greeting;
     /// any other is a message, and its reply replaces the greeting.
     fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
-        if self.connection.ended().is_some() {
+        if self.connection.close_reason().is_some() {
             return Ok(()); // the greeting was everything
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.has_queued() {
             return Ok(());
         }
-        if !self.connection.has_more() {
-            self.connection.unsay();
+        if !self.connection.waits_for_writable() {
+            self.connection.discard_output();
         }
         self.receive(datagram)
     }
@@ -461,7 +461,7 @@ impl UdpSession {
         if let Some(member) = self.member {
             members.remove(member);
         }
-        let reason = self.connection.into_ended();
+        let reason = self.connection.into_close_reason();
         reason.record(&self.peer, Some(&self.slot), self.received, self.sent);
     }
 }
@@ -484,7 +484,7 @@ impl Members {
 
     fn remove(&mut self, member: u32) {
         self.keys.remove(&member);
-        self.requests.push((member, Request::Depart));
+        self.requests.push((member, Request::Disconnect));
     }
 
     pub(crate) fn get(&self, member: u32) -> Option<PeerKey> {

@@ -216,7 +216,7 @@ impl PeerTable {
         slot.count(Counter::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
-        if let Some(command) = connection.take_program() {
+        if let Some(command) = connection.take_command() {
             if self.limits.max_clients < self.admission.len() {
                 return Err(NoSession::Dropped(Dropped::Busy));
             }
@@ -282,7 +282,7 @@ impl PeerTable {
         while let Some((active, key)) = self.least_active(now)
             && after(active, idle) <= now
         {
-            self.remove(key, CloseReason::Idle);
+            self.remove(key, CloseReason::IdleTimeout);
         }
     }
 
@@ -315,7 +315,7 @@ impl PeerTable {
     /// Ends the remaining sessions and returns what was dropped in total.
     pub(crate) fn end(mut self) -> Drops {
         for peer in self.peers.values_mut() {
-            peer.evict(CloseReason::Cut, &mut self.members);
+            peer.evict(CloseReason::Aborted, &mut self.members);
         }
         self.drops
     }
@@ -385,7 +385,7 @@ impl PeerTable {
             && let Some((_, key)) = self.least_active(now)
         {
             debug!(peer = %key.0, "evict: inactive for longest");
-            self.remove(key, CloseReason::Cut);
+            self.remove(key, CloseReason::Aborted);
         }
     }
 

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use crate::exec::one_shot::Jobs;
 use crate::hub::message::Request;
-use crate::hub_link::link::{HubLost, Wire};
+use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Stats;
@@ -44,7 +44,7 @@ pub(crate) struct UdpServer {
     peers: PeerTable,
     jobs: Option<Jobs<PeerKey>>, // if the service may run programs
     ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
-    wire: Option<Wire>,          // to the hub, if the service has rooms
+    wire: Option<Link>,          // to the hub, if the service has rooms
     warnings: TokenBucket,       // of truncated datagrams, which anyone can send
     is_over: bool,
 }
@@ -58,7 +58,7 @@ impl UdpServer {
         service: Arc<dyn Service>,
         limits: &Limits,
         state: Stats,
-        mut wire: Option<Wire>,
+        mut wire: Option<Link>,
     ) -> io::Result<Self> {
         let UdpListener {
             socket,
@@ -71,7 +71,7 @@ impl UdpServer {
         enable_pktinfo(&socket, local.ip())?;
         raise_buffers(&socket);
         wire.iter_mut()
-            .for_each(|wire| wire.ask(UNUSED_MEMBER, vec![Request::Depart]));
+            .for_each(|wire| wire.send(UNUSED_MEMBER, vec![Request::Disconnect]));
         let now = Instant::now();
         let admission = Admission::new(limits, state)?;
         let config = service.config(Transport::Datagram);
@@ -159,10 +159,10 @@ impl UdpServer {
         let Some(wire) = &mut self.wire else { return };
         loop {
             for (member, request) in self.peers.take_requests() {
-                wire.ask(member, vec![request]);
+                wire.send(member, vec![request]);
             }
             if self.send_batch.is_full() {
-                return wire.insist();
+                return wire.rearm();
             }
             match wire.next() {
                 Ok(None) => return,
@@ -310,7 +310,7 @@ impl EventSource for UdpServer {
 
     fn deadline(&self) -> Option<Instant> {
         let jobs = self.jobs.as_ref().and_then(Jobs::deadline);
-        let wire = self.wire.as_ref().and_then(Wire::deadline);
+        let wire = self.wire.as_ref().and_then(Link::deadline);
         earlier(self.peers.deadline(), earlier(jobs, wire))
     }
 
@@ -339,8 +339,8 @@ impl EventSource for UdpServer {
         if is_past(self.jobs.as_ref().and_then(Jobs::deadline)) {
             self.attend_jobs(now);
         }
-        if is_past(self.wire.as_ref().and_then(Wire::deadline)) {
-            self.wire.iter().for_each(Wire::tick);
+        if is_past(self.wire.as_ref().and_then(Link::deadline)) {
+            self.wire.iter().for_each(Link::tick);
         }
         // With output left, the kernel took no more: what is ready waits until the socket is writable.
         if self.peers.is_ready() && self.send_batch.is_empty() {

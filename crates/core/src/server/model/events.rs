@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::{Listener, UdpListener};
@@ -149,8 +149,8 @@ impl Worker for Events {
 
 impl Events {
     /// A new link to the hub, where the service has rooms.
-    fn link(&self) -> io::Result<Option<Wire>> {
-        self.hub.as_ref().map(SharedHub::wire).transpose()
+    fn link(&self) -> io::Result<Option<Link>> {
+        self.hub.as_ref().map(Link::in_process).transpose()
     }
 }
 

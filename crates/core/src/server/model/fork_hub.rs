@@ -11,7 +11,7 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
-use crate::hub_link::hub_process::Central;
+use crate::hub_link::hub_process::HubServer;
 use crate::server::model::children::{Children, run_child};
 use crate::session::service::Service;
 use crate::sys::fd;
@@ -99,7 +99,7 @@ impl HubProcess {
     fn run(&self, control: OwnedFd) -> i32 {
         // The open descriptors include the connection for which the hub was started.
         let done = fd::close_all_except(control.as_fd())
-            .and_then(|()| Central::new(control, Arc::clone(&self.service))?.run());
+            .and_then(|()| HubServer::new(control, Arc::clone(&self.service))?.run());
         match done {
             Ok(()) => 0,
             Err(error) => {

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::error;
 
-use crate::hub_link::socket::Remote;
+use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Stats;
 use crate::net::listener::UdpListener;
@@ -73,7 +73,7 @@ pub(crate) fn serve(
     signals: &Signals,
     buffer: &mut [u8],
 ) -> i32 {
-    let (service, link) = (Arc::clone(service), link.map(Remote::wire));
+    let (service, link) = (Arc::clone(service), link.map(Link::socket));
     match UdpServer::new(listener, service, limits, stats, link) {
         Ok(server) => {
             let mut server = Box::new(server);

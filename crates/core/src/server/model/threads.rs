@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Reporting, Stats};
 use crate::net::listener::{Listener, UdpListener};
@@ -85,9 +85,9 @@ type ThreadNumber = u64;
 
 /// What a thread does. It is boxed because a channel reserves space for many at once.
 enum Job {
-    Session(Accepted, Option<Wire>),
+    Session(Accepted, Option<Link>),
     /// Sends first whether it can serve the socket.
-    Udp(UdpListener, Stats, Option<Wire>, Sender<io::Result<()>>),
+    Udp(UdpListener, Stats, Option<Link>, Sender<io::Result<()>>),
 }
 
 /// Notifies the acceptor of the end of a thread.
@@ -129,8 +129,8 @@ impl Threads {
     }
 
     /// A new link to the hub, where the service has rooms.
-    fn link(&self) -> io::Result<Option<Wire>> {
-        self.hub.as_ref().map(SharedHub::wire).transpose()
+    fn link(&self) -> io::Result<Option<Link>> {
+        self.hub.as_ref().map(Link::in_process).transpose()
     }
 
     /// Starts a thread, which waits for its job.

@@ -167,7 +167,7 @@ fn the_longest_and_the_empty_datagram_pass() {
 
 #[test]
 fn datagrams_longer_than_a_read_are_truncated() {
-    let pieces = Framing::Pieces(NonZeroUsize::new(10).expect("10 is not 0"));
+    let pieces = Framing::Chunks(NonZeroUsize::new(10).expect("10 is not 0"));
     let mut server = Server::bind("127.0.0.1:0", pieces);
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
     for (message, reply) in [
