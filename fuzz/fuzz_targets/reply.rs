@@ -1,4 +1,4 @@
-//! Lines said to the friend, in each language: answered in one clean line, never twice the same.
+//! Input lines to each built-in script: every reply is one clean line and not repeated in a row.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
