@@ -56,10 +56,8 @@ fn serve(directory: &TempDir) -> Files {
 }
 
 fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.outbox_bytes = outbox_bytes;
     let pieces = Chunks {
         input: piece,
         output: piece,

@@ -81,10 +81,8 @@ fn kept(content: &[u8]) -> String {
 #[track_caller]
 fn every_chunking(words: &str, prepare: impl Fn(&Place), said: &[u8], answer: &str) {
     for outbox_bytes in [1, 7, 64 * 1024] {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
         for size in (1..24).chain([said.len()]) {
             for taken in [1, 3, usize::MAX] {
                 let place = Place::new(words);
@@ -269,10 +267,8 @@ fn a_stop_lets_a_file_be_completed() {
     connection.receive(b"oLIST\n");
     assert_eq!(last(&mut connection), [kept(b"hello").as_str(), stopping]);
     assert_eq!(place.read("a").as_deref(), Some(&b"hello"[..]));
-    let small = Limits {
-        outbox_bytes: 50, // the greeting, but not all of a list
-        ..limits
-    };
+    let mut small = limits;
+    small.outbox_bytes = 50;
     let told = last(&mut stop(b"LIST\n", &small));
     assert_eq!(told.len(), 4, "{told:?}");
     assert_eq!(told[0], "210 2");
