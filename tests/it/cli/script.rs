@@ -288,3 +288,20 @@ fn a_single_line_is_answered_immediately() {
         "{answers}"
     );
 }
+
+#[test]
+fn a_script_with_an_endless_loop_is_stopped() {
+    let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
+        (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+    let folder = temp_dir();
+    let path = folder.path().join("round.script");
+    fs::write(&path, script).expect("it can be written");
+    for option in ["", "--steps", "--trace", "--trace=json"] {
+        let output = shell(
+            &format!("$PROGRAM script run {option} {}", path.display()),
+            b"a\na\n",
+        );
+        assert!(output.status.success(), "{option}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{option}");
+    }
+}
