@@ -1,30 +1,17 @@
-//! Write a network service once, as a conversation; hold it with every caller.
+//! A network service, written once and run under every concurrency model.
 //!
-//! This is the whole program as a library. Implement [`Service`] and [`Session`], and [`main_with`]
-//! makes a program that serves them with every server, listener, limit and command of `switchboard`
-//! itself:
+//! This is the whole program as a library. [`run`] makes a program from one [`Service`], with every
+//! model, listener, limit and command of `switchboard` itself:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
-//! use switchboard::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
-//!
-//! struct Backwards;
-//!
-//! impl Service for Backwards {
-//!     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-//!         Ok(Box::new(Self))
-//!     }
-//! }
-//!
-//! impl Session for Backwards {
-//!     fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-//!         out.send(&line.iter().rev().copied().collect::<Vec<u8>>());
-//!         Ok(Flow::Continue)
-//!     }
-//! }
+//! use switchboard::{Flow, Outbox, service_fn};
 //!
 //! fn main() -> ExitCode {
-//!     switchboard::main_with(|services| services.add("backwards", "Turns lines round", || Backwards))
+//!     switchboard::run("backwards", "Reverses lines", || service_fn(|line: &[u8], out: &mut Outbox| {
+//!         out.send(&line.iter().rev().copied().collect::<Vec<u8>>());
+//!         Ok(Flow::Continue)
+//!     }))
 //! }
 //! ```
 
@@ -35,7 +22,6 @@ mod script;
 mod serve;
 mod talk;
 mod transfer;
-mod units;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -51,6 +37,17 @@ use crate::failure::Failure;
 /// Runs the program with the services that come with it.
 pub fn main() -> ExitCode {
     main_with(|_| ())
+}
+
+/// Runs the program with one more service: its name, what it does in a few words, and how to make it.
+///
+/// The service is served by `PROGRAM serve NAME`.
+pub fn run<S: Service + 'static>(
+    name: &'static str,
+    about: &'static str,
+    make: impl Fn() -> S + 'static,
+) -> ExitCode {
+    main_with(|services| services.add(name, about, make))
 }
 
 /// Runs the program with the services that come with it and those that `add` adds.
@@ -83,7 +80,9 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
         Err(failure) => {
             // The words may quote a file. Where nobody can read them, the exit code has to do.
             let words = failure.to_string();
-            let clean = words.lines().map(|line| Clean(line.as_bytes()).to_string());
+            let clean = words
+                .lines()
+                .map(|line| Sanitized(line.as_bytes()).to_string());
             let lines: Vec<String> = clean.collect();
             log::write(format!("switchboard: {}\n", lines.join("\n")).as_bytes());
             ExitCode::from(failure.exit_code())

@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd;
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 
@@ -42,7 +42,7 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
             .unwrap_or_default();
         // The words may quote a peer.
         let words = panic.payload_as_str().unwrap_or("no words");
-        error!("panic at {place}: {}", Clean(words.as_bytes()));
+        error!("panic at {place}: {}", Sanitized(words.as_bytes()));
     }));
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
 use switchboard_services::{Eliza, NoScript, Telling, find_script, read_script};
 
@@ -132,13 +132,14 @@ fn counted(number: usize, what: &str) -> String {
 fn say(out: &mut impl Write, lines: &str) -> io::Result<()> {
     lines
         .lines()
-        .try_for_each(|line| writeln!(out, "{}", Clean(line.as_bytes())))
+        .try_for_each(|line| writeln!(out, "{}", Sanitized(line.as_bytes())))
 }
 
 fn list() -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for name in Script::NAMES {
         let script = Script::named(name).expect("it is one of the names");
+        let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
         let (format, rules) = (script.format().to_string(), counted(script.rules(), "rule"));
         let about = about(name);
         writeln!(out, "{name:10} {format:8} {rules:>10}  {about}").map_err(Failure::Output)?;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{
-    Address, Listener, OverDatagrams, Reporting, Service, Signals, Transport, events, fork,
-    inherited, notify, sequential, threads, use_all_descriptors,
+    Address, Listener, Reporting, Server, Service, Signals, Transport, UdpPolicy, inherited,
+    notify, use_all_descriptors,
 };
 use switchboard_services::Services;
 use tracing::{debug, warn};
@@ -30,8 +30,8 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
         json: options.json,
         write: log::write,
     };
-    if service.needs().rooms && options.model == Model::Sequential {
-        warn!("one client at a time: nobody meets another here");
+    if options.model == Model::Sequential && service.rooms().is_some() {
+        warn!("--model sequential serves one client at a time: its rooms have one member");
     }
     let signals = Signals::block(reporting).map_err(Failure::Serve)?;
     use_all_descriptors().ok(); // with fewer, peers wait
@@ -44,14 +44,13 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
             .map_err(|error| Failure::Ready(number, error))?;
     }
     notify("READY=1");
-    let limits = options.limits();
-    let served = match options.model {
-        Model::Fork => fork::serve(listeners, service, &limits, signals),
-        Model::Threads => threads::serve(listeners, service, &limits, signals),
-        Model::Events => events::serve(listeners, service, &limits, signals),
-        Model::Sequential => sequential::serve(listeners, service, &limits, signals),
-    };
-    served.map_err(Failure::Serve)
+    let server = Server::from(service)
+        .limits(options.limits())
+        .model(options.model.into());
+    server
+        .signals(signals)
+        .serve(listeners)
+        .map_err(Failure::Serve)
 }
 
 fn ready_at(number: u16) -> Result<(u16, File), Failure> {
@@ -72,21 +71,10 @@ fn check_transports(
     if !listeners.iter().any(datagrams) {
         return Ok(());
     }
-    match service.over_datagrams() {
-        OverDatagrams::Never(reason) => Err(Failure::OverDatagrams(name.to_owned(), reason)),
-        OverDatagrams::Within {
-            bytes,
-            times,
-            reason,
-        } => {
-            debug!(
-                bytes,
-                times, "sent to an address that may be forged: {reason}"
-            );
-            Ok(())
-        }
-        OverDatagrams::OwnPort { bytes, reason } => {
-            debug!(bytes, "sent to an address that may be forged: {reason}");
+    match service.config(Transport::Datagram).udp {
+        UdpPolicy::Unsupported(reason) => Err(Failure::UdpPolicy(name.to_owned(), reason)),
+        policy => {
+            debug!(?policy, "UDP addresses are validated before more is sent");
             Ok(())
         }
     }
@@ -124,19 +112,22 @@ fn trial(service: &dyn Service, listener: &Listener) -> String {
         Transport::Stream => "",
         Transport::Datagram => "-u ",
     };
-    let (nc, place) = match listener.local() {
+    let (target, address) = match listener.local() {
         Address::Ip(address) => {
             let (host, port) = (host(*address, transport), address.port());
             let place = match host.contains(':') {
                 true => format!("[{host}]:{port}"),
                 false => format!("{host}:{port}"),
             };
-            (format!("nc {udp}{host} {port}"), place)
+            (format!("{udp}{host} {port}"), place)
         }
-        Address::Unix(Some(path)) => (format!("nc -U {}", path.display()), String::new()),
+        Address::Unix(Some(path)) => (format!("-U {}", path.display()), String::new()),
         Address::Unix(None) | Address::Stdio => return "type a line".to_owned(),
     };
-    service.trial(nc, transport, &place)
+    let example = service.config(transport).example;
+    example
+        .replace("{target}", &target)
+        .replace("{address}", &address)
 }
 
 /// What a peer here calls this machine to reach an address.

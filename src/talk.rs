@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
-use switchboard_core::{Connection, Ended, Limits, Peer};
+use switchboard_core::testing::Connection;
+use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions, Telling};
 
 use crate::failure::Failure;
@@ -72,7 +73,7 @@ pub(crate) fn with(friend: Eliza, telling: Telling) -> Result<(), Failure> {
     } else {
         through_pipe(&mut talk)?;
     }
-    match talk.connection.into_ended() {
+    match talk.connection.into_close_reason() {
         ended if ended.is_failure() => Err(Failure::Talk(ended)),
         _ => Ok(()),
     }
@@ -142,7 +143,12 @@ impl Talk {
     /// itself to a line too long, which are none.
     fn said(&self) -> (&[u8], &str) {
         let waiting = self.connection.output();
-        if self.json && matches!(self.connection.ended(), Some(Ended::LineTooLong)) {
+        if self.json
+            && matches!(
+                self.connection.close_reason(),
+                Some(CloseReason::LineTooLong)
+            )
+        {
             let end = waiting.trim_ascii_end();
             let line = end
                 .iter()

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::Listen;
+use switchboard_core::ListenAddr;
 
 fuzz_target!(|words: &str| {
-    if let Ok(listen) = words.parse::<Listen>() {
+    if let Ok(listen) = words.parse::<ListenAddr>() {
         assert_eq!(listen.to_string().parse(), Ok(listen));
     }
 });

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::{Datagram, Limits, Service, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, drive_datagrams};
+use switchboard_core::{Limits, Service};
 use switchboard_eliza::Script;
 use switchboard_services::{Echo, Eliza, Uppercase};
 
@@ -17,7 +18,7 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
     let service: Arc<dyn Service> = match choice % 3 {
         0 => Arc::new(Echo::default()),
         1 => Arc::new(Uppercase),
-        _ => Arc::new(Eliza::new(Script::friend(), Some(1))),
+        _ => Arc::new(Eliza::new(Script::friend().expect("it compiles"), Some(1))),
     };
     let limits = Limits {
         clients: 2 + usize::from(choice),
@@ -32,7 +33,7 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
         peer: peer % 8,
         bytes,
     });
-    let heard = rehearse_datagrams(service, datagrams, &limits);
+    let heard = drive_datagrams(service, datagrams, &limits);
     for peer in 0..8 {
         let of_peer = said.iter().filter(|said| said.0 % 8 == peer);
         let received: usize = of_peer.clone().map(|said| said.2.len()).sum();

@@ -6,7 +6,7 @@ mod worker;
 use std::process::ExitCode;
 
 use rand::RngExt;
-use switchboard::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
+use switchboard::{Error, Flow, Outbox, Peer, Refusal, Result, Service, Session};
 
 fn main() -> ExitCode {
     switchboard::main_with(|services| {
@@ -63,7 +63,7 @@ enum Deed {
 }
 
 impl Service for Villain {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         if self.0 == Deed::Refuse {
             return Err(Refusal("Not you.".into()));
         }
@@ -75,9 +75,9 @@ impl Service for Villain {
 }
 
 impl Session for Villain {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         match self.0 {
-            Deed::Endless => self.resume(out),
+            Deed::Endless => self.on_writable(out),
             Deed::Dice => {
                 let thrown: Vec<String> = (0..8)
                     .map(|_| rand::rng().random::<u64>().to_string())
@@ -92,7 +92,7 @@ impl Session for Villain {
         }
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         match self.0 {
             Deed::Panic => panic!("at {}", String::from_utf8_lossy(line)),
             Deed::Burst => {
@@ -115,14 +115,14 @@ impl Session for Villain {
         }
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         while !out.is_full() {
             out.send(b"and so on and so on");
         }
-        Ok(Flow::More)
+        Ok(Flow::WhenWritable)
     }
 
-    fn finish(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, _: &mut Outbox) -> Result {
         Ok(if self.0 == Deed::Stubborn {
             Flow::Continue
         } else {
@@ -135,7 +135,7 @@ impl Session for Villain {
 struct Dropper;
 
 impl Session for Dropper {
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         out.send(line);
         Ok(Flow::Continue)
     }

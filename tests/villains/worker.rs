@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use switchboard::{Error, Flow, Outbox, Peer, Refusal, Service, Session};
+use switchboard::{Flow, Outbox, Peer, Refusal, Result, Service, Session};
 
 /// Works for so many milliseconds as each line says, and answers then.
 pub(crate) struct Worker;
@@ -12,27 +12,27 @@ struct Work {
 }
 
 impl Service for Worker {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let until = Instant::now();
         Ok(Box::new(Work { until }))
     }
 }
 
 impl Session for Work {
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         let words = String::from_utf8_lossy(line);
         let Ok(milliseconds) = words.parse() else {
             out.send(b"that is no time");
             return Ok(Flow::Continue);
         };
         self.until = Instant::now() + Duration::from_millis(milliseconds);
-        self.wake(out)
+        self.on_timer(out)
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         if Instant::now() < self.until {
-            out.wake_after(Duration::ZERO);
-            return Ok(Flow::Wait);
+            out.set_timer(Duration::ZERO);
+            return Ok(Flow::PauseInput);
         }
         out.send(b"done");
         Ok(Flow::Continue)

@@ -1,22 +1,20 @@
-//! A network service is written once, as a conversation; the servers here hold it with every
-//! caller.
+//! Network services that are written once and run under every concurrency model.
 //!
-//! A [`Service`] makes a [`Session`] per peer. A session is told what happened and says what to
-//! send: it opens no socket and reads no clock. [`Connection`] puts one session between its framing
-//! and its [`Outbox`], still without I/O, and a server ([`fork`], [`threads`],
-//! [`events`], [`sequential`]) drives connections over the sockets of its [`Listener`]s. Sessions that
-//! are to hear each other meet in [`Room`]s, whatever process each is in.
+//! A [`Service`] makes a [`Session`] per peer. A session reacts to events and requests what it wants
+//! through its [`Outbox`]; it has no socket and no clock. A [`Server`] runs the sessions: a process per
+//! client, a thread per client, one event loop, or one client at a time. Its [`Listener`]s are TCP,
+//! UDP and Unix sockets, inherited descriptors, or standard input. Sessions exchange messages in
+//! [rooms](RoomKind), whatever process each runs in.
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//!
-//! use switchboard_core::{BindOptions, Error, Flow, Limits, Listen, Listener};
-//! use switchboard_core::{Outbox, Peer, Refusal, Reporting, Service, Session, Signals, fork};
+//! use switchboard_core::{
+//!     BindOptions, Flow, ListenAddr, Listener, Outbox, Peer, Refusal, Result, Server, Service, Session,
+//! };
 //!
 //! struct Greeter;
 //!
 //! impl Service for Greeter {
-//!     fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+//!     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
 //!         Ok(Box::new(Greeting))
 //!     }
 //! }
@@ -24,94 +22,60 @@
 //! struct Greeting;
 //!
 //! impl Session for Greeting {
-//!     fn receive(&mut self, name: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+//!     fn on_message(&mut self, name: &[u8], out: &mut Outbox) -> Result {
 //!         out.send(&[b"Hello, ", name].concat());
 //!         Ok(Flow::Close)
 //!     }
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let listeners = Listener::bind(&[Listen::default()], BindOptions::default())?;
-//! fork::serve(listeners, Arc::new(Greeter), &Limits::default(), Signals::block(Reporting::default())?)?;
+//! let listeners = Listener::bind(&[ListenAddr::default()], BindOptions::default())?;
+//! Server::new(Greeter).serve(listeners)?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The folders, from the top layer down: [`testing`] drives sessions without sockets; `server` accepts
+//! peers and runs them under a model; `udp` and `stream` are the two kinds of connection; `exec` runs
+//! programs as sessions; `hub_link` joins processes to the hub; `session` is the service API and the
+//! connection without I/O; `hub` is publish/subscribe; `net` has addresses and sockets; `limits` caps
+//! and counts; `reactor` waits for events; `sys` has all unsafe code. A folder imports only folders
+//! below it.
 
-mod acceptor;
-mod admission;
-mod alarm;
-mod arrivals;
-mod bell;
-mod bind;
-mod bucket;
-mod central;
-mod chaperone;
-mod children;
-mod clean;
-mod connection;
-mod correspondence;
-mod correspondent;
-mod crew;
-mod datagrams;
-mod departures;
-mod descriptors;
-mod dropped;
-mod ended;
-mod exchange;
-mod framing;
-mod guard;
-mod guarded;
-mod hold;
+mod exec;
 mod hub;
-mod inbox;
-mod inherited;
-mod leaving;
-mod ledger;
+mod hub_link;
 mod limits;
-mod listen;
-mod listener;
-mod notify;
-mod outbox;
-mod pace;
+mod net;
 mod peer;
-mod ports;
-mod program;
-mod proof;
-mod rehearsal;
-mod rooms;
-mod run;
-mod service;
-mod signals;
-mod state;
+mod reactor;
+mod sanitize;
+mod server;
+mod session;
 mod stream;
 mod sys;
-mod task;
-mod tasks;
-mod times;
-mod wait;
-mod waiting;
-mod wire;
+mod udp;
 
-pub mod events;
-pub mod fork;
-pub mod sequential;
-pub mod threads;
+pub mod testing;
 
-pub use bind::{BindError, BindOptions, Family};
-pub use clean::Clean;
-pub use connection::Connection;
-pub use descriptors::use_all_descriptors;
-pub use ended::Ended;
-pub use framing::Framing;
-pub use inherited::inherited;
-pub use limits::{Limits, NoRate, Rate};
-pub use listen::{DEFAULT_PORT, Descriptor, Listen, ListenError, Place};
-pub use listener::Listener;
-pub use notify::notify;
-pub use outbox::Outbox;
+pub use hub::types::{LeaveReason, Member, RoomEvent, RoomKind};
+pub use limits::limits::{Limits, ParseRateError, Rate};
+pub use limits::stats::Reporting;
+pub use net::bind::{BindError, BindOptions, Family};
+pub use net::inherited::inherited;
+pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError};
+pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
-pub use rehearsal::{Datagram, Gathering, Pieces, rehearse, rehearse_datagrams};
-pub use rooms::{Heard, Origin, Parting, Room};
-pub use service::{Error, Flow, Needs, OverDatagrams, Refusal, Service, Session};
-pub use signals::Signals;
-pub use state::Reporting;
+pub use reactor::signals::Signals;
+pub use sanitize::Sanitized;
+pub use server::{Model, Server};
+pub use session::close_reason::CloseReason;
+pub use session::config::{Config, UdpPolicy};
+pub use session::framing::Framing;
+pub use session::outbox::Outbox;
+pub use session::rooms::Rooms;
+pub use session::service::{
+    Error, Flow, Refusal, Result, RoomService, Service, Session, service_fn,
+};
+pub use sys::rlimit::use_all_descriptors;
+pub use sys::systemd::notify;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clean::Clean;
+use crate::sanitize::Sanitized;
 
 /// Who is at the other end of a conversation, and where it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl fmt::Display for Address {
             // A client chooses the path that its socket has, so it is cleaned like anything else it
             // says.
             Self::Unix(Some(path)) => {
-                write!(f, "unix:{}", Clean(path.as_os_str().as_encoded_bytes()))
+                write!(f, "unix:{}", Sanitized(path.as_os_str().as_encoded_bytes()))
             }
         }
     }

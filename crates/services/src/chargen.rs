@@ -1,7 +1,7 @@
 //! Character generator: lines without end (RFC 864).
 
 use switchboard_core::{
-    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
+    Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport, UdpPolicy,
 };
 
 /// Sends the printable characters of ASCII, a line of 72 after the other, each begun one character
@@ -9,36 +9,32 @@ use switchboard_core::{
 pub struct Chargen;
 
 impl Service for Chargen {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().udp(UdpPolicy::Unsupported(
+            "it sends without end, and a UDP source address can be forged",
+        ))
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never(
-            "it never stops sending, and anyone's address can be put on a datagram",
-        )
-    }
-
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Self))
     }
 }
 
 impl Session for Chargen {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        self.resume(out)
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        self.on_writable(out)
     }
 
     /// A whole round at a time, so there is no place in it to be remembered.
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         while !out.is_full() {
             out.send(&ROUND);
         }
-        Ok(Flow::More)
+        Ok(Flow::WhenWritable)
     }
 
-    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
-        Ok(Flow::More) // whatever it was
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
+        Ok(Flow::WhenWritable) // whatever it was
     }
 }
 
@@ -67,7 +63,8 @@ const ROUND_BYTES: usize = CHARACTERS * LINE_BYTES;
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Connection, Ended, Limits};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{CloseReason, Limits};
 
     use super::*;
 
@@ -115,9 +112,12 @@ mod tests {
         assert!(!connection.wants_input());
         connection.receive(b"enough!\n");
         connection.sent(connection.output().len());
-        assert!(connection.ended().is_none());
-        connection.stop();
+        assert!(connection.close_reason().is_none());
+        connection.shut_down();
         connection.sent(connection.output().len());
-        assert!(matches!(connection.ended(), Some(Ended::Stopped)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Shutdown)
+        ));
     }
 }

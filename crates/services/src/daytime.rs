@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
 use crate::utc::Utc;
 
@@ -20,12 +20,11 @@ impl Daytime {
 }
 
 impl Service for Daytime {
-    /// Bytes, since the line ends with CR LF whatever the peer uses.
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let since = (self.0)().duration_since(UNIX_EPOCH);
         let seconds = since.map_or(0, |since| since.as_secs()); // before 1970 it was never set
         Ok(Box::new(Telling(format!("{}\r\n", Utc(seconds)))))
@@ -35,12 +34,12 @@ impl Service for Daytime {
 struct Telling(String);
 
 impl Session for Telling {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         out.send(self.0.as_bytes());
         Ok(Flow::Close)
     }
 
-    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
         Ok(Flow::Close) // it closed before
     }
 }
@@ -49,7 +48,8 @@ impl Session for Telling {
 mod tests {
     use std::time::Duration;
 
-    use switchboard_core::{Connection, Limits, OverDatagrams};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{Limits, UdpPolicy};
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking};
@@ -86,7 +86,7 @@ mod tests {
                 .output()
                 .starts_with(b"Wednesday, September 30, 2026 23:59:59")
         );
-        let OverDatagrams::Within { bytes, .. } = daytime.over_datagrams() else {
+        let UdpPolicy::Limited { bytes, .. } = daytime.config(Transport::Datagram).udp else {
             panic!("it is offered over datagrams");
         };
         assert!(connection.output().len() as u64 <= bytes);

@@ -1,29 +1,30 @@
 //! Discard: everything is taken, and nothing is said (RFC 863).
 
-use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
 /// Takes whatever is sent and says nothing, until the peer ends its side.
 pub struct Discard;
 
 impl Service for Discard {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
     }
 
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Self))
     }
 }
 
 impl Session for Discard {
-    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking};

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use switchboard_core::{Clean, Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::{
+    Config, Framing, Outbox, Peer, Refusal, Result, Sanitized, Service, Session, Transport,
+};
 
 use crate::receive_buffer::ReceiveBuffer;
 use crate::stop_words::{StopWords, Watch};
@@ -55,18 +57,23 @@ impl Display {
     }
 }
 
-impl Service for Display {
-    /// Lines, unless what is asked for is bytes or pieces of them.
+impl Display {
     fn framing(&self) -> Framing {
-        let own = if self.options.raw {
+        let framing = if self.options.raw {
             Framing::Bytes
         } else {
             Framing::Line
         };
-        self.options.receive_buffer.framing_or(own)
+        self.options.receive_buffer.framing_or(framing)
+    }
+}
+
+impl Service for Display {
+    fn config(&self, _: Transport) -> Config {
+        Config::framed(self.framing())
     }
 
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Printing {
             name: (!self.options.raw).then(|| peer.to_string()),
             watch: self.options.stop_words.watch(peer, self.framing()),
@@ -82,7 +89,7 @@ struct Printing {
 }
 
 impl Session for Printing {
-    fn receive(&mut self, message: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], _: &mut Outbox) -> Result {
         let (heard, flow) = self.watch.hear(message);
         if heard.is_empty() && !message.is_empty() {
             return Ok(flow); // the stop line was over, which only this message could show
@@ -90,7 +97,7 @@ impl Session for Printing {
         let line = self
             .name
             .as_ref()
-            .map(|name| format!("{name}: {}\n", Clean(heard)));
+            .map(|name| format!("{name}: {}\n", Sanitized(heard)));
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         // One write for the whole line, since other processes print to the same place. A pipe keeps
         // lines of up to 4 KiB apart, a file or terminal all of them.
@@ -104,7 +111,8 @@ impl Session for Printing {
 mod tests {
     use std::str;
 
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{every_chunking, from_words};
@@ -138,7 +146,7 @@ mod tests {
         let (display, sink) = display(words);
         let mut connection = Connection::open(&display, &Peer::stdio(), &Limits::default());
         pieces.iter().for_each(|piece| connection.receive(piece));
-        assert_eq!(connection.ended().is_some(), words.contains("stop"));
+        assert_eq!(connection.close_reason().is_some(), words.contains("stop"));
         let all = sink.lock().expect("nothing panicked").clone();
         assert_eq!(String::from_utf8_lossy(&all), printed);
     }

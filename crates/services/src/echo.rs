@@ -1,7 +1,9 @@
 //! Echo: every byte comes back (RFC 862).
 
 use clap::Args;
-use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session};
+use switchboard_core::{
+    Config, Framing, Outbox, Peer, Refusal, Result, Service, Session, Transport,
+};
 
 use crate::receive_buffer::ReceiveBuffer;
 use crate::stop_words::{StopWords, Watch};
@@ -16,12 +18,18 @@ pub struct Echo {
     stop_words: StopWords,
 }
 
-impl Service for Echo {
+impl Echo {
     fn framing(&self) -> Framing {
         self.receive_buffer.framing_or(Framing::Bytes)
     }
+}
 
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+impl Service for Echo {
+    fn config(&self, _: Transport) -> Config {
+        Config::framed(self.framing())
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let watch = self.stop_words.watch(peer, self.framing());
         Ok(Box::new(Echoing(watch)))
     }
@@ -30,7 +38,7 @@ impl Service for Echo {
 struct Echoing(Watch);
 
 impl Session for Echoing {
-    fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
         let (heard, flow) = self.0.hear(bytes);
         out.send(heard);
         Ok(flow)
@@ -41,7 +49,8 @@ impl Session for Echoing {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use switchboard_core::{Connection, Limits};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::talk::{datagram_peer, every_chunking, from_words};
@@ -53,7 +62,7 @@ mod tests {
         let pieces = from_words::<Echo>("--receive-buffer 8");
         assert_eq!(
             pieces.framing(),
-            Framing::Pieces(NonZeroUsize::new(8).expect("not zero"))
+            Framing::Chunks(NonZeroUsize::new(8).expect("not zero"))
         );
         every_chunking(&pieces, &bytes, &bytes);
     }
@@ -76,7 +85,7 @@ mod tests {
         let echo = from_words::<Echo>("--stop-word stop");
         let mut connection = Connection::open(&echo, &datagram_peer(), &Limits::default());
         for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
-            assert!(connection.ended().is_none());
+            assert!(connection.close_reason().is_none());
             connection.receive(message);
             assert_eq!(connection.datagram(), Some(message));
             connection.datagram_sent();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use switchboard_core::{Peer, Refusal, Service, Session};
+use switchboard_core::{Config, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_eliza::Script;
 
 pub use scripts::{NoScript, find_script, read_script};
@@ -85,7 +85,11 @@ impl Eliza {
 }
 
 impl Service for Eliza {
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn config(&self, _: Transport) -> Config {
+        Config::lines()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let scripts = Arc::clone(&self.scripts);
         let guest = Guest::new(scripts, self.seed, self.telling, self.commands);
         Ok(Box::new(guest))
@@ -94,19 +98,20 @@ impl Service for Eliza {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::{Limits, Pieces, rehearse};
+    use switchboard_core::Limits;
+    use switchboard_core::testing::{Chunks, drive_stream};
     use switchboard_eliza::Conversation;
 
     use super::*;
     use crate::talk::{every_chunking, first_words, from_words};
 
     fn friend(seed: u64) -> Eliza {
-        Eliza::new(Script::friend(), Some(seed))
+        Eliza::new(Script::friend().expect("it compiles"), Some(seed))
     }
 
     /// What the engine says, by lines, when nothing is between.
     fn said(seed: u64, lines: &[&str], end: &str) -> String {
-        let mut friend = Conversation::new(&Script::friend(), seed);
+        let mut friend = Conversation::new(&Script::friend().expect("it compiles"), seed);
         let mut all = friend.greet().expect("it opens") + "\n";
         for line in lines {
             all += &(friend.reply(line).text + end);
@@ -158,7 +163,7 @@ mod tests {
 
     #[test]
     fn conversations_are_separate() {
-        let friend = Eliza::new(Script::friend(), None);
+        let friend = Eliza::new(Script::friend().expect("it compiles"), None);
         let heard: Vec<_> = (0..40).map(|_| first_words(&friend)).collect();
         assert!(
             heard.iter().any(|words| *words != heard[0]),
@@ -169,12 +174,12 @@ mod tests {
     /// What is heard after the greeting of a friend with these options who is told these lines.
     fn told(words: &str, telling: Telling, lines: &str) -> String {
         let eliza = Eliza::from_options(from_words(words)).expect("its scripts are there");
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let pieces = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
         let eliza = eliza.telling(telling);
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (heard, _) = drive_stream(&eliza, lines.as_bytes(), pieces, &Limits::default());
         String::from_utf8(heard).expect("replies are text")
     }
 
@@ -182,7 +187,7 @@ mod tests {
     fn why_shows_the_trace_of_the_last_reply() {
         let lines = "*why\nI need a holiday\n *WHY\nquit\n";
         let heard = told("--seed 1 --commands", Telling::Replies, lines);
-        let mut friend = Conversation::new(&Script::friend(), 1);
+        let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
         let greeting = friend.greet().expect("it opens");
         let (reply, trace) = friend.reply_traced("I need a holiday");
         let last = friend.reply("quit").text;
@@ -205,7 +210,7 @@ mod tests {
         let words = format!("--seed 1 --commands --script {parrot}");
         let heard = told(&words, Telling::Replies, lines);
         let lines: Vec<&str> = heard.lines().collect();
-        let greeting = Conversation::new(&Script::friend(), 1).greet();
+        let greeting = Conversation::new(&Script::friend().expect("it compiles"), 1).greet();
         let there_are = format!("there are: parrot, {}", Script::NAMES.join(", "));
         assert_eq!(lines[0], "How do you feel?");
         assert_eq!(lines[1], format!("This is parrot; {there_are}"));
@@ -226,11 +231,11 @@ mod tests {
         let eliza = Eliza::from_options(from_words("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");
         let lines = "hi\r\n*why\r\n*help\r\n";
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let pieces = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (heard, _) = drive_stream(&eliza, lines.as_bytes(), pieces, &Limits::default());
         every_chunking(&eliza, lines.as_bytes(), &heard);
     }
 
@@ -266,7 +271,7 @@ mod tests {
     fn a_readable_trace_goes_before_its_reply() {
         let heard = told("--seed 1", Telling::Trace, "I need a holiday\n");
         let lines: Vec<&str> = heard.lines().collect();
-        assert_eq!(lines[1], "  said        I need a holiday");
+        assert_eq!(lines[1], "  input       I need a holiday");
         let shown = lines
             .iter()
             .find_map(|line| line.strip_prefix("  reply       "));

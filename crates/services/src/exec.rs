@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::Args;
 use switchboard_core::{
-    Address, Error, Flow, Framing, Needs, Outbox, Peer, Refusal, Service, Session, Transport,
+    Address, Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
 };
 
 /// Gives every peer to a program of its own, which reads from standard input and writes to standard
@@ -89,18 +89,11 @@ fn path() -> OsString {
 }
 
 impl Service for Exec {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().exec()
     }
 
-    fn needs(&self) -> Needs {
-        Needs {
-            programs: true,
-            ..Needs::default()
-        }
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -145,12 +138,12 @@ fn variables(peer: &Peer) -> Vec<(String, OsString)> {
 struct Run(Option<Box<Command>>);
 
 impl Session for Run {
-    fn open(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, _: &mut Outbox) -> Result {
         Ok(self.0.take().map_or(Flow::Close, Flow::Exec))
     }
 
     /// Nothing is: the program has the peer.
-    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
         Ok(Flow::Close)
     }
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use switchboard_core::{
-    Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session, Transport,
+    Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport, UdpPolicy,
 };
-use switchboard_files::{Problem, Source};
+use switchboard_files::{FileError, Source};
 
 /// Sends a file to every peer and closes, whatever is said meanwhile.
 ///
@@ -30,7 +30,7 @@ impl OneFile {
     /// # Errors
     ///
     /// It cannot be opened now, or is no regular file.
-    pub fn new(path: &Path) -> Result<Self, Problem> {
+    pub fn new(path: &Path) -> Result<Self, FileError> {
         Source::open(path)?;
         let path = std::path::absolute(path)?;
         Ok(Self { path })
@@ -43,19 +43,15 @@ impl OneFile {
 }
 
 impl Service for OneFile {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
+            .udp(UdpPolicy::Unsupported(
+                "a lost datagram would damage the file; `serve files` offers TFTP",
+            ))
+            .example("nc {target} > FILE")
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never("a file has no parts that could be lost; `serve files` speaks TFTP")
-    }
-
-    fn trial(&self, nc: String, _: Transport, _: &str) -> String {
-        format!("{nc} > FILE")
-    }
-
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Sending(self.path.clone())))
     }
 }
@@ -63,21 +59,21 @@ impl Service for OneFile {
 struct Sending(PathBuf);
 
 impl Session for Sending {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         // No words go to the peer if it fails: they would be taken for the file.
         let source = Source::open(&self.0).map_err(|problem| {
-            out.break_off();
+            out.abort();
             Error::Failed(format!("{}: {problem}", self.0.display()).into())
         })?;
         out.send_file(source.file, 0..source.length);
-        Ok(Flow::More) // a peer may stop for a while, which is not ending slowly
+        Ok(Flow::WhenWritable) // a peer may stop for a while, which is not ending slowly
     }
 
-    fn resume(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, _: &mut Outbox) -> Result {
         Ok(Flow::Close)
     }
 
-    fn receive(&mut self, _: &[u8], _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
         Ok(Flow::Close) // it closed before
     }
 }
@@ -88,7 +84,8 @@ mod tests {
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
-    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
+    use switchboard_core::{CloseReason, Limits};
 
     use super::*;
     use crate::talk::every_chunking;
@@ -118,7 +115,7 @@ mod tests {
         let service = OneFile::new(&path).expect("it is there");
         let mut connection = Connection::open(&service, &Peer::stdio(), &Limits::default());
         assert!(
-            connection.ended().is_none(),
+            connection.close_reason().is_none(),
             "the rest is not its last words"
         );
         connection.load_file();
@@ -143,9 +140,15 @@ mod tests {
         fs::write(&path, "here").expect("there is room");
         let service = OneFile::new(&path).expect("it is there");
         fs::remove_file(&path).expect("it is there");
-        let pieces = Pieces { said: 1, taken: 1 };
-        let (heard, ended) = rehearse(&service, b"", pieces, &Limits::default());
+        let pieces = Chunks {
+            input: 1,
+            output: 1,
+        };
+        let (heard, ended) = drive_stream(&service, b"", pieces, &Limits::default());
         assert_eq!(heard, b"");
-        assert!(matches!(ended, Ended::Failed(Error::Failed(_))), "{ended}");
+        assert!(
+            matches!(ended, CloseReason::Failed(Error::Failed(_))),
+            "{ended}"
+        );
     }
 }

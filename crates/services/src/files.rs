@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_core::{Framing, Host, OverDatagrams, Peer, Refusal, Service, Session, Transport};
+use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
-use crate::size::size;
+use crate::units::size;
 use crate::uptime;
 use guest::Guest;
 use tftp::Visitor;
@@ -109,26 +109,16 @@ impl Files {
 }
 
 impl Service for Files {
-    /// Lines, but where datagrams are packets.
-    fn framing_over(&self, transport: Transport) -> Framing {
-        match transport {
-            Transport::Stream => Framing::Line,
-            Transport::Datagram => Framing::Bytes,
+    fn config(&self, over: Transport) -> Config {
+        match over {
+            Transport::Stream => Config::lines(),
+            Transport::Datagram => Config::bytes()
+                .udp(tftp::UDP_POLICY)
+                .example("curl -O tftp://{address}/NAME"),
         }
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        tftp::OVER_DATAGRAMS
-    }
-
-    fn trial(&self, nc: String, transport: Transport, place: &str) -> String {
-        match transport {
-            Transport::Stream => nc,
-            Transport::Datagram => format!("curl -O tftp://{place}/NAME"),
-        }
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         match peer.transport {
             Transport::Stream => Ok(Box::new(Guest::new(self.shelf.clone()))),
             Transport::Datagram => {

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use switchboard_core::{
-    Error, Flow, Framing, Heard, Needs, Origin, Outbox, Peer, Refusal, Room, Service, Session,
-    Transport,
+    Config, Error, Flow, Member, Outbox, Peer, Refusal, Result, RoomEvent, RoomKind, RoomService,
+    Rooms, Session, Transport,
 };
 
 pub(crate) use options::Options;
@@ -36,32 +36,26 @@ impl Forward {
     }
 }
 
-impl Service for Forward {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+impl RoomService for Forward {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
     }
 
-    fn needs(&self) -> Needs {
-        Needs {
-            rooms: true,
-            ..Needs::default()
+    fn room(&self, name: &str) -> RoomKind {
+        if name == LINE {
+            RoomKind::lossless().host(SENDER)
+        } else {
+            RoomKind::lossless()
         }
     }
 
-    fn room(&self, name: &str) -> Room {
-        Room {
-            lossless: true,
-            host: (name == LINE).then_some(SENDER),
-            ..Room::default()
-        }
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let fixed = self.options.role.get(peer.place).copied();
         if fixed.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }
         Ok(Box::new(Forwarding {
+            rooms,
             options: self.options.clone(),
             fixed,
             by_datagrams: peer.transport == Transport::Datagram,
@@ -74,6 +68,7 @@ impl Service for Forward {
 }
 
 struct Forwarding {
+    rooms: Rooms,
     options: Options,
     fixed: Option<Role>,
     by_datagrams: bool,
@@ -95,27 +90,27 @@ enum Part {
 
 impl Forwarding {
     /// Applies for the part of the one who sends, which is given once.
-    fn apply(out: &mut Outbox) {
-        out.join(SEAT, SENDER);
+    fn apply(&self, out: &mut Outbox) {
+        self.rooms.join(out, SEAT, SENDER);
     }
 
-    fn join_receivers(out: &mut Outbox) {
-        out.join(LINE, RECEIVER);
+    fn join_receivers(&self, out: &mut Outbox) {
+        self.rooms.join(out, LINE, RECEIVER);
     }
 
     fn begin_both(&mut self, out: &mut Outbox) {
         self.part = Part::Both;
-        out.join(LINE, "both");
+        self.rooms.join(out, LINE, "both");
     }
 
     /// The first datagram says what its peer wants, where its place leaves that open.
     fn choose(&mut self, first: &[u8], out: &mut Outbox) {
         match self.fixed {
             _ if self.options.to == To::Others => self.begin_both(out),
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) => Self::apply(out),
-            None if is_blank(first) => Self::join_receivers(out),
-            None => Self::apply(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) => self.apply(out),
+            None if is_blank(first) => self.join_receivers(out),
+            None => self.apply(out),
         }
     }
 
@@ -131,7 +126,7 @@ impl Forwarding {
             _ if is_blank(datagram) => (), // says no more than that it is there
             Part::None if self.held.len() < MOST_HELD => self.held.push_back(datagram.to_vec()),
             Part::None | Part::Receives => (),
-            Part::Sends | Part::Both => out.post(LINE, datagram),
+            Part::Sends | Part::Both => self.rooms.post(out, LINE, datagram),
         }
         Flow::Continue
     }
@@ -140,19 +135,19 @@ impl Forwarding {
     fn seated(&mut self, place: u32, out: &mut Outbox) -> Flow {
         if place == 1 {
             self.part = Part::Sends;
-            out.join(LINE, SENDER);
+            self.rooms.join(out, LINE, SENDER);
             self.tell_role(b"1", out);
             for datagram in self.held.drain(..) {
-                out.post(LINE, &datagram);
+                self.rooms.post(out, LINE, &datagram);
             }
             return Flow::Continue;
         }
         if self.by_datagrams || self.fixed.is_some() {
             return taken(out);
         }
-        out.leave(SEAT);
-        Self::join_receivers(out);
-        Flow::Wait
+        self.rooms.leave(out, SEAT);
+        self.join_receivers(out);
+        Flow::PauseInput
     }
 
     /// It is on the line, beside so many others.
@@ -175,7 +170,7 @@ impl Forwarding {
         }
     }
 
-    fn pass_on(&self, bytes: &[u8], origin: &Origin, out: &mut Outbox) {
+    fn pass_on(&self, bytes: &[u8], origin: &Member, out: &mut Outbox) {
         if self.by_datagrams && origin.transport == Transport::Stream {
             bytes
                 .chunks(DATAGRAM_BYTES)
@@ -185,7 +180,7 @@ impl Forwarding {
         }
     }
 
-    fn left(&mut self, origin: &Origin, out: &mut Outbox) -> Flow {
+    fn left(&mut self, origin: &Member, out: &mut Outbox) -> Flow {
         match self.part {
             Part::Receives if origin.name == SENDER => return Flow::Close,
             Part::Sends => {
@@ -204,72 +199,76 @@ impl Forwarding {
 }
 
 impl Session for Forwarding {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         if self.by_datagrams {
             return Ok(Flow::Continue);
         }
-        out.wake_after(NEW);
+        out.set_timer(NEW);
         match self.fixed {
             _ if self.options.to == To::Others => {
                 self.begin_both(out);
                 return Ok(Flow::Continue);
             }
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) | None => Self::apply(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) | None => self.apply(out),
         }
-        Ok(Flow::Wait)
+        Ok(Flow::PauseInput)
     }
 
-    fn receive(&mut self, message: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         if self.by_datagrams {
             return Ok(self.receive_datagram(message, out));
         }
         self.is_new = false;
         if let Part::Sends | Part::Both = self.part {
-            out.post(LINE, message);
+            self.rooms.post(out, LINE, message);
         }
         Ok(Flow::Continue)
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
         let waits = self.part == Part::None && !self.by_datagrams;
         Ok(match *heard {
-            Heard::Entered { room, place, .. } if room == SEAT => self.seated(place, out),
-            Heard::Entered { place, others, .. } => self.connected(place, others, out),
-            Heard::Post { bytes, origin, .. } => {
+            RoomEvent::Entered { room, place, .. } if room == SEAT => self.seated(place, out),
+            RoomEvent::Entered { place, others, .. } => self.connected(place, others, out),
+            RoomEvent::Post { bytes, origin, .. } => {
                 if let Part::Receives | Part::Both = self.part {
                     self.pass_on(bytes, origin, out);
                 }
                 Flow::Continue
             }
-            Heard::Joined { room, .. } if room == LINE => {
+            RoomEvent::Joined { room, .. } if room == LINE => {
                 self.receivers += 1;
                 Flow::Continue
             }
-            Heard::Left { room, origin, .. } if room == LINE => self.left(origin, out),
-            Heard::TooSlow | Heard::Full { .. } => {
+            RoomEvent::Left { room, origin, .. } if room == LINE => self.left(origin, out),
+            RoomEvent::TooSlow | RoomEvent::Full { .. } => {
                 return Err(Error::Failed("the hub has no place for it".into()));
             }
-            _ if waits => Flow::Wait,
+            _ if waits => Flow::PauseInput,
             _ => Flow::Continue,
         })
     }
 
     /// It is no longer new.
-    fn wake(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
         self.is_new = false;
         let waits = self.part == Part::None;
-        Ok(if waits { Flow::Wait } else { Flow::Continue })
+        Ok(if waits {
+            Flow::PauseInput
+        } else {
+            Flow::Continue
+        })
     }
 
     /// Who sends has sent all. Who receives and ends its side at once only listens; later, it is
     /// taken to have left: a client that closes looks no different.
-    fn finish(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, _: &mut Outbox) -> Result {
         let listens = self.is_new && self.part != Part::Sends;
         Ok(if listens { Flow::Continue } else { Flow::Close })
     }
 
-    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
         Ok(Flow::Close)
     }
 }

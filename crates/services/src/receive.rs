@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
-    Address, Error, Flow, Framing, Outbox, OverDatagrams, Peer, Refusal, Service, Session,
-    Transport,
+    Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
+    UdpPolicy,
 };
-use switchboard_files::{Content, Draft, Folder, Name, Problem, Rules};
+use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
-use crate::size::size;
+use crate::units::size;
 
 /// Takes what a peer sends until it ends its side, and makes a file of it: whole or not at all.
 ///
@@ -53,9 +53,9 @@ impl Receive {
     /// # Errors
     ///
     /// The file is there already, or could not be.
-    pub fn new(path: &Path, rules: Rules) -> Result<Self, Problem> {
-        let (folder, name) = Folder::around(path)?;
-        folder.draft(&name, None, rules)?;
+    pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
+        let (folder, name) = Folder::parent_of(path)?;
+        AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
             name,
@@ -76,21 +76,16 @@ impl Receive {
 }
 
 impl Service for Receive {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
+            .udp(UdpPolicy::Unsupported(
+                "a lost datagram would go unnoticed; `serve files` offers TFTP",
+            ))
+            .example("nc -N {target} < FILE") // without -N, nc does not close its side at the end of FILE
     }
 
-    fn over_datagrams(&self) -> OverDatagrams {
-        OverDatagrams::Never("a lost datagram would be missed by nobody; `serve files` speaks TFTP")
-    }
-
-    fn trial(&self, nc: String, _: Transport, _: &str) -> String {
-        let nc = nc.replacen("nc", "nc -N", 1); // or it would not say that this was all
-        format!("{nc} < FILE")
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let draft = self.folder.draft(&self.name, None, self.rules);
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let draft = AtomicFile::create(&self.folder, &self.name, None, self.rules);
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
             draft: Some(draft),
@@ -101,8 +96,8 @@ impl Service for Receive {
 }
 
 struct Receiving {
-    draft: Option<Draft>, // until it is done
-    peer: Option<String>, // unless it reads what is printed, and was told already
+    draft: Option<AtomicFile>, // until it is done
+    peer: Option<String>,      // unless it reads what is printed, and was told already
     sink: Sink,
 }
 
@@ -125,17 +120,17 @@ impl Receiving {
 }
 
 impl Session for Receiving {
-    fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+    fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
+        match self.draft.as_mut().map(|draft| draft.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
-            Some(Err(problem)) => {
+            Some(Err(error)) => {
                 self.draft = None;
-                end(&problem, out)
+                end(&error.into(), out)
             }
         }
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         let Some(draft) = self.draft.take() else {
             return Ok(Flow::Close); // it was told already
         };
@@ -151,8 +146,8 @@ impl Session for Receiving {
     }
 
     /// What has begun may come to its end.
-    fn stop(&mut self, _: &mut Outbox) -> Result<Flow, Error> {
-        let begun = |draft: &Draft| 0 < draft.length();
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
+        let begun = |draft: &AtomicFile| 0 < draft.length();
         Ok(if self.draft.as_ref().is_some_and(begun) {
             Flow::Continue
         } else {
@@ -162,16 +157,16 @@ impl Session for Receiving {
 }
 
 /// The peer is told what is wrong; whoever runs the server as well, if it is here.
-fn end(problem: &Problem, out: &mut Outbox) -> Result<Flow, Error> {
+fn end(problem: &FileError, out: &mut Outbox) -> Result {
     let words = not_received(problem);
     out.send(format!("{words}\n").as_bytes());
     match problem {
-        Problem::Exists | Problem::TooLarge { .. } => Ok(Flow::Close),
+        FileError::Exists | FileError::TooLarge { .. } => Ok(Flow::Close),
         _ => Err(Error::Failed(words.into())),
     }
 }
 
-fn not_received(problem: &Problem) -> String {
+fn not_received(problem: &FileError) -> String {
     format!("not received: {problem}")
 }
 
@@ -179,7 +174,8 @@ fn not_received(problem: &Problem) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::{Connection, Ended, Limits, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
+    use switchboard_core::{CloseReason, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
 
@@ -219,8 +215,11 @@ mod tests {
         for size in 1..=said.len().max(1) {
             for taken in [1, 1000] {
                 let (folder, service, sink) = place(rules);
-                let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(&service, said, pieces, &Limits::default());
+                let pieces = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (heard, _) = drive_stream(&service, said, pieces, &Limits::default());
                 assert_eq!(String::from_utf8_lossy(&heard), answer, "{pieces:?}");
                 assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), there);
                 assert_eq!(names(&folder).len(), usize::from(there.is_some()));
@@ -261,7 +260,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: a file has at most 3 bytes here\n";
+        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));
@@ -277,11 +276,11 @@ mod tests {
         fast.end_input();
         assert!(fast.output().starts_with(b"received 4 bytes"));
         slow.end_input();
-        let there = b"not received: there is something of this name already\n";
+        let there = b"not received: a file or folder of this name exists already\n";
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);
-        assert!(matches!(late.into_ended(), Ended::Refused(_)));
+        assert!(matches!(late.into_close_reason(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
         assert_eq!(fs::read(&path).expect("it is there"), b"fast");
         assert!(Receive::new(&path, PLAIN).is_err(), "nor would it start");
@@ -295,8 +294,11 @@ mod tests {
         };
         let (folder, service, _) = place(over);
         for said in ["one", "two"] {
-            let pieces = Pieces { said: 1, taken: 99 };
-            rehearse(&service, said.as_bytes(), pieces, &Limits::default());
+            let pieces = Chunks {
+                input: 1,
+                output: 99,
+            };
+            drive_stream(&service, said.as_bytes(), pieces, &Limits::default());
             let there = fs::read(folder.path().join("it")).expect("it is there");
             assert_eq!(there, said.as_bytes());
         }
@@ -310,11 +312,11 @@ mod tests {
         let (folder, service, _) = place(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut idle, mut cut, mut whole) = (open(), open(), open());
-        idle.stop();
+        idle.shut_down();
         assert!(idle.is_done());
         for connection in [&mut cut, &mut whole] {
             connection.receive(b"hel");
-            connection.stop();
+            connection.shut_down();
             assert!(!connection.is_done());
         }
         drop(cut);

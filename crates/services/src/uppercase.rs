@@ -2,17 +2,17 @@
 
 use std::str;
 
-use switchboard_core::{Error, Flow, Framing, Outbox, Peer, Refusal, Service, Session, Transport};
+use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
 /// Sends everything back in Unicode upper case; bytes that are no UTF-8 come back unchanged.
 pub struct Uppercase;
 
 impl Service for Uppercase {
-    fn framing(&self) -> Framing {
-        Framing::Bytes
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes()
     }
 
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Capitals {
             cut: Vec::new(),
             whole: peer.transport == Transport::Datagram,
@@ -26,7 +26,7 @@ struct Capitals {
 }
 
 impl Session for Capitals {
-    fn receive(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
         if self.whole {
             out.send(&uppercase(bytes));
             return Ok(Flow::Continue);
@@ -38,7 +38,7 @@ impl Session for Capitals {
         Ok(Flow::Continue)
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         out.send(&self.cut);
         Ok(Flow::Close)
     }
@@ -66,7 +66,8 @@ fn cut_character(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use switchboard_core::{Address, Connection, Limits};
+    use switchboard_core::testing::Connection;
+    use switchboard_core::{Address, Limits};
 
     use super::*;
     use crate::talk::every_chunking;

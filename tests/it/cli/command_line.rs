@@ -112,7 +112,7 @@ fn an_unusable_script_is_refused_before_listening() {
     let (code, stdout, stderr) =
         run_program(&format!("serve eliza --listen 0 --script {name}"), "");
     let message = format!(
-        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too big: more than 256 KiB when compiled\n"
+        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too large: more than 256 KiB when compiled\n"
     );
     assert_eq!((code, stdout.as_str(), stderr), (1, "", message));
     let (code, _, stderr) = run_program("talk --script /no/such/file", "");

@@ -182,7 +182,7 @@ fn trace_explains_a_reply_as_text() {
     assert!(!output.contains('\x1b'), "{output}");
     let lines: Vec<&str> = output.lines().collect();
     assert!(
-        lines[1].starts_with("  said        I need \\u{1b}[31ma coat"),
+        lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
         "{output}"
     );
     for label in [

@@ -14,7 +14,7 @@ fn check(output: &str, case: &str) {
         "How do you feel?",
         "Nothing was answered yet.",
         "Why do you need your mother?",
-        "said        I need my mother.",
+        "input       I need my mother.",
     ];
     assert_eq!(lines[..4], expected, "{case}");
     let end = lines.iter().position(|line| *line == "from        a rule");
@@ -63,7 +63,7 @@ fn commands_work_over_udp() {
     let code: String = challenge.chars().filter(char::is_ascii_digit).collect();
     let trace = client.ask(format!("{code}\n"));
     assert!(
-        trace.contains("said        I need my mother.\n"),
+        trace.contains("input       I need my mother.\n"),
         "{challenge}{trace}"
     );
     assert_eq!(client.ask("*reset\n"), "How do you feel?\n");

@@ -92,7 +92,7 @@ fn datagrams_that_could_loop_are_dropped() {
     let broadcast = ("127.255.255.255", server.udp_address().port());
     client.0.connect(broadcast).expect("an address");
     client.send("echo me");
-    server.log("dropped: sent to many");
+    server.log("dropped: sent to a multicast or broadcast address");
     let server = Server::start_udp("echo");
     let port = server.udp_address().port();
     // From the port of the server, at another local address.
@@ -126,7 +126,7 @@ here = socket.inet_aton("127.0.0.1")
 udp = struct.pack("!HHHH", 2001, 2002, 8 + len(data), 0) + data
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
 raw.sendto(ip + udp, ("127.0.0.1", 0))'
-        until grep -q "dropped: the answer is over the rate" 2001 2002; do sleep 0.02; done
+        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do sleep 0.02; done
         kill %1 %2
         wait
         grep -h "end: " 2001 2002
@@ -232,7 +232,7 @@ fn limits_apply_to_udp_peers() {
     for client in &clients {
         assert_eq!(client.ask("hello"), "HELLO");
     }
-    server.log("silent for longest: makes room");
+    server.log("evict: inactive for longest");
     server.log("end: cut");
 }
 

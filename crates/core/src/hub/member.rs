@@ -4,27 +4,27 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::hub::notice::{Notice, Request};
+use crate::hub::message::{Notice, Request};
 
 /// A member, in whatever rooms.
-pub(super) struct Member {
-    pub(super) rooms: Vec<Arc<str>>,
-    queue: VecDeque<Notice>,
-    pub(super) queued: usize, // the weight of what is queued
-    news: usize,              // and of that in it which is no post
-    took: Instant,            // when it last heard something, or had heard all
-    full: Option<Instant>,    // since when no post should be added
+pub(crate) struct MemberState {
+    pub(crate) rooms: Vec<Arc<str>>,
+    pub(super) queue: VecDeque<Notice>,
+    pub(crate) queued: usize,         // the weight of what is queued
+    pub(super) news: usize,           // and of that in it which is no post
+    pub(super) took: Instant,         // when it last heard something, or had heard all
+    pub(super) full: Option<Instant>, // since when no post should be added
     /// What it has asked for, while the first of it cannot be done yet.
-    pub(super) requests: VecDeque<Request>,
-    taken: usize, // the weight of its requests that are done, which it was not told yet
-    pub(super) is_stirred: bool,
-    pub(super) is_dropped: bool,
-    pub(super) is_silent: bool, // it has asked for nothing yet
-    pub(super) is_in: bool,     // what it asks for may be done
+    pub(crate) requests: VecDeque<Request>,
+    pub(super) taken: usize, // the weight of its requests that are done, which it was not told yet
+    pub(crate) is_stirred: bool,
+    pub(crate) is_dropped: bool,
+    pub(crate) is_silent: bool, // it has asked for nothing yet
+    pub(crate) is_in: bool,     // what it asks for may be done
 }
 
-impl Member {
-    pub(super) fn new(now: Instant) -> Self {
+impl MemberState {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             rooms: Vec::new(),
             queue: VecDeque::new(),
@@ -41,7 +41,7 @@ impl Member {
         }
     }
 
-    pub(super) fn push(&mut self, notice: Notice, now: Instant) {
+    pub(crate) fn push(&mut self, notice: Notice, now: Instant) {
         if self.queue.is_empty() {
             self.took = now;
         }
@@ -56,9 +56,9 @@ impl Member {
     }
 
     /// What it is to hear next; whether its queue has become short by that.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
         if 0 < self.taken {
-            return Some((Notice::Taken(std::mem::take(&mut self.taken)), false));
+            return Some((Notice::Accepted(std::mem::take(&mut self.taken)), false));
         }
         let notice = self.queue.pop_front()?;
         let before = self.queued;
@@ -74,37 +74,37 @@ impl Member {
     }
 
     /// Whether no post should be added to what it is yet to hear.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         QUEUE_BYTES <= self.queued
     }
 
     /// Since when it has been full, or has heard nothing before that, if it is full.
-    pub(super) fn full_since(&self) -> Option<Instant> {
+    pub(crate) fn full_since(&self) -> Option<Instant> {
         self.full.map(|full| full.min(self.took))
     }
 
     /// Whether nothing at all may be added: beside posts, for which a poster can wait, so much has
     /// happened.
-    pub(super) fn is_overfull(&self) -> bool {
+    pub(crate) fn is_overfull(&self) -> bool {
         QUEUE_BYTES <= self.news
     }
 
     /// Whether it should hear some of that first before it is told all that it asks for.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         SHORT <= self.queued
     }
 
     /// Whether what it asked for first is a post, whose room will let it go on.
-    pub(super) fn is_held_back(&self) -> bool {
+    pub(crate) fn is_held_back(&self) -> bool {
         matches!(self.requests.front(), Some(Request::Post { .. }))
     }
 
-    pub(super) fn take(&mut self, weight: usize) {
+    pub(crate) fn take(&mut self, weight: usize) {
         self.taken += weight;
     }
 
     /// It hears that it was dropped, and nothing else.
-    pub(super) fn drop_out(&mut self, now: Instant) {
+    pub(crate) fn drop_out(&mut self, now: Instant) {
         self.is_dropped = true;
         self.queue.clear();
         (self.queued, self.news, self.full) = (0, 0, None);

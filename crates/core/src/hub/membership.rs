@@ -3,14 +3,14 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::guarded::guarded;
-use crate::hub::room::Hall;
-use crate::hub::{Hub, MemberId, Notice};
+use crate::hub::hub::{Hub, MemberId};
+use crate::hub::message::Notice;
+use crate::hub::room::Room;
+use crate::hub::types::{LeaveReason, Member};
 use crate::peer::Transport;
-use crate::rooms::{Origin, Parting};
 
 impl Hub {
-    pub(super) fn join(&mut self, id: MemberId, room: &str, name: String, transport: Transport) {
+    pub(crate) fn join(&mut self, id: MemberId, room: &str, name: String, transport: Transport) {
         let Some(member) = self
             .members
             .get_mut(&id)
@@ -23,13 +23,11 @@ impl Hub {
             let room = room.into();
             return self.tell(id, Notice::Full { room });
         }
-        // A service that panics is no reason to end everybody's rooms.
-        let rules = || guarded(|| Ok(self.service.room(room))).unwrap_or_default();
         let hall = self
             .halls
             .entry(room.into())
-            .or_insert_with(|| Hall::new(room, rules()));
-        let (place, was_in) = hall.sit(Origin {
+            .or_insert_with(|| Room::new(room, (self.room_kind)(room)));
+        let (place, was_in) = hall.sit(Member {
             member: id,
             name,
             place: 0,
@@ -60,7 +58,7 @@ impl Hub {
         self.halls.len() < MOST_ROOMS || self.halls.contains_key(room)
     }
 
-    pub(super) fn leave(&mut self, id: MemberId, room: &str, parting: Parting) {
+    pub(crate) fn leave(&mut self, id: MemberId, room: &str, parting: LeaveReason) {
         if let Some(member) = self.members.get_mut(&id) {
             member.rooms.retain(|own| **own != *room);
         }
@@ -88,7 +86,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn depart(&mut self, id: MemberId, parting: Parting) {
+    pub(crate) fn depart(&mut self, id: MemberId, parting: LeaveReason) {
         let rooms = self.members.get(&id).map(|member| member.rooms.clone());
         for room in rooms.into_iter().flatten() {
             self.leave(id, &room, parting);
@@ -97,11 +95,11 @@ impl Hub {
     }
 
     /// Lets those who fell behind leave all their rooms. What they have posted since comes to nothing.
-    pub(super) fn drop_out(&mut self) {
+    pub(crate) fn drop_out(&mut self) {
         while let Some(id) = self.behind.pop_front() {
             let member = self.members.get_mut(&id);
             for room in member.map_or_else(Vec::new, |member| mem::take(&mut member.rooms)) {
-                self.leave(id, &room, Parting::TooSlow);
+                self.leave(id, &room, LeaveReason::TooSlow);
             }
             self.due.push_back(id);
         }

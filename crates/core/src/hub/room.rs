@@ -3,24 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::hub::MemberId;
-use crate::hub::notice::{Notice, Post, weight};
-use crate::rooms::{Origin, Room};
+use crate::hub::hub::MemberId;
+use crate::hub::message::{Notice, Post, weight};
+use crate::hub::types::{Member, RoomKind};
 
 /// A room with somebody in it, or with a past.
-pub(super) struct Hall {
-    pub(super) name: Arc<str>,
-    pub(super) rules: Room,
-    seats: Vec<Arc<Origin>>, // in the order in which they were taken
-    pub(super) posts: u64,
-    history: VecDeque<Arc<Post>>,
-    history_weight: usize,
+pub(crate) struct Room {
+    pub(crate) name: Arc<str>,
+    pub(crate) rules: RoomKind,
+    pub(super) seats: Vec<Arc<Member>>, // in the order in which they were taken
+    pub(crate) posts: u64,
+    pub(super) history: VecDeque<Arc<Post>>,
+    pub(super) history_weight: usize,
     /// Members who are held back until all have room for what they post, in their order.
-    pub(super) held_back: VecDeque<MemberId>,
+    pub(crate) held_back: VecDeque<MemberId>,
 }
 
-impl Hall {
-    pub(super) fn new(name: &str, rules: Room) -> Self {
+impl Room {
+    pub(crate) fn new(name: &str, rules: RoomKind) -> Self {
         Self {
             name: name.into(),
             rules,
@@ -32,29 +32,29 @@ impl Hall {
         }
     }
 
-    pub(super) fn seat(&self, member: MemberId) -> Option<&Arc<Origin>> {
+    pub(crate) fn seat(&self, member: MemberId) -> Option<&Arc<Member>> {
         self.seats.iter().find(|seat| seat.member == member)
     }
 
-    pub(super) fn seats(&self) -> &[Arc<Origin>] {
+    pub(crate) fn seats(&self) -> &[Arc<Member>] {
         &self.seats
     }
 
     /// Those other than `member`.
-    pub(super) fn others(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
+    pub(crate) fn others(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
         let members = self.seats.iter().map(|seat| seat.member);
         members.filter(move |&other| other != member)
     }
 
     /// Those who are to hear what `member` posts.
-    pub(super) fn hearers(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
+    pub(crate) fn hearers(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
         let members = self.seats.iter().map(|seat| seat.member);
-        members.filter(move |&other| other != member || self.rules.hears_itself)
+        members.filter(move |&other| other != member || self.rules.echo)
     }
 
     /// Gives `origin` the first free place among those of its name; the seat that it had before is
     /// free then. Whether it had one.
-    pub(super) fn sit(&mut self, mut origin: Origin) -> (u32, bool) {
+    pub(crate) fn sit(&mut self, mut origin: Member) -> (u32, bool) {
         let old = self
             .seats
             .iter()
@@ -77,18 +77,18 @@ impl Hall {
         (place, old.is_some())
     }
 
-    pub(super) fn rise(&mut self, member: MemberId) -> Option<Arc<Origin>> {
+    pub(crate) fn rise(&mut self, member: MemberId) -> Option<Arc<Member>> {
         let index = self.seats.iter().position(|seat| seat.member == member)?;
         Some(self.seats.remove(index))
     }
 
     /// Everybody is out.
-    pub(super) fn clear(&mut self) -> Vec<Arc<Origin>> {
+    pub(crate) fn clear(&mut self) -> Vec<Arc<Member>> {
         std::mem::take(&mut self.seats)
     }
 
     /// The next post of the room.
-    pub(super) fn post(&mut self, origin: Arc<Origin>, bytes: Vec<u8>) -> Arc<Post> {
+    pub(crate) fn post(&mut self, origin: Arc<Member>, bytes: Vec<u8>) -> Arc<Post> {
         self.posts += 1;
         let post = Arc::new(Post {
             room: Arc::clone(&self.name),
@@ -108,7 +108,7 @@ impl Hall {
     }
 
     /// What whoever joins is told of what was posted before.
-    pub(super) fn past(&self) -> Vec<Notice> {
+    pub(crate) fn past(&self) -> Vec<Notice> {
         let posts = self.history.iter().map(Arc::clone);
         posts
             .map(|post| Notice::Post { post, past: true })
@@ -116,12 +116,12 @@ impl Hall {
     }
 
     /// Whether nobody is in it, and nobody waits to be heard there.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.seats.is_empty() && self.held_back.is_empty()
     }
 
     /// Whether nothing would be lost with it.
-    pub(super) fn is_forgettable(&self) -> bool {
+    pub(crate) fn is_forgettable(&self) -> bool {
         self.is_empty() && self.history.is_empty()
     }
 }

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::hub::member::Member;
-use crate::hub::room::Hall;
-use crate::hub::{Hub, MemberId, Notice};
+use crate::hub::hub::{Hub, MemberId};
+use crate::hub::member::MemberState;
+use crate::hub::message::Notice;
+use crate::hub::room::Room;
+use crate::hub::types::Member;
 use crate::peer::Transport;
-use crate::rooms::Origin;
-use crate::wait::earlier;
+use crate::reactor::poll::earlier;
 
 impl Hub {
     /// Passes a post on, or gives it back if its member is to be held back.
-    pub(super) fn post(&mut self, id: MemberId, room: &str, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+    pub(crate) fn post(&mut self, id: MemberId, room: &str, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
         let is_dropped = self.members.get(&id).is_none_or(|member| member.is_dropped);
         let hall = self.halls.get_mut(room).filter(|_| !is_dropped);
         if let Some((hall, origin)) = hall.and_then(|hall| poster(hall, id)) {
             let members = &self.members;
             let hearers: Vec<MemberId> = hall.hearers(id).collect();
             let hearing = hearers.iter().filter_map(|id| members.get(id));
-            let full = hearing.filter_map(Member::full_since);
+            let full = hearing.filter_map(MemberState::full_since);
             let holds_back = if hall.rules.lossless {
                 0 < full.count() || hearers.iter().all(|&hearer| hearer == id)
             } else {
@@ -56,16 +57,16 @@ impl Hub {
         self.tell(id, Notice::Unheard { room });
     }
 
-    pub(super) fn tell_members(&mut self, id: MemberId, room: &str) {
-        let seats = self.halls.get(room).map_or(&[][..], Hall::seats);
+    pub(crate) fn tell_members(&mut self, id: MemberId, room: &str) {
+        let seats = self.halls.get(room).map_or(&[][..], Room::seats);
         let first = seats.iter().take(MOST_TOLD);
-        let members = first.map(|seat| Origin::clone(seat)).collect();
+        let members = first.map(|seat| Member::clone(seat)).collect();
         let room = room.into();
         self.tell(id, Notice::Members { room, members });
     }
 
     /// Tells everybody in a room but this member.
-    pub(super) fn announce(
+    pub(crate) fn announce(
         &mut self,
         room: &str,
         but: MemberId,
@@ -81,7 +82,7 @@ impl Hub {
     }
 
     /// Tells a member, unless it falls behind with that: then it is told so, and nothing else.
-    pub(super) fn tell(&mut self, id: MemberId, notice: Notice) {
+    pub(crate) fn tell(&mut self, id: MemberId, notice: Notice) {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
@@ -97,7 +98,7 @@ impl Hub {
         self.stir(id);
     }
 
-    pub(super) fn stir(&mut self, id: MemberId) {
+    pub(crate) fn stir(&mut self, id: MemberId) {
         if let Some(member) = self.members.get_mut(&id)
             && !std::mem::replace(&mut member.is_stirred, true)
         {
@@ -107,11 +108,11 @@ impl Hub {
 }
 
 /// As whom a member may post in a room: in a lively one, somebody of no name from outside may.
-fn poster(hall: &mut Hall, id: MemberId) -> Option<(&mut Hall, Arc<Origin>)> {
+fn poster(hall: &mut Room, id: MemberId) -> Option<(&mut Room, Arc<Member>)> {
     let origin = match hall.seat(id) {
         Some(seat) => Arc::clone(seat),
         None if hall.rules.lossless => return None,
-        None => Arc::new(Origin {
+        None => Arc::new(Member {
             member: id,
             name: String::new(),
             place: 0,

@@ -6,38 +6,27 @@ mod waits;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::*;
-use crate::peer::{Peer, Transport};
-use crate::rooms::Room;
-use crate::service::{Refusal, Session};
+use crate::hub::hub::{COURTESY, Hub, MOST_LEFT, MemberId, PATIENCE};
+use crate::hub::message::{Notice, Request};
+use crate::hub::room::Room;
+use crate::hub::types::RoomKind;
+use crate::peer::Transport;
 
-/// Its rooms work as it is told; nobody talks to it.
-struct Rooms<F>(F);
-
-impl<F: Fn(&str) -> Room + Send + Sync> Service for Rooms<F> {
-    fn room(&self, name: &str) -> Room {
-        self.0(name)
-    }
-
-    fn session(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Err(Refusal("There is nobody.".into()))
-    }
-}
-
-const LIVELY: Room = Room {
+const LIVELY: RoomKind = RoomKind {
     lossless: false,
     history: 0,
-    hears_itself: false,
+    echo: false,
     host: None,
 };
-const LOSSLESS: Room = Room {
+const LOSSLESS: RoomKind = RoomKind {
     lossless: true,
     ..LIVELY
 };
 
 /// Rooms are lossless if their names are in capitals.
-fn by_capitals(room: &str) -> Room {
+fn by_capitals(room: &str) -> RoomKind {
     let is_lossless = room.chars().all(char::is_uppercase);
     if is_lossless { LOSSLESS } else { LIVELY }
 }
@@ -49,12 +38,12 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(rules: impl Fn(&str) -> Room + Send + Sync + 'static) -> Self {
+    fn new(rules: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO, // unless time is what it is about
                 courtesy: Duration::ZERO,
-                ..Hub::new(Arc::new(Rooms(rules)))
+                ..Hub::new(rules)
             },
             ids: BTreeMap::new(),
         }
@@ -62,12 +51,12 @@ impl Scene {
 
     fn id(&mut self, who: char) -> MemberId {
         let hub = &mut self.hub;
-        *self.ids.entry(who).or_insert_with(|| hub.enter())
+        *self.ids.entry(who).or_insert_with(|| hub.connect())
     }
 
     fn ask(&mut self, who: char, request: Request) {
         let id = self.id(who);
-        self.hub.ask(id, request);
+        self.hub.request(id, request);
     }
 
     /// Each joins in turn, under the name of `m`.
@@ -83,7 +72,7 @@ impl Scene {
 
     fn lose(&mut self, who: char) {
         let id = self.id(who);
-        self.hub.lose(id);
+        self.hub.disconnect(id);
     }
 
     /// All that a member is told until nothing more comes, each in a few words; without what was
@@ -101,7 +90,7 @@ impl Scene {
         let id = self.id(who);
         let told = std::iter::from_fn(|| self.hub.next(id));
         told.map(|notice| match notice {
-            Notice::Taken(weight) => weight,
+            Notice::Accepted(weight) => weight,
             _ => 0,
         })
         .sum()
@@ -162,7 +151,7 @@ impl Scene {
             Notice::Unheard { room } => format!("{room} unheard"),
             Notice::Full { room } => format!("{room} full"),
             Notice::TooSlow => "too slow".to_owned(),
-            Notice::Taken(_) => return None,
+            Notice::Accepted(_) => return None,
         })
     }
 }

@@ -40,7 +40,7 @@ impl Allowance {
         self.left -= lines.min(self.burst);
         if !self.recovers {
             self.recovers = true;
-            out.wake_after(Duration::from_secs(1));
+            out.set_timer(Duration::from_secs(1));
         }
         true
     }
@@ -55,7 +55,7 @@ impl Allowance {
         self.left = self.burst.min(self.left + self.pace);
         self.recovers = self.left < self.burst;
         if self.recovers {
-            out.wake_after(Duration::from_secs(1));
+            out.set_timer(Duration::from_secs(1));
         } else {
             self.flooded = false;
         }

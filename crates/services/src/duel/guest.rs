@@ -6,7 +6,7 @@ mod timing;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use switchboard_core::{Error, Flow, Heard, Origin, Outbox, Session};
+use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
 
 use crate::duel::board::Side;
 use crate::duel::post::Post;
@@ -16,6 +16,7 @@ use crate::duel::{ROOM, words};
 
 /// Says what its peer does at the table, and tells its peer what all do there.
 pub(super) struct Guest {
+    rooms: Rooms,
     replica: Replica,
     /// Its place in the room, since it has entered; nobody else has that.
     place: Option<u32>,
@@ -48,8 +49,9 @@ impl Gone {
 }
 
 impl Guest {
-    pub(super) fn new(move_time: Option<Duration>) -> Self {
+    pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
         Self {
+            rooms,
             replica: Replica::new(),
             place: None,
             member: None,
@@ -95,7 +97,7 @@ impl Guest {
         if self.is_settled && !self.has_posted {
             Flow::Continue
         } else {
-            Flow::Wait
+            Flow::PauseInput
         }
     }
 
@@ -105,7 +107,7 @@ impl Guest {
             "one at a time, or the second comes too late"
         );
         let post = self.replica.post(action).to_string();
-        out.post(ROOM, post.as_bytes());
+        self.rooms.post(out, ROOM, post.as_bytes());
         self.has_posted = true;
     }
 
@@ -116,7 +118,7 @@ impl Guest {
     }
 
     /// Everything that was posted before is known now, and who is here.
-    fn look_round(&mut self, members: &[Origin], out: &mut Outbox) {
+    fn look_round(&mut self, members: &[Member], out: &mut Outbox) {
         // A longer list is cut short, so who is not in it may be there.
         if members.len() < MOST_LISTED {
             let is_here = |member| members.iter().any(|one| one.member == member);
@@ -155,7 +157,7 @@ impl Guest {
     fn take(
         &mut self,
         sequence: u64,
-        origin: &Origin,
+        origin: &Member,
         is_own: bool,
         post: &Post,
         out: &mut Outbox,
@@ -226,13 +228,13 @@ impl Guest {
 }
 
 impl Session for Guest {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         out.send(words::GREETING.as_bytes());
-        out.join(ROOM, "guest");
-        Ok(Flow::Wait)
+        self.rooms.join(out, ROOM, "guest");
+        Ok(Flow::PauseInput)
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         if self.obey(line, out) {
             return Ok(self.flow());
         }
@@ -240,14 +242,14 @@ impl Session for Guest {
         Ok(Flow::Close)
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
         match *heard {
-            Heard::Entered { place, .. } => {
+            RoomEvent::Entered { place, .. } => {
                 self.place = Some(place);
-                out.ask(ROOM);
+                self.rooms.list_members(out, ROOM);
             }
-            Heard::Members { members, .. } => self.look_round(members, out),
-            Heard::Post {
+            RoomEvent::Members { members, .. } => self.look_round(members, out),
+            RoomEvent::Post {
                 origin,
                 sequence,
                 past,
@@ -259,13 +261,13 @@ impl Session for Guest {
                     self.take(sequence, origin, is_own, &post, out);
                 }
             }
-            Heard::Left { origin, .. } => self.somebody_left(origin.member, out),
-            Heard::Joined { .. } | Heard::Unheard { .. } => (),
-            Heard::Full { .. } => {
+            RoomEvent::Left { origin, .. } => self.somebody_left(origin.member, out),
+            RoomEvent::Joined { .. } | RoomEvent::Unheard { .. } => (),
+            RoomEvent::Full { .. } => {
                 out.send(words::NO_ROOM.as_bytes());
                 return Ok(Flow::Close);
             }
-            Heard::TooSlow => {
+            RoomEvent::TooSlow => {
                 out.send(words::TOO_SLOW.as_bytes());
                 return Ok(Flow::Close);
             }
@@ -274,12 +276,12 @@ impl Session for Guest {
         Ok(self.flow())
     }
 
-    fn wake(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         self.be_woken(out);
         Ok(self.flow())
     }
 
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         out.send(words::GOODBYE.as_bytes());
         Ok(Flow::Close)
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use switchboard_core::{Error, Flow, Outbox, Session};
+use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
@@ -107,7 +107,7 @@ impl Guest {
         while let Some(line) = self.watched.as_mut().and_then(Watched::next) {
             out.send(line.as_bytes());
             if out.is_full() {
-                return Flow::More;
+                return Flow::WhenWritable;
             }
         }
         self.watched = None;
@@ -125,12 +125,12 @@ fn begin(scripts: &Scripts, place: usize, seed: Option<u64>) -> Conversation {
 }
 
 impl Session for Guest {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
         self.greet(out);
         Ok(Flow::Continue)
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         let line = String::from_utf8_lossy(line);
         match Command::of(&line).filter(|_| self.commands) {
             Some(command) => self.obey(command, out),
@@ -139,12 +139,12 @@ impl Session for Guest {
         Ok(self.go_on(out))
     }
 
-    fn resume(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
         Ok(self.go_on(out))
     }
 
     /// The peer hung up without a word, or the server stops: a friend says goodbye all the same.
-    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
         if let Some(words) = self.talk.farewell() {
             out.send(self.telling.words(&words, FAREWELL).as_bytes());
         }

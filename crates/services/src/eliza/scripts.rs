@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use switchboard_core::Clean;
+use switchboard_core::Sanitized;
 use switchboard_eliza::{Script, ScriptError};
 
 /// Scripts and what they are called. There is one at least, and the first is spoken unless another is
@@ -38,10 +38,13 @@ enum Why {
 ///
 /// There is neither, or the file cannot be read, or it is no script.
 pub fn find_script(name: &Path) -> Result<Script, NoScript> {
-    if let Some(script) = name.to_str().and_then(Script::named) {
-        return Ok(script);
-    }
     let shown = name.display().to_string();
+    if let Some(script) = name.to_str().and_then(Script::named) {
+        return script.map_err(|error| NoScript {
+            name: shown,
+            why: Why::Unusable(error),
+        });
+    }
     match File::open(name) {
         Ok(file) => read_script(&shown, file),
         Err(error) => Err(NoScript {
@@ -58,7 +61,7 @@ pub fn find_script(name: &Path) -> Result<Script, NoScript> {
 /// It cannot be read, or is no script.
 pub fn read_script(name: &str, source: impl Read) -> Result<Script, NoScript> {
     // A source need not have an end; one byte too many is enough to refuse it.
-    let most = Script::MOST_BYTES as u64 + 1;
+    let most = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
     let read = source.take(most).read_to_end(&mut text);
     let script = read
@@ -111,6 +114,7 @@ impl Scripts {
         let needed = if names.is_empty() || all { most } else { 0 };
         for name in &Script::NAMES[..needed] {
             let script = Script::named(name).expect("it is one of the names");
+            let script = script.map_err(|error| error.to_string())?;
             if !names.iter().any(|asked| asked.as_os_str() == *name) {
                 scripts.add(Path::new(name), script);
             }
@@ -148,13 +152,13 @@ impl Scripts {
 
     /// What it is called, for people to read.
     pub(super) fn name(&self, place: usize) -> String {
-        Clean(self.0[place].name.as_bytes()).to_string()
+        Sanitized(self.0[place].name.as_bytes()).to_string()
     }
 
     /// What all of them are called, for people to read.
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(|entry| entry.name.as_str()).collect();
-        Clean(names.join(", ").as_bytes()).to_string()
+        Sanitized(names.join(", ").as_bytes()).to_string()
     }
 }
 
@@ -198,11 +202,14 @@ mod tests {
             "c/friend.script",
             "c/doctor.script",
         ] {
-            scripts.add(Path::new(path), Script::friend());
+            scripts.add(Path::new(path), Script::friend().expect("it compiles"));
         }
         let called = "friend, Doctor, friend.script, doctor-2";
         assert_eq!(names(&scripts), called);
-        scripts.add(Path::new("\x1b[2J.toml"), Script::friend());
+        scripts.add(
+            Path::new("\x1b[2J.toml"),
+            Script::friend().expect("it compiles"),
+        );
         assert_eq!(scripts.name(4), "\\x1b[2J");
         assert_eq!(scripts.called("doctor-2"), Some(3));
         assert_eq!(scripts.called("doctor"), Some(1));

@@ -22,16 +22,16 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn rules() -> impl Strategy<Value = Room> {
+fn rules() -> impl Strategy<Value = RoomKind> {
     let host = prop::option::of(Just("host"));
-    (any::<bool>(), 0..20usize, any::<bool>(), host).prop_map(
-        |(lossless, history, hears_itself, host)| Room {
+    (any::<bool>(), 0..20usize, any::<bool>(), host).prop_map(|(lossless, history, echo, host)| {
+        RoomKind {
             lossless,
             history,
-            hears_itself,
+            echo,
             host,
-        },
-    )
+        }
+    })
 }
 
 proptest! {

@@ -20,16 +20,16 @@ fn who_departs_before_it_was_told_what_it_asked_for_is_gone() {
     let mut scene = Scene::new(by_capitals);
     scene.join("ab", "v");
     scene.post('b', "v", FULL);
-    scene.ask('a', Request::Ask { room: "v".into() });
+    scene.ask('a', Request::ListMembers { room: "v".into() });
     scene.join("a", "w");
-    scene.ask('a', Request::Depart);
+    scene.ask('a', Request::Disconnect);
     assert_eq!(scene.hub.members.len(), 1);
     assert!(!scene.hub.halls.contains_key("w"));
 }
 
 #[test]
 fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
-    let rules = Room {
+    let rules = RoomKind {
         history: 1,
         ..LIVELY
     };
@@ -45,7 +45,7 @@ fn a_room_whose_past_is_pushed_out_from_outside_is_forgotten() {
 
 #[test]
 fn of_rooms_that_were_left_the_last_ones_keep_their_past() {
-    let rules = Room {
+    let rules = RoomKind {
         history: 1,
         ..LIVELY
     };

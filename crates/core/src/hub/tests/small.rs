@@ -4,7 +4,7 @@ use super::watch::{Act, Watch};
 use super::*;
 
 /// Tries all sequences of so many of these acts, after what was done to begin with.
-fn check(rules: Room, members: usize, first: &[Act], acts: &[Act], steps: u32) {
+fn check(rules: RoomKind, members: usize, first: &[Act], acts: &[Act], steps: u32) {
     for sequence in 0..acts.len().pow(steps) {
         let chosen = (0..steps).map(|step| acts[sequence / acts.len().pow(step) % acts.len()]);
         let all: Vec<Act> = first.iter().copied().chain(chosen).collect();
@@ -30,10 +30,10 @@ fn acts(members: usize, rooms: &[&'static str]) -> Vec<Act> {
     acts
 }
 
-fn all_rules() -> impl Iterator<Item = Room> {
-    (0..16).map(|bits| Room {
+fn all_rules() -> impl Iterator<Item = RoomKind> {
+    (0..16).map(|bits| RoomKind {
         lossless: bits & 1 == 0,
-        hears_itself: bits & 2 == 0,
+        echo: bits & 2 == 0,
         host: (bits & 4 == 0).then_some("host"),
         history: (bits & 8) / 4,
     })

@@ -3,9 +3,10 @@
 mod looks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::*;
-use crate::hub::notice::Post;
+use crate::hub::message::Post;
 
 /// What may happen to a hub. Members are numbered; who has departed comes back as another.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,12 @@ struct Stay {
 }
 
 impl Watch {
-    pub(super) fn new(rules: Room, members: usize) -> Self {
+    pub(super) fn new(rules: RoomKind, members: usize) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO,
                 courtesy: Duration::ZERO,
-                ..Hub::new(Arc::new(Rooms(move |_: &str| rules)))
+                ..Hub::new(move |_: &str| rules)
             },
             ids: vec![None; members],
             notes: BTreeMap::new(),
@@ -78,7 +79,7 @@ impl Watch {
                 self.notes(id).has_left.insert(room.to_owned());
                 self.ask(who, leave(room));
             }
-            Act::Ask(who, room) => self.ask(who, Request::Ask { room: room.into() }),
+            Act::Ask(who, room) => self.ask(who, Request::ListMembers { room: room.into() }),
             Act::Post(who, room, size) => {
                 self.posted += 1;
                 let mut bytes = vec![0; size.max(size_of::<u64>())];
@@ -91,16 +92,16 @@ impl Watch {
                 self.hear(id);
             }
             Act::Depart(who) => {
-                self.ask(who, Request::Depart);
+                self.ask(who, Request::Disconnect);
                 self.ids[who] = None;
             }
             Act::Lose(who) => {
                 let id = self.id(who);
-                self.hub.lose(id);
+                self.hub.disconnect(id);
                 self.ids[who] = None;
             }
         }
-        self.awake.extend(self.hub.take_stirred());
+        self.awake.extend(self.hub.take_ready());
         self.look();
     }
 
@@ -109,7 +110,7 @@ impl Watch {
         while let Some(&id) = self.awake.first() {
             while self.hear(id) {}
             self.awake.remove(&id);
-            self.awake.extend(self.hub.take_stirred());
+            self.awake.extend(self.hub.take_ready());
         }
         self.look();
         let members: Vec<MemberId> = self.hub.members.keys().copied().collect();
@@ -136,8 +137,8 @@ impl Watch {
             for gap in &notes.gaps {
                 let author = self.authors.get(gap);
                 let is_own = author.is_none_or(|(author, _)| author == id);
-                let hears_itself = self.hub.service.room("").hears_itself;
-                assert!(is_own && !hears_itself, "{id} lost {gap:?} of {author:?}");
+                let echo = (self.hub.room_kind)("").echo;
+                assert!(is_own && !echo, "{id} lost {gap:?} of {author:?}");
             }
         }
     }
@@ -146,17 +147,17 @@ impl Watch {
     pub(super) fn end(mut self) {
         let members: Vec<MemberId> = self.hub.members.keys().copied().collect();
         for id in members {
-            self.hub.lose(id);
+            self.hub.disconnect(id);
             self.look();
         }
         assert!(self.hub.members.is_empty());
-        let halls: Vec<&Hall> = self.hub.halls.values().collect();
+        let halls: Vec<&Room> = self.hub.halls.values().collect();
         assert!(halls.iter().all(|hall| 0 < hall.rules.history), "leaked");
         assert!(halls.iter().all(|hall| hall.is_empty()), "leaked");
     }
 
     fn id(&mut self, who: usize) -> MemberId {
-        let id = *self.ids[who].get_or_insert_with(|| self.hub.enter());
+        let id = *self.ids[who].get_or_insert_with(|| self.hub.connect());
         self.notes(id);
         id
     }
@@ -168,7 +169,7 @@ impl Watch {
     fn ask(&mut self, who: usize, request: Request) {
         let id = self.id(who);
         let weight = request.weight();
-        self.hub.ask(id, request);
+        self.hub.request(id, request);
         self.notes(id).asked += weight;
     }
 
@@ -177,7 +178,7 @@ impl Watch {
         let id = self.id(who);
         let name = if who == 0 { "host" } else { "guest" };
         let hall = self.hub.halls.get(room);
-        let seats = hall.map_or(&[][..], Hall::seats);
+        let seats = hall.map_or(&[][..], Room::seats);
         let others = seats.iter().filter(|seat| seat.member != id);
         let same = others.filter(|seat| seat.name == name);
         let taken: BTreeSet<u32> = same.map(|seat| seat.place).collect();
@@ -204,13 +205,13 @@ impl Watch {
         match &notice {
             None | Some(Notice::Members { .. } | Notice::Full { .. }) => (),
             Some(Notice::Unheard { .. }) => {
-                let rules = self.hub.service.room("");
-                assert!(!rules.hears_itself || !notes.is_dropped);
+                let rules = (self.hub.room_kind)("");
+                assert!(!rules.echo || !notes.is_dropped);
             }
-            Some(Notice::Taken(weight)) => notes.taken += weight,
+            Some(Notice::Accepted(weight)) => notes.taken += weight,
             Some(Notice::TooSlow) => {
                 assert!(!notes.is_dropped, "twice");
-                assert!(!self.hub.service.room("").lossless, "a poster can wait");
+                assert!(!(self.hub.room_kind)("").lossless, "a poster can wait");
                 notes.is_dropped = true;
             }
             Some(Notice::Entered { room, others, .. }) => {
@@ -235,7 +236,7 @@ impl Watch {
                 assert_ne!(origin.member, id);
                 let stay = notes.stay(room);
                 stay.others -= 1;
-                stay.is_over = self.hub.service.room("").host == Some(&*origin.name);
+                stay.is_over = (self.hub.room_kind)("").host == Some(&*origin.name);
             }
             Some(Notice::Post { post, past }) => self.hear_post(id, post, *past),
         }
@@ -250,8 +251,8 @@ impl Watch {
         let known = *self.authors.entry(key).or_insert(from);
         assert_eq!(known, from, "all hear the same order");
         assert!(1 <= post.sequence);
-        let rules = self.hub.service.room("");
-        assert!(past || rules.hears_itself || from.0 != id, "its own");
+        let rules = (self.hub.room_kind)("");
+        assert!(past || rules.echo || from.0 != id, "its own");
         let notes = self.notes.get_mut(&id).expect("it entered");
         if !past {
             let last = notes.last_post.insert(from.0, from.1);

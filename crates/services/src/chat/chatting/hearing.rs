@@ -1,6 +1,6 @@
 //! What somebody hears from the hub.
 
-use switchboard_core::{Heard, Origin, Outbox, Parting};
+use switchboard_core::{LeaveReason, Member, Outbox, RoomEvent};
 
 use crate::chat::chatting::{Awaited, Chatting, NOTICE, show, tell};
 use crate::chat::friend::Friend;
@@ -12,7 +12,7 @@ impl Chatting {
     pub(super) fn answered(
         &mut self,
         asked: Awaited,
-        heard: &Heard<'_>,
+        heard: &RoomEvent<'_>,
         out: &mut Outbox,
     ) -> Option<Awaited> {
         match (asked, *heard) {
@@ -22,29 +22,33 @@ impl Chatting {
                     wanted,
                     tries,
                 },
-                Heard::Entered { room, place, .. },
+                RoomEvent::Entered { room, place, .. },
             ) => {
                 if place == 1 {
                     self.named(name, &wanted, out);
                 } else {
-                    out.leave(room);
+                    self.rooms.leave(out, room);
                     self.refused(wanted, tries, out);
                 }
             }
-            (Awaited::Room(room), Heard::Entered { others, .. }) => self.entered(room, others, out),
-            (Awaited::Name { .. }, Heard::Full { .. }) => {
+            (Awaited::Room(room), RoomEvent::Entered { others, .. }) => {
+                self.entered(room, others, out)
+            }
+            (Awaited::Name { .. }, RoomEvent::Full { .. }) => {
                 self.crowded_out(self.name.is_none(), out);
             }
-            (Awaited::Room(room), Heard::Full { .. }) => {
+            (Awaited::Room(room), RoomEvent::Full { .. }) => {
                 self.crowded_out(room.is(&self.room), out);
             }
-            (Awaited::Renamed, Heard::Entered { .. }) => (),
-            (Awaited::Members, Heard::Members { members, .. }) => self.list(members, out),
-            (Awaited::Private { to, text, .. }, Heard::Unheard { room }) if to.is_claim(room) => {
+            (Awaited::Renamed, RoomEvent::Entered { .. }) => (),
+            (Awaited::Members, RoomEvent::Members { members, .. }) => self.list(members, out),
+            (Awaited::Private { to, text, .. }, RoomEvent::Unheard { room })
+                if to.is_claim(room) =>
+            {
                 let heard = false;
                 return Some(Awaited::Private { to, text, heard });
             }
-            (Awaited::Private { to, text, heard }, Heard::Members { .. }) => match heard {
+            (Awaited::Private { to, text, heard }, RoomEvent::Members { .. }) => match heard {
                 true => show(out, &format!("[you to {to}] "), text.as_bytes()),
                 false => tell(out, &format!("Nobody is called {to}.")),
             },
@@ -55,7 +59,7 @@ impl Chatting {
 
     fn entered(&mut self, room: Name, others: usize, out: &mut Outbox) {
         if !room.is(&self.room) {
-            out.leave(&self.room.room());
+            self.rooms.leave(out, &self.room.room());
         }
         let with = match others + usize::from(self.friend.is_some()) {
             0 => "alone".to_owned(),
@@ -70,7 +74,7 @@ impl Chatting {
         self.room = room;
     }
 
-    fn list(&self, members: &[Origin], out: &mut Outbox) {
+    fn list(&self, members: &[Member], out: &mut Outbox) {
         let members = members.iter().map(|origin| &*origin.name);
         let friend = self.friend.as_ref().map(|_| Friend::NAME);
         let names: Vec<&str> = members.chain(friend).collect();
@@ -83,27 +87,27 @@ impl Chatting {
     }
 
     /// Shows what happened where this one is.
-    pub(super) fn note(&self, heard: &Heard<'_>, out: &mut Outbox) {
+    pub(super) fn note(&self, heard: &RoomEvent<'_>, out: &mut Outbox) {
         match *heard {
-            Heard::Post {
+            RoomEvent::Post {
                 room, past, bytes, ..
             } => self.read(room, bytes, past, out),
-            Heard::Joined { room, origin } if self.room.is_room(room) => {
+            RoomEvent::Joined { room, origin } if self.room.is_room(room) => {
                 tell(out, &format!("{} is here.", origin.name));
             }
-            Heard::Left {
+            RoomEvent::Left {
                 room,
                 origin,
                 parting,
             } if self.room.is_room(room) => {
                 let how = match parting {
-                    Parting::Own => "has left",
-                    Parting::TooSlow => "fell behind and was dropped",
-                    Parting::Lost => "was lost",
+                    LeaveReason::Own => "has left",
+                    LeaveReason::TooSlow => "fell behind and was dropped",
+                    LeaveReason::Lost => "was lost",
                 };
                 tell(out, &format!("{} {how}.", origin.name));
             }
-            Heard::TooSlow => tell(out, "You fell too far behind what is said here. Goodbye."),
+            RoomEvent::TooSlow => tell(out, "You fell too far behind what is said here. Goodbye."),
             _ => (),
         }
     }

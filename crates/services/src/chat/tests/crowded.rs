@@ -1,6 +1,6 @@
 //! A hub that has no room for more.
 
-use switchboard_core::{Error, Flow, Heard, Outbox};
+use switchboard_core::{Outbox, Result, RoomEvent};
 
 use super::*;
 
@@ -8,50 +8,56 @@ use super::*;
 /// be in 16.
 struct Crowded(usize);
 
-struct InOthers(usize, Box<dyn Session>);
+struct InOthers {
+    rooms: Rooms,
+    others: usize,
+    session: Box<dyn Session>,
+}
 
-impl Service for Crowded {
-    fn needs(&self) -> Needs {
-        Chat::new().needs()
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let session = Chat::new().session(peer)?;
+impl RoomService for Crowded {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+        let session = Chat::new().connect(peer, rooms)?;
         let others = if peer.to_string().starts_with("192.0.2.1:") {
             self.0
         } else {
             0
         };
-        Ok(Box::new(InOthers(others, session)))
+        Ok(Box::new(InOthers {
+            rooms,
+            others,
+            session,
+        }))
     }
 }
 
 impl Session for InOthers {
-    fn open(&mut self, out: &mut Outbox) -> Result<Flow, Error> {
-        (0..self.0).for_each(|other| out.join(&other.to_string(), ""));
-        self.1.open(out)
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        for other in 0..self.others {
+            self.rooms.join(out, &other.to_string(), "");
+        }
+        self.session.on_open(out)
     }
 
-    fn receive(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
-        self.1.receive(line, out)
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+        self.session.on_message(line, out)
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, out: &mut Outbox) -> Result<Flow, Error> {
-        self.1.hear(heard, out)
+    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+        self.session.on_room_event(heard, out)
     }
 }
 
 #[track_caller]
 fn check(others: usize, said: &str, answers: &str) {
-    let mut gathering = Gathering::new(Arc::new(Crowded(others)), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, said.as_bytes());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(others)), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, said.as_bytes());
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         [GREETING, answers].concat(),
         "{others}"
     );
-    assert!(gathering.is_heard(ALICE));
+    assert!(driver.wants_input(ALICE));
 }
 
 #[test]
@@ -80,12 +86,12 @@ fn without_room_nothing_changes() {
 
 #[test]
 fn who_finds_no_room_keeps_no_name() {
-    let mut gathering = Gathering::new(Arc::new(Crowded(15)), Limits::default());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(15)), Limits::default());
     for who in [ALICE, BOB] {
-        gathering.come(who);
-        gathering.say(who, b"alice\n");
+        driver.connect(who);
+        driver.send(who, b"alice\n");
     }
-    let answer = heard(&mut gathering, BOB);
+    let answer = heard(&mut driver, BOB);
     assert!(
         answer.ends_with("-- You are in #lobby as alice, alone.\n"),
         "{answer}"

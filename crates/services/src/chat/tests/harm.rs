@@ -1,7 +1,7 @@
 //! What is meant to act on the terminal of somebody else.
 
 use proptest::prelude::*;
-use switchboard_core::{Error, Flow, Outbox};
+use switchboard_core::{Flow, Outbox, Result};
 
 use super::*;
 
@@ -25,28 +25,24 @@ fn is_harmless(all: &str) -> bool {
 /// posts whatever it likes.
 struct WithRogue(Chat);
 
-struct Rogue;
+struct Rogue(Rooms);
 
-impl Service for WithRogue {
-    fn needs(&self) -> Needs {
-        self.0.needs()
-    }
-
-    fn session(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+impl RoomService for WithRogue {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         if peer.to_string().starts_with("192.0.2.9:") {
-            return Ok(Box::new(Rogue));
+            return Ok(Box::new(Rogue(rooms)));
         }
-        self.0.session(peer)
+        self.0.connect(peer, rooms)
     }
 }
 
 impl Session for Rogue {
-    fn receive(&mut self, said: &[u8], out: &mut Outbox) -> Result<Flow, Error> {
+    fn on_message(&mut self, said: &[u8], out: &mut Outbox) -> Result {
         for room in ["#lobby", "@alice"] {
-            out.join(room, &String::from_utf8_lossy(said));
-            out.post(room, said);
+            self.0.join(out, room, &String::from_utf8_lossy(said));
+            self.0.post(out, room, said);
             for kind in [b'+', b'-', b'@'] {
-                out.post(room, &[&[kind], said].concat());
+                self.0.post(out, room, &[&[kind], said].concat());
             }
         }
         Ok(Flow::Continue)
@@ -54,23 +50,23 @@ impl Session for Rogue {
 }
 
 /// Alice, and the rogue, who says these lines.
-fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
-    let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come(9);
+fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> RoomDriver {
+    let mut driver = RoomDriver::new(Arc::new(WithRogue(chat(""))), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect(9);
     for line in lines {
-        gathering.say(9, &[line.as_ref(), b"\n"].concat());
+        driver.send(9, &[line.as_ref(), b"\n"].concat());
     }
-    gathering
+    driver
 }
 
 #[test]
 fn a_post_is_read_only_where_it_belongs() {
     // What is said and a notice in the room, and what is for her alone from her own.
-    let mut gathering = with_rogue(&["x"]);
-    assert_eq!(heard(&mut gathering, ALICE), "-- x is here.\nx\n-- x\nx\n");
+    let mut driver = with_rogue(&["x"]);
+    assert_eq!(heard(&mut driver, ALICE), "-- x is here.\nx\n-- x\nx\n");
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -97,15 +93,15 @@ proptest! {
             0..12,
         ),
     ) {
-        let mut gathering = gathering("--with-eliza", 64 * 1024);
+        let mut driver = driver("--with-eliza", 64 * 1024);
         for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-            gathering.come(who);
-            gathering.say(who, name.as_bytes());
+            driver.connect(who);
+            driver.send(who, name.as_bytes());
         }
         for (command, bytes, end) in lines {
-            gathering.say(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
+            driver.send(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
         }
-        let [alice, bob] = [ALICE, BOB].map(|who| heard(&mut gathering, who));
+        let [alice, bob] = [ALICE, BOB].map(|who| heard(&mut driver, who));
         prop_assert!(is_harmless(&alice), "{alice:?}");
         prop_assert!(is_harmless(&bob), "{bob:?}");
         let marks = ["-- ", "* ", "[", "| "];
@@ -119,10 +115,10 @@ proptest! {
 
     #[test]
     fn no_post_does_harm(said in prop::collection::vec(bytes(), 1..6)) {
-        let mut gathering = with_rogue(&said);
-        gathering.say(ALICE, b"/who\n");
-        let all = heard(&mut gathering, ALICE);
+        let mut driver = with_rogue(&said);
+        driver.send(ALICE, b"/who\n");
+        let all = heard(&mut driver, ALICE);
         prop_assert!(is_harmless(&all), "{all:?}");
-        prop_assert!(gathering.ended(ALICE).is_none());
+        prop_assert!(driver.close_reason(ALICE).is_none());
     }
 }

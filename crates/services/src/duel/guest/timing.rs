@@ -20,7 +20,7 @@ impl Guest {
         };
         let left = Duration::from_secs(time.as_secs() / 4);
         self.timer = Some(left);
-        out.wake_after(time - left);
+        out.set_timer(time - left);
     }
 
     /// Reminds whoever is to move, then ends the game.
@@ -35,7 +35,7 @@ impl Guest {
             } else {
                 let turn = self.table().board.turn();
                 out.send(words::hurry(turn, side, left.as_secs()).as_bytes());
-                out.wake_after(left);
+                out.set_timer(left);
                 self.timer = Some(Duration::ZERO);
             }
         }

@@ -34,7 +34,7 @@ impl Watch {
     }
 
     /// Who has heard all knows who is there, and missed nothing but what it said itself.
-    pub(super) fn look_at_stay(&self, hall: &Hall, id: MemberId) {
+    pub(super) fn look_at_stay(&self, hall: &Room, id: MemberId) {
         let stay = &self.notes[&id].stays[&hall.name.as_ptr()];
         assert_eq!(stay.others, hall.seats().len() - 1);
         for sequence in stay.heard.map_or(0, |heard| heard + 1)..=hall.posts {

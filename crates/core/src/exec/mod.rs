@@ -1,0 +1,3 @@
+pub(crate) mod child;
+pub(crate) mod one_shot;
+pub(crate) mod supervisor;

@@ -1,0 +1,5 @@
+pub(crate) mod admission;
+pub(crate) mod host_rate;
+pub(crate) mod limits;
+pub(crate) mod stats;
+pub(crate) mod token_bucket;

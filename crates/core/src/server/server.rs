@@ -1,0 +1,100 @@
+//! Puts a service, its limits and a concurrency model together.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::limits::limits::Limits;
+use crate::limits::stats::Reporting;
+use crate::net::listener::Listener;
+use crate::reactor::signals::Signals;
+use crate::server::model::{Model, events, fork, sequential, threads};
+use crate::session::service::Service;
+
+/// A service with its limits and its concurrency model, ready to serve.
+///
+/// ```no_run
+/// use switchboard_core::{BindOptions, Flow, Limits, ListenAddr, Listener, Model, Outbox, Server, service_fn};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let greet = service_fn(|name: &[u8], out: &mut Outbox| {
+///     out.send(&[b"Hello, ", name].concat());
+///     Ok(Flow::Close)
+/// });
+/// let listeners = Listener::bind(&[ListenAddr::default()], BindOptions::default())?;
+/// Server::new(greet).limits(Limits::default()).model(Model::Fork).serve(listeners)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    service: Arc<dyn Service>,
+    limits: Limits,
+    model: Model,
+    signals: Option<Signals>,
+}
+
+impl Server {
+    /// Serves `service` by the fork model, within the default limits.
+    pub fn new(service: impl Service + 'static) -> Self {
+        Self::from(Arc::new(service) as Arc<dyn Service>)
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the concurrency model.
+    #[must_use]
+    pub fn model(mut self, model: Model) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// Reads signals that were blocked earlier, so that none is lost between the message that the
+    /// server listens and the first call of [`serve`](Self::serve).
+    #[must_use]
+    pub fn signals(mut self, signals: Signals) -> Self {
+        self.signals = Some(signals);
+        self
+    }
+
+    /// Serves every peer that arrives, until SIGTERM or SIGINT.
+    ///
+    /// At the first of these signals the listeners close, every session is
+    /// [notified](crate::Session::on_shutdown), and has [`Limits::grace`] to finish; at the second
+    /// one, or at the end of the grace period, the remaining connections are cut. SIGUSR1 writes the
+    /// state of the server as [`Reporting`] says.
+    ///
+    /// Under the fork model the process must have a single thread.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is available at the start, the system cannot wait for descriptors, or the
+    /// process has threads where it has to fork. Nothing that a peer does ends the server.
+    pub fn serve(self, listeners: Vec<Listener>) -> io::Result<()> {
+        let signals = match self.signals {
+            Some(signals) => signals,
+            None => Signals::block(Reporting::default())?,
+        };
+        let serve = match self.model {
+            Model::Fork => fork::serve,
+            Model::Threads => threads::serve,
+            Model::Events => events::serve,
+            Model::Sequential => sequential::serve,
+        };
+        serve(listeners, self.service, &self.limits, signals)
+    }
+}
+
+impl From<Arc<dyn Service>> for Server {
+    fn from(service: Arc<dyn Service>) -> Self {
+        Self {
+            service,
+            limits: Limits::default(),
+            model: Model::default(),
+            signals: None,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Drives several sessions that share rooms, without sockets or a clock.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::hub::hub::{Hub, MemberId};
+use crate::hub::message::Request;
+use crate::limits::limits::Limits;
+use crate::peer::{Address, Peer, Transport};
+use crate::session::close_reason::CloseReason;
+use crate::session::connection::Connection;
+use crate::session::rooms::room_kinds;
+use crate::session::service::Service;
+
+/// The peers of one service, which meet in its rooms.
+///
+/// Each peer is a number; peer 7 is 192.0.2.7:40000. Every call returns once all its consequences
+/// have happened, except that nothing is sent to a peer that has
+/// [stopped reading](Self::stop_reading).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use switchboard_core::testing::RoomDriver;
+/// use switchboard_core::{
+///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
+/// };
+///
+/// struct Relay;
+///
+/// impl RoomService for Relay {
+///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+///         Ok(Box::new(Relaying(rooms)))
+///     }
+/// }
+///
+/// struct Relaying(Rooms);
+///
+/// impl Session for Relaying {
+///     fn on_open(&mut self, out: &mut Outbox) -> Result {
+///         self.0.join(out, "all", "member");
+///         Ok(Flow::Continue)
+///     }
+///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+///         self.0.post(out, "all", line);
+///         Ok(Flow::Continue)
+///     }
+///     fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { bytes, .. } = event {
+///             out.send(bytes);
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+///
+/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
+/// driver.connect(1);
+/// driver.connect(2);
+/// driver.send(1, b"Good evening.\n");
+/// assert_eq!(driver.received(2), b"Good evening.\n");
+/// assert_eq!(driver.received(1), b"");
+/// ```
+///
+/// # Panics
+///
+/// Every method that takes the number of a peer panics if that peer has never connected, except
+/// those that connect it.
+pub struct RoomDriver {
+    service: Arc<dyn Service>,
+    limits: Limits,
+    hub: Hub,
+    peers: BTreeMap<u8, DrivenPeer>,
+    start: Instant,
+    elapsed: Duration, // since `start`
+}
+
+struct DrivenPeer {
+    connection: Connection,
+    member: Option<MemberId>, // until it has departed
+    received: Vec<u8>,
+    datagrams: Vec<Vec<u8>>,
+    reads: bool,
+    timer: Option<Duration>, // since the start of the driver
+}
+
+impl RoomDriver {
+    /// A service without peers.
+    #[must_use]
+    pub fn new(service: Arc<dyn Service>, limits: Limits) -> Self {
+        Self {
+            hub: Hub::new(room_kinds(Arc::clone(&service))),
+            service,
+            limits,
+            peers: BTreeMap::new(),
+            start: Instant::now(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// A peer connects by a stream.
+    pub fn connect(&mut self, peer: u8) {
+        self.open(peer, Transport::Stream);
+    }
+
+    /// A peer sends its first datagram.
+    pub fn connect_datagram(&mut self, peer: u8, datagram: &[u8]) {
+        self.open(peer, Transport::Datagram);
+        self.send(peer, datagram);
+    }
+
+    /// A peer sends these bytes, or this datagram.
+    pub fn send(&mut self, peer: u8, bytes: &[u8]) {
+        self.peer(peer).connection.receive(bytes);
+        self.settle();
+    }
+
+    /// A peer closes its sending side.
+    pub fn end_input(&mut self, peer: u8) {
+        self.peer(peer).connection.end_input();
+        self.settle();
+    }
+
+    /// The process of a session is killed.
+    pub fn kill(&mut self, peer: u8) {
+        let member = self.peer(peer).member.take();
+        self.peers.remove(&peer);
+        member.inspect(|&member| self.hub.disconnect(member));
+        self.settle();
+    }
+
+    /// A peer stops reading: nothing is sent to it from now on.
+    pub fn stop_reading(&mut self, peer: u8) {
+        self.peer(peer).reads = false;
+    }
+
+    /// A peer reads again.
+    pub fn resume_reading(&mut self, peer: u8) {
+        self.peer(peer).reads = true;
+        self.settle();
+    }
+
+    /// Time passes; timers expire in their order.
+    pub fn advance(&mut self, time: Duration) {
+        let until = self.elapsed + time;
+        while let Some((at, peer)) = self.next_timer().filter(|&(at, _)| at <= until) {
+            self.set_time(at);
+            let peer = self.peer(peer);
+            peer.timer = None;
+            peer.connection.timer_expired();
+            self.settle();
+        }
+        self.set_time(until);
+    }
+
+    /// The server shuts down.
+    pub fn shut_down(&mut self) {
+        let peers = self.peers.values_mut();
+        peers.for_each(|peer| peer.connection.shut_down());
+        self.settle();
+    }
+
+    /// The bytes that a peer received since the last call, datagrams concatenated.
+    pub fn received(&mut self, peer: u8) -> Vec<u8> {
+        mem::take(&mut self.peer(peer).received)
+    }
+
+    /// The datagrams that a peer received since the last call.
+    pub fn received_datagrams(&mut self, peer: u8) -> Vec<Vec<u8>> {
+        mem::take(&mut self.peer(peer).datagrams)
+    }
+
+    /// Whether the server reads from this peer now.
+    pub fn wants_input(&mut self, peer: u8) -> bool {
+        self.peer(peer).connection.wants_input()
+    }
+
+    /// Why the session of a peer ended, once everything was sent.
+    pub fn close_reason(&mut self, peer: u8) -> Option<&CloseReason> {
+        let connection = &self.peer(peer).connection;
+        connection.close_reason().filter(|_| connection.is_done())
+    }
+
+    fn peer(&mut self, number: u8) -> &mut DrivenPeer {
+        let peer = self.peers.get_mut(&number);
+        peer.unwrap_or_else(|| panic!("peer {number} is not connected"))
+    }
+
+    fn open(&mut self, number: u8, transport: Transport) {
+        let address = |ip, port| Address::from(SocketAddr::from((ip, port)));
+        let (remote, local) = ([192, 0, 2, number], [198, 51, 100, 1]);
+        let peer = Peer::new(address(remote, 40_000), address(local, 1212), transport);
+        let mut peer = DrivenPeer {
+            connection: Connection::open(&*self.service, &peer, &self.limits),
+            member: Some(self.hub.connect()),
+            received: Vec::new(),
+            datagrams: Vec::new(),
+            reads: true,
+            timer: None,
+        };
+        peer.step(&mut self.hub, self.elapsed);
+        peer.member
+            .inspect(|&id| self.hub.request(id, Request::Ready));
+        let replaced = self.peers.insert(number, peer);
+        if let Some(member) = replaced.and_then(|peer| peer.member) {
+            self.hub.disconnect(member);
+        }
+        self.settle();
+    }
+
+    fn set_time(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+        self.hub.at(self.start + elapsed).tick();
+        self.settle();
+    }
+
+    fn next_timer(&self) -> Option<(Duration, u8)> {
+        let peers = self.peers.iter();
+        peers
+            .filter_map(|(&number, peer)| Some((peer.timer?, number)))
+            .min()
+    }
+
+    /// Moves bytes and room messages until nothing moves.
+    fn settle(&mut self) {
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for peer in self.peers.values_mut() {
+                moved |= peer.step(&mut self.hub, self.elapsed);
+            }
+        }
+        self.hub.take_ready();
+    }
+}
+
+impl DrivenPeer {
+    /// Moves what can be moved; whether anything was.
+    fn step(&mut self, hub: &mut Hub, elapsed: Duration) -> bool {
+        let mut moved = false;
+        while self.reads && self.take_output() {
+            moved = true;
+        }
+        if let Some(after) = self.connection.take_timer() {
+            self.timer = Some(elapsed + after);
+        }
+        let Some(member) = self.member else {
+            return moved;
+        };
+        for request in self.connection.take_requests() {
+            hub.request(member, request);
+            moved = true;
+        }
+        while self.connection.wants_room_events()
+            && let Some(notice) = hub.next(member)
+        {
+            self.connection.room_event(&notice);
+            moved = true;
+        }
+        if self.connection.is_done() {
+            hub.request(member, Request::Disconnect);
+            self.member = None;
+            moved = true;
+        }
+        moved
+    }
+
+    fn take_output(&mut self) -> bool {
+        if let Some(datagram) = self.connection.datagram() {
+            self.received.extend_from_slice(datagram);
+            self.datagrams.push(datagram.to_vec());
+            self.connection.datagram_sent();
+            return true;
+        }
+        self.connection.load_file();
+        let count = self.connection.output().len();
+        self.received.extend_from_slice(self.connection.output());
+        self.connection.sent(count);
+        0 < count
+    }
+}

@@ -1,0 +1,467 @@
+//! The peers of one UDP socket, without the socket: datagrams in, datagrams out, time as an argument.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::debug;
+
+use crate::exec::one_shot::Job;
+use crate::hub::message::{Notice, Request};
+use crate::limits::admission::Admission;
+use crate::limits::host_rate::HostRate;
+use crate::limits::limits::Limits;
+use crate::limits::stats::Count;
+use crate::limits::token_bucket::TokenBucket;
+use crate::peer::{Peer, Transport};
+use crate::reactor::poll::{after, earlier};
+use crate::session::close_reason::CloseReason;
+use crate::session::config::UdpPolicy;
+use crate::session::connection::Connection;
+use crate::session::service::{Refusal, Service};
+use crate::udp::dedicated_port::{OpenPort, PortTable};
+use crate::udp::filter::{Dropped, Drops, Filter};
+use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
+use crate::udp::recv_batch::Incoming;
+use crate::udp::send_batch::SendBatch;
+
+/// All peers with a session, and those that had one recently. When it is full, the peer that was
+/// inactive for longest is evicted.
+pub(crate) struct PeerTable {
+    service: Arc<dyn Service>,
+    policy: UdpPolicy,
+    rooms: bool, // the service has them
+    limits: Limits,
+    listener: usize, // the number of the listener, for the service
+    filter: Filter,
+    admission: Admission,
+    host_rate: HostRate,
+    refusals: TokenBucket, // messages of refusals, to any address
+    drops: Drops,
+    peers: HashMap<PeerKey, Box<UdpPeer>>,
+    /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
+    /// datagram.
+    by_activity: BTreeSet<(Instant, PeerKey)>,
+    schedule: Schedule,
+    members: Members,
+    ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
+    jobs: Vec<Job<PeerKey>>,  // to be started
+    cut_at: Option<Instant>,  // set when the server stops
+}
+
+/// Which peers need attention, and when.
+#[derive(Default)]
+struct Schedule {
+    due: BTreeSet<(Instant, PeerKey)>,
+    /// Peers to resume as soon as the send batch has room. May contain removed peers.
+    ready: VecDeque<PeerKey>,
+}
+
+/// Why a peer got no session.
+enum NoSession {
+    Dropped(Dropped),
+    Refused(Refusal),
+}
+
+impl PeerTable {
+    /// `own_ports` are those of all UDP listeners of this server.
+    pub(crate) fn new(
+        service: Arc<dyn Service>,
+        limits: &Limits,
+        admission: Admission,
+        own_ports: Vec<u16>,
+        now: Instant,
+    ) -> Self {
+        let config = service.config(Transport::Datagram);
+        let has_rooms = service.rooms().is_some();
+        let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        Self {
+            service,
+            policy: config.udp,
+            rooms: has_rooms,
+            limits: *limits,
+            listener: 0,
+            filter: Filter::new(own_ports),
+            host_rate: HostRate::new(limits.rate),
+            refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
+            drops: Drops::new(admission.state()),
+            admission,
+            peers: HashMap::new(),
+            by_activity: BTreeSet::new(),
+            schedule: Schedule::default(),
+            members: Members::default(),
+            ports: dedicated.then(PortTable::default),
+            jobs: Vec::new(),
+            cut_at: None,
+        }
+    }
+
+    /// Sets the number of the listener that peers arrive at; the default is 0.
+    pub(crate) fn at(mut self, listener: usize) -> Self {
+        self.listener = listener;
+        self
+    }
+
+    /// Handles a received datagram. Afterwards `out` may be full, and is to be sent before the next
+    /// call. `open_port` is called only for a service with [`UdpPolicy::DedicatedPort`].
+    pub(crate) fn receive(
+        &mut self,
+        incoming: &Incoming<'_>,
+        open_port: OpenPort<'_>,
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        if let Err(reason) = self.filter.check(incoming, now) {
+            return self.drops.count(reason, incoming.remote);
+        }
+        let request = (incoming.remote, incoming.local);
+        let key = match &mut self.ports {
+            None => Ok(request),
+            Some(ports) => ports.resolve(request, open_port),
+        };
+        let Ok(key) = key else {
+            return self.drops.count(Dropped::NoPort, incoming.remote);
+        };
+        self.receive_from(key, request, incoming.bytes, out, now);
+        self.release_port(key);
+    }
+
+    fn receive_from(
+        &mut self,
+        key: PeerKey,
+        request: PeerKey,
+        datagram: &[u8],
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        let Some(peer) = self.peers.get_mut(&key) else {
+            let mut peer = Box::new(UdpPeer::new(key, self.policy, &self.limits, now));
+            peer.received(datagram.len(), now);
+            return self.open(key, Some(peer), datagram, out, now);
+        };
+        if let Some(ports) = &self.ports
+            && ports.is_assigned(request)
+        {
+            peer.lift_limits();
+        }
+        peer.received(datagram.len(), now);
+        let drops = &mut self.drops;
+        let next = if peer.verify(datagram) {
+            peer.resume(out, drops, now)
+        } else if peer.has_session() {
+            peer.deliver(datagram, out, drops, now)
+        } else {
+            return self.open(key, None, datagram, out, now);
+        };
+        self.schedule.settle(peer, next, &mut self.members);
+    }
+
+    /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
+    /// added to the table unless the datagram is dropped.
+    fn open(
+        &mut self,
+        key: PeerKey,
+        mut new: Option<Box<UdpPeer>>,
+        datagram: &[u8],
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        let opened = self.new_session(key, datagram, now);
+        let peer = match &mut new {
+            Some(peer) => peer,
+            None => self.peers.get_mut(&key).expect("the caller found it"),
+        };
+        let drops = &mut self.drops;
+        let next = match opened {
+            Ok(Some(session)) => peer.open(session, datagram, out, drops, now),
+            Ok(None) => {
+                peer.program_started();
+                Next::Idle
+            }
+            Err(NoSession::Dropped(reason)) => return drops.count(reason, key.0),
+            Err(NoSession::Refused(refusal)) => {
+                return peer.refuse(&refusal, &mut self.refusals, out, drops, now);
+            }
+        };
+        self.schedule.settle(peer, next, &mut self.members);
+        if let Some(peer) = new {
+            self.make_room(now);
+            self.by_activity.insert((peer.listing.active, key));
+            self.peers.insert(key, peer);
+        }
+    }
+
+    /// A session, or `None` if a program is to be run for the datagram.
+    fn new_session(
+        &mut self,
+        key: PeerKey,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<Option<UdpSession>, NoSession> {
+        if self.is_stopping() {
+            return Err(NoSession::Dropped(Dropped::Stopping));
+        }
+        let peer = Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at(self.listener);
+        if !self.host_rate.take(peer.remote.host(), now) {
+            self.admission.state().count(Count::RefusedRate, 1);
+            return Err(NoSession::Dropped(Dropped::HostRate));
+        }
+        let slot = self.admission.admit(&peer).map_err(NoSession::Refused)?;
+        slot.count(Count::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        let mut connection = Connection::open(&*self.service, &peer, &self.limits);
+        if let Some(command) = connection.take_command() {
+            if self.limits.clients < self.admission.len() {
+                return Err(NoSession::Dropped(Dropped::Busy));
+            }
+            self.jobs.push(Job {
+                command,
+                datagram: datagram.to_vec(),
+                key,
+                peer,
+                slot,
+            });
+            return Ok(None);
+        }
+        let member = self.rooms.then(|| self.members.add(key));
+        let limits = &self.limits;
+        let session = UdpSession::new(connection, peer, slot, member, limits, now);
+        Ok(Some(session))
+    }
+
+    /// Resumes each ready peer once, as long as `out` has room.
+    pub(crate) fn resume_ready(&mut self, out: &mut SendBatch, now: Instant) {
+        for _ in 0..self.schedule.ready.len() {
+            if out.is_full() {
+                break;
+            }
+            let Some(key) = self.schedule.ready.pop_front() else {
+                break;
+            };
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.listing.ready = false;
+                let next = peer.resume(out, &mut self.drops, now);
+                self.schedule.settle(peer, next, &mut self.members);
+                self.release_port(key);
+            }
+        }
+    }
+
+    /// Whether there is a peer to [resume](Self::resume_ready).
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.schedule.ready.is_empty()
+    }
+
+    /// When to call [`tick`](Self::tick).
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let oldest = self.by_activity.first().zip(self.limits.idle);
+        let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
+        let due = self.schedule.due.first().map(|&(due, _)| due);
+        earlier(self.cut_at, earlier(idle_at, due))
+    }
+
+    /// Removes idle peers, and makes those ready whose timers have expired.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(&(due, key)) = self.schedule.due.first()
+            && due <= now
+        {
+            let peer = self.peers.get_mut(&key);
+            let peer = peer.expect("entries are removed with their peer");
+            self.schedule.remove_due(peer);
+            self.schedule.make_ready(peer);
+        }
+        let Some(idle) = self.limits.idle else {
+            return;
+        };
+        while let Some((active, key)) = self.least_active(now)
+            && after(active, idle) <= now
+        {
+            self.remove(key, CloseReason::IdleTimeout);
+        }
+    }
+
+    /// The server stops: notifies each session, and opens no new ones.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.cut_at.get_or_insert(after(now, self.limits.grace));
+        for peer in self.peers.values_mut() {
+            if peer.stop() {
+                self.schedule.make_ready(peer);
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.cut_at.is_some()
+    }
+
+    /// Whether the server stops and all sessions have ended.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut peers = self.peers.values();
+        self.is_stopping() && !peers.any(|peer| peer.has_session())
+    }
+
+    /// When the grace period of a stop ends.
+    pub(crate) fn cut_at(&self) -> Option<Instant> {
+        self.cut_at
+    }
+
+    /// Ends the remaining sessions and returns what was dropped in total.
+    pub(crate) fn end(mut self) -> Drops {
+        for peer in self.peers.values_mut() {
+            peer.evict(CloseReason::Aborted, &mut self.members);
+        }
+        self.drops
+    }
+
+    /// Reports each session.
+    pub(crate) fn report(&self) {
+        self.admission.tell();
+    }
+
+    pub(crate) fn drops(&mut self) -> &mut Drops {
+        &mut self.drops
+    }
+
+    /// The programs to start. Each needs a [reply](Self::reply) in the end.
+    pub(crate) fn take_jobs(&mut self) -> Vec<Job<PeerKey>> {
+        std::mem::take(&mut self.jobs)
+    }
+
+    /// Sends the output of a program that has ended, unless its peer was evicted.
+    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], out: &mut SendBatch, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.reply(output, self.admission.state(), out, &mut self.drops, now);
+        }
+    }
+
+    /// The dedicated ports that are no longer needed once `out` is sent.
+    pub(crate) fn take_closed_ports(&mut self) -> Vec<SocketAddr> {
+        let ports = self.ports.as_mut();
+        ports.map(PortTable::take_closed).unwrap_or_default()
+    }
+
+    /// The requests of sessions to the hub, each with the number of its member, in order.
+    pub(crate) fn take_requests(&mut self) -> Vec<(u32, Request)> {
+        self.members.take_requests()
+    }
+
+    /// Delivers a message of the hub to a member, unless its session has ended.
+    pub(crate) fn deliver_notice(
+        &mut self,
+        member: u32,
+        notice: &Notice,
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        if let Some(key) = self.members.get(member)
+            && let Some(peer) = self.peers.get_mut(&key)
+        {
+            let next = peer.deliver_notice(notice, out, &mut self.drops, now);
+            self.schedule.settle(peer, next, &mut self.members);
+        }
+    }
+
+    /// The hub has ended: ends the rooms of all sessions and stops.
+    pub(crate) fn lose_rooms(&mut self, now: Instant) {
+        for key in self.members.keys() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.lose_rooms();
+                self.schedule.make_ready(peer);
+            }
+        }
+        self.stop(now);
+    }
+
+    /// Evicts the least active peers until there is room for one more.
+    fn make_room(&mut self, now: Instant) {
+        while self.limits.clients <= self.peers.len()
+            && let Some((_, key)) = self.least_active(now)
+        {
+            debug!(peer = %key.0, "evict: inactive for longest");
+            self.remove(key, CloseReason::Aborted);
+        }
+    }
+
+    /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
+    /// that has to be moved corresponds to at least one datagram received since.
+    fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
+        loop {
+            let &(listed, key) = self.by_activity.first()?;
+            let peer = self.peers.get_mut(&key);
+            let peer = peer.expect("entries are removed with their peer");
+            let active = peer.last_active(now);
+            if active == listed {
+                return Some((active, key));
+            }
+            self.by_activity.pop_first();
+            self.by_activity.insert((active, key));
+            peer.listing.active = active;
+        }
+    }
+
+    fn remove(&mut self, key: PeerKey, reason: CloseReason) {
+        let Entry::Occupied(peer) = self.peers.entry(key) else {
+            return;
+        };
+        let mut peer = peer.remove();
+        peer.evict(reason, &mut self.members);
+        if let Some(ports) = &mut self.ports {
+            ports.release(key);
+        }
+        self.by_activity.remove(&(peer.listing.active, key));
+        self.schedule.remove_due(&mut peer);
+    }
+
+    /// Closes the dedicated port of a peer without a session and removes the peer.
+    fn release_port(&mut self, key: PeerKey) {
+        let Some(ports) = &mut self.ports else {
+            return;
+        };
+        match self.peers.get(&key) {
+            Some(peer) if peer.has_session() => (),
+            Some(_) => self.remove(key, CloseReason::Closed),
+            None => ports.release(key),
+        }
+    }
+}
+
+impl Schedule {
+    /// Collects the requests of a session that was called, and lists its peer for what is next.
+    fn settle(&mut self, peer: &mut UdpPeer, next: Next, members: &mut Members) {
+        peer.collect_requests(members);
+        let mut due = peer.due_at();
+        match next {
+            Next::Idle => (),
+            Next::At(at) => due = earlier(due, Some(at)),
+            Next::Close => return peer.close(members),
+            Next::Ready => return self.make_ready(peer), // its timers are checked then
+        }
+        if let Some(at) = due
+            && peer.listing.due.is_none_or(|due| at < due)
+        {
+            self.remove_due(peer);
+            peer.listing.due = Some(at);
+            self.due.insert((at, peer.key()));
+        }
+    }
+
+    fn make_ready(&mut self, peer: &mut UdpPeer) {
+        if !std::mem::replace(&mut peer.listing.ready, true) {
+            self.ready.push_back(peer.key());
+        }
+    }
+
+    fn remove_due(&mut self, peer: &mut UdpPeer) {
+        if let Some(due) = peer.listing.due.take() {
+            self.due.remove(&(due, peer.key()));
+        }
+    }
+}
+
+const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+#[cfg(test)]
+mod tests;

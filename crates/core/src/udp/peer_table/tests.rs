@@ -1,0 +1,716 @@
+use std::io;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::session::config::Config;
+use crate::session::framing::Framing;
+use crate::session::outbox::Outbox;
+use crate::session::service::{Error, Flow, Result, Session};
+
+/// Sends a greeting unless it is empty, echoes messages, and obeys some commands.
+#[derive(Clone, Copy)]
+struct TestService {
+    framing: Framing,
+    greeting: &'static str,
+    policy: UdpPolicy,
+}
+
+const LINES: TestService = TestService {
+    framing: Framing::Line,
+    greeting: "hello",
+    policy: UdpPolicy::DEFAULT,
+};
+
+const ECHO: TestService = TestService {
+    framing: Framing::Bytes,
+    greeting: "",
+    policy: UdpPolicy::DEFAULT,
+};
+
+const UNLIMITED: UdpPolicy = UdpPolicy::Limited {
+    bytes: u64::MAX,
+    factor: 0,
+    reason: "a test",
+};
+
+struct TestSession {
+    greeting: &'static str,
+    remaining: u32,
+}
+
+impl Service for TestService {
+    fn config(&self, _: Transport) -> Config {
+        Config::framed(self.framing).udp(self.policy)
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        match self.greeting {
+            "not you" => Err(Refusal("not you".into())),
+            greeting => Ok(Box::new(TestSession {
+                greeting,
+                remaining: 0,
+            })),
+        }
+    }
+}
+
+impl Session for TestSession {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        if !self.greeting.is_empty() {
+            out.send(self.greeting.as_bytes());
+        }
+        let closes = self.greeting == "the time is noon";
+        Ok(if closes { Flow::Close } else { Flow::Continue })
+    }
+
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        match message {
+            b"bye" => {
+                out.send(b"bye bye");
+                return Ok(Flow::Close);
+            }
+            b"long" => out.send(&[b'x'; 500]),
+            b"many" => (0..40).for_each(|_| out.send(b"xxxxx")),
+            b"more" => {
+                self.remaining = 100;
+                return Ok(Flow::WhenWritable);
+            }
+            b"panic" => panic!("as asked"),
+            b"fail" => return Err(Error::Failed("as asked".into())),
+            _ => out.send(message),
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
+        while 0 < self.remaining && !out.is_full() {
+            out.send(format!("{} left", self.remaining).as_bytes());
+            self.remaining -= 1;
+        }
+        Ok(if 0 < self.remaining {
+            Flow::WhenWritable
+        } else {
+            Flow::Continue
+        })
+    }
+
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
+        out.send(b"last words");
+        Ok(Flow::Close)
+    }
+}
+
+/// Echoes messages and closes after `bye`. Each session has a port of its own, and is sent at most ten
+/// bytes before it sends to that port.
+struct DedicatedEcho;
+
+impl Service for DedicatedEcho {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().udp(UdpPolicy::DedicatedPort {
+            bytes: 10,
+            reason: "a test",
+        })
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for DedicatedEcho {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        out.send(message);
+        Ok(match message {
+            b"bye" => Flow::Close,
+            _ => Flow::Continue,
+        })
+    }
+}
+
+/// A peer table with a clock and a supply of ports.
+struct TestTable {
+    peers: PeerTable,
+    ports_left: u16,
+    now: Instant,
+}
+
+/// A datagram that was sent. Its text has one character per byte.
+#[derive(Debug, PartialEq, Eq)]
+struct Sent {
+    from: SocketAddr,
+    to: SocketAddr,
+    text: String,
+}
+
+impl TestTable {
+    fn new(service: impl Service + 'static, limits: &Limits) -> Self {
+        let now = Instant::now();
+        let admission = Admission::uncounted(limits);
+        let own_ports = vec![1212];
+        Self {
+            peers: PeerTable::new(Arc::new(service), limits, admission, own_ports, now),
+            ports_left: 0,
+            now,
+        }
+    }
+
+    /// A table of a service with dedicated ports, of which this many can be opened: those below
+    /// 50,000 plus this number, in descending order.
+    fn with_ports(ports_left: u16) -> Self {
+        let limits = Limits {
+            datagrams_per_second: NonZeroU32::new(1),
+            ..Limits::default()
+        };
+        Self {
+            ports_left,
+            ..Self::new(DedicatedEcho, &limits)
+        }
+    }
+
+    /// Receives a datagram from peer `number`; returns what is sent to it.
+    fn receive(&mut self, number: u8, datagram: impl AsRef<[u8]>) -> Vec<String> {
+        self.receive_from(address(&format!("192.0.2.{number}:40000")), datagram)
+    }
+
+    fn receive_from(&mut self, remote: SocketAddr, datagram: impl AsRef<[u8]>) -> Vec<String> {
+        let sent = self.receive_at("192.0.2.200:1212", remote, datagram);
+        assert!(sent.iter().all(|sent| sent.to == remote));
+        texts(sent)
+    }
+
+    fn receive_at(
+        &mut self,
+        local: &str,
+        remote: SocketAddr,
+        datagram: impl AsRef<[u8]>,
+    ) -> Vec<Sent> {
+        let mut out = SendBatch::default();
+        self.push(local, remote, datagram.as_ref(), &mut out);
+        self.drain(out)
+    }
+
+    /// Receives a datagram from peer `number` at this port; returns what is sent to it, with the
+    /// ports it is sent from.
+    fn receive_at_port(
+        &mut self,
+        port: u16,
+        number: u8,
+        datagram: impl AsRef<[u8]>,
+    ) -> Vec<(u16, String)> {
+        let local = format!("198.51.100.1:{port}");
+        let remote = address(&format!("192.0.2.{number}:40000"));
+        let sent = self.receive_at(&local, remote, datagram);
+        assert!(sent.iter().all(|sent| sent.to == remote));
+        let sent = sent.into_iter();
+        sent.map(|sent| (sent.from.port(), sent.text)).collect()
+    }
+
+    fn push(&mut self, local: &str, remote: SocketAddr, bytes: &[u8], out: &mut SendBatch) {
+        let local = address(local);
+        let incoming = Incoming {
+            bytes,
+            remote,
+            local,
+            destination: local.ip(),
+        };
+        let ports_left = &mut self.ports_left;
+        let mut open_port = |listener: SocketAddr| {
+            *ports_left = ports_left.checked_sub(1).ok_or(io::ErrorKind::AddrInUse)?;
+            Ok(SocketAddr::new(listener.ip(), 50_000 + *ports_left))
+        };
+        self.peers.receive(&incoming, &mut open_port, out, self.now);
+    }
+
+    /// Lets this time pass; returns what is sent.
+    fn wait(&mut self, time: Duration) -> Vec<Sent> {
+        self.now += time;
+        self.peers.tick(self.now);
+        self.drain(SendBatch::default())
+    }
+
+    /// Resumes peers until none is ready; returns what is sent.
+    fn drain(&mut self, mut out: SendBatch) -> Vec<Sent> {
+        let mut all = Vec::new();
+        loop {
+            all.extend(out.queued().map(|(queued, bytes)| Sent {
+                from: queued.from,
+                to: queued.to,
+                text: bytes.iter().map(|&byte| char::from(byte)).collect(),
+            }));
+            let count = out.queued().len();
+            out.remove(count);
+            if !self.peers.is_ready() {
+                return all;
+            }
+            self.peers.resume_ready(&mut out, self.now);
+        }
+    }
+
+    fn dropped(&mut self, reason: Dropped) -> u64 {
+        self.peers.drops().of(reason)
+    }
+
+    fn closed_ports(&mut self) -> Vec<u16> {
+        let closed = self.peers.take_closed_ports();
+        closed.iter().map(SocketAddr::port).collect()
+    }
+}
+
+fn address(address: &str) -> SocketAddr {
+    address.parse().expect("an address")
+}
+
+fn texts(sent: Vec<Sent>) -> Vec<String> {
+    sent.into_iter().map(|sent| sent.text).collect()
+}
+
+fn from(port: u16, text: &str) -> Vec<(u16, String)> {
+    vec![(port, text.to_owned())]
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn each_peer_has_its_own_session() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    assert_eq!(table.receive(1, "\n"), ["hello\n"]);
+    assert_eq!(table.receive(2, "\r\n"), ["hello\n"]);
+    assert_eq!(table.receive(1, "one\r\n"), ["one\r\n"]);
+    assert_eq!(table.receive(2, "two"), ["two\n"]);
+    // Another local address makes it another peer, answered from that address.
+    let remote = address("192.0.2.1:40000");
+    let sent = table.receive_at("192.0.2.201:1212", remote, " ");
+    let expected = Sent {
+        from: address("192.0.2.201:1212"),
+        to: remote,
+        text: "hello\n".to_owned(),
+    };
+    assert_eq!(sent, [expected]);
+    assert_eq!(
+        table.receive_from(address("192.0.2.1:40001"), ""),
+        ["hello\n"]
+    );
+    assert_eq!(table.peers.peers.len(), 4);
+}
+
+#[test]
+fn a_blank_first_datagram_is_answered_by_the_greeting() {
+    let limits = Limits::default();
+    let answer = |datagram: &str| TestTable::new(LINES, &limits).receive(1, datagram);
+    assert_eq!(answer("\r\n"), ["hello\n"]);
+    assert_eq!(answer("I am sad\n"), ["I am sad\n"]);
+    let noon = TestService {
+        greeting: "the time is noon",
+        ..LINES
+    };
+    let refusing = TestService {
+        greeting: "not you",
+        ..ECHO
+    };
+    for datagram in ["\n", "what?\n"] {
+        for (service, text) in [(noon, "the time is noon\n"), (refusing, "not you\n")] {
+            let mut table = TestTable::new(service, &limits);
+            assert_eq!(table.receive(1, datagram), [text]);
+            assert_eq!(table.receive(1, datagram), [text], "a new session");
+        }
+    }
+    // Without a greeting, a blank datagram is a message.
+    let mut echo = TestTable::new(ECHO, &limits);
+    assert_eq!(echo.receive(1, ""), [""]);
+    assert_eq!(echo.receive(2, " \r\n"), [" \r\n"]);
+}
+
+#[test]
+fn the_end_of_a_session_affects_no_other() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    table.receive(2, "here\n");
+    for (datagram, answer) in [
+        ("bye", vec!["bye bye\n"]),
+        ("panic", vec![]),
+        ("fail", vec![]),
+    ] {
+        assert_eq!(table.receive(1, datagram), answer);
+        assert_eq!(table.receive(1, "\n"), ["hello\n"], "a new session");
+    }
+    assert_eq!(table.receive(2, "there\n"), ["there\n"]);
+    let too_long = "That line is too long. Goodbye.\n";
+    assert_eq!(table.receive(2, vec![b'x'; 8193]), [too_long]);
+}
+
+#[test]
+fn a_reply_over_the_limit_waits_for_validation() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    let sent = table.receive(1, "long\r\n");
+    let challenge = sent.first().expect("a challenge").clone();
+    assert!(challenge.starts_with("Say ") && challenge.ends_with(" to go on.\r\n"));
+    assert_eq!(sent.len(), 1);
+    // The whole challenge is not the code, and does not raise the limit enough for the reply.
+    assert_eq!(table.receive(1, &challenge), [challenge.as_str()]);
+    let code = &challenge[4..10];
+    let sent = table.receive(1, format!("{code}\r\n"));
+    let long = "x".repeat(500);
+    assert_eq!(sent, [format!("{long}\r\n"), challenge.clone()]);
+    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
+    // The address stays verified after the end of the session.
+    assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
+    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
+}
+
+#[test]
+fn received_bytes_release_queued_replies_in_order() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    assert_eq!(table.receive(1, "long").len(), 1, "the challenge");
+    let message = "-".repeat(120);
+    assert!(table.receive(1, &message)[0].starts_with("Say "), "again");
+    let sent = table.receive(1, &message);
+    let message = message + "\n";
+    assert_eq!(sent, ["x".repeat(500) + "\n", message.clone(), message]);
+}
+
+#[test]
+fn a_new_session_does_not_renew_the_limit() {
+    let silent = TestService {
+        greeting: "",
+        ..LINES
+    };
+    let mut table = TestTable::new(silent, &Limits::default());
+    let count = 20;
+    let sent: usize = (0..count)
+        .flat_map(|_| table.receive(1, "bye"))
+        .map(|answer| answer.len())
+        .sum();
+    assert!(sent <= 128 + 3 * 3 * count, "{sent} bytes");
+    assert!(100 < sent);
+}
+
+#[test]
+fn raw_replies_over_the_limit_are_dropped() {
+    let mut table = TestTable::new(ECHO, &Limits::default());
+    assert_eq!(table.receive(1, "long"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::AmplificationLimit), 1);
+    assert_eq!(table.receive(1, "short"), ["short"]);
+}
+
+#[test]
+fn replies_over_the_rate_are_dropped() {
+    let limits = Limits {
+        datagrams_per_second: NonZeroU32::new(5),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(ECHO, &limits);
+    let mut sent = |count| (0..count).flat_map(|_| table.receive(1, "x")).count();
+    assert_eq!(sent(100), 5);
+    assert_eq!(table.receive(2, "x"), ["x"], "other peers are not affected");
+    table.wait(SECOND);
+    assert_eq!((0..100).flat_map(|_| table.receive(1, "x")).count(), 5);
+    assert_eq!(table.dropped(Dropped::RateLimit), 190);
+}
+
+#[test]
+fn a_session_with_more_to_send_is_delayed_to_the_rate() {
+    let limits = Limits {
+        datagrams_per_second: NonZeroU32::new(50),
+        outbox_bytes: 100,
+        ..Limits::default()
+    };
+    let unlimited = TestService {
+        policy: UNLIMITED,
+        ..ECHO
+    };
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut sent = table.receive(1, "more");
+    assert_eq!(sent.len(), 50);
+    assert_eq!(table.receive(1, "too early"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::Busy), 1);
+    while sent.len() < 100 {
+        let before = sent.len();
+        let due = table.peers.deadline().expect("a delayed datagram");
+        sent.extend(texts(table.wait(due - table.now)));
+        assert!(before < sent.len(), "something is sent at each deadline");
+    }
+    let all: Vec<_> = (1..=100).rev().map(|left| format!("{left} left")).collect();
+    assert_eq!(sent, all);
+}
+
+#[test]
+fn busy_peers_take_turns() {
+    let limits = Limits {
+        datagrams_per_second: None,
+        ..Limits::default()
+    };
+    let unlimited = TestService {
+        policy: UNLIMITED,
+        ..ECHO
+    };
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut out = SendBatch::default();
+    for number in [1, 2] {
+        let remote = address(&format!("192.0.2.{number}:40000"));
+        table.push("192.0.2.200:1212", remote, b"more", &mut out);
+    }
+    let sent = table.drain(out);
+    assert_eq!(sent.len(), 200);
+    let first = sent[..64].iter();
+    let of_second = first.filter(|sent| sent.to.ip() == address("192.0.2.2:1").ip());
+    assert_eq!(of_second.count(), 32);
+}
+
+#[test]
+fn a_timeout_while_output_is_blocked_waits_for_room() {
+    let limits = Limits {
+        datagrams_per_second: None,
+        session: Some(10 * SECOND),
+        ..Limits::default()
+    };
+    let unlimited = TestService {
+        policy: UNLIMITED,
+        ..LINES
+    };
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut out = SendBatch::default();
+    while !out.is_full() {
+        let remote = address("192.0.2.1:40000");
+        table.push("192.0.2.200:1212", remote, b"many", &mut out);
+    }
+    assert!(table.peers.is_ready());
+    table.now += 10 * SECOND;
+    table.peers.tick(table.now);
+    let sent = texts(table.drain(out));
+    let message = "The time for this conversation is over. Goodbye.\n";
+    assert_eq!(sent.last().map(String::as_str), Some(message));
+}
+
+#[test]
+fn idle_peers_are_removed_without_a_message() {
+    let limits = Limits {
+        idle: Some(10 * SECOND),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(LINES, &limits);
+    table.receive(1, "one");
+    table.wait(4 * SECOND);
+    table.receive(2, "two");
+    table.wait(4 * SECOND);
+    table.receive(1, "one");
+    assert_eq!(
+        table.peers.deadline(),
+        Some(table.now + 2 * SECOND),
+        "a stale entry expires early"
+    );
+    assert_eq!(table.wait(2 * SECOND), []);
+    assert_eq!(table.peers.peers.len(), 2);
+    assert_eq!(table.peers.deadline(), Some(table.now + 4 * SECOND));
+    assert_eq!(table.wait(4 * SECOND), []);
+    assert_eq!(table.peers.peers.len(), 1, "the second is removed");
+    assert_eq!(table.wait(4 * SECOND), []);
+    assert!(table.peers.peers.is_empty() && table.peers.by_activity.is_empty());
+    assert_eq!(table.peers.deadline(), None);
+    assert_eq!(table.receive(1, ""), ["hello\n"]);
+}
+
+#[test]
+fn the_least_active_peer_is_evicted() {
+    let limits = Limits {
+        clients: 3,
+        session: Some(1000 * SECOND),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(LINES, &limits);
+    for number in [1, 2, 3, 1, 2] {
+        table.receive(number, "here");
+        table.wait(SECOND);
+    }
+    table.receive(4, "here");
+    table.receive(5, "here");
+    let mut remotes: Vec<_> = table
+        .peers
+        .peers
+        .keys()
+        .map(|key| key.0.to_string())
+        .collect();
+    remotes.sort();
+    assert_eq!(
+        remotes,
+        ["192.0.2.2:40000", "192.0.2.4:40000", "192.0.2.5:40000"]
+    );
+    assert_eq!(table.peers.by_activity.len(), 3);
+    assert_eq!(table.peers.schedule.due.len(), 3);
+}
+
+#[test]
+fn all_queues_are_bounded_by_the_number_of_peers() {
+    let limits = Limits {
+        clients: 10,
+        session: Some(1000 * SECOND),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(LINES, &limits);
+    for number in 0..5000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        table.receive_from(SocketAddr::from(([10, 0, high, low], 40_000)), "long");
+    }
+    let bounded = &table.peers;
+    assert_eq!(
+        (
+            bounded.peers.len(),
+            bounded.by_activity.len(),
+            bounded.schedule.due.len(),
+            bounded.schedule.ready.len()
+        ),
+        (10, 10, 10, 0)
+    );
+}
+
+#[test]
+fn sessions_per_host_are_limited() {
+    let limits = Limits {
+        clients_per_host: Some(1),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(LINES, &limits);
+    assert_eq!(table.receive(1, "one"), ["one\n"]);
+    let other = |number: u16| SocketAddr::from(([192, 0, 2, 1], 40_001 + number));
+    let sent = table.receive_from(other(0), "two");
+    assert!(sent[0].starts_with("Too many conversations with 192.0.2.1"));
+    let refusals = (1..100).flat_map(|number| table.receive_from(other(number), "two"));
+    assert_eq!(refusals.count(), 9, "the rate limit of refusals");
+    assert_eq!(table.peers.peers.len(), 1);
+    assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
+    assert_eq!(table.receive_from(other(0), "two"), ["two\n"]);
+}
+
+#[test]
+fn sessions_time_out() {
+    let limits = Limits {
+        session: Some(10 * SECOND),
+        ..Limits::default()
+    };
+    let mut table = TestTable::new(LINES, &limits);
+    let message = "The time for this conversation is over. Goodbye.\n";
+    for _ in 0..2 {
+        table.receive(1, "here");
+        table.wait(9 * SECOND);
+        assert_eq!(table.receive(1, "still here"), ["still here\n"]);
+        assert_eq!(texts(table.wait(SECOND)), [message]);
+    }
+}
+
+#[test]
+fn a_stop_notifies_sessions_and_opens_no_new_ones() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    table.receive(1, "here");
+    table.receive(2, "here");
+    table.receive(2, "bye");
+    table.receive(3, "long");
+    assert!(!table.peers.is_over());
+    table.peers.stop(table.now);
+    // The reply to the third exceeds its limit, and is dropped.
+    assert_eq!(
+        texts(table.wait(Duration::ZERO)),
+        ["last words\n", "last words\n"]
+    );
+    assert!(table.peers.is_over());
+    assert_eq!(table.receive(4, "here"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::Stopping), 1);
+}
+
+#[test]
+fn each_session_has_its_own_port() {
+    let mut table = TestTable::with_ports(9);
+    assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_008, "one"));
+    assert_eq!(table.receive_at_port(1212, 2, "two"), from(50_007, "two"));
+    assert_eq!(
+        table.receive_at_port(50_008, 1, "more"),
+        from(50_008, "more")
+    );
+    assert_eq!(
+        table.receive_at_port(1212, 1, "again"),
+        from(50_008, "again")
+    );
+    assert_eq!(table.receive_at_port(50_008, 1, "bye"), from(50_008, "bye"));
+    assert_eq!(table.closed_ports(), [50_008]);
+    assert_eq!(table.receive_at_port(1212, 1, "new"), from(50_006, "new"));
+    assert!(table.closed_ports().is_empty());
+}
+
+#[test]
+fn a_datagram_to_the_dedicated_port_lifts_all_limits() {
+    let mut table = TestTable::with_ports(9);
+    assert_eq!(table.receive_at_port(1212, 1, "0123456789").len(), 1);
+    assert_eq!(
+        table.receive_at_port(1212, 1, "x").len(),
+        0,
+        "over the limit"
+    );
+    for _ in 0..100 {
+        assert_eq!(table.receive_at_port(50_008, 1, [b'x'; 1000]).len(), 1);
+    }
+}
+
+#[test]
+fn another_peer_at_a_dedicated_port_has_its_own_session() {
+    let mut table = TestTable::with_ports(9);
+    table.receive_at_port(1212, 1, "one");
+    assert_eq!(table.receive_at_port(50_008, 2, "hm?"), from(50_008, "hm?"));
+    assert_eq!(table.receive_at_port(50_008, 2, "longer than ten").len(), 0);
+    table.now += 10 * SECOND;
+    assert_eq!(table.receive_at_port(50_008, 2, "bye"), from(50_008, "bye"));
+    assert!(table.closed_ports().is_empty());
+    assert_eq!(
+        table.receive_at_port(50_008, 1, "more"),
+        from(50_008, "more")
+    );
+}
+
+#[test]
+fn without_a_free_port_there_is_no_session() {
+    let mut table = TestTable::with_ports(1);
+    assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_000, "one"));
+    assert_eq!(table.receive_at_port(1212, 2, "two"), []);
+    table.peers.stop(table.now);
+    table
+        .peers
+        .resume_ready(&mut SendBatch::default(), table.now);
+    assert_eq!(table.closed_ports(), [50_000], "its session was notified");
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_no_peer_is_sent_more_than_its_limit(
+        service in 0..4_usize,
+        outbox_bytes in prop::sample::select(vec![1_usize, 30, 10_000]),
+        datagrams in prop::collection::vec((0..4_u8, 0..3_u32, prop_oneof![
+            any::<Vec<u8>>(),
+            prop::sample::select(vec!["", "\n", "bye", "long", "many", "more", "panic", "fail\r\n", "long\n", "000000"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+        ]), 0..60),
+    ) {
+        let service = [
+            LINES,
+            ECHO,
+            TestService { framing: Framing::Bytes, ..LINES },
+            TestService { greeting: "the time is noon", ..LINES },
+        ][service];
+        let limits = Limits { outbox_bytes, message_bytes: 50, ..Limits::default() };
+        let mut table = TestTable::new(service, &limits);
+        let mut received = [0; 4];
+        let mut sent = [0; 4];
+        let mut count = |datagrams: Vec<Sent>| for Sent { to, text, .. } in datagrams {
+            let std::net::IpAddr::V4(ip) = to.ip() else { panic!("all are IPv4") };
+            sent[usize::from(ip.octets()[3])] += text.chars().count();
+        };
+        for (number, wait, bytes) in datagrams {
+            received[usize::from(number)] += bytes.len();
+            let remote = address(&format!("192.0.2.{number}:40000"));
+            count(table.receive_at("192.0.2.200:1212", remote, &bytes));
+            count(table.wait(SECOND * wait));
+        }
+        table.peers.stop(table.now);
+        count(table.wait(Duration::ZERO));
+        for (received, sent) in received.into_iter().zip(sent) {
+            prop_assert!(sent <= 128 + 3 * received, "{sent} for {received}");
+        }
+    }
+}
