@@ -34,7 +34,7 @@ pub(crate) struct UdpPeer {
     session: Option<UdpSession>,
     programs: u32, // running for it
     last_datagram: Instant,
-    /// Its place in the peer table.
+    /// Maintained by the peer table.
     pub(crate) listing: Listing,
 }
 

@@ -172,7 +172,7 @@ impl PeerTable {
         let opened = self.new_session(key, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
-            None => self.peers.get_mut(&key).expect("the caller found it"),
+            None => self.peers.get_mut(&key).expect("only new peers are absent"),
         };
         let drops = &mut self.drops;
         let next = match opened {
@@ -390,7 +390,7 @@ impl PeerTable {
     }
 
     /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
-    /// that has to be moved corresponds to at least one datagram received since.
+    /// that this moves costs no more than one datagram that made it stale.
     fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
         loop {
             let &(listed, key) = self.by_activity.first()?;

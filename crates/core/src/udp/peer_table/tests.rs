@@ -469,6 +469,7 @@ fn a_timeout_while_output_is_blocked_waits_for_room() {
         ..LINES
     };
     let mut table = TestTable::new(unlimited, &limits);
+    table.receive(1, "here");
     let mut out = SendBatch::default();
     while !out.is_full() {
         let remote = address("192.0.2.1:40000");
