@@ -263,7 +263,7 @@ fn a_refused_peer_does_not_delay_other_events() {
         assert_eq!(server.wait().code(), Some(0));
         let log = server.whole_log();
         assert!(
-            !log.iter().any(|line| line.contains("does not come back")),
+            !log.iter().any(|line| line.contains("does not return")),
             "{log:#?}"
         );
     }
