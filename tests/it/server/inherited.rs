@@ -134,12 +134,12 @@ fn unusable_descriptors_are_refused_with_a_reason() {
         (
             socket(Domain::UNIX, Type::DGRAM),
             &["fd:3"],
-            "fd:3: it is a socket of a kind that is not served".to_owned(),
+            "fd:3: sockets of this type are not supported".to_owned(),
         ),
         (
             socket(Domain::PACKET, Type::DGRAM),
             &["fd:3"],
-            "fd:3: it is a socket of neither the Internet protocols nor this machine".to_owned(),
+            "fd:3: it is neither an Internet socket nor a Unix socket".to_owned(),
         ),
     ] {
         let listen: String = addresses
