@@ -53,7 +53,7 @@ impl Filter {
             Err(Dropped::InvalidSource)
         } else if is_multicast(destination)
             || destination != local
-            // For IPv4-mapped broadcasts, the kernel reports no unicast address.
+            // For an IPv4-mapped destination, the kernel reports no local address beside it.
             || (mapped && !self.is_local(destination, now))
         {
             Err(Dropped::Multicast)
