@@ -258,7 +258,7 @@ impl UdpPeer {
     pub(crate) fn reply(
         &mut self,
         output: &[u8],
-        state: Stats,
+        stats: Stats,
         out: &mut SendBatch,
         drops: &mut Drops,
         now: Instant,
@@ -272,7 +272,7 @@ impl UdpPeer {
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
             drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            state.count(Counter::Sent, output.len() as u64);
+            stats.count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }
