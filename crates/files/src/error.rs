@@ -45,6 +45,9 @@ pub enum FileError {
         /// In bytes.
         quota: u64,
     },
+    /// Another process writes the file.
+    #[error("in use by another program")]
+    Locked,
     /// The content is not the one that was announced.
     #[error("the content does not match its length and digest")]
     Mismatch,
@@ -104,6 +107,7 @@ impl From<FileError> for io::Error {
             FileError::NoSpace => io::ErrorKind::StorageFull,
             FileError::Quota { .. } => io::ErrorKind::QuotaExceeded,
             FileError::Short { .. } => io::ErrorKind::UnexpectedEof,
+            FileError::Locked => io::ErrorKind::ResourceBusy,
             FileError::Mismatch | FileError::TooManyEntries { .. } => io::ErrorKind::Other,
             FileError::Io(error) => return error,
         };

@@ -1,7 +1,6 @@
 //! The file that an atomic file is written to, before it gets its name.
 
 use std::fs::{File, TryLockError};
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
 };
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
@@ -71,7 +70,7 @@ impl Temporary {
             let file = open(&name.folder, &name.name, flags)?;
             match file.try_lock() {
                 Ok(()) => (),
-                Err(TryLockError::WouldBlock) => return Err(other("another program writes it")),
+                Err(TryLockError::WouldBlock) => return Err(FileError::Locked),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
             let opened = fstat(&file)?;
@@ -80,15 +79,14 @@ impl Temporary {
             }
             // Before it was locked, another process may have published or removed it.
             let named = fstatat(&name.folder, &*name.name, AtFlags::AT_SYMLINK_NOFOLLOW);
-            let is_same = |named: nix::sys::stat::FileStat| {
-                (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
-            };
+            let is_same =
+                |named: FileStat| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
             if named.is_ok_and(is_same) {
                 let name = Some(name);
                 return Ok(Self { file, name });
             }
         }
-        Err(other("other programs keep removing it"))
+        Err(FileError::Locked) // others keep replacing it
     }
 
     /// Allocates `length` bytes on the disk, where the file system supports that.
@@ -195,10 +193,6 @@ fn rename(
     }
 }
 
-fn other(message: &str) -> FileError {
-    FileError::Io(io::Error::other(message))
-}
-
 const OWN_FILES: &str = "/proc/self/fd";
 const MAX_ATTEMPTS: u32 = 16;
 
@@ -262,7 +256,8 @@ mod tests {
         assert_eq!(names(), [""; 0]);
         let mut part = resume().expect("room");
         part.file.write_all(b"hel").expect("room");
-        resume().expect_err("it is locked");
+        let error = resume().expect_err("it is locked");
+        assert!(matches!(error, FileError::Locked), "{error}");
         drop(part);
         assert_eq!(names(), ["a.part"]);
         let mut part = resume().expect("it was unlocked");
