@@ -211,9 +211,12 @@ mod tests {
         let open = || OwnedFd::from(File::open(directory.path()).expect("a folder"));
         let count = || fs::read_dir(directory.path()).expect("a folder").count();
         let write = |content: &[u8]| {
-            let mut temporary = create(open()).expect("room");
-            temporary.reserve(5).expect("room");
-            temporary.file.write_all(content).expect("room");
+            let mut temporary = create(open()).expect("the disk has room");
+            temporary.reserve(5).expect("the disk has room");
+            temporary
+                .file
+                .write_all(content)
+                .expect("the disk has room");
             assert_eq!(temporary.file.metadata().expect("a file").len(), 5);
             temporary
         };
@@ -221,7 +224,9 @@ mod tests {
         assert_eq!(count(), 0);
         let mut first = write(b"first");
         assert_eq!(count(), visible);
-        first.publish(&open(), b"a", false).expect("room");
+        first
+            .publish(&open(), b"a", false)
+            .expect("the disk has room");
         assert_eq!(count(), 1);
         let publish = |content, overwrite| write(content).publish(&open(), b"a", overwrite);
         let content = || fs::read(directory.path().join("a")).expect("a file");
@@ -230,7 +235,7 @@ mod tests {
         assert_eq!(publish(b"third", true), Ok(()));
         assert_eq!(content(), b"third");
         assert_eq!(count(), 1);
-        fs::create_dir(directory.path().join("b")).expect("room");
+        fs::create_dir(directory.path().join("b")).expect("the disk has room");
         let over_folder = write(b"never").publish(&open(), b"b", true);
         assert_eq!(over_folder, Err(Errno::EISDIR));
         assert_eq!(count(), 2);
@@ -252,17 +257,18 @@ mod tests {
             let names = entries.map(|entry| entry.expect("an entry").file_name());
             names.collect::<Vec<_>>()
         };
-        drop(resume().expect("room"));
+        drop(resume().expect("the disk has room"));
         assert_eq!(names(), [""; 0]);
-        let mut part = resume().expect("room");
-        part.file.write_all(b"hel").expect("room");
+        let mut part = resume().expect("the disk has room");
+        part.file.write_all(b"hel").expect("the disk has room");
         let error = resume().expect_err("it is locked");
         assert!(matches!(error, FileError::Locked), "{error}");
         drop(part);
         assert_eq!(names(), ["a.part"]);
         let mut part = resume().expect("it was unlocked");
         assert_eq!(part.file.metadata().expect("a file").len(), 3);
-        part.publish(&open(), b"a", false).expect("room");
+        part.publish(&open(), b"a", false)
+            .expect("the disk has room");
         drop(part);
         assert_eq!(names(), ["a"]);
     }
@@ -270,11 +276,11 @@ mod tests {
     #[test]
     fn no_file_is_longer_than_the_system_can_count() {
         let folder = File::open(std::env::temp_dir()).expect("a folder");
-        let temporary = Temporary::new(folder.into()).expect("room");
+        let temporary = Temporary::new(folder.into()).expect("the disk has room");
         for length in [i64::MAX as u64, u64::MAX] {
-            let error = temporary.reserve(length).expect_err("no room");
+            let error = temporary.reserve(length).expect_err("no space");
             assert!(matches!(error, FileError::NoSpace), "{error}");
         }
-        temporary.reserve(0).expect("room");
+        temporary.reserve(0).expect("the disk has room");
     }
 }
