@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::testing::{Chunks, drive_stream};
 use switchboard_core::{Limits, Sanitized};
 use switchboard_files::{Folder, Name, Quoted, Request, Response, Rules, Words};
 use switchboard_services::Files;
@@ -56,15 +56,13 @@ fn serve(directory: &TempDir) -> Files {
 }
 
 fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
+    let mut limits = Limits::default();
+    limits.outbox_bytes = outbox_bytes;
+    let pieces = Chunks {
+        input: piece,
+        output: piece,
     };
-    let pieces = Pieces {
-        said: piece,
-        taken: piece,
-    };
-    let (heard, _) = rehearse(files, said, pieces, &limits);
+    let (heard, _) = drive_stream(files, said, pieces, &limits);
     assert!(!String::from_utf8_lossy(&heard).contains(OUTSIDE));
     heard
 }

@@ -71,10 +71,8 @@ mod tests {
     /// What it sends when it is taken in pieces of at most `taken` bytes: the beginning, and how
     /// the conversation goes on.
     fn heard(taken: usize, outbox_bytes: usize) -> (Vec<u8>, Connection) {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
         let mut connection = Connection::open(&Chargen, &Peer::stdio(), &limits);
         let mut heard = Vec::new();
         while heard.len() < 40_000 {
@@ -112,9 +110,12 @@ mod tests {
         assert!(!connection.wants_input());
         connection.receive(b"enough!\n");
         connection.sent(connection.output().len());
-        assert!(connection.ended().is_none());
-        connection.stop();
+        assert!(connection.close_reason().is_none());
+        connection.shut_down();
         connection.sent(connection.output().len());
-        assert!(matches!(connection.ended(), Some(CloseReason::Stopped)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Shutdown)
+        ));
     }
 }

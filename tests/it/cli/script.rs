@@ -1,4 +1,4 @@
-//! `script check`, `run` and `list`, and the traces of `talk`, as who writes scripts meets them.
+//! `script check`, `script run`, `script list`, and `talk --trace`.
 
 use std::fs;
 
@@ -20,11 +20,12 @@ fn check_reports_every_problem_with_its_position() {
     fs::write(&good, PARROT).expect("it can be written");
     let line = broken.lines().count();
     let (bad_is, good_is) = (bad.display(), good.display());
-    let (code, printed, said) = run_program(&format!("script check {bad_is} {good_is} friend"), "");
-    let lines: Vec<&str> = printed.lines().collect();
+    let (code, stdout, stderr) =
+        run_program(&format!("script check {bad_is} {good_is} friend"), "");
+    let lines: Vec<&str> = stdout.lines().collect();
     assert!(
         lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
-        "{printed}"
+        "{stdout}"
     );
     assert!(
         lines
@@ -37,10 +38,10 @@ fn check_reports_every_problem_with_its_position() {
             .any(|line| line.starts_with("friend: friend, "))
     );
     assert_eq!(
-        (code, said.as_str()),
+        (code, stderr.as_str()),
         (1, "switchboard: 1 of 3 cannot be used\n")
     );
-    // Nothing speaks by it, and its problems are the same.
+    // Other commands refuse it with the same problems.
     let problems: Vec<&str> = lines
         .iter()
         .filter(|line| line.contains("bad.toml:"))
@@ -51,23 +52,23 @@ fn check_reports_every_problem_with_its_position() {
         "script run",
         "serve eliza --listen 0 --script",
     ] {
-        let (code, printed, said) = run_program(&format!("{command} {bad_is}"), "");
-        assert_eq!((code, printed.as_str()), (1, ""), "{command}");
+        let (code, stdout, stderr) = run_program(&format!("{command} {bad_is}"), "");
+        assert_eq!((code, stdout.as_str()), (1, ""), "{command}");
         for problem in &problems {
-            assert!(said.contains(problem), "{command}: {said}");
+            assert!(stderr.contains(problem), "{command}: {stderr}");
         }
     }
 }
 
 #[test]
 fn scripts_are_read_from_standard_input() {
-    let (code, printed, _) = run_program("script check -", PARROT);
+    let (code, stdout, _) = run_program("script check -", PARROT);
     assert!(
-        code == 0 && printed.starts_with("<stdin>: friend, "),
-        "{printed}"
+        code == 0 && stdout.starts_with("<stdin>: friend, "),
+        "{stdout}"
     );
-    let (code, printed, _) = run_program("script check -", "greeting = [");
-    assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
+    let (code, stdout, _) = run_program("script check -", "greeting = [");
+    assert!(code == 1 && stdout.starts_with("<stdin>:1:"), "{stdout}");
 }
 
 #[test]
@@ -76,17 +77,17 @@ fn deny_warnings_makes_warnings_errors() {
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
     );
-    let (code, printed, said) = run_program("script check -", &script);
-    assert_eq!((code, said.as_str()), (0, ""), "{printed}");
-    assert!(printed.contains(": warning: "), "{printed}");
+    let (code, stdout, stderr) = run_program("script check -", &script);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(stdout.contains(": warning: "), "{stdout}");
     assert!(
-        printed.contains("warning") && printed.trim_end().ends_with("warnings")
-            || printed.trim_end().ends_with("warning"),
-        "{printed}"
+        stdout.contains("warning") && stdout.trim_end().ends_with("warnings")
+            || stdout.trim_end().ends_with("warning"),
+        "{stdout}"
     );
-    let (code, _, said) = run_program("script check --deny-warnings -", &script);
+    let (code, _, stderr) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
-        (code, said.as_str()),
+        (code, stderr.as_str()),
         (1, "switchboard: there are warnings, and they are denied\n")
     );
     assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
@@ -94,16 +95,16 @@ fn deny_warnings_makes_warnings_errors() {
 
 #[test]
 fn files_that_are_no_script_are_refused() {
-    for (file, why) in [
+    for (file, reason) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
-        let (code, printed, _) = run_program(&format!("script check {file}"), "");
-        assert!(code == 1 && printed.starts_with(why), "{printed}");
+        let (code, stdout, _) = run_program(&format!("script check {file}"), "");
+        assert!(code == 1 && stdout.starts_with(reason), "{stdout}");
     }
-    // However much there is, little is read.
+    // Little is read, however long the input is.
     let check = "set -o pipefail; (ulimit -v 1000000; yes | head -c 3G | $PROGRAM script check -)";
     let output = shell(check, b"");
     assert!(
@@ -122,19 +123,19 @@ fn no_terminal_control_of_a_script_is_printed() {
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
-        let (_, printed, said) = run_program(&format!("{command} {folder}/*.toml"), "");
+        let (_, stdout, stderr) = run_program(&format!("{command} {folder}/*.toml"), "");
         assert!(
-            !printed.contains('\x1b') && !said.contains('\x1b'),
-            "{printed}{said}"
+            !stdout.contains('\x1b') && !stderr.contains('\x1b'),
+            "{stdout}{stderr}"
         );
         assert!(
-            printed.contains("x1b[31m") || said.contains("x1b[31m"),
-            "{printed}{said}"
+            stdout.contains("x1b[31m") || stderr.contains("x1b[31m"),
+            "{stdout}{stderr}"
         );
     }
 }
 
-/// What stands in the README between this line and the end of its block.
+/// The text of the README from `begin` to the end of its code block.
 fn in_the_readme(begin: &str) -> &'static str {
     let readme = include_str!("../../../README.md");
     let (_, rest) = readme.split_once(begin).expect("it is there");
@@ -151,10 +152,10 @@ fn the_script_in_the_readme_works_as_shown() {
         "echo 'My cat is ill' | switchboard talk --script cat.toml --seed 1 --trace",
         "echo 'INCREMENT I' | switchboard script run turing --steps",
     ] {
-        let words = command.replace("switchboard", "$PROGRAM");
+        let shell_command = command.replace("switchboard", "$PROGRAM");
         let folder = folder.path().display();
-        let told = stdout_of(&format!("cd {folder}; {words}"), "");
-        assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
+        let output = stdout_of(&format!("cd {folder}; {shell_command}"), "");
+        assert_eq!(output, in_the_readme(&format!("$ {command}\n")));
     }
 }
 
@@ -163,26 +164,26 @@ fn list_shows_the_built_in_scripts() {
     let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words[0], name);
-        assert_eq!(words[3], "rules");
-        assert!(words.len() > 5 && line.len() <= 80, "{line}");
-        let talk = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
-        assert!(!talk.is_empty(), "{name}");
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(columns[0], name);
+        assert_eq!(columns[3], "rules");
+        assert!(columns.len() > 5 && line.len() <= 80, "{line}");
+        let output = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
+        assert!(!output.is_empty(), "{name}");
     }
 }
 
 #[test]
 fn trace_explains_a_reply_as_text() {
-    let talk = stdout_of(
+    let output = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
     );
-    assert!(!talk.contains('\x1b'), "{talk}");
-    let lines: Vec<&str> = talk.lines().collect();
+    assert!(!output.contains('\x1b'), "{output}");
+    let lines: Vec<&str> = output.lines().collect();
     assert!(
         lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
-        "{talk}"
+        "{output}"
     );
     for label in [
         "read", "rule", "pattern", "parts", "template", "reply", "from",
@@ -190,12 +191,12 @@ fn trace_explains_a_reply_as_text() {
         let label = format!("  {label:12}");
         assert!(
             lines.iter().any(|line| line.starts_with(&label)),
-            "no {label}: {talk}"
+            "no {label}: {output}"
         );
     }
     assert!(
         lines.iter().all(|line| line.chars().count() <= 80),
-        "{talk}"
+        "{output}"
     );
     let same = stdout_of("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
     let replies: Vec<&str> = lines
@@ -212,16 +213,19 @@ fn trace_explains_a_reply_as_text() {
 #[test]
 fn trace_explains_a_reply_as_json() {
     let long = "x".repeat(9000);
-    for said in [
+    for input in [
         "I need a coat\nquit\n",
         "\n\x01\n",
         "",
         "no end",
         &format!("hi\n{long}\nhi\n"),
     ] {
-        let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", said);
-        assert!(told.ends_with('\n') && 2 <= told.lines().count(), "{told}");
-        for line in told.lines() {
+        let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", input);
+        assert!(
+            output.ends_with('\n') && 2 <= output.lines().count(),
+            "{output}"
+        );
+        for line in output.lines() {
             let object: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
             assert!(
                 object["reply"].is_string() && object["source"].is_string(),
@@ -229,8 +233,8 @@ fn trace_explains_a_reply_as_json() {
             );
         }
     }
-    let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
-    let lines: Vec<&str> = told.lines().collect();
+    let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let lines: Vec<&str> = output.lines().collect();
     assert!(
         lines[0].contains("\"source\":\"greeting\"")
             && lines[2].contains("\"source\":\"farewell\"")
@@ -256,22 +260,22 @@ fn trace_explains_a_reply_as_json() {
 
 #[test]
 fn piped_input_is_answered_completely() {
-    let said: String = (0..20_000)
+    let input: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
     for option in ["", "--trace", "--trace=json"] {
-        let talk = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &said);
-        let last = talk.lines().rev().take(20).collect::<Vec<_>>().join(" ");
+        let output = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &input);
+        let last = output.lines().rev().take(20).collect::<Vec<_>>().join(" ");
         assert!(last.contains("19999 coats"), "{last}");
         if option != "--trace" {
-            assert_eq!(talk.lines().count(), 20_002);
+            assert_eq!(output.lines().count(), 20_002);
         }
     }
 }
 
 #[test]
 fn a_single_line_is_answered_immediately() {
-    // Each line is said only when the one before was answered.
+    // Each line is sent after the answer to the one before.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";
     let answers = stdout_of(ask, "");
@@ -283,4 +287,21 @@ fn a_single_line_is_answered_immediately() {
             .all(|(line, n)| line.contains(&format!("{n} coats"))),
         "{answers}"
     );
+}
+
+#[test]
+fn a_script_with_an_endless_loop_is_stopped() {
+    let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
+        (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+    let folder = temp_dir();
+    let path = folder.path().join("round.script");
+    fs::write(&path, script).expect("it can be written");
+    for option in ["", "--steps", "--trace", "--trace=json"] {
+        let output = shell(
+            &format!("$PROGRAM script run {option} {}", path.display()),
+            b"a\na\n",
+        );
+        assert!(output.status.success(), "{option}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{option}");
+    }
 }

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::hub::message::Request;
-use crate::limits::limits::{Limits, READ_BYTES};
+use crate::limits::limits::Limits;
+use crate::reactor::source::READ_BYTES;
 use crate::session::framing::Framing;
 
 use attached::Attached;
@@ -52,7 +53,7 @@ impl Outbox {
             apart: None,
             files: VecDeque::new(),
             line_end: match framing {
-                Framing::Bytes | Framing::Pieces(_) => None,
+                Framing::Bytes | Framing::Chunks(_) => None,
                 Framing::Line => Some("\n"),
             },
             high_water: limits.outbox_bytes,
