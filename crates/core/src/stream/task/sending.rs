@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use crate::session::outbox::too_short;
+use crate::session::send_queue::file_too_short;
 use crate::stream::task::Exchange;
 
 impl Exchange {
@@ -11,7 +11,7 @@ impl Exchange {
     pub(super) fn send(&mut self, now: Instant) -> io::Result<bool> {
         if let Some((file, range)) = self.connection.file() {
             match self.stream.send_file(file, range) {
-                Ok(Some(0)) => self.connection.abort(too_short()),
+                Ok(Some(0)) => self.connection.abort(file_too_short()),
                 Ok(Some(count)) => {
                     self.moved(count, now);
                     self.connection.file_sent(count as u64);

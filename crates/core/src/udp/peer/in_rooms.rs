@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::hub::message::Notice;
+use crate::hub::types::RoomEvent;
 use crate::udp::dropped::Dropped;
 use crate::udp::peer::{Correspondent, Desk, Turn};
 use crate::udp::send_batch::Departures;
@@ -18,7 +19,9 @@ impl Correspondent {
         now: Instant,
     ) -> Turn {
         if let Some(talk) = &mut self.talk {
-            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_room_events() {
+            if matches!(notice, Notice::Event(RoomEvent::Post { .. }))
+                && !talk.connection.wants_room_events()
+            {
                 desk.drops.count(Dropped::Behind, self.pair.0);
             } else {
                 talk.connection.room_event(notice);
