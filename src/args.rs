@@ -1,15 +1,18 @@
 //! The command line, parsed once into types that cannot be wrong.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Rate};
 use switchboard_services::Services;
+use switchboard_services::units::{
+    Limit, count, file_mode, or_none, rate, rate_per_second, size_in, time, timeout,
+};
 
 use crate::script;
 use crate::talk::TalkOptions;
 use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
-use crate::units::{DatagramRate, Time, bytes, count, datagrams, mode, time, time_or_none};
 
 /// Write a network service once, as a conversation; hold it with every caller
 #[derive(Parser)]
@@ -77,7 +80,7 @@ pub(crate) struct ServeOptions {
     ipv6: bool,
 
     /// The permissions of Unix sockets, as chmod has them [default: as the umask leaves them]
-    #[arg(long, value_name = "MODE", value_parser = mode, help_heading = "Server")]
+    #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
 
     /// How conversations run at the same time
@@ -91,7 +94,7 @@ pub(crate) struct ServeOptions {
     pub(crate) model: Model,
 
     /// Write an empty line to this open descriptor once the server listens, and close it
-    #[arg(long, value_name = "N", help_heading = "Server")]
+    #[arg(long, value_name = "N", value_parser = count(0_u16..), help_heading = "Server")]
     pub(crate) ready_fd: Option<u16>,
 
     /// At SIGUSR1, tell the state as JSON, one object a line
@@ -103,40 +106,40 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "N",
         default_value = "1000",
-        value_parser = count,
+        value_parser = count(1_usize..),
         help_heading = "Limits"
     )]
     max_clients: usize,
 
     /// Conversations at the same time with one host; more are refused with words [default: no
     /// limit]
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Limits")]
+    #[arg(long, value_name = "N", value_parser = count(1_usize..), help_heading = "Limits")]
     max_per_host: Option<usize>,
 
     /// Conversations that one host begins in a second, minute or hour (10/s, 100/m, 1000/h); more
     /// have to wait [default: no limit]
-    #[arg(long, value_name = "N/s", help_heading = "Limits")]
+    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = "Limits")]
     rate: Option<Rate>,
 
     /// Datagrams sent to one peer in a second, or none for any number; more are not sent
-    #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = datagrams, help_heading = "Limits")]
-    datagram_rate: DatagramRate,
+    #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = or_none(rate_per_second), help_heading = "Limits")]
+    datagram_rate: Limit<NonZeroU32>,
 
     /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
     /// none)
-    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
-    first: Time,
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
+    first: Limit<Duration>,
 
     /// End a conversation in which no message comes and nothing is taken for so long
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_or_none, help_heading = "Limits")]
-    idle: Time,
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = or_none(timeout), help_heading = "Limits")]
+    idle: Limit<Duration>,
 
     /// End every conversation that lasts so long
-    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_or_none, help_heading = "Limits")]
-    session: Time,
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
+    session: Limit<Duration>,
 
     /// The longest line, in bytes (500, 8k, 1M)
-    #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = bytes, help_heading = "Limits")]
+    #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = size_in::<usize>(1..=MAX_LINE_BYTES), help_heading = "Limits")]
     max_line: usize,
 
     /// How long a conversation may take to end, at its close and when the server stops
@@ -183,29 +186,28 @@ impl ServeOptions {
     }
 
     pub(crate) fn bind(&self) -> BindOptions {
-        BindOptions {
-            only: match (self.ipv4, self.ipv6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
-            },
-            unix_mode: self.unix_mode,
-        }
+        let mut options = BindOptions::default();
+        options.only = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        options.unix_mode = self.unix_mode;
+        options
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            clients: self.max_clients,
-            clients_per_host: self.max_per_host,
-            rate: self.rate,
-            datagrams_per_second: self.datagram_rate.0,
-            first: self.first.0,
-            idle: self.idle.0,
-            session: self.session.0,
-            grace: self.grace,
-            message_bytes: self.max_line,
-            ..Limits::default()
-        }
+        let mut limits = Limits::default();
+        limits.max_clients = self.max_clients;
+        limits.max_clients_per_host = self.max_per_host;
+        limits.rate = self.rate;
+        limits.datagrams_per_second = self.datagram_rate;
+        limits.first_message_timeout = self.first;
+        limits.idle_timeout = self.idle;
+        limits.session_timeout = self.session;
+        limits.grace_period = self.grace;
+        limits.message_bytes = self.max_line;
+        limits
     }
 }
 
@@ -215,6 +217,8 @@ pub(crate) fn command(services: &Services) -> clap::Command {
     let commands = services.commands().map(ServeOptions::augment_args);
     Cli::command().mut_subcommand("serve", |serve| serve.subcommands(commands))
 }
+
+const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
 const HELP: &str = "\
 Examples:
@@ -297,8 +301,8 @@ mod tests {
                 ListenAddr::Unix("a".into())
             ]
         );
-        assert_eq!(options.limits().clients, 3);
-        assert_eq!(options.limits().idle, None);
+        assert_eq!(options.limits().max_clients, 3);
+        assert_eq!(options.limits().idle_timeout, None);
     }
 
     #[test]

@@ -22,7 +22,6 @@ mod script;
 mod serve;
 mod talk;
 mod transfer;
-mod units;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

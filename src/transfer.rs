@@ -16,14 +16,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, value_parser};
-use switchboard_client::{Server, TftpOptions, Way};
+use clap::Args;
+use switchboard_client::{Endpoint, Server, TftpOptions};
 use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
+use switchboard_services::units::{count, size_in, timeout};
 
 use crate::failure::Failure;
-use crate::units::some_time;
 
 #[derive(Args)]
 pub(crate) struct GetOptions {
@@ -114,7 +114,7 @@ struct PeerOptions {
     udp: bool,
 
     /// How long the server may be silent; by TFTP it may be given up sooner
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_time)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     timeout: Duration,
 
     /// Tell what becomes of each as JSON, an object on each line of standard output
@@ -129,8 +129,8 @@ impl PeerOptions {
             (ListenAddr::Tcp(place), true) => ListenAddr::Udp(place.clone()),
             (place, _) => place.clone(),
         };
-        let server = Server::find(&place)?;
-        if self.udp && !matches!(server.way(), Way::Udp(_)) {
+        let server = Server::resolve(&place)?;
+        if self.udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             return Err(Failure::Usage("TFTP goes over UDP, to HOST:PORT".into()));
         }
         Ok(server)
@@ -142,11 +142,11 @@ impl PeerOptions {
 #[command(next_help_heading = "TFTP")]
 struct TftpWords {
     /// Ask for blocks of so many bytes, 8 to 65464 [default: 1428]
-    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u16).range(8..=65_464))]
+    #[arg(long, value_name = "BYTES", value_parser = size_in::<u16>(8..=65_464))]
     block_size: Option<u16>,
 
     /// Ask for so many blocks under way at the same time, 1 to 64 [default: 16]
-    #[arg(long, value_name = "BLOCKS", value_parser = value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "BLOCKS", value_parser = count(1_u16..=64))]
     window: Option<u16>,
 
     /// Move text, with the ends of lines of either side
@@ -165,7 +165,7 @@ impl TftpWords {
             },
             block_bytes: self.block_size.unwrap_or(BLOCK_BYTES),
             window: self.window.unwrap_or(WINDOW),
-            patience,
+            timeout: patience,
         }
     }
 
@@ -174,7 +174,7 @@ impl TftpWords {
     /// Something was asked for, though the server is called in another way.
     fn check(&self, server: &Server) -> Result<(), Failure> {
         let asked = self.block_size.is_some() || self.window.is_some() || self.netascii;
-        if asked && !matches!(server.way(), Way::Udp(_)) {
+        if asked && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             let words = "--block-size, --window and --netascii are for TFTP: with -u, or udp://";
             return Err(Failure::Usage(words.into()));
         }

@@ -1,28 +1,27 @@
-//! The other end of file transfer: connects, and gets, puts and lists files.
+//! The client of the files protocol and of TFTP: gets, puts and lists files.
 
 mod address;
-mod below;
-mod by_tftp;
 mod client;
+mod destination;
 mod error;
-mod get;
-mod list;
-mod part;
-mod put;
-mod shelf;
-mod talk;
+mod local_walk;
+mod partial_file;
+mod progress;
+mod remote_walk;
+mod session;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod tftp;
-mod wire;
+mod tftp_client;
+mod transport;
 
-pub use address::{Server, Way};
-pub use below::{Below, Found};
-pub use by_tftp::TftpClient;
-pub use client::{Client, Done, Watch};
+pub use address::{Endpoint, Server};
+pub use client::Client;
+pub use destination::{Destination, Target};
 pub use error::Error;
-pub use get::Target;
-pub use list::Walk;
-pub use shelf::Shelf;
-pub use tftp::TftpOptions;
-pub use wire::Stop;
+pub use local_walk::{Found, LocalWalk};
+pub use progress::{Outcome, Progress};
+pub use remote_walk::RemoteWalk;
+pub use stop::Stop;
+pub use tftp_client::{TftpClient, TftpOptions};

@@ -13,16 +13,17 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
 
 use clap::Args;
 use switchboard_core::{Peer, Refusal, Result, RoomKind, RoomService, Rooms, Sanitized, Session};
-use switchboard_eliza::Script;
+use switchboard_eliza::{Script, ScriptError};
 
 use allowance::Allowance;
 use chatting::Chatting;
 use friend::Friend;
+
+use crate::units::count;
 
 /// People who hear each other: each has a name that nobody else has, and is in one room at a time.
 ///
@@ -39,25 +40,20 @@ pub struct Chat {
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Show whoever enters a room the last so many messages there
-    #[arg(long, value_name = "N", default_value_t = HISTORY)]
+    #[arg(long, value_name = "N", default_value_t = HISTORY, value_parser = count(0_usize..))]
     history: usize,
 
     /// Pass on so many lines of one person at once; a long one counts as several
-    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count(NonZeroU32::MIN..))]
     burst: NonZeroU32,
 
     /// Pass on so many lines a second of a person who says more at once
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..))]
     pace: NonZeroU32,
 
     /// The virtual friend sits in every room, and answers whoever says "eliza, ..."
     #[arg(long)]
     with_eliza: bool,
-}
-
-fn count(words: &str) -> Result<NonZeroU32, &'static str> {
-    let count = words.parse();
-    count.map_err(|_| "a number of lines is a whole one, 1 or more")
 }
 
 impl Default for Options {
@@ -76,19 +72,19 @@ impl Chat {
     /// somebody who says more than 200 at once.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Options::default())
-    }
-
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::with(options))
-    }
-
-    fn with(options: Options) -> Self {
         Self {
-            friend: options.with_eliza.then(Script::friend),
-            options,
+            friend: None,
+            options: Options::default(),
             seed: None,
         }
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, ScriptError> {
+        Ok(Self {
+            friend: options.with_eliza.then(Script::friend).transpose()?,
+            options,
+            seed: None,
+        })
     }
 }
 

@@ -21,6 +21,7 @@ use switchboard_core::{
 };
 
 use crate::duel::guest::Guest;
+use crate::units::{Limit, or_none, timeout};
 
 /// Connect Four at one table: the first two to come play, whoever comes later watches, and may take
 /// a seat that has become free.
@@ -31,13 +32,10 @@ pub struct Duel {
 /// How to play.
 #[derive(Args, Clone, Copy)]
 pub(crate) struct Options {
-    /// Lose after so many seconds without a move; none (or 0) waits until --idle, or --idle none
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = move_time)]
-    move_time: MoveTime,
+    /// A player who takes longer than this for a move loses (90s, 2m; or none: only --idle applies)
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = or_none(timeout))]
+    move_time: Limit<Duration>,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct MoveTime(Option<Duration>);
 
 impl Duel {
     /// A table where a move takes so long at most.
@@ -47,19 +45,7 @@ impl Duel {
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::new(options.move_time.0))
-    }
-}
-
-fn move_time(words: &str) -> Result<MoveTime, &'static str> {
-    match words {
-        "none" | "0" => Ok(MoveTime(None)),
-        seconds => seconds
-            .parse()
-            .ok()
-            .filter(|seconds| (1..=MOST_SECONDS).contains(seconds))
-            .map(|seconds| MoveTime(Some(Duration::from_secs(seconds))))
-            .ok_or("a move takes a whole number of seconds, at most 86400, or none for any time"),
+        Ok(Self::new(options.move_time))
     }
 }
 
@@ -83,4 +69,3 @@ impl RoomService for Duel {
 }
 
 const ROOM: &str = "table";
-const MOST_SECONDS: u64 = 86_400;

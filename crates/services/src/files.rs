@@ -10,7 +10,7 @@ use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
-use crate::size::size;
+use crate::units::size;
 use crate::uptime;
 use guest::Guest;
 use tftp::Visitor;

@@ -15,10 +15,10 @@ mod forward;
 mod receive;
 mod receive_buffer;
 mod registry;
-mod size;
 mod stop_words;
 #[cfg(test)]
 mod talk;
+pub mod units;
 mod uppercase;
 mod utc;
 

@@ -9,9 +9,9 @@ use switchboard_core::{
     Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
     UdpPolicy,
 };
-use switchboard_files::{Content, Draft, Folder, Name, Problem, Rules};
+use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
-use crate::size::size;
+use crate::units::size;
 
 /// Takes what a peer sends until it ends its side, and makes a file of it: whole or not at all.
 ///
@@ -53,9 +53,9 @@ impl Receive {
     /// # Errors
     ///
     /// The file is there already, or could not be.
-    pub fn new(path: &Path, rules: Rules) -> Result<Self, Problem> {
-        let (folder, name) = Folder::around(path)?;
-        folder.draft(&name, None, rules)?;
+    pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
+        let (folder, name) = Folder::parent_of(path)?;
+        AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
             name,
@@ -85,7 +85,7 @@ impl Service for Receive {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let draft = self.folder.draft(&self.name, None, self.rules);
+        let draft = AtomicFile::create(&self.folder, &self.name, None, self.rules);
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
             draft: Some(draft),
@@ -96,8 +96,8 @@ impl Service for Receive {
 }
 
 struct Receiving {
-    draft: Option<Draft>, // until it is done
-    peer: Option<String>, // unless it reads what is printed, and was told already
+    draft: Option<AtomicFile>, // until it is done
+    peer: Option<String>,      // unless it reads what is printed, and was told already
     sink: Sink,
 }
 
@@ -121,11 +121,11 @@ impl Receiving {
 
 impl Session for Receiving {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+        match self.draft.as_mut().map(|draft| draft.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
-            Some(Err(problem)) => {
+            Some(Err(error)) => {
                 self.draft = None;
-                end(&problem, out)
+                end(&error.into(), out)
             }
         }
     }
@@ -147,7 +147,7 @@ impl Session for Receiving {
 
     /// What has begun may come to its end.
     fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
-        let begun = |draft: &Draft| 0 < draft.length();
+        let begun = |draft: &AtomicFile| 0 < draft.length();
         Ok(if self.draft.as_ref().is_some_and(begun) {
             Flow::Continue
         } else {
@@ -157,16 +157,16 @@ impl Session for Receiving {
 }
 
 /// The peer is told what is wrong; whoever runs the server as well, if it is here.
-fn end(problem: &Problem, out: &mut Outbox) -> Result {
+fn end(problem: &FileError, out: &mut Outbox) -> Result {
     let words = not_received(problem);
     out.send(format!("{words}\n").as_bytes());
     match problem {
-        Problem::Exists | Problem::TooLarge { .. } => Ok(Flow::Close),
+        FileError::Exists | FileError::TooLarge { .. } => Ok(Flow::Close),
         _ => Err(Error::Failed(words.into())),
     }
 }
 
-fn not_received(problem: &Problem) -> String {
+fn not_received(problem: &FileError) -> String {
     format!("not received: {problem}")
 }
 
@@ -260,7 +260,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: a file has at most 3 bytes here\n";
+        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));
@@ -276,7 +276,7 @@ mod tests {
         fast.end_input();
         assert!(fast.output().starts_with(b"received 4 bytes"));
         slow.end_input();
-        let there = b"not received: there is something of this name already\n";
+        let there = b"not received: a file or folder of this name exists already\n";
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);

@@ -20,7 +20,7 @@ use crate::hub_link::socket::{PACKET_BYTES, send_packets};
 use crate::reactor::poll::timeout;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
-use crate::sys::process;
+use crate::sys::fd;
 
 /// Serves links until the control socket and the last link are closed.
 ///
@@ -93,7 +93,7 @@ impl HubServer {
     /// Receives the socket of a new link.
     fn accept(&mut self) {
         let Some(control) = &self.control else { return };
-        match process::receive_descriptor(control.as_fd()) {
+        match fd::receive_fd(control.as_fd()) {
             Ok(Some(socket)) => {
                 self.last_link += 1;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.last_link);

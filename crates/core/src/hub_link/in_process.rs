@@ -12,7 +12,7 @@ use crate::hub::hub::Hub;
 use crate::hub::message::{Notice, Request};
 use crate::hub::types::MemberId;
 use crate::reactor::poll::Interest;
-use crate::reactor::waker::Bell;
+use crate::reactor::waker::Waker;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 
@@ -27,7 +27,7 @@ struct Inner {
 
 /// The members of one link that have notices.
 struct Mailbox {
-    waker: Bell,
+    waker: Waker,
     is_awake: AtomicBool, // `waker` is set
     ready: Mutex<Vec<(u32, MemberId)>>,
 }
@@ -49,7 +49,7 @@ impl SharedHub {
     /// No descriptor is available.
     pub(super) fn link(&self) -> io::Result<InProcessLink> {
         let mailbox = Arc::new(Mailbox {
-            waker: Bell::new()?,
+            waker: Waker::new()?,
             is_awake: AtomicBool::new(false),
             ready: Mutex::default(),
         });
@@ -174,7 +174,7 @@ impl Inner {
 impl Mailbox {
     fn wake(&self) {
         if !self.is_awake.swap(true, Ordering::AcqRel) {
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
@@ -182,7 +182,7 @@ impl Mailbox {
     fn take(&self) -> Vec<(u32, MemberId)> {
         if self.is_awake.load(Ordering::Acquire) {
             // The waker is reset first: a wake-up after that sets it again.
-            self.waker.hear();
+            self.waker.clear();
             self.is_awake.store(false, Ordering::Release);
         }
         mem::take(&mut lock(&self.ready))

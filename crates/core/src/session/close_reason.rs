@@ -4,6 +4,11 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
+use tracing::{debug, error};
+
+use crate::limits::admission::Slot;
+use crate::limits::stats::Counter;
+use crate::peer::Peer;
 use crate::sanitize::Sanitized;
 use crate::session::service::{Error, Refusal};
 
@@ -68,6 +73,19 @@ impl CloseReason {
             Self::SessionTimeout => Some("The time for this conversation is over. Goodbye."),
             Self::LineTooLong => Some("That line is too long. Goodbye."),
             _ => None,
+        }
+    }
+
+    /// Logs the end of a session with the bytes it moved, and counts it if it was refused or failed.
+    pub(crate) fn record(&self, peer: &Peer, slot: Option<&Slot>, received: u64, sent: u64) {
+        if let (Some(slot), Self::Refused(_)) = (slot, self) {
+            slot.count(Counter::RefusedService);
+        }
+        if self.is_failure() {
+            slot.inspect(|slot| slot.count(Counter::Failed));
+            error!(%peer, received, sent, "end: {self}");
+        } else {
+            debug!(%peer, received, sent, "end: {self}");
         }
     }
 }

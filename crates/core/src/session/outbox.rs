@@ -7,8 +7,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::hub::message::Request;
-use crate::limits::limits::{Limits, READ_BYTES};
+use crate::limits::limits::Limits;
 use crate::peer::Transport;
+use crate::reactor::source::READ_BYTES;
 use crate::session::framing::Framing;
 use crate::session::send_queue::{DatagramQueue, FILE_WEIGHT, SendQueue, StreamQueue};
 

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::session::service::Service;
-use crate::udp::dedicated_port::PortSource;
-use crate::udp::filter::{Arrival, Guard};
-use crate::udp::peer_table::Correspondence;
-use crate::udp::send_batch::Departures;
+use crate::udp::peer_table::PeerTable;
+use crate::udp::recv_batch::Incoming;
+use crate::udp::send_batch::SendBatch;
 
 /// One datagram for [`drive_datagrams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,43 +53,47 @@ pub fn drive_datagrams<'a>(
     limits: &Limits,
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
-    let guard = Guard::new(vec![LISTENS_AT.port()]);
     let admission = Admission::uncounted(limits);
+    let own_ports = vec![LISTENS_AT.port()];
     let mut stage = Stage {
-        correspondence: Correspondence::new(service, limits, admission, guard, now),
+        peers: PeerTable::new(service, limits, admission, own_ports, now),
         heard: Vec::new(),
         answers_from: HashMap::new(),
     };
-    let mut ports = Numbers(OWN_PORTS_FROM);
+    let mut last_port = DEDICATED_PORTS_FROM;
+    let mut open_port = |listener: SocketAddr| {
+        last_port = last_port.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
+        Ok(SocketAddr::new(listener.ip(), last_port))
+    };
     for Datagram { wait, peer, bytes } in input {
         let until = now + wait;
-        while let Some(at) = stage.correspondence.deadline().filter(|&at| at <= until) {
+        while let Some(at) = stage.peers.deadline().filter(|&at| at <= until) {
             now = now.max(at);
-            stage.correspondence.tick(now);
-            stage.hear(Departures::default(), now);
+            stage.peers.tick(now);
+            stage.hear(SendBatch::default(), now);
         }
         now = until;
         let local = stage.answers_from.get(&peer).copied();
         let local = local.unwrap_or(LISTENS_AT);
-        let arrival = Arrival {
+        let incoming = Incoming {
             bytes,
             remote: SocketAddr::from(([192, 0, 2, peer], 40_000)),
             local,
             destination: local.ip(),
         };
-        let mut out = Departures::default();
-        let correspondence = &mut stage.correspondence;
-        correspondence.receive(&arrival, &mut ports, &mut out, now);
+        let mut out = SendBatch::default();
+        let peers = &mut stage.peers;
+        peers.receive(&incoming, &mut open_port, &mut out, now);
         stage.hear(out, now);
     }
-    stage.correspondence.stop(now);
-    stage.hear(Departures::default(), now);
+    stage.peers.stop(now);
+    stage.hear(SendBatch::default(), now);
     stage.heard
 }
 
 /// A rehearsal that goes on.
 struct Stage {
-    correspondence: Correspondence,
+    peers: PeerTable,
     heard: Vec<(u8, Vec<u8>)>,
     /// Where each peer was last answered from, which is where it speaks to.
     answers_from: HashMap<u8, SocketAddr>,
@@ -98,37 +101,27 @@ struct Stage {
 
 impl Stage {
     /// Takes what is sent until nobody waits for a turn.
-    fn hear(&mut self, mut out: Departures, now: Instant) {
+    fn hear(&mut self, mut out: SendBatch, now: Instant) {
         loop {
-            for (departure, bytes) in out.waiting() {
-                let IpAddr::V4(to) = departure.to.ip() else {
+            for (queued, bytes) in out.queued() {
+                let IpAddr::V4(to) = queued.to.ip() else {
                     unreachable!("only those are answered who spoke")
                 };
                 let peer = to.octets()[3];
                 self.heard.push((peer, bytes.to_vec()));
-                self.answers_from.insert(peer, departure.from);
+                self.answers_from.insert(peer, queued.from);
             }
-            let count = out.waiting().len();
-            out.left(count);
-            let closed = self.correspondence.closed_ports();
+            let count = out.queued().len();
+            out.remove(count);
+            let closed = self.peers.take_closed_ports();
             self.answers_from.retain(|_, from| !closed.contains(from));
-            if !self.correspondence.is_ready() {
+            if !self.peers.is_ready() {
                 return;
             }
-            self.correspondence.go_on(&mut out, now);
+            self.peers.resume_ready(&mut out, now);
         }
     }
 }
 
-/// Ports of their own that nobody has to open.
-struct Numbers(u16);
-
-impl PortSource for Numbers {
-    fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr> {
-        self.0 = self.0.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
-        Ok(SocketAddr::new(asked.ip(), self.0))
-    }
-}
-
 const LISTENS_AT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 1212);
-const OWN_PORTS_FROM: u16 = 50_000;
+const DEDICATED_PORTS_FROM: u16 = 50_000;

@@ -484,10 +484,8 @@ fn who_does_not_read_holds_nobody_up() {
 /// A player who reads nothing loses by time, which the other one counts.
 #[test]
 fn a_player_who_is_stopped_loses_by_time() {
-    let tight = Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    };
+    let mut tight = Limits::default();
+    tight.outbox_bytes = 1;
     let mut room = table(tight);
     (1..=2).for_each(|who| room.connect(who));
     room.stop_reading(2);
@@ -501,10 +499,9 @@ fn a_player_who_is_stopped_loses_by_time() {
 /// Peers 1 and 2 play, 3 and 4 watch. A peer that does not listen hears one thing more, and what it
 /// says is done only when it listens again, before it hears the rest.
 fn tight() -> RoomDriver {
-    let mut room = table(Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    });
+    let mut limits = Limits::default();
+    limits.outbox_bytes = 1;
+    let mut room = table(limits);
     (1..=4).for_each(|who| room.connect(who));
     (1..=4).for_each(|who| drop(room.received(who)));
     room
@@ -618,20 +615,12 @@ fn a_free_seat_is_not_forgotten_however_many_leave() {
 }
 
 #[test]
-fn a_move_time_is_whole_seconds_or_none() {
-    let asked = |words| {
-        from_words::<Options>(words)
-            .move_time
-            .0
-            .map(|time| time.as_secs())
-    };
-    assert_eq!(asked(""), Some(120));
-    assert_eq!(asked("--move-time 1"), Some(1));
-    assert_eq!(asked("--move-time 0"), None);
+fn a_move_time_is_a_time_or_none() {
+    let asked = |words| from_words::<Options>(words).move_time;
+    assert_eq!(asked(""), Some(Duration::from_secs(120)));
+    assert_eq!(asked("--move-time 1"), Some(Duration::from_secs(1)));
+    assert_eq!(asked("--move-time 2m"), Some(Duration::from_secs(120)));
     assert_eq!(asked("--move-time none"), None);
-    for wrong in ["", "-1", "1.5", "86401", "99999999999999999999", "2m"] {
-        assert!(move_time(wrong).is_err(), "{wrong}");
-    }
 }
 
 #[test]
@@ -652,7 +641,9 @@ proptest! {
         outbox_bytes in prop::sample::select(vec![1, 64 * 1024]),
         steps in prop::collection::vec((0..24u8, 1..5u8), 1..150),
     ) {
-        let mut room = table(Limits { outbox_bytes, ..Limits::default() });
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
+        let mut room = table(limits);
         let mut here = Vec::new();
         for (what, who) in steps {
             match what {

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use switchboard_core::testing::{Chunks, Connection, drive_stream};
 use switchboard_core::{Limits, Peer};
-use switchboard_files::{Digest, Time};
+use switchboard_files::Digest;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
@@ -81,10 +81,8 @@ fn kept(content: &[u8]) -> String {
 #[track_caller]
 fn every_chunking(words: &str, prepare: impl Fn(&Place), said: &[u8], answer: &str) {
     for outbox_bytes in [1, 7, 64 * 1024] {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
         for size in (1..24).chain([said.len()]) {
             for taken in [1, 3, usize::MAX] {
                 let place = Place::new(words);
@@ -114,8 +112,7 @@ fn a_folder_is_read_in_whatever_pieces() {
         ] {
             place.write(name, content);
             let file = fs::File::open(place.folder.path().join(name)).expect("a file");
-            file.set_modified(Time::default().to_system())
-                .expect("its own");
+            file.set_modified(std::time::UNIX_EPOCH).expect("its own");
         }
         place.write(".hidden", b"");
         symlink("/etc/passwd", place.folder.path().join("link")).expect("room");
@@ -124,7 +121,7 @@ fn a_folder_is_read_in_whatever_pieces() {
         HASH empty\nHASH \"a b\" 3\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
         DELE a\nPUT a 5 x\nQUIT?PUT x\nQUIT\nHELP\n";
     let answer = format!(
-        "220 files, read-only. HELP tells the commands.\n\
+        "220 files, read-only. HELP lists the commands.\n\
          210 3\n\
          file 1 1970-01-01T00:00:00Z \"\\x1b[2J\"\n\
          file 8 1970-01-01T00:00:00Z \"a b\"\n\
@@ -137,14 +134,14 @@ fn a_folder_is_read_in_whatever_pieces() {
          214 0 {}\n\
          214 3 {}\n\
          226 0\n\
-         550 there is no such file or folder\n\
-         550 there is no such file or folder\n\
-         550 that is no folder\n\
-         553 a name cannot lead up (..)\n\
-         500 there is no such command; HELP tells the commands\n\
-         500 there is no such command; HELP tells the commands\n\
+         550 no such file or folder\n\
+         550 no such file or folder\n\
+         550 not a folder\n\
+         553 a name must not lead up (..)\n\
+         500 unknown command; HELP lists the commands\n\
+         500 unknown command; HELP lists the commands\n\
          501 PUT NAME SIZE SHA256: a SHA-256 has 64 hexadecimal digits\n\
-         501 PUT NAME SIZE SHA256: a word is missing\n",
+         501 PUT NAME SIZE SHA256: an argument is missing\n",
         Digest::of(b""),
         Digest::of(b"one"),
     );
@@ -163,10 +160,10 @@ fn a_file_is_put_in_whatever_pieces() {
         b"quit\r\n",
     ];
     let answer = format!(
-        "220 files. HELP tells the commands.\n{}\n{}\n\
-         554 there is something of this name already\n\
+        "220 files. HELP lists the commands.\n{}\n{}\n\
+         554 a file or folder of this name exists already\n\
          226 9\none\r\ntwo\n\
-         553 a name cannot lead up (..)\n\
+         553 a name must not lead up (..)\n\
          221 Bye.\r\n",
         kept(b"one\r\ntwo\n"),
         kept(b""),
@@ -179,18 +176,21 @@ fn what_is_not_taken_is_answered_and_forgotten() {
     let place = Place::new("");
     place.check(put("a", b"QUIT\n"), "555 files cannot be put here");
     let place = Place::new("--writable --max-file 4 --quota 6");
-    place.check(put("a", b"12345"), "552 a file has at most 4 bytes here");
+    place.check(
+        put("a", b"12345"),
+        "552 the file is too large: at most 4 bytes are allowed",
+    );
     place.check(put("a", b"1234"), &kept(b"1234"));
-    let no_room = "452 there is no room: all files may have 6 bytes together";
+    let no_room = "452 quota exceeded: all files together may have 6 bytes";
     place.check(put("b", b"123"), no_room);
     place.check(put("b", b"12"), &kept(b"12"));
     place.check(
         put("b", b"12"),
-        "554 there is something of this name already",
+        "554 a file or folder of this name exists already",
     );
     place.check(
         put(".c", b""),
-        "553 names that begin with a dot are not used here",
+        "553 names that begin with a dot are not allowed here",
     );
     place.check(put("c", b""), &kept(b""));
     assert_eq!(place.names(), ["a", "b", "c"]);
@@ -206,7 +206,7 @@ fn what_is_not_taken_is_answered_and_forgotten() {
     let wrong = wrong.replace("\n12", "\n21");
     place.check(
         wrong,
-        "556 the content is not what its length and digest say",
+        "556 the content does not match its length and digest",
     );
     assert_eq!(place.names(), [".c", "a", "b", "c"]);
 }
@@ -266,10 +266,8 @@ fn a_stop_lets_a_file_be_completed() {
     connection.receive(b"oLIST\n");
     assert_eq!(last(&mut connection), [kept(b"hello").as_str(), stopping]);
     assert_eq!(place.read("a").as_deref(), Some(&b"hello"[..]));
-    let small = Limits {
-        outbox_bytes: 50, // the greeting, but not all of a list
-        ..limits
-    };
+    let mut small = limits;
+    small.outbox_bytes = 50;
     let told = last(&mut stop(b"LIST\n", &small));
     assert_eq!(told.len(), 4, "{told:?}");
     assert_eq!(told[0], "210 2");
@@ -278,7 +276,7 @@ fn a_stop_lets_a_file_be_completed() {
     let told = last(&mut stop(&refused[..refused.len() - 1], &limits));
     assert_eq!(
         told,
-        ["554 there is something of this name already", stopping]
+        ["554 a file or folder of this name exists already", stopping]
     );
 }
 

@@ -2,19 +2,19 @@
 
 mod file;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::mem;
 use std::time::Duration;
 
 use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
-    Caps, Code, Failure, Lingering, Malformed, Mode, Packet, Receiving, Request, Sending, Step,
-    ToNetascii, Wish,
+    Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
+    ToNetascii, Transfer, TransferError,
 };
-use switchboard_files::{Name, Problem};
+use switchboard_files::{AtomicFile, FileError, Name};
 
 use super::Shelf;
-use file::{Intake, Whole};
+use file::Upload;
 
 /// A peer, from its request to the end of the file; then it may ask for another.
 ///
@@ -32,10 +32,10 @@ pub(super) struct Visitor {
 enum Doing {
     /// A request is waited for.
     Nothing,
-    Sending(Box<Sending<Box<dyn Read>>>),
-    Receiving(Box<Receiving<Intake>>),
+    Sending(Box<Sender<Box<dyn Read>>>),
+    Receiving(Box<Receiver<Upload>>),
     /// A file has come and is there, which its peer may not know.
-    Lingering(Lingering),
+    Lingering(Dally),
 }
 
 /// The conversation ends with this packet, or without words.
@@ -64,36 +64,33 @@ impl Visitor {
         let packet = match (Packet::parse(message), &self.doing) {
             (Ok(packet), _) => packet,
             (Err(Malformed::Nothing), Doing::Nothing) => return Err(End(None)),
-            (Err(problem), Doing::Nothing) => return Err(Failure::from(problem).into()),
-            (Err(_), _) => return Ok(Step::Going),
+            (Err(problem), Doing::Nothing) => return Err(TransferError::from(problem).into()),
+            (Err(_), _) => return Ok(Step::Continue),
         };
         if let Packet::Request(request) = &packet
             && self.is_free()
         {
             self.doing = self.begin(request)?;
-            return Ok(Step::Going);
+            return Ok(Step::Continue);
         }
-        Ok(match (&mut self.doing, &packet) {
-            (Doing::Nothing, Packet::Error { .. }) => return Err(End(None)),
-            (Doing::Nothing, _) => {
+        match (self.doing.transfer(), &packet) {
+            (Some(transfer), Packet::Request(_)) => {
+                transfer.on_request(now);
+                transfer.on_timeout(now)?;
+                return Ok(Step::Continue);
+            }
+            (Some(transfer), packet) => return Ok(transfer.on_packet(packet, now)?),
+            (None, _) => (),
+        }
+        match (&mut self.doing, &packet) {
+            (Doing::Lingering(dally), packet) => dally.on_packet(packet),
+            (_, Packet::Error { .. }) => return Err(End(None)),
+            _ => {
                 let words = "there is no such transfer";
-                return Err(End::because(Code::UnknownTransfer, words));
+                return Err(End::because(ErrorCode::UnknownTransfer, words));
             }
-            (Doing::Sending(sending), Packet::Request(_)) => {
-                sending.on_request(now);
-                sending.on_time(now)?
-            }
-            (Doing::Receiving(receiving), Packet::Request(_)) => {
-                receiving.on_request(now);
-                receiving.on_time(now)?
-            }
-            (Doing::Sending(sending), packet) => sending.on_packet(packet, now)?,
-            (Doing::Receiving(receiving), packet) => receiving.on_packet(packet, now)?,
-            (Doing::Lingering(lingering), packet) => {
-                lingering.on_packet(packet);
-                Step::Going
-            }
-        })
+        }
+        Ok(Step::Continue)
     }
 
     /// Whether a request is one for another file: nothing is missing of this one. Some clients ask
@@ -101,58 +98,59 @@ impl Visitor {
     fn is_free(&self) -> bool {
         match &self.doing {
             Doing::Nothing | Doing::Lingering(_) => true,
-            Doing::Sending(sending) => sending.is_all_sent() && !sending.is_unheard(),
+            Doing::Sending(sending) => sending.is_all_sent() && !sending.is_unanswered(),
             Doing::Receiving(_) => false,
         }
     }
 
     fn begin(&self, request: &Request<'_>) -> Result<Doing, End> {
-        let name = Name::parse(request.name).map_err(Problem::from)?;
-        match request.wish {
-            Wish::Get => self.get(&name, request),
-            Wish::Put => self.put(&name, request),
+        let name = Name::parse(request.name).map_err(FileError::from)?;
+        match request.kind {
+            RequestKind::Read => self.get(&name, request),
+            RequestKind::Write => self.put(&name, request),
         }
     }
 
     fn get(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
-        let whole = Whole::new(self.shelf.folder.read(name)?);
+        let source = self.shelf.folder.read(name)?;
         // How long it becomes as text is not known before.
-        let size = (request.mode == Mode::Octet).then_some(whole.length());
-        let (terms, agreed) = request.options.settle(&self.caps, size);
-        let opening = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
+        let size = (request.mode == Mode::Octet).then_some(source.length);
+        let (terms, agreed) = request.options.negotiate(&self.caps, size);
+        let opening = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
         let source: Box<dyn Read> = match request.mode {
-            Mode::Octet => Box::new(whole),
-            Mode::Netascii => Box::new(ToNetascii::new(whole)),
+            Mode::Octet => Box::new(source),
+            Mode::Netascii => Box::new(ToNetascii::new(source)),
         };
-        let sending = Sending::new(source, &terms, opening, self.now);
+        let sending = Sender::new(source, &terms, opening, self.now);
         Ok(Doing::Sending(Box::new(sending)))
     }
 
     fn put(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
         if !self.shelf.writable {
-            return Err(End::because(Code::Access, "files cannot be put here"));
+            return Err(End::because(ErrorCode::Access, "files cannot be put here"));
         }
         // No room is reserved for somebody who may not be there.
-        let draft = self.shelf.folder.draft(name, None, self.shelf.rules)?;
+        let file = AtomicFile::create(&self.shelf.folder, name, None, self.shelf.rules)?;
         let size = request.options.tsize;
         // Of text it is another one here; 0 may stand for one that is not known.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
-        draft.check_room(length.unwrap_or(0))?;
-        let (terms, agreed) = request.options.settle(&self.caps, size);
-        let agreed = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
-        let intake = Intake::new(draft, request.mode, length);
-        let receiving = Receiving::new(intake, &terms, agreed, self.now);
+        file.check_length(length.unwrap_or(0))?;
+        let (terms, agreed) = request.options.negotiate(&self.caps, size);
+        let agreed = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
+        let upload = Upload::new(file, request.mode, length);
+        let receiving = Receiver::new(upload, &terms, agreed, self.now);
         Ok(Doing::Receiving(Box::new(receiving)))
     }
 
     /// The time has come that it waited for.
     fn tick(&mut self) -> Result<Step, End> {
         let now = self.now;
-        Ok(match &mut self.doing {
-            Doing::Sending(sending) => sending.on_time(now)?,
-            Doing::Receiving(receiving) => receiving.on_time(now)?,
-            Doing::Lingering(lingering) if lingering.deadline() <= now => Step::Done,
-            Doing::Lingering(_) | Doing::Nothing => Step::Going,
+        if let Some(transfer) = self.doing.transfer() {
+            transfer.on_timeout(now)?;
+        }
+        Ok(match &self.doing {
+            Doing::Lingering(dally) if dally.deadline() <= now => Step::Done,
+            _ => Step::Continue,
         })
     }
 
@@ -169,7 +167,7 @@ impl Visitor {
     /// Goes on after that.
     fn follow(&mut self, step: Result<Step, End>, out: &mut Outbox) -> Flow {
         let said = step.and_then(|step| match step {
-            Step::Going => self.say(out),
+            Step::Continue => self.say(out),
             Step::Done => self.end(out),
         });
         said.unwrap_or_else(|End(words)| {
@@ -185,8 +183,8 @@ impl Visitor {
         loop {
             let packet = match &mut self.doing {
                 Doing::Nothing => None,
-                Doing::Sending(sending) => sending.next_packet(self.now).map_err(Failure::from)?,
-                Doing::Receiving(receiving) => receiving.next_packet(self.now),
+                Doing::Sending(sending) => sending.next_packet(self.now)?,
+                Doing::Receiving(receiving) => receiving.next_packet(self.now)?,
                 Doing::Lingering(lingering) => lingering.next_packet(),
             };
             match packet {
@@ -209,8 +207,8 @@ impl Visitor {
         let Doing::Receiving(receiving) = mem::replace(&mut self.doing, Doing::Nothing) else {
             return Ok(Flow::Close);
         };
-        let (intake, lingering) = receiving.finish(LINGER, self.now);
-        intake.publish()?;
+        let (upload, lingering) = receiving.finish(LINGER, self.now);
+        upload.publish()?;
         self.doing = Doing::Lingering(lingering);
         let flow = self.say(out)?;
         Ok(if self.stopping { Flow::Close } else { flow })
@@ -233,7 +231,7 @@ impl Session for Visitor {
 
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
         self.now = self.now.max((self.clock)());
-        Ok(self.follow(Ok(Step::Going), out))
+        Ok(self.follow(Ok(Step::Continue), out))
     }
 
     /// What goes on may come to its end.
@@ -246,39 +244,53 @@ impl Session for Visitor {
     }
 }
 
+impl Doing {
+    fn transfer(&mut self) -> Option<&mut dyn Transfer> {
+        match self {
+            Self::Sending(sending) => Some(&mut **sending),
+            Self::Receiving(receiving) => Some(&mut **receiving),
+            Self::Lingering(_) | Self::Nothing => None,
+        }
+    }
+}
+
 impl End {
-    fn because(code: Code, words: &str) -> Self {
+    fn because(code: ErrorCode, words: &str) -> Self {
         Self(Some(Packet::error(code, words)))
     }
 }
 
-impl From<Problem> for End {
-    fn from(problem: Problem) -> Self {
+impl From<FileError> for End {
+    fn from(problem: FileError) -> Self {
         let code = match &problem {
-            Problem::Missing | Problem::NoFile | Problem::NoFolder => Code::NotFound,
-            Problem::Denied | Problem::Name(_) => Code::Access,
-            Problem::Exists => Code::Exists,
-            Problem::TooLarge { .. } | Problem::Full | Problem::Quota { .. } => Code::Full,
-            Problem::Differs | Problem::Short { .. } | Problem::Many { .. } | Problem::Io(_) => {
-                Code::Undefined
+            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
+                ErrorCode::NotFound
             }
+            FileError::Denied | FileError::Name(_) => ErrorCode::Access,
+            FileError::Exists => ErrorCode::Exists,
+            FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
+                ErrorCode::Full
+            }
+            FileError::Mismatch
+            | FileError::Short { .. }
+            | FileError::TooManyEntries { .. }
+            | FileError::Io(_) => ErrorCode::Undefined,
         };
         Self::because(code, &problem.to_string())
     }
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
+impl From<TransferError> for End {
+    fn from(failure: TransferError) -> Self {
         match failure {
-            Failure::Io(error) => problem(error).into(),
-            failure => Self(failure.answer()),
+            TransferError::Io(error) => FileError::from(error).into(),
+            failure => Self(
+                failure
+                    .reply()
+                    .map(|(code, words)| Packet::error(code, words)),
+            ),
         }
     }
-}
-
-/// What went wrong with a file, out of what stands for it among readers and writers.
-fn problem(error: io::Error) -> Problem {
-    error.downcast().unwrap_or_else(Problem::from)
 }
 
 const LINGER: Duration = Duration::from_secs(17); // some clients ask again every five, which may be lost

@@ -1,0 +1,94 @@
+//! Where received files go.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use switchboard_files::{FileError, Folder, Name, Rules};
+
+use crate::error::Error;
+
+/// A local folder that receives files. No symbolic link below it is followed, whatever names a server
+/// sends, so no file is created outside.
+pub struct Destination {
+    path: PathBuf,
+    pub(crate) folder: Folder,
+}
+
+/// Where one file goes.
+pub enum Target<'a> {
+    /// To a writer, as it arrives. A digest that differs is detected only afterwards.
+    Output(&'a mut dyn Write),
+    /// Into a file that is complete or absent.
+    File {
+        /// Below this folder.
+        destination: &'a Destination,
+        /// Under this name.
+        name: &'a Name,
+        /// Whether an existing file is replaced.
+        overwrite: bool,
+        /// Whether an incomplete file is kept as `NAME.part`, and the next transfer continues it.
+        resume: bool,
+    },
+}
+
+impl Destination {
+    /// Opens the folder at `path`. Symbolic links in `path` are followed.
+    ///
+    /// # Errors
+    ///
+    /// It does not exist or cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let folder = Folder::open(path).map_err(|error| Error::CannotCreate {
+            file: path.to_owned(),
+            cause: error.into(),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            folder: folder.with_hidden(true),
+        })
+    }
+
+    /// Opens the parent folder of the file at `path`; also returns the file's name in it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such folder, or `path` does not end in a name.
+    pub fn parent_of(path: &Path) -> Result<(Self, Name), Error> {
+        let (folder, name) = Folder::parent_of(path).map_err(|error| match error {
+            FileError::Name(_) => Error::InvalidInput("the path does not end in a file name"),
+            cause => Error::CannotCreate {
+                file: path.to_owned(),
+                cause,
+            },
+        })?;
+        let path = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok((Self { path, folder }, name))
+    }
+
+    /// Creates a folder and its missing parents. It may exist already.
+    ///
+    /// # Errors
+    ///
+    /// Something else has the name, or the system denies it.
+    pub fn make_folder(&self, name: &Name) -> Result<(), Error> {
+        let created = self.folder.create_folder(name);
+        created.map_err(|error| Error::writing(&self.path_of(name), error))
+    }
+
+    /// The path of a file, to display.
+    pub(crate) fn path_of(&self, name: &Name) -> PathBuf {
+        if self.path == Path::new(".") {
+            return name.as_path().to_owned();
+        }
+        self.path.join(name.as_path())
+    }
+}
+
+/// How received files are stored.
+pub(crate) fn rules(overwrite: bool) -> Rules {
+    Rules {
+        overwrite,
+        make_folders: true,
+        ..Rules::default()
+    }
+}

@@ -1,0 +1,121 @@
+//! All files below a local folder, in order to put them.
+
+use std::ffi::OsStr;
+use std::fs::{self, FileType};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use switchboard_files::Name;
+
+use crate::error::{DisplayPath, Error};
+
+/// Iterates over the files below a folder, sorted by name. Symbolic links are not followed.
+pub struct LocalWalk {
+    folders: Vec<(PathBuf, Name)>,
+    files: Vec<Found>, // of one folder, in reverse order
+}
+
+/// What was found below a folder.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file: its path, and its name on the server.
+    File(PathBuf, Name),
+    /// A link, pipe or device, which is skipped; with a message that says so.
+    Other(String),
+    /// A file or folder that cannot be read.
+    Unreadable(PathBuf, Error),
+}
+
+impl LocalWalk {
+    /// Below the folder at `path`. `name` is that of the folder on the server.
+    #[must_use]
+    pub fn new(path: &Path, name: Name) -> Self {
+        Self {
+            folders: vec![(path.to_owned(), name)],
+            files: Vec::new(),
+        }
+    }
+
+    fn open(&mut self, folder: &Path, name: &Name) -> Result<(), Error> {
+        let failed = |error: std::io::Error| Error::reading(folder, error);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            entries.push((entry.file_name(), entry.file_type().map_err(failed)?));
+        }
+        entries.sort_unstable_by(|one, other| other.0.cmp(&one.0)); // taken from the end
+        for (last, kind) in entries {
+            self.keep(folder.join(&last), name, &last, kind);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, path: PathBuf, folder: &Name, last: &OsStr, kind: FileType) {
+        let found = match folder.join(last.as_bytes()) {
+            Err(error) => {
+                let error = Error::reading(Path::new(last), error);
+                Found::Unreadable(path, error)
+            }
+            Ok(name) if kind.is_file() => Found::File(path, name),
+            Ok(name) if kind.is_dir() => return self.folders.push((path, name)),
+            Ok(_) => {
+                let path = DisplayPath(&path);
+                Found::Other(format!("{path} is not a regular file: skipped"))
+            }
+        };
+        self.files.push(found);
+    }
+}
+
+impl Iterator for LocalWalk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            if let Some(found) = self.files.pop() {
+                return Some(found);
+            }
+            let (folder, name) = self.folders.pop()?;
+            if let Err(error) = self.open(&folder, &name) {
+                return Some(Found::Unreadable(folder, error));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use switchboard_files::Quoted;
+
+    #[test]
+    fn files_are_found_and_links_are_not_followed() {
+        let directory = tempdir().expect("a temporary folder");
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("b/c")).expect("there is room");
+        for file in ["a", "z", "b/one", "b/c/two"] {
+            fs::write(path(file), "").expect("there is room");
+        }
+        symlink("/etc", path("etc")).expect("there is room");
+        let top = Name::parse(b"top").expect("a name");
+        let found: Vec<String> = LocalWalk::new(directory.path(), top)
+            .map(|found| match found {
+                Found::File(_, name) => Quoted::from(&name).to_string(),
+                Found::Other(message) => message[message.rfind('/').unwrap_or(0)..].to_owned(),
+                Found::Unreadable(_, error) => error.to_string(),
+            })
+            .collect();
+        let expected = [
+            "top/a",
+            "/etc is not a regular file: skipped",
+            "top/z",
+            "top/b/one",
+            "top/b/c/two",
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,223 @@
+//! One transfer with one server.
+
+use std::io::{ErrorKind, Read, Write};
+use std::mem;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use switchboard_files::tftp::{
+    ErrorCode, Packet, Receiver, Request, Requester, Sender, Step, Transfer, TransferError,
+};
+
+use crate::error::Error;
+use crate::stop::Stop;
+use crate::tftp::socket::{Event, Socket};
+
+/// A socket for one transfer, and the server's address.
+pub(crate) struct ClientTransfer<'a> {
+    socket: Socket<'a>,
+    server: SocketAddr, // with the port of the transfer, once known
+    began: Instant,
+    timeout: Duration,
+    silent_at: Duration, // when the server counts as gone
+    first: Vec<u8>,      // the packet that answered the request
+    bytes: u64,
+}
+
+impl<'a> ClientTransfer<'a> {
+    /// Sends the request to the server at this address until it answers. From now on, the server may be
+    /// silent for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// The server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
+    /// ([`Error::Lost`]).
+    pub(crate) fn request(
+        server: SocketAddr,
+        request: &Request<'_>,
+        timeout: Duration,
+        stop: Option<&'a Stop>,
+    ) -> Result<(Self, Requester), Error> {
+        let mut transfer = Self {
+            socket: Socket::new(server, stop).map_err(Error::Lost)?,
+            server,
+            began: Instant::now(),
+            timeout,
+            silent_at: timeout,
+            first: Vec::new(),
+            bytes: 0,
+        };
+        let mut requester = Requester::new(request, transfer.now());
+        loop {
+            while let Some(packet) = requester.next_packet(transfer.now()) {
+                transfer.socket.send(packet, server)?;
+            }
+            let wait_end = transfer.wait_end(requester.deadline());
+            let from = match transfer.socket.receive(wait_end)? {
+                Event::Deadline => {
+                    transfer.check_silence()?;
+                    requester.on_timeout(transfer.now())?;
+                    continue;
+                }
+                Event::Undelivered(to, error) if to == server => return Err(Error::Lost(error)),
+                Event::Received(from) if from.ip() == server.ip() => from,
+                Event::Received(_) | Event::Undelivered(..) => continue,
+            };
+            let Ok(packet) = Packet::parse(transfer.socket.received()) else {
+                continue;
+            };
+            let step = requester.on_packet(&packet, transfer.now());
+            transfer.server = from;
+            transfer.silent_at = transfer.now() + timeout;
+            step.map_err(|error| transfer.fail(error))?;
+            transfer.first = transfer.socket.received().to_vec();
+            return Ok((transfer, requester));
+        }
+    }
+
+    /// Receives the file, and returns the sink. Each call of `progress` gets the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// The transfer failed.
+    pub(crate) fn receive<W: Write>(
+        &mut self,
+        mut receiver: Receiver<W>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<W, Error> {
+        let first = mem::take(&mut self.first);
+        let packet = Packet::parse(&first).map_err(TransferError::from)?;
+        let step = receiver.on_packet(&packet, self.now());
+        self.run(&mut receiver, step, progress)?;
+        // If no packet was lost before, the last acknowledgement is most likely not lost either.
+        let linger = match receiver.has_repeated() {
+            true => LINGER,
+            false => Duration::ZERO,
+        };
+        let (sink, mut dally) = receiver.finish(linger, self.now());
+        loop {
+            // The file is complete, so errors do not matter any more.
+            while let Some(packet) = dally.next_packet() {
+                self.socket.send(packet, self.server).ok();
+            }
+            if linger.is_zero() || !self.wait_for_packet(dally.deadline()).unwrap_or(false) {
+                return Ok(sink);
+            }
+            if let Ok(packet) = Packet::parse(self.socket.received()) {
+                dally.on_packet(&packet);
+            }
+        }
+    }
+
+    /// Sends the file. Each call of `progress` gets the number of acknowledged bytes.
+    ///
+    /// # Errors
+    ///
+    /// The transfer failed.
+    pub(crate) fn send<R: Read>(
+        &mut self,
+        mut sender: Sender<R>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Error> {
+        self.run(&mut sender, Ok(Step::Continue), progress)
+    }
+
+    /// Runs one side from its first `step` to its end.
+    fn run(
+        &mut self,
+        side: &mut dyn Transfer,
+        mut step: Result<Step, TransferError>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Error> {
+        loop {
+            let is_done = step.map_err(|error| self.fail(error))? == Step::Done;
+            if self.bytes != side.bytes() || is_done {
+                self.bytes = side.bytes();
+                progress(self.bytes);
+            }
+            if is_done {
+                return Ok(());
+            }
+            step = self.step(side)?;
+        }
+    }
+
+    /// Sends what is due, and waits for one packet.
+    fn step(&mut self, side: &mut dyn Transfer) -> Result<Result<Step, TransferError>, Error> {
+        loop {
+            match side.next_packet(self.now()) {
+                Ok(Some(packet)) => self.socket.send(packet, self.server)?,
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if !self.wait_for_packet(side.deadline())? {
+            self.check_silence()?;
+            return Ok(side.on_timeout(self.now()).map(|()| Step::Continue));
+        }
+        self.silent_at = self.now() + self.timeout;
+        Ok(match Packet::parse(self.socket.received()) {
+            Ok(packet) => side.on_packet(&packet, self.now()),
+            Err(_) => Ok(Step::Continue),
+        })
+    }
+
+    /// Waits for a packet of the server. `false` at the deadline, or when the server counts as gone.
+    fn wait_for_packet(&mut self, deadline: Duration) -> Result<bool, Error> {
+        loop {
+            match self.socket.receive(self.wait_end(deadline)) {
+                Ok(Event::Deadline) => return Ok(false),
+                Ok(Event::Received(from)) if from == self.server => return Ok(true),
+                Ok(Event::Received(from)) => self.refuse(from)?,
+                Ok(Event::Undelivered(to, error))
+                    if to == self.server && error.kind() == ErrorKind::ConnectionRefused =>
+                {
+                    return Err(Error::Lost(error));
+                }
+                Ok(Event::Undelivered(..)) => (), // may pass, or was for a host that was refused
+                Err(error) => {
+                    let packet = Packet::error(ErrorCode::Undefined, "stopped");
+                    self.socket.send(&packet, self.server).ok();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Answers a packet from another port or host (RFC 1350, section 4).
+    fn refuse(&self, from: SocketAddr) -> Result<(), Error> {
+        if let Ok(Packet::Error { .. }) = Packet::parse(self.socket.received()) {
+            return Ok(());
+        }
+        let packet = Packet::error(ErrorCode::UnknownTransfer, "unknown transfer");
+        self.socket.send(&packet, from)
+    }
+
+    /// Sends an error packet, if the server is to know about the error.
+    fn fail(&self, error: TransferError) -> Error {
+        if let Some((code, message)) = error.reply() {
+            let packet = Packet::error(code, message);
+            self.socket.send(&packet, self.server).ok(); // `error` is what matters
+        }
+        error.into()
+    }
+
+    /// The time since the transfer began.
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// When to stop waiting: at the deadline, or when the server counts as gone.
+    fn wait_end(&self, deadline: Duration) -> Instant {
+        self.began + deadline.min(self.silent_at)
+    }
+
+    fn check_silence(&self) -> Result<(), TransferError> {
+        if self.now() < self.silent_at {
+            return Ok(());
+        }
+        Err(TransferError::Timeout)
+    }
+}
+
+const LINGER: Duration = Duration::from_secs(1); // for a server that retransmits its last block

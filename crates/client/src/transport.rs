@@ -1,0 +1,286 @@
+//! A connection to a server, whose calls end on a timeout or a signal.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::address::{Endpoint, Server};
+use crate::error::Error;
+use crate::stop::Stop;
+
+/// A stream of bytes in both directions.
+pub(crate) trait Transport {
+    /// Waits for bytes, at most `timeout`. Returns 0 if the peer has closed its side.
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, Error>;
+
+    /// Waits until some of `bytes` are accepted, and returns how many. Returns 0 if the wait was
+    /// interrupted, or the peer has closed.
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        interrupt: Interrupt,
+        timeout: Duration,
+    ) -> Result<usize, Error>;
+
+    /// Whether `read` would return at once, also because the peer has closed.
+    fn has_input(&self) -> bool;
+}
+
+/// What interrupts the wait to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// The peer closes the connection.
+    Hangup,
+    /// Bytes arrive, or the peer closes the connection.
+    Input,
+}
+
+/// A connected socket.
+pub(crate) struct SocketTransport {
+    socket: Socket,
+    stop: Option<Stop>,
+}
+
+/// Connects to the first address that accepts.
+///
+/// # Errors
+///
+/// That of the last address, if none accepted; or a signal arrived.
+pub(crate) fn connect(
+    server: &Server,
+    timeout: Duration,
+    stop: Option<&Stop>,
+) -> Result<SocketTransport, Error> {
+    let unreachable = |cause| {
+        let address = server.address().to_string();
+        Error::Unreachable { address, cause }
+    };
+    let addresses: Vec<SockAddr> = match server.endpoint() {
+        Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
+        Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
+        Endpoint::Udp(_) => Vec::new(),
+    };
+    let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");
+    for address in addresses {
+        match connect_to(&address, timeout, stop) {
+            Ok(socket) => {
+                let stop = stop.cloned();
+                return Ok(SocketTransport { socket, stop });
+            }
+            Err(Error::Lost(error)) => cause = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unreachable(cause))
+}
+
+fn connect_to(address: &SockAddr, timeout: Duration, stop: Option<&Stop>) -> Result<Socket, Error> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None).map_err(Error::Lost)?;
+    socket.set_nonblocking(true).map_err(Error::Lost)?;
+    match socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
+            let ready = wait(socket.as_fd(), PollFlags::POLLOUT, timeout, stop)?;
+            if ready.is_empty() {
+                return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
+            }
+            match socket.take_error() {
+                Ok(None) => (),
+                Ok(Some(error)) | Err(error) => return Err(Error::Lost(error)),
+            }
+        }
+        connected => connected.map_err(Error::Lost)?,
+    }
+    if address.domain() != Domain::UNIX {
+        // Requests are small, and each waits for its response.
+        socket.set_tcp_nodelay(true).map_err(Error::Lost)?;
+    }
+    Ok(socket)
+}
+
+impl Transport for SocketTransport {
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, Error> {
+        self.stop.as_ref().map_or(Ok(()), Stop::check)?; // a fast peer never makes us wait
+        loop {
+            match (&self.socket).read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) if is_transient(&error) => (),
+                Err(error) => return Err(Error::Lost(error)),
+            }
+            self.wait(PollFlags::POLLIN, timeout)?;
+        }
+    }
+
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        interrupt: Interrupt,
+        timeout: Duration,
+    ) -> Result<usize, Error> {
+        let mut ends = PollFlags::POLLHUP | PollFlags::POLLERR;
+        ends.set(PollFlags::POLLIN, interrupt == Interrupt::Input);
+        loop {
+            let ready = self.wait(ends | PollFlags::POLLOUT, timeout)?;
+            if ready.intersects(ends) {
+                return Ok(0);
+            }
+            match (&self.socket).write(bytes) {
+                Ok(count) => return Ok(count),
+                Err(error) if is_transient(&error) => (),
+                Err(_) => return Ok(0), // the peer may have sent the reason
+            }
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        let mut polled = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        !matches!(poll(&mut polled, PollTimeout::ZERO), Ok(0))
+    }
+}
+
+impl SocketTransport {
+    fn wait(&self, events: PollFlags, timeout: Duration) -> Result<PollFlags, Error> {
+        let ready = wait(self.socket.as_fd(), events, timeout, self.stop.as_ref())?;
+        if ready.is_empty() {
+            return Err(Error::TimedOut(timeout));
+        }
+        Ok(ready)
+    }
+}
+
+/// Waits for events of a socket, at most `timeout`. Returns an empty set on a timeout.
+fn wait(
+    socket: BorrowedFd<'_>,
+    events: PollFlags,
+    timeout: Duration,
+    stop: Option<&Stop>,
+) -> Result<PollFlags, Error> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let ready = wait_once(socket, events, deadline, stop)?;
+        if !ready.is_empty() || Instant::now() >= deadline {
+            return Ok(ready);
+        }
+    }
+}
+
+/// Waits for events of a socket, until `deadline`. May return an empty set earlier.
+///
+/// # Errors
+///
+/// A signal arrived, or the socket cannot be polled.
+pub(crate) fn wait_once(
+    socket: BorrowedFd<'_>,
+    events: PollFlags,
+    deadline: Instant,
+    stop: Option<&Stop>,
+) -> Result<PollFlags, Error> {
+    // Rounded up to the milliseconds of poll(2), so that it does not end just before the deadline.
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = match left.is_zero() {
+        true => left,
+        false => left + Duration::from_micros(999),
+    };
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    let mut polled = vec![PollFd::new(socket, events)];
+    polled.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
+    match poll(&mut polled, timeout) {
+        Ok(_) => (),
+        Err(Errno::EINTR) => return Ok(PollFlags::empty()),
+        Err(errno) => return Err(Error::Lost(errno.into())),
+    }
+    let ready = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
+    if let (Some(stop), Some(polled)) = (stop, polled.get(1))
+        && !ready(polled).is_empty()
+    {
+        stop.check()?;
+    }
+    Ok(ready(&polled[0]))
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use nix::sys::signal::{Signal, raise};
+
+    use super::*;
+
+    fn connected(stop: Option<Stop>) -> (SocketTransport, UnixStream) {
+        let (own, peer) = UnixStream::pair().expect("a pair of sockets");
+        let socket = Socket::from(OwnedFd::from(own));
+        socket.set_nonblocking(true).expect("it is a socket");
+        (SocketTransport { socket, stop }, peer)
+    }
+
+    #[test]
+    fn a_signal_ends_a_call_even_if_bytes_arrive() {
+        let stop = Stop::on_signals().expect("a descriptor");
+        let (mut transport, mut peer) = connected(Some(stop));
+        peer.write_all(&[0; 1000]).expect("there is room");
+        let timeout = Duration::from_secs(30);
+        let mut buffer = [0; 10];
+        assert_eq!(transport.read(&mut buffer, timeout).expect("bytes"), 10);
+        raise(Signal::SIGINT).expect("a signal can be raised");
+        let stopped = transport.read(&mut buffer, timeout);
+        assert!(matches!(stopped, Err(Error::Stopped(2))), "{stopped:?}");
+        raise(Signal::SIGTERM).expect("a signal can be raised");
+        let stopped = transport.write(&buffer, Interrupt::Hangup, timeout);
+        assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
+    }
+
+    #[test]
+    fn a_closed_peer_accepts_nothing() {
+        let (mut transport, mut peer) = connected(None);
+        let timeout = Duration::from_secs(30);
+        assert!(!transport.has_input());
+        assert_eq!(
+            transport
+                .write(b"hello", Interrupt::Input, timeout)
+                .expect("room"),
+            5
+        );
+        peer.write_all(b"bye").expect("there is room");
+        assert!(transport.has_input());
+        assert_eq!(
+            transport
+                .write(b"more", Interrupt::Input, timeout)
+                .expect("bye"),
+            0
+        );
+        assert_eq!(
+            transport
+                .write(b"more", Interrupt::Hangup, timeout)
+                .expect("room"),
+            4
+        );
+        drop(peer);
+        assert_eq!(
+            transport
+                .write(b"more", Interrupt::Hangup, timeout)
+                .expect("closed"),
+            0
+        );
+        let mut buffer = [0; 10];
+        assert_eq!(transport.read(&mut buffer, timeout).expect("bye"), 3);
+        assert!(matches!(
+            transport.read(&mut buffer, timeout),
+            Ok(0) | Err(Error::Lost(_))
+        ));
+        let silent = connected(None)
+            .0
+            .read(&mut buffer, Duration::from_millis(1));
+        assert!(matches!(silent, Ok(0) | Err(Error::TimedOut(_))));
+    }
+}

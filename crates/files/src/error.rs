@@ -1,0 +1,112 @@
+//! Why a file cannot be read, listed or stored.
+
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::name::NameError;
+
+/// Why a file cannot be read, listed or stored.
+///
+/// It converts to [`io::Error`] and back without loss, so that a file can be used through
+/// [`Read`](io::Read) and [`Write`](io::Write).
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// No file or folder has this name, or it is hidden.
+    #[error("no such file or folder")]
+    NotFound,
+    /// The name leads to something else, mostly a folder.
+    #[error("not a regular file")]
+    NotAFile,
+    /// The name leads to something else, mostly a file.
+    #[error("not a folder")]
+    NotAFolder,
+    /// The system denies access.
+    #[error("permission denied")]
+    Denied,
+    /// The name is not valid here.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The name is taken and must not be replaced.
+    #[error("a file or folder of this name exists already")]
+    Exists,
+    /// The file exceeds [`Rules::max_file`](crate::Rules::max_file).
+    #[error("the file is too large: at most {max} bytes are allowed")]
+    TooLarge {
+        /// In bytes.
+        max: u64,
+    },
+    /// The disk is full, or the system allows no file of this size (`RLIMIT_FSIZE`).
+    #[error("no space left on the disk")]
+    NoSpace,
+    /// The files together would exceed [`Rules::quota`](crate::Rules::quota).
+    #[error("quota exceeded: all files together may have {quota} bytes")]
+    Quota {
+        /// In bytes.
+        quota: u64,
+    },
+    /// The content is not the one that was announced.
+    #[error("the content does not match its length and digest")]
+    Mismatch,
+    /// The file ends early.
+    #[error("the file has only {length} bytes")]
+    Short {
+        /// In bytes.
+        length: u64,
+    },
+    /// The folder is too large to be listed.
+    #[error("the folder has more than {max} entries")]
+    TooManyEntries {
+        /// The limit.
+        max: usize,
+    },
+    /// Any other error of the system.
+    #[error("reading or writing failed: {0}")]
+    Io(io::Error),
+}
+
+impl From<Errno> for FileError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // Symbolic links, and names below a file, count as missing.
+            Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => Self::NotFound,
+            Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ETXTBSY => Self::Denied,
+            Errno::ENAMETOOLONG => Self::Name(NameError::Long),
+            Errno::EEXIST => Self::Exists,
+            Errno::EISDIR => Self::NotAFile,
+            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => Self::NoSpace,
+            errno => Self::Io(errno.into()),
+        }
+    }
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        error
+            .downcast()
+            .unwrap_or_else(|error| match error.raw_os_error() {
+                Some(number) => Errno::from_raw(number).into(),
+                None => Self::Io(error),
+            })
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        let kind = match error {
+            FileError::NotFound => io::ErrorKind::NotFound,
+            FileError::NotAFile => io::ErrorKind::IsADirectory,
+            FileError::NotAFolder => io::ErrorKind::NotADirectory,
+            FileError::Denied => io::ErrorKind::PermissionDenied,
+            FileError::Name(_) => io::ErrorKind::InvalidFilename,
+            FileError::Exists => io::ErrorKind::AlreadyExists,
+            FileError::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            FileError::NoSpace => io::ErrorKind::StorageFull,
+            FileError::Quota { .. } => io::ErrorKind::QuotaExceeded,
+            FileError::Short { .. } => io::ErrorKind::UnexpectedEof,
+            FileError::Mismatch | FileError::TooManyEntries { .. } => io::ErrorKind::Other,
+            FileError::Io(error) => return error,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,7 @@
+//! The lines of the files protocol, as `docs/files-protocol.md` defines them.
+
+pub(crate) mod entry;
+pub(crate) mod quoting;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod status;

@@ -1,0 +1,208 @@
+//! When to retransmit, and when to give up.
+
+use std::time::Duration;
+
+use crate::tftp::error::TransferError;
+
+/// The retransmission timer of one side of a transfer.
+///
+/// The timeout follows from measured round-trip times as in TCP (RFC 6298), with a smaller minimum,
+/// since a retransmission costs little here. Retransmitted packets are not measured (Karn's
+/// algorithm).
+#[derive(Debug)]
+pub(super) struct RetransmitTimer {
+    factor: u32,       // multiplies each wait
+    is_yielding: bool, // after a few retries
+    initial: Duration, // the wait before the first retry
+    wait: Duration,    // the current one
+    max: Duration,     // of `initial` and of exponential backoff
+    round_trips: Option<RoundTrips>,
+    unmeasured: u32, // answers in a row without a round-trip time
+    retries: u32,    // since the last progress
+    progress_at: Duration,
+    deadline: Duration,
+    is_answered: bool,
+}
+
+/// Measured round-trip times.
+#[derive(Clone, Copy, Debug)]
+struct RoundTrips {
+    smoothed: Duration,
+    deviation: Duration,
+    min: Duration,
+}
+
+impl RetransmitTimer {
+    pub(super) fn new(now: Duration) -> Self {
+        Self {
+            factor: 1,
+            is_yielding: false,
+            initial: INITIAL,
+            wait: INITIAL,
+            max: MAX,
+            round_trips: None,
+            unmeasured: 0,
+            retries: 0,
+            progress_at: now,
+            deadline: now + INITIAL,
+            is_answered: false,
+        }
+    }
+
+    /// From now on waits twice as long, so that the peer retransmits first.
+    pub(super) fn double(&mut self) {
+        self.factor = 2;
+    }
+
+    /// After a few retries without effect, waits long enough for the peer to retransmit. Some clients
+    /// restart their timer with each packet, and would never get that far otherwise.
+    pub(super) fn yielding(mut self) -> Self {
+        self.is_yielding = true;
+        self
+    }
+
+    /// As [`yielding`](Self::yielding), and already for the first packet, which may do harm if it
+    /// arrives twice.
+    pub(super) fn yielding_first(mut self) -> Self {
+        self.wait = self.wait.max(YIELD);
+        self.yielding()
+    }
+
+    /// Ends the current yielding: the peer is sending.
+    pub(super) fn stop_yielding(&mut self, now: Duration) {
+        if self.max < self.wait {
+            self.wait = self.initial;
+            self.restart(now);
+        }
+    }
+
+    /// Sets the timeout, if one was negotiated, and ends [`double`](Self::double).
+    pub(super) fn negotiated(mut self, timeout: Option<Duration>) -> Self {
+        self.factor = 1;
+        if let Some(timeout) = timeout {
+            self.initial = timeout;
+            self.wait = timeout;
+            self.max = MAX.max(timeout);
+        }
+        self
+    }
+
+    /// A packet was sent or received: the wait begins now.
+    pub(super) fn restart(&mut self, now: Duration) {
+        self.deadline = now + self.wait * self.factor;
+    }
+
+    /// A new answer arrived; `round_trip` is its time if it is unambiguous.
+    pub(super) fn progress(&mut self, round_trip: Option<Duration>, now: Duration) {
+        self.unmeasured = match round_trip {
+            Some(round_trip) => {
+                self.measure(round_trip);
+                0
+            }
+            None => self.unmeasured + 1,
+        };
+        self.advance(now);
+        if self.unmeasured.is_multiple_of(MAX_UNMEASURED) {
+            // The round trip may have grown so long that all is retransmitted and nothing measured.
+            // So wait longer once, and each time much longer.
+            let factor = 4_u32.saturating_pow(self.unmeasured / MAX_UNMEASURED);
+            self.wait = self.initial.saturating_mul(factor).min(self.max);
+            self.restart(now);
+        }
+    }
+
+    /// More of the same answer arrived.
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.is_answered = true;
+        self.retries = 0;
+        self.progress_at = now;
+        self.wait = self.initial;
+        self.restart(now);
+    }
+
+    /// Whether the deadline has passed, so that the same is to be sent again. That sets a new deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::Timeout`] after too many retries.
+    pub(super) fn has_expired(&mut self, now: Duration) -> Result<bool, TransferError> {
+        if now < self.deadline {
+            return Ok(false);
+        }
+        let is_exhausted = MAX_RETRIES <= self.retries;
+        if is_exhausted && (!self.is_answered || self.progress_at + PATIENCE <= now) {
+            return Err(TransferError::Timeout);
+        }
+        self.retries += 1;
+        self.wait = if self.is_yielding && QUICK_RETRIES < self.retries {
+            YIELD.max(self.max) / self.factor
+        } else if self.max < self.wait {
+            self.initial // the first packet yielded already
+        } else {
+            (self.wait * 2).min(self.max)
+        };
+        self.restart(now);
+        Ok(true)
+    }
+
+    /// Whether the peer has answered at all.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Whether something was retransmitted since the last progress.
+    pub(super) fn has_retried(&self) -> bool {
+        0 < self.retries
+    }
+
+    /// The peer repeats its request: retransmits now, unless the last packet was sent just before.
+    pub(super) fn expedite(&mut self, now: Duration) {
+        let sent = self.deadline.saturating_sub(self.wait * self.factor);
+        if sent + INITIAL <= now {
+            self.deadline = self.deadline.min(now);
+        }
+    }
+
+    /// Whether an answer that arrives now is faster than any before, so that it answers an earlier
+    /// packet than the one `sent` then.
+    pub(super) fn is_too_soon(&self, sent: Duration, now: Duration) -> bool {
+        self.round_trips
+            .is_some_and(|trips| now.saturating_sub(sent) < trips.min / 2)
+    }
+
+    /// Whether an answer to what was `sent` then should have arrived by now.
+    pub(super) fn is_late(&self, sent: Duration, now: Duration) -> bool {
+        let usual = self.round_trips.map_or(INITIAL, |trips| trips.smoothed);
+        sent + usual <= now
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn measure(&mut self, trip: Duration) {
+        let trips = match self.round_trips {
+            None => RoundTrips {
+                smoothed: trip,
+                deviation: trip / 2,
+                min: trip,
+            },
+            Some(trips) => RoundTrips {
+                smoothed: (trips.smoothed * 7 + trip) / 8,
+                deviation: (trips.deviation * 3 + trips.smoothed.abs_diff(trip)) / 4,
+                min: trips.min.min(trip),
+            },
+        };
+        self.round_trips = Some(trips);
+        self.initial = (trips.smoothed + trips.deviation * 4).clamp(MIN, self.max);
+    }
+}
+
+const INITIAL: Duration = Duration::from_millis(250); // most networks are faster
+const MIN: Duration = Duration::from_millis(20); // a busy peer may need as long to be scheduled
+const MAX: Duration = Duration::from_secs(2); // so that a peer that is back does not wait long
+const MAX_RETRIES: u32 = 5;
+const QUICK_RETRIES: u32 = 3; // before it yields
+const YIELD: Duration = Duration::from_secs(6); // most clients retransmit after five seconds
+const PATIENCE: Duration = Duration::from_secs(25); // some clients pause to write to their disk
+const MAX_UNMEASURED: u32 = 8;

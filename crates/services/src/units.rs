@@ -1,0 +1,408 @@
+//! Parsers of option values: sizes, times, counts and rates, with units.
+//!
+//! Every option of the program uses these, so that `2m` or `64k` means the same everywhere. Each
+//! parser is a function of the text, as clap's `value_parser` takes it. Numbers are whole and have no
+//! sign.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::{Bound, RangeBounds, RangeInclusive};
+use std::str::FromStr;
+use std::time::Duration;
+
+use switchboard_core::{ParseRateError, Rate};
+
+/// The value of an option that also takes `none`, see [`or_none`]. (clap would take a field of type
+/// `Option` for an option that may be missing.)
+pub type Limit<T> = Option<T>;
+
+/// Why a text is not the value of an option.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Not a size.
+    #[error(
+        "a size is a whole number of bytes, with a unit if it has one of k, M, G, T: 500, 64k, 2G"
+    )]
+    Size,
+    /// A size outside the range of the option.
+    #[error("a size is required, {} to {}", Size(*.min), Size(*.max))]
+    SizeRange {
+        /// The smallest size that is accepted, in bytes.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// Not a time.
+    #[error(
+        "a time is a whole number of seconds, or one with a unit of ms, s, m, h, d: 90, 500ms, 5m"
+    )]
+    Time,
+    /// More than ten years.
+    #[error("a time is at most 10 years")]
+    TooLong,
+    /// A time that must not be zero.
+    #[error("timeout must be greater than zero")]
+    ZeroTimeout,
+    /// Not a whole number in this range, such as `1 or more` or `1 to 64`.
+    #[error("a whole number is required, {0}")]
+    Count(String),
+    /// Not a rate.
+    #[error(transparent)]
+    Rate(#[from] ParseRateError),
+    /// Not a rate per second.
+    #[error("a whole number per second is required, such as 200/s")]
+    RatePerSecond,
+    /// Not the permission bits of a file.
+    #[error("permissions are octal digits, such as 660")]
+    FileMode,
+    /// Not a value, and not `none`.
+    #[error("{0}; or none for no limit")]
+    OrNone(Box<Self>),
+}
+
+/// Parses a number of bytes, or of the units `k` (1024 bytes), `M` (1024 k), `G` and `T`.
+///
+/// # Errors
+///
+/// Any other text, and 2^64 bytes or more.
+pub fn size(text: &str) -> Result<u64, ParseError> {
+    let (number, unit) = split(text).ok_or(ParseError::Size)?;
+    let unit = if unit == "K" { "k" } else { unit };
+    let unit = SIZES.iter().find(|(name, _)| *name == unit);
+    let bytes = unit.and_then(|(_, bytes)| number.checked_mul(*bytes));
+    bytes.ok_or(ParseError::Size)
+}
+
+/// Parses a [`size`] in `range`.
+///
+/// # Panics
+///
+/// The parser panics if `T` cannot represent a size in `range`.
+pub fn size_in<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, ParseError> + Clone {
+    move |text| {
+        let (min, max) = range.clone().into_inner();
+        let bytes = size(text)?;
+        if !range.contains(&bytes) {
+            return Err(ParseError::SizeRange { min, max });
+        }
+        let bytes = T::try_from(bytes).ok();
+        Ok(bytes.expect("the type represents every size of the range"))
+    }
+}
+
+/// Parses a time in seconds, or in the units `ms`, `s`, `m`, `h` and `d`.
+///
+/// # Errors
+///
+/// Any other text, and more than ten years.
+pub fn time(text: &str) -> Result<Duration, ParseError> {
+    let (number, unit) = split(text).ok_or(ParseError::Time)?;
+    let unit = if unit.is_empty() { "s" } else { unit };
+    let unit = TIMES.iter().find(|(name, _)| *name == unit);
+    let (_, milliseconds) = unit.ok_or(ParseError::Time)?;
+    let all = number.checked_mul(*milliseconds);
+    let all = all.filter(|&all| all <= MAX_MILLISECONDS);
+    all.map(Duration::from_millis).ok_or(ParseError::TooLong)
+}
+
+/// Parses a [`time`] that is not zero.
+///
+/// # Errors
+///
+/// Any text that is not a time, and zero.
+pub fn timeout(text: &str) -> Result<Duration, ParseError> {
+    let time = time(text)?;
+    Some(time)
+        .filter(|time| !time.is_zero())
+        .ok_or(ParseError::ZeroTimeout)
+}
+
+/// Parses a whole number in `range`.
+pub fn count<T>(
+    range: impl RangeBounds<T> + Clone,
+) -> impl Fn(&str) -> Result<T, ParseError> + Clone
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    move |text| {
+        let number = split(text).filter(|(_, unit)| unit.is_empty());
+        let number = number.and_then(|_| text.parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        number.ok_or_else(|| match (range.start_bound(), range.end_bound()) {
+            (Bound::Included(min), Bound::Included(max)) => {
+                ParseError::Count(format!("{min} to {max}"))
+            }
+            (Bound::Included(min), _) => ParseError::Count(format!("{min} or more")),
+            _ => ParseError::Count("0 or more".to_owned()),
+        })
+    }
+}
+
+/// Parses a number of events per second, minute or hour, such as `10/s`; without a unit, per second.
+///
+/// # Errors
+///
+/// Any other text, and zero.
+pub fn rate(text: &str) -> Result<Rate, ParseError> {
+    Ok(text.parse()?)
+}
+
+/// Parses a [`rate`] per second.
+///
+/// # Errors
+///
+/// Any other text, and zero.
+pub fn rate_per_second(text: &str) -> Result<NonZeroU32, ParseError> {
+    let rate = rate(text).ok();
+    let rate = rate.filter(|rate| rate.per == Duration::from_secs(1));
+    rate.map(|rate| rate.count).ok_or(ParseError::RatePerSecond)
+}
+
+/// Parses the permission bits of a file: octal digits, at most 777.
+///
+/// # Errors
+///
+/// Any other text.
+pub fn file_mode(text: &str) -> Result<u32, ParseError> {
+    let mode = split(text).and_then(|_| u32::from_str_radix(text, 8).ok());
+    mode.filter(|&mode| mode <= 0o777)
+        .ok_or(ParseError::FileMode)
+}
+
+/// Parses `none`, or what `parse` does.
+pub fn or_none<T>(
+    parse: impl Fn(&str) -> Result<T, ParseError> + Clone,
+) -> impl Fn(&str) -> Result<Limit<T>, ParseError> + Clone {
+    move |text| match text {
+        "none" => Ok(None),
+        text => parse(text)
+            .map(Some)
+            .map_err(|error| ParseError::OrNone(Box::new(error))),
+    }
+}
+
+/// Splits a text into the number at its beginning and the letters after it. `str::parse` alone would
+/// accept a sign.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at(digits);
+    Some((digits.parse().ok()?, unit))
+}
+
+/// A number of bytes, displayed in the largest unit of which it is a multiple.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, bytes): &&(_, u64)| *bytes <= self.0 && self.0.is_multiple_of(*bytes);
+        let (unit, bytes) = SIZES.iter().rev().find(fits).unwrap_or(&SIZES[0]);
+        write!(f, "{}{unit}", self.0 / bytes)
+    }
+}
+
+const SIZES: [(&str, u64); 5] = [
+    ("", 1),
+    ("k", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
+    ("T", 1 << 40),
+];
+const TIMES: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60 * 1000),
+    ("h", 60 * 60 * 1000),
+    ("d", DAY),
+];
+const DAY: u64 = 24 * 60 * 60 * 1000;
+const MAX_MILLISECONDS: u64 = 10 * 365 * DAY; // a longer one is a mistake
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn refused<T: fmt::Debug>(
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+        error: &ParseError,
+        texts: &[&str],
+    ) {
+        for text in texts {
+            assert_eq!(parse(text).expect_err(text), *error, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("5000"), Ok(5000));
+        assert_eq!(size("64k"), Ok(65_536));
+        assert_eq!(size("64K"), Ok(65_536));
+        assert_eq!(size("1M"), Ok(1 << 20));
+        assert_eq!(size("2G"), Ok(1 << 31));
+        assert_eq!(size("1T"), Ok(1 << 40));
+        let wrong = [
+            "",
+            "k",
+            "-1",
+            "+1",
+            "+1k",
+            "1.5M",
+            "1 k",
+            "1kb",
+            "1MiB",
+            "1m",
+            "17000000T",
+            "é",
+            "1é",
+            "none",
+        ];
+        refused(size, &ParseError::Size, &wrong);
+    }
+
+    #[test]
+    fn a_size_is_in_its_range() {
+        let parse = size_in::<u16>(8..=65_464);
+        assert_eq!(parse("8"), Ok(8));
+        assert_eq!(parse("63k"), Ok(64_512));
+        assert_eq!(parse("65464"), Ok(65_464));
+        let (min, max) = (8, 65_464);
+        refused(
+            parse,
+            &ParseError::SizeRange { min, max },
+            &["0", "7", "65465", "64k", "1G"],
+        );
+        let error = size_in::<usize>(1..=64 << 20)("0").expect_err("it is too small");
+        assert_eq!(error.to_string(), "a size is required, 1 to 64M");
+    }
+
+    #[test]
+    fn times_have_units() {
+        let milliseconds = |text| time(text).map(|time| time.as_millis());
+        assert_eq!(milliseconds("0"), Ok(0));
+        assert_eq!(milliseconds("90"), Ok(90_000));
+        assert_eq!(milliseconds("90s"), Ok(90_000));
+        assert_eq!(milliseconds("1500ms"), Ok(1500));
+        assert_eq!(milliseconds("5m"), Ok(300_000));
+        assert_eq!(milliseconds("1h"), Ok(3_600_000));
+        assert_eq!(milliseconds("2d"), Ok(172_800_000));
+        let wrong = [
+            "", "s", "-1s", "+90", "+90s", "1.5s", "5 m", "5x", "5M", "5H", "5 ", "none",
+        ];
+        refused(time, &ParseError::Time, &wrong);
+        refused(
+            time,
+            &ParseError::TooLong,
+            &["3651d", "99999999999h", "18446744073709551615"],
+        );
+        assert_eq!(timeout("1ms"), Ok(Duration::from_millis(1)));
+        refused(timeout, &ParseError::ZeroTimeout, &["0", "0s", "0d"]);
+        refused(timeout, &ParseError::Time, &["x"]);
+    }
+
+    #[test]
+    fn a_limit_may_be_none() {
+        let parse = or_none(timeout);
+        assert_eq!(parse("none"), Ok(None));
+        assert_eq!(parse("2m"), Ok(Some(Duration::from_secs(120))));
+        let message = |text| parse(text).expect_err("it is no limit").to_string();
+        assert_eq!(
+            message("0"),
+            "timeout must be greater than zero; or none for no limit"
+        );
+        assert!(message("None").starts_with("a time is "));
+    }
+
+    #[test]
+    fn counts_and_rates_are_whole_numbers() {
+        let parse = count(1..=64);
+        assert_eq!(parse("1"), Ok(1_usize));
+        assert_eq!(parse("64"), Ok(64));
+        let error = ParseError::Count("1 to 64".to_owned());
+        refused(
+            parse,
+            &error,
+            &["", "0", "65", "-1", "+1", "1k", "99999999999999999999"],
+        );
+        let error = ParseError::Count("1 or more".to_owned());
+        refused(count(1_usize..), &error, &["0", "99999999999999999999"]);
+        let ten = NonZeroU32::new(10).expect("not zero");
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            rate("10/m"),
+            Ok(Rate {
+                count: ten,
+                per: second * 60
+            })
+        );
+        assert_eq!(
+            rate("10"),
+            Ok(Rate {
+                count: ten,
+                per: second
+            })
+        );
+        refused(
+            rate,
+            &ParseRateError.into(),
+            &["", "0/s", "+10/s", "10/x", "1.5/s", "/s"],
+        );
+        assert_eq!(rate_per_second("10"), Ok(ten));
+        assert_eq!(rate_per_second("10/s"), Ok(ten));
+        refused(
+            rate_per_second,
+            &ParseError::RatePerSecond,
+            &["10/m", "0", "+10", "none", "s"],
+        );
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        assert_eq!(file_mode("660"), Ok(0o660));
+        assert_eq!(file_mode("0777"), Ok(0o777));
+        refused(
+            file_mode,
+            &ParseError::FileMode,
+            &["", "888", "1000", "+660", "rw", "-1"],
+        );
+    }
+
+    proptest! {
+        /// No text makes a parser panic.
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "\\PC*|[+-]?[0-9]{0,22}[a-zA-Z/é]{0,3}") {
+            let _ = (size(&text), time(&text), timeout(&text), rate(&text));
+            let _ = (rate_per_second(&text), file_mode(&text), count(1..=9)(&text));
+            let _ = (size_in::<u16>(0..=65_535)(&text), or_none(time)(&text));
+        }
+
+        /// A size is parsed to the value it was displayed from.
+        #[test]
+        fn sizes_round_trip(mantissa in any::<u64>(), shift in 0_u32..64) {
+            let bytes = mantissa << shift;
+            prop_assert_eq!(size(&Size(bytes).to_string()), Ok(bytes));
+        }
+
+        /// A time is the same in every unit in which it is a whole number.
+        #[test]
+        fn times_round_trip(number in 0_u64..3650, unit in 0_usize..5) {
+            let (unit, milliseconds) = TIMES[unit];
+            let expected = Duration::from_millis(number * milliseconds);
+            prop_assert_eq!(time(&format!("{number}{unit}")), Ok(expected));
+            prop_assert_eq!(time(&format!("{}ms", expected.as_millis())), Ok(expected));
+        }
+
+        /// A rate is parsed to the value it was displayed from.
+        #[test]
+        fn rates_round_trip(number in 1_u32.., per in prop::sample::select(vec![1, 60, 3600])) {
+            let count = NonZeroU32::new(number).expect("not zero");
+            let expected = Rate { count, per: Duration::from_secs(per) };
+            prop_assert_eq!(rate(&expected.to_string()), Ok(expected));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Help, usage errors, and what every command has in common.
+
+use std::process::Command;
+
+use switchboard_eliza::Script;
+
+use crate::support::{Server, program, run_program, shell, temp_dir, villains};
+
+#[test]
+fn services_lists_the_services() {
+    let (code, stdout, stderr) = run_program("services", "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    for name in [
+        "eliza",
+        "echo",
+        "uppercase",
+        "display",
+        "discard",
+        "daytime",
+        "chargen",
+        "chat",
+    ] {
+        assert!(
+            stdout
+                .lines()
+                .any(|line| line.starts_with(&format!("{name} "))),
+            "{stdout}"
+        );
+    }
+}
+
+#[test]
+fn help_goes_to_stdout_and_usage_errors_to_stderr() {
+    let (code, stdout, stderr) = run_program("serve --help", "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("--max-per-host") && stdout.contains("switchboard serve eliza"));
+    let (code, stdout, _) = run_program("serve eliza --help", "");
+    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle"));
+    assert!(stdout.starts_with("Your virtual friend"), "{stdout}");
+    let (_, stdout, _) = run_program("serve echo --help", "");
+    assert!(stdout.starts_with("Sends every byte back"), "{stdout}");
+    for wrong in [
+        "",
+        "serve",
+        "serve nothing",
+        "serve echo --listen 99999",
+        "serve echo --idle soon",
+        "serve echo --raw",
+    ] {
+        let (code, stdout, stderr) = run_program(wrong, "");
+        assert_eq!((code, stdout.as_str()), (2, ""), "{wrong}: {stderr}");
+        assert!(!stderr.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_help_work() {
+    let (_, help, _) = run_program("serve --help", "");
+    let examples = help
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("switchboard "))
+        .filter(|args| args.starts_with("serve ") && !args.contains("SERVICE"));
+    let mut tried = 0;
+    for example in examples {
+        // With port 0, and without the explanation behind the command.
+        let args = example
+            .split("  ")
+            .next()
+            .expect("a split has a first part");
+        let args = args
+            .split(" then")
+            .next()
+            .expect("a split has a first part")
+            .replace("1212", "0");
+        let args = args.split(" > ").next().expect("a split has a first part");
+        let folder = temp_dir();
+        let args = args.replace("/tmp/", &format!("{}/", folder.path().display()));
+        let mut args: Vec<&str> = args.split_whitespace().collect();
+        if !args.contains(&"--listen") {
+            args.splice(2..2, ["--listen", "0"]); // the arguments of a program come last
+        }
+        let mut command = Command::new(program());
+        command.args(args).env("TMPDIR", folder.path());
+        drop(Server::run(&mut command));
+        tried += 1;
+    }
+    assert!(8 <= tried, "{help}");
+}
+
+#[test]
+fn a_closed_output_pipe_is_not_an_error() {
+    for command in ["talk", "services", "serve --help"] {
+        let output = shell(
+            &format!("set -o pipefail; yes | $PROGRAM {command} | head -c 1"),
+            b"",
+        );
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.is_empty(), "{command}: {stderr}");
+    }
+    let output = shell("yes | ($PROGRAM talk; echo $? >&2) | head -n 1", b"");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "0\n");
+}
+
+#[test]
+fn an_unusable_script_is_refused_before_listening() {
+    let folder = temp_dir();
+    let path = folder.path().join("bad.toml");
+    std::fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
+        [[rule]]\npatterns = ['(a{1000}){1000}']\nreplies = ['h']\n")
+    .expect("it can be written");
+    let name = path.display();
+    let (code, stdout, stderr) =
+        run_program(&format!("serve eliza --listen 0 --script {name}"), "");
+    let message = format!(
+        "switchboard: cannot serve eliza: {name}:7:13: the pattern is too large: more than 256 KiB when compiled\n"
+    );
+    assert_eq!((code, stdout.as_str(), stderr), (1, "", message));
+    let (code, _, stderr) = run_program("talk --script /no/such/file", "");
+    let built_in = Script::NAMES.join(", ");
+    let message = format!(
+        "switchboard: /no/such/file: No such file or directory (os error 2); \
+         the built-in scripts are: {built_in}\n"
+    );
+    assert_eq!((code, stderr), (1, message));
+    let (code, _, stderr) = run_program(&format!("talk --script {}", folder.path().display()), "");
+    assert!(code == 1 && stderr.contains("Is a directory"), "{stderr}");
+}
+
+#[test]
+fn errors_of_a_service_are_sanitized() {
+    let output = Command::new(villains())
+        .args(["serve", "none", "--listen", "0"])
+        .output()
+        .expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr,
+        "switchboard: cannot serve none: it is\\x1b a villain\n"
+    );
+}

@@ -1,0 +1,5 @@
+//! The command line.
+
+mod command_line;
+mod script;
+mod talk;

@@ -1,0 +1,17 @@
+//! The server: listeners, models, limits, shutdown, faults.
+
+mod accept;
+mod environment;
+mod faults;
+mod inherited;
+mod limits;
+mod listen;
+mod many_clients;
+mod rate_limit;
+mod readiness;
+mod rooms;
+mod several_listeners;
+mod shutdown;
+mod status;
+mod stdio;
+mod udp;

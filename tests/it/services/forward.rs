@@ -1,0 +1,264 @@
+//! The `forward` service: what one client sends goes to another, or to all.
+
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
+
+/// Plays a script at a server with these options, under each concurrent model.
+#[track_caller]
+fn check(options: &str, script: &str) {
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model} {options}"));
+        Scene::at(&server, &[]).play(script);
+    }
+}
+
+/// Two clients, and a third that is refused.
+const LINE: &str = "
+    +1
+    1= 1
+    +2
+    2= 2
+    +3
+    3< The line is taken. Try again later.
+    -3
+    3.
+    1> hello
+    2< hello
+    2> this is discarded
+    1: and again
+    2= and again
+    -1
+    1.
+    2.
+";
+
+#[test]
+fn the_first_client_sends_to_the_second() {
+    check("", LINE);
+    // The line is free when both have left.
+    check("", &LINE.repeat(2));
+}
+
+#[test]
+fn the_first_client_sends_to_the_second_by_nc() {
+    if !installed(&["nc.openbsd"]) {
+        return;
+    }
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model}"));
+        let (port, mut processes) = (server.port(), Vec::new());
+        let connect = |_: &str| Client::nc(&port, &mut processes);
+        // `nc -N` exits at the end of its input.
+        let script = LINE.replace("2.", "-2\n2.");
+        Scene::new(&[], connect).play(&script);
+    }
+}
+
+/// Reads its role, then sends standard input, or prints what it receives.
+const CLIENT: &str = r#"
+import os, socket, sys
+line = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+role = line.recv(1)
+if role == b"1":
+    print("sending", flush=True)
+    while piece := os.read(0, 4096):
+        line.sendall(piece)
+elif role == b"2":
+    print("receiving", flush=True)
+    while piece := line.recv(4096):
+        os.write(1, piece)
+"#;
+
+#[test]
+fn a_client_learns_its_role() {
+    if !installed(&["python3"]) {
+        return;
+    }
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model}"));
+        let port = server.port();
+        let client = || Client::of_command(Command::new("python3").args(["-c", CLIENT, &port]));
+        let (mut one, mut sender) = client();
+        assert_eq!(sender.line(), "sending", "{model}");
+        sender.send("early\n");
+        let (mut two, mut receiver) = client();
+        assert_eq!(receiver.line(), "receiving", "{model}");
+        assert_eq!(receiver.line(), "early");
+        sender.send("late\n");
+        assert_eq!(receiver.line(), "late");
+        sender.shutdown_write();
+        assert_eq!(receiver.rest(), b"");
+        assert!(one.wait().success() && two.wait().success());
+    }
+}
+
+#[test]
+fn broadcasts_reach_all_other_clients() {
+    check(
+        "--to all",
+        "+1
+        1= 1
+        +2
+        2= 2
+        +3
+        3= 2
+        1> hello
+        2< hello
+        3< hello
+        !2
+        1> to the last one
+        3< to the last one
+        +4
+        4= 2
+        1> and one more
+        3< and one more
+        4< and one more
+        -1
+        1.
+        3.
+        4.",
+    );
+    check(
+        "--to others",
+        "+1
+        1> one waits
+        +2
+        2< one waits
+        2> two
+        1< two
+        +3
+        3> three
+        1< three
+        2< three
+        1> again
+        2< again
+        3< again
+        -1
+        1.
+        2> without you
+        3< without you
+        -2
+        2.
+        +4
+        4> is anybody here?
+        3< is anybody here?
+        3> still here
+        4< still here",
+    );
+}
+
+#[test]
+fn roles_follow_the_order_of_accept() {
+    for model in CONCURRENT_MODELS {
+        for _ in 0..10 {
+            let server = Server::start(&format!("forward --to all --model {model}"));
+            let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+            let roles: Vec<String> = clients.iter_mut().map(|client| client.text(1)).collect();
+            assert_eq!(roles.concat(), "12222", "{model}");
+        }
+    }
+}
+
+#[test]
+fn data_waits_for_the_first_receiver() {
+    check(
+        "",
+        "+1
+        1= 1
+        1> early
+        1> and early still
+        -1
+        +2
+        2= 2
+        2< early
+        2< and early still
+        2.
+        1.",
+    );
+}
+
+#[test]
+fn the_sender_is_notified_or_closed_without_receivers() {
+    let two = "
+        +1
+        1= 1
+        +2
+        2= 2
+        1> hello
+        2< hello
+        !2";
+    let notified = "
+        1< Nobody receives any more; what you send waits for the next one.
+        1> next?
+        +3
+        3= 2
+        3< next?
+        -1
+        3.";
+    check("", &(two.to_owned() + notified));
+    check("--on-leave close", &(two.to_owned() + "\n1."));
+    check("--on-leave close --to all", &(two.to_owned() + "\n1."));
+}
+
+#[test]
+fn listeners_can_have_roles() {
+    for model in CONCURRENT_MODELS {
+        let listeners = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let roles = "--role send --role receive";
+        let server = Server::serve(&format!("forward --model {model} {roles} {listeners}"));
+        let addresses = server.addresses();
+        let connect = |role: &str| Client::connect(addresses[usize::from(role == "receives")]);
+        Scene::new(&[], connect).play(
+            "+2 receives
+            +1 sends
+            1= 1
+            2= 2
+            1> hello
+            2< hello
+            +3 sends
+            3< The line is taken. Try again later.
+            3.
+            +4 receives
+            4< The line is taken. Try again later.
+            4.
+            -1
+            1.
+            2.",
+        );
+    }
+}
+
+#[test]
+fn no_role_sends_no_role() {
+    for model in CONCURRENT_MODELS {
+        let listeners = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let roles = "--no-role --role receive --role send";
+        let server = Server::serve(&format!("forward --model {model} {roles} {listeners}"));
+        let addresses = server.addresses();
+        let connect = |role: &str| Client::connect(addresses[usize::from(role == "sends")]);
+        Scene::new(&[], connect).play(
+            "+1 sends
+            1> hello
+            -1
+            +2 receives
+            2< hello
+            1.
+            2.",
+        );
+    }
+}
+
+#[test]
+fn a_killed_process_ends_the_line() {
+    let server = Server::start("forward");
+    let mut scene = Scene::at(&server, &[]);
+    scene.play(LINE.split("2> ").next().expect("a split has a first part"));
+    let peer = scene.client(1).address();
+    let fork = server.log(&format!("fork peer={peer}"));
+    kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    scene.play("2.");
+    Scene::at(&server, &[]).play(LINE);
+}

@@ -1,0 +1,5 @@
+//! TFTP: the server, our client, and the clients of other projects.
+
+mod client;
+mod interop;
+mod server;
