@@ -50,7 +50,7 @@ impl RoomService for Forward {
     }
 
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let fixed = self.options.role.get(peer.place).copied();
+        let fixed = self.options.role.get(peer.listener).copied();
         if fixed.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }
