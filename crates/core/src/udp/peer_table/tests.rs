@@ -605,14 +605,14 @@ fn a_stop_notifies_sessions_and_opens_no_new_ones() {
     table.receive(2, "here");
     table.receive(2, "bye");
     table.receive(3, "long");
-    assert!(!table.peers.is_over());
+    assert!(!table.peers.is_done());
     table.peers.stop(table.now);
     // The reply to the third exceeds its limit, and is dropped.
     assert_eq!(
         texts(table.wait(Duration::ZERO)),
         ["last words\n", "last words\n"]
     );
-    assert!(table.peers.is_over());
+    assert!(table.peers.is_done());
     assert_eq!(table.receive(4, "here"), [""; 0]);
     assert_eq!(table.dropped(Dropped::Stopping), 1);
 }
