@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-/// A player, by the mark that it puts on the board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// A player, named by the mark of its pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Side {
     X,
     O,
@@ -25,14 +27,6 @@ impl Side {
             Self::O => 1,
         }
     }
-
-    pub(super) fn of_mark(mark: u8) -> Option<Self> {
-        match mark {
-            b'X' => Some(Self::X),
-            b'O' => Some(Self::O),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Side {
@@ -44,14 +38,30 @@ impl fmt::Display for Side {
     }
 }
 
-/// One of the seven columns, shown as its digit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Column(usize);
+/// One of the seven columns, displayed as its digit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8")]
+pub(super) struct Column(u8);
 
 impl Column {
-    pub(super) fn of_digit(digit: u8) -> Option<Self> {
-        let column = usize::from(digit).checked_sub(usize::from(b'1'))?;
-        (column < COLUMNS).then_some(Self(column))
+    pub(super) fn from_digit(digit: u8) -> Option<Self> {
+        Self::try_from(digit.checked_sub(b'1')?).ok()
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl TryFrom<u8> for Column {
+    type Error = &'static str;
+
+    fn try_from(index: u8) -> Result<Self, &'static str> {
+        if usize::from(index) < COLUMNS {
+            Ok(Self(index))
+        } else {
+            Err("no such column")
+        }
     }
 }
 
@@ -61,43 +71,49 @@ impl fmt::Display for Column {
     }
 }
 
-/// A game from its first move on, as far as it was played. It knows nothing of who plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The position of one game, with the moves that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Moves", try_from = "Moves")]
 pub(super) struct Board {
-    begins: Side,
+    first: Side,
     moves: Vec<Column>,
     rows: [[Option<Side>; COLUMNS]; ROWS], // from the lowest
-    has_four: bool,                        // the last move made it
+    has_four: bool,                        // since the last move
+}
+
+/// A board as it is serialized: the position follows from the moves.
+#[derive(Serialize, Deserialize)]
+struct Moves {
+    first: Side,
+    moves: Vec<Column>,
 }
 
 impl Board {
-    pub(super) fn new(begins: Side) -> Self {
+    /// An empty board.
+    pub(super) fn new(first: Side) -> Self {
         Self {
-            begins,
+            first,
             moves: Vec::new(),
             rows: [[None; COLUMNS]; ROWS],
             has_four: false,
         }
     }
 
-    pub(super) fn begins(&self) -> Side {
-        self.begins
+    /// The side that moves first.
+    pub(super) fn first(&self) -> Side {
+        self.first
     }
 
-    pub(super) fn moves(&self) -> &[Column] {
-        &self.moves
-    }
-
-    /// Whose turn it is; of a game that has ended, whose it would be.
+    /// The side whose turn it is. After the end of the game, the side that did not move last.
     pub(super) fn turn(&self) -> Side {
         if self.moves.len().is_multiple_of(2) {
-            self.begins
+            self.first
         } else {
-            self.begins.other()
+            self.first.other()
         }
     }
 
-    /// Whether four in a line were made, by who moved last.
+    /// Whether the last move made four in a line.
     pub(super) fn has_four(&self) -> bool {
         self.has_four
     }
@@ -108,32 +124,35 @@ impl Board {
 
     /// The lowest free row of a column.
     pub(super) fn free_row(&self, column: Column) -> Option<usize> {
-        self.rows.iter().position(|row| row[column.0].is_none())
+        let is_free = |row: &[Option<Side>; COLUMNS]| row[column.index()].is_none();
+        self.rows.iter().position(is_free)
     }
 
-    /// Whose turn it is drops a piece. Whether that is allowed; if not, nothing happens.
+    /// Drops a piece of the side whose turn it is. Returns `false`, and changes nothing, if the
+    /// column is full or the game is won.
     #[must_use]
     pub(super) fn play(&mut self, column: Column) -> bool {
         let Some(row) = self.free_row(column).filter(|_| !self.has_four) else {
             return false;
         };
-        self.rows[row][column.0] = Some(self.turn());
+        self.rows[row][column.index()] = Some(self.turn());
         self.moves.push(column);
-        self.has_four = self.is_in_four(row, column.0);
+        self.has_four = self.is_in_four(row, column.index());
         true
     }
 
-    /// Whether the piece here is one of four in a line.
+    /// Whether the piece at this position is one of four in a line.
     fn is_in_four(&self, row: usize, column: usize) -> bool {
-        let along = |(up, right): (isize, isize)| {
+        let length = |(up, right): (isize, isize)| {
             1 + self.run(row, column, up, right) + self.run(row, column, -up, -right)
         };
         DIRECTIONS
             .into_iter()
-            .any(|direction| FOUR <= along(direction))
+            .any(|direction| FOUR <= length(direction))
     }
 
-    /// How many pieces like the one here follow it this way.
+    /// The number of consecutive pieces in this direction with the mark of the piece at `row` and
+    /// `column`.
     fn run(&self, row: usize, column: usize, up: isize, right: isize) -> usize {
         let mark = self.rows[row][column];
         let steps = (1..).map(|step| {
@@ -147,7 +166,23 @@ impl Board {
     }
 }
 
-/// As lines of text, the numbers of the columns first, with no line end after the last.
+impl From<Board> for Moves {
+    fn from(Board { first, moves, .. }: Board) -> Self {
+        Self { first, moves }
+    }
+}
+
+impl TryFrom<Moves> for Board {
+    type Error = &'static str;
+
+    fn try_from(Moves { first, moves }: Moves) -> Result<Self, &'static str> {
+        let mut board = Self::new(first);
+        let is_legal = moves.into_iter().all(|column| board.play(column));
+        is_legal.then_some(board).ok_or("illegal move")
+    }
+}
+
+/// Lines of text, the numbers of the columns first, without a line end after the last.
 impl fmt::Display for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(" 1 2 3 4 5 6 7")?;
@@ -169,7 +204,7 @@ const ROWS: usize = 6;
 const FOUR: usize = 4;
 const DIRECTIONS: [(isize, isize); 4] = [(0, 1), (1, 0), (1, 1), (1, -1)];
 
-/// A game without four in a line that fills the board.
+/// The moves of a game that fills the board without four in a line.
 #[cfg(test)]
 pub(super) const DRAWN: &str = "547125662261271266215743771576315353334444";
 
@@ -179,22 +214,22 @@ mod tests {
 
     use super::*;
 
-    fn column(number: usize) -> Column {
+    fn column(number: u8) -> Column {
         Column(number - 1)
     }
 
-    /// The game of these moves, all of which are allowed.
+    /// The board after these moves, all of which are legal.
     #[track_caller]
     fn played(moves: &str) -> Board {
         let mut board = Board::new(Side::X);
         for digit in moves.bytes() {
-            let column = Column::of_digit(digit).expect("a column");
+            let column = Column::from_digit(digit).expect("a column");
             assert!(board.play(column), "{digit} in {moves}");
         }
         board
     }
 
-    /// Whether four in a line are anywhere, found by looking at every line of four.
+    /// Whether there are four in a line, found by comparing every line of four.
     fn has_four_somewhere(board: &Board) -> bool {
         let at = |row: isize, column: isize| {
             let row = board.rows.get(usize::try_from(row).ok()?)?;
@@ -216,15 +251,15 @@ mod tests {
     #[test]
     fn a_column_is_a_digit_from_1_to_7() {
         let columns: Vec<u8> = (0..=255)
-            .filter(|&byte| Column::of_digit(byte).is_some())
+            .filter(|&byte| Column::from_digit(byte).is_some())
             .collect();
         assert_eq!(columns, b"1234567");
-        assert_eq!(Column::of_digit(b'7'), Some(column(7)));
+        assert_eq!(Column::from_digit(b'7'), Some(column(7)));
         assert_eq!(column(7).to_string(), "7");
     }
 
     #[test]
-    fn it_is_drawn_with_the_lowest_row_last() {
+    fn the_lowest_row_is_displayed_last() {
         assert_eq!(
             played("4453").to_string(),
             " 1 2 3 4 5 6 7\n . . . . . . .\n . . . . . . .\n . . . . . . .\n . . . . . . .\n\
@@ -232,7 +267,7 @@ mod tests {
         );
     }
 
-    /// Every line of four there is, made last by the piece at every one of its places.
+    /// Tries every line of four, completed by each of its pieces.
     #[test]
     fn four_in_any_line_win_and_three_do_not() {
         let mut lines = 0;
@@ -261,17 +296,17 @@ mod tests {
         assert_eq!(
             lines,
             24 + 21 + 12 + 12,
-            "as many as there are on the board"
+            "the number of lines on the board"
         );
     }
 
     #[test]
-    fn after_four_nothing_can_be_played() {
+    fn no_move_is_legal_after_four_in_a_line() {
         for (moves, winner) in [
             ("1122334", Side::X),     // a row
             ("1212121", Side::X),     // a column
-            ("12233434414", Side::X), // a diagonal that rises
-            ("76655454474", Side::X), // and one that falls
+            ("12233434414", Side::X), // a rising diagonal
+            ("76655454474", Side::X), // a falling diagonal
             ("71122334", Side::O),
         ] {
             let mut board = played(moves);
@@ -286,7 +321,7 @@ mod tests {
         let mut board = played("333333");
         assert_eq!(board.free_row(column(3)), None);
         assert!(!board.play(column(3)));
-        assert_eq!(board.turn(), Side::X, "nothing has happened");
+        assert_eq!(board.turn(), Side::X, "the board is unchanged");
     }
 
     #[test]
@@ -297,14 +332,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_win_is_seen_when_it_is_made(numbers in prop::collection::vec(1..8usize, 0..120)) {
+        fn every_win_is_detected_when_it_happens(numbers in prop::collection::vec(1..8u8, 0..120)) {
             let mut board = Board::new(Side::O);
             for column in numbers.into_iter().map(column) {
                 let before = board.clone();
-                let height = (0..ROWS).filter(|&row| board.rows[row][column.0].is_some()).count();
+                let height = (0..ROWS).filter(|&row| board.rows[row][column.index()].is_some()).count();
                 let turn = board.turn();
                 if board.play(column) {
-                    prop_assert_eq!(board.rows[height][column.0], Some(turn));
+                    prop_assert_eq!(board.rows[height][column.index()], Some(turn));
                     prop_assert_eq!(board.turn(), turn.other());
                 } else {
                     prop_assert!(height == ROWS || before.has_four());

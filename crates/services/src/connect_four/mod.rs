@@ -1,16 +1,16 @@
-//! Duel: Connect Four for two, while the others watch.
+//! Connect Four for two players, while the other peers watch.
 //!
-//! Sessions may be in different processes, so there is no game that they share: each has a copy, and
-//! does to it what all hear in the room, in the same order.
+//! Sessions may run in different processes, so they share no game. Each session has a replica, to
+//! which it applies the messages of one room. All members receive these in the same order.
 
 mod board;
-mod guest;
-mod post;
+mod game;
+mod message;
+mod messages;
 mod replica;
-mod table;
+mod session;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,25 +20,25 @@ use switchboard_core::{
     Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport, UdpPolicy,
 };
 
-use crate::duel::guest::Guest;
 use crate::units::{Limit, or_none, timeout};
+use session::GameSession;
 
-/// Connect Four at one table: the first two to come play, whoever comes later watches, and may take
-/// a seat that has become free.
-pub struct Duel {
+/// One game of Connect Four: the first two peers play, later ones watch and may take a seat that
+/// becomes free.
+pub struct ConnectFour {
     move_time: Option<Duration>,
 }
 
-/// How to play.
 #[derive(Args, Clone, Copy)]
 pub(crate) struct Options {
-    /// A player who takes longer than this for a move loses (90s, 2m; or none: only --idle applies)
+    /// A player who takes longer than this for a move loses (90s, 2m; or none: only --idle-timeout
+    /// applies)
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = or_none(timeout))]
     move_time: Limit<Duration>,
 }
 
-impl Duel {
-    /// A table where a move takes so long at most.
+impl ConnectFour {
+    /// A game in which a player that exceeds `move_time` for a move loses.
     #[must_use]
     pub fn new(move_time: Option<Duration>) -> Self {
         Self { move_time }
@@ -49,22 +49,21 @@ impl Duel {
     }
 }
 
-impl Service for Duel {
+impl Service for ConnectFour {
     fn config(&self, _: Transport) -> Config {
         Config::lines().rooms().udp(UdpPolicy::Unsupported(
             "the server would not notice that a player has left",
         ))
     }
 
-    /// It is lively, since nobody who watches is to hold up the game. Each post carries the whole
-    /// table, so that the last one that counted is enough for whoever comes; what came too late is
-    /// remembered as well.
+    /// Lossy, so that a slow watcher cannot stop the game. Each message carries the whole state, so
+    /// the history gives a new member the current one; messages that came too late are in it too.
     fn room(&self, _: &str) -> RoomKind {
         RoomKind::lossy().history(1000).echo()
     }
 
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Guest::new(self.move_time)))
+        Ok(Box::new(GameSession::new(self.move_time)))
     }
 }
 

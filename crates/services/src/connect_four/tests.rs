@@ -1,4 +1,4 @@
-//! Whole evenings at the table, without a socket or a clock.
+//! Games between several peers, without a socket or a clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,74 +9,75 @@ use switchboard_core::Limits;
 use switchboard_core::testing::{Gathering, Pieces, rehearse};
 
 use super::*;
-use crate::duel::board::DRAWN;
-use crate::talk::from_words;
+use crate::connect_four::board::DRAWN;
+use crate::testing::parse_options;
 
-fn table(limits: Limits) -> Gathering {
+fn game_room(limits: Limits) -> Gathering {
     let time = Some(Duration::from_secs(120));
-    Gathering::new(Arc::new(Duel::new(time)), limits)
+    Gathering::new(Arc::new(ConnectFour::new(time)), limits)
 }
 
-/// Plays what happens, and checks after each of it that every peer hears what is written below it,
-/// and nothing else. A board is written as `#`, and the first line of a greeting is left out.
+/// Executes each step of a script, and checks that every peer is sent exactly the lines below it. A
+/// board is written as `#`, and the first line of the greeting is left out.
 ///
-/// `+1` comes, `-1` hangs up, `!1` vanishes, `1> line` says that, `~9` so many seconds pass, `stop`
-/// stops the server; `12* 3434` lets 1 and 2 make these moves by turns, whatever is heard.
+/// Steps: `+1` connects peer 1, `-1` ends its input, `!1` disconnects it, `1> line` sends a line from
+/// it, `~9` lets 9 seconds pass, `stop` stops the server; `12* 3434` makes 1 and 2 play these columns
+/// by turns and ignores what they are sent.
 #[track_caller]
-fn check(happenings: &str) {
-    let mut room = table(Limits::default());
-    let mut who_came = Vec::new();
-    let mut lines = happenings
+fn check(script: &str) {
+    let mut room = game_room(Limits::default());
+    let mut connected = Vec::new();
+    let mut lines = script
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .peekable();
     while let Some(line) = lines.next() {
-        let peer = |digits: &str| digits.parse::<u8>().expect("a peer");
+        let number = |digits: &str| digits.parse::<u8>().expect("a peer");
         let mut greeting = None;
-        if let Some(who) = line.strip_prefix('+') {
-            who_came.retain(|&other| other != peer(who));
-            who_came.push(peer(who));
-            greeting = Some(peer(who));
-            room.come(peer(who));
-        } else if let Some(who) = line.strip_prefix('-') {
-            room.hang_up(peer(who));
-        } else if let Some(who) = line.strip_prefix('!') {
-            who_came.retain(|&other| other != peer(who));
-            room.vanish(peer(who));
+        if let Some(peer) = line.strip_prefix('+') {
+            connected.retain(|&other| other != number(peer));
+            connected.push(number(peer));
+            greeting = Some(number(peer));
+            room.come(number(peer));
+        } else if let Some(peer) = line.strip_prefix('-') {
+            room.hang_up(number(peer));
+        } else if let Some(peer) = line.strip_prefix('!') {
+            connected.retain(|&other| other != number(peer));
+            room.vanish(number(peer));
         } else if let Some(seconds) = line.strip_prefix('~') {
             room.pass(Duration::from_secs(seconds.parse().expect("seconds")));
-        } else if let Some((who, said)) = line.split_once("> ") {
-            room.say(peer(who), format!("{said}\n").as_bytes());
-        } else if let Some((who, moves)) = line.split_once("* ") {
-            moved(&mut room, who, moves);
-            who_came.iter().for_each(|&who| drop(room.heard(who)));
+        } else if let Some((peer, said)) = line.split_once("> ") {
+            room.say(number(peer), format!("{said}\n").as_bytes());
+        } else if let Some((peer, moves)) = line.split_once("* ") {
+            play(&mut room, peer, moves);
+            connected.iter().for_each(|&peer| drop(room.heard(peer)));
         } else {
             assert_eq!(line, "stop");
             room.stop();
         }
         let mut expected: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
-        while let Some((who, heard)) = lines.peek().and_then(|line| line.split_once("< ")) {
-            expected.entry(peer(who)).or_default().push(heard);
+        while let Some((peer, heard)) = lines.peek().and_then(|line| line.split_once("< ")) {
+            expected.entry(number(peer)).or_default().push(heard);
             lines.next();
         }
-        for &who in &who_came {
-            let heard = without_boards(&room.heard(who));
+        for &peer in &connected {
+            let heard = without_boards(&room.heard(peer));
             let mut heard: Vec<&str> = heard.lines().collect();
-            if greeting == Some(who) {
-                assert_eq!(heard.remove(0), words::GREETING);
+            if greeting == Some(peer) {
+                assert_eq!(heard.remove(0), messages::GREETING);
             }
-            let expected = expected.remove(&who).unwrap_or_default();
-            assert_eq!(heard, expected, "{who} after {line}");
+            let expected = expected.remove(&peer).unwrap_or_default();
+            assert_eq!(heard, expected, "{peer} after {line}");
         }
-        assert!(expected.is_empty(), "nobody is there for {expected:?}");
+        assert!(expected.is_empty(), "no such peer: {expected:?}");
     }
 }
 
-/// These peers, of one digit each, make these moves by turns.
-fn moved(room: &mut Gathering, who: &str, moves: &str) {
-    for (who, column) in who.bytes().cycle().zip(moves.chars()) {
-        room.say(who - b'0', format!("{column}\n").as_bytes());
+/// These peers, of one digit each, play these columns by turns.
+fn play(room: &mut Gathering, peers: &str, moves: &str) {
+    for (peer, column) in peers.bytes().cycle().zip(moves.chars()) {
+        room.say(peer - b'0', format!("{column}\n").as_bytes());
     }
 }
 
@@ -86,13 +87,13 @@ fn without_boards(heard: &[u8]) -> String {
         match line {
             " 1 2 3 4 5 6 7" => text += "#\n",
             row if row.starts_with(' ') => assert_eq!(row.len(), 14),
-            words => text += &format!("{words}\n"),
+            line => text += &format!("{line}\n"),
         }
     }
     text
 }
 
-/// Two have sat down, and 1 is to move.
+/// Peers 1 and 2 play, and 1 is to move.
 const TWO: &str = "
     +1
     1< You are X.
@@ -108,7 +109,7 @@ const TWO: &str = "
     2< X is to move.
 ";
 
-/// And somebody watches.
+/// Peer 3 watches.
 const THREE: &str = "
     +3
     3< You watch. When a seat is free, /play takes it.
@@ -117,7 +118,7 @@ const THREE: &str = "
 ";
 
 #[test]
-fn two_play_by_turns() {
+fn players_move_by_turns() {
     check(&format!(
         "{TWO}
         1> 4
@@ -138,10 +139,10 @@ fn two_play_by_turns() {
 }
 
 #[test]
-fn the_board_is_plain_text() {
-    let mut room = table(Limits::default());
-    (1..=2).for_each(|who| room.come(who));
-    moved(&mut room, "12", "4453");
+fn the_board_is_sent_as_text() {
+    let mut room = game_room(Limits::default());
+    (1..=2).for_each(|peer| room.come(peer));
+    play(&mut room, "12", "4453");
     room.heard(1);
     room.say(1, b"/board\r\n");
     let board = " 1 2 3 4 5 6 7\n . . . . . . .\n . . . . . . .\n . . . . . . .\n . . . . . . .\n\
@@ -187,7 +188,7 @@ fn four_win_in_every_direction_for_either_side() {
 }
 
 #[test]
-fn a_full_board_is_a_draw_and_the_other_begins_the_next() {
+fn after_a_draw_the_other_player_moves_first() {
     let (moves, last) = DRAWN.split_at(41);
     check(&format!(
         "{TWO}
@@ -219,7 +220,7 @@ fn a_full_board_is_a_draw_and_the_other_begins_the_next() {
 }
 
 #[test]
-fn who_lost_begins_a_rematch() {
+fn the_loser_moves_first_in_a_rematch() {
     check(&format!(
         "{TWO}
         12* 1212121
@@ -250,7 +251,7 @@ fn who_lost_begins_a_rematch() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_words() {
+fn illegal_input_is_answered_with_the_reason() {
     check(&format!(
         "+1
         1< You are X.
@@ -291,8 +292,8 @@ fn what_cannot_be_is_refused_with_words() {
 }
 
 #[test]
-fn help_says_everything_that_may_be_said() {
-    let mut room = table(Limits::default());
+fn help_lists_every_command() {
+    let mut room = game_room(Limits::default());
     room.come(1);
     room.heard(1);
     room.say(1, b"/help\n");
@@ -304,7 +305,7 @@ fn help_says_everything_that_may_be_said() {
 }
 
 #[test]
-fn who_leaves_a_game_loses_it_and_the_seat_is_free() {
+fn a_player_that_leaves_loses_and_frees_the_seat() {
     for how in ["-2", "!2", "2> /quit"] {
         let goodbye = if how == "!2" { "" } else { "2< Goodbye." };
         check(&format!(
@@ -332,7 +333,7 @@ fn who_leaves_a_game_loses_it_and_the_seat_is_free() {
 }
 
 #[test]
-fn after_a_game_a_seat_changes_hands_as_well() {
+fn a_seat_becomes_free_after_a_game_as_well() {
     check(&format!(
         "{TWO}
         12* 1212121
@@ -360,7 +361,7 @@ fn after_a_game_a_seat_changes_hands_as_well() {
 }
 
 #[test]
-fn when_both_have_left_the_table_is_for_whoever_comes() {
+fn after_both_players_left_new_peers_play() {
     check(&format!(
         "{TWO}{THREE}
         12* 44
@@ -401,7 +402,7 @@ fn when_both_have_left_the_table_is_for_whoever_comes() {
 }
 
 #[test]
-fn who_takes_too_long_is_warned_and_loses() {
+fn a_player_that_exceeds_the_move_time_is_warned_and_loses() {
     check(&format!(
         "{TWO}{THREE}
         ~89
@@ -423,49 +424,48 @@ fn who_takes_too_long_is_warned_and_loses() {
 }
 
 #[test]
-fn the_server_says_goodbye() {
-    let mut room = table(Limits::default());
-    (1..=3).for_each(|who| room.come(who));
+fn a_stopping_server_sends_goodbye() {
+    let mut room = game_room(Limits::default());
+    (1..=3).for_each(|peer| room.come(peer));
     room.stop();
-    for who in 1..=3 {
-        let heard = String::from_utf8(room.heard(who)).expect("text");
+    for peer in 1..=3 {
+        let heard = String::from_utf8(room.heard(peer)).expect("text");
         assert!(heard.contains("\nGoodbye.\n"), "{heard}");
-        assert!(room.ended(who).is_some());
+        assert!(room.ended(peer).is_some());
     }
 }
 
 #[test]
-fn nothing_is_judged_before_the_room_is_entered() {
+fn input_waits_until_the_room_is_entered() {
     let all = Pieces {
         said: 100,
         taken: 100,
     };
-    let (heard, _) = rehearse(&Duel::new(None), b"4\n/play\n", all, &Limits::default());
-    assert_eq!(heard, format!("{}\n", words::GREETING).as_bytes());
+    let (heard, _) = rehearse(&ConnectFour::new(None), b"4\n/play\n", all, &Limits::default());
+    assert_eq!(heard, format!("{}\n", messages::GREETING).as_bytes());
 }
 
 #[test]
-fn lines_that_come_at_once_are_heard_in_turn() {
-    let mut room = table(Limits::default());
+fn lines_that_arrive_together_are_executed_in_order() {
+    let mut room = game_room(Limits::default());
     room.come(1);
     room.come(2);
     room.heard(1);
     room.say(1, b"4\n4\n/board\n");
     let heard = without_boards(&room.heard(1));
-    let words = "You play column 4.\n#\nO is to move.\nIt is not your turn.\n#\nO is to move.\n";
-    assert_eq!(heard, words);
+    let lines = "You play column 4.\n#\nO is to move.\nIt is not your turn.\n#\nO is to move.\n";
+    assert_eq!(heard, lines);
 }
 
-/// Somebody who watches and takes nothing of it holds nobody up, and is told when that is over.
 #[test]
-fn who_does_not_read_holds_nobody_up() {
-    let mut room = table(Limits::default());
-    (1..=3).for_each(|who| room.come(who));
+fn a_watcher_that_does_not_read_is_dropped() {
+    let mut room = game_room(Limits::default());
+    (1..=3).for_each(|peer| room.come(peer));
     room.ignore(3);
     for game in 0..600 {
         room.pass(Duration::from_secs(1));
-        let who = if game % 2 == 0 { "12" } else { "21" }; // who lost begins
-        moved(&mut room, who, "1212121");
+        let peer = if game % 2 == 0 { "12" } else { "21" }; // the loser moves first
+        play(&mut room, peer, "1212121");
         room.say(1, b"rematch\n");
         room.say(2, b"rematch\n");
         let heard = without_boards(&room.heard(1));
@@ -477,19 +477,18 @@ fn who_does_not_read_holds_nobody_up() {
     }
     room.listen(3);
     let heard = String::from_utf8(room.heard(3)).expect("text");
-    assert!(heard.ends_with(&format!("{}\n", words::TOO_SLOW)));
+    assert!(heard.ends_with(&format!("{}\n", messages::TOO_SLOW)));
     assert!(room.ended(3).is_some());
 }
 
-/// A player who reads nothing loses by time, which the other one counts.
 #[test]
-fn a_player_who_is_stopped_loses_by_time() {
+fn a_suspended_player_loses_by_the_opponents_timer() {
     let tight = Limits {
         outbox_bytes: 1,
         ..Limits::default()
     };
-    let mut room = table(tight);
-    (1..=2).for_each(|who| room.come(who));
+    let mut room = game_room(tight);
+    (1..=2).for_each(|peer| room.come(peer));
     room.ignore(2);
     room.say(1, b"4\n");
     room.heard(1);
@@ -498,28 +497,28 @@ fn a_player_who_is_stopped_loses_by_time() {
     assert!(heard.contains("You win: O took too long."), "{heard}");
 }
 
-/// Peers 1 and 2 play, 3 and 4 watch. A peer that does not listen hears one thing more, and what it
-/// says is done only when it listens again, before it hears the rest.
-fn tight() -> Gathering {
-    let mut room = table(Limits {
+/// Peers 1 and 2 play, 3 and 4 watch, each with an outbox of one byte. A peer that does not read
+/// receives one more message, and its own input is executed once it reads again, before the rest.
+fn small_outboxes() -> Gathering {
+    let mut room = game_room(Limits {
         outbox_bytes: 1,
         ..Limits::default()
     });
-    (1..=4).for_each(|who| room.come(who));
-    (1..=4).for_each(|who| drop(room.heard(who)));
+    (1..=4).for_each(|peer| room.come(peer));
+    (1..=4).for_each(|peer| drop(room.heard(peer)));
     room
 }
 
 #[track_caller]
-fn check_end(room: &mut Gathering, who: u8, end: &str) {
-    let heard = without_boards(&room.heard(who));
-    assert!(heard.ends_with(end), "{who} heard {heard}");
-    assert!(room.is_heard(who), "{who} may say more");
+fn check_end(room: &mut Gathering, peer: u8, end: &str) {
+    let heard = without_boards(&room.heard(peer));
+    assert!(heard.ends_with(end), "{peer} received {heard}");
+    assert!(room.is_heard(peer), "{peer} can send more");
 }
 
 #[test]
-fn of_two_who_want_one_seat_the_first_gets_it() {
-    let mut room = tight();
+fn the_first_of_two_requests_for_a_seat_gets_it() {
+    let mut room = small_outboxes();
     room.ignore(4);
     room.vanish(2);
     room.say(4, b"/play\n");
@@ -531,7 +530,7 @@ fn of_two_who_want_one_seat_the_first_gets_it() {
         3,
         "You are O.\nA new game begins.\n#\nX is to move.\n",
     );
-    room.come(5); // what it hears last of the past came too late
+    room.come(5); // the last message of its history came too late
     room.heard(5);
     room.vanish(4);
     assert_eq!(room.heard(5), b"", "no player has left");
@@ -543,8 +542,8 @@ fn of_two_who_want_one_seat_the_first_gets_it() {
 }
 
 #[test]
-fn of_two_who_want_two_seats_each_gets_one() {
-    let mut room = tight();
+fn two_requests_for_two_free_seats_both_succeed() {
+    let mut room = small_outboxes();
     room.vanish(2);
     room.ignore(4);
     room.vanish(1);
@@ -564,9 +563,9 @@ fn of_two_who_want_two_seats_each_gets_one() {
 }
 
 #[test]
-fn two_who_ask_at_the_same_time_have_a_rematch() {
-    let mut room = tight();
-    moved(&mut room, "12", "121212");
+fn concurrent_rematch_requests_both_count() {
+    let mut room = small_outboxes();
+    play(&mut room, "12", "121212");
     room.ignore(2);
     room.say(1, b"1\n");
     room.say(2, b"rematch\n");
@@ -584,10 +583,10 @@ fn two_who_ask_at_the_same_time_have_a_rematch() {
     );
 }
 
-/// Both count the time, and one of them is late with that.
+/// Both players measure the time, and one of them posts the timeout late.
 #[test]
-fn a_game_is_lost_by_time_once() {
-    let mut room = tight();
+fn a_timeout_counts_once() {
+    let mut room = small_outboxes();
     room.pass(Duration::from_secs(89));
     room.ignore(1);
     room.pass(Duration::from_secs(31));
@@ -605,12 +604,12 @@ fn a_game_is_lost_by_time_once() {
 }
 
 #[test]
-fn a_free_seat_is_not_forgotten_however_many_leave() {
-    let mut room = table(Limits::default());
-    (1..=100).for_each(|who| room.come(who));
+fn a_free_seat_is_remembered_when_many_members_leave() {
+    let mut room = game_room(Limits::default());
+    (1..=100).for_each(|peer| room.come(peer));
     (1..=100)
-        .filter(|&who| who != 3)
-        .for_each(|who| room.vanish(who));
+        .filter(|&peer| peer != 3)
+        .for_each(|peer| room.vanish(peer));
     room.heard(3);
     room.say(3, b"/play\n");
     let heard = without_boards(&room.heard(3));
@@ -619,7 +618,7 @@ fn a_free_seat_is_not_forgotten_however_many_leave() {
 
 #[test]
 fn a_move_time_is_a_time_or_none() {
-    let asked = |words| from_words::<Options>(words).move_time;
+    let asked = |words| parse_options::<Options>(words).move_time;
     assert_eq!(asked(""), Some(Duration::from_secs(120)));
     assert_eq!(asked("--move-time 1"), Some(Duration::from_secs(1)));
     assert_eq!(asked("--move-time 2m"), Some(Duration::from_secs(120)));
@@ -627,10 +626,10 @@ fn a_move_time_is_a_time_or_none() {
 }
 
 #[test]
-fn without_a_move_time_nobody_is_hurried() {
-    let mut room = Gathering::new(Arc::new(Duel::new(None)), Limits::default());
-    (1..=2).for_each(|who| room.come(who));
-    (1..=2).for_each(|who| drop(room.heard(who)));
+fn without_a_move_time_there_is_no_timer() {
+    let mut room = Gathering::new(Arc::new(ConnectFour::new(None)), Limits::default());
+    (1..=2).for_each(|peer| room.come(peer));
+    (1..=2).for_each(|peer| drop(room.heard(peer)));
     room.pass(Duration::from_secs(1_000_000));
     assert!(room.heard(1).is_empty() && room.heard(2).is_empty());
 }
@@ -638,45 +637,45 @@ fn without_a_move_time_nobody_is_hurried() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whoever is there sees the same board, whatever has been said in whatever order.
+    /// Any input in any order leaves all peers with the same board.
     #[test]
-    fn all_see_the_same(
+    fn all_peers_see_the_same_board(
         outbox_bytes in prop::sample::select(vec![1, 64 * 1024]),
         steps in prop::collection::vec((0..24u8, 1..5u8), 1..150),
     ) {
-        let mut room = table(Limits { outbox_bytes, ..Limits::default() });
+        let mut room = game_room(Limits { outbox_bytes, ..Limits::default() });
         let mut here = Vec::new();
-        for (what, who) in steps {
-            match what {
-                _ if !here.contains(&who) => {
-                    room.come(who);
-                    here.push(who);
+        for (step, peer) in steps {
+            match step {
+                _ if !here.contains(&peer) => {
+                    room.come(peer);
+                    here.push(peer);
                 }
                 0 | 1 => {
-                    if what == 0 { room.vanish(who) } else { room.say(who, b"/quit\n") }
-                    here.retain(|&other| other != who);
+                    if step == 0 { room.vanish(peer) } else { room.say(peer, b"/quit\n") }
+                    here.retain(|&other| other != peer);
                 }
-                2 => room.ignore(who),
-                3 | 4 => room.listen(who),
+                2 => room.ignore(peer),
+                3 | 4 => room.listen(peer),
                 5 => room.pass(Duration::from_secs(100)),
-                6..=8 => room.say(who, b"rematch\n"),
-                9 => room.say(who, b"/play\n"),
-                10 => room.say(who, b"\xff\n1234\n"),
-                _ => room.say(who, format!("{}\n", 1 + what % 7).as_bytes()),
+                6..=8 => room.say(peer, b"rematch\n"),
+                9 => room.say(peer, b"/play\n"),
+                10 => room.say(peer, b"\xff\n1234\n"),
+                _ => room.say(peer, format!("{}\n", 1 + step % 7).as_bytes()),
             }
         }
-        here.iter().for_each(|&who| room.listen(who));
+        here.iter().for_each(|&peer| room.listen(peer));
         let mut boards = Vec::new();
         let (mut players, mut turns) = (0, 0);
-        for &who in &here {
-            prop_assert!(room.is_heard(who), "{who} waits");
-            room.heard(who);
-            room.say(who, b"/board\n");
-            let heard = String::from_utf8(room.heard(who)).expect("text");
-            let (board, standing) = heard.trim_end().rsplit_once('\n').expect("lines");
+        for &peer in &here {
+            prop_assert!(room.is_heard(peer), "{peer} is not read");
+            room.heard(peer);
+            room.say(peer, b"/board\n");
+            let heard = String::from_utf8(room.heard(peer)).expect("text");
+            let (board, status) = heard.trim_end().rsplit_once('\n').expect("lines");
             boards.push(board.to_owned());
-            players += u8::from(["Your turn", "Type", "Waiting"].iter().any(|word| standing.starts_with(word)));
-            turns += u8::from(standing.starts_with("Your turn"));
+            players += u8::from(["Your turn", "Type", "Waiting"].iter().any(|word| status.starts_with(word)));
+            turns += u8::from(status.starts_with("Your turn"));
         }
         prop_assert!(boards.windows(2).all(|two| two[0] == two[1]), "{boards:?}");
         prop_assert!(players <= 2 && turns <= 1);

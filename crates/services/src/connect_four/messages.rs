@@ -1,7 +1,7 @@
-//! What is said of the table, to whom. Nothing of it was ever typed by anybody.
+//! The texts that peers read.
 
-use crate::duel::board::Side;
-use crate::duel::table::{End, Event, Table};
+use crate::connect_four::board::Side;
+use crate::connect_four::game::{End, Event, Game};
 
 pub(super) const GREETING: &str = "Connect Four: four in a line win. /help tells more.";
 pub(super) const HELP: &str = "\
@@ -15,22 +15,22 @@ rematch    another game with the same opponent; who lost begins it
 /board     see the board
 /quit      leave";
 pub(super) const GOODBYE: &str = "Goodbye.";
-pub(super) const NO_ROOM: &str = "There is no table left. Goodbye.";
+pub(super) const ROOM_FULL: &str = "There is no table left. Goodbye.";
 pub(super) const TOO_SLOW: &str = "You fell too far behind the game. Goodbye.";
 pub(super) const WATCHING: &str = "You watch. When a seat is free, /play takes it.";
-pub(super) const ONLY_WATCHING: &str = "You only watch: that is for the players.";
-pub(super) const OTHER_WAS_FASTER: &str = "Somebody else was faster.";
+pub(super) const NOT_A_PLAYER: &str = "You only watch: that is for the players.";
+pub(super) const SEAT_LOST: &str = "Somebody else was faster.";
 pub(super) const NO_COLUMN: &str = "There is no such column: they are 1 to 7.";
 pub(super) const UNKNOWN: &str =
     "That is not understood. A move is a number from 1 to 7; /help tells more.";
 pub(super) const NOT_YOUR_TURN: &str = "It is not your turn.";
 pub(super) const STILL_PLAYING: &str = "This game is not over yet.";
 pub(super) const GAME_OVER: &str = "This game is over.";
-pub(super) const ASKED_ALREADY: &str = "You have asked for that already.";
-pub(super) const PLAYING_ALREADY: &str = "You have a seat.";
+pub(super) const ALREADY_REQUESTED: &str = "You have asked for that already.";
+pub(super) const ALREADY_SEATED: &str = "You have a seat.";
 pub(super) const NO_FREE_SEAT: &str = "No seat is free.";
 
-pub(super) fn full(column: impl std::fmt::Display) -> String {
+pub(super) fn column_full(column: impl std::fmt::Display) -> String {
     format!("Column {column} is full.")
 }
 
@@ -38,8 +38,8 @@ pub(super) fn left(side: Side) -> String {
     format!("{side} has left.")
 }
 
-/// Whoever is to move has so many seconds left.
-pub(super) fn hurry(turn: Side, reader: Side, seconds: u64) -> String {
+/// The warning that the time for the current move is almost over.
+pub(super) fn time_left(turn: Side, reader: Side, seconds: u64) -> String {
     let plural = if seconds == 1 { "" } else { "s" };
     if turn == reader {
         format!("Make your move: {seconds} second{plural} left.")
@@ -48,19 +48,21 @@ pub(super) fn hurry(turn: Side, reader: Side, seconds: u64) -> String {
     }
 }
 
-/// What happened, in words for who sits on this side or watches.
-pub(super) fn tell(event: &Event, table: &Table, reader: Option<Side>) -> String {
+/// An event, for the player of a side or for a watcher.
+pub(super) fn event(event: &Event, game: &Game, reader: Option<Side>) -> String {
     match *event {
         Event::Vacated(side, _) => left(side),
         Event::Sat(side) if reader == Some(side) => format!("You are {side}."),
         Event::Sat(side) => format!("{side} has sat down."),
-        Event::Began => format!("A new game begins.\n{}", table.board),
+        Event::Began => format!("A new game begins.\n{}", game.board),
         Event::Played(side, column) if reader == Some(side) => {
-            format!("You play column {column}.\n{}", table.board)
+            format!("You play column {column}.\n{}", game.board)
         }
-        Event::Played(side, column) => format!("{side} plays column {column}.\n{}", table.board),
-        Event::Wanted(side) if reader == Some(side) => "You ask for a rematch.".to_owned(),
-        Event::Wanted(side) => format!("{side} asks for a rematch."),
+        Event::Played(side, column) => format!("{side} plays column {column}.\n{}", game.board),
+        Event::RematchRequested(side) if reader == Some(side) => {
+            "You ask for a rematch.".to_owned()
+        }
+        Event::RematchRequested(side) => format!("{side} asks for a rematch."),
         Event::Ended(end) => ended(end, reader),
     }
 }
@@ -70,10 +72,10 @@ fn ended(end: End, reader: Option<Side>) -> String {
         End::Draw => return "It is a draw: the board is full.".to_owned(),
         End::Four(winner) => (winner, "four in a line".to_owned()),
         End::Left(winner) => (winner, format!("{} has left", winner.other())),
-        End::Time(winner) if reader == Some(winner.other()) => {
+        End::Timeout(winner) if reader == Some(winner.other()) => {
             (winner, "you took too long".to_owned())
         }
-        End::Time(winner) => (winner, format!("{} took too long", winner.other())),
+        End::Timeout(winner) => (winner, format!("{} took too long", winner.other())),
     };
     if reader == Some(winner) {
         format!("You win: {reason}.")
@@ -82,31 +84,30 @@ fn ended(end: End, reader: Option<Side>) -> String {
     }
 }
 
-/// How things stand, and what its reader may do: who sits on this side, or watches. `is_free` tells
-/// whether anybody is missing.
-pub(super) fn standing(table: &Table, reader: Option<Side>, is_free: bool) -> String {
-    let turn = table.board.turn();
+/// The state of the game and what the reader may do next, for the player of a side or for a watcher.
+pub(super) fn status(game: &Game, reader: Option<Side>, is_seat_free: bool) -> String {
+    let turn = game.board.turn();
     let Some(side) = reader else {
-        return if is_free {
+        return if is_seat_free {
             "A seat is free: /play takes it.".to_owned()
-        } else if table.is_playing() {
+        } else if game.is_playing() {
             format!("{turn} is to move.")
         } else {
             "The game is over.".to_owned()
         };
     };
     let other = side.other();
-    if is_free {
+    if is_seat_free {
         "Waiting for an opponent.".to_owned()
-    } else if table.is_playing() {
+    } else if game.is_playing() {
         if turn == side {
             format!("Your turn, {side}: 1 to 7.")
         } else {
             format!("{turn} is to move.")
         }
-    } else if table.wants[side.index()] {
+    } else if game.rematch[side.index()] {
         format!("Waiting for {other} to agree.")
-    } else if table.wants[other.index()] {
+    } else if game.rematch[other.index()] {
         "Type rematch to agree, or /quit.".to_owned()
     } else {
         "Type rematch for another game, or /quit.".to_owned()
