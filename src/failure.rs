@@ -4,7 +4,7 @@ use std::io;
 
 use switchboard_client::Error;
 use switchboard_core::{BindError, CloseReason};
-use switchboard_files::{Code, tftp};
+use switchboard_files::{Status, tftp};
 use switchboard_services::Unusable;
 
 /// Why the program failed.
@@ -82,30 +82,36 @@ impl Failure {
 /// tells of a signal if one ended it.
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
-        Error::Uncallable(_) | Error::Unfit(_) => EX_WRONG,
-        Error::Unreachable { .. } | Error::Unanswered(_) => EX_UNAVAILABLE,
-        Error::Exists(_) | Error::Uncreatable { .. } | Error::Said(Code::EXISTS, _) => EX_CANTCREAT,
+        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_WRONG,
+        Error::Unreachable { .. } | Error::NoReply(_) => EX_UNAVAILABLE,
+        Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
+            EX_CANTCREAT
+        }
         Error::Lost(_)
-        | Error::Silent(_)
+        | Error::TimedOut(_)
         | Error::Local { .. }
         | Error::Output(_)
-        | Error::Said(Code::FAILED | Code::NO_ROOM, _) => EX_IOERR,
-        Error::Nonsense(_)
-        | Error::Differs
-        | Error::Said(Code::DIFFERS | Code::NO_COMMAND | Code::NO_WORDS, _) => EX_PROTOCOL,
+        | Error::Rejected(Status::FAILED | Status::NO_SPACE, _) => EX_IOERR,
+        Error::Protocol(_)
+        | Error::Mismatch
+        | Error::Rejected(Status::MISMATCH | Status::UNKNOWN_COMMAND | Status::BAD_ARGUMENTS, _) => {
+            EX_PROTOCOL
+        }
         Error::Tftp(failure) => tftp_code(failure),
-        Error::Ended(_) | Error::Said(..) => 1,
+        Error::Closed(_) | Error::Rejected(..) => 1,
         Error::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
     }
 }
 
-fn tftp_code(failure: &tftp::Failure) -> u8 {
+fn tftp_code(failure: &tftp::TransferError) -> u8 {
     match failure {
-        tftp::Failure::Told { code, .. } if *code == tftp::Code::Exists as u16 => EX_CANTCREAT,
-        tftp::Failure::Told { code, .. } if *code == tftp::Code::Full as u16 => EX_IOERR,
-        tftp::Failure::Told { .. } => 1,
-        tftp::Failure::Silent | tftp::Failure::Io(_) => EX_IOERR,
-        tftp::Failure::Broken(_) | tftp::Failure::Malformed(_) => EX_PROTOCOL,
+        tftp::TransferError::Peer { code, .. } if *code == tftp::ErrorCode::Exists as u16 => {
+            EX_CANTCREAT
+        }
+        tftp::TransferError::Peer { code, .. } if *code == tftp::ErrorCode::Full as u16 => EX_IOERR,
+        tftp::TransferError::Peer { .. } => 1,
+        tftp::TransferError::Timeout | tftp::TransferError::Io(_) => EX_IOERR,
+        tftp::TransferError::Protocol(_) | tftp::TransferError::Malformed(_) => EX_PROTOCOL,
     }
 }
 

@@ -139,6 +139,7 @@ fn list() -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for name in Script::NAMES {
         let script = Script::named(name).expect("it is one of the names");
+        let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
         let (format, rules) = (script.format().to_string(), counted(script.rules(), "rule"));
         let about = about(name);
         writeln!(out, "{name:10} {format:8} {rules:>10}  {about}").map_err(Failure::Output)?;

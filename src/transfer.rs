@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_client::{Server, TftpOptions, Way};
+use switchboard_client::{Endpoint, Server, TftpOptions};
 use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
@@ -129,8 +129,8 @@ impl PeerOptions {
             (ListenAddr::Tcp(place), true) => ListenAddr::Udp(place.clone()),
             (place, _) => place.clone(),
         };
-        let server = Server::find(&place)?;
-        if self.udp && !matches!(server.way(), Way::Udp(_)) {
+        let server = Server::resolve(&place)?;
+        if self.udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             return Err(Failure::Usage("TFTP goes over UDP, to HOST:PORT".into()));
         }
         Ok(server)
@@ -174,7 +174,7 @@ impl TftpWords {
     /// Something was asked for, though the server is called in another way.
     fn check(&self, server: &Server) -> Result<(), Failure> {
         let asked = self.block_size.is_some() || self.window.is_some() || self.netascii;
-        if asked && !matches!(server.way(), Way::Udp(_)) {
+        if asked && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             let words = "--block-size, --window and --netascii are for TFTP: with -u, or udp://";
             return Err(Failure::Usage(words.into()));
         }

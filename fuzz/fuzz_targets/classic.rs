@@ -1,11 +1,11 @@
-//! Scripts of 1966, and lines said to them: refused with problems that have a place in the text, or
-//! good for a conversation in lines of a bounded length.
+//! Scripts of 1966 and input lines: a script is rejected with positions inside the text, or it
+//! gives replies of bounded length.
 #![no_main]
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
 use switchboard_eliza::{Conversation, Script};
 
-/// A piece of a script; of these the text is made, so that it is often nearly right.
+/// A piece of a script. Texts made of pieces are often almost valid.
 #[derive(Debug, arbitrary::Arbitrary)]
 enum Piece<'a> {
     Opening,
@@ -35,7 +35,7 @@ enum Does {
     Rewrite(Vec<u8>, u8),
 }
 
-/// One of a few words, so that they meet; some are keywords with a meaning.
+/// One of a few words, so that they match each other. Some are keywords of the format.
 fn word(choice: u8) -> &'static str {
     ["A", "b", "C", "D", "none", "but", "é", "-"][usize::from(choice % 8)]
 }

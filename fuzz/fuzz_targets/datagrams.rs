@@ -18,7 +18,7 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
     let service: Arc<dyn Service> = match choice % 3 {
         0 => Arc::new(Echo::default()),
         1 => Arc::new(Uppercase),
-        _ => Arc::new(Eliza::new(Script::friend(), Some(1))),
+        _ => Arc::new(Eliza::new(Script::friend().expect("it compiles"), Some(1))),
     };
     let limits = Limits {
         clients: 2 + usize::from(choice),

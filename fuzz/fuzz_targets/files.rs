@@ -8,22 +8,22 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use switchboard_core::testing::{Pieces, rehearse};
 use switchboard_core::{Limits, Sanitized};
-use switchboard_files::{Answer, Command, Folder, Name, Rules, Time, Word, Words};
+use switchboard_files::{Response, Request, Folder, Name, Rules, Timestamp, Quoted, Words};
 use switchboard_services::Files;
 use tempfile::TempDir;
 
 /// A line is read as a command, an answer and words, and what they are written as means the same.
 fn check_line(line: &[u8]) {
-    if let Ok(command) = Command::parse(line) {
+    if let Ok(command) = Request::parse(line) {
         let written = command.to_string();
-        assert_eq!(Command::parse(written.as_bytes()), Ok(command));
+        assert_eq!(Request::parse(written.as_bytes()), Ok(command));
         assert_eq!(Sanitized(written.as_bytes()).to_string(), written);
     }
-    if let Ok(answer) = Answer::parse(line) {
-        assert_eq!(Answer::parse(answer.to_string().as_bytes()), Ok(answer));
+    if let Ok(answer) = Response::parse(line) {
+        assert_eq!(Response::parse(answer.to_string().as_bytes()), Ok(answer));
     }
     for word in Words::new(line).flatten() {
-        let written = Word(&word).to_string();
+        let written = Quoted(&word).to_string();
         let read: Vec<_> = Words::new(written.as_bytes()).flatten().collect();
         assert_eq!(read, [word]);
     }
@@ -42,7 +42,7 @@ fn place() -> TempDir {
     std::os::unix::fs::symlink("../outside", top.join("l")).expect("there is room");
     for name in ["a", "b c", "sub"] {
         let file = fs::File::open(top.join(name)).expect("it was made");
-        let time = Time::default().to_system();
+        let time = Timestamp::default().to_system();
         file.set_modified(time).expect("it is ours");
     }
     place

@@ -1,16 +1,16 @@
-//! Scripts in the lines of Hayden's Java version: refused with places that they have, or good for
-//! talks, which are alike with equal seeds, clean, and short.
+//! Scripts in Hayden's format: a script is rejected with positions inside the text, or it gives
+//! conversations that are clean, short, and equal for equal seeds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use switchboard_eliza::{Conversation, Format, Script};
 
 fuzz_target!(|input: &str| {
-    // Plain text, so that any script is something to begin with: what is said stands behind it.
+    // Plain text, so that any script can be a seed file. The input lines follow the script.
     let (text, said) = input
         .split_once("\n%\n")
         .unwrap_or((input, "my rose. rain\n"));
-    // The first line tells which kind of script it is.
+    // The first line selects the format.
     let text = format!("quit: bye\n{text}");
     let script = Script::load(&text);
     let lines: Vec<_> = text.split('\n').collect();

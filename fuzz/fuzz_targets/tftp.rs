@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use switchboard_files::tftp::{
-    Asking, Caps, Mode, Options, Packet, Receiving, Request, Sending, Step, Wish,
+    Requester, Caps, Mode, Options, Packet, Receiver, Request, Sender, Step, RequestKind,
 };
 
 /// What happens: which of several things, a number and bytes for it.
@@ -22,29 +22,29 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
             assert_eq!(Packet::parse(&written), Ok(packet.clone()));
             match packet {
                 Packet::Request(request) => request.options,
-                Packet::Agreement(options) => options,
+                Packet::OptionAck(options) => options,
                 _ => Options::default(),
             }
         }
         Err(_) => Options::default(),
     };
-    let (terms, agreed) = options.settle(&Caps::ethernet(false), Some(size.into()));
+    let (negotiated, agreed) = options.negotiate(&Caps::ethernet(false), Some(size.into()));
     assert!(options.accept(&agreed).is_ok());
-    let window = usize::from(terms.window);
-    assert!((1..=64).contains(&window) && (8..=1468).contains(&terms.block_bytes));
+    let window = usize::from(negotiated.window);
+    assert!((1..=64).contains(&window) && (8..=1468).contains(&negotiated.block_bytes));
     let content: Vec<u8> = (0..size).map(|at| (at ^ (at >> 8)) as u8).collect();
     let mut now = Duration::ZERO;
-    let opening = Packet::Agreement(agreed).to_bytes();
-    let mut sending = Some(Sending::new(
+    let opening = Packet::OptionAck(agreed).to_bytes();
+    let mut sender = Some(Sender::new(
         &*content,
-        &terms,
+        &negotiated,
         opens.then(|| opening.clone()),
         now,
     ));
-    let mut receiving = Some(Receiving::new(Vec::new(), &terms, Some(opening), now));
-    let mut asking = Some(Asking::new(
+    let mut receiver = Some(Receiver::new(Vec::new(), &negotiated, Some(opening), now));
+    let mut requester = Some(Requester::new(
         &Request {
-            wish: Wish::Get,
+            kind: RequestKind::Read,
             name: b"name",
             mode: Mode::Octet,
             options,
@@ -59,14 +59,14 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
         let bytes = match kind % 5 {
             0 => {
                 now += Duration::from_millis(number.into());
-                sending = sending.while_going(|side| side.on_time(now).is_ok());
-                receiving = receiving.while_going(|side| side.on_time(now).is_ok());
-                asking = asking.while_going(|side| side.on_time(now).is_ok());
+                sender = sender.while_going(|side| side.on_timeout(now).is_ok());
+                receiver = receiver.while_going(|side| side.on_timeout(now).is_ok());
+                requester = requester.while_going(|side| side.on_timeout(now).is_ok());
                 Vec::new()
             }
             1 => {
-                sending.iter_mut().for_each(|side| side.on_request(now));
-                receiving.iter_mut().for_each(|side| side.on_request(now));
+                sender.iter_mut().for_each(|side| side.on_request(now));
+                receiver.iter_mut().for_each(|side| side.on_request(now));
                 Vec::new()
             }
             2 => Packet::Ack(number).to_bytes(),
@@ -78,11 +78,11 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
             _ => bytes.to_vec(),
         };
         if let Ok(packet) = Packet::parse(&bytes) {
-            sending =
-                sending.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Going)));
-            asking =
-                asking.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Going)));
-            if let Some(mut side) = receiving.take() {
+            sender =
+                sender.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
+            requester =
+                requester.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
+            if let Some(mut side) = receiver.take() {
                 let step = side.on_packet(&packet, now);
                 let is_done = matches!(step, Ok(Step::Done));
                 if let Packet::Data { block, bytes } = &packet
@@ -98,7 +98,7 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
                         && let Some(bytes) = early.remove(&last.wrapping_add(1))
                     {
                         last = last.wrapping_add(1);
-                        ended = bytes.len() < usize::from(terms.block_bytes);
+                        ended = bytes.len() < usize::from(negotiated.block_bytes);
                         taken.extend_from_slice(&bytes);
                     }
                     assert_eq!(ended, is_done);
@@ -107,24 +107,24 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
                 if is_done {
                     assert_eq!(side.finish(Duration::ZERO, now).0, taken);
                 } else if step.is_ok() {
-                    receiving = Some(side);
+                    receiver = Some(side);
                 }
             }
         }
-        if let Some(side) = &mut sending {
+        if let Some(side) = &mut sender {
             let mut said = 0;
             while let Some(packet) = side.next_packet(now).expect("a slice can be read") {
-                assert!(packet.len() <= 4 + usize::from(terms.block_bytes).max(512));
+                assert!(packet.len() <= 4 + usize::from(negotiated.block_bytes).max(512));
                 said += 1;
             }
             assert!(said <= window, "{said} packets in a window of {window}");
             assert!(side.bytes() <= content.len() as u64);
         }
-        if let Some(side) = &mut receiving {
+        if let Some(side) = &mut receiver {
             let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
             assert!(said <= 1);
         }
-        if let Some(side) = &mut asking {
+        if let Some(side) = &mut requester {
             let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
             assert!(said <= 1);
         }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use switchboard_client::{Error, Shelf, Target, TftpClient, Watch};
+use switchboard_client::{Destination, Error, Progress, Target, TftpClient};
 use switchboard_files::{Name, Source};
 
 use super::telling::Teller;
@@ -27,11 +27,12 @@ pub(super) fn get(
         teller.begins(name);
         let done = match (&mut out, options.output.as_deref()) {
             (Some(out), _) => client.get(name, Target::Output(out), teller),
-            (None, Some(path)) => Shelf::around(path)
-                .and_then(|(shelf, own)| client.get(name, file(&shelf, &own, options), teller)),
+            (None, Some(path)) => Destination::around(path).and_then(|(destination, own)| {
+                client.get(name, file(&destination, &own, options), teller)
+            }),
             (None, None) => own_name(words).and_then(|own| {
-                let shelf = Shelf::open(&options.directory)?;
-                client.get(name, file(&shelf, &own, options), teller)
+                let destination = Destination::open(&options.directory)?;
+                client.get(name, file(&destination, &own, options), teller)
             }),
         };
         teller.file(name, done)?;
@@ -39,9 +40,9 @@ pub(super) fn get(
     Ok(())
 }
 
-fn file<'a>(shelf: &'a Shelf, name: &'a Name, options: &GetOptions) -> Target<'a> {
+fn file<'a>(destination: &'a Destination, name: &'a Name, options: &GetOptions) -> Target<'a> {
     Target::File {
-        shelf,
+        destination,
         name,
         overwrite: options.overwrite,
         resume: false,
@@ -52,7 +53,7 @@ fn file<'a>(shelf: &'a Shelf, name: &'a Name, options: &GetOptions) -> Target<'a
 fn own_name(words: &OsStr) -> Result<Name, Error> {
     let name = Name::parse(words.as_bytes()).ok();
     let own = name.as_ref().and_then(last_part);
-    own.ok_or(Error::Unfit(
+    own.ok_or(Error::InvalidInput(
         "that is no name for a file here (-o says one)",
     ))
 }

@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use switchboard_client::{Client, Error, Shelf, Stop, Target, TftpClient, Walk, Watch};
+use switchboard_client::{
+    Client, Destination, Error, Progress, RemoteWalk, Stop, Target, TftpClient,
+};
 use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
@@ -48,15 +50,15 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     };
     match (out, path) {
         (Some(mut out), _) => getting.print(&names[0], &mut out)?,
-        (None, Some(path)) => match Shelf::around(path) {
-            Ok((shelf, own)) => getting.file(&names[0], &shelf, &own)?,
+        (None, Some(path)) => match Destination::around(path) {
+            Ok((destination, own)) => getting.file(&names[0], &destination, &own)?,
             Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
         },
         (None, None) => {
-            let shelf = Shelf::open(&options.directory)?;
+            let destination = Destination::open(&options.directory)?;
             names
                 .iter()
-                .try_for_each(|name| getting.named(name, &shelf))?;
+                .try_for_each(|name| getting.named(name, &destination))?;
         }
     }
     getting.teller.end()
@@ -77,22 +79,24 @@ impl Getting<'_> {
     }
 
     /// Gets what was asked for by name, under its last part.
-    fn named(&mut self, name: &Name, shelf: &Shelf) -> Result<(), Failure> {
+    fn named(&mut self, name: &Name, destination: &Destination) -> Result<(), Failure> {
         let own = last_part(name).unwrap_or_default();
         if self.options.recursive {
             match self.client.stat(name) {
-                Ok(entry) if entry.kind == Kind::Folder => return self.folder(name, shelf, &own),
+                Ok(entry) if entry.kind == Kind::Folder => {
+                    return self.folder(name, destination, &own);
+                }
                 Ok(_) => (),
                 Err(error) => return self.teller.failed(name.as_bytes(), &error),
             }
         }
-        self.file(name, shelf, &own)
+        self.file(name, destination, &own)
     }
 
-    fn file(&mut self, name: &Name, shelf: &Shelf, own: &Name) -> Result<(), Failure> {
+    fn file(&mut self, name: &Name, destination: &Destination, own: &Name) -> Result<(), Failure> {
         self.teller.begins(name.as_bytes());
         let target = Target::File {
-            shelf,
+            destination,
             name: own,
             overwrite: self.options.overwrite,
             resume: self.options.resume,
@@ -102,11 +106,16 @@ impl Getting<'_> {
     }
 
     /// Gets all that is below a folder, into the folder `own` here.
-    fn folder(&mut self, folder: &Name, shelf: &Shelf, own: &Name) -> Result<(), Failure> {
-        if let Err(error) = shelf.make_folder(own) {
+    fn folder(
+        &mut self,
+        folder: &Name,
+        destination: &Destination,
+        own: &Name,
+    ) -> Result<(), Failure> {
+        if let Err(error) = destination.make_folder(own) {
             return self.teller.failed(folder.as_bytes(), &error);
         }
-        let mut walk = Walk::below(folder.clone());
+        let mut walk = RemoteWalk::below(folder.clone());
         while let Some(found) = walk.next(&mut self.client) {
             let (name, entry) = match found {
                 Ok(found) => found,
@@ -125,15 +134,15 @@ impl Getting<'_> {
             let there = match own.join(below) {
                 Ok(there) => there,
                 Err(why) => {
-                    let error = Error::Nonsense(why.to_string());
+                    let error = Error::Protocol(why.to_string());
                     self.teller.failed(name.as_bytes(), &error)?;
                     continue;
                 }
             };
             match entry.kind {
-                Kind::File(_) => self.file(&name, shelf, &there)?,
+                Kind::File(_) => self.file(&name, destination, &there)?,
                 Kind::Folder => {
-                    if let Err(error) = shelf.make_folder(&there) {
+                    if let Err(error) = destination.make_folder(&there) {
                         walk.pass_over();
                         self.teller.failed(name.as_bytes(), &error)?;
                     }

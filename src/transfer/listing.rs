@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use switchboard_client::{Client, Error, Walk, Way};
+use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name};
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
     let server = options.peer.server()?;
-    if let Way::Udp(_) = server.way() {
+    if let Endpoint::Udp(_) = server.endpoint() {
         let words = "TFTP has no listing: ask over TCP, or for a file by its name";
         return Err(Failure::Usage(words.into()));
     }
@@ -39,7 +39,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
         });
     }
     let mut teller = Teller::new(false, false); // what cannot be listed is no entry
-    let mut walk = Walk::below(folder.clone());
+    let mut walk = RemoteWalk::below(folder.clone());
     while let Some(found) = walk.next(&mut client) {
         match found {
             Ok((name, entry)) => {

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use switchboard_client::{Below, Client, Error, Found, Stop, TftpClient, Watch, Way};
+use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
 use switchboard_files::{Name, Source};
 
 use super::telling::Teller;
@@ -20,9 +20,9 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     let mut teller = Teller::new(options.peer.json, quiet);
     let tftp = options.tftp.options(options.peer.timeout);
     // By TFTP the server is told when there is no more to wait for.
-    let stop = match server.way() {
-        Way::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
-        Way::Tcp(_) | Way::Unix(_) => None,
+    let stop = match server.endpoint() {
+        Endpoint::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
+        Endpoint::Tcp(_) | Endpoint::Unix(_) => None,
     };
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
         by_tftp::put(options, &client, &mut teller)?;
@@ -67,10 +67,11 @@ impl Putting<'_> {
             return self.file(path, &name);
         }
         if !self.options.recursive {
-            let error = Error::Unfit("that is a folder (--recursive puts all that is in it)");
+            let error =
+                Error::InvalidInput("that is a folder (--recursive puts all that is in it)");
             return self.teller.failed(shown, &error);
         }
-        for found in Below::new(path, name) {
+        for found in LocalWalk::new(path, name) {
             match found {
                 Found::File(path, name) => self.file(&path, &name)?,
                 Found::Other(words) => self.teller.note(&words),

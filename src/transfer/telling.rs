@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use switchboard_client::{Done, Error, Watch};
+use switchboard_client::{Error, Outcome, Progress};
 use switchboard_core::Sanitized;
 
 use crate::failure::{Failure, transfer_code};
@@ -68,14 +68,18 @@ impl Teller {
     /// # Errors
     ///
     /// Nothing else need be tried: no server is there, or nobody to tell it to.
-    pub(crate) fn file(&mut self, name: &[u8], result: Result<Done, Error>) -> Result<(), Failure> {
+    pub(crate) fn file(
+        &mut self,
+        name: &[u8],
+        result: Result<Outcome, Error>,
+    ) -> Result<(), Failure> {
         match result {
             Ok(done) => self.done(name, &done),
             Err(error) => self.failed(name, &error),
         }
     }
 
-    fn done(&mut self, name: &[u8], done: &Done) -> Result<(), Failure> {
+    fn done(&mut self, name: &[u8], done: &Outcome) -> Result<(), Failure> {
         let seconds = self.ends(name, Ok(done))?;
         if !self.json && !self.quiet {
             self.say(&summary(name, done, seconds));
@@ -96,16 +100,14 @@ impl Teller {
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
         let words = match error {
-            Error::Unreachable { .. } | Error::Unanswered(_) | Error::Stopped(_) => {
-                error.to_string()
-            }
+            Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
             error => format!("{}: {error}", Sanitized(name)),
         };
         self.say(&format!("switchboard: {words}"));
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
-            Error::Unreachable { .. } | Error::Unanswered(_) | Error::Output(_) => {
+            Error::Unreachable { .. } | Error::NoReply(_) | Error::Output(_) => {
                 Err(Failure::Told(code))
             }
             Error::Stopped(_) => Err(Failure::Told(transfer_code(error))),
@@ -114,7 +116,7 @@ impl Teller {
     }
 
     /// Counts it, and tells programs. Says for how many seconds it was under way.
-    fn ends(&mut self, name: &[u8], result: Result<&Done, &Error>) -> Result<f64, Failure> {
+    fn ends(&mut self, name: &[u8], result: Result<&Outcome, &Error>) -> Result<f64, Failure> {
         let began = self.began.take();
         let seconds = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
         self.files += 1;
@@ -155,7 +157,7 @@ impl Teller {
     }
 }
 
-impl Watch for Teller {
+impl Progress for Teller {
     fn begins(&mut self, name: &[u8]) {
         self.clear();
         self.began = Some(Instant::now());
@@ -208,10 +210,10 @@ fn brief(name: String) -> String {
 }
 
 /// A line for people.
-fn summary(name: &[u8], done: &Done, seconds: f64) -> String {
+fn summary(name: &[u8], done: &Outcome, seconds: f64) -> String {
     let name = Sanitized(name);
     let bytes = done.bytes;
-    if done.was_there {
+    if done.already_there {
         return format!("{name}: there already, the same ({bytes} bytes)");
     }
     let moved = bytes - done.resumed_from.unwrap_or(0).min(bytes);
@@ -235,14 +237,14 @@ fn summary(name: &[u8], done: &Done, seconds: f64) -> String {
 }
 
 /// A line for programs.
-fn told(name: &[u8], result: Result<&Done, &Error>, seconds: f64) -> String {
+fn told(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {
     let name = &String::from_utf8_lossy(name);
     let (done, error) = (result.ok(), result.err());
     let told = Told {
         name,
         result: match done {
             None => "failed",
-            Some(done) if done.was_there => "there",
+            Some(done) if done.already_there => "there",
             Some(_) => "done",
         },
         seconds,

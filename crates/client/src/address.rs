@@ -11,13 +11,13 @@ use crate::error::Error;
 /// A server that can be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    place: ListenAddr,
-    way: Way,
+    address: ListenAddr,
+    endpoint: Endpoint,
 }
 
 /// How a server is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Endpoint {
     /// Over TCP, at the first of these that answers.
     Tcp(Vec<SocketAddr>),
     /// Over UDP, likewise.
@@ -32,33 +32,35 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Uncallable`] if nobody can be called there, [`Error::Unreachable`] if a name means
+    /// [`Error::NotConnectable`] if nobody can be called there, [`Error::Unreachable`] if a name means
     /// nothing.
-    pub fn find(place: &ListenAddr) -> Result<Self, Error> {
+    pub fn resolve(place: &ListenAddr) -> Result<Self, Error> {
         let unreachable = |cause| Error::Unreachable {
             place: place.to_string(),
             cause,
         };
-        let way = match place {
-            ListenAddr::Tcp(at) => Way::Tcp(addresses(at).map_err(unreachable)?),
-            ListenAddr::Udp(at) => Way::Udp(addresses(at).map_err(unreachable)?),
-            ListenAddr::Unix(path) => Way::Unix(path.clone()),
-            ListenAddr::Fd(_) | ListenAddr::Stdio => return Err(Error::Uncallable(place.clone())),
+        let endpoint = match place {
+            ListenAddr::Tcp(at) => Endpoint::Tcp(addresses(at).map_err(unreachable)?),
+            ListenAddr::Udp(at) => Endpoint::Udp(addresses(at).map_err(unreachable)?),
+            ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
+            ListenAddr::Fd(_) | ListenAddr::Stdio => {
+                return Err(Error::NotConnectable(place.clone()));
+            }
         };
-        let place = place.clone();
-        Ok(Self { place, way })
+        let address = place.clone();
+        Ok(Self { address, endpoint })
     }
 
     /// How it is called.
     #[must_use]
-    pub fn way(&self) -> &Way {
-        &self.way
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// What it was called in words.
     #[must_use]
-    pub fn place(&self) -> &ListenAddr {
-        &self.place
+    pub fn address(&self) -> &ListenAddr {
+        &self.address
     }
 }
 
@@ -87,9 +89,9 @@ mod tests {
     #[track_caller]
     fn check(words: &str, expected: &[&str]) {
         let place: ListenAddr = words.parse().expect("it is an address");
-        let found = match Server::find(&place).map(|server| server.way) {
-            Ok(Way::Tcp(addresses)) => addresses,
-            Ok(Way::Udp(addresses)) => addresses,
+        let found = match Server::resolve(&place).map(|server| server.endpoint) {
+            Ok(Endpoint::Tcp(addresses)) => addresses,
+            Ok(Endpoint::Udp(addresses)) => addresses,
             other => panic!("{other:?}"),
         };
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -108,9 +110,9 @@ mod tests {
     fn not_every_place_can_be_called() {
         for words in ["fd:3", "stdio:", "0"] {
             let place: ListenAddr = words.parse().expect("it can be listened on");
-            assert!(Server::find(&place).is_err(), "{words}");
+            assert!(Server::resolve(&place).is_err(), "{words}");
         }
-        let unix = Server::find(&ListenAddr::Unix("a".into())).expect("a path");
-        assert_eq!(*unix.way(), Way::Unix("a".into()));
+        let unix = Server::resolve(&ListenAddr::Unix("a".into())).expect("a path");
+        assert_eq!(*unix.endpoint(), Endpoint::Unix("a".into()));
     }
 }

@@ -6,8 +6,8 @@ use switchboard_files::Digest;
 
 use crate::address::Server;
 use crate::error::Error;
-use crate::talk::Talk;
-use crate::wire::{Stop, Wire, connect};
+use crate::session::Session;
+use crate::transport::{Stop, Transport, connect};
 
 /// Whoever gets, puts and lists, over one connection while that stands, else over another.
 ///
@@ -17,14 +17,14 @@ pub struct Client {
     connect: Box<Connect>,
     pub(crate) patience: Duration,
     pub(crate) stop: Option<Stop>,
-    talk: Option<Talk>,
+    session: Option<Session>,
 }
 
-pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Wire>, Error>;
+pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Transport>, Error>;
 
 /// What became of a file that was got or put.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
+pub struct Outcome {
     /// So many bytes it has.
     pub bytes: u64,
     /// Its digest, where that was compared.
@@ -32,11 +32,11 @@ pub struct Done {
     /// So many bytes were there before, and not moved again.
     pub resumed_from: Option<u64>,
     /// Whether it was there already as it is, so nothing was moved.
-    pub was_there: bool,
+    pub already_there: bool,
 }
 
 /// Who is told how far a transfer is.
-pub trait Watch {
+pub trait Progress {
     /// The next file begins.
     fn begins(&mut self, name: &[u8]);
     /// Its bytes begin to move, from this one on; it has so many in all, if that is known.
@@ -56,14 +56,14 @@ impl Client {
     pub fn new(server: Server, patience: Duration, stop: Option<Stop>) -> Self {
         let signals = stop.clone();
         let connect = Box::new(move || {
-            let wire = connect(&server, patience, signals.as_ref())?;
-            Ok(Box::new(wire) as Box<dyn Wire>)
+            let transport = connect(&server, patience, signals.as_ref())?;
+            Ok(Box::new(transport) as Box<dyn Transport>)
         });
         Self {
             connect,
             patience,
             stop,
-            talk: None,
+            session: None,
         }
     }
 
@@ -74,18 +74,18 @@ impl Client {
             connect,
             patience,
             stop: None,
-            talk: None,
+            session: None,
         }
     }
 
     /// The conversation that stands, or a new one.
-    pub(crate) fn talk(&mut self) -> Result<&mut Talk, Error> {
-        let standing = self.talk.take().filter(Talk::is_ready);
-        let talk = match standing {
-            Some(talk) => talk,
-            None => Talk::begin((self.connect)()?, self.patience)?,
+    pub(crate) fn session(&mut self) -> Result<&mut Session, Error> {
+        let standing = self.session.take().filter(Session::is_ready);
+        let session = match standing {
+            Some(session) => session,
+            None => Session::begin((self.connect)()?, self.patience)?,
         };
-        Ok(self.talk.insert(talk))
+        Ok(self.session.insert(session))
     }
 
     /// # Errors

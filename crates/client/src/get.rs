@@ -4,14 +4,14 @@ use std::io::Write;
 
 use sha2::{Digest as _, Sha256};
 use switchboard_files::{
-    Answer, Code, Command, Content, Digest, Draft, Kind, Name, Problem, Rules,
+    AtomicFile, Content, Digest, FileError, Kind, Name, Request, Response, Rules, Status,
 };
 
-use crate::client::{Client, Done, Watch, patience_for};
+use crate::client::{Client, Outcome, Progress, patience_for};
+use crate::destination::Destination;
 use crate::error::{Error, Shown};
-use crate::part::Part;
-use crate::shelf::Shelf;
-use crate::wire::Stop;
+use crate::partial_file::PartialFile;
+use crate::transport::Stop;
 
 /// Where a file goes.
 pub enum Target<'a> {
@@ -19,8 +19,8 @@ pub enum Target<'a> {
     Output(&'a mut dyn Write),
     /// Into a file, whole or not at all.
     File {
-        /// Below this folder.
-        shelf: &'a Shelf,
+        /// LocalWalk this folder.
+        destination: &'a Destination,
         /// Under this name.
         name: &'a Name,
         /// Whether a file that is there is replaced.
@@ -43,35 +43,35 @@ impl Client {
         &mut self,
         name: &Name,
         target: Target<'_>,
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
-        let (shelf, own, overwrite, resume) = match target {
-            Target::Output(out) => return self.get_output(name, out, watch),
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let (destination, own, overwrite, resume) = match target {
+            Target::Output(out) => return self.get_output(name, out, progress),
             Target::File {
-                shelf,
+                destination,
                 name,
                 overwrite,
                 resume,
-            } => (shelf, name, overwrite, resume),
+            } => (destination, name, overwrite, resume),
         };
-        if !overwrite && let Some(done) = self.was_there(name, shelf, own)? {
+        if !overwrite && let Some(done) = self.already_there(name, destination, own)? {
             return Ok(done);
         }
         if resume {
-            return self.get_part(name, shelf, own, overwrite, watch);
+            return self.get_part(name, destination, own, overwrite, progress);
         }
-        let path = shelf.path_of(own);
+        let path = destination.path_of(own);
         let failed = |problem| Error::writing(&path, problem);
         let rules = Rules {
             overwrite,
             make_folders: true,
             ..Rules::default()
         };
-        let mut draft: Option<Draft> = None;
-        let content = self.fetch(name, 0, watch, &mut |piece| match piece {
-            Piece::Beginning => {
+        let mut draft: Option<AtomicFile> = None;
+        let content = self.fetch(name, 0, progress, &mut |piece| match piece {
+            Piece::Start => {
                 // No room is taken beforehand for a length that somebody else says.
-                let begun = shelf.folder.draft(own, None, rules);
+                let begun = destination.folder.draft(own, None, rules);
                 draft = Some(begun.map_err(failed)?);
                 Ok(())
             }
@@ -89,11 +89,11 @@ impl Client {
         &mut self,
         name: &Name,
         out: &mut dyn Write,
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
         let mut hash = Sha256::new();
-        let content = self.fetch(name, 0, watch, &mut |piece| match piece {
-            Piece::Beginning => Ok(()),
+        let content = self.fetch(name, 0, progress, &mut |piece| match piece {
+            Piece::Start => Ok(()),
             Piece::Bytes(bytes) => {
                 hash.update(bytes);
                 out.write_all(bytes).map_err(Error::Output)
@@ -101,7 +101,7 @@ impl Client {
         })?;
         out.flush().map_err(Error::Output)?;
         if Digest(hash.finalize().into()) != content.sha256 {
-            return Err(Error::Differs);
+            return Err(Error::Mismatch);
         }
         Ok(moved(content, None))
     }
@@ -109,20 +109,20 @@ impl Client {
     fn get_part(
         &mut self,
         name: &Name,
-        shelf: &Shelf,
+        destination: &Destination,
         own: &Name,
         overwrite: bool,
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
-        let mut part = Part::open(shelf, own)?;
-        let from = self.go_on(name, &mut part, watch)?;
-        let fetched = self.fetch(name, from, watch, &mut |piece| match piece {
-            Piece::Beginning => Ok(()),
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let mut part = PartialFile::open(destination, own)?;
+        let from = self.go_on(name, &mut part, progress)?;
+        let fetched = self.fetch(name, from, progress, &mut |piece| match piece {
+            Piece::Start => Ok(()),
             Piece::Bytes(bytes) => part.write(bytes),
         });
         if fetched.is_err() && 0 < part.length() {
             let (length, path) = (part.length(), Shown(part.path()));
-            watch.note(&format!(
+            progress.note(&format!(
                 "{length} bytes are kept in {path}; --resume goes on with them"
             ));
         }
@@ -132,44 +132,54 @@ impl Client {
     }
 
     /// From where on a part lacks what the server has; what is there already is the same.
-    fn go_on(&mut self, name: &Name, part: &mut Part, watch: &mut dyn Watch) -> Result<u64, Error> {
+    fn go_on(
+        &mut self,
+        name: &Name,
+        part: &mut PartialFile,
+        progress: &mut dyn Progress,
+    ) -> Result<u64, Error> {
         let length = part.length();
         if length == 0 {
             return Ok(0);
         }
         let patience = patience_for(self.patience, length);
         let stop = self.stop.clone();
-        let talk = self.talk()?;
-        talk.say(&Command::Hash {
+        let session = self.session()?;
+        session.say(&Request::Hash {
             name: name.clone(),
             length: Some(length),
         })?;
         let own = part.digest(&mut || stop.as_ref().map_or(Ok(()), Stop::check));
-        let own = own.inspect_err(|_| talk.give_up())?; // the answer is still to come
+        let own = own.inspect_err(|_| session.give_up())?; // the answer is still to come
         let expected = Content {
             length,
             sha256: own,
         };
-        let why = match talk.hear_for(patience)? {
-            Answer::Hash(there) if there == expected => return Ok(length),
-            Answer::Hash(there) if there.length == length => "is another file's",
-            Answer::Words(Code::SHORT, _) => "is longer than the file",
-            other => return Err(talk.misfit(other)),
+        let why = match session.hear_for(patience)? {
+            Response::Hash(there) if there == expected => return Ok(length),
+            Response::Hash(there) if there.length == length => "is another file's",
+            Response::Text(Status::SHORT, _) => "is longer than the file",
+            other => return Err(session.misfit(other)),
         };
         let path = Shown(part.path());
-        watch.note(&format!("{path} {why}: starting over"));
+        progress.note(&format!("{path} {why}: starting over"));
         part.start_over()?;
         Ok(0)
     }
 
     /// The file that is here already, if it is what the server has.
-    fn was_there(&mut self, name: &Name, shelf: &Shelf, own: &Name) -> Result<Option<Done>, Error> {
-        let file = shelf.path_of(own);
-        let source = match shelf.folder.read(own) {
+    fn already_there(
+        &mut self,
+        name: &Name,
+        destination: &Destination,
+        own: &Name,
+    ) -> Result<Option<Outcome>, Error> {
+        let file = destination.path_of(own);
+        let source = match destination.folder.read(own) {
             Ok(source) => source,
             // A link is not there either, until the file is to get its name.
-            Err(Problem::Missing) => return Ok(None),
-            Err(cause) => return Err(Error::Uncreatable { file, cause }),
+            Err(FileError::NotFound) => return Ok(None),
+            Err(cause) => return Err(Error::CannotCreate { file, cause }),
         };
         // It says so where the server has none; and only a file that is as long is worth a digest.
         if self.stat(name)?.kind != Kind::File(source.length) {
@@ -179,8 +189,8 @@ impl Client {
         if !self.has_content(name, content)? {
             return Err(Error::Exists(file));
         }
-        Ok(Some(Done {
-            was_there: true,
+        Ok(Some(Outcome {
+            already_there: true,
             ..moved(content, None)
         }))
     }
@@ -190,43 +200,43 @@ impl Client {
         &mut self,
         name: &Name,
         from: u64,
-        watch: &mut dyn Watch,
+        progress: &mut dyn Progress,
         take: &mut dyn FnMut(Piece<'_>) -> Result<(), Error>,
     ) -> Result<Content, Error> {
         let patience = self.patience;
-        let talk = self.talk()?;
+        let session = self.session()?;
         let name = name.clone();
-        let asked = talk.ask(&Command::Get {
+        let asked = session.ask(&Request::Get {
             name: name.clone(),
             offset: from,
         })?;
         let count = match asked {
-            Answer::Bytes(count) => count,
-            other => return Err(talk.misfit(other)),
+            Response::Bytes(count) => count,
+            other => return Err(session.misfit(other)),
         };
         let Some(length) = from.checked_add(count) else {
-            talk.give_up();
-            return Err(Error::Nonsense("no file is as long as that".to_owned()));
+            session.give_up();
+            return Err(Error::Protocol("no file is as long as that".to_owned()));
         };
         // What is to be compared is asked for now, and answered behind the content.
-        let hash = Command::Hash {
+        let hash = Request::Hash {
             name,
             length: Some(length),
         };
-        watch.moves(from, Some(length));
-        let begun = talk.say_ahead(&hash).and_then(|()| take(Piece::Beginning));
-        begun.inspect_err(|_| talk.give_up())?;
+        progress.moves(from, Some(length));
+        let begun = session.say_ahead(&hash).and_then(|()| take(Piece::Start));
+        begun.inspect_err(|_| session.give_up())?;
         let mut position = from;
-        talk.content(count, &mut |bytes| {
+        session.content(count, &mut |bytes| {
             take(Piece::Bytes(bytes))?;
             position += bytes.len() as u64;
-            watch.at(position);
+            progress.at(position);
             Ok(())
         })?;
-        match talk.hear_for(patience_for(patience, length))? {
-            Answer::Hash(content) if content.length == length => Ok(content),
-            Answer::Hash(_) | Answer::Words(Code::SHORT, _) => Err(Error::Differs),
-            other => Err(talk.misfit(other)),
+        match session.hear_for(patience_for(patience, length))? {
+            Response::Hash(content) if content.length == length => Ok(content),
+            Response::Hash(_) | Response::Text(Status::SHORT, _) => Err(Error::Mismatch),
+            other => Err(session.misfit(other)),
         }
     }
 }
@@ -234,15 +244,15 @@ impl Client {
 /// What is taken of a file, in this order.
 enum Piece<'a> {
     /// The server has it.
-    Beginning,
+    Start,
     Bytes(&'a [u8]),
 }
 
-fn moved(content: Content, resumed_from: Option<u64>) -> Done {
-    Done {
+fn moved(content: Content, resumed_from: Option<u64>) -> Outcome {
+    Outcome {
         bytes: content.length,
         sha256: Some(content.sha256),
         resumed_from,
-        was_there: false,
+        already_there: false,
     }
 }

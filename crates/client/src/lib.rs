@@ -1,28 +1,28 @@
 //! The other end of file transfer: connects, and gets, puts and lists files.
 
 mod address;
-mod below;
-mod by_tftp;
 mod client;
+mod destination;
 mod error;
 mod get;
 mod list;
-mod part;
+mod local_walk;
+mod partial_file;
 mod put;
-mod shelf;
-mod talk;
+mod session;
 #[cfg(test)]
 mod tests;
 mod tftp;
-mod wire;
+mod tftp_client;
+mod transport;
 
-pub use address::{Server, Way};
-pub use below::{Below, Found};
-pub use by_tftp::TftpClient;
-pub use client::{Client, Done, Watch};
+pub use address::{Endpoint, Server};
+pub use client::{Client, Outcome, Progress};
+pub use destination::Destination;
 pub use error::Error;
 pub use get::Target;
-pub use list::Walk;
-pub use shelf::Shelf;
+pub use list::RemoteWalk;
+pub use local_walk::{Found, LocalWalk};
 pub use tftp::TftpOptions;
-pub use wire::Stop;
+pub use tftp_client::TftpClient;
+pub use transport::Stop;

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use switchboard_files::{Answer, Command, Entry, Kind, Name};
+use switchboard_files::{Entry, Kind, Name, Request, Response};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -14,10 +14,10 @@ impl Client {
     ///
     /// There is none, or the server makes no sense.
     pub fn stat(&mut self, name: &Name) -> Result<Entry, Error> {
-        let talk = self.talk()?;
-        match talk.ask(&Command::Stat(name.clone()))? {
-            Answer::Entry(entry) => Ok(entry),
-            other => Err(talk.misfit(other)),
+        let session = self.session()?;
+        match session.ask(&Request::Stat(name.clone()))? {
+            Response::Entry(entry) => Ok(entry),
+            other => Err(session.misfit(other)),
         }
     }
 
@@ -32,22 +32,22 @@ impl Client {
         each: &mut dyn FnMut(Entry) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let patience = self.patience;
-        let talk = self.talk()?;
-        let count = match talk.ask(&Command::List(folder.clone()))? {
-            Answer::Lines(count) => count,
-            other => return Err(talk.misfit(other)),
+        let session = self.session()?;
+        let count = match session.ask(&Request::List(folder.clone()))? {
+            Response::Lines(count) => count,
+            other => return Err(session.misfit(other)),
         };
         let told = if MOST_ENTRIES < count {
             Err(nonsense("it lists more than a folder has"))
         } else {
             (0..count).try_for_each(|_| {
-                let line = talk.line(patience)?;
+                let line = session.line(patience)?;
                 let entry = Entry::parse(&line).filter(|entry| is_part(&entry.name));
                 each(entry.ok_or_else(|| nonsense("what it lists is no file or folder"))?)
             })
         };
         if told.is_err() {
-            talk.give_up(); // the rest of the list may still be coming
+            session.give_up(); // the rest of the list may still be coming
         }
         told
     }
@@ -55,7 +55,7 @@ impl Client {
 
 /// All that is below a folder of a server, in the order in which it is listed; a folder comes before
 /// what is in it.
-pub struct Walk {
+pub struct RemoteWalk {
     next: Option<Name>,                      // this folder is to be listed
     open: Vec<(Name, vec::IntoIter<Entry>)>, // what of these was not yet told
     held_bytes: usize,
@@ -63,8 +63,8 @@ pub struct Walk {
     told: u64,
 }
 
-impl Walk {
-    /// Below this folder.
+impl RemoteWalk {
+    /// LocalWalk this folder.
     #[must_use]
     pub fn below(folder: Name) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Walk {
     /// # Errors
     ///
     /// With the name of a folder that cannot be listed; the walk goes on beside it. With
-    /// [`Error::Nonsense`] it is over: there is more than any server has.
+    /// [`Error::Protocol`] it is over: there is more than any server has.
     pub fn next(&mut self, client: &mut Client) -> Option<Result<(Name, Entry), (Name, Error)>> {
         if let Some(folder) = self.next.take()
             && let Err(error) = self.open(client, &folder)
@@ -129,7 +129,7 @@ impl Walk {
                 Ok(())
             })
             .inspect_err(|error| {
-                if matches!(error, Error::Nonsense(_)) {
+                if matches!(error, Error::Protocol(_)) {
                     self.open.clear();
                 }
             })?;
@@ -149,7 +149,7 @@ fn weight(entry: &Entry) -> usize {
 }
 
 fn nonsense(words: &str) -> Error {
-    Error::Nonsense(words.to_owned())
+    Error::Protocol(words.to_owned())
 }
 
 const MOST_ENTRIES: u64 = 100_000; // of a folder, which is what a server tells at most

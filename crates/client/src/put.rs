@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use switchboard_files::{Answer, Code, Command, Content, Hashing, Kind, Name, Problem, Source};
+use switchboard_files::{
+    Content, FileError, FileHasher, Kind, Name, Request, Response, Source, Status,
+};
 
-use crate::client::{Client, Done, Watch, patience_for};
+use crate::client::{Client, Outcome, Progress, patience_for};
 use crate::error::Error;
 
 impl Client {
@@ -23,20 +25,20 @@ impl Client {
         source: Source,
         name: &Name,
         resume: bool,
-        watch: &mut dyn Watch,
-    ) -> Result<Done, Error> {
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
         let Source { file, length, .. } = source;
         let content = self.content_of(path, &file, length)?;
-        let was_there = resume && self.has(name, content)?;
-        if !was_there {
-            watch.moves(0, Some(length));
-            self.send(path, file, name, content, watch)?;
+        let already_there = resume && self.has(name, content)?;
+        if !already_there {
+            progress.moves(0, Some(length));
+            self.send(path, file, name, content, progress)?;
         }
-        Ok(Done {
+        Ok(Outcome {
             bytes: length,
             sha256: Some(content.sha256),
             resumed_from: None,
-            was_there,
+            already_there,
         })
     }
 
@@ -49,7 +51,7 @@ impl Client {
     ) -> Result<Content, Error> {
         let failed = |problem| Error::reading(path, problem);
         let own = file.try_clone().map_err(|error| failed(error.into()))?;
-        let mut hashing = Hashing::new(own, length);
+        let mut hashing = FileHasher::new(own, length);
         loop {
             self.check_stop()?;
             if let Some(sha256) = hashing.step(STEP_BYTES).map_err(failed)? {
@@ -65,7 +67,7 @@ impl Client {
             Ok(entry) if entry.kind == Kind::File(content.length) => {
                 self.has_content(name, content)
             }
-            Ok(_) | Err(Error::Said(Code::MISSING, _)) => Ok(false),
+            Ok(_) | Err(Error::Rejected(Status::NOT_FOUND, _)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -73,14 +75,14 @@ impl Client {
     /// Whether a file that the server has is this.
     pub(crate) fn has_content(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
         let patience = patience_for(self.patience, content.length);
-        let talk = self.talk()?;
-        talk.say(&Command::Hash {
+        let session = self.session()?;
+        session.say(&Request::Hash {
             name: name.clone(),
             length: None,
         })?;
-        match talk.hear_for(patience)? {
-            Answer::Hash(there) => Ok(there == content),
-            other => Err(talk.misfit(other)),
+        match session.hear_for(patience)? {
+            Response::Hash(there) => Ok(there == content),
+            other => Err(session.misfit(other)),
         }
     }
 
@@ -90,32 +92,32 @@ impl Client {
         mut file: File,
         name: &Name,
         content: Content,
-        watch: &mut dyn Watch,
+        progress: &mut dyn Progress,
     ) -> Result<(), Error> {
         let patience = patience_for(self.patience, content.length);
-        let talk = self.talk()?;
+        let session = self.session()?;
         let name = name.clone();
-        talk.say(&Command::Put { name, content })?;
+        session.say(&Request::Put { name, content })?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut sent = 0;
         while sent < content.length {
             let left = usize::try_from(content.length - sent).unwrap_or(usize::MAX);
             let wanted = &mut buffer[..left.min(BUFFER_BYTES)];
             let count = match file.read(wanted) {
-                Ok(0) => Err(Error::reading(path, Problem::Short { length: sent })),
+                Ok(0) => Err(Error::reading(path, FileError::Short { length: sent })),
                 Ok(count) => Ok(count),
                 Err(error) => Err(Error::reading(path, error)),
             };
-            let count = count.inspect_err(|_| talk.give_up())?;
-            if !talk.send(&buffer[..count])? {
+            let count = count.inspect_err(|_| session.give_up())?;
+            if !session.send(&buffer[..count])? {
                 break; // the server has something to say, so it does not want the rest
             }
             sent += count as u64;
-            watch.at(sent);
+            progress.at(sent);
         }
-        match talk.hear_for(patience)? {
-            Answer::Kept(kept) if kept == content && sent == content.length => Ok(()),
-            other => Err(talk.misfit(other)),
+        match session.hear_for(patience)? {
+            Response::Stored(kept) if kept == content && sent == content.length => Ok(()),
+            other => Err(session.misfit(other)),
         }
     }
 }

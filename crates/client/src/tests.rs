@@ -1,25 +1,25 @@
 //! Whole transfers without a socket, with a server that is data.
 
-mod pretend;
+mod fake_server;
 
 use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use switchboard_files::{Code, Name, Source};
+use switchboard_files::{Name, Source, Status};
 use tempfile::{TempDir, tempdir};
 
-use crate::client::{Client, Done};
+use crate::client::{Client, Outcome};
+use crate::destination::Destination;
 use crate::error::Error;
 use crate::get::Target;
-use crate::list::Walk;
-use crate::shelf::Shelf;
-use pretend::{Notes, Trick, content, name, server};
+use crate::list::RemoteWalk;
+use fake_server::{Notes, Trick, content, name, server};
 
 /// A folder here, and a way to get files into it.
 struct Here {
     place: TempDir,
-    shelf: Shelf,
+    destination: Destination,
     overwrite: bool,
     resume: bool,
     notes: Notes,
@@ -29,7 +29,7 @@ impl Here {
     fn new() -> Self {
         let place = tempdir().expect("a temporary folder");
         Self {
-            shelf: Shelf::open(place.path()).expect("it is there"),
+            destination: Destination::open(place.path()).expect("it is there"),
             place,
             overwrite: false,
             resume: false,
@@ -37,9 +37,9 @@ impl Here {
         }
     }
 
-    fn get(&mut self, client: &mut Client, own: &str) -> Result<Done, Error> {
+    fn get(&mut self, client: &mut Client, own: &str) -> Result<Outcome, Error> {
         let target = Target::File {
-            shelf: &self.shelf,
+            destination: &self.destination,
             name: &name(own),
             overwrite: self.overwrite,
             resume: self.resume,
@@ -47,7 +47,7 @@ impl Here {
         client.get(&name(own), target, &mut self.notes)
     }
 
-    fn put(&mut self, client: &mut Client, own: &str, resume: bool) -> Result<Done, Error> {
+    fn put(&mut self, client: &mut Client, own: &str, resume: bool) -> Result<Outcome, Error> {
         let path = self.place.path().join(own);
         let source = Source::open(&path).expect("it is there");
         client.put(&path, source, &name(own), resume, &mut self.notes)
@@ -84,9 +84,9 @@ fn collect(top: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[track_caller]
-fn said(result: Result<Done, Error>) -> Code {
+fn said(result: Result<Outcome, Error>) -> Status {
     match result {
-        Err(Error::Said(code, _)) => code,
+        Err(Error::Rejected(code, _)) => code,
         other => panic!("{other:?}"),
     }
 }
@@ -101,14 +101,14 @@ fn files_arrive_in_pieces_of_any_size() {
         let mut here = Here::new();
         for (own, bytes) in files {
             let done = here.get(&mut client, own).expect("it is there");
-            let expected = Done {
+            let expected = Outcome {
                 bytes: bytes.len() as u64,
                 sha256: Some(content(bytes).sha256),
                 resumed_from: None,
-                was_there: false,
+                already_there: false,
             };
             assert_eq!(done, expected);
-            assert_eq!(said(here.get(&mut client, "nothing")), Code::MISSING);
+            assert_eq!(said(here.get(&mut client, "nothing")), Status::NOT_FOUND);
         }
         here.has(&files);
         assert_eq!(server.borrow().connections, 1);
@@ -124,7 +124,7 @@ fn what_goes_to_output_is_compared_too() {
         let done = client.get(&name("a"), target, &mut Notes::default());
         match trick {
             Trick::None => assert_eq!(done.expect("it is the same").bytes, 3000),
-            _ => assert!(matches!(done, Err(Error::Differs))),
+            _ => assert!(matches!(done, Err(Error::Mismatch))),
         }
         assert_eq!(out.len(), 3000);
     }
@@ -136,7 +136,7 @@ fn a_file_is_there_whole_or_not_at_all() {
         let (mut client, _) = server(&[("a", LONG)], Trick::Damages, 1000);
         let mut here = Here::new();
         here.resume = resume;
-        assert!(matches!(here.get(&mut client, "a"), Err(Error::Differs)));
+        assert!(matches!(here.get(&mut client, "a"), Err(Error::Mismatch)));
         here.has(&[]);
     }
     let (mut client, server) = server(&[("a", LONG)], Trick::Breaks(1000), 300);
@@ -203,7 +203,7 @@ fn nothing_is_kept_where_nothing_came() {
     let (mut client, _) = server(&[], Trick::None, 300);
     let mut here = Here::new();
     here.resume = true;
-    assert_eq!(said(here.get(&mut client, "a")), Code::MISSING);
+    assert_eq!(said(here.get(&mut client, "a")), Status::NOT_FOUND);
     here.has(&[]);
 }
 
@@ -214,7 +214,7 @@ fn what_is_here_is_compared_or_replaced() {
         let mut here = Here::new();
         here.resume = resume;
         here.write("a", b"hello");
-        assert!(here.get(&mut client, "a").expect("the same").was_there);
+        assert!(here.get(&mut client, "a").expect("the same").already_there);
         for other in [&b"hullo"[..], b"hell"] {
             here.write("a", other);
             assert!(matches!(here.get(&mut client, "a"), Err(Error::Exists(_))));
@@ -235,7 +235,7 @@ fn what_is_here_is_compared_or_replaced() {
                 .any(|line| line.starts_with("GET"))
         );
         here.overwrite = true;
-        assert!(!here.get(&mut client, "a").expect("replaced").was_there);
+        assert!(!here.get(&mut client, "a").expect("replaced").already_there);
         here.has(&[("a", b"hello")]);
     }
 }
@@ -283,7 +283,7 @@ fn what_is_refused_is_not_sent() {
     let mut here = Here::new();
     here.write("a", &[b'x'; 1_000_000]);
     here.write("b", b"hello");
-    assert_eq!(said(here.put(&mut client, "a", false)), Code::EXISTS);
+    assert_eq!(said(here.put(&mut client, "a", false)), Status::EXISTS);
     here.put(&mut client, "b", false)
         .expect("over another connection");
     assert_eq!(server.borrow().content, 5);
@@ -298,12 +298,17 @@ fn what_is_there_is_not_put_again() {
     assert!(
         here.put(&mut client, "a", true)
             .expect("the same")
-            .was_there
+            .already_there
     );
     here.write("b", b"hullo");
-    assert_eq!(said(here.put(&mut client, "b", true)), Code::EXISTS);
+    assert_eq!(said(here.put(&mut client, "b", true)), Status::EXISTS);
     here.write("c", b"hello");
-    assert!(!here.put(&mut client, "c", true).expect("kept").was_there);
+    assert!(
+        !here
+            .put(&mut client, "c", true)
+            .expect("kept")
+            .already_there
+    );
     assert_eq!(server.borrow().files.len(), 3);
 }
 
@@ -339,14 +344,14 @@ fn listings_hold_what_can_be_in_a_folder() {
         let (mut client, _) = server(&[], Trick::Answers(wrong.clone()), 100_000);
         let listed = names(&mut client, "/");
         assert!(
-            matches!(listed, Err(Error::Nonsense(_))),
+            matches!(listed, Err(Error::Protocol(_))),
             "{wrong}: {listed:?}"
         );
     }
 }
 
 /// All that a walk tells.
-fn told(mut walk: Walk, client: &mut Client) -> Vec<String> {
+fn told(mut walk: RemoteWalk, client: &mut Client) -> Vec<String> {
     let told = std::iter::from_fn(|| walk.next(client)).map(|found| match found {
         Ok((name, _)) => name.word().to_string(),
         Err((name, error)) => format!("{}: {error}", name.word()),
@@ -359,15 +364,15 @@ fn a_walk_tells_all_and_ends() {
     let files: [(&str, &[u8]); 4] = [("a", b""), ("d/b", b""), ("d/e/c", b""), ("f", b"")];
     let (mut client, _) = server(&files, Trick::None, 100);
     assert_eq!(
-        told(Walk::below(Name::root()), &mut client),
+        told(RemoteWalk::below(Name::root()), &mut client),
         ["a", "d", "d/b", "d/e", "d/e/c", "f"]
     );
     let (mut client, _) = server(&[], Trick::Deep, 100);
-    let told = told(Walk::below(Name::root()), &mut client);
+    let told = told(RemoteWalk::below(Name::root()), &mut client);
     assert!(told.len() <= 2 * 4096, "{}", told.len());
     assert!(told.iter().any(|words| words.contains("too long a name")));
     let (mut client, _) = server(&[], Trick::Wide, 1_000_000);
-    let mut walk = Walk::below(Name::root());
+    let mut walk = RemoteWalk::below(Name::root());
     walk.most_held_bytes = 64 * 1024;
     let told = self::told(walk, &mut client);
     assert!(told.len() < 10, "{}", told.len());
@@ -425,13 +430,13 @@ proptest! {
         let folder = above.path().join("here");
         fs::create_dir(&folder).expect("there is room");
         let mut here = Here::new();
-        here.shelf = Shelf::open(&folder).expect("it is there");
+        here.destination = Destination::open(&folder).expect("it is there");
         here.resume = resume;
         let (mut client, _) = server(&[], Trick::Says(said), piece);
         here.get(&mut client, "a").expect_err("no digest can be true");
         client.list(&Name::root(), &mut |_| Ok(())).ok();
         client.stat(&name("a")).ok();
-        let mut walk = Walk::below(Name::root());
+        let mut walk = RemoteWalk::below(Name::root());
         while walk.next(&mut client).is_some() {}
         here.write("b", b"hello");
         here.put(&mut client, "b", resume).expect_err("it was not heard");

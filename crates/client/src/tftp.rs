@@ -1,7 +1,7 @@
 //! Files by TFTP.
 
-mod line;
 mod socket;
+mod transfer;
 
 use std::io::{self, BufWriter, Read, Write};
 use std::net::SocketAddr;
@@ -9,10 +9,11 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use switchboard_files::tftp::{
-    Asking, Code, Failure, FromNetascii, Mode, Options, Request, Terms, ToNetascii, Wish,
+    ErrorCode, FromNetascii, Mode, Negotiated, Options, Request, RequestKind, Requester,
+    ToNetascii, TransferError,
 };
 
-use line::Line;
+use transfer::ClientTransfer;
 
 /// How files are moved by TFTP.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +47,13 @@ pub(crate) enum TftpError {
     Unreachable(io::Error),
     /// Nothing ever came from any of the addresses.
     #[error("the server does not answer")]
-    Unanswered,
+    NoReply,
     /// There is no way there any more, or nobody.
     #[error("the server was lost: {0}")]
     Lost(io::Error),
-    /// The transfer failed. [`Failure::Io`] is about the file here.
+    /// The transfer failed. [`TransferError::Io`] is about the file here.
     #[error(transparent)]
-    Failed(#[from] Failure),
+    Failed(#[from] TransferError),
     /// It was stopped.
     #[error("stopped")]
     Stopped,
@@ -79,20 +80,20 @@ impl Tftp<'_> {
             sink: BufWriter::with_capacity(BUFFER_BYTES, sink),
             bytes: 0,
         };
-        let (mut line, asking) = self.ask(Wish::Get, name, Some(0))?;
-        let size = asking.terms().size;
+        let (mut transfer, requester) = self.ask(RequestKind::Read, name, Some(0))?;
+        let size = requester.negotiated().size;
         match self.options.mode {
             Mode::Octet => {
-                let receiving = asking.receiving(&mut sink);
-                line.receive(receiving, &mut |bytes| progress(bytes, size))?;
+                let receiver = requester.receiver(&mut sink);
+                transfer.receive(receiver, &mut |bytes| progress(bytes, size))?;
             }
             Mode::Netascii => {
-                let receiving = asking.receiving(FromNetascii::new(&mut sink));
-                let text = line.receive(receiving, &mut |bytes| progress(bytes, size))?;
-                text.finish().map_err(Failure::Io)?;
+                let receiver = requester.receiver(FromNetascii::new(&mut sink));
+                let text = transfer.receive(receiver, &mut |bytes| progress(bytes, size))?;
+                text.finish().map_err(TransferError::Io)?;
             }
         }
-        sink.flush().map_err(Failure::Io)?;
+        sink.flush().map_err(TransferError::Io)?;
         Ok(sink.bytes)
     }
 
@@ -108,8 +109,8 @@ impl Tftp<'_> {
         length: u64,
         progress: &mut Progress<'_>,
     ) -> Result<(), TftpError> {
-        let (mut line, asking) = self.ask(Wish::Put, name, Some(length))?;
-        let now = line.now();
+        let (mut transfer, requester) = self.ask(RequestKind::Write, name, Some(length))?;
+        let now = transfer.now();
         let source = Exactly {
             source,
             left: length,
@@ -118,10 +119,10 @@ impl Tftp<'_> {
         let known = Some(length).filter(|_| self.options.mode == Mode::Octet);
         let mut progress = |bytes| progress(bytes, known);
         match self.options.mode {
-            Mode::Octet => line.send(asking.sending(source, now), &mut progress)?,
+            Mode::Octet => transfer.send(requester.sender(source, now), &mut progress)?,
             Mode::Netascii => {
                 let text = ToNetascii::new(source);
-                line.send(asking.sending(text, now), &mut progress)?;
+                transfer.send(requester.sender(text, now), &mut progress)?;
             }
         }
         Ok(())
@@ -131,17 +132,17 @@ impl Tftp<'_> {
     /// without.
     fn ask(
         &self,
-        wish: Wish,
+        kind: RequestKind,
         name: &[u8],
         size: Option<u64>,
-    ) -> Result<(Line<'_>, Asking), TftpError> {
+    ) -> Result<(ClientTransfer<'_>, Requester), TftpError> {
         let TftpOptions {
             mode,
             block_bytes,
             window,
             patience,
         } = self.options;
-        let plain = Terms::default();
+        let plain = Negotiated::default();
         let asks = |value, usual| (value != usual).then_some(value);
         let options = Options {
             blksize: asks(block_bytes, plain.block_bytes),
@@ -150,7 +151,7 @@ impl Tftp<'_> {
             windowsize: asks(window, plain.window),
         };
         let mut request = Request {
-            wish,
+            kind,
             name,
             mode,
             options,
@@ -158,16 +159,17 @@ impl Tftp<'_> {
         let mut failed = TftpError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
         for &server in self.servers {
             request.options = options;
-            let ask = |request: &Request<'_>| Line::ask(server, request, patience, self.stop);
+            let ask =
+                |request: &Request<'_>| ClientTransfer::ask(server, request, patience, self.stop);
             let mut asked = ask(&request);
-            if let Err(TftpError::Failed(Failure::Told { code, .. })) = &asked
-                && *code == Code::Options as u16
+            if let Err(TftpError::Failed(TransferError::Peer { code, .. })) = &asked
+                && *code == ErrorCode::Options as u16
             {
                 request.options = Options::default();
                 asked = ask(&request);
             }
             match asked {
-                Err(TftpError::Failed(Failure::Silent)) => failed = TftpError::Unanswered,
+                Err(TftpError::Failed(TransferError::Timeout)) => failed = TftpError::NoReply,
                 Err(error @ TftpError::Unreachable(_)) => failed = error,
                 asked => return asked,
             }

@@ -1,5 +1,5 @@
-//! How fast replies are found, without a program around: lines that are mixed as people mix them, by
-//! each script. A script of 1966 is taken from the folder that `SWITCHBOARD_ELIZA_1966` names.
+//! Speed of the engines alone, with a realistic mix of lines and each script. A script of 1966 is
+//! read from the folder `SWITCHBOARD_ELIZA_1966`.
 
 #[expect(unreachable_pub, reason = "it is the library's of the runners, too")]
 #[path = "../../../bench/src/sentences.rs"]
@@ -17,13 +17,18 @@ fn main() {
     divan::main();
 }
 
-/// All lines of the mixture, to a script that is built in.
+/// All lines of the mix, with each built-in script.
 #[divan::bench(args = Script::NAMES)]
 fn built_in(bencher: Bencher<'_, '_>, name: &str) {
-    replies(bencher, &Script::named(name).expect("it is built in"));
+    replies(
+        bencher,
+        &Script::named(name)
+            .expect("it is built in")
+            .expect("it compiles"),
+    );
 }
 
-/// The same, to the one of 1966; ignored where it is not at hand.
+/// The same with the script of 1966; ignored if the folder is not set.
 #[divan::bench(ignore = env::var_os(FOLDER).is_none())]
 fn doctor(bencher: Bencher<'_, '_>) {
     let folder = env::var_os(FOLDER).expect("else it is ignored");
@@ -32,20 +37,22 @@ fn doctor(bencher: Bencher<'_, '_>) {
     replies(bencher, &Script::load(text).expect("it is a script"));
 }
 
-/// The same, with the trace of each reply.
+/// The same with traces.
 #[divan::bench(args = Script::NAMES)]
 fn traced(bencher: Bencher<'_, '_>, name: &str) {
-    let script = Script::named(name).expect("it is built in");
-    let said = said();
+    let script = Script::named(name)
+        .expect("it is built in")
+        .expect("it compiles");
+    let input = input();
     let mut talk = Conversation::new(&script, 1);
     bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
-        for line in said.lines() {
+        for line in input.lines() {
             black_box(talk.reply_traced(line));
         }
     });
 }
 
-/// How long a built-in script takes to be read; for that a program waits when it starts.
+/// The time to parse a built-in script, which delays the start of a program.
 #[divan::bench]
 fn reading_the_friend() -> Script {
     let text = include_bytes!("../../../data/eliza/friend.toml");
@@ -53,16 +60,16 @@ fn reading_the_friend() -> Script {
 }
 
 fn replies(bencher: Bencher<'_, '_>, script: &Script) {
-    let said = said();
+    let input = input();
     let mut talk = Conversation::new(script, 1);
     bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
-        for line in said.lines() {
+        for line in input.lines() {
             black_box(talk.reply(line));
         }
     });
 }
 
-fn said() -> String {
+fn input() -> String {
     String::from_utf8(sentences::sentences(LINES)).expect("sentences are text")
 }
 

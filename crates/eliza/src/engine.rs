@@ -1,4 +1,8 @@
-//! What each kind of script gives: an engine, and the talks that follow it.
+//! The interface of an engine: one per script format.
+
+pub(crate) mod doctor1966;
+pub(crate) mod hayden;
+pub(crate) mod pattern;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -6,34 +10,34 @@ use std::sync::Arc;
 use crate::problem::Problem;
 use crate::trace::{Source, Steps};
 
-/// A script that was read, ready for any number of talks at once.
+/// A parsed script, shared by any number of conversations.
 pub(crate) trait Engine: Debug + Send + Sync {
-    /// Begins a talk, which shares the script and nothing else. Equal seeds give equal talks.
-    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn Talk>;
+    /// Starts a conversation. Equal seeds give equal conversations.
+    fn begin(self: Arc<Self>, seed: u64) -> Box<dyn Responder>;
 
-    /// How many rules it has.
+    /// The number of rules.
     fn rules(&self) -> usize;
 
-    /// What is allowed in it, but surely not meant, in the order of its lines.
+    /// Warnings: valid, but probably unintended. In the order of the script's lines.
     fn lint(&self) -> Vec<Problem>;
 }
 
-/// What one conversation remembers.
-pub(crate) trait Talk: Debug + Send {
-    /// The words to open with, if the script has any.
+/// The state of one conversation.
+pub(crate) trait Responder: Debug + Send {
+    /// The greeting, if the script has one.
     fn greet(&mut self) -> Option<String>;
 
-    /// Answers a line, and notes how it came to that.
-    fn reply(&mut self, line: &str, steps: &mut Steps) -> Answer;
+    /// Answers a line and records the steps that led to the answer.
+    fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer;
 
-    /// The words to part with, if the script has any.
+    /// The farewell, if the script has one.
     fn farewell(&mut self) -> Option<String>;
 
-    /// What was remembered to come back to it, the oldest first.
+    /// The remembered texts, the oldest first.
     fn memory(&self) -> Vec<String>;
 }
 
-/// What a talk answers.
+/// The answer to one line.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) text: String,

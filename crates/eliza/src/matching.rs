@@ -1,35 +1,34 @@
-//! Patterns of terms, fitted to words in linear time.
+//! Matches patterns of terms against words, without backtracking.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::words::Id;
+use crate::interner::Id;
 
 /// One term of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Term {
-    /// Any number of words, as few as possible; none included.
+    /// Any number of words, none included; as few as possible.
     Any,
-    /// That many words, at least one.
+    /// Exactly this many words, at least one.
     Exactly(usize),
     /// This word.
     Word(Id),
-    /// One of these words, which are sorted.
+    /// One of these words. The list is sorted.
     OneOf(Arc<[Id]>),
 }
 
-/// Fits patterns to words, and keeps its room from one to the next.
+/// Matches patterns and reuses its buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
     parts: Vec<Range<usize>>,
-    /// How often a term was held against a word, so that whoever matches again and again has
-    /// something to bound. One match adds at most the number of its terms and the square of that of
-    /// its words.
-    pub(crate) looks: usize,
+    /// How often a term was compared with a word. Engines that match in a loop use it to limit the
+    /// work. One match adds at most the number of terms plus the square of the number of words.
+    pub(crate) comparisons: usize,
 }
 
 impl Term {
-    /// One word of these; of a single one, that word.
+    /// A term for one of these words.
     pub(crate) fn one_of(words: impl IntoIterator<Item = Id>) -> Self {
         let mut words: Vec<_> = words.into_iter().collect();
         words.sort_unstable();
@@ -40,7 +39,7 @@ impl Term {
         }
     }
 
-    /// How many words it takes; for `Any`, at least.
+    /// The number of words it matches; for `Any`, the minimum.
     pub(crate) fn words(&self) -> usize {
         match self {
             Self::Any => 0,
@@ -49,7 +48,7 @@ impl Term {
         }
     }
 
-    /// Whether it takes these words, of which there are as many as it takes.
+    /// Whether it matches these words. Their number is [`Self::words`].
     fn takes(&self, words: &[Id]) -> bool {
         match self {
             Self::Any | Self::Exactly(_) => true,
@@ -60,16 +59,17 @@ impl Term {
 }
 
 impl Matcher {
-    /// Whether `terms` fit all of `words`; then [`parts`] tells what each term took.
+    /// Whether `terms` match all of `words`. If so, [`parts`] returns what each term matched.
     ///
-    /// Every `Any` takes as few words as it can, the first of them first. There is no going back:
-    /// what stands between one `Any` and the next is put at the first place where it fits, which
-    /// leaves the most room for the rest, and what follows the last one is put at the end.
+    /// Every `Any` takes as few words as possible, from left to right. No backtracking is needed:
+    /// the fixed terms between two `Any`s are placed at the first position where they match, which
+    /// leaves the most words for the rest, and the terms after the last `Any` are placed at the
+    /// end.
     ///
     /// [`parts`]: Self::parts
     pub(crate) fn fit(&mut self, terms: &[Term], words: &[Id]) -> bool {
         self.parts.clear();
-        let mut from = 0; // the words before it are taken
+        let mut from = 0; // words before it are matched
         let mut segments = terms.chunk_by(|_, next| *next != Term::Any).peekable();
         while let Some(segment) = segments.next() {
             let (floats, fixed) = match segment {
@@ -77,7 +77,7 @@ impl Matcher {
                 fixed => (false, fixed),
             };
             let length = fixed.iter().map(Term::words).fold(0, usize::saturating_add);
-            self.looks += segment.len();
+            self.comparisons += segment.len();
             let Some(last) = words.len().checked_sub(length).filter(|&last| from <= last) else {
                 return false;
             };
@@ -100,18 +100,19 @@ impl Matcher {
         from == words.len()
     }
 
-    /// What each term took of the words in the last match, if they fitted.
+    /// The words that each term matched in the last successful match.
     pub(crate) fn parts(&self) -> &[Range<usize>] {
         &self.parts
     }
 
-    /// Whether these terms, none of them `Any`, take the first of these words, which are enough.
+    /// Whether these terms, none of them `Any`, match the first of these words. There are enough
+    /// words.
     fn stands(&mut self, fixed: &[Term], words: &[Id]) -> bool {
         let mut rest = words;
         fixed.iter().all(|term| {
-            self.looks += 1;
-            let (taken, behind) = rest.split_at(term.words());
-            rest = behind;
+            self.comparisons += 1;
+            let (taken, after) = rest.split_at(term.words());
+            rest = after;
             term.takes(taken)
         })
     }

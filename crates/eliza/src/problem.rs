@@ -1,44 +1,43 @@
-//! What is wrong with a script, and where.
+//! Problems in scripts, with their positions.
 
 use std::fmt;
 
-/// Something in a script, at its place.
+/// A problem at a position of a script.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// The line of the script, from 1.
     pub line: usize,
     /// The character in that line, from 1.
     pub column: usize,
-    /// What is wrong, or what was expected there, in one line.
+    /// What is wrong or what was expected, in one line.
     pub what: String,
 }
 
-/// Why a script cannot be used: all that was found, in the order of its lines, up to a hundred. There
-/// is something.
+/// Why a script cannot be used: at least one problem and at most 100, sorted by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError(Vec<Problem>);
 
-/// Knows where the lines of a script begin.
+/// A script and the start of each of its lines.
 #[derive(Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct SourceMap<'a> {
     script: &'a [u8],
-    lines: Lines,
+    lines: LineIndex,
 }
 
-/// Where the lines of a script begin, without the script.
+/// The start of each line of a script, without the script.
 #[derive(Debug)]
-pub(crate) struct Lines(Vec<usize>);
+pub(crate) struct LineIndex(Vec<usize>);
 
 impl Problem {
-    /// `what`, at a byte of the script.
+    /// A problem at a byte of the script.
     pub(crate) fn at(script: &[u8], offset: usize, what: impl Into<String>) -> Self {
-        Places::new(script).problem(offset, what)
+        SourceMap::new(script).problem(offset, what)
     }
 }
 
-impl<'a> Places<'a> {
+impl<'a> SourceMap<'a> {
     pub(crate) fn new(script: &'a [u8]) -> Self {
-        let lines = Lines::new(script);
+        let lines = LineIndex::new(script);
         Self { script, lines }
     }
 
@@ -47,14 +46,14 @@ impl<'a> Places<'a> {
         self.lines.line(offset)
     }
 
-    /// `what`, at a byte of the script.
+    /// A problem at a byte of the script.
     pub(crate) fn problem(&self, offset: usize, what: impl Into<String>) -> Problem {
         self.lines.problem(self.script, offset, what)
     }
 }
 
-impl Lines {
-    /// A line ends at a CR LF, at either alone, and at a VT or FF.
+impl LineIndex {
+    /// A line ends at CR LF, at CR or LF alone, and at VT or FF.
     pub(crate) fn new(script: &[u8]) -> Self {
         let ends = (0..script.len()).filter(|&at| match script[at] {
             b'\r' => script.get(at + 1) != Some(&b'\n'),
@@ -68,7 +67,7 @@ impl Lines {
         self.0.partition_point(|&start| start <= offset)
     }
 
-    /// `what`, at a byte of the script, which is the same that they were found in.
+    /// A problem at a byte of `script`, which must be the script of this index.
     pub(crate) fn problem(&self, script: &[u8], offset: usize, what: impl Into<String>) -> Problem {
         let offset = offset.min(script.len());
         let line = self.line(offset);
@@ -85,11 +84,11 @@ impl ScriptError {
     pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
         debug_assert!(!problems.is_empty(), "there is something wrong");
         problems.sort();
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         Self(problems)
     }
 
-    /// What was found, in the order of the script's lines.
+    /// The problems, sorted by line.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0
@@ -109,7 +108,7 @@ impl fmt::Display for Problem {
 }
 
 impl fmt::Display for ScriptError {
-    /// A line for each problem.
+    /// One line per problem.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
             let end = if index == 0 { "" } else { "\n" };
@@ -121,17 +120,17 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-/// What ends a line: LF, VT, FF and CR.
+/// Line ends: LF, VT, FF and CR.
 pub(crate) const ENDS_OF_LINE: [char; 4] = ['\n', '\x0b', '\x0c', '\r'];
 
-pub(crate) const MOST_PROBLEMS: usize = 100; // nobody reads more before mending the first
+pub(crate) const MAX_PROBLEMS: usize = 100; // more would not help to fix the first ones
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn places_count_lines_and_characters() {
+    fn positions_count_lines_and_characters() {
         let script = "ab\r\nä?\rc\n\nd".as_bytes();
         let place = |offset| {
             let problem = Problem::at(script, offset, "");

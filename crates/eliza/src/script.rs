@@ -1,23 +1,22 @@
-//! A script of any kind: what is said to what.
+//! A script of any format.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use crate::classic;
-use crate::engine::{Engine, Talk};
-use crate::friend;
-use crate::hayden;
-use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
+use once_cell::sync::OnceCell;
 
-/// Patterns and replies, compiled once. Copies share them, and so do conversations.
+use crate::engine::{Engine, Responder, doctor1966, hayden, pattern};
+use crate::problem::{MAX_PROBLEMS, Problem, ScriptError};
+
+/// Patterns and replies, compiled once. Clones and conversations share them.
 ///
-/// A script is written in one of three formats; [`load`] tells from the text which:
+/// A script has one of three formats; [`load`] detects which:
 ///
 /// ```
 /// use switchboard_eliza::{Format, Script};
 ///
-/// // Regular expressions; the built-in friend, `data/eliza/friend.toml`, explains all there is.
-/// let friend = r#"
+/// // Regular expressions. The built-in `data/eliza/friend.toml` explains the whole format.
+/// let pattern = r#"
 ///     greeting = ["How are you?"]
 ///     farewell = ["Goodbye."]
 ///     silence = ["Yes?", "Go on."]
@@ -27,12 +26,12 @@ use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 ///     patterns = ["my (.+)"]
 ///     replies = ["Your {1}?", "What of your {1}?"]
 /// "#;
-/// // A keyword, how it is turned round, its precedence, and patterns in which 0 is any words.
-/// let of_1966 = "(HOW ARE YOU)
+/// // A keyword, its substitute, its precedence, and patterns in which 0 matches any words.
+/// let doctor_1966 = "(HOW ARE YOU)
 ///     (MY = YOUR 2 ((0 YOUR 0) (YOUR 3) (WHAT OF YOUR 3)))
 ///     (NONE ((0) (I SEE)))
 ///     (MEMORY MY (0 YOUR 0 = A 3) (0 YOUR 0 = B 3) (0 YOUR 0 = C 3) (0 YOUR 0 = D 3))";
-/// // The same with * for any words, a tag before each line.
+/// // The same with * for any words and a tag at the start of each line.
 /// let hayden = "initial: How are you?
 ///     key: my 2
 ///       decomp: * my *
@@ -41,8 +40,8 @@ use crate::problem::{MOST_PROBLEMS, Problem, ScriptError};
 ///       decomp: *
 ///         reasmb: I see.";
 /// for (text, format) in [
-///     (friend, Format::Friend),
-///     (of_1966, Format::Classic),
+///     (pattern, Format::Pattern),
+///     (doctor_1966, Format::Doctor1966),
 ///     (hayden, Format::Hayden),
 /// ] {
 ///     assert_eq!(Script::load(text)?.format(), format);
@@ -57,67 +56,66 @@ pub struct Script {
     engine: Arc<dyn Engine>,
 }
 
-/// The form a script is written in.
+/// The format of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// The friend's: TOML with regular expressions.
-    Friend,
-    /// Weizenbaum's of 1966: lists in parentheses.
-    Classic,
-    /// Hayden's: lines that begin with `key:`, `decomp:`, `reasmb:` and the like.
+    /// TOML with regular expressions, as the built-in friend.
+    Pattern,
+    /// Weizenbaum's format of 1966: lists in parentheses.
+    Doctor1966,
+    /// Hayden's format: lines that begin with `key:`, `decomp:`, `reasmb:` and other tags.
     Hayden,
 }
 
 impl Script {
-    /// The longest script that is read.
-    pub const MOST_BYTES: usize = 1024 * 1024;
+    /// The maximum size of a script, in bytes.
+    pub const MAX_BYTES: usize = 1024 * 1024;
 
-    /// The scripts that are built in, by their names; the first is spoken unless another is asked
-    /// for.
+    /// The names of the built-in scripts. The first one is the default.
     pub const NAMES: [&str; 3] = ["friend", "ami", "turing"];
 
-    /// The built-in friend.
-    ///
-    /// # Panics
-    ///
-    /// Never: a test reads the script.
-    #[must_use]
-    pub fn friend() -> Self {
-        Self::named("friend").expect("it is built in")
-    }
-
-    /// The built-in script of this name, if there is one. It is compiled when it is first asked
-    /// for.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        static FRIEND: LazyLock<Script> =
-            LazyLock::new(|| built_in(include_str!("../../../data/eliza/friend.toml")));
-        static AMI: LazyLock<Script> =
-            LazyLock::new(|| built_in(include_str!("../../../data/eliza/ami.toml")));
-        static TURING: LazyLock<Script> =
-            LazyLock::new(|| built_in(include_str!("../../../data/eliza/turing.script")));
-        match name {
-            "friend" => Some(FRIEND.clone()),
-            "ami" => Some(AMI.clone()),
-            "turing" => Some(TURING.clone()),
-            _ => None,
-        }
-    }
-
-    /// Reads a script, and tells from its text which kind it is.
+    /// The built-in friend, compiled on first use.
     ///
     /// # Errors
     ///
-    /// All that makes it unusable, each with its place: more than [`MOST_BYTES`], bytes that are no
-    /// UTF-8, and what its format does not allow.
+    /// Those of [`load`](Self::load). The tests load every built-in script, so a released version
+    /// returns none.
+    pub fn friend() -> Result<Self, ScriptError> {
+        static FRIEND: OnceCell<Script> = OnceCell::new();
+        built_in(&FRIEND, include_str!("../../../data/eliza/friend.toml"))
+    }
+
+    /// The built-in script of this name, compiled on first use; `None` if there is none.
     ///
-    /// [`MOST_BYTES`]: Self::MOST_BYTES
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load), as for [`friend`](Self::friend).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Result<Self, ScriptError>> {
+        static AMI: OnceCell<Script> = OnceCell::new();
+        static TURING: OnceCell<Script> = OnceCell::new();
+        Some(match name {
+            "friend" => Self::friend(),
+            "ami" => built_in(&AMI, include_str!("../../../data/eliza/ami.toml")),
+            "turing" => built_in(&TURING, include_str!("../../../data/eliza/turing.script")),
+            _ => return None,
+        })
+    }
+
+    /// Reads a script and detects its format.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that makes it unusable, with line and column: more than [`MAX_BYTES`], bytes
+    /// that are not UTF-8, and what its format does not allow.
+    ///
+    /// [`MAX_BYTES`]: Self::MAX_BYTES
     pub fn load(script: impl AsRef<[u8]>) -> Result<Self, ScriptError> {
         let script = script.as_ref();
-        if Self::MOST_BYTES < script.len() {
-            let most = Self::MOST_BYTES / 1024;
-            let what = format!("a script is at most {most} KiB");
+        if Self::MAX_BYTES < script.len() {
+            let max = Self::MAX_BYTES / 1024;
+            let what = format!("a script is at most {max} KiB");
             return Err(Problem::at(script, 0, what).into());
         }
         let text = str::from_utf8(script)
@@ -125,43 +123,42 @@ impl Script {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
-            Format::Friend => Arc::new(friend::Script::parse(text)?),
-            Format::Classic => Arc::new(classic::Script::parse(text)?),
-            Format::Hayden => Arc::new(hayden::Script::parse(text)?),
+            Format::Pattern => Arc::new(pattern::parse(text)?),
+            Format::Doctor1966 => Arc::new(doctor1966::parse(text)?),
+            Format::Hayden => Arc::new(hayden::parse(text)?),
         };
         Ok(Self { format, engine })
     }
 
-    /// The form it was written in.
+    /// The format that [`load`](Self::load) detected.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// How many rules it has.
+    /// The number of rules.
     #[must_use]
     pub fn rules(&self) -> usize {
         self.engine.rules()
     }
 
-    /// What is allowed in it, but surely not meant: rules that nothing can reach, tags that nothing
-    /// has, references that go in a circle. In the order of its lines, up to a hundred.
+    /// Warnings: valid but probably unintended, such as unreachable rules, unused tags and
+    /// references that form a cycle. Sorted by line, at most 100.
     #[must_use]
     pub fn lint(&self) -> Vec<Problem> {
         let mut problems = self.engine.lint();
         problems.sort();
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         problems
     }
 
-    pub(crate) fn begin(&self, seed: u64) -> Box<dyn Talk> {
+    pub(crate) fn begin(&self, seed: u64) -> Box<dyn Responder> {
         Arc::clone(&self.engine).begin(seed)
     }
 }
 
 impl Format {
-    /// Which form this text is written in. Who is not clear is the friend's, so that the errors are
-    /// TOML's.
+    /// Detects the format of a text. The default is `Pattern`, so that the errors are those of TOML.
     fn of(text: &str) -> Self {
         let mut lines = text.lines().map(str::trim);
         let first = lines
@@ -169,11 +166,11 @@ impl Format {
             .unwrap_or_default();
         let tag = first.split_once(':').map_or("", |(tag, _)| tag.trim());
         if first.starts_with('(') {
-            Self::Classic
+            Self::Doctor1966
         } else if hayden::is_tag(tag) {
             Self::Hayden
         } else {
-            Self::Friend
+            Self::Pattern
         }
     }
 }
@@ -181,13 +178,14 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Friend => "friend",
-            Self::Classic => "1966",
+            Self::Pattern => "friend",
+            Self::Doctor1966 => "1966",
             Self::Hayden => "Hayden",
         })
     }
 }
 
-fn built_in(text: &str) -> Script {
-    Script::load(text).expect("a test reads the built-in scripts")
+/// The script in `cell`, compiled from `text` on first use. An error leaves the cell empty.
+fn built_in(cell: &OnceCell<Script>, text: &str) -> Result<Script, ScriptError> {
+    cell.get_or_try_init(|| Script::load(text)).cloned()
 }

@@ -1,36 +1,35 @@
-//! How a reply came about, as data.
+//! The steps that led to a reply, as data.
 
-mod shown;
+mod display;
 mod steps;
 
 use serde::Serialize;
 
 pub(crate) use steps::Steps;
 
-/// All that led from a line to its reply.
+/// The steps from a line to its reply.
 ///
-/// It is shown in lines of at most 78 columns, with nothing in them that acts on a terminal; what is
-/// long is cut there.
+/// `Display` prints lines of at most 78 columns, escapes control characters and cuts long texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trace {
-    /// What was said.
+    /// The input line.
     pub line: String,
-    /// What was done with it, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// How many more steps there were, for which there was no room.
+    /// The number of steps that were not recorded because the size limit was reached.
     pub left_out: usize,
-    /// What was answered.
+    /// The reply.
     pub reply: String,
-    /// Where that came from.
+    /// Where the reply came from.
     pub source: Source,
-    /// What is remembered now, to come back to it later; the oldest first.
+    /// The remembered texts after this reply, the oldest first.
     pub memory: Vec<String>,
 }
 
 impl Trace {
-    /// How much memory the steps of a trace take at most, unless more is asked for: some hundreds of
-    /// steps with tens of words each.
-    pub const MOST_BYTES: usize = 256 * 1024;
+    /// The default limit for the recorded steps, in bytes: some hundred steps with tens of words
+    /// each.
+    pub const MAX_BYTES: usize = 256 * 1024;
 }
 
 /// One step on the way to a reply. Lines are those of the script, from 1.
@@ -40,81 +39,81 @@ impl Trace {
 pub enum Step {
     /// The line, or a sentence of it, was read as these words.
     Read {
-        /// In the spelling in which they are looked up.
+        /// In normalized spelling.
         words: Vec<String>,
     },
-    /// The counter of 1966, from 1 to 4, that decides when a memory is told.
+    /// 1966: the counter from 1 to 4. A memory is recalled only at 4.
     Limit {
         /// Its value for this reply.
         limit: u8,
     },
-    /// A word was replaced before anything else.
+    /// A word was replaced before any rule was tried.
     Substituted {
-        /// As it was said.
+        /// The word in the input.
         word: String,
-        /// What stands there now.
+        /// Its replacement.
         by: String,
     },
-    /// A clause was thrown away.
+    /// A clause was discarded.
     Discarded {
         /// Its words.
         words: Vec<String>,
     },
     /// The words that have rules, in the order in which they are tried.
     Keywords {
-        /// The best first.
+        /// The first is tried first.
         stack: Vec<Keyword>,
     },
-    /// A pattern of a rule fitted.
+    /// A pattern of a rule matched.
     Matched {
-        /// The keyword of the rule, or its topic; nothing if it has neither.
+        /// The keyword of the rule, or its topic; `None` if it has neither.
         keyword: Option<String>,
-        /// Where the rule stands.
+        /// The line of the rule.
         line: usize,
         /// The pattern, as in the script.
         pattern: String,
-        /// What its parts stood for.
+        /// The text that each part matched.
         parts: Vec<String>,
-        /// The reply that was chosen, as in the script.
+        /// The chosen reply template, as in the script.
         reply: String,
     },
-    /// No pattern of this rule fitted.
+    /// No pattern of this rule matched.
     Unmatched {
         /// The keyword of the rule.
         keyword: String,
-        /// Where the rule stands.
+        /// The line of the rule.
         line: usize,
     },
-    /// The rule of another keyword is tried instead.
+    /// The rule of another keyword is tried next.
     Referred {
         /// That keyword.
         to: String,
     },
     /// The words were replaced before a reference was followed.
     Rewritten {
-        /// The new ones.
+        /// The new words.
         words: Vec<String>,
     },
-    /// The keyword was given up for the next best.
+    /// The rule was given up for that of the next keyword.
     NewKey,
-    /// A sentence was put into the memory.
+    /// A text was remembered.
     Remembered {
-        /// As it will be told.
+        /// The text, as it would be recalled.
         text: String,
     },
-    /// The keyword of the memory was there, but its pattern did not fit.
+    /// The keyword of MEMORY was found, but its pattern did not match.
     NotRemembered {
         /// That pattern, as in the script.
         pattern: String,
     },
     /// Something about the person was learnt, such as the name.
     Learnt {
-        /// What it is called in replies.
+        /// Its name in reply templates.
         what: String,
-        /// What it is.
+        /// Its value.
         value: String,
     },
-    /// The talk is about this topic now.
+    /// The conversation entered or continued this topic.
     Topic {
         /// Its name in the script.
         name: String,
@@ -124,9 +123,9 @@ pub enum Step {
 /// A word that has a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Keyword {
-    /// As it was said.
+    /// The word in the input.
     pub word: String,
-    /// The higher, the sooner it is tried.
+    /// Keywords with a higher precedence are tried first.
     pub precedence: u32,
 }
 
@@ -135,20 +134,20 @@ pub struct Keyword {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
-    /// A rule for what was said.
+    /// A rule that matched the input.
     Rule,
-    /// Something remembered from before.
+    /// A remembered text.
     Memory,
-    /// The topic of the talk, as no rule knew the line.
+    /// The current topic: no rule matched.
     Topic,
-    /// What is said if no rule knows the line: the rule NONE, `xnone`, `otherwise`.
+    /// The fallback, as no rule matched: the rule NONE, `xnone`, `otherwise`.
     Fallback,
-    /// 1966: a keyword had no pattern that fitted.
+    /// 1966: no pattern of the keyword matched.
     NoMatch,
     /// The line was empty.
     Silence,
-    /// It was a farewell, and the conversation is over.
+    /// The input was a farewell, and the conversation has ended.
     Farewell,
-    /// The script went round without an end, or made too much of the line.
+    /// A limit was reached: the script did not terminate, or its reply became too long.
     Exhausted,
 }

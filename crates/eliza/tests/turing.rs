@@ -1,11 +1,11 @@
-//! The machines of the built-in script `turing`, held against arithmetic and against a machine in
-//! Rust.
+//! The machines of the built-in script `turing`, compared with arithmetic and with a Turing machine
+//! in Rust.
 
 use std::collections::BTreeMap;
 
 use switchboard_eliza::{Conversation, Format, Reply, Script, Source, Step};
 
-/// What is answered to a line.
+/// The reply to a line.
 fn answer(line: &str) -> String {
     let Reply { text, last } = Conversation::new(&machines(), 1).reply(line);
     assert!(!last);
@@ -13,7 +13,9 @@ fn answer(line: &str) -> String {
 }
 
 fn machines() -> Script {
-    Script::named("turing").expect("it is built in")
+    Script::named("turing")
+        .expect("it is built in")
+        .expect("it compiles")
 }
 
 fn spaced(tape: &str) -> String {
@@ -22,8 +24,8 @@ fn spaced(tape: &str) -> String {
 }
 
 #[test]
-fn it_is_a_clean_script_of_1966() {
-    assert_eq!(machines().format(), Format::Classic);
+fn it_is_a_1966_script_without_warnings() {
+    assert_eq!(machines().format(), Format::Doctor1966);
     assert_eq!(machines().lint(), []);
     assert!(Script::NAMES.contains(&"turing"));
 }
@@ -39,9 +41,9 @@ fn numbers_are_incremented() {
     };
     for width in [1, 4, 9] {
         for number in 0..100 {
-            let said = format!("Please increment {}", tape(number, width).to_lowercase());
+            let input = format!("Please increment {}", tape(number, width).to_lowercase());
             assert_eq!(
-                answer(&said),
+                answer(&input),
                 tape(number + 1, width),
                 "{number} in {width}"
             );
@@ -75,12 +77,12 @@ fn palindromes_are_found() {
         answer(&format!("palindrome {}", spaced(&"ABBA".repeat(20)))),
         "YES"
     );
-    // More than seven thousand steps, of the ten thousand that are allowed.
+    // More than seven thousand of the ten thousand steps that are allowed.
     assert_eq!(answer(&format!("palindrome {}", "A ".repeat(120))), "YES");
     assert_eq!(answer("palindrome A C A"), "IT IS MADE OF A AND B");
 }
 
-/// The marks of the busy beaver's tape, from the first to the last, and its steps.
+/// The tape of the busy beaver from the first to the last mark, and its number of steps.
 fn beaver() -> (String, usize) {
     let (mut tape, mut at, mut state, mut steps) = (BTreeMap::new(), 0, 'A', 0);
     while state != 'H' {
@@ -108,13 +110,13 @@ fn beaver() -> (String, usize) {
 }
 
 #[test]
-fn the_beaver_is_as_busy_as_it_must_be() {
+fn the_busy_beaver_takes_its_known_steps() {
     let (tape, steps) = beaver();
     assert_eq!((tape.matches('I').count(), steps), (13, 107));
     let (reply, trace) = Conversation::new(&machines(), 1).reply_traced("beaver");
     assert_eq!(reply.text.replace(' ', "").trim_matches('O'), tape);
     assert_eq!(trace.source, Source::Rule);
-    // Each transformation is a step but the one that begins, and those that add a cell.
+    // Each match is a step, except the first one and those that extend the tape.
     let is_pad = |reply: &str| reply.starts_with("(PRE (O ") || reply.contains(" O) (=");
     let gone = trace
         .steps
@@ -124,7 +126,7 @@ fn the_beaver_is_as_busy_as_it_must_be() {
 }
 
 #[test]
-fn a_tape_that_is_too_long_ends_the_work_and_not_the_talk() {
+fn a_too_long_tape_does_not_end_the_conversation() {
     let mut talk = Conversation::new(&machines(), 1);
     let (_, trace) = talk.reply_traced(&format!("palindrome {}", "A ".repeat(900)));
     assert_eq!(trace.source, Source::Exhausted);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::Problem;
+use crate::error::FileError;
 
 /// A SHA-256, shown as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub struct Content {
 /// Words that are no digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits")]
-pub struct NoDigest;
+pub struct ParseDigestError;
 
 impl Digest {
     /// That of these bytes.
@@ -48,20 +48,20 @@ impl fmt::Display for Content {
 }
 
 impl FromStr for Digest {
-    type Err = NoDigest;
+    type Err = ParseDigestError;
 
-    fn from_str(digits: &str) -> Result<Self, NoDigest> {
+    fn from_str(digits: &str) -> Result<Self, ParseDigestError> {
         let mut digest = [0; 32];
         let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-            return Err(NoDigest);
+            return Err(ParseDigestError);
         };
         if pairs.len() != digest.len() {
-            return Err(NoDigest);
+            return Err(ParseDigestError);
         }
         for (byte, pair) in digest.iter_mut().zip(pairs) {
             for &digit in pair {
-                let value = char::from(digit).to_digit(16).ok_or(NoDigest)?;
-                *byte = *byte << 4 | u8::try_from(value).map_err(|_| NoDigest)?;
+                let value = char::from(digit).to_digit(16).ok_or(ParseDigestError)?;
+                *byte = *byte << 4 | u8::try_from(value).map_err(|_| ParseDigestError)?;
             }
         }
         Ok(Self(digest))
@@ -70,14 +70,14 @@ impl FromStr for Digest {
 
 /// The digest of a file in the making, so that no step takes long.
 #[derive(Debug)]
-pub struct Hashing {
+pub struct FileHasher {
     file: File,
     done: u64,
     length: u64,
-    hash: Running,
+    hash: Hasher,
 }
 
-impl Hashing {
+impl FileHasher {
     /// Of the first `length` bytes of `file`.
     #[must_use]
     pub fn new(file: File, length: u64) -> Self {
@@ -85,7 +85,7 @@ impl Hashing {
             file,
             done: 0,
             length,
-            hash: Running::default(),
+            hash: Hasher::default(),
         }
     }
 
@@ -94,14 +94,14 @@ impl Hashing {
     /// # Errors
     ///
     /// The file cannot be read, or has become shorter.
-    pub fn step(&mut self, most: u64) -> Result<Option<Digest>, Problem> {
+    pub fn step(&mut self, most: u64) -> Result<Option<Digest>, FileError> {
         let goal = self.length.min(self.done.saturating_add(most.max(1)));
         let mut buffer = vec![0; BUFFER_BYTES];
         while self.done < goal {
             let wanted = usize::try_from(goal - self.done).unwrap_or(usize::MAX);
             let wanted = &mut buffer[..wanted.min(BUFFER_BYTES)];
             let count = match self.file.read_at(wanted, self.done) {
-                Ok(0) => return Err(Problem::Short { length: self.done }),
+                Ok(0) => return Err(FileError::Short { length: self.done }),
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
@@ -115,9 +115,9 @@ impl Hashing {
 
 /// The digest of what has come so far.
 #[derive(Clone, Default)]
-pub(crate) struct Running(Sha256);
+pub(crate) struct Hasher(Sha256);
 
-impl Running {
+impl Hasher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -127,7 +127,7 @@ impl Running {
     }
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.digest().fmt(f)
     }
@@ -151,10 +151,10 @@ mod tests {
         let capitals = OF_NOTHING.to_uppercase();
         assert_eq!(capitals.parse(), Ok(Digest::of(b"")));
         for wrong in ["", "e3", &OF_NOTHING[1..], &capitals.replace('E', "+")] {
-            assert_eq!(wrong.parse::<Digest>(), Err(NoDigest), "{wrong}");
+            assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError), "{wrong}");
         }
         let too_long = format!("{OF_NOTHING}00");
-        assert_eq!(too_long.parse::<Digest>(), Err(NoDigest));
+        assert_eq!(too_long.parse::<Digest>(), Err(ParseDigestError));
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
             (299_999, u64::MAX),
         ] {
             let own = file.try_clone().expect("a file can be cloned");
-            let mut hashing = Hashing::new(own, length);
+            let mut hashing = FileHasher::new(own, length);
             let digest = loop {
                 if let Some(digest) = hashing.step(most).expect("it is as long as that") {
                     break digest;
@@ -179,9 +179,9 @@ mod tests {
             let length = usize::try_from(length).expect("small");
             assert_eq!(digest, Digest::of(&content[..length]));
         }
-        let mut hashing = Hashing::new(file, 300_001);
+        let mut hashing = FileHasher::new(file, 300_001);
         let problem = hashing.step(u64::MAX).expect_err("it is shorter");
-        assert!(matches!(problem, Problem::Short { length: 300_000 }));
+        assert!(matches!(problem, FileError::Short { length: 300_000 }));
     }
 
     proptest! {

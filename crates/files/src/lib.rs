@@ -3,7 +3,7 @@
 //!
 //! A [`Folder`] is one that is shown to others. Whatever [`Name`] it is asked for, it leads to a
 //! regular file or a folder below it, never through a link and never outside. What is to be put
-//! there is a [`Draft`] until all of it is there, and nobody sees that.
+//! there is a [`AtomicFile`] until all of it is there, and nobody sees that.
 //!
 //! ```
 //! use switchboard_files::{Folder, Name, Rules};
@@ -20,33 +20,23 @@
 //! # }
 //! ```
 
-mod answer;
-mod beneath;
-mod code;
-mod command;
 mod digest;
-mod draft;
-mod entry;
-mod folder;
+mod error;
 mod name;
-mod number;
-mod problem;
-mod room;
-mod source;
-mod temporary;
+mod protocol;
+mod storage;
 pub mod tftp;
-mod time;
-mod word;
+mod timestamp;
 
-pub use answer::{Answer, NoAnswer};
-pub use code::Code;
-pub use command::{Command, Follows, Misunderstood};
-pub use digest::{Content, Digest, Hashing, NoDigest};
-pub use draft::{Draft, Rules};
-pub use entry::{Entry, Kind};
-pub use folder::Folder;
-pub use name::{BadName, Name};
-pub use problem::Problem;
-pub use source::Source;
-pub use time::Time;
-pub use word::{BadWord, Word, Words};
+pub use digest::{Content, Digest, FileHasher, ParseDigestError};
+pub use error::FileError;
+pub use name::{Name, NameError};
+pub use protocol::entry::{Entry, Kind};
+pub use protocol::quoting::{Quoted, QuotingError, Words};
+pub use protocol::request::{Follows, InvalidRequest, Request};
+pub use protocol::response::{NotAResponse, Response};
+pub use protocol::status::Status;
+pub use storage::atomic_file::{AtomicFile, Rules};
+pub use storage::folder::Folder;
+pub use storage::source::Source;
+pub use timestamp::Timestamp;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::word::Word;
+use crate::protocol::quoting::Quoted;
 
 /// A path below a folder, which does not lead up: parts, separated by `/`.
 ///
@@ -15,7 +15,7 @@ pub struct Name(Vec<u8>);
 
 /// Why bytes are no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadName {
+pub enum NameError {
     /// It is the folder itself, where a file is to be.
     #[error("a file needs a name")]
     Empty,
@@ -45,19 +45,19 @@ impl Name {
     /// # Errors
     ///
     /// It leads up, is too long, or has a byte 0.
-    pub fn parse(bytes: &[u8]) -> Result<Self, BadName> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, NameError> {
         if MOST_BYTES < bytes.len() {
-            return Err(BadName::Long);
+            return Err(NameError::Long);
         }
         if bytes.contains(&0) {
-            return Err(BadName::Nul);
+            return Err(NameError::Nul);
         }
         let mut name = Self::root();
         for part in bytes.split(|&byte| byte == b'/') {
             match part {
                 b"" | b"." => (),
-                b".." => return Err(BadName::Up),
-                part if MOST_PART_BYTES < part.len() => return Err(BadName::Long),
+                b".." => return Err(NameError::Up),
+                part if MOST_PART_BYTES < part.len() => return Err(NameError::Long),
                 part => name.push(part),
             }
         }
@@ -119,14 +119,14 @@ impl Name {
     /// # Errors
     ///
     /// That is no name, or both are too long together.
-    pub fn join(&self, below: &[u8]) -> Result<Self, BadName> {
+    pub fn join(&self, below: &[u8]) -> Result<Self, NameError> {
         Self::parse(&[&self.0, &b"/"[..], below].concat())
     }
 
     /// It as a word of a line; `/` for the folder itself.
     #[must_use]
-    pub fn word(&self) -> Word<'_> {
-        Word(if self.is_root() { b"/" } else { &self.0 })
+    pub fn word(&self) -> Quoted<'_> {
+        Quoted(if self.is_root() { b"/" } else { &self.0 })
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(bytes: impl AsRef<[u8]>, name: Result<&[u8], BadName>) {
+    fn check(bytes: impl AsRef<[u8]>, name: Result<&[u8], NameError>) {
         let read = Name::parse(bytes.as_ref());
         assert_eq!(read.as_ref().map(Name::as_bytes), name.as_ref().copied());
     }
@@ -153,18 +153,18 @@ mod tests {
             check(root, Ok(b""));
         }
         for up in ["..", "/..", "a/..", "a/../b", "../../etc/passwd"] {
-            check(up, Err(BadName::Up));
+            check(up, Err(NameError::Up));
         }
         check("a/...", Ok(b"a/..."));
         check("..a", Ok(b"..a"));
-        check("a\0b", Err(BadName::Nul));
-        check("\0..", Err(BadName::Nul));
+        check("a\0b", Err(NameError::Nul));
+        check("\0..", Err(NameError::Nul));
         check("x".repeat(255), Ok("x".repeat(255).as_bytes()));
-        check("x".repeat(256), Err(BadName::Long));
+        check("x".repeat(256), Err(NameError::Long));
         let long = "x/".repeat(2047) + "x";
         check(&long, Ok(long.as_bytes()));
-        check("x/".repeat(2048), Err(BadName::Long));
-        check("/".repeat(4096), Err(BadName::Long));
+        check("x/".repeat(2048), Err(NameError::Long));
+        check("/".repeat(4096), Err(NameError::Long));
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
         let (folder, last) = name.split_last().expect("it has a last part");
         assert_eq!((folder.as_bytes(), last), (&b"a/.b"[..], &b"c"[..]));
         assert_eq!(folder.join(last), Ok(name.clone()));
-        assert_eq!(folder.join(b".."), Err(BadName::Up));
+        assert_eq!(folder.join(b".."), Err(NameError::Up));
         assert_eq!(Name::root().split_last(), None);
         assert_eq!(Name::root().parts().count(), 0);
         assert_eq!(Name::root().word().to_string(), "/");

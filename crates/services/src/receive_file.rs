@@ -9,7 +9,7 @@ use switchboard_core::{
     Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
     UdpPolicy,
 };
-use switchboard_files::{Content, Draft, Folder, Name, Problem, Rules};
+use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
 use crate::units::size;
 
@@ -53,7 +53,7 @@ impl Receive {
     /// # Errors
     ///
     /// The file is there already, or could not be.
-    pub fn new(path: &Path, rules: Rules) -> Result<Self, Problem> {
+    pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
         let (folder, name) = Folder::around(path)?;
         folder.draft(&name, None, rules)?;
         Ok(Self {
@@ -96,8 +96,8 @@ impl Service for Receive {
 }
 
 struct Receiving {
-    draft: Option<Draft>, // until it is done
-    peer: Option<String>, // unless it reads what is printed, and was told already
+    draft: Option<AtomicFile>, // until it is done
+    peer: Option<String>,      // unless it reads what is printed, and was told already
     sink: Sink,
 }
 
@@ -147,7 +147,7 @@ impl Session for Receiving {
 
     /// What has begun may come to its end.
     fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
-        let begun = |draft: &Draft| 0 < draft.length();
+        let begun = |draft: &AtomicFile| 0 < draft.length();
         Ok(if self.draft.as_ref().is_some_and(begun) {
             Flow::Continue
         } else {
@@ -157,16 +157,16 @@ impl Session for Receiving {
 }
 
 /// The peer is told what is wrong; whoever runs the server as well, if it is here.
-fn end(problem: &Problem, out: &mut Outbox) -> Result {
+fn end(problem: &FileError, out: &mut Outbox) -> Result {
     let words = not_received(problem);
     out.send(format!("{words}\n").as_bytes());
     match problem {
-        Problem::Exists | Problem::TooLarge { .. } => Ok(Flow::Close),
+        FileError::Exists | FileError::TooLarge { .. } => Ok(Flow::Close),
         _ => Err(Error::Failed(words.into())),
     }
 }
 
-fn not_received(problem: &Problem) -> String {
+fn not_received(problem: &FileError) -> String {
     format!("not received: {problem}")
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use switchboard_core::{
     Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport, UdpPolicy,
 };
-use switchboard_files::{Problem, Source};
+use switchboard_files::{FileError, Source};
 
 /// Sends a file to every peer and closes, whatever is said meanwhile.
 ///
@@ -30,7 +30,7 @@ impl OneFile {
     /// # Errors
     ///
     /// It cannot be opened now, or is no regular file.
-    pub fn new(path: &Path) -> Result<Self, Problem> {
+    pub fn new(path: &Path) -> Result<Self, FileError> {
         Source::open(path)?;
         let path = std::path::absolute(path)?;
         Ok(Self { path })

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::tftp::TftpError;
-use crate::wire::wait_once;
+use crate::transport::wait_once;
 
 /// A socket that is not connected, since a server answers from another port than it was asked at.
 pub(super) struct Socket<'a> {

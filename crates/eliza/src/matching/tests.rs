@@ -15,7 +15,7 @@ fn check(terms: &[Term], words: &[Id], parts: Option<&[Range<usize>]>) {
 }
 
 #[test]
-fn every_any_takes_as_few_words_as_it_can() {
+fn every_any_takes_as_few_words_as_possible() {
     use Term::{Any, Exactly};
     check(&[], &[], Some(&[]));
     check(&[], &[0], None);
@@ -46,7 +46,7 @@ fn every_any_takes_as_few_words_as_it_can() {
     assert_eq!(Term::one_of([7, 7]), Term::Word(7));
 }
 
-/// The first of all ways, in the order of what the `Any`s take, by trying all.
+/// The first of all matches, in the order of what the `Any`s take, by trying all.
 fn naive(terms: &[Term], words: &[Id], from: usize) -> Option<Vec<Range<usize>>> {
     let Some((term, rest)) = terms.split_first() else {
         return (from == words.len()).then(Vec::new);
@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn finds_what_trying_all_finds(
+    fn agrees_with_an_exhaustive_search(
         terms in prop::collection::vec(a_term(), 0..7),
         words in prop::collection::vec(0..4u32, 0..9),
     ) {
@@ -87,6 +87,6 @@ proptest! {
         let fits = matcher.fit(&terms, &words);
         let found = fits.then(|| matcher.parts().to_vec());
         prop_assert_eq!(found, naive(&terms, &words, 0));
-        prop_assert!(matcher.looks <= 2 * terms.len() + words.len() * words.len());
+        prop_assert!(matcher.comparisons <= 2 * terms.len() + words.len() * words.len());
     }
 }

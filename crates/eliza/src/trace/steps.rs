@@ -1,35 +1,35 @@
-//! Taking notes, as far as there is room.
+//! Records the steps of a reply, within a size limit.
 
 use crate::trace::{Keyword, Step};
 
-/// Notes steps, if anybody wants them.
+/// A recorder of steps. The default records nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    noted: Option<Vec<Step>>,
+    recorded: Option<Vec<Step>>,
     room: usize,
     left_out: usize,
 }
 
 impl Steps {
-    /// Takes notes without a bound.
+    /// Records without a limit.
     #[cfg(test)]
-    pub(crate) fn noted() -> Self {
+    pub(crate) fn recorded() -> Self {
         Self::within(usize::MAX)
     }
 
-    /// Takes notes, as many as so many bytes hold: a line may be long, and a script may go round
-    /// thousands of times with it.
+    /// Records steps up to a number of bytes: a line may be long, and a script may loop thousands
+    /// of times.
     pub(crate) fn within(bytes: usize) -> Self {
         Self {
-            noted: Some(Vec::new()),
+            recorded: Some(Vec::new()),
             room: bytes,
             left_out: 0,
         }
     }
 
-    /// Notes a step, which is made only if it is wanted.
-    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
-        let Some(steps) = &mut self.noted else {
+    /// Records a step. `step` is called only if steps are recorded.
+    pub(crate) fn record(&mut self, step: impl FnOnce() -> Step) {
+        let Some(steps) = &mut self.recorded else {
             return;
         };
         if self.left_out == 0 {
@@ -39,21 +39,21 @@ impl Steps {
                 return steps.push(step);
             }
         }
-        self.left_out += 1; // and so is all that follows, or it would seem to follow from nothing
+        self.left_out += 1; // and every later step: with gaps, the trace would not make sense
     }
 
-    /// For how many there was no room.
+    /// The number of steps that were not recorded because the limit was reached.
     pub(crate) fn left_out(&self) -> usize {
         self.left_out
     }
 
     pub(crate) fn into_vec(self) -> Vec<Step> {
-        self.noted.unwrap_or_default()
+        self.recorded.unwrap_or_default()
     }
 }
 
 impl Step {
-    /// How much memory it takes.
+    /// Its size in bytes.
     fn weight(&self) -> usize {
         let texts: usize = match self {
             Self::Read { words } | Self::Discarded { words } | Self::Rewritten { words } => {
@@ -103,26 +103,26 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_no_notes_has_none_made() {
+    fn a_disabled_recorder_does_not_build_steps() {
         let mut steps = Steps::default();
-        steps.note(|| panic!("nobody wants it"));
+        steps.record(|| panic!("steps are not recorded"));
         assert_eq!((steps.left_out(), steps.into_vec()), (0, Vec::new()));
     }
 
     #[test]
-    fn notes_are_kept_in_order() {
-        let mut steps = Steps::noted();
-        steps.note(|| read("one"));
-        steps.note(|| Step::NewKey);
+    fn steps_are_recorded_in_order() {
+        let mut steps = Steps::recorded();
+        steps.record(|| read("one"));
+        steps.record(|| Step::NewKey);
         assert_eq!(steps.into_vec(), [read("one"), Step::NewKey]);
     }
 
     #[test]
-    fn notes_end_where_there_is_no_room() {
+    fn steps_beyond_the_limit_are_counted() {
         let mut steps = Steps::within(2 * read("four").weight());
-        steps.note(|| read("four"));
-        steps.note(|| read("forty-four"));
-        steps.note(|| read(""));
+        steps.record(|| read("four"));
+        steps.record(|| read("forty-four"));
+        steps.record(|| read(""));
         assert_eq!(
             (steps.left_out(), steps.into_vec()),
             (2, vec![read("four")])
@@ -130,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_room_holds_the_longest_of_usual_lines() {
-        let mut steps = Steps::within(crate::Trace::MOST_BYTES);
-        steps.note(|| Step::Read {
+    fn the_default_limit_fits_a_long_line() {
+        let mut steps = Steps::within(crate::Trace::MAX_BYTES);
+        steps.record(|| Step::Read {
             words: vec!["word".to_owned(); 500],
         });
         assert_eq!(steps.left_out(), 0);

@@ -1,4 +1,4 @@
-//! What the French friend says, by many conversations.
+//! Replies of the French friend, over many seeds.
 
 mod sense;
 mod spelling;
@@ -9,15 +9,20 @@ use spelling::well_spelled;
 use switchboard_eliza::{Conversation, Script, Source};
 
 fn ami(seed: u64) -> Conversation {
-    Conversation::new(&Script::named("ami").expect("it is built in"), seed)
+    Conversation::new(
+        &Script::named("ami")
+            .expect("it is built in")
+            .expect("it compiles"),
+        seed,
+    )
 }
 
-/// Every reply that the friend may give to a line, by many conversations.
+/// Every reply that the friend may give to a line, over many seeds.
 fn replies(line: &str) -> HashSet<String> {
     (0..60).map(|seed| ami(seed).reply(line).text).collect()
 }
 
-/// One possible reply to the line at least contains the words, and none is ill spelled.
+/// At least one possible reply to the line contains the words, and none is misspelt.
 #[track_caller]
 fn check(line: &str, words: &str) {
     let replies = replies(line);
@@ -38,7 +43,7 @@ fn check_all(lines: &[&str], words: &[&str]) {
 }
 
 #[test]
-fn it_opens_by_asking_how_one_feels() {
+fn the_greeting_asks_how_one_feels() {
     for seed in 0..50 {
         let greeting = ami(seed).greet().expect("it opens");
         assert!(
@@ -49,13 +54,15 @@ fn it_opens_by_asking_how_one_feels() {
 }
 
 #[test]
-fn nothing_in_it_is_in_vain() {
-    let script = Script::named("ami").expect("it is built in");
+fn the_script_has_no_warnings() {
+    let script = Script::named("ami")
+        .expect("it is built in")
+        .expect("it compiles");
     assert_eq!(script.lint(), []);
 }
 
 #[test]
-fn it_takes_leave_when_it_is_asked_to() {
+fn a_farewell_ends_the_conversation() {
     for line in [
         "Au revoir !",
         "adieu",
@@ -75,7 +82,7 @@ fn it_takes_leave_when_it_is_asked_to() {
 }
 
 #[test]
-fn it_hears_of_the_family() {
+fn the_family_is_taken_up() {
     check_all(
         &["ma mère est partie", "MA MERE !", "maman me manque"],
         &["mère"],
@@ -87,7 +94,7 @@ fn it_hears_of_the_family() {
 }
 
 #[test]
-fn what_was_said_comes_back_turned_round() {
+fn input_is_reflected() {
     check("Je veux un parapluie", "veux-tu un parapluie");
     check("j'ai besoin de toi", "besoin");
     check(
@@ -157,8 +164,8 @@ fn a_name_is_learnt_and_used() {
 }
 
 #[test]
-fn what_was_said_is_remembered() {
-    let told = (0..40).any(|seed| {
+fn input_is_remembered() {
+    let reported = (0..40).any(|seed| {
         let mut talk = ami(seed);
         talk.reply("mon parapluie est cassé");
         (0..6).any(|_| {
@@ -166,7 +173,7 @@ fn what_was_said_is_remembered() {
             trace.source == Source::Memory && reply.text.contains("ton parapluie")
         })
     });
-    assert!(told);
+    assert!(reported);
     let mut talk = ami(3);
     talk.reply("ma montre est lourde");
     talk.reply("mes lunettes sont sales");
@@ -206,7 +213,7 @@ fn a_topic_lasts_for_some_turns() {
 }
 
 #[test]
-fn who_is_in_despair_is_told_whom_to_call() {
+fn despair_gets_a_helpline() {
     for line in [
         "je veux mourir",
         "J'ai envie de mourir",
@@ -295,9 +302,9 @@ fn any_line_is_answered() {
     }
 }
 
-/// The friend says "tu", and never the words of another register.
+/// The friend says "tu" and uses no words of a formal register.
 #[test]
-fn it_says_tu() {
+fn replies_use_tu() {
     let lines = [
         "Bonjour monsieur",
         "Vous allez bien ?",

@@ -1,4 +1,4 @@
-//! The replies fit what was said, and not just a word in it.
+//! The replies fit the meaning of the input, not just one of its words.
 
 use crate::{ami, check_all, replies};
 
@@ -6,13 +6,13 @@ use crate::{ami, check_all, replies};
 #[track_caller]
 fn refused(line: &str, words: &[&str]) {
     for reply in replies(line) {
-        let said = words.iter().find(|word| reply.contains(**word));
-        assert_eq!(said, None, "{line}: {reply}");
+        let input = words.iter().find(|word| reply.contains(**word));
+        assert_eq!(input, None, "{line}: {reply}");
     }
 }
 
 #[test]
-fn who_cannot_eat_is_heard() {
+fn not_eating_is_taken_up() {
     for line in [
         "j'arrive plus à manger",
         "je mange presque rien",
@@ -24,7 +24,7 @@ fn who_cannot_eat_is_heard() {
 }
 
 #[test]
-fn others_are_not_taken_for_the_user() {
+fn others_are_not_mistaken_for_the_user() {
     refused("mon voisin met la radio à fond", &["quand tu fais ça"]);
     refused(
         "elle joue du violon le soir",
@@ -58,7 +58,7 @@ fn a_closing_opinion_is_not_repeated() {
 }
 
 #[test]
-fn an_illness_and_a_lost_joy_are_no_good_news() {
+fn illness_and_lost_joy_are_not_good_news() {
     for line in [
         "J'ai eu le covid",
         "Rien n'a de goût depuis que j'ai eu le covid",
@@ -90,9 +90,9 @@ fn an_illness_and_a_lost_joy_are_no_good_news() {
     }
 }
 
-/// The lines of a table that any such friend is measured by, in French.
+/// Standard reflection examples for such programs, in French.
 #[test]
-fn what_was_said_comes_back_with_the_pronouns_turned() {
+fn input_is_reflected() {
     for (line, words) in [
         (
             "J'ai besoin d'aide !?",

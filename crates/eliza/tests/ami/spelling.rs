@@ -1,8 +1,8 @@
-//! No reply is ill spelled, whatever is put into it.
+//! Replies are spelled correctly for any captured part.
 
 use crate::ami;
 
-/// No vowel is left that should have been dropped, and none is missing.
+/// No vowel lacks its elision, and none is missing.
 #[track_caller]
 pub(crate) fn well_spelled(reply: &str) {
     let plain = reply.replace("« ", "").replace(" »", "").replace(',', "");
@@ -53,7 +53,7 @@ pub(crate) fn well_spelled(reply: &str) {
 }
 
 #[test]
-fn no_vowel_is_too_many() {
+fn elision_leaves_no_extra_vowel() {
     let frames = [
         "je pense que {}",
         "je veux {}",
@@ -133,7 +133,7 @@ fn no_vowel_is_too_many() {
     for (seed, frame) in (0..).zip(frames) {
         for part in parts {
             let line = frame.replace("{}", part);
-            // What is said wrong may come back wrong.
+            // Misspelt input may come back misspelt.
             let line = line
                 .replace("que il", "qu'il")
                 .replace("que elle", "qu'elle");
@@ -149,7 +149,7 @@ fn no_vowel_is_too_many() {
     }
 }
 
-/// Whether a line that was put together is no French itself.
+/// Whether a generated line is not correct French itself.
 fn too_many_vowels(line: &str) -> bool {
     let short = ["je", "que", "de", "qu'", "si"];
     short.iter().any(|short| {

@@ -1,11 +1,11 @@
-//! What people talk of to a friend: each family of it has its own replies.
+//! Common subjects of conversation: each has its own replies.
 
 use switchboard_eliza::Source;
 
 use crate::{check, friend, refused, replies};
 
 #[test]
-fn self_harm_is_no_game() {
+fn self_harm_is_taken_seriously() {
     for line in [
         "I want to die",
         "I want to kill myself",
@@ -169,7 +169,7 @@ fn every_family_has_its_answers() {
 }
 
 #[test]
-fn ordinary_lines_are_known() {
+fn ordinary_lines_match_a_rule() {
     for line in [
         "went to the shops",
         "just tired",
@@ -202,7 +202,7 @@ fn ordinary_lines_are_known() {
 }
 
 #[test]
-fn not_every_line_is_known() {
+fn some_lines_match_no_rule() {
     for line in ["我", "plugh xyzzy frotz rezrov gnusto", "%%% ### 我 @@@"] {
         let (_, trace) = friend(1).reply_traced(line);
         assert_eq!(trace.source, Source::Fallback, "{line}");

@@ -1,4 +1,4 @@
-//! The built-in friend: what is said to what, whatever chance decides.
+//! Replies of the built-in friend, over many seeds.
 
 mod families;
 mod sense;
@@ -10,7 +10,7 @@ use switchboard_eliza::{Conversation, Script, Source};
 const SEEDS: u64 = 200;
 
 fn friend(seed: u64) -> Conversation {
-    Conversation::new(&Script::friend(), seed)
+    Conversation::new(&Script::friend().expect("it compiles"), seed)
 }
 
 /// Every reply that the friend may give to the last of these lines.
@@ -23,7 +23,7 @@ fn replies(lines: &[&str]) -> BTreeSet<String> {
     (0..SEEDS).map(reply).collect()
 }
 
-/// Each possible reply has one of these words, and is no way of saying that nothing was understood.
+/// Each possible reply contains one of these words and is not a fallback.
 #[track_caller]
 fn check(line: &str, words: &[&str]) {
     for reply in replies(&[line]) {
@@ -36,22 +36,22 @@ fn check(line: &str, words: &[&str]) {
     assert_eq!(trace.source, Source::Rule, "{line}");
 }
 
-/// Not one possible reply has any of these words.
+/// No possible reply contains any of these words.
 #[track_caller]
 fn refused(line: &str, words: &[&str]) {
     for reply in replies(&[line]) {
-        let said = words.iter().find(|word| reply.contains(**word));
-        assert_eq!(said, None, "{line}: {reply}");
+        let input = words.iter().find(|word| reply.contains(**word));
+        assert_eq!(input, None, "{line}: {reply}");
     }
 }
 
 #[test]
-fn nothing_in_it_is_in_vain() {
-    assert_eq!(Script::friend().lint(), []);
+fn the_script_has_no_warnings() {
+    assert_eq!(Script::friend().expect("it compiles").lint(), []);
 }
 
 #[test]
-fn what_was_said_comes_back_with_the_pronouns_turned() {
+fn input_is_reflected() {
     for (line, words) in [
         ("I need help!?", &["need help"] as &[_]),
         ("Why can't you help me?", &["help you"]),
@@ -106,7 +106,7 @@ fn what_was_said_comes_back_with_the_pronouns_turned() {
 
 #[test]
 fn a_name_is_learnt_and_used() {
-    for told in [
+    for reported in [
         "My name is Ann",
         "call me Ann",
         "I'm called Ann",
@@ -114,9 +114,12 @@ fn a_name_is_learnt_and_used() {
         "hi, my name's ann",
         "I am Ann",
     ] {
-        let known = replies(&[told, "What is my name?"]);
+        let known = replies(&[reported, "What is my name?"]);
         let named = known.iter().filter(|reply| reply.contains("Ann")).count();
-        assert!(3 <= named && known.len() - named <= 1, "{told}: {known:?}");
+        assert!(
+            3 <= named && known.len() - named <= 1,
+            "{reported}: {known:?}"
+        );
     }
     let farewells = replies(&["My name is Ann", "bye"]);
     assert!(farewells.iter().any(|reply| reply.contains("Ann")));
@@ -135,8 +138,8 @@ fn a_name_is_learnt_and_used() {
 }
 
 #[test]
-fn what_was_said_is_told_later_and_once() {
-    for (told, words) in [
+fn a_memory_is_recalled_later_and_once() {
+    for (reported, words) in [
         ("my car makes funny noises", "your car makes funny noises"),
         ("My father is a strict man", "your father"),
         ("I want to see the sea", "see the sea"),
@@ -146,22 +149,22 @@ fn what_was_said_is_told_later_and_once() {
     ] {
         for seed in 0..20 {
             let mut friend = friend(seed);
-            friend.reply(told);
+            friend.reply(reported);
             let mut tellings = 0;
             for _ in 0..12 {
                 let (reply, trace) = friend.reply_traced("hm");
                 if trace.source == Source::Memory {
-                    assert!(reply.text.contains(words), "{told}: {}", reply.text);
+                    assert!(reply.text.contains(words), "{reported}: {}", reply.text);
                     tellings += 1;
                 }
             }
-            assert_eq!(tellings, 1, "{told}");
+            assert_eq!(tellings, 1, "{reported}");
         }
     }
 }
 
 #[test]
-fn a_topic_goes_on_for_some_turns() {
+fn a_topic_lasts_for_some_turns() {
     for opening in [
         "I hate my job",
         "My father is a strict man",
@@ -177,14 +180,14 @@ fn a_topic_goes_on_for_some_turns() {
         for seed in 0..20 {
             let mut friend = friend(seed);
             friend.reply(opening);
-            let mut said = BTreeSet::new();
+            let mut input = BTreeSet::new();
             for line in ["hm", "well", "ok"] {
                 let (reply, trace) = friend.reply_traced(line);
                 if trace.source == Source::Topic {
-                    said.insert(reply.text);
+                    input.insert(reply.text);
                 }
             }
-            assert!(2 <= said.len(), "{opening}: {said:?}");
+            assert!(2 <= input.len(), "{opening}: {input:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The replies fit what was said, and not just a word in it.
+//! The replies fit the meaning of the input, not just one of its words.
 
 use crate::{check, friend, refused, replies};
 
 #[test]
-fn a_word_in_passing_does_not_take_over() {
+fn an_incidental_word_does_not_decide_the_reply() {
     for (line, words) in [
         (
             "the caretaker ignores my emails",
@@ -27,7 +27,7 @@ fn a_word_in_passing_does_not_take_over() {
 }
 
 #[test]
-fn who_is_ill_is_not_asked_why() {
+fn illness_is_not_asked_why() {
     for line in [
         "my uncle had a stroke last week",
         "my mum has cancer",
@@ -43,7 +43,7 @@ fn who_is_ill_is_not_asked_why() {
 }
 
 #[test]
-fn what_might_be_done_is_taken_up() {
+fn suggestions_are_taken_up() {
     for seed in 0..20 {
         let mut friend = friend(seed);
         friend.reply("I hate my school");
@@ -57,19 +57,19 @@ fn what_might_be_done_is_taken_up() {
 }
 
 #[test]
-fn what_is_remembered_is_a_sentence() {
-    for told in [
+fn a_memory_is_a_sentence() {
+    for reported in [
         "my fingers ache so much",
         "my plants wither away",
         "my garden",
     ] {
-        refused(told, &["something about your"]);
+        refused(reported, &["something about your"]);
         for seed in 0..20 {
             let mut friend = friend(seed);
-            friend.reply(told);
+            friend.reply(reported);
             for _ in 0..6 {
                 let reply = friend.reply("hm").text;
-                assert!(!reply.contains("about your"), "{told}: {reply}");
+                assert!(!reply.contains("about your"), "{reported}: {reply}");
             }
         }
     }
@@ -77,7 +77,7 @@ fn what_is_remembered_is_a_sentence() {
 }
 
 #[test]
-fn the_friend_is_there_and_keeps_secrets() {
+fn presence_and_secrets_are_promised() {
     check("are you still there?", &["here"]);
     check("I'm back", &["here"]);
     check("wait a minute", &["time", "hurry", "wait", "listening"]);
@@ -91,7 +91,7 @@ fn the_friend_is_there_and_keeps_secrets() {
 }
 
 #[test]
-fn what_one_does_by_oneself_is_no_loneliness() {
+fn by_myself_is_not_loneliness() {
     refused(
         "I did it by myself",
         &["alone", "close to somebody", "lonely"],
@@ -104,7 +104,7 @@ fn what_one_does_by_oneself_is_no_loneliness() {
 }
 
 #[test]
-fn what_the_friend_might_do_is_taken_up() {
+fn requests_to_the_friend_are_taken_up() {
     check("Maybe you could help me", &["help you"]);
     check("perhaps you should try harder", &["I should try harder"]);
     check("maybe you don't like me", &["I don't like you"]);

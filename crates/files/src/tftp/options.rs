@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::number::number;
+use crate::protocol::quoting::number;
 use crate::tftp::packet::{Malformed, push, string};
 
 /// Options, asked for or agreed to. Others are not known here.
@@ -20,7 +20,7 @@ pub struct Options {
 
 /// How a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct Negotiated {
     /// Bytes in every block but the last.
     pub block_bytes: u16,
     /// So many blocks are sent before an acknowledgement is waited for.
@@ -40,7 +40,7 @@ pub struct Caps {
     pub window: u16,
 }
 
-impl Default for Terms {
+impl Default for Negotiated {
     /// Those of the plain protocol.
     fn default() -> Self {
         Self {
@@ -70,14 +70,14 @@ impl Options {
     ///
     /// The size of an empty file is not told, since some clients take 0 for a mistake.
     #[must_use]
-    pub fn settle(&self, caps: &Caps, size: Option<u64>) -> (Terms, Self) {
-        let plain = Terms::default();
+    pub fn negotiate(&self, caps: &Caps, size: Option<u64>) -> (Negotiated, Self) {
+        let plain = Negotiated::default();
         let blksize = self.blksize.map(|asked| asked.min(caps.block_bytes));
         let block_bytes = blksize.unwrap_or(plain.block_bytes);
         let fit = WINDOW_BYTES / u32::from(block_bytes.max(1));
         let most = u16::try_from(fit).map_or(caps.window, |fit| fit.min(caps.window).max(1));
         let windowsize = self.windowsize.map(|asked| asked.min(most));
-        let terms = Terms {
+        let negotiated = Negotiated {
             block_bytes,
             window: windowsize.unwrap_or(plain.window),
             timeout: self.timeout.map(|asked| Duration::from_secs(asked.into())),
@@ -89,7 +89,7 @@ impl Options {
             tsize: self.tsize.and(size).filter(|&size| 0 < size),
             windowsize,
         };
-        (terms, agreed)
+        (negotiated, agreed)
     }
 
     /// What a client that asked for these makes of the answer.
@@ -97,7 +97,7 @@ impl Options {
     /// # Errors
     ///
     /// It was answered more than it had asked for.
-    pub fn accept(&self, agreed: &Self) -> Result<Terms, Malformed> {
+    pub fn accept(&self, agreed: &Self) -> Result<Negotiated, Malformed> {
         let within = |agreed: Option<u16>, asked| agreed <= asked; // none is less than any
         let modest = within(agreed.blksize, self.blksize)
             && within(agreed.windowsize, self.windowsize)
@@ -106,8 +106,8 @@ impl Options {
         if !modest {
             return Err(Malformed::Options);
         }
-        let plain = Terms::default();
-        Ok(Terms {
+        let plain = Negotiated::default();
+        Ok(Negotiated {
             block_bytes: agreed.blksize.unwrap_or(plain.block_bytes),
             window: agreed.windowsize.unwrap_or(plain.window),
             timeout: agreed
@@ -211,16 +211,16 @@ mod tests {
         windowsize: Some(16),
     };
 
-    fn settle(asked: Options, size: Option<u64>) -> (Terms, Options) {
-        asked.settle(&Caps::ethernet(false), size)
+    fn negotiate(asked: Options, size: Option<u64>) -> (Negotiated, Options) {
+        asked.negotiate(&Caps::ethernet(false), size)
     }
 
     #[test]
     fn nothing_is_agreed_to_that_was_not_asked_for() {
-        let (terms, agreed) = settle(Options::default(), Some(1000));
-        assert_eq!(terms, Terms::default());
+        let (negotiated, agreed) = negotiate(Options::default(), Some(1000));
+        assert_eq!(negotiated, Negotiated::default());
         assert!(agreed.is_empty());
-        let (terms, agreed) = settle(ALL, Some(1000));
+        let (negotiated, agreed) = negotiate(ALL, Some(1000));
         assert_eq!(
             agreed,
             Options {
@@ -228,8 +228,8 @@ mod tests {
                 ..ALL
             }
         );
-        assert_eq!((terms.block_bytes, terms.window), (1428, 16));
-        assert_eq!(terms.timeout, Some(Duration::from_secs(3)));
+        assert_eq!((negotiated.block_bytes, negotiated.window), (1428, 16));
+        assert_eq!(negotiated.timeout, Some(Duration::from_secs(3)));
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
             tsize: Some(0),
             ..Options::default()
         };
-        assert!(settle(asked, Some(0)).1.is_empty());
-        assert!(settle(asked, None).1.is_empty());
-        assert_eq!(settle(asked, Some(1)).1.tsize, Some(1));
+        assert!(negotiate(asked, Some(0)).1.is_empty());
+        assert!(negotiate(asked, None).1.is_empty());
+        assert_eq!(negotiate(asked, Some(1)).1.tsize, Some(1));
     }
 
     #[test]
@@ -256,29 +256,32 @@ mod tests {
             (65_464, 65_535, 1468, 64),
             (1469, 2, 1468, 2),
         ] {
-            let (terms, agreed) = settle(asked(blksize, windowsize), None);
-            assert_eq!((terms.block_bytes, terms.window), (blocks, window));
+            let (negotiated, agreed) = negotiate(asked(blksize, windowsize), None);
+            assert_eq!(
+                (negotiated.block_bytes, negotiated.window),
+                (blocks, window)
+            );
             assert_eq!(agreed, asked(blocks, window));
         }
         let roomy = Caps {
             block_bytes: 65_464,
             window: 64,
         };
-        let (terms, _) = asked(65_464, 64).settle(&roomy, None);
-        assert_eq!((terms.block_bytes, terms.window), (65_464, 2));
+        let (negotiated, _) = asked(65_464, 64).negotiate(&roomy, None);
+        assert_eq!((negotiated.block_bytes, negotiated.window), (65_464, 2));
     }
 
     #[test]
     fn more_than_was_asked_for_is_not_accepted() {
         let none = Options::default();
-        assert_eq!(none.accept(&none), Ok(Terms::default()));
-        let terms = ALL.accept(&Options {
+        assert_eq!(none.accept(&none), Ok(Negotiated::default()));
+        let negotiated = ALL.accept(&Options {
             tsize: Some(7),
             ..ALL
         });
-        let terms = terms.expect("it is what was asked for");
+        let negotiated = negotiated.expect("it is what was asked for");
         assert_eq!(
-            (terms.block_bytes, terms.window, terms.size),
+            (negotiated.block_bytes, negotiated.window, negotiated.size),
             (1428, 16, Some(7))
         );
         for more in [

@@ -18,20 +18,20 @@ pub enum Packet<'a> {
     Ack(u16),
     /// The transfer is over, or the packet was nobody's.
     Error {
-        /// Which of the [codes](Code) it is, if it is one of them.
+        /// Which of the [codes](ErrorCode) it is, if it is one of them.
         code: u16,
         /// Words for people.
         words: &'a [u8],
     },
     /// These of the options asked for are agreed to.
-    Agreement(Options),
+    OptionAck(Options),
 }
 
 /// What opens a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
     /// Which way the file is to go.
-    pub wish: Wish,
+    pub kind: RequestKind,
     /// The name of the file, without NUL.
     pub name: &'a [u8],
     /// How its bytes are meant.
@@ -42,11 +42,11 @@ pub struct Request<'a> {
 
 /// Which way a file is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum RequestKind {
     /// From the server.
-    Get,
+    Read,
     /// To the server.
-    Put,
+    Write,
 }
 
 /// How the bytes of a file are meant.
@@ -60,7 +60,7 @@ pub enum Mode {
 
 /// Why a transfer is not begun, or is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub enum ErrorCode {
     /// See the words.
     Undefined = 0,
     /// There is no such file.
@@ -113,15 +113,15 @@ impl<'a> Packet<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (operation, rest) = bytes.split_first_chunk().ok_or(Malformed::Nothing)?;
         match u16::from_be_bytes(*operation) {
-            GET => Request::parse(Wish::Get, rest).map(Self::Request),
-            PUT => Request::parse(Wish::Put, rest).map(Self::Request),
+            GET => Request::parse(RequestKind::Read, rest).map(Self::Request),
+            PUT => Request::parse(RequestKind::Write, rest).map(Self::Request),
             DATA => number(rest).map(|(block, bytes)| Self::Data { block, bytes }),
             ACK => number(rest).map(|(block, _)| Self::Ack(block)),
             ERROR => number(rest).map(|(code, words)| Self::Error {
                 code,
                 words: string(words).map_or(words, |(words, _)| words),
             }),
-            AGREEMENT => Options::parse_agreed(rest).map(Self::Agreement),
+            AGREEMENT => Options::parse_agreed(rest).map(Self::OptionAck),
             _ => Err(Malformed::Operation),
         }
     }
@@ -145,7 +145,7 @@ impl<'a> Packet<'a> {
                 numbers(ERROR, *code);
                 push(out, words);
             }
-            Self::Agreement(options) => {
+            Self::OptionAck(options) => {
                 out.extend_from_slice(&AGREEMENT.to_be_bytes());
                 options.write(out);
             }
@@ -162,21 +162,21 @@ impl<'a> Packet<'a> {
 
     /// An error with these words, as a datagram of its own.
     #[must_use]
-    pub fn error(code: Code, words: &'a str) -> Vec<u8> {
+    pub fn error(code: ErrorCode, words: &'a str) -> Vec<u8> {
         let (code, words) = (code as u16, words.as_bytes());
         Self::Error { code, words }.to_bytes()
     }
 }
 
 impl<'a> Request<'a> {
-    fn parse(wish: Wish, bytes: &'a [u8]) -> Result<Self, Malformed> {
+    fn parse(kind: RequestKind, bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (name, rest) = string(bytes).ok_or(Malformed::Short)?;
         let (mode, rest) = string(rest).ok_or(Malformed::Short)?;
         let mode = [Mode::Octet, Mode::Netascii]
             .into_iter()
             .find(|known| mode.eq_ignore_ascii_case(known.word().as_bytes()));
         Ok(Self {
-            wish,
+            kind,
             name,
             mode: mode.ok_or(Malformed::Mode)?,
             options: Options::parse_asked(rest),
@@ -184,9 +184,9 @@ impl<'a> Request<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let operation = match self.wish {
-            Wish::Get => GET,
-            Wish::Put => PUT,
+        let operation = match self.kind {
+            RequestKind::Read => GET,
+            RequestKind::Write => PUT,
         };
         out.extend_from_slice(&operation.to_be_bytes());
         push(out, self.name);
@@ -245,7 +245,7 @@ mod tests {
 
     fn get(options: Options) -> Packet<'static> {
         Packet::Request(Request {
-            wish: Wish::Get,
+            kind: RequestKind::Read,
             name: b"a b",
             mode: Mode::Octet,
             options,
@@ -288,12 +288,12 @@ mod tests {
         check(b"\0\x05\0\x01no\0", Ok(error));
         check(
             b"\0\x06tsize\x007\0",
-            Ok(Packet::Agreement(Options {
+            Ok(Packet::OptionAck(Options {
                 tsize: Some(7),
                 ..none
             })),
         );
-        check(b"\0\x06", Ok(Packet::Agreement(none)));
+        check(b"\0\x06", Ok(Packet::OptionAck(none)));
         assert_eq!(
             get(all).to_bytes(),
             b"\0\x01a b\0octet\0blksize\x001428\0timeout\x002\0tsize\x000\0windowsize\x0016\0"
@@ -385,14 +385,14 @@ mod tests {
             options in options(), choice in 0..6, octet: bool,
         ) {
             let mode = if octet { Mode::Octet } else { Mode::Netascii };
-            let request = |wish| Packet::Request(Request { wish, name: &name, mode, options });
+            let request = |kind| Packet::Request(Request { kind, name: &name, mode, options });
             let packet = match choice {
-                0 => request(Wish::Get),
-                1 => request(Wish::Put),
+                0 => request(RequestKind::Read),
+                1 => request(RequestKind::Write),
                 2 => Packet::Data { block: number, bytes: &bytes },
                 3 => Packet::Ack(number),
                 4 => Packet::Error { code: number, words: &name },
-                _ => Packet::Agreement(options),
+                _ => Packet::OptionAck(options),
             };
             let bytes = packet.to_bytes();
             prop_assert_eq!(Packet::parse(&bytes), Ok(packet));

@@ -13,12 +13,11 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
 
 use clap::Args;
 use switchboard_core::{Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport};
-use switchboard_eliza::Script;
+use switchboard_eliza::{Script, ScriptError};
 
 use crate::units::count;
 use bot::Bot;
@@ -71,19 +70,19 @@ impl Chat {
     /// lines at once and 5 per second after that.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Options::default())
-    }
-
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::with(options))
-    }
-
-    fn with(options: Options) -> Self {
         Self {
-            bot: options.with_eliza.then(Script::friend),
-            options,
+            bot: None,
+            options: Options::default(),
             seed: None,
         }
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, ScriptError> {
+        Ok(Self {
+            bot: options.with_eliza.then(Script::friend).transpose()?,
+            options,
+            seed: None,
+        })
     }
 }
 

@@ -25,7 +25,7 @@ const GREETING: &str = "-- Welcome to the chat; /help tells how it works.\n-- Wh
 fn chat(words: &str) -> Chat {
     Chat {
         seed: Some(1),
-        ..Chat::with(from_words(words))
+        ..Chat::from_options(from_words(words)).expect("it compiles")
     }
 }
 
@@ -313,7 +313,7 @@ fn at_its_end_the_server_says_goodbye() {
 
 #[test]
 fn the_friend_answers_who_speaks_to_her() {
-    let mut friend = Conversation::new(&Script::friend(), 1);
+    let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
     let answers = ["I am sad", "bye", "Why?"].map(|words| friend.reply(words).text);
     let entered = |name, others| format!("-- You are in #lobby as {name}, with {others}.\n");
     let said = [

@@ -106,12 +106,12 @@ mod tests {
     use crate::talk::{every_chunking, first_words, from_words};
 
     fn friend(seed: u64) -> Eliza {
-        Eliza::new(Script::friend(), Some(seed))
+        Eliza::new(Script::friend().expect("it compiles"), Some(seed))
     }
 
     /// What the engine says, by lines, when nothing is between.
     fn said(seed: u64, lines: &[&str], end: &str) -> String {
-        let mut friend = Conversation::new(&Script::friend(), seed);
+        let mut friend = Conversation::new(&Script::friend().expect("it compiles"), seed);
         let mut all = friend.greet().expect("it opens") + "\n";
         for line in lines {
             all += &(friend.reply(line).text + end);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn conversations_are_separate() {
-        let friend = Eliza::new(Script::friend(), None);
+        let friend = Eliza::new(Script::friend().expect("it compiles"), None);
         let heard: Vec<_> = (0..40).map(|_| first_words(&friend)).collect();
         assert!(
             heard.iter().any(|words| *words != heard[0]),
@@ -187,7 +187,7 @@ mod tests {
     fn why_shows_the_trace_of_the_last_reply() {
         let lines = "*why\nI need a holiday\n *WHY\nquit\n";
         let heard = told("--seed 1 --commands", Telling::Replies, lines);
-        let mut friend = Conversation::new(&Script::friend(), 1);
+        let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
         let greeting = friend.greet().expect("it opens");
         let (reply, trace) = friend.reply_traced("I need a holiday");
         let last = friend.reply("quit").text;
@@ -210,7 +210,7 @@ mod tests {
         let words = format!("--seed 1 --commands --script {parrot}");
         let heard = told(&words, Telling::Replies, lines);
         let lines: Vec<&str> = heard.lines().collect();
-        let greeting = Conversation::new(&Script::friend(), 1).greet();
+        let greeting = Conversation::new(&Script::friend().expect("it compiles"), 1).greet();
         let there_are = format!("there are: parrot, {}", Script::NAMES.join(", "));
         assert_eq!(lines[0], "How do you feel?");
         assert_eq!(lines[1], format!("This is parrot; {there_are}"));

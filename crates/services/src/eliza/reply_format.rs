@@ -83,7 +83,7 @@ impl Watched {
             keywords: Vec::new().into_iter(),
             tried: None,
             replaced: 0,
-            whole: format == Format::Classic,
+            whole: format == Format::Doctor1966,
         };
         (reply, watched)
     }

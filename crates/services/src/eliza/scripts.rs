@@ -38,10 +38,13 @@ enum Why {
 ///
 /// There is neither, or the file cannot be read, or it is no script.
 pub fn find_script(name: &Path) -> Result<Script, NoScript> {
-    if let Some(script) = name.to_str().and_then(Script::named) {
-        return Ok(script);
-    }
     let shown = name.display().to_string();
+    if let Some(script) = name.to_str().and_then(Script::named) {
+        return script.map_err(|error| NoScript {
+            name: shown,
+            why: Why::Unusable(error),
+        });
+    }
     match File::open(name) {
         Ok(file) => read_script(&shown, file),
         Err(error) => Err(NoScript {
@@ -58,7 +61,7 @@ pub fn find_script(name: &Path) -> Result<Script, NoScript> {
 /// It cannot be read, or is no script.
 pub fn read_script(name: &str, source: impl Read) -> Result<Script, NoScript> {
     // A source need not have an end; one byte too many is enough to refuse it.
-    let most = Script::MOST_BYTES as u64 + 1;
+    let most = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
     let read = source.take(most).read_to_end(&mut text);
     let script = read
@@ -111,6 +114,7 @@ impl Scripts {
         let needed = if names.is_empty() || all { most } else { 0 };
         for name in &Script::NAMES[..needed] {
             let script = Script::named(name).expect("it is one of the names");
+            let script = script.map_err(|error| error.to_string())?;
             if !names.iter().any(|asked| asked.as_os_str() == *name) {
                 scripts.add(Path::new(name), script);
             }
@@ -198,11 +202,14 @@ mod tests {
             "c/friend.script",
             "c/doctor.script",
         ] {
-            scripts.add(Path::new(path), Script::friend());
+            scripts.add(Path::new(path), Script::friend().expect("it compiles"));
         }
         let called = "friend, Doctor, friend.script, doctor-2";
         assert_eq!(names(&scripts), called);
-        scripts.add(Path::new("\x1b[2J.toml"), Script::friend());
+        scripts.add(
+            Path::new("\x1b[2J.toml"),
+            Script::friend().expect("it compiles"),
+        );
         assert_eq!(scripts.name(4), "\\x1b[2J");
         assert_eq!(scripts.called("doctor-2"), Some(3));
         assert_eq!(scripts.called("doctor"), Some(1));

@@ -5,7 +5,7 @@ use std::vec;
 
 use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_files::{
-    Answer, Code, Command, Content, Draft, Entry, Follows, Hashing, Name, Problem,
+    AtomicFile, Content, Entry, FileError, FileHasher, Follows, Name, Request, Response, Status,
 };
 
 use super::Shelf;
@@ -24,7 +24,7 @@ enum Doing {
     /// These are still to be told.
     Telling(vec::IntoIter<Entry>),
     /// So many bytes of a file are looked through.
-    Hashing(Hashing, u64),
+    Hashing(FileHasher, u64),
     /// So many bytes are still to come of what will be a file.
     Taking(Box<Taking>, u64),
     /// The same, where it will not.
@@ -32,7 +32,7 @@ enum Doing {
 }
 
 struct Taking {
-    draft: Draft,
+    draft: AtomicFile,
     content: Content,
 }
 
@@ -45,51 +45,51 @@ impl Guest {
         }
     }
 
-    fn hear(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, Problem> {
-        let command = match Command::parse(line) {
+    fn hear(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, FileError> {
+        let command = match Request::parse(line) {
             Ok(command) => command,
             Err(wrong) => {
-                say(out, &Answer::Words(wrong.code, wrong.words));
+                say(out, &Response::Text(wrong.code, wrong.words));
                 return Ok(match wrong.follows {
-                    Follows::Command => Flow::Continue,
-                    Follows::Bytes(count) => self.forget(count, out),
+                    Follows::Request => Flow::Continue,
+                    Follows::Content(count) => self.forget(count, out),
                     Follows::Unknown => Flow::Close,
                 });
             }
         };
         match command {
-            Command::Help => {
-                say(out, &Answer::Lines(Command::HELP.len() as u64));
-                out.send(Command::HELP.join("\n").as_bytes());
+            Request::Help => {
+                say(out, &Response::Lines(Request::HELP.len() as u64));
+                out.send(Request::HELP.join("\n").as_bytes());
             }
-            Command::List(name) => {
+            Request::List(name) => {
                 let entries = self.shelf.folder.list(&name)?;
-                say(out, &Answer::Lines(entries.len() as u64));
+                say(out, &Response::Lines(entries.len() as u64));
                 self.doing = Doing::Telling(entries.into_iter());
                 return Ok(self.tell(out));
             }
-            Command::Stat(name) => say(out, &Answer::Entry(self.shelf.folder.entry(&name)?)),
-            Command::Get { name, offset } => self.send(&name, offset, out)?,
-            Command::Hash { name, length } => {
+            Request::Stat(name) => say(out, &Response::Entry(self.shelf.folder.entry(&name)?)),
+            Request::Get { name, offset } => self.send(&name, offset, out)?,
+            Request::Hash { name, length } => {
                 let source = self.shelf.folder.read(&name)?;
                 let length = length.unwrap_or(source.length);
                 reaches(source.length, length)?;
-                self.doing = Doing::Hashing(Hashing::new(source.file, length), length);
+                self.doing = Doing::Hashing(FileHasher::new(source.file, length), length);
                 return Ok(self.hash(out));
             }
-            Command::Put { name, content } => return Ok(self.put(&name, content, out)),
-            Command::Quit => {
-                say(out, &Answer::Words(Code::BYE, "Bye.".to_owned()));
+            Request::Put { name, content } => return Ok(self.put(&name, content, out)),
+            Request::Quit => {
+                say(out, &Response::Text(Status::BYE, "Bye.".to_owned()));
                 return Ok(Flow::Close);
             }
         }
         Ok(Flow::Continue)
     }
 
-    fn send(&self, name: &Name, offset: u64, out: &mut Outbox) -> Result<(), Problem> {
+    fn send(&self, name: &Name, offset: u64, out: &mut Outbox) -> Result<(), FileError> {
         let source = self.shelf.folder.read(name)?;
         let count = reaches(source.length, offset)?;
-        say(out, &Answer::Bytes(count));
+        say(out, &Response::Bytes(count));
         if 0 < count {
             out.send_file(source.file, offset..source.length);
         }
@@ -121,8 +121,8 @@ impl Guest {
                 out.set_timer(Duration::ZERO); // others may want something meanwhile
                 return Flow::PauseInput;
             }
-            Ok(Some(sha256)) => say(out, &Answer::Hash(Content { length, sha256 })),
-            Err(problem) => say(out, &Answer::from(&problem)),
+            Ok(Some(sha256)) => say(out, &Response::Hash(Content { length, sha256 })),
+            Err(problem) => say(out, &Response::from(&problem)),
         }
         self.done(out)
     }
@@ -131,7 +131,7 @@ impl Guest {
     fn put(&mut self, name: &Name, content: Content, out: &mut Outbox) -> Flow {
         if !self.shelf.writable {
             let words = "files cannot be put here".to_owned();
-            say(out, &Answer::Words(Code::READ_ONLY, words));
+            say(out, &Response::Text(Status::READ_ONLY, words));
             return self.forget(content.length, out);
         }
         let folder = &self.shelf.folder;
@@ -143,7 +143,7 @@ impl Guest {
                 self.take(b"", out) // which may be all
             }
             Err(problem) => {
-                say(out, &Answer::from(&problem));
+                say(out, &Response::from(&problem));
                 self.forget(content.length, out)
             }
         }
@@ -165,7 +165,7 @@ impl Guest {
                 }
                 Ok(()) => say(out, &taking.publish()),
                 Err(problem) => {
-                    say(out, &Answer::from(&problem));
+                    say(out, &Response::from(&problem));
                     self.doing = Doing::Forgetting(left.saturating_sub(count));
                 }
             },
@@ -190,10 +190,10 @@ impl Guest {
 }
 
 impl Taking {
-    fn publish(self) -> Answer {
+    fn publish(self) -> Response {
         match self.draft.publish(Some(&self.content)) {
-            Ok(content) => Answer::Kept(content),
-            Err(problem) => Answer::from(&problem),
+            Ok(content) => Response::Stored(content),
+            Err(problem) => Response::from(&problem),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Session for Guest {
             ", read-only"
         };
         let words = format!("files{only}. HELP tells the commands.");
-        say(out, &Answer::Words(Code::GREETING, words));
+        say(out, &Response::Text(Status::GREETING, words));
         Ok(Flow::Continue)
     }
 
@@ -215,7 +215,7 @@ impl Session for Guest {
             return Ok(self.take(message, out));
         }
         Ok(self.hear(message, out).unwrap_or_else(|problem| {
-            say(out, &Answer::from(&problem));
+            say(out, &Response::from(&problem));
             Flow::Continue
         }))
     }
@@ -231,7 +231,7 @@ impl Session for Guest {
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
         if let Doing::Taking(..) = self.doing {
             let words = "that was not all of the content; nothing was kept".to_owned();
-            say(out, &Answer::Words(Code::DIFFERS, words));
+            say(out, &Response::Text(Status::MISMATCH, words));
         }
         Ok(Flow::Close)
     }
@@ -249,17 +249,19 @@ impl Session for Guest {
 
 fn leave(out: &mut Outbox) -> Flow {
     let words = "The server is stopping.".to_owned();
-    say(out, &Answer::Words(Code::STOPPING, words));
+    say(out, &Response::Text(Status::STOPPING, words));
     Flow::Close
 }
 
-fn say(out: &mut Outbox, answer: &Answer) {
+fn say(out: &mut Outbox, answer: &Response) {
     out.send(answer.to_string().as_bytes());
 }
 
 /// How much of a file is behind `offset`.
-fn reaches(length: u64, offset: u64) -> Result<u64, Problem> {
-    length.checked_sub(offset).ok_or(Problem::Short { length })
+fn reaches(length: u64, offset: u64) -> Result<u64, FileError> {
+    length
+        .checked_sub(offset)
+        .ok_or(FileError::Short { length })
 }
 
 const HASHED_AT_ONCE: u64 = 4 << 20; // some hundredths of a second at worst

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use switchboard_core::testing::{Connection, Pieces, rehearse};
 use switchboard_core::{Limits, Peer};
-use switchboard_files::{Digest, Time};
+use switchboard_files::{Digest, Timestamp};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
@@ -111,7 +111,7 @@ fn a_folder_is_read_in_whatever_pieces() {
         ] {
             place.write(name, content);
             let file = fs::File::open(place.folder.path().join(name)).expect("a file");
-            file.set_modified(Time::default().to_system())
+            file.set_modified(Timestamp::default().to_system())
                 .expect("its own");
         }
         place.write(".hidden", b"");

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
-    Caps, Code, Failure, Lingering, Malformed, Mode, Packet, Receiving, Request, Sending, Step,
-    ToNetascii, Wish,
+    Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
+    ToNetascii, TransferError,
 };
-use switchboard_files::{Name, Problem};
+use switchboard_files::{FileError, Name};
 
 use super::Shelf;
 use file::{Intake, Whole};
@@ -32,10 +32,10 @@ pub(super) struct Visitor {
 enum Doing {
     /// A request is waited for.
     Nothing,
-    Sending(Box<Sending<Box<dyn Read>>>),
-    Receiving(Box<Receiving<Intake>>),
+    Sending(Box<Sender<Box<dyn Read>>>),
+    Receiving(Box<Receiver<Intake>>),
     /// A file has come and is there, which its peer may not know.
-    Lingering(Lingering),
+    Lingering(Dally),
 }
 
 /// The conversation ends with this packet, or without words.
@@ -64,34 +64,34 @@ impl Visitor {
         let packet = match (Packet::parse(message), &self.doing) {
             (Ok(packet), _) => packet,
             (Err(Malformed::Nothing), Doing::Nothing) => return Err(End(None)),
-            (Err(problem), Doing::Nothing) => return Err(Failure::from(problem).into()),
-            (Err(_), _) => return Ok(Step::Going),
+            (Err(problem), Doing::Nothing) => return Err(TransferError::from(problem).into()),
+            (Err(_), _) => return Ok(Step::Continue),
         };
         if let Packet::Request(request) = &packet
             && self.is_free()
         {
             self.doing = self.begin(request)?;
-            return Ok(Step::Going);
+            return Ok(Step::Continue);
         }
         Ok(match (&mut self.doing, &packet) {
             (Doing::Nothing, Packet::Error { .. }) => return Err(End(None)),
             (Doing::Nothing, _) => {
                 let words = "there is no such transfer";
-                return Err(End::because(Code::UnknownTransfer, words));
+                return Err(End::because(ErrorCode::UnknownTransfer, words));
             }
             (Doing::Sending(sending), Packet::Request(_)) => {
                 sending.on_request(now);
-                sending.on_time(now)?
+                sending.on_timeout(now)?
             }
             (Doing::Receiving(receiving), Packet::Request(_)) => {
                 receiving.on_request(now);
-                receiving.on_time(now)?
+                receiving.on_timeout(now)?
             }
             (Doing::Sending(sending), packet) => sending.on_packet(packet, now)?,
             (Doing::Receiving(receiving), packet) => receiving.on_packet(packet, now)?,
             (Doing::Lingering(lingering), packet) => {
                 lingering.on_packet(packet);
-                Step::Going
+                Step::Continue
             }
         })
     }
@@ -107,10 +107,10 @@ impl Visitor {
     }
 
     fn begin(&self, request: &Request<'_>) -> Result<Doing, End> {
-        let name = Name::parse(request.name).map_err(Problem::from)?;
-        match request.wish {
-            Wish::Get => self.get(&name, request),
-            Wish::Put => self.put(&name, request),
+        let name = Name::parse(request.name).map_err(FileError::from)?;
+        match request.kind {
+            RequestKind::Read => self.get(&name, request),
+            RequestKind::Write => self.put(&name, request),
         }
     }
 
@@ -118,19 +118,19 @@ impl Visitor {
         let whole = Whole::new(self.shelf.folder.read(name)?);
         // How long it becomes as text is not known before.
         let size = (request.mode == Mode::Octet).then_some(whole.length());
-        let (terms, agreed) = request.options.settle(&self.caps, size);
-        let opening = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
+        let (terms, agreed) = request.options.negotiate(&self.caps, size);
+        let opening = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
         let source: Box<dyn Read> = match request.mode {
             Mode::Octet => Box::new(whole),
             Mode::Netascii => Box::new(ToNetascii::new(whole)),
         };
-        let sending = Sending::new(source, &terms, opening, self.now);
+        let sending = Sender::new(source, &terms, opening, self.now);
         Ok(Doing::Sending(Box::new(sending)))
     }
 
     fn put(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
         if !self.shelf.writable {
-            return Err(End::because(Code::Access, "files cannot be put here"));
+            return Err(End::because(ErrorCode::Access, "files cannot be put here"));
         }
         // No room is reserved for somebody who may not be there.
         let draft = self.shelf.folder.draft(name, None, self.shelf.rules)?;
@@ -138,10 +138,10 @@ impl Visitor {
         // Of text it is another one here; 0 may stand for one that is not known.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
         draft.check_room(length.unwrap_or(0))?;
-        let (terms, agreed) = request.options.settle(&self.caps, size);
-        let agreed = (!agreed.is_empty()).then(|| Packet::Agreement(agreed).to_bytes());
+        let (terms, agreed) = request.options.negotiate(&self.caps, size);
+        let agreed = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
         let intake = Intake::new(draft, request.mode, length);
-        let receiving = Receiving::new(intake, &terms, agreed, self.now);
+        let receiving = Receiver::new(intake, &terms, agreed, self.now);
         Ok(Doing::Receiving(Box::new(receiving)))
     }
 
@@ -149,10 +149,10 @@ impl Visitor {
     fn tick(&mut self) -> Result<Step, End> {
         let now = self.now;
         Ok(match &mut self.doing {
-            Doing::Sending(sending) => sending.on_time(now)?,
-            Doing::Receiving(receiving) => receiving.on_time(now)?,
+            Doing::Sending(sending) => sending.on_timeout(now)?,
+            Doing::Receiving(receiving) => receiving.on_timeout(now)?,
             Doing::Lingering(lingering) if lingering.deadline() <= now => Step::Done,
-            Doing::Lingering(_) | Doing::Nothing => Step::Going,
+            Doing::Lingering(_) | Doing::Nothing => Step::Continue,
         })
     }
 
@@ -169,7 +169,7 @@ impl Visitor {
     /// Goes on after that.
     fn follow(&mut self, step: Result<Step, End>, out: &mut Outbox) -> Flow {
         let said = step.and_then(|step| match step {
-            Step::Going => self.say(out),
+            Step::Continue => self.say(out),
             Step::Done => self.end(out),
         });
         said.unwrap_or_else(|End(words)| {
@@ -185,7 +185,9 @@ impl Visitor {
         loop {
             let packet = match &mut self.doing {
                 Doing::Nothing => None,
-                Doing::Sending(sending) => sending.next_packet(self.now).map_err(Failure::from)?,
+                Doing::Sending(sending) => {
+                    sending.next_packet(self.now).map_err(TransferError::from)?
+                }
                 Doing::Receiving(receiving) => receiving.next_packet(self.now),
                 Doing::Lingering(lingering) => lingering.next_packet(),
             };
@@ -233,7 +235,7 @@ impl Session for Visitor {
 
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
         self.now = self.now.max((self.clock)());
-        Ok(self.follow(Ok(Step::Going), out))
+        Ok(self.follow(Ok(Step::Continue), out))
     }
 
     /// What goes on may come to its end.
@@ -247,38 +249,43 @@ impl Session for Visitor {
 }
 
 impl End {
-    fn because(code: Code, words: &str) -> Self {
+    fn because(code: ErrorCode, words: &str) -> Self {
         Self(Some(Packet::error(code, words)))
     }
 }
 
-impl From<Problem> for End {
-    fn from(problem: Problem) -> Self {
+impl From<FileError> for End {
+    fn from(problem: FileError) -> Self {
         let code = match &problem {
-            Problem::Missing | Problem::NoFile | Problem::NoFolder => Code::NotFound,
-            Problem::Denied | Problem::Name(_) => Code::Access,
-            Problem::Exists => Code::Exists,
-            Problem::TooLarge { .. } | Problem::Full | Problem::Quota { .. } => Code::Full,
-            Problem::Differs | Problem::Short { .. } | Problem::Many { .. } | Problem::Io(_) => {
-                Code::Undefined
+            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
+                ErrorCode::NotFound
             }
+            FileError::Denied | FileError::Name(_) => ErrorCode::Access,
+            FileError::Exists => ErrorCode::Exists,
+            FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
+                ErrorCode::Full
+            }
+            FileError::Mismatch
+            | FileError::Short { .. }
+            | FileError::TooManyEntries { .. }
+            | FileError::Io(_) => ErrorCode::Undefined,
         };
         Self::because(code, &problem.to_string())
     }
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
+impl From<TransferError> for End {
+    fn from(failure: TransferError) -> Self {
         match failure {
-            Failure::Io(error) => problem(error).into(),
+            TransferError::Io(error) => problem(error).into(),
             failure => Self(failure.answer()),
         }
     }
 }
 
 /// What went wrong with a file, out of what stands for it among readers and writers.
-fn problem(error: io::Error) -> Problem {
-    error.downcast().unwrap_or_else(Problem::from)
+fn problem(error: io::Error) -> FileError {
+    error.downcast().unwrap_or_else(FileError::from)
 }
 
 const LINGER: Duration = Duration::from_secs(17); // some clients ask again every five, which may be lost

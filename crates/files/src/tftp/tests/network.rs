@@ -9,8 +9,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::tftp::{
-    Asking, Caps, Failure, FromNetascii, Lingering, Mode, Options, Packet, Receiving, Request,
-    Sending, Step, Terms, ToNetascii, Wish,
+    Caps, Dally, FromNetascii, Mode, Negotiated, Options, Packet, Receiver, Request, RequestKind,
+    Requester, Sender, Step, ToNetascii, TransferError,
 };
 
 /// How packets get from one side to the other.
@@ -25,7 +25,7 @@ pub(super) struct Link {
 /// What a client wants.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wishes {
-    pub(super) wish: Wish,
+    pub(super) kind: RequestKind,
     pub(super) mode: Mode,
     pub(super) options: Options,
 }
@@ -33,8 +33,8 @@ pub(super) struct Wishes {
 /// How a transfer went.
 pub(super) struct Run {
     pub(super) content: Option<Vec<u8>>, // as it was received, once all was
-    pub(super) receiver_failed: Option<Failure>,
-    pub(super) sender_failed: Option<Failure>,
+    pub(super) receiver_failed: Option<TransferError>,
+    pub(super) sender_failed: Option<TransferError>,
     pub(super) data: u64, // packets that were sent
     pub(super) acks: u64,
     pub(super) took: Duration,
@@ -62,10 +62,10 @@ enum Sink {
 /// One side.
 enum End {
     Idle,
-    Asking(Asking),
-    Sending(Sending<Box<dyn Read>>),
-    Receiving(Receiving<Sink>),
-    Lingering(Lingering),
+    Requester(Requester),
+    Sender(Sender<Box<dyn Read>>),
+    Receiver(Receiver<Sink>),
+    Dally(Dally),
     Over,
 }
 
@@ -74,7 +74,7 @@ struct Host {
     wishes: Wishes,
     source: Vec<u8>,
     written: Option<Vec<u8>>,
-    failure: Option<Failure>,
+    failure: Option<TransferError>,
     over: Option<Duration>,
 }
 
@@ -122,9 +122,9 @@ impl Run {
             assert!(now < Duration::from_secs(10_000), "it never ends");
         }
         let [client, server] = hosts;
-        let (sender, receiver) = match wishes.wish {
-            Wish::Get => (server, client),
-            Wish::Put => (client, server),
+        let (sender, receiver) = match wishes.kind {
+            RequestKind::Read => (server, client),
+            RequestKind::Write => (client, server),
         };
         Self {
             content: receiver.written,
@@ -140,14 +140,14 @@ impl Run {
 impl Host {
     fn client(wishes: &Wishes, content: &[u8]) -> Self {
         let request = Request {
-            wish: wishes.wish,
+            kind: wishes.kind,
             name: b"name",
             mode: wishes.mode,
             options: wishes.options,
         };
-        let asking = Asking::new(&request, Duration::ZERO);
+        let requester = Requester::new(&request, Duration::ZERO);
         Self {
-            end: End::Asking(asking),
+            end: End::Requester(requester),
             ..Self::server(wishes, content)
         }
     }
@@ -183,31 +183,31 @@ impl Host {
         let step = match &mut self.end {
             End::Idle => {
                 self.begin(&packet, now);
-                Ok(Step::Going)
+                Ok(Step::Continue)
             }
-            End::Asking(asking) => match asking.on_packet(&packet, now) {
+            End::Requester(requester) => match requester.on_packet(&packet, now) {
                 Ok(_) => return self.agreed(&packet, now),
                 Err(failure) => Err(failure),
             },
-            End::Sending(sending) => match packet {
+            End::Sender(sender) => match packet {
                 Packet::Request(_) => {
-                    sending.on_request(now);
-                    Ok(Step::Going)
+                    sender.on_request(now);
+                    Ok(Step::Continue)
                 }
-                packet => sending.on_packet(&packet, now),
+                packet => sender.on_packet(&packet, now),
             },
-            End::Receiving(receiving) => match packet {
+            End::Receiver(receiver) => match packet {
                 Packet::Request(_) => {
-                    receiving.on_request(now);
-                    Ok(Step::Going)
+                    receiver.on_request(now);
+                    Ok(Step::Continue)
                 }
-                packet => receiving.on_packet(&packet, now),
+                packet => receiver.on_packet(&packet, now),
             },
-            End::Lingering(lingering) => {
-                lingering.on_packet(&packet);
-                Ok(Step::Going)
+            End::Dally(dally) => {
+                dally.on_packet(&packet);
+                Ok(Step::Continue)
             }
-            End::Over => Ok(Step::Going),
+            End::Over => Ok(Step::Continue),
         };
         self.follow(step, now);
     }
@@ -218,61 +218,61 @@ impl Host {
             return; // it never heard the first
         };
         let caps = Caps::ethernet(false);
-        let (terms, agreed) = request
+        let (negotiated, agreed) = request
             .options
-            .settle(&caps, Some(self.source.len() as u64));
-        let answer = Packet::Agreement(agreed).to_bytes();
+            .negotiate(&caps, Some(self.source.len() as u64));
+        let answer = Packet::OptionAck(agreed).to_bytes();
         let answer = Some(answer).filter(|_| !agreed.is_empty());
-        match request.wish {
-            Wish::Get => {
-                self.end = End::Sending(Sending::new(self.source(), &terms, answer, now));
+        match request.kind {
+            RequestKind::Read => {
+                self.end = End::Sender(Sender::new(self.source(), &negotiated, answer, now));
             }
-            Wish::Put => {
-                self.end = End::Receiving(Receiving::new(self.sink(), &terms, answer, now));
+            RequestKind::Write => {
+                self.end = End::Receiver(Receiver::new(self.sink(), &negotiated, answer, now));
             }
         }
     }
 
     /// The client's request is answered.
     fn agreed(&mut self, packet: &Packet<'_>, now: Duration) {
-        let End::Asking(asking) = std::mem::replace(&mut self.end, End::Over) else {
+        let End::Requester(requester) = std::mem::replace(&mut self.end, End::Over) else {
             unreachable!("it asked");
         };
-        match self.wishes.wish {
-            Wish::Get => {
-                self.end = End::Receiving(asking.receiving(self.sink()));
+        match self.wishes.kind {
+            RequestKind::Read => {
+                self.end = End::Receiver(requester.receiver(self.sink()));
                 self.hear(&packet.to_bytes(), now);
             }
-            Wish::Put => self.end = End::Sending(asking.sending(self.source(), now)),
+            RequestKind::Write => self.end = End::Sender(requester.sender(self.source(), now)),
         }
     }
 
     fn tick(&mut self, now: Duration) {
         let step = match &mut self.end {
-            End::Asking(asking) => asking.on_time(now),
-            End::Sending(sending) => sending.on_time(now),
-            End::Receiving(receiving) => receiving.on_time(now),
-            End::Lingering(lingering) if lingering.deadline() <= now => {
+            End::Requester(requester) => requester.on_timeout(now),
+            End::Sender(sender) => sender.on_timeout(now),
+            End::Receiver(receiver) => receiver.on_timeout(now),
+            End::Dally(dally) if dally.deadline() <= now => {
                 self.end = End::Over;
                 return;
             }
-            _ => Ok(Step::Going),
+            _ => Ok(Step::Continue),
         };
         self.follow(step, now);
     }
 
-    fn follow(&mut self, step: Result<Step, Failure>, now: Duration) {
+    fn follow(&mut self, step: Result<Step, TransferError>, now: Duration) {
         match step {
-            Ok(Step::Going) => return,
+            Ok(Step::Continue) => return,
             Err(failure) => {
                 self.failure = Some(failure);
                 self.end = End::Over;
             }
             Ok(Step::Done) => match std::mem::replace(&mut self.end, End::Over) {
-                End::Receiving(receiving) => {
-                    let (sink, lingering) = receiving.finish(Duration::from_secs(100), now);
+                End::Receiver(receiver) => {
+                    let (sink, dally) = receiver.finish(Duration::from_secs(100), now);
                     self.written = Some(sink.finish());
-                    self.end = End::Lingering(lingering);
+                    self.end = End::Dally(dally);
                 }
                 _ => self.end = End::Over,
             },
@@ -282,23 +282,23 @@ impl Host {
 
     fn deadline(&self) -> Option<Duration> {
         match &self.end {
-            End::Asking(asking) => Some(asking.deadline()),
-            End::Sending(sending) => Some(sending.deadline()),
-            End::Receiving(receiving) => Some(receiving.deadline()),
-            End::Lingering(lingering) => Some(lingering.deadline()),
+            End::Requester(requester) => Some(requester.deadline()),
+            End::Sender(sender) => Some(sender.deadline()),
+            End::Receiver(receiver) => Some(receiver.deadline()),
+            End::Dally(dally) => Some(dally.deadline()),
             End::Idle | End::Over => None,
         }
     }
 
     fn said(&mut self, now: Duration) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| match &mut self.end {
-            End::Asking(asking) => asking.next_packet(now).map(<[u8]>::to_vec),
-            End::Sending(sending) => {
-                let packet = sending.next_packet(now).expect("a vector can be read");
+            End::Requester(requester) => requester.next_packet(now).map(<[u8]>::to_vec),
+            End::Sender(sender) => {
+                let packet = sender.next_packet(now).expect("a vector can be read");
                 packet.map(<[u8]>::to_vec)
             }
-            End::Receiving(receiving) => receiving.next_packet(now).map(<[u8]>::to_vec),
-            End::Lingering(lingering) => lingering.next_packet().map(<[u8]>::to_vec),
+            End::Receiver(receiver) => receiver.next_packet(now).map(<[u8]>::to_vec),
+            End::Dally(dally) => dally.next_packet().map(<[u8]>::to_vec),
             End::Idle | End::Over => None,
         })
         .collect()
@@ -339,17 +339,17 @@ pub(super) fn to_nobody(wishes: &Wishes, content: &[u8]) -> Vec<Vec<u8>> {
         server.tick(now);
         sent.extend(server.said(now));
     }
-    assert!(matches!(server.failure, Some(Failure::Silent)));
+    assert!(matches!(server.failure, Some(TransferError::Timeout)));
     sent
 }
 
 /// How somebody who sends and somebody who receives end, when they are told this.
-pub(super) fn both_told(packet: &Packet<'_>) -> [Failure; 2] {
-    let (terms, now) = (Terms::default(), Duration::ZERO);
-    let mut sending = Sending::new(&b"content"[..], &terms, None, now);
-    let mut receiving = Receiving::new(Vec::new(), &terms, None, now);
+pub(super) fn both_told(packet: &Packet<'_>) -> [TransferError; 2] {
+    let (negotiated, now) = (Negotiated::default(), Duration::ZERO);
+    let mut sender = Sender::new(&b"content"[..], &negotiated, None, now);
+    let mut receiver = Receiver::new(Vec::new(), &negotiated, None, now);
     [
-        sending.on_packet(packet, now).expect_err("it is told"),
-        receiving.on_packet(packet, now).expect_err("it is told"),
+        sender.on_packet(packet, now).expect_err("it is told"),
+        receiver.on_packet(packet, now).expect_err("it is told"),
     ]
 }

@@ -2,51 +2,51 @@
 
 use std::time::Duration;
 
-use crate::tftp::{Options, Packet, Receiving, Sending, Step, Terms};
+use crate::tftp::{Negotiated, Options, Packet, Receiver, Sender, Step};
 
 fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-fn terms(window: u16) -> Terms {
-    Terms {
+fn negotiated(window: u16) -> Negotiated {
+    Negotiated {
         block_bytes: 8,
         window,
-        ..Terms::default()
+        ..Negotiated::default()
     }
 }
 
 /// A file of 100 bytes, which is 13 blocks.
-fn sending(window: u16) -> Sending<&'static [u8]> {
-    Sending::new(&[b'x'; 100], &terms(window), None, ms(0))
+fn sender(window: u16) -> Sender<&'static [u8]> {
+    Sender::new(&[b'x'; 100], &negotiated(window), None, ms(0))
 }
 
-fn receiving(window: u16) -> Receiving<Vec<u8>> {
-    Receiving::new(Vec::new(), &terms(window), Some(vec![0]), ms(0))
+fn receiver(window: u16) -> Receiver<Vec<u8>> {
+    Receiver::new(Vec::new(), &negotiated(window), Some(vec![0]), ms(0))
 }
 
 /// The numbers of the blocks that are sent now.
-fn sent(sending: &mut Sending<&[u8]>, now: Duration) -> Vec<u16> {
+fn sent(sender: &mut Sender<&[u8]>, now: Duration) -> Vec<u16> {
     std::iter::from_fn(|| {
-        let packet = sending.next_packet(now).expect("a slice can be read")?;
+        let packet = sender.next_packet(now).expect("a slice can be read")?;
         Some(u16::from_be_bytes([packet[2], packet[3]]))
     })
     .collect()
 }
 
 /// The blocks that are sent when this one is acknowledged.
-fn acked(sending: &mut Sending<&[u8]>, block: u16, now: Duration) -> Vec<u16> {
-    let step = sending.on_packet(&Packet::Ack(block), now);
-    assert_eq!(step.expect("nothing is wrong"), Step::Going);
-    sent(sending, now)
+fn acked(sender: &mut Sender<&[u8]>, block: u16, now: Duration) -> Vec<u16> {
+    let step = sender.on_packet(&Packet::Ack(block), now);
+    assert_eq!(step.expect("nothing is wrong"), Step::Continue);
+    sent(sender, now)
 }
 
 /// What is said when this block comes.
-fn heard(receiving: &mut Receiving<Vec<u8>>, block: u16, now: Duration) -> Option<Vec<u8>> {
+fn heard(receiver: &mut Receiver<Vec<u8>>, block: u16, now: Duration) -> Option<Vec<u8>> {
     let bytes = &[b'x'; 8];
-    let step = receiving.on_packet(&Packet::Data { block, bytes }, now);
-    assert_eq!(step.expect("nothing is wrong"), Step::Going);
-    receiving.next_packet(now).map(<[u8]>::to_vec)
+    let step = receiver.on_packet(&Packet::Data { block, bytes }, now);
+    assert_eq!(step.expect("nothing is wrong"), Step::Continue);
+    receiver.next_packet(now).map(<[u8]>::to_vec)
 }
 
 fn ack(block: u16) -> Option<Vec<u8>> {
@@ -57,99 +57,99 @@ const NOTHING: [u16; 0] = [];
 
 #[test]
 fn single_blocks_are_sent_again_only_because_of_the_time() {
-    let mut sending = sending(1);
-    assert_eq!(sent(&mut sending, ms(0)), [1]);
-    assert_eq!(acked(&mut sending, 0, ms(200)), NOTHING);
-    assert_eq!(acked(&mut sending, 1, ms(200)), [2]);
-    assert_eq!(acked(&mut sending, 1, ms(790)), NOTHING);
+    let mut sender = sender(1);
+    assert_eq!(sent(&mut sender, ms(0)), [1]);
+    assert_eq!(acked(&mut sender, 0, ms(200)), NOTHING);
+    assert_eq!(acked(&mut sender, 1, ms(200)), [2]);
+    assert_eq!(acked(&mut sender, 1, ms(790)), NOTHING);
     assert_eq!(
-        sending.deadline(),
+        sender.deadline(),
         ms(800),
         "three times what it took, and 200 ms passed"
     );
-    sending.on_time(ms(799)).expect("it is early");
-    assert_eq!(sent(&mut sending, ms(799)), NOTHING);
-    sending.on_time(ms(800)).expect("it waits on");
-    assert_eq!(sent(&mut sending, ms(800)), [2]);
-    assert_eq!(acked(&mut sending, 2, ms(801)), [3]);
+    sender.on_timeout(ms(799)).expect("it is early");
+    assert_eq!(sent(&mut sender, ms(799)), NOTHING);
+    sender.on_timeout(ms(800)).expect("it waits on");
+    assert_eq!(sent(&mut sender, ms(800)), [2]);
+    assert_eq!(acked(&mut sender, 2, ms(801)), [3]);
     // Which of the two was answered is not known, so nothing was learned.
-    assert_eq!(sending.deadline(), ms(801 + 600));
+    assert_eq!(sender.deadline(), ms(801 + 600));
 }
 
 #[test]
 fn a_window_is_sent_again_once_for_each_place() {
-    let mut sending = sending(4);
-    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
-    assert_eq!(acked(&mut sending, 0, ms(10)), [1, 2, 3, 4]);
-    assert_eq!(acked(&mut sending, 0, ms(20)), NOTHING);
-    assert_eq!(acked(&mut sending, 2, ms(30)), [3, 4, 5, 6]);
-    assert_eq!(acked(&mut sending, 2, ms(40)), NOTHING);
-    assert_eq!(acked(&mut sending, 1, ms(40)), NOTHING, "an old one");
-    assert_eq!(acked(&mut sending, 9, ms(40)), NOTHING, "was never sent");
-    assert_eq!(acked(&mut sending, 6, ms(50)), [7, 8, 9, 10]);
+    let mut sender = sender(4);
+    assert_eq!(sent(&mut sender, ms(0)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sender, 0, ms(10)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sender, 0, ms(20)), NOTHING);
+    assert_eq!(acked(&mut sender, 2, ms(30)), [3, 4, 5, 6]);
+    assert_eq!(acked(&mut sender, 2, ms(40)), NOTHING);
+    assert_eq!(acked(&mut sender, 1, ms(40)), NOTHING, "an old one");
+    assert_eq!(acked(&mut sender, 9, ms(40)), NOTHING, "was never sent");
+    assert_eq!(acked(&mut sender, 6, ms(50)), [7, 8, 9, 10]);
 }
 
 #[test]
 fn what_was_not_lost_after_all_is_not_sent_again() {
-    let mut sending = sending(4);
-    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
-    let lost = sending.on_packet(&Packet::Ack(1), ms(10));
+    let mut sender = sender(4);
+    assert_eq!(sent(&mut sender, ms(0)), [1, 2, 3, 4]);
+    let lost = sender.on_packet(&Packet::Ack(1), ms(10));
     lost.expect("nothing is wrong");
     // The answer to all of them comes before they have left again.
-    assert_eq!(acked(&mut sending, 4, ms(10)), [5, 6, 7, 8]);
+    assert_eq!(acked(&mut sender, 4, ms(10)), [5, 6, 7, 8]);
 }
 
 #[test]
 fn an_answer_that_comes_too_soon_is_none() {
-    let mut sending = sending(2);
-    assert_eq!(sent(&mut sending, ms(0)), [1, 2]);
-    assert_eq!(acked(&mut sending, 2, ms(10)), [3, 4]);
-    assert_eq!(acked(&mut sending, 2, ms(12)), NOTHING);
-    assert_eq!(acked(&mut sending, 2, ms(20)), [3, 4]);
+    let mut sender = sender(2);
+    assert_eq!(sent(&mut sender, ms(0)), [1, 2]);
+    assert_eq!(acked(&mut sender, 2, ms(10)), [3, 4]);
+    assert_eq!(acked(&mut sender, 2, ms(12)), NOTHING);
+    assert_eq!(acked(&mut sender, 2, ms(20)), [3, 4]);
 }
 
 #[test]
 fn what_is_missing_is_said_once() {
-    let mut receiving = receiving(4);
-    assert_eq!(receiving.next_packet(ms(0)), Some(&[0][..]));
-    assert_eq!(heard(&mut receiving, 1, ms(10)), None);
+    let mut receiver = receiver(4);
+    assert_eq!(receiver.next_packet(ms(0)), Some(&[0][..]));
+    assert_eq!(heard(&mut receiver, 1, ms(10)), None);
     assert_eq!(
-        heard(&mut receiving, 3, ms(10)),
+        heard(&mut receiver, 3, ms(10)),
         None,
         "the second may be late"
     );
-    assert_eq!(heard(&mut receiving, 4, ms(10)), ack(1), "it will not come");
-    assert_eq!(heard(&mut receiving, 4, ms(10)), None);
+    assert_eq!(heard(&mut receiver, 4, ms(10)), ack(1), "it will not come");
+    assert_eq!(heard(&mut receiver, 4, ms(10)), None);
     for old in [0, 1, 1000, 60_000] {
-        assert_eq!(heard(&mut receiving, old, ms(20)), None, "{old}");
+        assert_eq!(heard(&mut receiver, old, ms(20)), None, "{old}");
     }
     assert_eq!(
-        heard(&mut receiving, 2, ms(20)),
+        heard(&mut receiver, 2, ms(20)),
         None,
         "and with it the others"
     );
-    assert_eq!(receiving.bytes(), 4 * 8);
-    assert_eq!(heard(&mut receiving, 4, ms(20)), None);
-    assert_eq!(heard(&mut receiving, 5, ms(30)), ack(5), "four, from there");
-    assert_eq!(heard(&mut receiving, 5, ms(40)), ack(5), "it was not heard");
+    assert_eq!(receiver.bytes(), 4 * 8);
+    assert_eq!(heard(&mut receiver, 4, ms(20)), None);
+    assert_eq!(heard(&mut receiver, 5, ms(30)), ack(5), "four, from there");
+    assert_eq!(heard(&mut receiver, 5, ms(40)), ack(5), "it was not heard");
     for other in [4, 1000] {
-        assert_eq!(heard(&mut receiving, other, ms(40)), None, "{other}");
+        assert_eq!(heard(&mut receiver, other, ms(40)), None, "{other}");
     }
 }
 
 #[test]
 fn what_is_late_is_not_missing() {
-    let mut receiving = receiving(8);
-    assert!(receiving.next_packet(ms(0)).is_some());
+    let mut receiver = receiver(8);
+    assert!(receiver.next_packet(ms(0)).is_some());
     for block in [2, 3, 1, 6, 4, 7, 5] {
-        assert_eq!(heard(&mut receiving, block, ms(10)), None, "{block}");
+        assert_eq!(heard(&mut receiver, block, ms(10)), None, "{block}");
     }
-    assert_eq!(heard(&mut receiving, 8, ms(10)), ack(8));
+    assert_eq!(heard(&mut receiver, 8, ms(10)), ack(8));
     for block in [10, 11] {
-        assert_eq!(heard(&mut receiving, block, ms(20)), None, "{block}");
+        assert_eq!(heard(&mut receiver, block, ms(20)), None, "{block}");
     }
     assert_eq!(
-        heard(&mut receiving, 12, ms(20)),
+        heard(&mut receiver, 12, ms(20)),
         ack(8),
         "three were faster"
     );
@@ -157,74 +157,74 @@ fn what_is_late_is_not_missing() {
 
 #[test]
 fn what_was_said_to_the_options_is_said_again() {
-    let mut receiving = receiving(4);
-    assert!(receiving.next_packet(ms(0)).is_some());
-    assert!(receiving.next_packet(ms(0)).is_none());
-    let agreed = Packet::Agreement(Options::default());
-    receiving
+    let mut receiver = receiver(4);
+    assert!(receiver.next_packet(ms(0)).is_some());
+    assert!(receiver.next_packet(ms(0)).is_none());
+    let agreed = Packet::OptionAck(Options::default());
+    receiver
         .on_packet(&agreed, ms(1))
         .expect("nothing is wrong");
-    assert_eq!(receiving.next_packet(ms(1)), Some(&[0][..]));
-    assert_eq!(heard(&mut receiving, 1, ms(2)), None);
-    receiving
+    assert_eq!(receiver.next_packet(ms(1)), Some(&[0][..]));
+    assert_eq!(heard(&mut receiver, 1, ms(2)), None);
+    receiver
         .on_packet(&agreed, ms(3))
         .expect("nothing is wrong");
-    assert!(receiving.next_packet(ms(3)).is_none());
+    assert!(receiver.next_packet(ms(3)).is_none());
 }
 
 /// Some clients take a second answer to their options for a mistake, or leave out a block then.
 #[test]
 fn options_are_said_again_only_after_the_client_would_have() {
     let late = Duration::from_secs(6);
-    let mut receiving = receiving(4);
-    let mut sending = Sending::new(&b"x"[..], &terms(4), Some(vec![0]), ms(0));
-    assert!(receiving.next_packet(ms(0)).is_some());
-    assert!(sending.next_packet(ms(0)).expect("a slice").is_some());
-    assert_eq!(receiving.deadline(), late);
-    assert_eq!(sending.deadline(), late);
+    let mut receiver = receiver(4);
+    let mut sender = Sender::new(&b"x"[..], &negotiated(4), Some(vec![0]), ms(0));
+    assert!(receiver.next_packet(ms(0)).is_some());
+    assert!(sender.next_packet(ms(0)).expect("a slice").is_some());
+    assert_eq!(receiver.deadline(), late);
+    assert_eq!(sender.deadline(), late);
     // Unless it asks again.
-    receiving.on_request(ms(500));
-    sending.on_request(ms(500));
-    assert_eq!(receiving.deadline(), ms(500));
-    assert_eq!(sending.deadline(), ms(500));
+    receiver.on_request(ms(500));
+    sender.on_request(ms(500));
+    assert_eq!(receiver.deadline(), ms(500));
+    assert_eq!(sender.deadline(), ms(500));
     // A later block says that they have arrived.
-    assert_eq!(heard(&mut receiving, 2, ms(600)), None);
-    assert_eq!(receiving.deadline(), ms(600 + 250), "it may be late");
-    assert_eq!(heard(&mut receiving, 4, ms(700)), ack(0));
+    assert_eq!(heard(&mut receiver, 2, ms(600)), None);
+    assert_eq!(receiver.deadline(), ms(600 + 250), "it may be late");
+    assert_eq!(heard(&mut receiver, 4, ms(700)), ack(0));
 }
 
 #[test]
 fn the_last_block_is_acknowledged_whenever_it_comes() {
-    let mut receiving = receiving(1);
+    let mut receiver = receiver(1);
     let last = Packet::Data {
         block: 1,
         bytes: b"end",
     };
-    let step = receiving.on_packet(&last, ms(1));
+    let step = receiver.on_packet(&last, ms(1));
     assert_eq!(step.expect("nothing is wrong"), Step::Done);
-    let (bytes, mut lingering) = receiving.finish(ms(500), ms(2));
+    let (bytes, mut dally) = receiver.finish(ms(500), ms(2));
     assert_eq!(bytes, b"end");
     for _ in 0..2 {
-        assert_eq!(lingering.next_packet().map(<[u8]>::to_vec), ack(1));
-        assert_eq!(lingering.next_packet(), None);
-        lingering.on_packet(&last);
+        assert_eq!(dally.next_packet().map(<[u8]>::to_vec), ack(1));
+        assert_eq!(dally.next_packet(), None);
+        dally.on_packet(&last);
     }
-    assert_eq!(lingering.deadline(), ms(502));
+    assert_eq!(dally.deadline(), ms(502));
 }
 
 #[test]
 fn who_answers_only_after_a_silence_has_one() {
-    let mut sending = sending(4);
-    assert_eq!(sent(&mut sending, ms(0)), [1, 2, 3, 4]);
-    assert_eq!(acked(&mut sending, 4, ms(1)), [5, 6, 7, 8]);
+    let mut sender = sender(4);
+    assert_eq!(sent(&mut sender, ms(0)), [1, 2, 3, 4]);
+    assert_eq!(acked(&mut sender, 4, ms(1)), [5, 6, 7, 8]);
     let (mut said, mut longest) = (ms(1), ms(0));
     loop {
-        let now = sending.deadline();
+        let now = sender.deadline();
         longest = longest.max(now - said);
-        if sending.on_time(now).is_err() {
+        if sender.on_timeout(now).is_err() {
             break;
         }
-        assert_eq!(sent(&mut sending, now), [5, 6, 7, 8]);
+        assert_eq!(sent(&mut sender, now), [5, 6, 7, 8]);
         said = now;
     }
     assert!(ms(5_500) < longest && longest <= ms(8_000), "{longest:?}");
@@ -232,13 +232,13 @@ fn who_answers_only_after_a_silence_has_one() {
 
 #[test]
 fn what_comes_behind_the_end_is_no_part_of_the_file() {
-    let mut receiving = receiving(4);
-    heard(&mut receiving, 2, ms(1));
+    let mut receiver = receiver(4);
+    heard(&mut receiver, 2, ms(1));
     let end = Packet::Data {
         block: 1,
         bytes: b"end",
     };
-    let step = receiving.on_packet(&end, ms(2));
+    let step = receiver.on_packet(&end, ms(2));
     assert_eq!(step.expect("nothing is wrong"), Step::Done);
-    assert_eq!(receiving.finish(ms(0), ms(2)).0, b"end");
+    assert_eq!(receiver.finish(ms(0), ms(2)).0, b"end");
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 
 use switchboard_files::tftp::{FromNetascii, Mode};
-use switchboard_files::{Content, Draft, Problem, Source};
+use switchboard_files::{AtomicFile, Content, FileError, Source};
 
 use super::problem;
 
@@ -36,7 +36,7 @@ impl Read for Whole {
         let most = into.len().min(left);
         let count = self.file.read(&mut into[..most])?;
         if count == 0 && 0 < most {
-            return Err(failed(Problem::Short { length: self.read }));
+            return Err(failed(FileError::Short { length: self.read }));
         }
         self.read += count as u64;
         Ok(count)
@@ -55,11 +55,11 @@ enum Writer {
 }
 
 /// A draft, as something that is written to.
-pub(super) struct Drafted(Draft);
+pub(super) struct Drafted(AtomicFile);
 
 impl Intake {
     /// It has this `length`, if that is known.
-    pub(super) fn new(draft: Draft, mode: Mode, length: Option<u64>) -> Self {
+    pub(super) fn new(draft: AtomicFile, mode: Mode, length: Option<u64>) -> Self {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, Drafted(draft));
         let writer = match mode {
             Mode::Octet => Writer::Octet(writer),
@@ -69,7 +69,7 @@ impl Intake {
     }
 
     /// Gives the file its name, now that all of it has come.
-    pub(super) fn publish(self) -> Result<Content, Problem> {
+    pub(super) fn publish(self) -> Result<Content, FileError> {
         let writer = match self.writer {
             Writer::Octet(writer) => writer,
             Writer::Netascii(text) => text.finish().map_err(problem)?,
@@ -81,7 +81,7 @@ impl Intake {
             .length
             .is_some_and(|length| length != drafted.0.length())
         {
-            return Err(Problem::Differs);
+            return Err(FileError::Mismatch);
         }
         drafted.0.publish(None)
     }
@@ -115,7 +115,7 @@ impl Write for Drafted {
 }
 
 /// What went wrong, among readers and writers.
-fn failed(problem: Problem) -> io::Error {
+fn failed(problem: FileError) -> io::Error {
     io::Error::other(problem)
 }
 

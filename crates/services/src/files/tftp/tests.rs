@@ -67,7 +67,7 @@ impl Place {
 
     /// One datagram is answered by this error, or by nothing at all.
     #[track_caller]
-    fn check_refused(&self, said: &[u8], code: Option<Code>) {
+    fn check_refused(&self, said: &[u8], code: Option<ErrorCode>) {
         let heard = self.asked(&[said]);
         let codes: Vec<_> = heard.iter().map(|packet| error(packet)).collect();
         let code: Vec<_> = code.into_iter().map(|code| code as u16).collect();
@@ -84,10 +84,10 @@ fn error(packet: &[u8]) -> u16 {
     }
 }
 
-fn request(wish: Wish, name: &str, mode: Mode, options: Options) -> Vec<u8> {
+fn request(kind: RequestKind, name: &str, mode: Mode, options: Options) -> Vec<u8> {
     let name = name.as_bytes();
     Packet::Request(Request {
-        wish,
+        kind,
         name,
         mode,
         options,
@@ -96,11 +96,11 @@ fn request(wish: Wish, name: &str, mode: Mode, options: Options) -> Vec<u8> {
 }
 
 fn get(name: &str) -> Vec<u8> {
-    request(Wish::Get, name, Mode::Octet, Options::default())
+    request(RequestKind::Read, name, Mode::Octet, Options::default())
 }
 
 fn put(name: &str) -> Vec<u8> {
-    request(Wish::Put, name, Mode::Octet, Options::default())
+    request(RequestKind::Write, name, Mode::Octet, Options::default())
 }
 
 fn ack(block: u16) -> Vec<u8> {
@@ -130,7 +130,7 @@ fn options_are_agreed_to() {
         windowsize: Some(4),
         ..Options::default()
     };
-    let asked = request(Wish::Get, "notes", Mode::Octet, options);
+    let asked = request(RequestKind::Read, "notes", Mode::Octet, options);
     let heard = place.asked(&[&asked, &ack(0), &ack(4), &ack(7)]);
     assert_eq!(
         heard[0],
@@ -142,7 +142,7 @@ fn options_are_agreed_to() {
     assert_eq!(heard[1..], blocks);
     // How long a text becomes is not known before.
     let text = request(
-        Wish::Get,
+        RequestKind::Read,
         "notes",
         Mode::Netascii,
         Options {
@@ -157,19 +157,29 @@ fn options_are_agreed_to() {
         tsize: Some(0),
         ..Options::default()
     };
-    let heard = empty.asked(&[&request(Wish::Get, "notes", Mode::Octet, tsize)]);
+    let heard = empty.asked(&[&request(RequestKind::Read, "notes", Mode::Octet, tsize)]);
     assert_eq!(heard[0], data(1, b""), "its size is not told");
 }
 
 #[test]
 fn text_has_the_lines_of_both_sides() {
     let place = Place::new("--writable").with("notes", "one\ntwo\r");
-    let asked = request(Wish::Get, "notes", Mode::Netascii, Options::default());
+    let asked = request(
+        RequestKind::Read,
+        "notes",
+        Mode::Netascii,
+        Options::default(),
+    );
     assert_eq!(
         place.asked(&[&asked, &ack(1)]),
         [data(1, b"one\r\ntwo\r\0")]
     );
-    let asked = request(Wish::Put, "new", Mode::Netascii, Options::default());
+    let asked = request(
+        RequestKind::Write,
+        "new",
+        Mode::Netascii,
+        Options::default(),
+    );
     place.asked(&[&asked, &data(1, b"one\r\ntwo\r\0")]);
     assert_eq!(place.read("new").expect("it was put"), b"one\ntwo\r");
 }
@@ -189,7 +199,7 @@ fn a_file_is_taken_whole_or_not_at_all() {
         place.asked(&[&put("new"), &data(1, &first)]),
         [ack(0), ack(1)]
     );
-    let no_more = Packet::error(Code::Undefined, "no more");
+    let no_more = Packet::error(ErrorCode::Undefined, "no more");
     assert_eq!(
         place.asked(&[&put("new"), &data(1, &first), &no_more]),
         [ack(0), ack(1)]
@@ -200,10 +210,10 @@ fn a_file_is_taken_whole_or_not_at_all() {
             tsize: Some(tsize),
             ..Options::default()
         };
-        request(Wish::Put, "new", Mode::Octet, options)
+        request(RequestKind::Write, "new", Mode::Octet, options)
     };
     let heard = place.asked(&[&sized(612), &data(1, &second)]);
-    assert_eq!(error(&heard[1]), Code::Undefined as u16);
+    assert_eq!(error(&heard[1]), ErrorCode::Undefined as u16);
     assert_eq!(place.names(), 0);
     let heard = place.asked(&[&sized(100), &data(1, &second)]);
     assert_eq!(heard[1], ack(1));
@@ -213,25 +223,25 @@ fn a_file_is_taken_whole_or_not_at_all() {
 #[test]
 fn who_may_not_put_is_told_so() {
     let place = Place::new("").with("notes", "old");
-    place.check_refused(&put("new"), Some(Code::Access));
+    place.check_refused(&put("new"), Some(ErrorCode::Access));
     let place = Place::new("--writable --max-file 600").with("notes", "old");
-    place.check_refused(&put("notes"), Some(Code::Exists));
+    place.check_refused(&put("notes"), Some(ErrorCode::Exists));
     let tsize = |tsize| Options {
         tsize: Some(tsize),
         ..Options::default()
     };
     place.check_refused(
-        &request(Wish::Put, "new", Mode::Octet, tsize(601)),
-        Some(Code::Full),
+        &request(RequestKind::Write, "new", Mode::Octet, tsize(601)),
+        Some(ErrorCode::Full),
     );
     assert_eq!(
-        place.asked(&[&request(Wish::Put, "new", Mode::Octet, tsize(600))])[0],
+        place.asked(&[&request(RequestKind::Write, "new", Mode::Octet, tsize(600))])[0],
         b"\0\x06tsize\x00600\0"
     );
     let heard = place.asked(&[&put("new"), &data(1, &[0; 512]), &data(2, &[0; 89])]);
-    assert_eq!(error(&heard[2]), Code::Full as u16);
+    assert_eq!(error(&heard[2]), ErrorCode::Full as u16);
     let heard = place.asked(&[&put("new"), &data(1, &[0; 513])]);
-    assert_eq!(error(&heard[1]), Code::Illegal as u16);
+    assert_eq!(error(&heard[1]), ErrorCode::Illegal as u16);
     assert_eq!(place.names(), 1);
     let place = Place::new("--writable --overwrite").with("notes", "old");
     place.asked(&[&put("notes"), &data(1, b"new")]);
@@ -244,8 +254,8 @@ fn nothing_outside_is_there() {
         .with("notes", "inside")
         .with(".hidden", "");
     for name in ["../notes", "a/../../etc/passwd", "..", "/../.."] {
-        place.check_refused(&get(name), Some(Code::Access));
-        place.check_refused(&put(name), Some(Code::Access));
+        place.check_refused(&get(name), Some(ErrorCode::Access));
+        place.check_refused(&put(name), Some(ErrorCode::Access));
     }
     for name in [
         "none",
@@ -256,9 +266,9 @@ fn nothing_outside_is_there() {
         "notes/a",
         "..\\notes",
     ] {
-        place.check_refused(&get(name), Some(Code::NotFound));
+        place.check_refused(&get(name), Some(ErrorCode::NotFound));
     }
-    place.check_refused(&put(".new"), Some(Code::Access));
+    place.check_refused(&put(".new"), Some(ErrorCode::Access));
 }
 
 #[test]
@@ -267,9 +277,9 @@ fn what_is_no_request_begins_nothing() {
     for said in [
         ack(1),
         data(1, b"x"),
-        Packet::Agreement(Options::default()).to_bytes(),
+        Packet::OptionAck(Options::default()).to_bytes(),
     ] {
-        place.check_refused(&said, Some(Code::UnknownTransfer));
+        place.check_refused(&said, Some(ErrorCode::UnknownTransfer));
     }
     for said in [
         &b"\0\x01notes\0mail\0"[..],
@@ -277,7 +287,7 @@ fn what_is_no_request_begins_nothing() {
         b"\0\x09",
         b"hello",
     ] {
-        place.check_refused(said, Some(Code::Illegal));
+        place.check_refused(said, Some(ErrorCode::Illegal));
     }
     for said in [&b""[..], b"\0", b"\0\x05\0\x01no\0"] {
         place.check_refused(said, None);
@@ -292,7 +302,7 @@ fn nobody_who_does_not_answer_is_sent_much() {
         windowsize: Some(64),
         ..Options::default()
     };
-    let options = request(Wish::Get, "notes", Mode::Octet, options);
+    let options = request(RequestKind::Read, "notes", Mode::Octet, options);
     for said in [get("notes"), put("new"), options] {
         // Somebody else says something after a minute.
         let [heard, _] = place.said(&[(0, 1, &said), (60_000, 2, b"")]);
@@ -371,5 +381,5 @@ fn a_file_that_becomes_shorter_is_not_whole() {
     fs::write(place.0.path().join("notes"), "x").expect("there is room");
     let mut whole = Whole::new(source);
     let failed = whole.read_to_end(&mut Vec::new()).expect_err("it is short");
-    assert!(matches!(problem(failed), Problem::Short { length: 1 }));
+    assert!(matches!(problem(failed), FileError::Short { length: 1 }));
 }

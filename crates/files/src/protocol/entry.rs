@@ -1,0 +1,119 @@
+//! One file or folder, as it is told of.
+
+use std::fmt;
+
+use nix::sys::stat::{FileStat, SFlag};
+
+use crate::protocol::quoting::number;
+use crate::protocol::quoting::{Quoted, Words};
+use crate::timestamp::Timestamp;
+
+/// A file or folder: what there is to know of it from outside.
+///
+/// Its name is bytes that somebody else said: whoever is to keep a file under it makes a
+/// [`Name`](crate::Name) of it first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// When it was last changed.
+    pub modified: Timestamp,
+    /// How it is called.
+    pub name: Vec<u8>,
+}
+
+/// A file or a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, with so many bytes.
+    File(u64),
+    /// A folder.
+    Folder,
+}
+
+impl Entry {
+    /// What the system says of a file or folder; nothing else is there.
+    pub(crate) fn from_stat(stat: &FileStat, name: Vec<u8>) -> Option<Self> {
+        let kind = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
+            SFlag::S_IFDIR => Kind::Folder,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            modified: Timestamp::from_seconds(stat.st_mtime),
+            name,
+        })
+    }
+
+    /// Reads an entry as it is shown.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let mut words = Words::new(line);
+        let mut word = || words.next()?.ok();
+        let (what, size, time, name) = (word()?, word()?, word()?, word()?);
+        if words.next().is_some() {
+            return None;
+        }
+        let kind = match (&*what, &*size) {
+            (b"file", size) => Kind::File(number(size)?),
+            (b"folder", b"-") => Kind::Folder,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            modified: Timestamp::parse(&time)?,
+            name: name.into_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::File(size) => write!(f, "file {size}")?,
+            Kind::Folder => f.write_str("folder -")?,
+        }
+        write!(f, " {} {}", self.modified, Quoted(&self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_lines() {
+        let lines = [
+            "file 1234 2026-01-31T12:00:00Z notes.txt",
+            "folder - 2026-01-30T08:15:00Z \"my pictures\"",
+        ];
+        for line in lines {
+            let entry = Entry::parse(line.as_bytes()).expect("an entry");
+            assert_eq!(entry.to_string(), line);
+        }
+        for wrong in [
+            "",
+            "file",
+            "file - 2026-01-31T12:00:00Z a",
+            "folder 1 2026-01-31T12:00:00Z a",
+            "file 1 2026 a",
+            "file 1 2026-01-31T12:00:00Z a b",
+            "file 1 2026-01-31T12:00:00Z \"a",
+            "pipe 1 2026-01-31T12:00:00Z a",
+        ] {
+            assert_eq!(Entry::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read(size: Option<u64>, seconds: i64, name: Vec<u8>) {
+            let kind = size.map_or(Kind::Folder, Kind::File);
+            let entry = Entry { kind, modified: Timestamp::from_seconds(seconds), name };
+            prop_assert_eq!(Entry::parse(entry.to_string().as_bytes()), Some(entry));
+        }
+    }
+}

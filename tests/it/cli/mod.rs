@@ -1,0 +1,4 @@
+//! The command line.
+
+pub(crate) mod program;
+pub(crate) mod script;

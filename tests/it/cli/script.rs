@@ -1,0 +1,294 @@
+//! `script check`, `run` and `list`, and the traces of `talk`, as who writes scripts meets them.
+
+use std::fs;
+
+use switchboard_eliza::Script;
+
+use crate::support::{installed, shell, stdout_of, temp_dir};
+
+/// Runs the program in a shell; its exit code, what it printed and what it said.
+fn run(words: &str, input: &str) -> (i32, String, String) {
+    let output = shell(&format!("$PROGRAM {words}"), input.as_bytes());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("it exits");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
+
+#[test]
+fn all_that_is_wrong_is_told_with_its_place() {
+    let folder = temp_dir();
+    let (bad, good) = (
+        folder.path().join("bad.toml"),
+        folder.path().join("good.toml"),
+    );
+    let broken = format!("{PARROT}\n[[rule]]\npatterns = ['(a']\nreplies = ['b', 'c{{9}}']\n");
+    fs::write(&bad, &broken).expect("it can be written");
+    fs::write(&good, PARROT).expect("it can be written");
+    let line = broken.lines().count();
+    let (bad_is, good_is) = (bad.display(), good.display());
+    let (code, printed, said) = run(&format!("script check {bad_is} {good_is} friend"), "");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(
+        lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
+        "{printed}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with(&format!("{good_is}: friend, ")))
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("friend: friend, "))
+    );
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "switchboard: 1 of 3 cannot be used\n")
+    );
+    // Nothing speaks by it, and its problems are the same.
+    let problems: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.contains("bad.toml:"))
+        .copied()
+        .collect();
+    for command in [
+        "talk --script",
+        "script run",
+        "serve eliza --listen 0 --script",
+    ] {
+        let (code, printed, said) = run(&format!("{command} {bad_is}"), "");
+        assert_eq!((code, printed.as_str()), (1, ""), "{command}");
+        for problem in &problems {
+            assert!(said.contains(problem), "{command}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_script_may_come_from_standard_input() {
+    let (code, printed, _) = run("script check -", PARROT);
+    assert!(
+        code == 0 && printed.starts_with("<stdin>: friend, "),
+        "{printed}"
+    );
+    let (code, printed, _) = run("script check -", "greeting = [");
+    assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
+}
+
+#[test]
+fn warnings_are_denied_if_so_asked() {
+    let script = format!(
+        "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
+         [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
+    );
+    let (code, printed, said) = run("script check -", &script);
+    assert_eq!((code, said.as_str()), (0, ""), "{printed}");
+    assert!(printed.contains(": warning: "), "{printed}");
+    assert!(
+        printed.contains("warning") && printed.trim_end().ends_with("warnings")
+            || printed.trim_end().ends_with("warning"),
+        "{printed}"
+    );
+    let (code, _, said) = run("script check --deny-warnings -", &script);
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "switchboard: there are warnings, and they are denied\n")
+    );
+    assert_eq!(run("script check --deny-warnings -", PARROT).0, 0);
+}
+
+#[test]
+fn what_is_no_script_is_refused() {
+    for (file, why) in [
+        ("/no/such/file", "/no/such/file: No such file or directory"),
+        ("/", "/: Is a directory"),
+        ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
+        ("/dev/null", "/dev/null:1:"),
+    ] {
+        let (code, printed, _) = run(&format!("script check {file}"), "");
+        assert!(code == 1 && printed.starts_with(why), "{printed}");
+    }
+    // However much there is, little is read.
+    let check = "set -o pipefail; (ulimit -v 1000000; yes | head -c 3G | $PROGRAM script check -)";
+    let output = shell(check, b"");
+    assert!(
+        output
+            .stdout
+            .starts_with(b"<stdin>:1:1: a script is at most"),
+        "{output:?}"
+    );
+    assert_eq!(run("script check", "").0, 2);
+    assert_eq!(run("script", "").0, 2);
+}
+
+#[test]
+fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
+    let folder = temp_dir();
+    fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
+    let folder = folder.path().display();
+    for command in ["script check", "script run", "talk --script"] {
+        let (_, printed, said) = run(&format!("{command} {folder}/*.toml"), "");
+        assert!(
+            !printed.contains('\x1b') && !said.contains('\x1b'),
+            "{printed}{said}"
+        );
+        assert!(
+            printed.contains("x1b[31m") || said.contains("x1b[31m"),
+            "{printed}{said}"
+        );
+    }
+}
+
+/// What stands in the README between this line and the end of its block.
+fn in_the_readme(begin: &str) -> &'static str {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once(begin).expect("it is there");
+    rest.split_once("```").expect("each block has an end").0
+}
+
+#[test]
+fn the_script_in_the_readme_talks_as_it_says() {
+    let folder = temp_dir();
+    let script = in_the_readme("```toml\n");
+    fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
+    for command in [
+        "switchboard script check cat.toml",
+        "echo 'My cat is ill' | switchboard talk --script cat.toml --seed 1 --trace",
+        "echo 'INCREMENT I' | switchboard script run turing --steps",
+    ] {
+        let words = command.replace("switchboard", "$PROGRAM");
+        let folder = folder.path().display();
+        let told = stdout_of(&format!("cd {folder}; {words}"), "");
+        assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
+    }
+}
+
+#[test]
+fn the_built_in_scripts_are_listed() {
+    let listed = stdout_of("$PROGRAM script list", "");
+    assert_eq!(listed.lines().count(), Script::NAMES.len());
+    for (line, name) in listed.lines().zip(Script::NAMES) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[0], name);
+        assert_eq!(words[3], "rules");
+        assert!(words.len() > 5 && line.len() <= 80, "{line}");
+        let talk = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
+        assert!(!talk.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn how_a_reply_came_about_is_told_to_people() {
+    let talk = stdout_of(
+        "$PROGRAM talk --seed 1 --trace",
+        "I need \x1b[31ma coat\nquit\n",
+    );
+    assert!(!talk.contains('\x1b'), "{talk}");
+    let lines: Vec<&str> = talk.lines().collect();
+    assert!(
+        lines[1].starts_with("  said        I need \\u{1b}[31ma coat"),
+        "{talk}"
+    );
+    for label in [
+        "read", "rule", "pattern", "parts", "template", "reply", "from",
+    ] {
+        let label = format!("  {label:12}");
+        assert!(
+            lines.iter().any(|line| line.starts_with(&label)),
+            "no {label}: {talk}"
+        );
+    }
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 80),
+        "{talk}"
+    );
+    let same = stdout_of("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
+    let replies: Vec<&str> = lines
+        .into_iter()
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    assert_eq!(
+        replies,
+        same.lines().collect::<Vec<_>>(),
+        "a trace changes no reply"
+    );
+}
+
+#[test]
+fn how_a_reply_came_about_is_told_to_programs() {
+    let long = "x".repeat(9000);
+    for said in [
+        "I need a coat\nquit\n",
+        "\n\x01\n",
+        "",
+        "no end",
+        &format!("hi\n{long}\nhi\n"),
+    ] {
+        let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", said);
+        assert!(told.ends_with('\n') && 2 <= told.lines().count(), "{told}");
+        for line in told.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
+            assert!(
+                object["reply"].is_string() && object["source"].is_string(),
+                "{line}"
+            );
+        }
+    }
+    let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(
+        lines[0].contains("\"source\":\"greeting\"")
+            && lines[2].contains("\"source\":\"farewell\"")
+    );
+    let object: serde_json::Value = serde_json::from_str(lines[1]).expect("it is JSON");
+    assert_eq!(object["line"], "I need a coat");
+    assert_eq!(object["steps"][0]["step"], "read");
+    let matched = &object["steps"][1];
+    assert_eq!(matched["parts"][0], "a coat");
+    assert!(
+        matched["pattern"].is_string() && matched["line"].is_u64(),
+        "{matched}"
+    );
+    assert!(object["memory"].is_array());
+    if installed(&["python3"]) {
+        let each = "import json, sys; [json.loads(line) for line in sys.stdin]";
+        stdout_of(
+            &format!("$PROGRAM talk --trace=json | python3 -c '{each}'"),
+            "hello\nquit\n",
+        );
+    }
+}
+
+#[test]
+fn much_said_at_once_is_answered_whole() {
+    let said: String = (0..20_000)
+        .map(|number| format!("I need {number} coats\n"))
+        .collect();
+    for option in ["", "--trace", "--trace=json"] {
+        let talk = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &said);
+        let last = talk.lines().rev().take(20).collect::<Vec<_>>().join(" ");
+        assert!(last.contains("19999 coats"), "{last}");
+        if option != "--trace" {
+            assert_eq!(talk.lines().count(), 20_002);
+        }
+    }
+}
+
+#[test]
+fn what_comes_alone_is_answered_at_once() {
+    // Each line is said only when the one before was answered.
+    let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
+        for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";
+    let answers = stdout_of(ask, "");
+    assert_eq!(answers.lines().count(), 3);
+    assert!(
+        answers
+            .lines()
+            .zip(1..)
+            .all(|(line, n)| line.contains(&format!("{n} coats"))),
+        "{answers}"
+    );
+}

@@ -1,0 +1,72 @@
+//! The documentation: links, commands with their output, quoted files and generated pages are true.
+
+mod generated;
+mod links;
+mod page;
+mod runner;
+
+use std::fs;
+
+use page::{Page, root};
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    let pages = Page::all();
+    let broken: Vec<String> = pages.iter().flat_map(links::broken).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert_eq!(
+        links::unlisted(&pages),
+        [""; 0],
+        "each page is in docs/src/SUMMARY.md once"
+    );
+}
+
+#[test]
+fn commands_print_what_is_shown() {
+    let (mut run, mut not_run, mut wrong) = (0, Vec::new(), Vec::new());
+    for page in Page::all() {
+        let report = runner::run(&page);
+        run += report.run;
+        not_run.extend(report.not_run);
+        wrong.extend(report.wrong);
+    }
+    println!(
+        "{run} commands were run; not run are {} blocks:\n{}",
+        not_run.len(),
+        not_run.join("\n")
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} of {run} commands:\n\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    assert!(not_run.len() < run / 4, "most of what is shown is run");
+}
+
+#[test]
+fn quoted_files_are_equal() {
+    let mut quoted = 0;
+    for page in Page::all() {
+        for block in page.blocks() {
+            let Some(path) = block.attribute("same-as") else {
+                continue;
+            };
+            let file = fs::read_to_string(root().join(path)).expect("the file exists");
+            let place = format!("{}:{}", page.path.display(), block.line);
+            assert_eq!(block.text(), file, "{place}: {path}");
+            quoted += 1;
+        }
+    }
+    assert!(0 < quoted);
+}
+
+#[test]
+fn the_command_line_page_is_current() {
+    generated::check(generated::COMMAND_LINE, &generated::command_line());
+}
+
+#[test]
+fn the_picture_of_a_terminal_is_current() {
+    generated::check(generated::TERMINAL, &generated::terminal());
+}

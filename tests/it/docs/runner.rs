@@ -1,0 +1,355 @@
+//! Runs the commands that a page shows, in a folder of its own, and compares their output.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tempfile::{NamedTempFile, TempDir, tempdir};
+
+use super::page::{Page, Shown};
+use crate::support::{Process, program, villains, wait_for};
+
+/// What came of a page.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) run: usize,
+    pub(super) not_run: Vec<String>, // each block and its reason
+    pub(super) wrong: Vec<String>,
+}
+
+/// A page at work: its folder, and the servers that it has started.
+struct Scene<'p> {
+    page: &'p Page,
+    folder: TempDir,
+    path: String,
+    servers: Vec<Server<'p>>,
+    ports: Vec<(String, String)>, // as in the text, and the real one
+    report: Report,
+}
+
+struct Server<'p> {
+    shown: Shown<'p>,
+    process: Process,
+    output: NamedTempFile,
+    ports: Vec<(String, String)>,
+}
+
+/// Runs all blocks of a page, from the first to the last.
+pub(super) fn run(page: &Page) -> Report {
+    let villains = villains();
+    let examples = villains.parent().expect("it is in a folder");
+    let own = program();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut scene = Scene {
+        page,
+        folder: tempdir().expect("a folder can be made"),
+        path: format!(
+            "{}:{}:{path}",
+            own.parent().expect("it is in a folder").display(),
+            examples.display()
+        ),
+        servers: Vec::new(),
+        ports: Vec::new(),
+        report: Report::default(),
+    };
+    for block in page.blocks() {
+        if let Some(name) = block.attribute("file") {
+            fs::write(scene.folder.path().join(name), block.text()).expect("it can be written");
+        }
+        match (block.language, block.attribute("not-run")) {
+            ("console", None) => block
+                .commands()
+                .into_iter()
+                .for_each(|shown| scene.command(shown)),
+            ("console", Some(reason)) => {
+                let block = format!("{}:{}: {reason}", page.path.display(), block.line);
+                scene.report.not_run.push(block);
+            }
+            _ => (),
+        }
+    }
+    scene.end()
+}
+
+impl<'p> Scene<'p> {
+    fn command(&mut self, shown: Shown<'p>) {
+        self.report.run += 1;
+        let command = shown
+            .command
+            .replace("cargo run --release -- ", "switchboard ");
+        let command = match command.strip_prefix("cargo run --example ") {
+            Some(example) => example.replacen(" -- ", " ", 1),
+            None => command,
+        };
+        let fails = shown
+            .output
+            .first()
+            .is_some_and(|line| line.starts_with("switchboard: ") || line.starts_with("error: "));
+        let is_server = command.split(' ').nth(1) == Some("serve")
+            && !fails
+            && !command.contains("--listen stdio:");
+        if is_server {
+            self.serve(shown, &command);
+        } else {
+            self.ask(&shown, &command);
+        }
+    }
+
+    /// Starts a server at free ports, and waits until it says where it listens.
+    fn serve(&mut self, shown: Shown<'p>, command: &str) {
+        let (command, texts) = at_free_ports(command);
+        let output = NamedTempFile::new().expect("a file can be made");
+        let file = || {
+            Stdio::from(
+                File::options()
+                    .append(true)
+                    .open(output.path())
+                    .expect("it is there"),
+            )
+        };
+        let mut bash = self.bash(&["bash"], &format!("exec {command}"));
+        let process = Process::start(bash.stdout(file()).stderr(file()));
+        let announcement = wait_for("the address of a server", || {
+            let printed = read(&output);
+            printed.split_once('\n').map(|(first, _)| first.to_owned())
+        });
+        let real = ports_in(&announcement);
+        if real.len() != texts.len() {
+            return self.differs(&shown, &announcement);
+        }
+        let ports = texts.into_iter().zip(real);
+        let ports: Vec<_> = ports.filter(|(text, _)| text != "0").collect();
+        self.ports
+            .retain(|(text, _)| ports.iter().all(|(new, _)| new != text));
+        self.ports.extend(ports.iter().cloned());
+        self.servers.push(Server {
+            shown,
+            process,
+            output,
+            ports,
+        });
+    }
+
+    /// Runs a command to its end.
+    fn ask(&mut self, shown: &Shown<'p>, command: &str) {
+        let command = with_ports(command, self.ports.iter().map(|(text, real)| (text, real)));
+        let mut bash = self.bash(&["timeout", "30", "bash"], &format!("exec 2>&1; {command}"));
+        let output = bash.output().expect("bash runs");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let printed = with_ports(&printed, self.ports.iter().map(|(text, real)| (real, text)));
+        let lines: Vec<&str> = printed.lines().collect();
+        if !matches(&shown.output, &lines, true) {
+            self.differs(shown, &printed);
+        }
+    }
+
+    fn bash(&self, program: &[&str], script: &str) -> Command {
+        let mut command = Command::new(program[0]);
+        command
+            .args(&program[1..])
+            .args(["-c", script])
+            .stdin(Stdio::null());
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path());
+        command.env("PATH", &self.path).env("TZ", "UTC");
+        command
+    }
+
+    fn differs(
+        &mut self,
+        Shown {
+            line,
+            command,
+            output,
+        }: &Shown<'_>,
+        said: &str,
+    ) {
+        let page = self.page.path.display();
+        let shown = output.join("\n");
+        self.report.wrong.push(format!(
+            "{page}:{line}: $ {command}\n--- shown\n{shown}\n--- printed\n{said}"
+        ));
+    }
+
+    /// Compares what the servers have printed, and stops them.
+    fn end(mut self) -> Report {
+        for mut server in std::mem::take(&mut self.servers) {
+            // What a server logs about a client may come after the client has ended.
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let printed = read(&server.output);
+                let printed = with_ports(
+                    &printed,
+                    server.ports.iter().map(|(text, real)| (real, text)),
+                );
+                let lines: Vec<&str> = printed.lines().collect();
+                if matches(&server.shown.output, &lines, false) {
+                    break;
+                }
+                if deadline < Instant::now() {
+                    self.differs(&server.shown, &printed);
+                    break;
+                }
+                thread::sleep(PAUSE);
+            }
+            server.process.signal(Signal::SIGTERM);
+            server.process.wait();
+        }
+        self.report
+    }
+}
+
+fn read(output: &NamedTempFile) -> String {
+    let bytes = fs::read(output.path()).expect("it can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The command of a server with port 0 in place of each port, and these ports.
+fn at_free_ports(command: &str) -> (String, Vec<String>) {
+    let words: Vec<&str> = command.split(' ').collect();
+    let mut ports = Vec::new();
+    let mut changed = command.to_owned();
+    let addresses = words
+        .windows(2)
+        .filter(|pair| pair[0] == "--listen")
+        .map(|pair| pair[1]);
+    for address in addresses {
+        let digits = address.len() - address.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (rest, port) = address.split_at(address.len() - digits);
+        if !port.is_empty() && (rest.is_empty() || rest.ends_with([':', '/'])) {
+            ports.push(port.to_owned());
+            changed = changed.replacen(
+                &format!("--listen {address}"),
+                &format!("--listen {rest}0"),
+                1,
+            );
+        }
+    }
+    if !command.contains("--listen ") {
+        ports.push("1212".to_owned());
+        let service = words[..3].join(" ");
+        changed = changed.replacen(&service, &format!("{service} --listen 0"), 1);
+    }
+    (changed, ports)
+}
+
+/// The ports that a server says it listens at, each once.
+fn ports_in(announcement: &str) -> Vec<String> {
+    let addresses = announcement
+        .split_once(';')
+        .map_or(announcement, |(addresses, _)| addresses);
+    let mut ports: Vec<String> = Vec::new();
+    for word in addresses.split_whitespace() {
+        let port = word.rsplit_once(':').map(|(_, port)| port.to_owned());
+        let port = port.filter(|port| port.parse::<u16>().is_ok() && !ports.contains(port));
+        ports.extend(port);
+    }
+    ports
+}
+
+/// The text with other ports in place of those that it has.
+fn with_ports<'p>(text: &str, ports: impl Iterator<Item = (&'p String, &'p String)>) -> String {
+    ports.fold(text.to_owned(), |text, (old, new)| {
+        let mut pieces = text.split(old.as_str()).peekable();
+        let mut changed = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+            let is_whole =
+                !is_digit(changed.chars().next_back()) && !is_digit(piece.chars().next());
+            changed.push_str(if is_whole { new } else { old });
+            changed.push_str(piece);
+        }
+        changed
+    })
+}
+
+/// Whether these lines were printed: all of them if `whole`, else the first ones. A shown line `...`
+/// stands for any lines.
+fn matches(shown: &[&str], printed: &[&str], whole: bool) -> bool {
+    match (shown, printed) {
+        ([], _) => !whole || printed.is_empty(),
+        (["...", shown @ ..], _) => {
+            (0..=printed.len()).any(|skipped| matches(shown, &printed[skipped..], whole))
+        }
+        ([line, shown @ ..], [first, printed @ ..]) => {
+            line_matches(line, first) && matches(shown, printed, whole)
+        }
+        (_, []) => false,
+    }
+}
+
+/// Whether this line was printed; `…` stands for any text.
+fn line_matches(shown: &str, printed: &str) -> bool {
+    let mut pieces = shown.trim_end().split('…');
+    let printed = printed.trim_end();
+    let Some(mut rest) = printed.strip_prefix(pieces.next().unwrap_or_default()) else {
+        return false;
+    };
+    let mut is_open = false; // a `…` was before
+    let mut pieces: Vec<&str> = pieces.collect();
+    let last = pieces.pop();
+    for piece in pieces {
+        let Some((_, after)) = rest.split_once(piece) else {
+            return false;
+        };
+        rest = after;
+    }
+    if let Some(last) = last {
+        is_open = true;
+        rest = match rest.strip_suffix(last) {
+            Some(rest) => rest,
+            None => return false,
+        };
+    }
+    is_open || rest.is_empty()
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[test]
+fn shown_output_may_have_gaps() {
+    assert!(line_matches("a … c … e", "a b c d e"));
+    assert!(line_matches("plain", "plain "));
+    for (shown, printed) in [
+        ("a … c", "a b"),
+        ("plain", "plainer"),
+        ("a … b … b", "a x b"),
+    ] {
+        assert!(!line_matches(shown, printed), "{shown}: {printed}");
+    }
+    assert!(matches(&["a", "...", "c"], &["a", "b", "b", "c"], true));
+    assert!(!matches(&["a"], &["a", "b"], true) && matches(&["a"], &["a", "b"], false));
+    assert!(!matches(&["a"], &[], false));
+}
+
+#[test]
+fn ports_are_replaced() {
+    let (command, ports) = at_free_ports("switchboard serve exec --listen udp://:69 -- sort");
+    assert_eq!(
+        (command.as_str(), ports),
+        (
+            "switchboard serve exec --listen udp://:0 -- sort",
+            vec!["69".to_owned()]
+        )
+    );
+    let (command, ports) = at_free_ports("switchboard serve echo -v");
+    assert_eq!(
+        (command.as_str(), ports),
+        (
+            "switchboard serve echo --listen 0 -v",
+            vec!["1212".to_owned()]
+        )
+    );
+    let said = "echo listens on 127.0.0.1:4242 and [::1]:4242; try: nc localhost 4242";
+    assert_eq!(ports_in(said), ["4242"]);
+    let ports = [("1212".to_owned(), "4242".to_owned())];
+    let ports = || ports.iter().map(|(text, real)| (text, real));
+    assert_eq!(
+        with_ports("nc localhost 1212 12120", ports()),
+        "nc localhost 4242 12120"
+    );
+}

@@ -1,0 +1,252 @@
+//! The friend over TCP, as people meet it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::Write;
+
+use crate::support::{MODELS, Server, installed, shell, stdout_of, temp_dir};
+
+const SAID: &str = "I need a holiday\nquit\n";
+
+#[track_caller]
+fn check_talk(talk: &str) {
+    let lines: Vec<&str> = talk.lines().collect();
+    assert_eq!(lines.len(), 3, "{talk}");
+    assert!(lines[0].contains("feel"), "{talk}");
+    assert!(lines[1].contains("a holiday"), "{talk}");
+    assert!(lines[2].contains("oodbye"), "{talk}");
+}
+
+#[test]
+fn nc_ncat_socat_and_python_talk_to_it() {
+    let server = Server::start("eliza");
+    let port = server.port();
+    if installed(&["nc.openbsd"]) {
+        check_talk(&stdout_of(&format!("nc.openbsd -N localhost {port}"), SAID));
+    }
+    if installed(&["ncat"]) {
+        check_talk(&stdout_of(&format!("ncat localhost {port}"), SAID));
+    }
+    if installed(&["socat"]) {
+        check_talk(&stdout_of(
+            &format!("socat -t 10 - TCP:localhost:{port}"),
+            SAID,
+        ));
+    }
+    if installed(&["python3"]) {
+        let script = format!(
+            "import socket; s = socket.create_connection(('localhost', {port})); f = s.makefile('rw', newline='\\n')\n\
+             print(f.readline(), end='')\n\
+             for line in ['I need a holiday', 'quit']:\n    \
+                 f.write(line + '\\n'); f.flush(); print(f.readline(), end='')\n\
+             assert s.recv(1) == b''"
+        );
+        check_talk(&stdout_of(&format!("python3 -c \"{script}\""), ""));
+    }
+}
+
+#[test]
+fn ten_talk_at_once_each_in_a_process_of_its_own() {
+    let server = Server::start("eliza");
+    let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert!(client.line().contains("feel"));
+    }
+    assert_eq!(server.children().len(), 10);
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("I need {number} apples\n"));
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert!(client.line().contains(&format!("{number} apples")));
+    }
+    // With ten answers to each of four lines, equal chance in all would be seen.
+    let talks: HashSet<String> = clients
+        .iter_mut()
+        .map(|client| {
+            ["I feel well", "because", "the weather", "why?"]
+                .map(|line| client.ask(line))
+                .join("|")
+        })
+        .collect();
+    assert!(1 < talks.len(), "{talks:?}");
+}
+
+#[test]
+fn a_seed_makes_it_reproducible() {
+    let server = Server::start("eliza --seed 7");
+    let talk = || {
+        let mut client = server.connect();
+        let greeting = client.line();
+        [greeting]
+            .into_iter()
+            .chain(["I am sad", "yes", "quit"].map(|line| client.ask(line)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(talk(), talk());
+}
+
+#[test]
+fn strange_lines_are_answered() {
+    let server = Server::start("eliza");
+    let mut client = server.connect();
+    client.line();
+    for line in [
+        &b"I need \0 a rest\n"[..],
+        b"\xff\xfe\xfa I need a rest\n",
+        b"I need\x1b[31m a rest\r\n",
+    ] {
+        client.send(line);
+        let answer = client.line();
+        assert!(
+            answer.contains("rest") && !answer.contains('\x1b'),
+            "{answer:?}"
+        );
+    }
+    // As telnet does: it negotiates first, and its lines end with CR NUL.
+    let mut telnet = server.connect();
+    telnet.line();
+    telnet.send(b"\xff\xfd\x03\xff\xfb\x01I need a rest\r\0");
+    assert!(telnet.line().contains("a rest"));
+}
+
+/// A friend, a script of 1966 and one of Hayden's, each of which repeats what is needed.
+const NEEDS: [(&str, &str); 3] = [
+    (
+        "needs.toml",
+        "greeting = ['Hi']\nfarewell = ['Ciao']\nsilence = ['?', '!']\notherwise = ['a', 'b']\nquit = ['ciao']\n\
+         [[rule]]\npatterns = ['i need (.+)']\nreplies = ['You need {1}', 'So you need {1}']\n",
+    ),
+    (
+        "needs.script",
+        "(HI)\n(NEED ((0 NEED 0) (YOU NEED 3)))\n(NONE ((0) (A)))\n\
+         (MEMORY NEED (0 = A) (0 = B) (0 = C) (0 = D))\n",
+    ),
+    (
+        "needs.txt",
+        "initial: Hi\nkey: need\n decomp: * need *\n reasmb: You need (2)\n\
+         key: xnone\n decomp: *\n reasmb: a\n",
+    ),
+];
+
+#[test]
+fn strange_bytes_are_answered_by_every_kind_of_script() {
+    let folder = temp_dir();
+    for (name, script) in NEEDS {
+        let path = folder.path().join(name);
+        fs::write(&path, script).expect("it can be written");
+        for model in MODELS {
+            let path = path.display();
+            let server = Server::start(&format!("eliza --model {model} --script {path}"));
+            let mut client = server.connect();
+            assert_eq!(client.line().to_lowercase(), "hi");
+            for line in [
+                &b"I need a\0rest\n"[..],
+                b"\0\0. I need\0 \0rest\0\n",
+                b"\xc3\x28 \xf5, I need \xed\xa0\x80 rest\xe2\x82\n",
+                b"\x1b[31mwell. I need \x1b]0\x07 rest \x9b \xc2\x9b\r\n",
+                b"I need \xe2\x80\xae rest\n",
+            ] {
+                client.send(line);
+                let answer = client.line();
+                let words = answer.to_lowercase();
+                assert!(
+                    words.contains("you need") && words.contains("rest"),
+                    "{name}: {answer:?}"
+                );
+                assert!(!answer.chars().any(char::is_control), "{name}: {answer:?}");
+            }
+            // Nothing but what is no text, nothing at all, and then as ever.
+            for line in [&b"\xf5\xc0\n"[..], b"\0\n", b"\n"] {
+                client.send(line);
+                client.line();
+            }
+            assert!(client.ask("I need a rest").to_lowercase().ends_with("rest"));
+        }
+    }
+}
+
+#[test]
+fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
+    const CLASSIC: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
+        (NONE ((0) (FINE)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+    const HAYDEN: &str = "initial: HI\nkey: a\n decomp: *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: goto a\n\
+        key: xnone\n decomp: *\n reasmb: FINE\n";
+    let folder = temp_dir();
+    let path = folder.path().join("round.script");
+    for script in [CLASSIC, HAYDEN] {
+        fs::write(&path, script).expect("it can be written");
+        for model in MODELS {
+            let words = format!(
+                "eliza --model {model} --commands --script {}",
+                path.display()
+            );
+            let server = Server::start(&words);
+            let mut client = server.connect();
+            assert_eq!(client.line(), "HI");
+            for _ in 0..3 {
+                let answer = client.ask("a");
+                assert!(
+                    answer.starts_with("I THOUGHT ABOUT THAT FOR TOO LONG")
+                        || answer.starts_with("I have lost my thread"),
+                    "{answer}"
+                );
+                assert_eq!(client.ask("x"), "FINE");
+            }
+            client.ask("a");
+            client.send("*why\n");
+            client.shutdown_write();
+            let why = String::from_utf8(client.rest()).expect("it is text");
+            assert!(why.trim_end().len() < 8 * 1024, "{why}");
+            assert!(why.contains("input       a\n"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_script_of_ones_own_replaces_it() {
+    let folder = temp_dir();
+    let path = folder.path().join("parrot.toml");
+    let mut file = fs::File::create(&path).expect("a file can be made");
+    writeln!(
+        file,
+        "greeting = ['Hi']\nfarewell = ['Ciao']\nsilence = ['?', '!']\notherwise = ['a', 'b']\nquit = ['ciao']\n\
+         [[rule]]\npatterns = ['say (.+)']\nreplies = ['{{1}}']"
+    )
+    .expect("it can be written");
+    let server = Server::start(&format!("eliza --script {}", path.display()));
+    let mut client = server.connect();
+    assert_eq!(client.line(), "Hi");
+    assert_eq!(client.ask("say my name"), "Your name");
+    assert_eq!(client.ask("Ciao."), "Ciao");
+    assert_eq!(client.rest(), b"");
+}
+
+#[test]
+fn a_script_that_is_no_text_or_has_no_end_is_refused() {
+    let folder = temp_dir();
+    let path = folder.path().join("latin.toml");
+    fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
+    let name = path.display();
+    let refused = |words: &str| {
+        let output = shell(&format!("$PROGRAM talk --script {words}"), b"");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(
+        refused(&name.to_string()),
+        format!("switchboard: {name}:2:14: not UTF-8\n")
+    );
+    assert_eq!(
+        refused("/dev/zero"),
+        "switchboard: /dev/zero:1:1: a script is at most 1024 KiB\n"
+    );
+}
+
+#[test]
+fn a_script_may_come_through_a_pipe() {
+    let talk = stdout_of(
+        "$PROGRAM talk --script <(cat data/transcripts/parrot.toml)",
+        "I need you\n",
+    );
+    assert!(talk.contains("Why do you need me?"), "{talk}");
+}

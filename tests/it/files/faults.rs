@@ -1,0 +1,410 @@
+//! What others may try with a folder that is shared, and what may happen meanwhile.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use rand::RngExt;
+
+use crate::support::files::{SharedFolder, content, put_line, serve_files, stored};
+use crate::support::{
+    Client, DEADLINE, MODELS, Server, installed, is_root, program, stdout_of, temp_dir,
+};
+
+#[test]
+fn nobody_leaves_the_folder() {
+    let shared = SharedFolder::start("--writable");
+    let top = shared.folder.path();
+    let outside = temp_dir();
+    fs::write(outside.path().join("secret"), "secret").expect("the disk has room");
+    shared.write("file", "inside");
+    shared.write(".hidden", "secret");
+    fs::create_dir(top.join("folder")).expect("the disk has room");
+    symlink(outside.path(), top.join("folder/out")).expect("the disk has room");
+    symlink(outside.path().join("secret"), top.join("link")).expect("the disk has room");
+    symlink("/", top.join("root")).expect("the disk has room");
+    symlink("/proc/self", top.join("self")).expect("the disk has room");
+    mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("the disk has room");
+    let secret = outside.path().join("secret").display().to_string();
+    let mut client = shared.connect();
+    for name in [
+        "..",
+        "../",
+        "/..",
+        "folder/../file",
+        "folder/../../secret",
+        "../../../../../../etc/passwd",
+        "/etc/passwd",
+        "//etc/passwd",
+        "etc/passwd",
+        &secret,
+        &format!("root{secret}"),
+        "root/etc/passwd",
+        "folder/out/secret",
+        "folder/out",
+        "link",
+        "link/",
+        "self/root/etc/passwd",
+        "self/exe",
+        "pipe",
+        "pipe/",
+        "file/.",
+        "file/..",
+        "file/a",
+        ".hidden",
+        "./.hidden",
+        "folder/../.hidden",
+        "....//secret",
+        "..\\..\\secret",
+        "%2e%2e/secret",
+        "..%2fsecret",
+        "%252e%252e/secret",
+        "..;/secret",
+        r#""..\x00/secret""#,
+        r#""file\x00.txt""#,
+        r#""\x2e\x2e/secret""#,
+        r#""\xc0\xae\xc0\xae/secret""#,
+        r#""\xe0\x80\xae./secret""#,
+        r#""..\x5csecret""#,
+        r#""file\n""#,
+        "/dev/null",
+        "/dev/stdin",
+        "/proc/self/environ",
+        "CON",
+        "NUL.txt",
+        "C:\\secret",
+        "\\\\host\\share",
+        "~/secret",
+        "$HOME/secret",
+        "`id`",
+        "|id",
+        &"../".repeat(600),
+        &"a/".repeat(2000),
+        &"x".repeat(300),
+    ] {
+        for verb in ["GET", "HASH", "STAT", "LIST"] {
+            let answer = client.ask(&format!("{verb} {name}"));
+            // A file with a slash behind it is the file.
+            let is_file = name == "file/." && verb != "LIST";
+            let code = answer.split(' ').next().unwrap_or_default();
+            if is_file {
+                assert!(code.starts_with('2'), "{verb} {name}: {answer}");
+                if verb == "GET" {
+                    assert_eq!(client.text(6), "inside");
+                }
+            } else {
+                assert!(["550", "553"].contains(&code), "{verb} {name}: {answer}");
+            }
+        }
+    }
+    for name in [
+        "../new",
+        "root/tmp/new",
+        "folder/out/new",
+        "link",
+        "pipe",
+        "folder",
+        "/",
+        ".new",
+        "file/new",
+    ] {
+        let answer = client.ask(&put_line(name, b"")[..put_line(name, b"").len() - 1]);
+        assert!(answer.starts_with("55"), "{name}: {answer}");
+    }
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
+    assert_eq!(shared.count(), 7);
+}
+
+#[test]
+fn a_folder_that_becomes_a_link_leads_nowhere() {
+    let shared = SharedFolder::start("--writable");
+    let outside = temp_dir();
+    fs::write(outside.path().join("x"), "outside").expect("the disk has room");
+    let top = shared.folder.path();
+    let (one, other) = (top.join("one"), top.join("other"));
+    fs::create_dir(&one).expect("the disk has room");
+    fs::write(one.join("x"), "inside").expect("the disk has room");
+    symlink(outside.path(), &other).expect("the disk has room");
+    let done = AtomicBool::new(false);
+    let mut answers = HashSet::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let flags = RenameFlags::RENAME_EXCHANGE;
+                renameat2(AT_FDCWD, &one, AT_FDCWD, &other, flags).expect("both are there");
+            }
+        });
+        let _done = WhenDropped(&done); // also if this panics, which would wait for the other else
+        let mut client = shared.connect();
+        let mut says = client.stream.try_clone().expect("a socket can be cloned");
+        scope.spawn(move || says.write_all(&b"GET one/x\n".repeat(10_000)));
+        for _ in 0..10_000 {
+            let answer = client.line();
+            if answer.starts_with("226") {
+                assert_eq!(answer, "226 6");
+                assert_eq!(client.text(6), "inside");
+            }
+            answers.insert(answer);
+        }
+        let mut asked = 0;
+        let deadline = Instant::now() + DEADLINE;
+        let kept = stored(b"");
+        let all = ["226 6", "550 that is no folder", &kept];
+        while asked <= 500 || !all.iter().all(|&answer| answers.contains(answer)) {
+            assert!(Instant::now() < deadline, "{answers:?}");
+            asked += 1;
+            answers.insert(client.ask(put_line(&format!("one/{asked}"), b"").trim_end()));
+        }
+    });
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
+}
+
+/// Tells a thread that it is done.
+struct WhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for WhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_before_the_content_comes() {
+    if !is_root() || !installed(&["unshare", "mount"]) {
+        return;
+    }
+    let folder = temp_dir();
+    // In a mount namespace of its own, so that nothing stays mounted.
+    let mounted = format!(
+        "mount -t tmpfs -o size=64k tmpfs {0} && exec {1} -v serve files --writable --root {0} --listen 0",
+        folder.path().display(),
+        program().display()
+    );
+    let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &mounted]));
+    let inside = format!("/proc/{}/root{}", server.pid(), folder.path().display());
+    let content = content(200_000);
+    let mut client = server.connect();
+    client.line();
+    let line = put_line("large", &content);
+    assert_eq!(client.ask(line.trim_end()), NO_ROOM);
+    client.send(&content);
+    assert_eq!(client.ask("LIST"), "210 0");
+    let small = &content[..40_000];
+    client.send(put_line("small", small));
+    client.send(small);
+    assert_eq!(client.line(), stored(small));
+    let line = put_line("other", small);
+    assert_eq!(client.ask(line.trim_end()), NO_ROOM);
+    client.send(small);
+    assert_eq!(client.ask("QUIT"), "221 Bye.");
+    let names: Vec<_> = fs::read_dir(inside).expect("a folder").flatten().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn what_the_system_does_not_allow_ends_nobody() {
+    if !installed(&["prlimit"]) {
+        return;
+    }
+    for model in MODELS {
+        let folder = temp_dir();
+        let root = folder.path().to_str().expect("its name is text");
+        let mut limited = Command::new("prlimit");
+        limited.arg("--fsize=100000").arg(program());
+        limited.args(["-v", "serve", "files", "--writable", "--root", root]);
+        let server = Server::run(limited.args(["--listen", "0", "--model", model]));
+        let content = content(100_001);
+        let mut client = server.connect();
+        client.line();
+        assert_eq!(
+            client.ask(put_line("a", &content).trim_end()),
+            NO_ROOM,
+            "{model}"
+        );
+        client.send(&content);
+        let most = &content[..100_000];
+        client.send(put_line("a", most));
+        client.send(most);
+        assert_eq!(client.line(), stored(most), "{model}");
+    }
+}
+
+const NO_ROOM: &str = "452 the disk has no room for that";
+
+#[test]
+fn who_leaves_in_the_middle_leaves_nothing() {
+    for model in MODELS {
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let content = content(1_000_000);
+        let mut client = shared.connect();
+        client.send(put_line("a", &content));
+        client.send(&content[..500_000]);
+        shared.wait_for_uploads(1);
+        client.reset();
+        shared.server.log("end: ");
+        shared.wait_for_uploads(0);
+        assert_eq!(shared.count(), 0, "{model}");
+        let mut next = shared.connect();
+        next.send(put_line("a", &content));
+        next.send(&content);
+        assert_eq!(next.line(), stored(&content), "{model}");
+        assert_eq!(shared.read("a"), Some(content));
+    }
+}
+
+#[test]
+fn whoever_is_killed_leaves_a_whole_file_or_none() {
+    let shared = SharedFolder::start("--writable");
+    let content = content(3_000_000);
+    let mut whole = 0;
+    for round in 0..20 {
+        let mut client = shared.connect();
+        let [(child, _)] = shared.server.children()[..] else {
+            panic!("one conversation");
+        };
+        // The last ones are killed while the file gets its name, or shortly before or after.
+        let sent = match round {
+            0..10 => rand::rng().random_range(0..content.len()),
+            _ => content.len(),
+        };
+        let name = format!("a{round}");
+        client.send(put_line(&name, &content));
+        client.send(&content[..sent]);
+        kill(child, Signal::SIGKILL).expect("it runs");
+        shared.server.wait_until_reaped();
+        match shared.read(&name) {
+            Some(read) => {
+                assert!(read == content, "{round}: {} of {sent}", read.len());
+                whole += 1;
+            }
+            None => drop(client),
+        }
+    }
+    assert_eq!(shared.count(), whole, "nothing else is there");
+    let mut next = shared.connect();
+    next.send(put_line("b", b""));
+    assert_eq!(next.line(), stored(b""));
+}
+
+#[test]
+fn one_of_two_gets_the_name() {
+    for model in ["fork", "threads", "events"] {
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let contents = [content(100_000), content(100_001)];
+        let mut clients = contents.each_ref().map(|content| {
+            let mut client = shared.connect();
+            client.send(put_line("a", content));
+            (client, content)
+        });
+        shared.wait_for_uploads(2);
+        for (client, content) in &mut clients {
+            client.send(content);
+        }
+        let answers = clients.each_mut().map(|(client, _)| client.line());
+        let lost = "554 there is something of this name already";
+        let winner = answers.iter().position(|answer| answer != lost);
+        let winner = winner.expect("one of them has it");
+        assert_eq!(answers[winner], stored(&contents[winner]), "{model}");
+        assert_eq!(answers[1 - winner], lost, "{model}");
+        assert!(shared.read("a").as_ref() == Some(&contents[winner]));
+    }
+}
+
+#[test]
+fn two_at_once_do_not_share_the_same_room() {
+    for model in ["fork", "threads", "events"] {
+        let shared = SharedFolder::start(&format!("--writable --quota 150k --model {model}"));
+        let content = content(100_000);
+        let mut clients = ["a", "b"].map(|name| {
+            let mut client = shared.connect();
+            client.send(put_line(name, &content));
+            client
+        });
+        shared.wait_for_uploads(2);
+        clients.iter_mut().for_each(|client| client.send(&content));
+        let mut answers = clients.each_mut().map(Client::line);
+        answers.sort();
+        let no_room = "452 there is no room: all files may have 153600 bytes together";
+        assert_eq!(answers, [stored(&content).as_str(), no_room], "{model}");
+        assert_eq!(shared.count(), 1);
+    }
+}
+
+#[test]
+fn a_name_does_nothing_to_a_terminal() {
+    let shared = SharedFolder::start("");
+    for name in [
+        &b"\x1b[31mred\x1b[0m"[..],
+        b"\x1b]0;title\x07",
+        b"two\nlines\r\n226 5",
+        b"caf\xe9 \x9b2J",
+        "\u{9b}2J \u{202e}txt.exe \u{2028}".as_bytes(),
+        b"\"quoted\" \\ and blank",
+        b"\x7f\x08\x08",
+        "Grüße 你好".as_bytes(),
+    ] {
+        use std::os::unix::ffi::OsStrExt;
+        let name = Path::new(std::ffi::OsStr::from_bytes(name));
+        fs::write(shared.folder.path().join(name), "here").expect("the disk has room");
+    }
+    let mut client = shared.connect();
+    assert_eq!(client.ask("LIST"), "210 8");
+    let lines: Vec<String> = (0..8).map(|_| client.line()).collect();
+    for line in &lines {
+        let acts = |c: char| c.is_control() || "\u{202e}\u{2028}\u{9b}".contains(c);
+        assert!(
+            !line.contains(acts) && !line.contains('\u{fffd}'),
+            "{line:?}"
+        );
+        // What was told can be asked for.
+        let (_, name) = line.split_once("Z ").expect("a time");
+        assert_eq!(client.ask(&format!("GET {name}")), "226 4");
+        assert_eq!(client.text(4), "here");
+    }
+    assert!(lines.iter().any(|line| line.ends_with("\"Grüße 你好\"")));
+    let wrong = client.ask("GET \"\x1b[2J\"");
+    assert!(
+        wrong.starts_with("501") && !wrong.contains('\x1b'),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn who_announces_much_and_says_little_is_sent_away() {
+    let folder = temp_dir();
+    let server = serve_files(folder.path(), "--writable --idle 300ms");
+    let mut client = server.connect();
+    client.line();
+    client.send(put_line("a", &[0; 10]));
+    client.send("012345678");
+    server.log("end: idle");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn what_is_refused_is_read_to_its_end() {
+    if !installed(&["nc", "timeout"]) {
+        return;
+    }
+    let shared = SharedFolder::start("");
+    let seconds = DEADLINE.as_secs();
+    let said = format!(
+        "(printf 'PUT a 50000000 {}\\n'; head -c 50000000 /dev/zero; echo QUIT) | \
+         timeout {seconds} nc -N localhost {}",
+        "0".repeat(64),
+        shared.server.port()
+    );
+    let answer =
+        "220 files, read-only. HELP tells the commands.\n555 files cannot be put here\n221 Bye.\n";
+    assert_eq!(stdout_of(&said, ""), answer);
+}

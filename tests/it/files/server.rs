@@ -1,0 +1,169 @@
+//! A folder that is shared, through the whole program.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::process::Command;
+use std::thread;
+
+use nix::sys::signal::Signal;
+
+use crate::support::files::{SharedFolder, content, put_line, stored};
+use crate::support::{MODELS, installed, peak_memory_kib, program, shell, stdout_of, temp_dir};
+
+#[test]
+fn everybody_s_programs_get_and_put() {
+    for model in MODELS {
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let content = content(300_000);
+        shared.write("here", &content);
+        let port = shared.server.port();
+        let folder = shared.folder.path().display();
+        let nc = format!(
+            "(printf 'PUT there %d %s\\n' $(stat -c %s {folder}/here) \
+             $(sha256sum < {folder}/here | cut -c 1-64); cat {folder}/here) | nc -N localhost {port}"
+        );
+        let python = format!(
+            "python3 -c '\nimport hashlib, socket\n\
+             s = socket.create_connection((\"localhost\", {port}), 30).makefile(\"rwb\")\n\
+             s.write(b\"GET there\\r\\nHASH there\\r\\nQUIT\\r\\n\"); s.flush(); s.readline()\n\
+             content = s.read(int(s.readline()[4:]))\n\
+             assert s.readline().split()[2].decode() == hashlib.sha256(content).hexdigest()\n\
+             print(s.read().decode().strip(), len(content))'"
+        );
+        if installed(&["nc", "sha256sum", "python3"]) {
+            let greeting = "220 files. HELP tells the commands.";
+            let answer = format!("{greeting}\n{}\n", stored(&content));
+            assert_eq!(stdout_of(&nc, ""), answer, "{model}");
+            assert_eq!(shared.read("there"), Some(content));
+            assert_eq!(stdout_of(&python, ""), "221 Bye. 300000\n", "{model}");
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_for_at_once_is_answered_in_order() {
+    for model in MODELS {
+        let shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let content = content(1_000_000);
+        let mut client = shared.connect();
+        let mut says = client.stream.try_clone().expect("a socket can be cloned");
+        let line = put_line("a", &content);
+        let asked = b"GET a\nGET a 999999\nHASH a\n".repeat(10);
+        let said = [line.as_bytes(), &content, &asked, b"QUIT\n"].concat();
+        let saying = thread::spawn(move || says.write_all(&said));
+        assert_eq!(client.line(), stored(&content));
+        for _ in 0..10 {
+            assert_eq!(client.line(), "226 1000000", "{model}");
+            assert!(client.bytes(content.len()) == content);
+            assert_eq!(client.line(), "226 1");
+            assert!(client.bytes(1) == content[999_999..]);
+            let hash = stored(&content).replace("230", "214");
+            assert_eq!(client.line(), hash);
+        }
+        assert_eq!(client.line(), "221 Bye.");
+        assert_eq!(client.rest(), b"");
+        saying.join().expect("no panic").expect("the server reads");
+    }
+}
+
+#[test]
+fn much_needs_no_memory() {
+    let shared = SharedFolder::start("--writable");
+    let content = content(50_000_000);
+    let mut client = shared.connect();
+    client.send(put_line("a", &content));
+    client.send(&content);
+    assert_eq!(client.line(), stored(&content));
+    client.send("GET a\n");
+    assert_eq!(client.line(), "226 50000000");
+    assert!(client.bytes(content.len()) == content);
+    let children = shared.server.children();
+    let [(child, _)] = children[..] else {
+        panic!("one conversation: {children:?}");
+    };
+    let peak = peak_memory_kib(child).expect("it runs");
+    assert!(peak < 24 * 1024, "{peak} KiB");
+}
+
+#[test]
+fn a_file_that_becomes_shorter_is_broken_off() {
+    for model in MODELS {
+        let shared = SharedFolder::start(&format!("--model {model}"));
+        shared.write("a", vec![b'x'; 20_000_000]);
+        let mut client = shared.connect();
+        client.send("GET a\nGET a\n");
+        assert_eq!(client.line(), "226 20000000");
+        client.bytes(1000);
+        shared.write("a", "");
+        let end = client.stream.read_to_end(&mut Vec::new());
+        let kind = end.map_err(|error| error.kind());
+        assert_eq!(kind, Err(ErrorKind::ConnectionReset), "{model}");
+        shared.server.log("the file became shorter");
+    }
+}
+
+#[test]
+fn a_stop_lets_a_file_be_completed() {
+    for model in MODELS {
+        let mut shared = SharedFolder::start(&format!("--writable --model {model}"));
+        let content = content(100_000);
+        let mut client = shared.connect();
+        client.send(put_line("b", b""));
+        assert_eq!(client.line(), stored(b""));
+        client.send(put_line("a", &content));
+        client.send(&content[..50_000]);
+        shared.wait_for_uploads(1);
+        shared.server.signal(Signal::SIGTERM);
+        shared.server.log("stop");
+        client.send(&content[50_000..]);
+        assert_eq!(client.line(), stored(&content), "{model}");
+        assert!(client.line().starts_with("421 "), "{model}");
+        assert_eq!(client.rest(), b"");
+        assert!(shared.server.wait().success());
+        assert_eq!(shared.read("a"), Some(content));
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_told_at_once() {
+    let folder = temp_dir();
+    let serve = |words: &str| {
+        let output = Command::new(program())
+            .args(["serve", "files", "--listen", "0"])
+            .args(words.split_whitespace())
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), words)
+    };
+    let (code, words) = serve("--root none");
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("none: No such file"), "{words}");
+    for wrong in [
+        "--overwrite",
+        "--writable --quota much",
+        "--writable --max-file 1X",
+    ] {
+        let (code, words) = serve(wrong);
+        assert_eq!(code, Some(2), "{words}");
+    }
+}
+
+#[test]
+fn one_conversation_on_standard_input() {
+    let folder = temp_dir();
+    fs::write(folder.path().join("a"), "hello\n").expect("the disk has room");
+    let command = format!(
+        "\"$PROGRAM\" serve files --root {} --listen stdio:",
+        folder.path().display()
+    );
+    let output = shell(&command, b"GET a\nQUIT\n");
+    let heard = String::from_utf8_lossy(&output.stdout).into_owned();
+    let greeting = "220 files, read-only. HELP tells the commands.\n";
+    assert_eq!(
+        heard,
+        format!("{greeting}226 6\nhello\n221 Bye.\n"),
+        "{output:?}"
+    );
+}

@@ -1,0 +1,534 @@
+//! `get`, `put` and `list`: the program against servers that mean well, and others.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, UdpSocket};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use socket2::SockRef;
+
+use crate::support::files::{
+    check_run, command_in, fake_server, fake_server_answering, fake_server_sending,
+    fake_server_stalling, names, run_in, serve_files,
+};
+use crate::support::{
+    DEADLINE, Process, installed, is_root, peak_memory_kib, program, shell, temp_dir, wait_for,
+};
+
+#[test]
+fn files_go_there_and_back() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let socket = here.path().join("socket");
+    let unix = format!("unix:{}", socket.display());
+    let server = serve_files(
+        there.path(),
+        &format!("--writable --listen [::1]:0 --listen {unix}"),
+    );
+    let v6 = server.log("[::1]:");
+    let v6 = v6.split([' ', ';']).find(|word| word.starts_with("[::1]:"));
+    let v6 = v6.expect("it listens there");
+    let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    fs::write(here.path().join("a b"), &content).expect("the disk has room");
+    fs::write(here.path().join("empty"), "").expect("the disk has room");
+    for (number, address) in [&*server.port(), v6, &unix].into_iter().enumerate() {
+        let folder = format!("n{number}/deep");
+        let put = ["put", address, "a b", "empty", "--to", &folder];
+        check_run(here.path(), &put, 0, "a b: 1000000 bytes in");
+        assert_eq!(
+            fs::read(there.path().join(&folder).join("a b")).expect("it is there"),
+            content
+        );
+        let into = format!("back{number}");
+        fs::create_dir(here.path().join(&into)).expect("the disk has room");
+        let get = ["get", address, &folder, "-r", "-C", &into];
+        check_run(here.path(), &get, 0, "empty: 0 bytes in");
+        let back = here.path().join(&into).join("deep");
+        assert_eq!(names(&back), ["a b", "empty"]);
+        assert_eq!(fs::read(back.join("a b")).expect("it is there"), content);
+        let listed = check_run(here.path(), &["list", address, &folder], 0, "");
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        let ends: Vec<_> = listed
+            .lines()
+            .map(|line| line.split('Z').next_back())
+            .collect();
+        assert_eq!(ends, [Some("  a b"), Some("  empty")], "{listed}");
+    }
+}
+
+#[test]
+fn programs_are_told_as_json() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "--writable");
+    let port = &*server.port();
+    fs::write(there.path().join("\u{202e}a\x1b[2J"), "hello").expect("the disk has room");
+    let json = |words: &[&str], code| {
+        let output = check_run(here.path(), words, code, "");
+        assert!(
+            output
+                .stdout
+                .iter()
+                .all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\n')
+        );
+        let lines = String::from_utf8(output.stdout).expect("it is ASCII");
+        let lines = lines.lines().map(serde_json::from_str::<serde_json::Value>);
+        lines
+            .collect::<Result<Vec<_>, _>>()
+            .expect("each line is JSON")
+    };
+    let name = "\u{202e}a\x1b[2J";
+    let told = json(&["list", port, "--json"], 0);
+    assert_eq!(
+        (&told[0]["name"], &told[0]["bytes"]),
+        (&name.into(), &5.into())
+    );
+    fs::write(here.path().join("here"), "here").expect("the disk has room");
+    let told = json(&["get", port, name, "missing", name, "--json"], 1);
+    let results: Vec<_> = told.iter().map(|told| told["result"].as_str()).collect();
+    assert_eq!(results, [Some("done"), Some("failed"), Some("there")]);
+    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(
+        (&told[0]["sha256"], &told[0]["bytes"]),
+        (&sha256.into(), &5.into())
+    );
+    assert_eq!(told[1]["code"], 1);
+    let told = json(&["put", port, "here", "here", "--json"], 73);
+    assert_eq!(
+        (&told[0]["result"], &told[1]["code"]),
+        (&"done".into(), &73.into())
+    );
+}
+
+#[test]
+fn each_failure_has_its_code() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "");
+    let port = &*server.port();
+    let here = here.path();
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    fs::write(here.join("mine"), "mine").expect("the disk has room");
+    check_run(
+        here,
+        &["get", port, "missing"],
+        1,
+        "missing: the server says:",
+    );
+    check_run(here, &["put", port, "mine"], 1, "(555)");
+    check_run(here, &["list", port, "a"], 1, "(550)");
+    check_run(here, &["get", port, "../a"], 2, "lead up");
+    check_run(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
+    check_run(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
+    check_run(here, &["get", "fd:3", "a"], 2, "cannot be called");
+    check_run(here, &["list", "-u", port], 2, "TFTP has no listing");
+    check_run(here, &["put", port, "."], 2, "--recursive");
+    check_run(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
+    check_run(
+        here,
+        &["get", "no.such.host.invalid", "a"],
+        69,
+        "cannot connect",
+    );
+    check_run(here, &["put", port, "missing"], 74, "missing");
+    check_run(here, &["get", port, "a", "-C", "nowhere"], 73, "nowhere");
+    fs::write(here.join("a"), "other").expect("the disk has room");
+    check_run(here, &["get", port, "a"], 73, "a is there already");
+    assert_eq!(fs::read(here.join("a")).expect("it is there"), b"other");
+    check_run(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
+    check_run(here, &["get", port, "a"], 0, "the same");
+    // The first one counts, and the others are tried.
+    fs::remove_file(here.join("a")).expect("it is there");
+    check_run(here, &["get", port, "missing", "a"], 1, "1 of 2 failed");
+    assert_eq!(fs::read(here.join("a")).expect("it is there"), b"hello");
+    let quiet = check_run(here, &["get", port, "a", "-q"], 0, "");
+    assert!(quiet.stderr.is_empty() && quiet.stdout.is_empty());
+    let printed = check_run(here, &["get", port, "a", "-o", "-"], 0, "");
+    assert_eq!(printed.stdout, b"hello");
+    assert_eq!(names(here), ["a", "mine"]);
+}
+
+#[test]
+fn whatever_a_server_says_the_client_ends() {
+    let entry = "file 1 2026-01-31T12:00:00Z";
+    let huge = "9".repeat(30);
+    for (said, code, words) in [
+        (String::new(), 74, "silent for 0.2 s"),
+        ("220 files\n".into(), 74, "silent"),
+        ("220 files\n226 5\nhel".into(), 74, "silent"),
+        (
+            "Too many conversations\r\n".into(),
+            1,
+            "says: Too many conversations",
+        ),
+        ("SSH-2.0-x\r\n".into(), 1, "says: SSH-2.0-x"),
+        ("421 stopping\n".into(), 1, "stopping (421)"),
+        ("226 5\n".into(), 76, "makes no sense"),
+        ("220 files\n200 yes\n".into(), 76, "makes no sense"),
+        (format!("220 files\n226 {huge}\n"), 76, "makes no sense"),
+        ("220 files\n226 -1\n".into(), 76, "makes no sense"),
+        ("220 files\n452 full\n".into(), 74, "full (452)"),
+        (
+            "220 files\n550 \x1b[2J\u{9b}1m\x07\n".into(),
+            1,
+            "\\x1b[2J\\u{9b}1m\\x07 (550)",
+        ),
+        (
+            format!("220 files\n226 5\nhello214 5 {}\n", "0".repeat(64)),
+            76,
+            "digest differs",
+        ),
+        (
+            format!("220 files\n226 5\nhello214 6 {}\n", "0".repeat(64)),
+            76,
+            "digest differs",
+        ),
+        ("x".repeat(1_000_000), 76, "no end"),
+        (format!("220 files\n213 {entry} a\n"), 76, "makes no sense"),
+    ] {
+        let here = temp_dir();
+        let address = fake_server_sending(said).to_string();
+        let get = ["get", &address, "a", "--timeout", "200ms"];
+        let output = check_run(here.path(), &get, code, words);
+        assert!(!output.stderr.contains(&0x1b));
+        assert_eq!(names(here.path()), [""; 0]);
+    }
+    for (said, code, words) in [
+        (format!("220 files\n210 2\n{entry} a\n"), 74, "silent"),
+        (
+            format!("220 files\n210 1\n{entry} ../a\n"),
+            76,
+            "makes no sense",
+        ),
+        (
+            "220 files\n210 4000000000\n".into(),
+            76,
+            "more than a folder has",
+        ),
+    ] {
+        let address = fake_server_sending(said).to_string();
+        let list = ["list", &address, "--timeout", "200ms"];
+        check_run(temp_dir().path(), &list, code, words);
+    }
+}
+
+#[test]
+fn a_server_that_dribbles_is_not_waited_for() {
+    let address = fake_server(|mut peer| {
+        // Never long enough for silence.
+        let pace = Duration::from_millis(50);
+        peer.set_read_timeout(Some(pace)).expect("it is not zero");
+        while peer.write_all(b"2").is_ok() && !matches!(peer.read(&mut [0]), Ok(0)) {}
+    });
+    let get = ["get", &address.to_string(), "a", "--timeout", "300ms"];
+    check_run(temp_dir().path(), &get, 74, "silent");
+}
+
+#[test]
+fn what_a_folder_lists_stays_below() {
+    // What is asked for as a folder has a file that is one above, a hidden one, and itself.
+    let entry = "file 5 2026-01-31T12:00:00Z";
+    for (listed, words) in [
+        (format!("{entry} ../../evil"), "makes no sense"),
+        (format!("{entry} /evil"), "makes no sense"),
+        (format!("{entry} .."), "makes no sense"),
+        (format!("{entry} .bashrc"), "hidden: left out"),
+    ] {
+        let above = temp_dir();
+        let here = above.path().join("here");
+        fs::create_dir(&here).expect("the disk has room");
+        let address = fake_server_answering(move |line| match line.split(' ').next() {
+            Some("STAT") => "213 folder - 2026-01-31T12:00:00Z d\n".to_owned(),
+            Some("LIST") => format!("210 1\n{listed}\n"),
+            _ => "226 5\nhello".to_owned(),
+        });
+        let address = address.to_string();
+        let get = ["get", &address, "d", "-r", "--timeout", "200ms"];
+        let output = run_in(&here, &get);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(words), "{error}");
+        assert_eq!(names(above.path()), ["here"]);
+        assert_eq!(names(&here), ["d"]);
+        assert_eq!(names(&here.join("d")), [""; 0]);
+    }
+}
+
+#[test]
+fn what_the_server_refuses_is_not_sent() {
+    let address = fake_server(|mut peer| {
+        SockRef::from(&peer).set_recv_buffer_size(4096).ok();
+        peer.write_all(b"220 files\n").ok();
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while peer.read_exact(&mut byte).is_ok() && byte != *b"\n" {
+            line.push(byte[0]);
+        }
+        // It does not read what follows.
+        peer.write_all(b"554 there is one\n").ok();
+        let said = String::from_utf8_lossy(&line).into_owned();
+        assert!(said.starts_with("PUT a 16777216 "), "{said}");
+        thread::park_timeout(DEADLINE); // it keeps the connection
+    });
+    let here = temp_dir();
+    let file = fs::File::create(here.path().join("a")).expect("the disk has room");
+    file.set_len(16 * 1024 * 1024).expect("the disk has room");
+    let put = ["put", &address.to_string(), "a"];
+    check_run(here.path(), &put, 73, "there is one (554)");
+}
+
+#[test]
+fn what_breaks_off_leaves_nothing_or_a_part() {
+    const CONTENT: &[u8] = &[b'x'; 100_000];
+    for (signal, resume) in [
+        (Some(Signal::SIGINT), false),
+        (Some(Signal::SIGINT), true),
+        (Some(Signal::SIGTERM), true),
+        (Some(Signal::SIGKILL), false),
+        (Some(Signal::SIGKILL), true),
+        (None, false),
+        (None, true),
+    ] {
+        let here = temp_dir();
+        let (address, told) = fake_server_stalling(CONTENT, 60_000);
+        let address = address.to_string();
+        let mut words = vec!["get", &address, "a"];
+        words.extend(resume.then_some("--resume"));
+        let mut command = command_in(here.path(), &words);
+        let mut process = Process::start(command.stderr(Stdio::piped()));
+        let peer = told.recv_timeout(DEADLINE).expect("it asks");
+        let part = here.path().join("a.part");
+        if resume {
+            wait_for("all that was sent to be kept", || {
+                let length = fs::metadata(&part).map(|about| about.len());
+                length.is_ok_and(|length| length == 60_000).then_some(())
+            });
+        }
+        match signal {
+            Some(signal) => process.signal(signal),
+            None => drop(peer.shutdown(Shutdown::Both)),
+        }
+        let ended = process.wait();
+        let code = match signal {
+            Some(Signal::SIGINT) => Some(130),
+            Some(Signal::SIGTERM) => Some(143),
+            Some(_) => None,
+            None => Some(74),
+        };
+        assert_eq!(ended.code(), code, "{signal:?} {resume}");
+        if !resume {
+            assert_eq!(names(here.path()), [""; 0]);
+            continue;
+        }
+        assert_eq!(names(here.path()), ["a.part"]);
+        let there = temp_dir();
+        fs::write(there.path().join("a"), CONTENT).expect("the disk has room");
+        let server = serve_files(there.path(), "");
+        let get = ["get", &server.port(), "a", "--resume"];
+        check_run(here.path(), &get, 0, "60000 of them from before");
+        assert_eq!(names(here.path()), ["a"]);
+        assert_eq!(fs::read(here.path().join("a")).expect("a file"), CONTENT);
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let here = temp_dir();
+    let (address, told) = fake_server_stalling(b"hello", 3);
+    let mut command = Command::new("bash");
+    let get = format!("trap '' INT HUP; exec \"$PROGRAM\" get {address} a");
+    command.args(["-c", &get]).env("PROGRAM", program());
+    command.current_dir(here.path()).stderr(Stdio::null());
+    let mut process = Process::start(&mut command);
+    let peer = told.recv_timeout(DEADLINE).expect("it asks");
+    process.signal(Signal::SIGINT);
+    process.signal(Signal::SIGHUP);
+    drop(peer.shutdown(Shutdown::Both));
+    assert_eq!(process.wait().code(), Some(74));
+}
+
+#[test]
+fn memory_does_not_grow_with_a_file() {
+    const CONTENT: &[u8] = &[b'x'; 32 * 1024 * 1024];
+    let here = temp_dir();
+    let peak = |sent| {
+        let (address, told) = fake_server_stalling(CONTENT, sent);
+        let address = address.to_string();
+        let mut command = command_in(here.path(), &["get", &address, "a", "--resume"]);
+        let process = Process::start(command.stderr(Stdio::null()));
+        let _peer = told.recv_timeout(DEADLINE).expect("it asks");
+        let part = here.path().join("a.part");
+        wait_for("all that was sent to be kept", || {
+            let length = fs::metadata(&part).map(|about| about.len());
+            length
+                .is_ok_and(|length| length == sent as u64)
+                .then_some(())
+        });
+        let peak = peak_memory_kib(process.pid()).expect("it runs");
+        drop(process);
+        fs::remove_file(&part).expect("it is there");
+        peak
+    };
+    let (few, many) = (peak(1024 * 1024), peak(CONTENT.len()));
+    assert!(many < few + 2048, "{few} KiB, and {many} KiB");
+}
+
+#[test]
+fn nothing_that_acts_reaches_the_terminal() {
+    if !installed(&["script"]) {
+        return;
+    }
+    let (here, there) = (temp_dir(), temp_dir());
+    let name = "a\x1b]0;x\x07\u{9b}2J\u{202e}";
+    fs::write(there.path().join(name), [b'x'; 100_000]).expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    for words in ["list PORT -r", "get PORT -r /"] {
+        let words = words.replace("PORT", &server.port());
+        let command = format!(
+            "cd {} && TERM=xterm script -qec '$PROGRAM {words}' /dev/null",
+            here.path().display()
+        );
+        let output = shell(&command, b"");
+        assert!(output.status.success(), "{output:?}");
+        let shown = String::from_utf8(output.stdout).expect("it is text");
+        assert!(
+            shown.contains("\\x1b]0;x\\x07\\u{9b}2J\\u{202e}"),
+            "{shown:?}"
+        );
+        for wrong in ["\x1b]", "\x07", "\u{9b}", "\u{202e}"] {
+            assert!(!shown.contains(wrong), "{shown:?}");
+        }
+    }
+    assert_eq!(names(here.path()), [name]);
+}
+
+#[test]
+fn tftp_moves_the_same_files() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let options = "--writable --listen udp://127.0.0.1:0";
+    let server = serve_files(there.path(), options);
+    let address = format!("udp://{}", server.udp_address());
+    let port = server.udp_address().port().to_string();
+    let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    fs::write(there.path().join("a"), &content).expect("the disk has room");
+    let here = here.path();
+    check_run(here, &["get", &address, "a", "/a"], 73, "1 of 2 failed");
+    assert_eq!(fs::read(here.join("a")).expect("it is there"), content);
+    check_run(
+        here,
+        &["put", "-u", &port, "a", "--as", "b"],
+        0,
+        "b: 1000000 bytes",
+    );
+    assert_eq!(
+        fs::read(there.path().join("b")).expect("it is there"),
+        content
+    );
+    check_run(here, &["put", &address, "a", "--as", "b"], 73, "already");
+    check_run(here, &["get", &address, "missing"], 1, "no such file");
+    check_run(here, &["get", &address, "a", "--overwrite", "-q"], 0, "");
+    check_run(
+        here,
+        &["get", &address, "a", "--resume"],
+        2,
+        "TFTP has neither",
+    );
+    let printed = check_run(here, &["get", &address, "a", "-o", "-"], 0, "");
+    assert_eq!(printed.stdout, content);
+    check_run(
+        here,
+        &["get", "udp://127.0.0.1:1", "a", "-o", "c"],
+        69,
+        "cannot connect",
+    );
+    assert_eq!(names(here), ["a"]);
+}
+
+#[test]
+fn a_file_that_ends_early_by_tftp_is_not_kept() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let address = socket.local_addr().expect("it is bound");
+    let server = thread::spawn(move || {
+        let mut packet = [0; 1000];
+        socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("it is not zero");
+        let (_, peer) = socket.recv_from(&mut packet).expect("it asks");
+        let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        own.set_read_timeout(Some(DEADLINE))
+            .expect("it is not zero");
+        for sent in [&b"\0\x06tsize\x00100\0"[..], b"\0\x03\0\x01hello"] {
+            own.send_to(sent, peer).expect("it is there");
+            own.recv_from(&mut packet).expect("it answers");
+        }
+    });
+    let here = temp_dir();
+    let address = format!("udp://{address}");
+    check_run(
+        here.path(),
+        &["get", &address, "a"],
+        76,
+        "as long as the server said",
+    );
+    server.join().expect("it was asked as expected");
+    assert_eq!(names(here.path()), [""; 0]);
+}
+
+/// A device or a pipe is no file that could be made, or replaced.
+#[test]
+fn a_device_or_a_pipe_is_written_to() {
+    let (there, here) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("it"), "content").expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    mkfifo(&here.path().join("pipe"), Mode::S_IRWXU).expect("a pipe can be made");
+    let reading = here.path().join("pipe");
+    let reader = thread::spawn(move || fs::read(reading).expect("a pipe can be read"));
+    check_run(
+        here.path(),
+        &["get", &server.port(), "it", "-o", "pipe"],
+        0,
+        "",
+    );
+    assert_eq!(reader.join().expect("it was read"), b"content");
+    let full = ["get", &server.port(), "it", "-o", "/dev/full"];
+    check_run(here.path(), &full, 74, "cannot write");
+    assert_eq!(names(here.path()), ["pipe"]);
+}
+
+#[test]
+fn who_reads_the_output_may_leave() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let file = fs::File::create(there.path().join("a")).expect("the disk has room");
+    file.set_len(4 * 1024 * 1024).expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    let command = format!(
+        "cd {} && $PROGRAM get {} a -o - | head -c 5; echo ${{PIPESTATUS[0]}}",
+        here.path().display(),
+        server.port()
+    );
+    let output = shell(&command, b"");
+    assert_eq!(output.stdout, b"\0\0\0\0\x000\n", "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_full_disk_leaves_nothing() {
+    if !is_root() || !installed(&["unshare", "mount"]) {
+        return;
+    }
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("a"), [b'x'; 200_000]).expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    let command = format!(
+        "mount -t tmpfs -o size=64k none {0} && cd {0} && $PROGRAM get {1} a; echo $?; ls -A",
+        here.path().display(),
+        server.port()
+    );
+    let output = shell(&format!("unshare -m bash -c '{command}'"), b"");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "74\n",
+        "{output:?}"
+    );
+}

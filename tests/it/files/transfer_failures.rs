@@ -1,0 +1,152 @@
+//! How `get`, `put` and `list` end where something goes wrong, and what they tell then.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::files::{check_run, command_in, fake_server_stalling, serve_files};
+use crate::support::{DEADLINE, Process, installed, shell, temp_dir};
+
+/// However long nobody reads what was got.
+#[test]
+fn a_signal_ends_what_writes_to_a_pipe() {
+    const CONTENT: &[u8] = &[b'x'; 1024 * 1024];
+    let here = temp_dir();
+    let pipe = here.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe can be made");
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+    let _reader = open(&pipe, flags, Mode::empty()).expect("a pipe can be read");
+    let (address, told) = fake_server_stalling(CONTENT, CONTENT.len());
+    let get = ["get", &address.to_string(), "a", "-o", "pipe"];
+    let mut process = Process::start(command_in(here.path(), &get).stderr(Stdio::null()));
+    let _peer = told.recv_timeout(DEADLINE).expect("it asks");
+    process.signal(Signal::SIGINT);
+    assert_eq!(process.wait().signal(), Some(Signal::SIGINT as i32));
+}
+
+/// What is not even begun with counts too.
+#[test]
+fn every_failure_is_told_and_counted() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let server = serve_files(there.path(), "--writable");
+    let port = &*server.port();
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    fs::create_dir_all(there.path().join("d/b")).expect("the disk has room");
+    fs::write(there.path().join("d/c"), "hello").expect("the disk has room");
+    fs::create_dir(here.path().join("d")).expect("the disk has room");
+    fs::write(here.path().join("d/b"), "in the way").expect("the disk has room");
+    for (words, code, failed) in [
+        (
+            &["get", port, "a", "x", "y", "d", "-r"][..],
+            1,
+            "3 of 5 failed",
+        ),
+        (&["put", port, "d", "missing"], 2, "2 of 2 failed"),
+        (&["get", port, "x", "-r"], 1, ""),
+        (&["get", port, "x", "-o", "nowhere/x"], 73, ""),
+    ] {
+        check_run(here.path(), words, code, failed);
+        let words = [words, &["--json"]].concat();
+        let output = check_run(here.path(), &words, code, failed);
+        let told = String::from_utf8(output.stdout).expect("it is ASCII");
+        let failures = told.matches("\"result\":\"failed\"").count();
+        let expected = failed
+            .split(' ')
+            .next()
+            .and_then(|count| count.parse().ok());
+        assert_eq!(failures, expected.unwrap_or(1), "{words:?}: {told}");
+    }
+    // What cannot be listed is no entry of the list.
+    let listed = check_run(here.path(), &["list", port, "x", "-r", "--json"], 1, "x:");
+    assert!(listed.stdout.is_empty());
+}
+
+/// What was printed is not wiped out, though it does not end with the end of a line.
+#[test]
+fn no_bar_is_drawn_over_what_is_printed() {
+    if !installed(&["script"]) {
+        return;
+    }
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    let print = format!(
+        "cd {} && TERM=xterm script -qec '$PROGRAM get {} a -o -' /dev/null",
+        here.path().display(),
+        server.port()
+    );
+    let output = shell(&print, b"");
+    assert!(output.stdout.starts_with(b"helloa: 5 bytes"), "{output:?}");
+}
+
+#[test]
+fn what_is_in_the_way_is_told() {
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::create_dir_all(here.path().join("d/a")).expect("the disk has room");
+    fs::create_dir(there.path().join("d")).expect("the disk has room");
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    let server = serve_files(there.path(), "--writable");
+    let port = &*server.port();
+    let long = format!("unix:{}", "x".repeat(200));
+    for (words, code, said) in [
+        (
+            &["get", port, "a", "-C", "d"][..],
+            73,
+            "d/a: that is no file",
+        ),
+        (&["get", port, "d"], 73, "d: that is no file"),
+        (
+            &["put", port, "/dev/null"],
+            74,
+            "/dev/null: that is no file",
+        ),
+        (&["list", &long], 69, "SUN_LEN"),
+        (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
+        (&["list", port, "--timeout", "0s"], 2, "in no time"),
+    ] {
+        check_run(here.path(), words, code, said);
+    }
+}
+
+#[test]
+fn output_that_takes_no_more_is_an_error_of_writing() {
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    let port = &*server.port();
+    for words in [
+        &["list", port][..],
+        &["list", port, "-r", "--json"],
+        &["get", port, "a", "--json"],
+        &["get", port, "a", "-o", "-"],
+    ] {
+        let full = File::create("/dev/full").expect("it is everywhere");
+        let mut command = command_in(here.path(), words);
+        let mut process = Process::start(command.stdout(full).stderr(Stdio::null()));
+        assert_eq!(process.wait().code(), Some(74), "{words:?}");
+    }
+}
+
+/// No signal ends who would write more than any file may have.
+#[test]
+fn what_no_file_may_exceed_is_told() {
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(there.path().join("a"), [b'x'; 300_000]).expect("the disk has room");
+    let server = serve_files(there.path(), "");
+    for resume in ["", "--resume"] {
+        let get = format!(
+            "cd {} && ulimit -f 100 && $PROGRAM get {} a {resume}",
+            here.path().display(),
+            server.port()
+        );
+        let output = shell(&get, b"");
+        assert_eq!(output.status.code(), Some(74), "{output:?}");
+    }
+    let again = ["get", &server.port(), "a", "--resume"];
+    check_run(here.path(), &again, 0, "a: 300000 bytes");
+}

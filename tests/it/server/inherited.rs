@@ -1,0 +1,245 @@
+//! Sockets that were left open for the server by whoever started it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{
+    Client, DEADLINE, MODELS, Process, Server, descriptors, free_port, installed, program,
+    temp_dir, wait_for,
+};
+
+/// Starts `serve` with descriptor 3 being what its standard output is here.
+fn with_descriptor_3(words: &str) -> Command {
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", "exec \"$0\" -v serve \"$@\" 3>&1 >/dev/null"])
+        .arg(program())
+        .args(words.split_whitespace());
+    command
+}
+
+#[test]
+fn a_socket_that_listens_already_is_served() {
+    for model in MODELS {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        // Who calls before the server runs is served as well.
+        let mut early = Client::connect(address);
+        early.send("early\n");
+        let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
+        let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
+        assert_eq!(server.address(), address);
+        assert_eq!(early.line(), "early");
+        drop(early);
+        assert_eq!(server.connect().ask("hello"), "hello");
+        drop(server);
+        drop(command); // and with it the test's own copy
+        TcpStream::connect(address).expect_err("nobody has it any more");
+    }
+}
+
+#[test]
+fn a_unix_socket_that_listens_already_is_served_and_its_file_left() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let listener = UnixListener::bind(&path).expect("a socket can be made");
+        let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
+        let mut server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
+        server.log(&format!("listens on unix:{}", path.display()));
+        assert_eq!(echoed(&path), "hello\n");
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(path.exists(), "who made it may still need it");
+    }
+}
+
+/// What an echo at this Unix socket makes of `hello`.
+fn echoed(path: &Path) -> String {
+    let client = wait_for("the Unix socket", || UnixStream::connect(path).ok());
+    client
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a deadline can be set");
+    (&client).write_all(b"hello\n").expect("the server reads");
+    let mut line = String::new();
+    let read = BufReader::new(&client).read_line(&mut line);
+    read.expect("it answers");
+    line
+}
+
+#[test]
+fn a_socket_that_is_connected_already_is_the_only_peer() {
+    for model in MODELS {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let mut client = Client::connect(listener.local_addr().expect("it is bound"));
+        let (accepted, peer) = listener.accept().expect("one has called");
+        let (there, here) = UnixStream::pair().expect("a pair can be made");
+        let log = tempfile::tempfile().expect("a file can be made");
+        for (passed, is_tcp) in [(OwnedFd::from(accepted), true), (there.into(), false)] {
+            let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
+            command.stdin(Stdio::null()).stdout(passed);
+            let log = log.try_clone().expect("a descriptor can be copied");
+            let mut server = Process::start(command.stderr(log));
+            drop(command);
+            if is_tcp {
+                assert_eq!(client.ask("hello"), "hello");
+                client.shutdown_write();
+                assert_eq!(client.rest(), b"");
+            } else {
+                (&here).write_all(b"hello\n").expect("the server reads");
+                here.shutdown(std::net::Shutdown::Write).expect("it stands");
+                let mut said = String::new();
+                (&here)
+                    .read_to_string(&mut said)
+                    .expect("it is closed politely");
+                assert_eq!(said, "hello\n");
+            }
+            assert_eq!(server.wait().code(), Some(0), "nobody else can come");
+        }
+        let mut lines = String::new();
+        std::io::Seek::rewind(&mut &log).expect("it is a file");
+        (&log).read_to_string(&mut lines).expect("it is text");
+        assert!(lines.contains(&format!(" accept peer={peer} ")), "{lines}");
+        assert!(!lines.contains("listens on"), "{lines}");
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_with_a_reason() {
+    let null = || OwnedFd::from(File::open("/dev/null").expect("Linux has it"));
+    let socket =
+        |domain, kind| OwnedFd::from(Socket::new(domain, kind, None).expect("it can be made"));
+    let listener = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+    let open = "no descriptor was left open there (whoever starts the program has to pass it)";
+    let named = "no socket of that name was passed (LISTEN_FDNAMES)";
+    for (passed, places, words) in [
+        (null(), &["fd:3"][..], "fd:3: that is no socket".to_owned()),
+        (null(), &["fd:2000"], format!("fd:2000: {open}")),
+        (listener(), &["fd:3", "fd:3"], format!("fd:3: {open}")),
+        (listener(), &["fd:web"], format!("fd:web: {named}")),
+        (
+            socket(Domain::IPV4, Type::STREAM),
+            &["fd:3"],
+            "fd:3: it is a socket that neither listens nor is connected".to_owned(),
+        ),
+        (
+            socket(Domain::UNIX, Type::DGRAM),
+            &["fd:3"],
+            "fd:3: it is a socket of a kind that is not served".to_owned(),
+        ),
+        (
+            socket(Domain::PACKET, Type::DGRAM),
+            &["fd:3"],
+            "fd:3: it is a socket of neither the Internet protocols nor this machine".to_owned(),
+        ),
+    ] {
+        let listen: String = places
+            .iter()
+            .map(|place| format!(" --listen {place}"))
+            .collect();
+        let mut command = with_descriptor_3(&format!("echo{listen}"));
+        command.stdout(passed).stderr(Stdio::piped());
+        let output = command
+            .spawn()
+            .and_then(std::process::Child::wait_with_output);
+        let output = output.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let words = format!("switchboard: cannot listen on {words}\n");
+        assert_eq!((output.status.code(), said), (Some(69), words));
+    }
+}
+
+#[test]
+fn sockets_passed_to_another_process_are_not_ours() {
+    // The shell becomes the server, so `$$` is its number, and that of nobody else is.
+    for (pid, is_ours) in [("$$", true), ("1", false), ("$$$$", false), ("", false)] {
+        let script = format!(
+            "LISTEN_PID={pid} LISTEN_FDS=1 LISTEN_FDNAMES=web exec \"$0\" serve echo --listen fd:web 3>&1 >/dev/null"
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let mut command = Command::new("bash");
+        command.args(["-c", &script]).arg(program());
+        if is_ours {
+            let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
+            assert_eq!(server.connect().ask("hello"), "hello");
+            continue;
+        }
+        let mut server = Process::start(
+            command
+                .stdout(OwnedFd::from(listener))
+                .stderr(Stdio::null()),
+        );
+        assert_eq!(server.wait().code(), Some(69), "LISTEN_PID={pid}");
+    }
+}
+
+#[test]
+fn a_service_manager_passes_one_socket_or_several() {
+    if !installed(&["systemd-socket-activate"]) {
+        return;
+    }
+    let folder = temp_dir();
+    let activate = |passed: &[&str], words: &[&str], model| {
+        let mut command = Command::new("systemd-socket-activate");
+        command.args(passed.iter().flat_map(|&place| ["-l", place]));
+        command.args(words).args(["--model", model]);
+        Process::start(command.stdin(Stdio::null()).stderr(Stdio::null()))
+    };
+    let program = program();
+    let program = program.to_str().expect("the path is text");
+    for model in MODELS {
+        let paths = ["one", "two"].map(|name| folder.path().join(format!("{model}-{name}")));
+        let [one, two] = paths.each_ref();
+        let places = paths
+            .each_ref()
+            .map(|path| path.to_str().expect("the path is text"));
+        let (_port, address) = free_port();
+        let tcp = address.to_string();
+        let talk_over_tcp = || {
+            let stream = wait_for("the TCP socket", || TcpStream::connect(address).ok());
+            assert_eq!(Client::new(stream).ask("hello"), "hello", "{model}");
+        };
+        // One; and all of several, or those that are named.
+        let server = activate(&[&tcp], &[program, "serve", "echo"], model);
+        talk_over_tcp();
+        drop(server);
+        let server = activate(&[places[0], &tcp], &[program, "serve", "echo"], model);
+        assert_eq!(echoed(one), "hello\n", "{model}");
+        talk_over_tcp();
+        drop(server);
+        let named = ["--fdname=a:b", program, "serve", "echo", "--listen", "fd:b"];
+        let server = activate(&[&tcp, places[1]], &named, model);
+        assert_eq!(echoed(two), "hello\n", "{model}");
+        drop(server);
+        // A server for each peer.
+        fs::remove_file(one).expect("it is there");
+        let each = [
+            "--accept", "--inetd", program, "-v", "serve", "echo", "--listen", "-",
+        ];
+        let server = activate(&places[..1], &each, model);
+        assert_eq!(echoed(one), "hello\n", "{model}");
+        assert_eq!(echoed(one), "hello\n", "{model}");
+        drop(server);
+    }
+}
+
+#[test]
+fn a_program_does_not_keep_what_was_passed() {
+    for model in MODELS {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let words = format!("exec --model {model} --listen fd:3 -- cat");
+        let mut command = with_descriptor_3(&words);
+        let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
+        assert_eq!(descriptors(server.programs(1)[0]), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,274 @@
+//! The limits: caps that wait, caps that refuse, and time.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::thread;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Client, MODELS, Server, program, temp_dir, wait_for, wait_until};
+
+/// Who works for longer than a peer may be silent is not silent, and the others are served.
+#[test]
+fn a_session_at_work_is_not_idle() {
+    for model in ["fork", "threads", "events"] {
+        let server = Server::villain(&format!("work --idle 300ms --model {model}"));
+        let mut peer = server.connect();
+        peer.send("1000\n");
+        let mut other = server.connect();
+        other.send("1\n");
+        assert_eq!(other.line(), "done", "{model}");
+        assert_eq!(peer.line(), "done", "{model}");
+    }
+}
+
+#[test]
+fn a_crowd_at_the_door_does_not_get_past_the_cap() {
+    for model in MODELS {
+        check_cap(model);
+    }
+}
+
+#[track_caller]
+fn check_cap(model: &str) {
+    let server = Server::start(&format!("echo --max-clients 2 --model {model}"));
+    let end = if model == "fork" { " reap: " } else { " end: " };
+    // They all arrive before the server looks again.
+    server.pause();
+    let mut clients: Vec<_> = (0..6).map(|_| server.connect()).collect();
+    server.resume();
+    for client in &mut clients {
+        client.send("my turn\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.line(), "my turn");
+        client.shutdown_write();
+    }
+    server.log_lines(end, 6);
+    let log = server.log_so_far();
+    let third = place(&log, " accept ", 2);
+    let first_end = place(&log, end, 0);
+    assert!(
+        first_end < third,
+        "the third came in before one had left: {log:#?}"
+    );
+}
+
+/// Which line of `log` is the one that has `what` after `before` others have.
+fn place(log: &[String], what: &str, before: usize) -> usize {
+    let mut lines = (0..log.len()).filter(|&line| log[line].contains(what));
+    lines
+        .nth(before)
+        .unwrap_or_else(|| panic!("{what}: {log:#?}"))
+}
+
+#[test]
+fn one_client_at_a_time_lets_the_next_one_wait() {
+    let server = Server::start("echo --model sequential");
+    let mut first = server.connect();
+    assert_eq!(first.ask("one"), "one");
+    let mut second = server.connect();
+    second.send("two\n");
+    assert_eq!(first.ask("more"), "more");
+    assert!(server.children().is_empty());
+    drop(first);
+    assert_eq!(second.line(), "two");
+    let log = server.log_so_far();
+    let (end, accept) = (place(&log, " end: ", 0), place(&log, " accept ", 1));
+    assert!(end < accept, "{log:#?}");
+}
+
+#[test]
+fn a_crowd_at_one_listener_does_not_shut_out_the_other() {
+    let folder = temp_dir();
+    let socket = folder.path().join("socket");
+    let words = format!(
+        "uppercase --model sequential --listen unix:{}",
+        socket.display()
+    );
+    let server = Server::start(&words);
+    // Both crowds are there before the server looks.
+    server.pause();
+    let over_unix: Vec<_> = (0..4)
+        .map(|_| UnixStream::connect(&socket).expect("the server listens"))
+        .collect();
+    let over_tcp: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    server.resume();
+    drop((over_unix, over_tcp));
+    let accepted = server.log_lines(" accept ", 8);
+    let kinds: Vec<bool> = accepted.iter().map(|line| line.contains("unix:")).collect();
+    assert!(
+        kinds.windows(2).all(|two| two[0] != two[1]),
+        "{accepted:#?}"
+    );
+}
+
+#[test]
+fn a_host_over_its_cap_is_refused_with_words_and_without_a_fork() {
+    for model in ["fork", "threads", "events"] {
+        check_cap_of_a_host(model);
+    }
+}
+
+#[track_caller]
+fn check_cap_of_a_host(model: &str) {
+    let words =
+        format!("-v serve echo --model {model} --max-clients 10 --max-per-host 2 --listen :0");
+    let server = Server::run(Command::new(program()).args(words.split_whitespace()));
+    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for client in &mut held {
+        assert_eq!(client.ask("hello"), "hello");
+    }
+    let mut third = server.connect();
+    third.send("I talk before I listen\n");
+    let words =
+        "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
+    assert_eq!(String::from_utf8_lossy(&third.rest()), words);
+    server.log("refuse: Too many");
+    let children = if model == "fork" { 2 } else { 0 };
+    assert_eq!(server.children().len(), children);
+    let mut other = Client::connect_from([127, 0, 0, 2], server.address());
+    assert_eq!(other.ask("another host"), "another host");
+    drop(held.pop());
+    server.log(if model == "fork" {
+        " reap: "
+    } else {
+        " end: the peer left"
+    });
+    // In a thread, its place is free shortly after that.
+    wait_until("room again", || {
+        server.connect().ask("room again") == "room again"
+    });
+}
+
+#[test]
+fn refusals_by_the_hundred_cost_no_descriptors() {
+    let server = Server::start("echo --max-per-host 1");
+    let mut only = server.connect();
+    assert_eq!(only.ask("hello"), "hello");
+    let mut refused: Vec<_> = (0..300).map(|_| server.connect()).collect();
+    let last = refused.last_mut().expect("there are many");
+    assert!(last.line().starts_with("Too many conversations"));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
+        .expect("it runs")
+        .count();
+    assert!(open < 100, "{open} descriptors");
+    assert_eq!(only.ask("still there?"), "still there?");
+}
+
+#[test]
+fn a_conversation_is_ended_when_its_time_is_over() {
+    let too_long = "Nothing was heard for too long. Goodbye.";
+    let over = "The time for this conversation is over. Goodbye.";
+    for model in MODELS {
+        for (limit, words, end) in [
+            ("--idle", too_long, "end: idle"),
+            ("--first", too_long, "end: idle"),
+            ("--session", over, "end: lasted as long as it may"),
+        ] {
+            let server = Server::start(&format!("eliza {limit} 200ms --model {model}"));
+            let mut client = server.connect();
+            assert!(client.line().contains("feel"));
+            assert_eq!(client.line(), words);
+            assert_eq!(client.rest(), b"");
+            server.log(end);
+        }
+    }
+    // Words would be taken for content here.
+    let server = Server::start("echo --idle 200ms");
+    assert_eq!(server.connect().rest(), b"");
+}
+
+#[test]
+fn a_line_that_trickles_is_no_message() {
+    for (limits, words) in [
+        ("--idle 300ms", "Nothing was heard for too long. Goodbye."),
+        (
+            "--idle none --first 300ms",
+            "Nothing was heard for too long. Goodbye.",
+        ),
+        (
+            "--idle none --session 300ms",
+            "The time for this conversation is over. Goodbye.",
+        ),
+    ] {
+        let server = Server::start(&format!("eliza --max-line 64M {limits}"));
+        let mut client = server.connect();
+        assert!(client.line().contains("feel"));
+        let mut writing = client.stream.try_clone().expect("a socket can be cloned");
+        // One byte after the other, until it is cut off.
+        let trickle = thread::spawn(move || while writing.write_all(b"x").is_ok() {});
+        assert_eq!(client.line(), words);
+        drop((client, server));
+        trickle.join().expect("the writer does not panic");
+    }
+}
+
+#[test]
+fn a_line_may_be_as_long_as_is_said() {
+    let server = Server::villain("stubborn --max-line 10");
+    let mut client = server.connect();
+    assert_eq!(client.line(), "ready");
+    assert_eq!(client.ask("0123456789"), "0123456789");
+    assert_eq!(client.ask("0123456789a"), "That line is too long. Goodbye.");
+    assert_eq!(client.rest(), b"");
+}
+
+#[test]
+fn who_does_not_leave_is_cut_when_the_grace_is_over() {
+    let server = Server::start("eliza --grace 300ms");
+    let mut client = server.connect();
+    client.line();
+    client.send("quit\n");
+    assert!(client.line().contains("oodbye"));
+    // It goes on talking, and the server does not listen for ever.
+    let mut writing = client.stream.try_clone().expect("a socket can be cloned");
+    let talker = thread::spawn(move || while writing.write_all(b"and another thing\n").is_ok() {});
+    server.log("end: closed by the service");
+    server.log("reap");
+    talker.join().expect("the writer does not panic");
+}
+
+#[test]
+fn a_refusal_makes_the_server_deaf_to_nobody() {
+    for model in ["fork", "threads", "events"] {
+        let mut server = Server::start(&format!("echo --max-per-host 1 --model {model}"));
+        let mut held = server.connect();
+        assert_eq!(held.ask("hello"), "hello");
+        // While one is told to go, somebody comes to another listener, and an order is given.
+        let mut refused = server.connect();
+        assert!(refused.line().contains("at most 1"));
+        let port = server.address().port();
+        let next = || Client::connect(([0, 0, 0, 0, 0, 0, 0, 1], port).into());
+        let mut other = next();
+        assert_eq!(other.ask("hello"), "hello");
+        server.signal(Signal::SIGUSR1);
+        server.log_lines("counters live=2", 1);
+        drop((refused, other));
+        // All of them are heard afterwards as well.
+        for number in 1..=5 {
+            let end = if model == "fork" {
+                " reap: "
+            } else {
+                " end: the peer left"
+            };
+            server.log_lines(end, number);
+            let again = wait_for("the next one to be let in", || {
+                let mut client = next();
+                (client.ask("hello") == "hello").then_some(client)
+            });
+            drop(again);
+        }
+        server.signal(Signal::SIGUSR1);
+        server.log_lines("counters ", 2);
+        server.signal(Signal::SIGTERM);
+        drop(held);
+        assert_eq!(server.wait().code(), Some(0));
+        let log = server.whole_log();
+        assert!(
+            !log.iter().any(|line| line.contains("does not come back")),
+            "{log:#?}"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! Where it listens, what it says when it cannot, and what the log says of who comes.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+use crate::support::files::public_program;
+use crate::support::{Client, Server, installed, is_root, program, shell, stdout_of, temp_dir};
+
+/// Fails to serve with this exit code, and says why with these words.
+#[track_caller]
+fn check_refused(listen: &str, code: i32, words: &str) {
+    let output = Command::new(program())
+        .args(["serve", "echo", "--listen", listen])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(words), "{said}");
+    assert_eq!(said.lines().count(), 1, "one clear line: {said}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_port_in_use_is_named_with_a_hint() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = taken.local_addr().expect("it is bound").port();
+    let words = format!(
+        "switchboard: cannot listen on 127.0.0.1:{port}: another program has this port (ss -ltnp 'sport = :{port}' shows which)"
+    );
+    check_refused(&port.to_string(), 69, &words);
+    check_refused(&format!("tcp://127.0.0.1:{port}"), 69, &words);
+}
+
+#[test]
+fn an_address_of_somebody_else_is_told_from_ones_own() {
+    let words = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
+    check_refused("192.0.2.1:7000", 69, words);
+    check_refused(
+        "[2001:db8::1]:7000",
+        69,
+        "cannot listen on [2001:db8::1]:7000: no interface of this machine",
+    );
+    check_refused(
+        "no-such-host.invalid:7000",
+        69,
+        "cannot listen on no-such-host.invalid:7000: ",
+    );
+}
+
+#[test]
+fn a_privileged_port_needs_privileges() {
+    if !is_root() || !installed(&["unshare", "setpriv"]) {
+        return;
+    }
+    // In a network of its own, where the first privileged port is what it is anywhere.
+    let (_folder, copy) = public_program();
+    let command = format!(
+        "unshare --net setpriv --reuid=65534 --regid=65534 --clear-groups {} serve echo --listen :80",
+        copy.display()
+    );
+    let output = shell(&command, b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(77), "{said}");
+    assert!(
+        said.contains("cannot listen on :80: permission denied (ports below 1024 are for root"),
+        "{said}"
+    );
+}
+
+#[test]
+fn if_one_place_cannot_be_had_none_is_listened_on() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let folder = temp_dir();
+    let socket = folder.path().join("socket");
+    let output = Command::new(program())
+        .args([
+            "serve",
+            "echo",
+            "--listen",
+            &format!("unix:{}", socket.display()),
+        ])
+        .args([
+            "--listen",
+            &taken.local_addr().expect("it is bound").to_string(),
+        ])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(69));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
+    let server =
+        Server::run(Command::new(program()).args(["-v", "serve", "echo", "--listen", ":0"]));
+    assert!(server.log("listens on").contains("[::]:"));
+    let port = server.address().port();
+    for (host, shown) in [("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:")] {
+        let mut client = Client::connect(SocketAddr::new(host.parse().expect("an address"), port));
+        assert_eq!(client.ask("hello"), "hello");
+        let own = client.address();
+        // Both ends, as `ss -tan` shows them.
+        let log = server.log(&format!("accept peer={own} local={shown}{port}"));
+        assert!(!log.contains("ffff"), "{log}");
+    }
+}
+
+#[test]
+fn a_bare_port_is_for_this_machine_alone() {
+    let server = Server::start("echo");
+    let port = server.address().port();
+    assert!(server.log("listens on").contains(&format!(
+        "127.0.0.1:{port} and [::1]:{port}; try: nc localhost {port}"
+    )));
+    let other = TcpStream::connect(("127.0.0.2", port));
+    assert!(other.is_err(), "no other address is served");
+}
+
+#[test]
+fn a_name_means_all_its_addresses() {
+    let server = Server::run(Command::new(program()).args([
+        "-v",
+        "serve",
+        "echo",
+        "--listen",
+        "localhost:0",
+    ]));
+    assert_eq!(server.connect().ask("hello"), "hello");
+}
+
+#[test]
+fn a_unix_socket_replaces_a_dead_one_and_nothing_else() {
+    let folder = temp_dir();
+    let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
+    drop(UnixListener::bind(folder.path().join("dead")).expect("a socket can be made"));
+    let server = Server::start(&format!("uppercase --listen {}", at("dead")));
+    if installed(&["nc.openbsd", "socat"]) {
+        let path = folder.path().join("dead");
+        assert_eq!(
+            stdout_of(&format!("nc.openbsd -N -U {}", path.display()), "hello\n"),
+            "HELLO\n"
+        );
+        assert_eq!(
+            stdout_of(&format!("socat -t 10 - UNIX:{}", path.display()), "hello\n"),
+            "HELLO\n"
+        );
+        server.log(&format!("accept peer={} ", at("dead")));
+    }
+    check_refused(&at("dead"), 69, "another server listens there");
+    fs::write(folder.path().join("file"), "precious").expect("it can be written");
+    check_refused(&at("file"), 69, "or it is a file of another kind");
+    assert_eq!(
+        fs::read(folder.path().join("file")).expect("it is there"),
+        b"precious"
+    );
+    check_refused(&at("no/such/folder"), 69, "No such file or directory");
+    check_refused(&at(&"long".repeat(40)), 69, "path must be shorter");
+}

@@ -1,0 +1,130 @@
+//! How often one host may come: who comes too often waits, and nobody else does.
+
+use crate::support::{Client, MODELS, Server, program};
+
+/// What of the log tells that a conversation with this client has begun.
+fn begun(client: &Client, model: &str) -> String {
+    let own = client.address();
+    match model {
+        "fork" => format!(" fork peer={own} "),
+        "threads" | "sequential" => format!(" begin peer={own} "),
+        _ => format!(" end: the peer left peer={own} "),
+    }
+}
+
+/// Which line of the log so far has `words`.
+fn place(log: &[String], words: &str) -> usize {
+    let place = log
+        .iter()
+        .position(|line| format!("{line} ").contains(words));
+    place.unwrap_or_else(|| panic!("{words}: {log:#?}"))
+}
+
+#[test]
+fn who_comes_too_often_waits_and_is_not_refused() {
+    for model in ["fork", "threads", "events"] {
+        let server = Server::start(&format!("echo --rate 2/s --model {model} --listen :0"));
+        let mut clients: Vec<_> = (0..5)
+            .map(|_| {
+                let mut client = server.connect();
+                client.send("hello\n");
+                client
+            })
+            .collect();
+        // They are begun in the order in which they came, though the others have to wait.
+        let order: Vec<String> = clients.iter().map(|client| begun(client, model)).collect();
+        for client in &mut clients {
+            assert_eq!(client.line(), "hello");
+            client.shutdown_write();
+            assert_eq!(client.rest(), b"");
+        }
+        server.log_lines(" end: ", 5);
+        let log = server.log_so_far();
+        let places: Vec<usize> = order.iter().map(|words| place(&log, words)).collect();
+        assert!(places.is_sorted(), "{places:?} {log:#?}");
+        assert!(!log.iter().any(|line| line.contains("refuse")), "{log:#?}");
+    }
+}
+
+#[test]
+fn another_host_does_not_wait_for_one_that_comes_too_often() {
+    for model in ["fork", "threads", "events"] {
+        let words = format!("-v serve echo --rate 6/m --model {model} --listen :0");
+        let mut command = std::process::Command::new(program());
+        let server = Server::run(command.args(words.split_whitespace()));
+        let mut first: Vec<_> = (0..6).map(|_| server.connect()).collect();
+        for client in &mut first {
+            assert_eq!(client.ask("hello"), "hello");
+        }
+        // It would have to wait for ten seconds.
+        let mut waiting = server.connect();
+        waiting.send("my turn\n");
+        server.log_lines(" accept ", 7);
+        let mut other = Client::connect_from([127, 0, 0, 2], server.address());
+        assert_eq!(other.ask("another host"), "another host");
+        waiting
+            .stream
+            .set_nonblocking(true)
+            .expect("it is a socket");
+        assert!(
+            waiting.stream.peek(&mut [0]).is_err(),
+            "{model}: it waits still, when the other was answered"
+        );
+        // The next would have to wait for too long.
+        let refused = server.connect().rest();
+        let words = "Too many conversations with 127.0.0.1 in a short time: at most 6/m. Try again later.\n";
+        assert_eq!(String::from_utf8_lossy(&refused), words, "{model}");
+        server.log("refuse: Too many conversations with 127.0.0.1 in a short time");
+        // Those who were begun are not disturbed.
+        for client in &mut first {
+            assert_eq!(client.ask("still there?"), "still there?");
+        }
+    }
+}
+
+#[test]
+fn who_waits_has_no_place_yet() {
+    for model in MODELS {
+        let words = format!("-v serve echo --rate 6/m --max-clients 1 --model {model} --listen :0");
+        let mut command = std::process::Command::new(program());
+        let server = Server::run(command.args(words.split_whitespace()));
+        for times in 1..7 {
+            assert_eq!(server.connect().ask("hello"), "hello");
+            server.log_lines(" end: ", times);
+        }
+        // It waits for ten seconds, and whoever comes from elsewhere does not.
+        let waiting = server.connect();
+        server.log_lines(" accept ", 7);
+        let mut other = Client::connect_from([127, 0, 0, 2], server.address());
+        assert_eq!(other.ask("another host"), "another host", "{model}");
+        // Nor does a child keep its connection.
+        assert_eq!(server.log_lines(" accept ", 8).len(), 8);
+        drop(waiting);
+    }
+}
+
+#[test]
+fn who_waits_is_told_when_the_server_stops() {
+    for model in MODELS {
+        let mut server = Server::start(&format!("echo --rate 1/m --max-clients 5 --model {model}"));
+        let mut first = server.connect();
+        assert_eq!(first.ask("hello"), "hello");
+        drop(first);
+        server.log(" end: ");
+        let mut refused = server.connect();
+        assert!(refused.line().contains("at most 1/m"), "{model}");
+        server.signal(nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0), "{model}");
+        drop(refused);
+        let mut server = Server::start(&format!("echo --rate 6/m --model {model}"));
+        for _ in 0..6 {
+            assert_eq!(server.connect().ask("hello"), "hello");
+        }
+        let mut waiting = server.connect();
+        server.log_lines(" accept ", 7);
+        server.signal(nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(waiting.line(), "The server is stopping.", "{model}");
+        drop(waiting);
+        assert_eq!(server.wait().code(), Some(0), "{model}");
+    }
+}

@@ -1,0 +1,130 @@
+//! How the server tells whoever started it that it can be called, and that it stops.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{DEADLINE, MODELS, Process, Server, program, temp_dir};
+
+/// Starts `serve` with descriptor 5 being the writing end of a pipe; the reading end.
+fn with_a_pipe(words: &str, socket: &Path) -> (Process, File) {
+    let (reading, writing) = std::io::pipe().expect("a pipe can be made");
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", "exec \"$0\" serve \"$@\" 5>&1 >/dev/null"])
+        .arg(program())
+        .args(words.split_whitespace())
+        .arg(format!("--listen=unix:{}", socket.display()))
+        .stdin(Stdio::null())
+        .stdout(writing)
+        .stderr(Stdio::null());
+    (
+        Process::start(&mut command),
+        File::from(OwnedFd::from(reading)),
+    )
+}
+
+#[test]
+fn a_line_end_tells_that_it_can_be_called() {
+    let folder = temp_dir();
+    let socket = folder.path().join("socket");
+    for model in MODELS {
+        let (mut server, mut ready) =
+            with_a_pipe(&format!("echo --model {model} --ready-fd 5"), &socket);
+        let mut byte = [0];
+        ready.read_exact(&mut byte).expect("it becomes ready");
+        assert_eq!(byte, *b"\n");
+        let client = UnixStream::connect(&socket).expect("it listens by then");
+        // It says nothing more, and does not keep it open; nor does who holds a conversation.
+        let mut rest = Vec::new();
+        ready.read_to_end(&mut rest).expect("it is a pipe");
+        assert_eq!(rest, b"");
+        drop(client);
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_server_that_cannot_listen_never_says_that_it_can() {
+    let nowhere = Path::new("/no/such/folder");
+    let (mut server, mut ready) = with_a_pipe("echo --ready-fd 5", nowhere);
+    assert_eq!(server.wait().code(), Some(69));
+    let mut said = Vec::new();
+    ready.read_to_end(&mut said).expect("it is a pipe");
+    assert_eq!(said, b"");
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_refused() {
+    let folder = temp_dir();
+    let socket = folder.path().join("socket");
+    let mut command = Command::new(program());
+    command.args(["serve", "echo", "--ready-fd", "2000"]);
+    let output = command
+        .arg(format!("--listen=unix:{}", socket.display()))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let words = "switchboard: cannot tell on descriptor 2000 that the server listens: ";
+    assert!(
+        said.starts_with(words) && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(!socket.exists());
+}
+
+/// Tells a manager that hears at `socket`, which it knows by `name`.
+#[track_caller]
+fn check_told(socket: &UnixDatagram, name: &str) {
+    socket
+        .set_read_timeout(Some(DEADLINE))
+        .expect("it can be set");
+    let told = || {
+        let mut words = [0; 100];
+        let count = socket.recv(&mut words).expect("it is told");
+        String::from_utf8_lossy(&words[..count]).into_owned()
+    };
+    for model in MODELS {
+        let mut command = Command::new(program());
+        command.args(["-v", "serve", "eliza", "--listen", "0", "--model", model]);
+        let mut server = Server::run(command.env("NOTIFY_SOCKET", name));
+        assert_eq!(told(), "READY=1");
+        // Before the last conversation has ended.
+        let mut client = server.connect();
+        assert!(client.line().contains("feel"));
+        server.signal(Signal::SIGTERM);
+        assert_eq!(told(), "STOPPING=1", "{model}");
+        drop(client);
+        assert_eq!(server.wait().code(), Some(0));
+        socket.set_nonblocking(true).expect("it is a socket");
+        assert!(socket.recv(&mut [0]).is_err(), "{model}: told once only");
+        socket.set_nonblocking(false).expect("it is a socket");
+    }
+}
+
+#[test]
+fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
+    let folder = temp_dir();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket can be made");
+    check_told(&socket, path.to_str().expect("the path is text"));
+    let name = format!("switchboard-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("the name is short");
+    let socket = UnixDatagram::bind_addr(&address).expect("the name is free");
+    check_told(&socket, &format!("@{name}"));
+    // One that is not there is no reason not to serve.
+    for nowhere in ["/no/such/socket", "@no-such-manager", "", "relative"] {
+        let mut command = Command::new(program());
+        command.args(["serve", "echo", "--listen", "0"]);
+        let server = Server::run(command.env("NOTIFY_SOCKET", nowhere));
+        assert_eq!(server.connect().ask("hello"), "hello");
+    }
+}

@@ -1,0 +1,206 @@
+//! Rooms, through the whole program: several places, the process of the hub, and the end.
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::chat::{ALICE_AND_BOB, GREETING, enter};
+use crate::support::{
+    CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, stdout_of, temp_dir,
+};
+
+const GONE: &str = "The room is gone: the server has lost it. Goodbye.";
+
+/// Serves this at a port, for datagrams as well, and at a Unix socket in this folder.
+fn everywhere(words: &str, folder: &tempfile::TempDir) -> Server {
+    let unix = format!("--listen unix:{}", folder.path().join("socket").display());
+    let server = Server::serve(&format!(
+        "{words} --listen 127.0.0.1:0 {unix} --listen udp://127.0.0.1:0"
+    ));
+    assert_eq!(server.addresses().len(), 1);
+    server
+}
+
+#[test]
+fn who_answers_itself_again_and_again_is_not_forgotten() {
+    for model in CONCURRENT_MODELS {
+        let server = Server::villain(&format!("ponder --model {model}"));
+        let mut client = server.connect();
+        assert_eq!(client.ask("here"), "I have thought it over.", "{model}");
+    }
+}
+
+#[test]
+fn a_service_that_panics_over_a_room_ends_nobody_s_rooms() {
+    for model in CONCURRENT_MODELS {
+        let server = Server::villain(&format!("ponder --model {model}"));
+        let (mut one, mut other) = (server.connect(), server.connect());
+        assert_eq!(one.ask("here"), "I have thought it over.");
+        other.send("panic\n");
+        assert_eq!(one.ask("there"), "I have thought it over.", "{model}");
+    }
+}
+
+#[test]
+fn those_who_come_to_different_places_meet() {
+    for model in CONCURRENT_MODELS {
+        let folder = temp_dir();
+        let socket = folder.path().join("socket");
+        let come = |server: &Server, place: &str| match place {
+            "unix" => Client::connect_unix(&socket),
+            _ => server.connect(),
+        };
+        let server = everywhere(&format!("forward --to all --model {model}"), &folder);
+        let mut scene = Scene::new(&[], |place| come(&server, place));
+        scene.play("+1\n1= 1");
+        let by_datagrams = UdpClient::connect(&server);
+        by_datagrams.send("");
+        scene.play("1: who is there?");
+        assert_eq!(by_datagrams.text(), "who is there?", "{model}");
+        scene.play(
+            "+2 unix
+            2= 2
+            +3
+            3= 2
+            1: hello
+            2= hello
+            3= hello",
+        );
+        assert_eq!(by_datagrams.text(), "hello", "{model}");
+        drop(scene);
+        drop(server);
+
+        std::fs::remove_file(&socket).ok(); // the server was killed
+        let server = everywhere(&format!("chat --model {model}"), &folder);
+        let mut scene = Scene::new(&GREETING, |place| come(&server, place));
+        scene.play(&ALICE_AND_BOB.replace("+2", "+2 unix"));
+        let carol = UdpClient::connect(&server);
+        let entered = "-- You are in #lobby as carol, with 2 others.\n";
+        assert_eq!(carol.ask("carol\n"), entered, "{model}");
+        scene.play(
+            "1< -- carol is here.
+            2< -- carol is here.
+            2> hello
+            1< bob: hello",
+        );
+        assert_eq!(carol.text(), "bob: hello\n");
+        carol.send("hi\n");
+        scene.play("1< carol: hi\n2< carol: hi");
+    }
+}
+
+#[test]
+fn without_their_hub_all_are_told_and_others_meet_in_another() {
+    let folder = temp_dir();
+    let server = everywhere("chat", &folder);
+    let carol = UdpClient::connect(&server);
+    for times in 1..3 {
+        // Each hears of the others, and nothing of those before.
+        let entered = "-- You are in #lobby as carol, alone.\n";
+        // Who says so much may be sent all that follows.
+        assert_eq!(carol.ask(format!("carol{:100}\n", "")), entered);
+        let mut scene = Scene::at(&server, &GREETING);
+        scene.play(
+            "+1
+            1> alice
+            1< -- You are in #lobby as alice, with 1 other.
+            +2
+            2> bob
+            2< -- You are in #lobby as bob, with 2 others.
+            1< -- bob is here.
+            1> hello
+            2< alice: hello",
+        );
+        for heard in ["-- alice is here.", "-- bob is here.", "alice: hello"] {
+            assert_eq!(carol.text(), format!("{heard}\n"));
+        }
+        let pid = server.hub(times);
+        assert!(server.children().iter().any(|(child, _)| *child == pid));
+        kill(pid, Signal::SIGKILL).expect("it runs");
+        for who in [1, 2] {
+            scene.play(&format!("{who}< {GONE}\n{who}."));
+        }
+        assert_eq!(carol.text(), format!("{GONE}\n"));
+        server.log_lines("end: its rooms were lost", 3 * times);
+    }
+    server.log("the hub has ended, and all rooms with it");
+    server.log("the server of datagrams has ended; starting it again");
+    assert_ne!(server.hub(1), server.hub(2));
+}
+
+#[test]
+fn services_without_a_hub_end_as_they_would_for_a_stranger() {
+    let server = Server::start("forward");
+    let mut scene = Scene::at(&server, &[]);
+    scene.play("+1\n1= 1\n+2\n2= 2\n1> hello\n2< hello");
+    kill(server.hub(1), Signal::SIGKILL).expect("it runs");
+    scene.play("1.\n2.\n+1\n1= 1\n+2\n2= 2\n1> again\n2< again");
+
+    let server = Server::start("duel");
+    let mut scene = Scene::at(&server, &[]);
+    scene.play(
+        "+1
+        1< Connect Four: four in a line win. /help tells more.
+        1< You are X.
+        1< Waiting for an opponent.",
+    );
+    kill(server.hub(1), Signal::SIGKILL).expect("it runs");
+    scene.play(&format!("1< {GONE}\n1."));
+}
+
+#[test]
+fn a_stop_says_goodbye_and_leaves_nobody_behind() {
+    for (service, words) in [
+        ("chat", "-- The server stops.\n-- Goodbye.\n"),
+        ("forward", ""),
+    ] {
+        for model in MODELS {
+            let mut server = Server::start(&format!("{service} --model {model}"));
+            let count = if model == "sequential" { 1 } else { 3 };
+            let mut clients: Vec<Client> = Vec::new();
+            for number in 0..count {
+                let mut client = server.connect();
+                if service == "chat" {
+                    enter(&mut client, &format!("p{number}"));
+                } else {
+                    client.text(1);
+                }
+                clients.push(client);
+                if service == "forward" && number == 1 {
+                    break;
+                }
+            }
+            let children = server.children();
+            server.signal(Signal::SIGTERM);
+            for (number, client) in clients.iter_mut().enumerate() {
+                let heard = String::from_utf8(client.rest()).expect("it is text");
+                // Some hear that others have come, or have stopped before.
+                let others = [" is here.", " has left.", "the next one."];
+                let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
+                let own: Vec<&str> = heard.lines().filter(is_own).collect();
+                assert_eq!(own, words.lines().collect::<Vec<_>>(), "{model}, {number}");
+            }
+            drop(clients);
+            assert_eq!(server.wait().code(), Some(0), "{service}, {model}");
+            assert_eq!(children.is_empty(), model != "fork");
+            for (child, _) in children {
+                assert!(kill(child, None).is_err(), "{child} is left behind");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_alone_at_standard_input_keeps_no_hub_alive() {
+    for model in MODELS {
+        for (said, goodbye) in [
+            ("alice\n/who\n", ""),
+            ("alice\n/who\n/quit\n", "-- Goodbye.\n"),
+        ] {
+            let serve = format!("$PROGRAM -q serve chat --listen stdio: --model {model}");
+            let expected = GREETING.join("\n")
+                + "\n-- You are in #lobby as alice, alone.\n-- In #lobby: alice\n"
+                + goodbye;
+            // Whoever still held the output would be waited for.
+            assert_eq!(stdout_of(&serve, said), expected, "{model}");
+        }
+    }
+}

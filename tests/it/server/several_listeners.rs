@@ -1,0 +1,201 @@
+//! Several places at once, and what a place may be narrowed to: one protocol, or who may connect.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use crate::support::{Client, DEADLINE, MODELS, Server, program, shell, temp_dir};
+
+/// Serves `echo` with these words; who gets an answer there of 127.0.0.1 and ::1.
+#[track_caller]
+fn check_families(words: &str, v4: bool, v6: bool) {
+    let mut command = Command::new(program());
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let server = Server::run(command.args(["-v", "serve", "echo"]).args(&words));
+    let port = server.address().port();
+    let ask = |host: &str, served: bool| {
+        let address = SocketAddr::new(host.parse().expect("an address"), port);
+        if !served {
+            let refused = TcpStream::connect(address).map_err(|error| error.kind());
+            let kind = std::io::ErrorKind::ConnectionRefused;
+            assert_eq!(refused.map(drop), Err(kind), "{words:?} at {host}");
+            return;
+        }
+        let mut client = Client::connect(address);
+        assert_eq!(client.ask("hello"), "hello", "{words:?} at {host}");
+        let own = client.address();
+        server.log(&format!(" accept peer={own} local={address}"));
+    };
+    ask("127.0.0.1", v4);
+    ask("::1", v6);
+}
+
+#[test]
+fn both_protocols_are_served_or_the_one_that_is_asked_for() {
+    for model in MODELS {
+        for place in ["0", ":0"] {
+            for (only, v4, v6) in [("", true, true), ("-4", true, false), ("-6", false, true)] {
+                let words = format!("{only} --listen {place} --model {model}");
+                check_families(&words, v4, v6);
+            }
+        }
+    }
+    check_families("--ipv4 --listen localhost:0", true, false);
+    check_families("--listen 127.0.0.1:0", true, false);
+    check_families("--listen [::1]:0", false, true);
+    check_families("--listen [::]:0", false, true);
+}
+
+#[test]
+fn an_address_of_the_other_protocol_is_refused() {
+    for (words, code, why) in [
+        (
+            "-4 --listen [::1]:0",
+            69,
+            "cannot listen on [::1]:0: it has no IPv4 address",
+        ),
+        (
+            "-6 --listen 127.0.0.1:0",
+            69,
+            "cannot listen on 127.0.0.1:0: it has no IPv6 address",
+        ),
+        (
+            "-4 --listen udp://[::1]:0",
+            69,
+            "cannot listen on udp://[::1]:0: it has no IPv4 address",
+        ),
+        ("-4 -6 --listen 0", 2, "cannot be used with"),
+    ] {
+        let output = shell(&format!("$PROGRAM serve echo {words}"), b"");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(why), "{said}");
+        assert!(code == 2 || said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_unix_socket_has_the_permissions_asked_for_whatever_the_umask() {
+    let folder = temp_dir();
+    for (number, (umask, option, expected)) in [
+        ("000", "--unix-mode 660", 0o660),
+        ("777", "--unix-mode 660", 0o660),
+        ("022", "--unix-mode 600", 0o600),
+        ("077", "--unix-mode 777", 0o777),
+        ("022", "--unix-mode 0", 0),
+        ("027", "", 0o750),
+        ("000", "", 0o777),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(number.to_string());
+        let script = format!("umask {umask}; exec \"$0\" serve echo {option} --listen unix:\"$1\"");
+        let mut command = Command::new("bash");
+        let _server = Server::run(command.args(["-c", &script]).arg(program()).arg(&path));
+        let mode = fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, expected, "umask {umask} {option}");
+    }
+    for wrong in ["rw", "888", "1777", "+660", ""] {
+        let words = format!("$PROGRAM serve echo --listen 0 --unix-mode '{wrong}'");
+        let output = shell(&words, b"");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("permissions are octal digits, such as 660"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn every_place_is_served() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let paths = ["a", "b"].map(|name| folder.path().join(format!("{model}-{name}")));
+        let places = paths
+            .each_ref()
+            .map(|path| format!("--listen unix:{}", path.display()));
+        let words = format!(
+            "uppercase --model {model} {} --listen [::1]:0 {} --listen udp://127.0.0.1:0",
+            places[0], places[1]
+        );
+        let server = Server::start(&words);
+        let announced = server.log("listens on");
+        let listens = announced
+            .split("; try")
+            .next()
+            .expect("a split has a first part");
+        // Two of them for the place that `start` adds.
+        assert_eq!(listens.split(" and ").count(), 6, "{announced}");
+        let mut internet: Vec<SocketAddr> = Vec::new();
+        internet.extend(
+            listens
+                .split(' ')
+                .filter_map(|word| word.parse::<SocketAddr>().ok()),
+        );
+        assert_eq!(internet.len(), 3, "{announced}");
+        for address in internet {
+            assert_eq!(Client::connect(address).ask("hello"), "HELLO");
+        }
+        for path in &paths {
+            let client = UnixStream::connect(path).expect("the server listens");
+            (&client).write_all(b"hello\n").expect("the server reads");
+            let mut answer = [0; 6];
+            (&client).read_exact(&mut answer).expect("it answers");
+            assert_eq!(&answer, b"HELLO\n");
+        }
+        let udp = listens
+            .split(' ')
+            .find_map(|word| word.strip_prefix("udp://"));
+        let udp: SocketAddr = udp
+            .and_then(|udp| udp.parse().ok())
+            .expect("it is announced");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("it can be set");
+        socket.send_to(b"hello", udp).expect("it can be sent");
+        let mut answer = [0; 10];
+        let count = socket.recv(&mut answer).expect("it answers");
+        assert_eq!(&answer[..count], b"HELLO");
+    }
+}
+
+#[test]
+fn the_place_that_cannot_be_had_is_named_and_none_of_the_others_is_kept() {
+    let folder = temp_dir();
+    let file = folder.path().join("file");
+    fs::write(&file, "precious").expect("it can be written");
+    let socket = format!("unix:{}", folder.path().join("socket").display());
+    let file = format!("unix:{}", file.display());
+    let cannot = [
+        "192.0.2.1:7000".to_owned(),
+        "udp://192.0.2.1:7000".to_owned(),
+        "fd:2000".to_owned(),
+        file,
+    ];
+    for place in &cannot {
+        for places in [[&socket, place], [place, &socket]] {
+            let words = places.map(|place| format!("--listen={place}"));
+            let mut command = Command::new(program());
+            let output = command.args(["serve", "echo"]).args(words).output();
+            let output = output.expect("it runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(69), "{said}");
+            let start = format!("switchboard: cannot listen on {place}: ");
+            assert!(
+                said.starts_with(&start) && said.lines().count() == 1,
+                "{said}"
+            );
+            let left = fs::read_dir(folder.path()).expect("it is there").count();
+            assert_eq!(left, 1, "{places:?}");
+        }
+    }
+}

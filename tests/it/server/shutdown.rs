@@ -1,0 +1,173 @@
+//! How it stops: politely, in time, and with nobody left behind.
+
+use std::fs;
+use std::net::TcpStream;
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::{MODELS, Server, program, signal_and_wait, temp_dir, wait_for};
+
+#[test]
+fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
+    for (model, signal) in [
+        ("fork", Signal::SIGTERM),
+        ("fork", Signal::SIGINT),
+        ("threads", Signal::SIGTERM),
+        ("threads", Signal::SIGINT),
+        ("events", Signal::SIGTERM),
+        ("events", Signal::SIGINT),
+        ("sequential", Signal::SIGTERM),
+    ] {
+        let mut server = Server::start(&format!("eliza --model {model}"));
+        let count = if model == "sequential" { 1 } else { 3 };
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        clients
+            .iter_mut()
+            .for_each(|client| assert!(client.line().contains("feel")));
+        let children = server.children();
+        server.signal(signal);
+        for client in &mut clients {
+            assert!(client.line().contains("oodbye"));
+            assert_eq!(client.rest(), b"");
+        }
+        drop(clients);
+        assert_eq!(server.wait().code(), Some(0));
+        for (child, _) in children {
+            assert!(kill(child, None).is_err(), "{child} is left behind");
+        }
+    }
+}
+
+#[test]
+fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
+    let mut server = Server::start("eliza");
+    let mut client = server.connect();
+    assert!(client.line().contains("feel"));
+    for (child, _) in server.children() {
+        signal_and_wait(child, Signal::SIGINT);
+    }
+    assert!(
+        !client.ask("I need a coat").contains("oodbye"),
+        "the child leaves it to the server"
+    );
+    server.signal(Signal::SIGINT);
+    assert!(client.line().contains("oodbye"));
+    drop(client);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_session_that_never_stops_sending_is_stopped_politely() {
+    let mut server = Server::villain("endless --grace 1m");
+    let mut client = server.connect();
+    assert!(client.line().starts_with("and so on"));
+    let reader = thread::spawn(move || client.rest().len());
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    server.log("end: the server stopped");
+    reader.join().expect("the reader does not panic");
+}
+
+#[test]
+fn a_stopping_server_refuses_at_once() {
+    let mut server = Server::villain("stubborn --grace 1m");
+    let mut client = server.connect();
+    assert_eq!(client.line(), "ready");
+    let address = server.address();
+    server.signal(Signal::SIGTERM);
+    server.log("stop conversations=1");
+    let refused = TcpStream::connect(address).map_err(|error| error.kind());
+    assert_eq!(
+        refused.map(drop),
+        Err(std::io::ErrorKind::ConnectionRefused)
+    );
+    assert_eq!(client.ask("but I may go on"), "but I may go on");
+    // Asked twice, it does not wait.
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    server.log("ending what is left");
+}
+
+#[test]
+fn what_does_not_end_is_ended_when_the_grace_is_over() {
+    for model in MODELS {
+        for deed in ["stubborn", "stuck"] {
+            let mut server = Server::villain(&format!("{deed} --grace 200ms --model {model}"));
+            let mut client = server.connect();
+            assert_eq!(client.line(), "ready");
+            client.send("go\n");
+            let children = server.children();
+            assert_eq!(children.len(), usize::from(model == "fork"));
+            server.signal(Signal::SIGTERM);
+            assert_eq!(server.wait().code(), Some(0));
+            for (child, _) in children {
+                assert!(kill(child, None).is_err(), "{child} is left behind");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_end_is_logged_though_the_grace_is_over() {
+    for model in MODELS {
+        let mut server = Server::villain(&format!("stubborn --grace 200ms --model {model}"));
+        let count = if model == "sequential" { 1 } else { 10 };
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        clients
+            .iter_mut()
+            .for_each(|client| assert_eq!(client.line(), "ready"));
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+        server.log_lines("end: cut", count);
+    }
+}
+
+#[test]
+fn the_children_of_a_killed_server_end_and_the_port_is_free() {
+    let mut server = Server::start("echo");
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let child = server.children()[0].0;
+    let address = server.address();
+    server.signal(Signal::SIGKILL);
+    server.wait();
+    drop(Server::run(std::process::Command::new(program()).args([
+        "-v",
+        "serve",
+        "echo",
+        "--listen",
+        &address.to_string(),
+    ])));
+    assert_eq!(client.rest(), b"");
+    drop(client);
+    wait_for("the orphan to end", || {
+        kill(child, None).is_err().then_some(())
+    });
+}
+
+#[test]
+fn the_socket_file_goes_with_the_server() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let mut server = Server::start(&format!(
+            "echo --model {model} --listen unix:{}",
+            path.display()
+        ));
+        assert!(path.exists());
+        assert_eq!(server.connect().ask("hello"), "hello");
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(!path.exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
+        assert_eq!(
+            server
+                .whole_log()
+                .iter()
+                .filter(|line| line.contains("listens on"))
+                .count(),
+            1
+        );
+    }
+}

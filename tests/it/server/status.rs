@@ -1,0 +1,246 @@
+//! What a server tells of itself at SIGUSR1.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::support::{Client, MODELS, Process, Server, pid_in, program, temp_dir, wait_for};
+
+/// The lines that `server` tells when it is asked once more, after `before` answers so far.
+#[track_caller]
+fn ask(server: &Server, before: usize) -> Vec<String> {
+    let is_told = |line: &&String| {
+        ["session ", "counters ", "{\"session\":", "{\"counters\":"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    server.signal(Signal::SIGUSR1);
+    // The counters come last.
+    server.log_lines("counters", before + 1);
+    let log = server.log_so_far();
+    let mut told: Vec<String> = log.iter().filter(is_told).cloned().collect();
+    let starts: Vec<usize> = (0..told.len())
+        .filter(|&line| told[line].contains("counters"))
+        .collect();
+    let start = before.checked_sub(1).map_or(0, |last| starts[last] + 1);
+    told.split_off(start)
+}
+
+fn server(words: &str, front: &[&str]) -> Server {
+    let mut command = Command::new(program());
+    command
+        .args(front)
+        .args(["serve"])
+        .args(words.split_whitespace());
+    Server::run(command.args(["--listen", "0"]))
+}
+
+fn own(client: &Client) -> String {
+    client.address().to_string()
+}
+
+#[test]
+fn every_conversation_and_the_counters_are_told_in_words() {
+    for model in MODELS {
+        let server = server(&format!("echo --model {model}"), &["-v"]);
+        let told = ask(&server, 0);
+        let nothing = "counters live=0 accepted=0 refused-host=0 refused-rate=0 refused-busy=0 \
+            refused-service=0 failed=0 received=0 sent=0 dropped=0";
+        assert_eq!(told, [nothing], "{model}");
+        let count = if model == "sequential" { 1 } else { 2 };
+        let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let line = "x".repeat(10 * (number + 1));
+            assert_eq!(client.ask(&line), line);
+        }
+        // The answer may be heard before it is counted.
+        let mut asked = 1;
+        let told = wait_for("all to be counted", || {
+            let told = ask(&server, asked);
+            asked += 1;
+            let all = told.iter().all(|line| !line.contains(" sent=0"));
+            let bytes = if count == 1 { 11 } else { 32 };
+            let sums = format!("received={bytes} sent={bytes} ");
+            let all = all && told.last().is_some_and(|line| line.contains(&sums));
+            all.then_some(told)
+        });
+        assert_eq!(told.len(), count + 1, "{told:#?}");
+        for (number, client) in clients.iter().enumerate() {
+            let start = format!("session peer={} local={} ", own(client), server.address());
+            let line = told.iter().find(|line| line.starts_with(&start));
+            let line = line.unwrap_or_else(|| panic!("{start}: {told:#?}"));
+            let bytes = 10 * (number + 1) + 1;
+            assert!(
+                line.ends_with(&format!(" received={bytes} sent={bytes}")),
+                "{line}"
+            );
+            assert_eq!(line.contains(" pid="), model == "fork", "{line}");
+            if model == "fork" {
+                let pid = pid_in(line, " pid=");
+                assert!(server.children().iter().any(|&(child, _)| child == pid));
+            }
+        }
+        assert!(told[count].starts_with(&format!("counters live={count} accepted={count} ")));
+        // Nobody is disturbed.
+        for client in &mut clients {
+            assert_eq!(client.ask("still there?"), "still there?");
+        }
+    }
+}
+
+#[test]
+fn the_state_is_told_as_json_also_where_nothing_else_is() {
+    for model in MODELS {
+        let server = server(&format!("echo --json --model {model}"), &[]);
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
+        let mut asked = 0;
+        let told = wait_for("all to be counted", || {
+            let told = ask(&server, asked);
+            asked += 1;
+            let all = told.iter().all(|line| line.contains("\"sent\":6"));
+            all.then_some(told)
+        });
+        let parse = |line: &String| serde_json::from_str::<Value>(line).expect("it is JSON");
+        let values: Vec<Value> = told.iter().map(parse).collect();
+        assert_eq!(values.len(), 2, "{told:#?}");
+        let session = &values[0]["session"];
+        assert_eq!(session["peer"], own(&client));
+        assert_eq!(session["local"], server.address().to_string());
+        assert_eq!(
+            (session["received"].as_u64(), session["sent"].as_u64()),
+            (Some(6), Some(6))
+        );
+        assert!(session["seconds"].is_u64(), "{session}");
+        assert_eq!(session["pid"].is_u64(), model == "fork", "{session}");
+        let refused = serde_json::json!({"host": 0, "rate": 0, "busy": 0, "service": 0});
+        let expected = serde_json::json!({"counters": {
+            "live": 1, "accepted": 1, "refused": refused, "failed": 0,
+            "received": 6, "sent": 6, "dropped": 0,
+        }});
+        assert_eq!(values[1], expected, "{model}");
+    }
+}
+
+#[test]
+fn a_quiet_server_tells_its_state_all_the_same() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let log = folder.path().join(format!("{model}.log"));
+        let mut command = Command::new(program());
+        command
+            .args(["-q", "serve", "echo", "--model", model, "--listen"])
+            .arg(format!("unix:{}", path.display()))
+            .stderr(std::fs::File::create(&log).expect("it can be made"));
+        let server = Process::start(&mut command);
+        let client = wait_for("the socket", || UnixStream::connect(&path).ok());
+        // Once it answers it heeds signals.
+        (&client).write_all(b"hello\n").expect("the server reads");
+        (&client).read_exact(&mut [0; 6]).expect("it answers");
+        server.signal(Signal::SIGUSR1);
+        let told = wait_for("the counters", || {
+            let told = std::fs::read_to_string(&log).expect("it is text");
+            told.contains("counters live=").then_some(told)
+        });
+        assert!(
+            told.lines()
+                .all(|line| line.starts_with("session ") || line.starts_with("counters "))
+        );
+        drop(client);
+    }
+}
+
+/// The counters once they have `words`.
+fn until_counted(server: &Server, words: &str) {
+    let mut asked = 0;
+    wait_for(words, || {
+        let told = ask(server, asked);
+        asked += 1;
+        told.last()
+            .expect("it is told")
+            .contains(words)
+            .then_some(())
+    });
+}
+
+#[test]
+fn refusals_and_failures_are_counted() {
+    for model in ["fork", "threads", "events"] {
+        let server = server(&format!("echo --max-per-host 1 --model {model}"), &["-v"]);
+        let mut only = server.connect();
+        assert_eq!(only.ask("hello"), "hello");
+        for _ in 0..3 {
+            assert!(server.connect().line().contains("at most 1"));
+        }
+        until_counted(
+            &server,
+            "live=1 accepted=1 refused-host=3 refused-rate=0 refused-busy=0",
+        );
+    }
+    for model in MODELS {
+        let rate = server(&format!("echo --rate 1/h --model {model}"), &["-v"]);
+        assert_eq!(rate.connect().ask("hello"), "hello");
+        rate.log(" end: ");
+        assert!(rate.connect().line().contains("at most 1/h"));
+        until_counted(
+            &rate,
+            "refused-host=0 refused-rate=1 refused-busy=0 refused-service=0",
+        );
+        let refusing = Server::villain(&format!("refuse --model {model}"));
+        assert_eq!(refusing.connect().line(), "Not you.");
+        until_counted(&refusing, "refused-service=1 failed=0");
+        for (deed, failed) in [("fail", 1), ("panic", 1)] {
+            let failing = Server::villain(&format!("{deed} --model {model}"));
+            let mut client = failing.connect();
+            assert_eq!(client.ask("go"), "ready");
+            assert_eq!(client.rest(), b"");
+            drop(client);
+            until_counted(
+                &failing,
+                &format!(
+                    "live=0 accepted=1 refused-host=0 refused-rate=0 refused-busy=0 refused-service=0 failed={failed}"
+                ),
+            );
+        }
+    }
+    let server = server("echo", &["-v"]);
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let child = server.children()[0].0;
+    nix::sys::signal::kill(child, Signal::SIGKILL).expect("it runs");
+    until_counted(
+        &server,
+        "live=0 accepted=1 refused-host=0 refused-rate=0 refused-busy=0 refused-service=0 failed=1 ",
+    );
+}
+
+#[test]
+fn conversations_of_programs_are_told_and_counted() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        let mut client = server.connect();
+        assert_eq!(client.ask("hello"), "hello");
+        let told = ask(&server, 0);
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].starts_with(&format!("session peer={} ", own(&client))));
+        assert!(told[1].starts_with("counters live=1 accepted=1 "));
+        assert_eq!(client.ask("still there?"), "still there?");
+        client.shutdown_write();
+        assert_eq!(client.rest(), b"");
+        drop(client);
+        server.log(" end: ");
+        let mut asked = 1;
+        wait_for("all to be counted", || {
+            let told = ask(&server, asked);
+            asked += 1;
+            told[0].contains("live=0 accepted=1").then_some(())?;
+            told[0]
+                .contains("failed=0 received=19 sent=19")
+                .then_some(())
+        });
+    }
+}

@@ -1,0 +1,239 @@
+//! Conversations by datagrams, through the whole program.
+
+use nix::sys::signal::Signal;
+
+use crate::support::{MODELS, Server, UdpClient, installed, is_root, shell, stdout_of};
+
+#[test]
+fn the_friend_answers_a_knock_and_anything_else() {
+    for model in MODELS {
+        let server = Server::start_udp(&format!("eliza --seed 1 --model {model}"));
+        let client = UdpClient::connect(&server);
+        assert!(client.ask("\n").contains("feel"), "{model}");
+        assert!(client.ask("I need a holiday\n").contains("holiday"));
+        let goodbye = client.ask("quit\r\n");
+        assert!(
+            goodbye.contains("oodbye") && goodbye.ends_with("\r\n"),
+            "{goodbye:?}"
+        );
+        server.log("end: closed by the service");
+        assert!(
+            client.ask("I need a holiday\n").contains("holiday"),
+            "it begins anew"
+        );
+        let other = UdpClient::connect(&server);
+        assert!(other.ask("I need a boat\n").contains("boat"));
+    }
+}
+
+#[test]
+fn everybody_s_programs_are_answered() {
+    let server = Server::start_udp("uppercase");
+    let port = server.udp_address().port();
+    let python = format!(
+        "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
+         s.sendto(b'caf\\xc3\\xa9\\n', ('127.0.0.1', {port})); print(s.recv(100).decode(), end='')\""
+    );
+    for (name, command) in [
+        ("nc", format!("nc -u -w 1 127.0.0.1 {port}")),
+        ("socat", format!("socat -t 1 - UDP:127.0.0.1:{port}")),
+        ("python3", python),
+    ] {
+        if installed(&[name]) {
+            assert_eq!(stdout_of(&command, "café\n"), "CAFÉ\n", "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_of_those_who_wait_has_its_own_answer() {
+    let server = Server::start_udp("echo --model events");
+    let (one, two) = (UdpClient::connect(&server), UdpClient::connect(&server));
+    // All is there before the server looks.
+    server.pause();
+    for number in 0..20 {
+        one.send(format!("one {number}"));
+        two.send(format!("two {number}"));
+    }
+    server.resume();
+    for number in 0..20 {
+        assert_eq!(one.text(), format!("one {number}"));
+        assert_eq!(two.text(), format!("two {number}"));
+    }
+}
+
+#[test]
+fn answers_leave_from_the_address_that_was_asked() {
+    let server = Server::serve("echo --listen udp://:0 -4");
+    for asked in ["127.0.0.1", "127.0.0.2", "127.8.8.8"] {
+        let client = UdpClient::connect_from("127.0.0.1:0", asked, server.udp_address().port());
+        assert_eq!(client.ask("hello"), "hello");
+    }
+    let server = Server::serve("echo --listen udp://[::]:0");
+    let client = UdpClient::connect_from("[::1]:0", "::1", server.udp_address().port());
+    assert_eq!(client.ask("hello"), "hello");
+}
+
+#[test]
+fn the_largest_datagram_comes_back_and_the_empty_one() {
+    let server = Server::start_udp("echo");
+    let client = UdpClient::connect(&server);
+    for size in [65_507, 0, 1] {
+        assert_eq!(client.ask("x".repeat(size)).len(), size);
+    }
+}
+
+#[test]
+fn what_would_be_a_loop_is_not_answered() {
+    let server = Server::serve("echo --listen udp://:0 -4");
+    let client = UdpClient::connect(&server);
+    client.0.set_broadcast(true).expect("an option");
+    assert_eq!(client.ask("hello"), "hello");
+    let everybody = ("127.255.255.255", server.udp_address().port());
+    client.0.connect(everybody).expect("an address");
+    client.send("echo me, everybody");
+    server.log("dropped: sent to many");
+    let server = Server::start_udp("echo");
+    let port = server.udp_address().port();
+    // From our own port, at another of our addresses.
+    UdpClient::connect_from(&format!("127.0.0.9:{port}"), "127.0.0.1", port).send("echo me");
+    server.log("dropped: from this server, or one like it peer=127.0.0.9");
+    if is_root() {
+        UdpClient::connect_from("127.0.0.9:7", "127.0.0.1", port).send("echo me");
+        server.log("dropped: from the port of a service peer=127.0.0.9:7");
+    }
+    assert_eq!(UdpClient::connect(&server).ask("hello"), "hello");
+}
+
+#[test]
+fn two_servers_do_not_talk_for_ever() {
+    if !is_root() || !installed(&["python3", "unshare", "ip"]) {
+        return;
+    }
+    // One forged datagram, as if one server had sent it to the other. In a network of its own.
+    let script = r#"
+        ip link set lo up
+        cd "$(mktemp -d)"
+        for port in 2001 2002; do
+            "$PROGRAM" -v serve echo --listen udp://127.0.0.1:$port 2> $port &
+        done
+        until grep -q listens 2001 && grep -q listens 2002; do :; done
+        python3 -c '
+import socket, struct
+said = b"x" * 100
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+here = socket.inet_aton("127.0.0.1")
+udp = struct.pack("!HHHH", 2001, 2002, 8 + len(said), 0) + said
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
+raw.sendto(ip + udp, ("127.0.0.1", 0))'
+        until grep -q "dropped: the answer is over the rate" 2001 2002; do :; done
+        kill %1 %2
+        wait
+        grep -h "end: " 2001 2002
+        rm -r "$PWD"
+    "#;
+    let script = format!("unshare -n bash -c '{}'", script.replace('\'', r"'\''"));
+    let output = shell(&script, b"");
+    let ends = String::from_utf8_lossy(&output.stdout).into_owned();
+    let sent = ends.lines().filter_map(|line| {
+        let (_, count) = line.rsplit_once("sent=")?;
+        count.trim().parse::<u64>().ok()
+    });
+    let sent: Vec<u64> = sent.collect();
+    assert_eq!(sent.len(), 2, "{output:?}");
+    // What the bucket lets through at once, and what falls into it meanwhile.
+    assert!(
+        sent.iter().all(|sent| (100..=100 * 400).contains(sent)),
+        "{ends}"
+    );
+}
+
+#[test]
+fn nobody_is_sent_much_more_than_came_from_there() {
+    for service in ["eliza", "echo", "uppercase", "display"] {
+        for said in [
+            "",
+            "\n",
+            "x",
+            "I need a holiday\n",
+            "my mother and everybody else\n",
+        ] {
+            let mut server = Server::start_udp(service);
+            let client = UdpClient::connect(&server);
+            for _ in 0..100 {
+                client.send(said);
+            }
+            server.log("begin");
+            server.signal(Signal::SIGTERM);
+            assert!(server.wait().success());
+            let sent: usize = client.rest().iter().map(Vec::len).sum();
+            assert!(
+                sent <= 128 + 3 * 100 * said.len(),
+                "{service}: {sent} for {said:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_says_the_number_is_sent_the_rest() {
+    let server = Server::serve_villain("dice --listen udp://127.0.0.1:0");
+    let client = UdpClient::connect(&server);
+    let challenge = client.ask("throw\n");
+    let code = challenge
+        .strip_prefix("Say ")
+        .and_then(|rest| rest.get(..6));
+    let code = code.unwrap_or_else(|| panic!("{challenge:?}"));
+    let thrown = client.ask(code);
+    assert_eq!(thrown.split_whitespace().count(), 8, "{thrown}");
+    assert_eq!(
+        client.ask("throw\n").split_whitespace().count(),
+        8,
+        "no question any more"
+    );
+}
+
+#[test]
+fn limits_hold_for_datagrams() {
+    let server =
+        Server::serve_villain("stubborn --max-per-host 1 --max-line 10 --listen udp://127.0.0.1:0");
+    let first = UdpClient::connect(&server);
+    assert_eq!(first.ask(""), "ready\n");
+    let second = UdpClient::connect(&server);
+    assert!(
+        second
+            .ask("")
+            .starts_with("Too many conversations with 127.0.0.1")
+    );
+    assert_eq!(
+        first.ask("0123456789a"),
+        "That line is too long. Goodbye.\n"
+    );
+    assert_eq!(second.ask("0123456789\r\n"), "0123456789\r\n");
+
+    let server = Server::start_udp("uppercase --idle 200ms");
+    let client = UdpClient::connect(&server);
+    assert_eq!(client.ask("one"), "ONE");
+    server.log("end: idle");
+    assert_eq!(client.rest(), Vec::<Vec<u8>>::new());
+
+    let server = Server::start_udp("uppercase --max-clients 2");
+    let clients: Vec<_> = (0..3).map(|_| UdpClient::connect(&server)).collect();
+    for client in &clients {
+        assert_eq!(client.ask("hello"), "HELLO");
+    }
+    server.log("silent for longest: makes room");
+    server.log("end: cut");
+}
+
+#[test]
+fn at_a_stop_the_friend_says_goodbye() {
+    for model in MODELS {
+        let mut server = Server::start_udp(&format!("eliza --model {model}"));
+        let client = UdpClient::connect(&server);
+        assert!(client.ask("").contains("feel"));
+        server.signal(Signal::SIGTERM);
+        assert!(client.text().contains("oodbye"), "{model}");
+        assert!(server.wait().success());
+    }
+}

@@ -1,0 +1,271 @@
+//! Programs behind a port: what they are given, and what is kept from them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::support::{
+    Client, MODELS, Server, descriptors, installed, pid_in, proc_status, program, shell, temp_dir,
+};
+
+/// More than the sockets and pipes on the way hold.
+fn many_bytes() -> Vec<u8> {
+    let numbers =
+        (0..50_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
+    numbers.collect()
+}
+
+#[test]
+fn every_byte_comes_back_from_a_program() {
+    let sent = many_bytes();
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let path = path.display();
+        let server = Server::exec(&format!("--model {model} --listen unix:{path}"), &["cat"]);
+        let port = server.port();
+        for (peer, command) in [
+            ("nc.openbsd", format!("nc.openbsd -N 127.0.0.1 {port}")),
+            ("ncat", format!("ncat 127.0.0.1 {port}")),
+            ("socat", format!("socat -t 10 - TCP:127.0.0.1:{port}")),
+            ("nc.openbsd", format!("nc.openbsd -N -U {path}")),
+            ("socat", format!("socat -t 10 - UNIX:{path}")),
+        ] {
+            if installed(&[peer]) {
+                let heard = shell(&command, &sent).stdout;
+                assert!(heard == sent, "{model}: {command}: {} bytes", heard.len());
+            }
+        }
+        let through = format!("$PROGRAM serve exec --model {model} --listen - -- cat");
+        let output = shell(&through, &sent);
+        assert!(output.stdout == sent && output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+#[test]
+fn no_shell_reads_the_arguments() {
+    let words = ["; id", "$(id)", "`id`", "a  b", "*", "", "-x", "--", "\\n"];
+    let expected: String = words.map(|word| format!("<{word}>\n")).concat();
+    for model in MODELS {
+        let command = [&["/usr/bin/printf", "<%s>\\n"], &words[..]].concat();
+        let server = Server::exec(&format!("--model {model}"), &command);
+        let answer = server.connect().rest();
+        assert_eq!(String::from_utf8_lossy(&answer), expected, "{model}");
+    }
+}
+
+/// A server of `env`, itself with much in its environment that is nobody's business.
+fn env(model: &str, socket: &Path) -> Server {
+    let mut command = Command::new(program());
+    command
+        .args(["-v", "serve", "exec", "--model", model, "--listen", "0"])
+        .arg(format!("--listen=unix:{}", socket.display()))
+        .args(["--", "/usr/bin/env"])
+        .env("SECRET", "password")
+        .env("BASH_FUNC_env%%", "() { echo mine; }")
+        .env("TCPREMOTEINFO", "forged")
+        .env("PATH", "/usr/bin:/bin");
+    Server::run(&mut command)
+}
+
+#[track_caller]
+fn check_environment(told: &[u8], expected: &[String]) {
+    let told = String::from_utf8_lossy(told).into_owned();
+    let mut told: Vec<&str> = told.lines().collect();
+    told.sort_unstable();
+    let mut expected = expected.to_vec();
+    expected.push("PATH=/usr/bin:/bin".to_owned());
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_environment_says_who_calls_and_nothing_else() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let socket = folder.path().join(model);
+        let server = env(model, &socket);
+        let mut client = server.connect();
+        let own = client.address();
+        check_environment(
+            &client.rest(),
+            &[
+                "PROTO=TCP".to_owned(),
+                "TCPLOCALIP=127.0.0.1".to_owned(),
+                format!("TCPLOCALPORT={}", server.port()),
+                "TCPREMOTEIP=127.0.0.1".to_owned(),
+                format!("TCPREMOTEPORT={}", own.port()),
+                "REMOTE_ADDR=127.0.0.1".to_owned(),
+                format!("REMOTE_PORT={}", own.port()),
+            ],
+        );
+        // Not even the name of its socket can a peer put there.
+        let peer = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket can be made");
+        let name = folder.path().join(format!("() {{ :; }}; echo {model}"));
+        let name = SockAddr::unix(name).expect("the path is short");
+        peer.bind(&name).expect("the path is free");
+        let server_at = SockAddr::unix(&socket).expect("the path is short");
+        peer.connect(&server_at).expect("the server listens");
+        let mut told = Vec::new();
+        (&peer).read_to_end(&mut told).expect("it answers");
+        let path = format!("UNIXLOCALPATH={}", socket.display());
+        check_environment(&told, &["PROTO=UNIX".to_owned(), path]);
+    }
+}
+
+/// The program that talks with a client who was answered, so that it is itself by now.
+#[track_caller]
+fn running(server: &Server) -> (Client, nix::unistd::Pid) {
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let program = *server.programs(1).last().expect("there is one");
+    assert_eq!(proc_status(program, "Name"), "cat");
+    (client, program)
+}
+
+#[test]
+fn a_program_starts_clean_whatever_the_server_was_started_with() {
+    for model in MODELS {
+        let script = "ulimit -Sn 500; ulimit -Hn 2000; trap '' PIPE INT USR1 HUP CHLD; \
+            exec \"$0\" -v serve exec --listen 0 --model \"$1\" -- cat 9</etc/passwd 7</dev/null";
+        let program = program();
+        let server = Server::run(
+            Command::new("bash")
+                .args(["-c", script])
+                .arg(program)
+                .arg(model),
+        );
+        let (_caller, pid) = running(&server);
+        assert_eq!(descriptors(pid), [0, 1, 2], "{model}");
+        for set in ["SigBlk", "SigIgn", "SigPnd"] {
+            assert_eq!(proc_status(pid, set), "0".repeat(16), "{model}: {set}");
+        }
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let words = line.expect("it is told").split_whitespace();
+        assert_eq!(words.collect::<Vec<_>>()[3..5], ["500", "2000"], "{model}");
+    }
+}
+
+#[test]
+fn a_program_heads_a_group_of_its_own_and_is_the_child_that_was_forked() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        let (_caller, pid) = running(&server);
+        assert_eq!(proc_status(pid, "NSpgid"), pid.to_string(), "{model}");
+        let children: Vec<_> = server.children().iter().map(|&(child, _)| child).collect();
+        assert_eq!(children, [pid], "{model}: nobody else is needed");
+        if model == "fork" {
+            assert_eq!(pid_in(&server.log(" fork peer="), "pid="), pid);
+        }
+    }
+}
+
+#[test]
+fn what_a_program_complains_of_is_for_the_log_alone() {
+    let complain = "printf 'one \\033[31m\\r\\ntwo\\377' >&2; printf '%5000s\\n' x >&2; cat";
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", complain]);
+        let mut client = server.connect();
+        let peer = client.address();
+        client.send("hello\n");
+        client.shutdown_write();
+        assert_eq!(client.rest(), b"hello\n", "{model}");
+        let escaped = server.log("program: one \\x1b[31m\\r");
+        assert!(escaped.contains(&format!("peer={peer}")), "{escaped}");
+        server.log("program: two\\xff");
+        // A long line is shown in pieces, and nothing is lost.
+        server.log("end: the program ended: exit status: 0");
+        let log = server.log_lines("program: ", 4);
+        let shown = |line: &str| {
+            let (_, words) = line.split_once("program: ").expect("it was found by this");
+            words
+                .rsplit_once(" peer=")
+                .expect("its peer is named")
+                .0
+                .len()
+        };
+        let shown: usize = log[1..].iter().map(|line| shown(line)).sum();
+        assert_eq!(shown, "two\\xff".len() + 5000, "{log:#?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_refused_before_listening() {
+    let folder = temp_dir();
+    let file = folder.path().join("file");
+    fs::write(&file, "#!/bin/sh\n").expect("it can be written");
+    let file = file.display().to_string();
+    for (name, why) in [
+        ("no-such-program", "no program of that name in PATH\n"),
+        (
+            "/no/such/program",
+            "No such file or directory (os error 2)\n",
+        ),
+        (&*file, "it is not a program that may be run\n"),
+        ("/", "it is not a program that may be run\n"),
+    ] {
+        let mut command = Command::new(program());
+        command.args(["serve", "exec", "--listen", "0", "--", name]);
+        let output = command.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let words = format!("switchboard: cannot serve exec: {name}: {why}");
+        assert_eq!((output.status.code(), said), (Some(1), words));
+    }
+    let output = shell("$PROGRAM serve exec --listen 0", b"");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_program_that_has_gone_since_ends_one_conversation() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let (program, away) = (folder.path().join(model), folder.path().join("away"));
+        let words = program.to_str().expect("the path is text");
+        fs::copy("/bin/cat", &program).expect("it can be copied");
+        let server = Server::exec(&format!("--model {model}"), &[words]);
+        assert_eq!(server.connect().ask("hello"), "hello");
+        fs::rename(&program, &away).expect("it is there");
+        let mut client = server.connect();
+        client.send("hello\n");
+        assert_eq!(client.rest(), b"", "{model}: it is closed politely");
+        let log = server.log("the program cannot be started");
+        assert!(
+            log.contains("ERROR") && log.contains("peer=127.0.0.1:"),
+            "{log}"
+        );
+        fs::rename(&away, &program).expect("it is there");
+        assert_eq!(server.connect().ask("hello"), "hello");
+    }
+}
+
+#[test]
+fn what_a_program_said_is_taken_to_its_end_by_a_slow_reader() {
+    let folder = temp_dir();
+    let bytes = 5_000_000;
+    for model in MODELS {
+        let socket = folder.path().join(model);
+        let options = format!("--model {model} --listen unix:{}", socket.display());
+        let count = bytes.to_string();
+        let server = Server::exec(&options, &["head", "-c", &count, "/dev/zero"]);
+        let mut client = server.connect();
+        client.send("a line that it never reads\n");
+        assert_eq!(client.rest().len(), bytes, "{model}");
+        let mut client = UnixStream::connect(&socket).expect("the server listens");
+        client.write_all(b"nor this\n").expect("the disk has room");
+        client.shutdown(Shutdown::Write).expect("it stands");
+        let mut rest = Vec::new();
+        client
+            .read_to_end(&mut rest)
+            .expect("it is closed politely");
+        assert_eq!(rest.len(), bytes, "{model}");
+    }
+}

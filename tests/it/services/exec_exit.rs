@@ -1,0 +1,318 @@
+//! Programs behind a port: how they end, and that nobody is left behind.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::support::{
+    Client, DEADLINE, KillOnDrop, MODELS, Server, descriptors, has_exited, installed, sockets,
+    stdout_of, temp_dir, wait_for, wait_for_exit,
+};
+
+/// A client of a program that says the number of a process before anything else, and that number.
+fn call(server: &Server) -> (Client, KillOnDrop) {
+    let mut client = server.connect();
+    let number = client.line();
+    let number = number
+        .parse()
+        .unwrap_or_else(|_| panic!("no number: {number}"));
+    (client, KillOnDrop(Pid::from_raw(number)))
+}
+
+/// Ends only when it is made to, and so does what it starts; says the number of that.
+const STAYS: &str = "sleep 1000 & echo $!; wait";
+/// The same, and neither heeds SIGTERM.
+const DEFIES: &str = "trap '' TERM; sleep 1000 & echo $!; while :; do wait; done";
+
+#[test]
+fn a_program_ends_with_its_peer() {
+    for model in MODELS {
+        // Only the reset can end it: everything else would take for ever.
+        let words = format!("--model {model} --idle none --grace 1h");
+        let server = Server::exec(&words, &["sh", "-c", STAYS]);
+        let (client, started) = call(&server);
+        let program = server.programs(1)[0];
+        client.reset();
+        server.log("terminate: lost: Connection reset by peer");
+        wait_for_exit(program);
+        wait_for_exit(started.0);
+        server.log("end: lost");
+        server.wait_until_reaped();
+        drop(server);
+        // One that closes looks as one that only ends its side, for as long as nobody says a word.
+        let words = format!("--model {model} --idle none --grace 200ms");
+        let server = Server::exec(&words, &["sh", "-c", STAYS]);
+        let (client, started) = call(&server);
+        drop(client);
+        server.log("terminate: the peer left");
+        wait_for_exit(started.0);
+        server.log("end: the peer left");
+        server.wait_until_reaped();
+        assert!(has_exited(server.programs(1)[0]));
+    }
+}
+
+#[test]
+fn a_peer_of_a_unix_socket_that_left_is_noticed_at_once() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let words = format!(
+            "--model {model} --idle none --grace 1h --listen unix:{}",
+            path.display()
+        );
+        let server = Server::exec(&words, &["sh", "-c", "echo; exec sleep 1000"]);
+        let mut client = UnixStream::connect(&path).expect("the server listens");
+        client.read_exact(&mut [0]).expect("it answers");
+        let program = server.programs(1)[0];
+        drop(client);
+        server.log("terminate: the peer left");
+        wait_for_exit(program);
+    }
+}
+
+#[test]
+fn a_program_that_defies_is_killed_with_all_it_started() {
+    let servers = MODELS.map(|model| {
+        let words = format!("--model {model} --idle none --grace 1h");
+        Server::exec(&words, &["sh", "-c", DEFIES])
+    });
+    // All of them at once, since each is given its two seconds.
+    let started = servers.each_ref().map(|server| {
+        let (client, started) = call(server);
+        client.reset();
+        started
+    });
+    for (server, started) in servers.iter().zip(started) {
+        wait_for_exit(server.programs(1)[0]);
+        wait_for_exit(started.0);
+        server.log("end: lost");
+        // The next one is served, also where there is only one at a time.
+        call(server);
+    }
+}
+
+#[test]
+fn a_slow_answer_is_not_cut_while_it_goes_on() {
+    // A second and a half in all, and never as long as the grace without a word.
+    let slow = "cat; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.15; echo $i; done";
+    let servers = MODELS.map(|model| {
+        let words = format!("--model {model} --grace 1s");
+        Server::exec(&words, &["sh", "-c", slow])
+    });
+    let clients = servers.each_ref().map(|server| {
+        let mut client = server.connect();
+        client.send("0\n");
+        client.shutdown_write();
+        client
+    });
+    for mut client in clients {
+        let answer = client.rest();
+        assert_eq!(
+            String::from_utf8_lossy(&answer),
+            "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"
+        );
+    }
+}
+
+#[test]
+fn a_program_ends_when_its_time_is_over() {
+    for model in MODELS {
+        for (limit, end) in [
+            ("--idle 200ms", "idle for too long"),
+            ("--idle none --first 200ms", "idle for too long"),
+            ("--idle none --session 200ms", "lasted as long as it may"),
+        ] {
+            let words = format!("--model {model} {limit}");
+            let server = Server::exec(&words, &["sh", "-c", STAYS]);
+            let (mut client, started) = call(&server);
+            assert_eq!(client.rest(), b"", "{words}");
+            drop(client);
+            wait_for_exit(started.0);
+            server.log(&format!("terminate: {end}"));
+            server.log(&format!("end: {end}"));
+        }
+    }
+}
+
+#[test]
+fn who_has_said_something_is_not_ended_for_silence_at_the_begin() {
+    for model in ["fork", "threads", "events"] {
+        let words = format!("--model {model} --idle none --first 1s");
+        let server = Server::exec(&words, &["cat"]);
+        let mut talker = server.connect();
+        assert_eq!(talker.ask("hello"), "hello");
+        let mut silent = server.connect();
+        assert_eq!(silent.rest(), b"");
+        assert_eq!(talker.ask("still there?"), "still there?");
+    }
+}
+
+#[test]
+fn programs_end_with_the_server_and_leave_nobody_behind() {
+    for model in MODELS {
+        let count = if model == "sequential" { 1 } else { 3 };
+        for (deed, grace) in [(STAYS, "1h"), (DEFIES, "200ms")] {
+            let words = format!("--model {model} --idle none --grace {grace}");
+            let mut server = Server::exec(&words, &["sh", "-c", deed]);
+            let mut clients: Vec<_> = (0..count).map(|_| call(&server)).collect();
+            server.signal(Signal::SIGTERM);
+            for (client, _) in &mut clients {
+                assert_eq!(client.rest(), b"", "{words}");
+            }
+            let started: Vec<_> = clients.into_iter().map(|(_, started)| started).collect();
+            assert_eq!(server.wait().code(), Some(0), "{words}");
+            let all = server.programs(count);
+            assert!(
+                all.into_iter().all(has_exited),
+                "{words}: a program is left"
+            );
+            started.iter().for_each(|started| wait_for_exit(started.0));
+            server.log_lines("end: the server stopped", count);
+        }
+        // It is asked politely first.
+        let polite = "trap 'echo goodbye; exit' TERM; echo $$; while :; do sleep 0.01; done";
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", polite]);
+        let (mut client, _program) = call(&server);
+        server.signal(Signal::SIGTERM);
+        assert_eq!(client.rest(), b"goodbye\n", "{model}");
+    }
+}
+
+#[test]
+fn programs_end_with_a_server_that_is_killed() {
+    for model in MODELS {
+        let mut server = Server::exec(&format!("--model {model}"), &["sh", "-c", DEFIES]);
+        let (_caller, _started) = call(&server); // no kernel tells that one
+        let program = server.programs(1)[0];
+        server.signal(Signal::SIGKILL);
+        server.wait();
+        wait_for_exit(program);
+    }
+}
+
+#[test]
+fn an_end_is_noticed_and_told_without_another_peer() {
+    for model in MODELS {
+        for (deed, end) in [
+            ("true", "the program ended: exit status: 0"),
+            ("exit 3", "the program ended: exit status: 3"),
+            ("kill -SEGV $$", "the program ended: signal: 11 (SIGSEGV)"),
+        ] {
+            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", deed]);
+            assert_eq!(server.connect().rest(), b"");
+            let log = server.log(" end: ");
+            assert!(log.contains(end), "{model}: {log}");
+            server.wait_until_reaped();
+        }
+    }
+}
+
+#[test]
+fn a_second_sigterm_leaves_nothing_of_a_program() {
+    for model in MODELS {
+        let words = format!("--model {model} --idle none --grace 1h");
+        let mut server = Server::exec(&words, &["sh", "-c", DEFIES]);
+        let (_caller, started) = call(&server);
+        let program = server.programs(1)[0];
+        server.signal(Signal::SIGTERM);
+        server.log("terminate: the server stopped");
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success(), "{model}");
+        wait_for_exit(program);
+        wait_for_exit(started.0);
+    }
+}
+
+#[test]
+fn for_want_of_descriptors_a_peer_is_refused_in_words() {
+    if !installed(&["prlimit"]) {
+        return;
+    }
+    for model in ["threads", "events", "sequential"] {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        assert_eq!(server.connect().ask("hello"), "hello");
+        server.log(" end: ");
+        let open = wait_for("the conversation to be closed", || {
+            let open = descriptors(server.pid());
+            let sockets = sockets(server.pid()).len();
+            (sockets == 2).then_some(open)
+        });
+        let limit = |count: u32| {
+            let pid = server.pid();
+            stdout_of(&format!("prlimit --pid {pid} --nofile={count}:"), "");
+        };
+        // Room for the peer and its thread, and not for its program.
+        let free = (0..).filter(|number| !open.contains(number)).nth(2);
+        let most = free.expect("there are more numbers") + 1;
+        limit(most);
+        let mut client = server.connect();
+        assert_eq!(client.rest(), b"The server is busy. Try again later.\n");
+        limit(most + 100);
+        assert_eq!(server.connect().ask("again"), "again", "{model}");
+    }
+}
+
+#[test]
+fn what_a_program_leaves_in_the_background_keeps_nobody_waiting() {
+    for model in MODELS {
+        // In its group, where it is ended with the program; and out of it, with the socket open.
+        for (deed, is_ended) in [("sleep 1000 &", true), ("setsid sleep 1000 &", false)] {
+            let words = format!("{deed} echo $!; sleep 0.1");
+            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &words]);
+            let (mut client, started) = call(&server);
+            assert_eq!(client.rest(), b"", "{model}: {deed}");
+            drop(client);
+            server.log("end: the program ended: exit status: 0");
+            if is_ended {
+                wait_for_exit(started.0);
+            } else {
+                assert!(!has_exited(started.0), "its own group is its own affair");
+            }
+            call(&server);
+        }
+    }
+}
+
+#[test]
+fn a_program_whose_peer_has_had_enough_ends_quietly() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["yes"]);
+        let mut client = server.connect();
+        for _ in 0..1000 {
+            assert_eq!(client.line(), "y");
+        }
+        drop(client);
+        let program = server.programs(1)[0];
+        server.log(" end: ");
+        wait_for_exit(program);
+        let mut next = server.connect();
+        assert_eq!(next.line(), "y");
+        let log = server.log_so_far();
+        let is_loud = |line: &&String| line.contains(" ERROR ") || line.contains(" WARN ");
+        let loud = log.iter().find(is_loud);
+        assert_eq!(loud, None, "{model}");
+    }
+}
+
+#[test]
+fn what_passed_by_is_counted_for_the_log() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", "cat; echo bye"]);
+        let mut client = server.connect();
+        client.stream.write_all(&[b'x'; 100_000]).expect("it reads");
+        client.shutdown_write();
+        client
+            .stream
+            .set_read_timeout(Some(DEADLINE))
+            .expect("it can be set");
+        assert_eq!(client.rest().len(), 100_004);
+        let log = server.log(" end: ");
+        assert!(
+            log.ends_with("received=100000 sent=100004"),
+            "{model}: {log}"
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! What one client sends goes to another, or to all, through the whole program.
+
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
+
+/// Plays this at a server with these options, under each model.
+#[track_caller]
+fn check(options: &str, happenings: &str) {
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model} {options}"));
+        Scene::at(&server, &[]).play(happenings);
+    }
+}
+
+/// Two, and a third one for whom there is no room.
+const LINE: &str = "
+    +1
+    1= 1
+    +2
+    2= 2
+    +3
+    3< The line is taken. Try again later.
+    -3
+    3.
+    1> hello
+    2< hello
+    2> nobody hears this
+    1: and again
+    2= and again
+    -1
+    1.
+    2.
+";
+
+#[test]
+fn the_first_sends_to_the_second() {
+    check("", LINE);
+    // When they have left, the line is free.
+    check("", &LINE.repeat(2));
+}
+
+#[test]
+fn the_first_sends_to_the_second_by_nc() {
+    if !installed(&["nc.openbsd"]) {
+        return;
+    }
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model}"));
+        let (port, mut processes) = (server.port(), Vec::new());
+        let come = |_: &str| Client::nc(&port, &mut processes);
+        // It ends with its input.
+        let happenings = LINE.replace("2.", "-2\n2.");
+        Scene::new(&[], come).play(&happenings);
+    }
+}
+
+/// Learns its role, then sends what it reads, or prints what it receives.
+const CLIENT: &str = r#"
+import os, socket, sys
+line = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+role = line.recv(1)
+if role == b"1":
+    print("sending", flush=True)
+    while piece := os.read(0, 4096):
+        line.sendall(piece)
+elif role == b"2":
+    print("receiving", flush=True)
+    while piece := line.recv(4096):
+        os.write(1, piece)
+"#;
+
+#[test]
+fn one_program_sends_or_prints_as_it_is_told() {
+    if !installed(&["python3"]) {
+        return;
+    }
+    for model in CONCURRENT_MODELS {
+        let server = Server::start(&format!("forward --model {model}"));
+        let port = server.port();
+        let client = || Client::of_command(Command::new("python3").args(["-c", CLIENT, &port]));
+        let (mut one, mut sends) = client();
+        assert_eq!(sends.line(), "sending", "{model}");
+        sends.send("early\n");
+        let (mut two, mut prints) = client();
+        assert_eq!(prints.line(), "receiving", "{model}");
+        assert_eq!(prints.line(), "early");
+        sends.send("late\n");
+        assert_eq!(prints.line(), "late");
+        sends.shutdown_write();
+        assert_eq!(prints.rest(), b"");
+        assert!(one.wait().success() && two.wait().success());
+    }
+}
+
+#[test]
+fn all_others_receive() {
+    check(
+        "--to all",
+        "+1
+        1= 1
+        +2
+        2= 2
+        +3
+        3= 2
+        1> hello
+        2< hello
+        3< hello
+        !2
+        1> to the last one
+        3< to the last one
+        +4
+        4= 2
+        1> and one more
+        3< and one more
+        4< and one more
+        -1
+        1.
+        3.
+        4.",
+    );
+    check(
+        "--to others",
+        "+1
+        1> one waits
+        +2
+        2< one waits
+        2> two
+        1< two
+        +3
+        3> three
+        1< three
+        2< three
+        1> again
+        2< again
+        3< again
+        -1
+        1.
+        2> without you
+        3< without you
+        -2
+        2.
+        +4
+        4> is anybody here?
+        3< is anybody here?
+        3> still here
+        4< still here",
+    );
+}
+
+#[test]
+fn who_is_accepted_first_sends_though_others_come_at_once() {
+    for model in CONCURRENT_MODELS {
+        for _ in 0..10 {
+            let server = Server::start(&format!("forward --to all --model {model}"));
+            let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+            let roles: Vec<String> = clients.iter_mut().map(|client| client.text(1)).collect();
+            assert_eq!(roles.concat(), "12222", "{model}");
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_before_somebody_receives_waits() {
+    check(
+        "",
+        "+1
+        1= 1
+        1> early
+        1> and early still
+        -1
+        +2
+        2= 2
+        2< early
+        2< and early still
+        2.
+        1.",
+    );
+}
+
+#[test]
+fn the_sender_is_told_or_closed_when_nobody_receives() {
+    let two = "
+        +1
+        1= 1
+        +2
+        2= 2
+        1> hello
+        2< hello
+        !2";
+    let told = "
+        1< Nobody receives any more; what you send waits for the next one.
+        1> who is next?
+        +3
+        3= 2
+        3< who is next?
+        -1
+        3.";
+    check("", &(two.to_owned() + told));
+    check("--on-leave close", &(two.to_owned() + "\n1."));
+    check("--on-leave close --to all", &(two.to_owned() + "\n1."));
+}
+
+#[test]
+fn each_place_has_its_role() {
+    for model in CONCURRENT_MODELS {
+        let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let roles = "--role send --role receive";
+        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
+        let places = server.addresses();
+        let come = |place: &str| Client::connect(places[usize::from(place == "receives")]);
+        Scene::new(&[], come).play(
+            "+2 receives
+            +1 sends
+            1= 1
+            2= 2
+            1> hello
+            2< hello
+            +3 sends
+            3< The line is taken. Try again later.
+            3.
+            +4 receives
+            4< The line is taken. Try again later.
+            4.
+            -1
+            1.
+            2.",
+        );
+    }
+}
+
+#[test]
+fn nobody_is_sent_a_role_where_none_is_wanted() {
+    for model in CONCURRENT_MODELS {
+        let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let roles = "--no-role --role receive --role send";
+        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
+        let places = server.addresses();
+        let come = |place: &str| Client::connect(places[usize::from(place == "sends")]);
+        Scene::new(&[], come).play(
+            "+1 sends
+            1> hello
+            -1
+            +2 receives
+            2< hello
+            1.
+            2.",
+        );
+    }
+}
+
+#[test]
+fn a_lost_process_ends_the_line() {
+    let server = Server::start("forward");
+    let mut scene = Scene::at(&server, &[]);
+    scene.play(LINE.split("2> ").next().expect("there is a first part"));
+    let own = scene.client(1).address();
+    let fork = server.log(&format!("fork peer={own}"));
+    kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
+    scene.play("2.");
+    Scene::at(&server, &[]).play(LINE);
+}

@@ -1,0 +1,165 @@
+//! The small services of old, and what echo and display can be asked for, as people meet them.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::support::{Server, installed, peak_memory_kib, shell, stdout_of, temp_dir};
+
+#[test]
+fn chargen_sends_the_lines_of_rfc_864() {
+    let characters: String = (' '..='~').collect();
+    let twice = characters.repeat(2);
+    let lines = (0..200).map(|line| &twice[line % 95..line % 95 + 72]);
+    let expected: String = lines.map(|line| format!("{line}\r\n")).collect();
+    for model in ["fork", "threads", "events", "sequential"] {
+        let server = Server::start(&format!("chargen --model {model}"));
+        let port = server.port();
+        if installed(&["nc.openbsd"]) {
+            // It leaves in the middle, and the next one is served all the same.
+            let lines = stdout_of(
+                &format!("nc.openbsd localhost {port} | head -n 200"),
+                "enough!\n",
+            );
+            assert_eq!(lines, expected);
+            server.log("end: ");
+        }
+        if installed(&["python3"]) {
+            let script = format!(
+                "import socket; s = socket.create_connection(('localhost', {port}))\n\
+                 s.shutdown(socket.SHUT_WR); f = s.makefile('r', newline='')\n\
+                 print(''.join(f.readline() for _ in range(200)), end='')"
+            );
+            assert_eq!(stdout_of(&format!("python3 -c \"{script}\""), ""), expected);
+        }
+    }
+}
+
+#[test]
+fn who_does_not_read_stops_chargen() {
+    // The server itself holds the conversation, and its memory can be looked at after that.
+    let server = Server::start("chargen --model sequential --idle 300ms --grace 100ms");
+    let mut client = server.connect();
+    assert!(client.line().starts_with(" !\"#"));
+    let end = server.log("end: idle");
+    let sent = end.split("sent=").nth(1).and_then(|sent| sent.parse().ok());
+    assert!(sent.is_some_and(|sent: u64| sent < 64 << 20), "{end}");
+    let peak = peak_memory_kib(server.pid()).expect("the server is there");
+    assert!(peak < 16 * 1024, "{peak} KiB");
+    assert!(server.connect().line().starts_with(" !\"#"));
+}
+
+#[test]
+fn daytime_tells_the_time() {
+    if !installed(&["nc.openbsd", "python3"]) {
+        return;
+    }
+    let server = Server::start("daytime");
+    let parse = "import sys, datetime\n\
+        line = sys.stdin.buffer.read().decode(); assert line.endswith('-UTC\\r\\n'), line\n\
+        time = datetime.datetime.strptime(line, '%A, %B %d, %Y %H:%M:%S-UTC\\r\\n')\n\
+        assert time.strftime('%A') == line.split(',')[0], line\n\
+        print(int(time.replace(tzinfo=datetime.timezone.utc).timestamp()), end='')";
+    let folder = temp_dir();
+    let script = folder.path().join("parse.py");
+    fs::write(&script, parse).expect("it can be written");
+    for said in ["", "what time is it?\n"] {
+        let before = seconds();
+        let command = format!(
+            "nc.openbsd localhost {} | python3 {}",
+            server.port(),
+            script.display()
+        );
+        let told: u64 = stdout_of(&command, said)
+            .parse()
+            .expect("a number of seconds");
+        assert!(
+            (before..=seconds()).contains(&told),
+            "{told} is not {before}"
+        );
+    }
+}
+
+fn seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("it is later than 1970").as_secs()
+}
+
+#[test]
+fn discard_takes_ten_megabytes_and_says_nothing() {
+    if !installed(&["nc.openbsd"]) {
+        return;
+    }
+    let server = Server::start("discard");
+    let send = format!(
+        "head -c 10000000 /dev/zero | nc.openbsd -N localhost {}",
+        server.port()
+    );
+    assert_eq!(stdout_of(&send, ""), "");
+    let end = server.log("end: the peer left");
+    assert!(end.ends_with("received=10000000 sent=0"), "{end}");
+}
+
+#[test]
+fn a_small_receive_buffer_cuts_what_is_sent() {
+    let server = Server::start("display --receive-buffer 8");
+    let mut client = server.connect();
+    let peer = client.address();
+    client.send("hello, world\n");
+    let pieces = [format!("{peer}: hello, w"), format!("{peer}: orld\\n")];
+    assert_eq!(server.output_lines(2), pieces);
+    // Nothing is lost, however long.
+    let said: String = (0..2000).map(|number| format!("{number:07},")).collect();
+    client.send(&said);
+    client.shutdown_write();
+    client.rest();
+    let printed = server.output_lines(2002);
+    let front = format!("{peer}: ");
+    let pieces = printed[2..]
+        .iter()
+        .map(|line| line.strip_prefix(&front).expect("its peer is in front"));
+    assert_eq!(pieces.collect::<String>(), said);
+    let echo = Server::start("echo --receive-buffer 1");
+    let mut client = echo.connect();
+    assert_eq!(client.ask("byte by byte"), "byte by byte");
+}
+
+#[test]
+fn a_stop_word_ends_the_conversation() {
+    if !installed(&["nc.openbsd"]) {
+        return;
+    }
+    let said = "one\nstop it\nSTOP\r\nnot heard\n";
+    let echo = Server::start("echo --stop-word exit --stop-word stop");
+    let answer = stdout_of(&format!("nc.openbsd localhost {}", echo.port()), said);
+    assert_eq!(answer, "one\nstop it\nSTOP\r\n");
+    echo.log("end: closed by the service");
+    let display = Server::start("display --stop-word stop --receive-buffer 3");
+    let mut client = display.connect();
+    client.send(said);
+    assert!(client.rest().is_empty());
+    let printed = display.output_lines(6);
+    assert!(
+        printed[5].ends_with(": P\\r\\n") && printed.len() == 6,
+        "{printed:#?}"
+    );
+}
+
+#[test]
+fn sizes_and_words_that_cannot_be_are_refused() {
+    for (option, reason) in [
+        ("--receive-buffer 0", "from 1 to 64k"),
+        ("--receive-buffer 65k", "from 1 to 64k"),
+        ("--receive-buffer many", "from 1 to 64k"),
+        ("--stop-word ''", "a stop word is not empty"),
+    ] {
+        for service in ["echo", "display"] {
+            let output = shell(
+                &format!("$PROGRAM serve {service} {option} --listen 0"),
+                b"",
+            );
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(reason), "{said}");
+        }
+    }
+}

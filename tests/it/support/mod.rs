@@ -1,0 +1,24 @@
+//! Helpers of the tests: servers, clients, processes, folders.
+
+pub(crate) mod chat;
+mod client;
+pub(crate) mod files;
+mod proc;
+mod scene;
+mod server;
+mod shell;
+pub(crate) mod tftp;
+mod udp;
+mod wait;
+
+pub(crate) use client::Client;
+pub(crate) use files::temp_dir;
+pub(crate) use proc::{
+    KillOnDrop, Process, descriptors, has_exited, peak_memory_kib, pid_in, proc_status,
+    signal_and_wait, sockets, threads_of, wait_for_exit, wait_until_idle,
+};
+pub(crate) use scene::Scene;
+pub(crate) use server::{CONCURRENT_MODELS, MODELS, Server, free_port, program, villains};
+pub(crate) use shell::{can_run, installed, is_root, shell, stdout_of};
+pub(crate) use udp::UdpClient;
+pub(crate) use wait::{DEADLINE, wait_for, wait_until};
