@@ -150,7 +150,7 @@ fn sizes_and_words_that_cannot_be_are_refused() {
         ("--receive-buffer 0", "from 1 to 64k"),
         ("--receive-buffer 65k", "from 1 to 64k"),
         ("--receive-buffer many", "from 1 to 64k"),
-        ("--stop-word ''", "a stop word is not empty"),
+        ("--stop-word ''", "a stop word must not be empty"),
     ] {
         for service in ["echo", "display"] {
             let output = shell(

@@ -1,8 +1,8 @@
-//! Several people in one chat, without a socket.
+//! Chats between several people, without a socket.
 
 mod crowded;
 mod floods;
-mod harm;
+mod terminal;
 mod names;
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use switchboard_core::testing::Gathering;
 use switchboard_eliza::{Conversation, Script};
 
 use super::*;
-use crate::talk::from_words;
+use crate::testing::parse_options;
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -21,63 +21,63 @@ const CAROL: u8 = 3;
 
 const GREETING: &str = "-- Welcome to the chat; /help tells how it works.\n-- What is your name?\n";
 
-/// A chat with these options, whose friend draws from seed 1.
-fn chat(words: &str) -> Chat {
+/// A chat with these options, whose bot has the seed 1.
+fn chat(options: &str) -> Chat {
     Chat {
         seed: Some(1),
-        ..Chat::from_options(from_words(words)).expect("it compiles")
+        ..Chat::from_options(parse_options(options)).expect("it compiles")
     }
 }
 
-fn gathering(words: &str, outbox_bytes: usize) -> Gathering {
+fn gathering(options: &str, outbox_bytes: usize) -> Gathering {
     let limits = Limits {
         outbox_bytes,
         ..Limits::default()
     };
-    Gathering::new(Arc::new(chat(words)), limits)
+    Gathering::new(Arc::new(chat(options)), limits)
 }
 
-fn heard(gathering: &mut Gathering, who: u8) -> String {
-    String::from_utf8(gathering.heard(who)).expect("all that is said is text")
+fn heard(gathering: &mut Gathering, peer: u8) -> String {
+    String::from_utf8(gathering.heard(peer)).expect("the output is text")
 }
 
-/// Alice, Bob and Carol say these lines in this order, and hear this, in whatever pieces they say
-/// it. Each comes just before saying something for the first time, and is greeted.
+/// Alice, Bob and Carol send these lines in this order and receive these answers, for chunks of
+/// several sizes. Each connects just before the first line, and receives the greeting.
 #[track_caller]
-fn check(words: &str, said: &[(u8, &str)], answers: &[(u8, &str)]) {
+fn check(options: &str, lines: &[(u8, &str)], answers: &[(u8, &str)]) {
     for size in [1, 2, 3, 5, 8, usize::MAX] {
         for outbox_bytes in [1, 64 * 1024] {
-            let mut gathering = gathering(words, outbox_bytes);
-            let mut here = Vec::new();
-            for &(who, line) in said {
-                if !here.contains(&who) {
-                    gathering.come(who);
-                    assert_eq!(heard(&mut gathering, who), GREETING);
-                    here.push(who);
+            let mut gathering = gathering(options, outbox_bytes);
+            let mut connected = Vec::new();
+            for &(peer, line) in lines {
+                if !connected.contains(&peer) {
+                    gathering.come(peer);
+                    assert_eq!(heard(&mut gathering, peer), GREETING);
+                    connected.push(peer);
                 }
                 for piece in format!("{line}\n").as_bytes().chunks(size) {
-                    gathering.say(who, piece);
+                    gathering.say(peer, piece);
                 }
             }
-            for &(who, answers) in answers {
-                let heard = heard(&mut gathering, who);
-                assert_eq!(heard, answers, "{who} in pieces of {size}");
+            for &(peer, answers) in answers {
+                let heard = heard(&mut gathering, peer);
+                assert_eq!(heard, answers, "{peer} in chunks of {size}");
             }
         }
     }
 }
 
-/// Alice and Bob are in the lobby; then it goes on as for [`check`].
+/// Alice and Bob enter the lobby; the rest is as in [`check`].
 #[track_caller]
-fn check_two(words: &str, said: &[(u8, &str)], alice: &str, bob: &str) {
-    let said = [&[(ALICE, "alice"), (BOB, "bob")], said].concat();
+fn check_two(options: &str, lines: &[(u8, &str)], alice: &str, bob: &str) {
+    let lines = [&[(ALICE, "alice"), (BOB, "bob")], lines].concat();
     let alice = format!("-- You are in #lobby as alice, alone.\n-- bob is here.\n{alice}");
     let bob = format!("-- You are in #lobby as bob, with 1 other.\n{bob}");
-    check(words, &said, &[(ALICE, &alice), (BOB, &bob)]);
+    check(options, &lines, &[(ALICE, &alice), (BOB, &bob)]);
 }
 
 #[test]
-fn what_is_said_is_heard_by_all_others() {
+fn a_message_reaches_all_others_in_the_room() {
     check_two(
         "",
         &[
@@ -94,7 +94,7 @@ fn what_is_said_is_heard_by_all_others() {
 }
 
 #[test]
-fn lines_that_come_at_once_are_as_good() {
+fn lines_that_arrive_together_are_executed_in_order() {
     let mut gathering = gathering("", 1);
     gathering.come(ALICE);
     gathering.say(ALICE, b"alice\n");
@@ -122,16 +122,16 @@ fn lines_that_come_at_once_are_as_good() {
 }
 
 #[test]
-fn how_somebody_left_is_told() {
+fn the_reason_of_leaving_is_announced() {
     let mut gathering = gathering("", 64 * 1024);
-    for (who, name) in [
+    for (peer, name) in [
         (ALICE, "alice\n"),
         (BOB, "bob\n"),
         (CAROL, "carol\n"),
         (4, "dave\n"),
     ] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+        gathering.come(peer);
+        gathering.say(peer, name.as_bytes());
     }
     gathering.heard(ALICE);
     gathering.vanish(BOB);
@@ -144,11 +144,11 @@ fn how_somebody_left_is_told() {
 }
 
 #[test]
-fn who_falls_behind_is_dropped_and_nobody_waits() {
+fn a_member_that_falls_behind_is_dropped_and_delays_no_other() {
     let mut gathering = gathering("--burst 10000", 64 * 1024);
-    for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+    for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
+        gathering.come(peer);
+        gathering.say(peer, name.as_bytes());
     }
     gathering.ignore(BOB);
     gathering.heard(CAROL);
@@ -172,8 +172,8 @@ fn who_falls_behind_is_dropped_and_nobody_waits() {
 }
 
 #[test]
-fn who_enters_is_shown_what_was_said_last() {
-    let said = [
+fn a_person_that_enters_sees_the_history() {
+    let lines = [
         (ALICE, "alice"),
         (ALICE, "one"),
         (ALICE, "/me waits"),
@@ -184,17 +184,17 @@ fn who_enters_is_shown_what_was_said_last() {
     ];
     let entered = "-- You are in #lobby as bob, with 1 other.\n";
     let all = "| alice: one\n| * alice waits\n| ann: three\n";
-    check("", &said, &[(BOB, &[entered, all].concat())]);
+    check("", &lines, &[(BOB, &[entered, all].concat())]);
     check(
         "--history 1",
-        &said,
+        &lines,
         &[(BOB, &[entered, "| ann: three\n"].concat())],
     );
-    check("--history 0", &said, &[(BOB, entered)]);
+    check("--history 0", &lines, &[(BOB, entered)]);
 }
 
 #[test]
-fn rooms_are_apart() {
+fn rooms_are_separate() {
     check_two(
         "",
         &[
@@ -230,7 +230,7 @@ fn rooms_are_apart() {
 }
 
 #[test]
-fn what_is_said_to_one_is_heard_by_one() {
+fn a_private_message_reaches_one_person() {
     check(
         "",
         &[
@@ -268,7 +268,7 @@ fn what_is_said_to_one_is_heard_by_one() {
 }
 
 #[test]
-fn a_command_that_cannot_be_done_is_answered_and_not_said() {
+fn an_invalid_command_is_answered_and_not_posted() {
     check_two(
         "",
         &[
@@ -285,9 +285,9 @@ fn a_command_that_cannot_be_done_is_answered_and_not_said() {
 }
 
 #[test]
-fn help_is_a_notice_in_every_line() {
-    for (words, names) in [("", 0), ("--with-eliza", 1)] {
-        let mut gathering = gathering(words, 1);
+fn every_line_of_help_is_a_notice() {
+    for (options, names) in [("", 0), ("--with-eliza", 1)] {
+        let mut gathering = gathering(options, 1);
         gathering.come(ALICE);
         gathering.say(ALICE, b"/help\nalice\n/help\n");
         let all = heard(&mut gathering, ALICE);
@@ -298,7 +298,7 @@ fn help_is_a_notice_in_every_line() {
 }
 
 #[test]
-fn at_its_end_the_server_says_goodbye() {
+fn a_stopping_server_sends_goodbye() {
     let mut gathering = gathering("", 1);
     gathering.come(ALICE);
     gathering.say(ALICE, b"alice\n");
@@ -312,11 +312,11 @@ fn at_its_end_the_server_says_goodbye() {
 }
 
 #[test]
-fn the_friend_answers_who_speaks_to_her() {
-    let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
-    let answers = ["I am sad", "bye", "Why?"].map(|words| friend.reply(words).text);
+fn the_bot_answers_a_person_that_addresses_it() {
+    let mut bot = Conversation::new(&Script::friend().expect("it compiles"), 1);
+    let answers = ["I am sad", "bye", "Why?"].map(|text| bot.reply(text).text);
     let entered = |name, others| format!("-- You are in #lobby as {name}, with {others}.\n");
-    let said = [
+    let lines = [
         (ALICE, "alice"),
         (BOB, "bob"),
         (ALICE, "Eliza, I am sad"),
@@ -339,13 +339,13 @@ fn the_friend_answers_who_speaks_to_her() {
     );
     check(
         "--with-eliza",
-        &said,
+        &lines,
         &[
             (ALICE, &(entered("alice", "1 other") + &alice)),
             (BOB, &(entered("bob", "2 others") + &bob)),
         ],
     );
-    // Without her, it is a name like others.
+    // Without the bot, its name is free.
     check(
         "",
         &[(ALICE, "eliza"), (ALICE, "/who")],
@@ -357,7 +357,7 @@ fn the_friend_answers_who_speaks_to_her() {
 }
 
 #[test]
-fn over_datagrams_it_is_the_same() {
+fn datagrams_are_served_like_streams() {
     let mut gathering = gathering("", 1);
     gathering.come(ALICE);
     gathering.say(ALICE, b"alice\n");

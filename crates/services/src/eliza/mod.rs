@@ -1,9 +1,9 @@
-//! Your virtual friend, as a service.
+//! ELIZA, your virtual friend, as a service.
 
 mod command;
-mod guest;
+mod reply_format;
 mod scripts;
-mod telling;
+mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,56 +12,57 @@ use clap::Args;
 use switchboard_core::{Config, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_eliza::Script;
 
-pub use scripts::{NoScript, find_script, read_script};
-pub use telling::Telling;
+pub use reply_format::ReplyFormat;
+pub use scripts::{LoadScriptError, find_script, read_script};
 
-use guest::Guest;
+use crate::units::count;
 use scripts::Scripts;
+use session::ElizaSession;
 
-/// ELIZA: opens by asking how one feels, answers each line, and ends on a farewell.
+/// ELIZA: opens with a question, answers each line, and closes after a farewell.
 pub struct Eliza {
     scripts: Arc<Scripts>,
     seed: Option<u64>,
     commands: bool,
-    telling: Telling,
+    format: ReplyFormat,
 }
 
-/// Which friend, and how predictable.
+/// The options of the service, which `talk` has too.
 #[derive(Args)]
 pub struct Options {
-    /// Speak by this script: a built-in one (see `switchboard script list`), or a file
-    /// (repeatable with --commands: the first is spoken, the others can be changed to)
+    /// A built-in script (see `switchboard script list`) or a script file. Repeatable with
+    /// --commands: a conversation begins with the first, and *script changes to another
     #[arg(long, value_name = "NAME|FILE")]
     script: Vec<PathBuf>,
 
-    /// Give every conversation the same chance, so that the same words get the same answers
-    #[arg(long, value_name = "N")]
+    /// Seed the random choices, so that the same input gets the same answers in every conversation
+    #[arg(long, value_name = "N", value_parser = count(0_u64..))]
     seed: Option<u64>,
 
-    /// Obey lines that begin with *: `*why` tells how the last reply came about, `*reset` begins
-    /// anew, `*script NAME` with another script, `*help` tells more
+    /// Accept commands: `*why` explains the last reply, `*reset` starts again, `*script NAME` changes
+    /// the script, `*help` lists them
     #[arg(long)]
     commands: bool,
 }
 
 impl Eliza {
-    /// A friend who speaks by this script, with chances of its own in every conversation, or with
-    /// the same from this seed.
+    /// A service with this script. Every session has random choices of its own, or the same ones
+    /// with a `seed`.
     #[must_use]
     pub fn new(script: Script, seed: Option<u64>) -> Self {
         Self {
             scripts: Arc::new(Scripts::one(script)),
             seed,
             commands: false,
-            telling: Telling::Replies,
+            format: ReplyFormat::Plain,
         }
     }
 
-    /// The friend that was asked for, with all scripts read and compiled.
+    /// A service with these options. All scripts are loaded.
     ///
     /// # Errors
     ///
-    /// Says which file, which line of it, and why it cannot be used; a line for each reason.
+    /// A line for each problem: the file, the line in it, and what is wrong.
     pub fn from_options(options: Options) -> Result<Self, String> {
         let Options {
             script,
@@ -73,14 +74,14 @@ impl Eliza {
             scripts: Arc::new(scripts),
             seed,
             commands,
-            telling: Telling::Replies,
+            format: ReplyFormat::Plain,
         })
     }
 
-    /// The same friend, who tells so much of each turn.
+    /// Sets the format of the replies.
     #[must_use]
-    pub fn telling(self, telling: Telling) -> Self {
-        Self { telling, ..self }
+    pub fn format(self, format: ReplyFormat) -> Self {
+        Self { format, ..self }
     }
 }
 
@@ -91,8 +92,8 @@ impl Service for Eliza {
 
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         let scripts = Arc::clone(&self.scripts);
-        let guest = Guest::new(scripts, self.seed, self.telling, self.commands);
-        Ok(Box::new(guest))
+        let session = ElizaSession::new(scripts, self.seed, self.format, self.commands);
+        Ok(Box::new(session))
     }
 }
 
@@ -103,14 +104,14 @@ mod tests {
     use switchboard_eliza::Conversation;
 
     use super::*;
-    use crate::talk::{every_chunking, first_words, from_words};
+    use crate::testing::{every_chunking, greeting, parse_options};
 
-    fn friend(seed: u64) -> Eliza {
+    fn eliza(seed: u64) -> Eliza {
         Eliza::new(Script::friend().expect("it compiles"), Some(seed))
     }
 
-    /// What the engine says, by lines, when nothing is between.
-    fn said(seed: u64, lines: &[&str], end: &str) -> String {
+    /// The output of the engine itself for these lines, each ended by `end`.
+    fn expected(seed: u64, lines: &[&str], end: &str) -> String {
         let mut friend = Conversation::new(&Script::friend().expect("it compiles"), seed);
         let mut all = friend.greet().expect("it opens") + "\n";
         for line in lines {
@@ -123,76 +124,73 @@ mod tests {
     }
 
     #[test]
-    fn it_greets_answers_and_says_goodbye() {
+    fn it_greets_answers_and_closes() {
         let lines = ["I need a holiday", "", "quit"];
         every_chunking(
-            &friend(1),
-            b"I need a holiday\n\nquit\nnot heard\n",
-            said(1, &lines, "\n").as_bytes(),
+            &eliza(1),
+            b"I need a holiday\n\nquit\nnot read\n",
+            expected(1, &lines, "\n").as_bytes(),
         );
         every_chunking(
-            &friend(1),
+            &eliza(1),
             b"I need a holiday\r\n\r\nquit\r\n",
-            said(1, &lines, "\r\n").as_bytes(),
+            expected(1, &lines, "\r\n").as_bytes(),
         );
     }
 
     #[test]
-    fn it_says_goodbye_to_who_hangs_up() {
-        every_chunking(&friend(2), b"", said(2, &[], "\n").as_bytes());
+    fn the_end_of_input_is_answered_with_a_farewell() {
+        every_chunking(&eliza(2), b"", expected(2, &[], "\n").as_bytes());
         every_chunking(
-            &friend(2),
+            &eliza(2),
             b"I need he",
-            said(2, &["I need he"], "\n").as_bytes(),
+            expected(2, &["I need he"], "\n").as_bytes(),
         );
     }
 
     #[test]
-    fn strange_bytes_are_answered() {
+    fn bytes_that_are_not_text_are_answered() {
         every_chunking(
-            &friend(3),
+            &eliza(3),
             b"I need \0\x1b\xc3\x28\n",
-            said(3, &["I need \0\x1b\u{fffd}("], "\n").as_bytes(),
+            expected(3, &["I need \0\x1b\u{fffd}("], "\n").as_bytes(),
         );
         every_chunking(
-            &friend(3),
+            &eliza(3),
             b"\xff\xfd\x03\xff\xfb\x01hi\r\0",
-            said(3, &["hi"], "\r\n").as_bytes(),
+            expected(3, &["hi"], "\r\n").as_bytes(),
         );
     }
 
     #[test]
-    fn conversations_are_separate() {
-        let friend = Eliza::new(Script::friend().expect("it compiles"), None);
-        let heard: Vec<_> = (0..40).map(|_| first_words(&friend)).collect();
-        assert!(
-            heard.iter().any(|words| *words != heard[0]),
-            "chance is drawn for each"
-        );
+    fn sessions_have_random_choices_of_their_own() {
+        let eliza = Eliza::new(Script::friend().expect("it compiles"), None);
+        let greetings: Vec<_> = (0..40).map(|_| greeting(&eliza)).collect();
+        assert!(greetings.iter().any(|other| *other != greetings[0]));
     }
 
-    /// What is heard after the greeting of a friend with these options who is told these lines.
-    fn told(words: &str, telling: Telling, lines: &str) -> String {
-        let eliza = Eliza::from_options(from_words(words)).expect("its scripts are there");
+    /// The output of a service with these options for these lines.
+    fn output(options: &str, format: ReplyFormat, lines: &str) -> String {
+        let eliza = Eliza::from_options(parse_options(options)).expect("its scripts exist");
         let pieces = Pieces {
             said: usize::MAX,
             taken: usize::MAX,
         };
-        let eliza = eliza.telling(telling);
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
-        String::from_utf8(heard).expect("replies are text")
+        let eliza = eliza.format(format);
+        let (sent, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        String::from_utf8(sent).expect("the output is text")
     }
 
     #[test]
     fn why_shows_the_trace_of_the_last_reply() {
         let lines = "*why\nI need a holiday\n *WHY\nquit\n";
-        let heard = told("--seed 1 --commands", Telling::Replies, lines);
+        let sent = output("--seed 1 --commands", ReplyFormat::Plain, lines);
         let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
         let greeting = friend.greet().expect("it opens");
         let (reply, trace) = friend.reply_traced("I need a holiday");
         let last = friend.reply("quit").text;
         assert_eq!(
-            heard,
+            sent,
             format!(
                 "{greeting}\nNothing was answered yet.\n{}\n{trace}\n{last}\n",
                 reply.text
@@ -201,15 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_chooses_among_the_scripts_of_the_operator_only() {
+    fn a_peer_chooses_only_among_the_loaded_scripts() {
         let parrot = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../data/transcripts/parrot.toml"
         );
         let lines = "*script\n*script FRIEND\n*script parrot.toml\n*script /etc/passwd\n*reset\n";
-        let words = format!("--seed 1 --commands --script {parrot}");
-        let heard = told(&words, Telling::Replies, lines);
-        let lines: Vec<&str> = heard.lines().collect();
+        let options = format!("--seed 1 --commands --script {parrot}");
+        let sent = output(&options, ReplyFormat::Plain, lines);
+        let lines: Vec<&str> = sent.lines().collect();
         let greeting = Conversation::new(&Script::friend().expect("it compiles"), 1).greet();
         let there_are = format!("there are: parrot, {}", Script::NAMES.join(", "));
         assert_eq!(lines[0], "How do you feel?");
@@ -221,43 +219,43 @@ mod tests {
     }
 
     #[test]
-    fn without_commands_an_asterisk_is_talk() {
-        let heard = told("--seed 1", Telling::Replies, "*why\n");
-        assert_eq!(heard, said(1, &["*why"], "\n"));
+    fn without_commands_an_asterisk_is_input() {
+        let sent = output("--seed 1", ReplyFormat::Plain, "*why\n");
+        assert_eq!(sent, expected(1, &["*why"], "\n"));
     }
 
     #[test]
     fn commands_are_the_same_in_every_chunking() {
-        let eliza = Eliza::from_options(from_words("--seed 1 --commands"));
+        let eliza = Eliza::from_options(parse_options("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");
         let lines = "hi\r\n*why\r\n*help\r\n";
         let pieces = Pieces {
             said: usize::MAX,
             taken: usize::MAX,
         };
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
-        every_chunking(&eliza, lines.as_bytes(), &heard);
+        let (sent, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        every_chunking(&eliza, lines.as_bytes(), &sent);
     }
 
     #[test]
-    fn what_is_kept_of_a_trace_is_short() {
+    fn the_stored_trace_is_short() {
         let line = "you ".repeat(2000);
-        let heard = told(
+        let sent = output(
             "--seed 1 --commands",
-            Telling::Replies,
+            ReplyFormat::Plain,
             &format!("{line}\n*why\n"),
         );
-        assert!(heard.len() < 6000, "{heard}");
+        assert!(sent.len() < 6000, "{sent}");
     }
 
     #[test]
-    fn json_is_an_object_a_line() {
+    fn json_has_an_object_per_line() {
         let line = "\u{1}".repeat(8000);
         let lines = format!("I need a holiday\n*help\n{line}\n\u{1b}I need help\n");
-        let heard = told("--seed 1 --commands", Telling::Json, &lines);
-        let objects: Vec<serde_json::Value> = heard
+        let sent = output("--seed 1 --commands", ReplyFormat::Json, &lines);
+        let objects: Vec<serde_json::Value> = sent
             .lines()
-            .map(|line| serde_json::from_str(line).expect("it is JSON"))
+            .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect();
         let source = |object: &serde_json::Value| object["source"].to_string();
         let sources: Vec<String> = objects.iter().map(source).collect();
@@ -268,25 +266,25 @@ mod tests {
     }
 
     #[test]
-    fn a_readable_trace_goes_before_its_reply() {
-        let heard = told("--seed 1", Telling::Trace, "I need a holiday\n");
-        let lines: Vec<&str> = heard.lines().collect();
+    fn a_text_trace_precedes_its_reply() {
+        let sent = output("--seed 1", ReplyFormat::Trace, "I need a holiday\n");
+        let lines: Vec<&str> = sent.lines().collect();
         assert_eq!(lines[1], "  said        I need a holiday");
         let shown = lines
             .iter()
             .find_map(|line| line.strip_prefix("  reply       "));
-        assert_eq!(shown, Some(lines[lines.len() - 2]), "{heard}");
+        assert_eq!(shown, Some(lines[lines.len() - 2]), "{sent}");
     }
 
     #[test]
-    fn what_is_told_of_a_turn_fits_an_outbox() {
+    fn every_format_of_a_reply_fits_into_an_outbox() {
         let line = format!("{}\n", "\u{7f}\u{1} \" \u{e0001} ".repeat(700));
-        for telling in [Telling::Trace, Telling::Json, Telling::Steps] {
-            let heard = told("--seed 1", telling, &line.repeat(3));
-            let last = heard.lines().last().expect("it says goodbye");
+        for format in [ReplyFormat::Trace, ReplyFormat::Json, ReplyFormat::Steps] {
+            let sent = output("--seed 1", format, &line.repeat(3));
+            let last = sent.lines().last().expect("a farewell");
             assert!(
-                heard.contains("oodbye") || last.contains("farewell"),
-                "{heard}"
+                sent.contains("oodbye") || last.contains("farewell"),
+                "{sent}"
             );
         }
     }

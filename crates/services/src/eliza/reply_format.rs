@@ -1,4 +1,4 @@
-//! What is told of a turn: the reply alone, or how it came about as well.
+//! The format of a reply: its text alone, or with the steps that led to it.
 
 use std::fmt::{self, Write};
 use std::mem;
@@ -6,98 +6,100 @@ use std::vec;
 
 use switchboard_eliza::{Conversation, Format, Reply, Step, Trace};
 
-/// What the friend's peer is told with each reply.
+/// What a peer is sent for each reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Telling {
-    /// The reply and nothing else.
+pub enum ReplyFormat {
+    /// The text of the reply.
     #[default]
-    Replies,
-    /// How it came about before it, for people to read.
+    Plain,
+    /// The trace as indented text, and then the reply.
     Trace,
-    /// Both as one JSON object on a line; so are the opening and the parting words.
+    /// The trace and the reply as one JSON object on a line. Other messages are objects too.
     Json,
-    /// The words and the keyword of each step before it, on a line each: what a script computes can
-    /// be watched.
+    /// A line for each rule that was tried, with the current words and the keyword, and then the
+    /// reply. It shows what a script computes.
     Steps,
 }
 
-impl Telling {
-    /// Words that are no reply to a line, such as a greeting, as they are told; `source` says whose
-    /// they are.
+impl ReplyFormat {
+    /// A message that is not the reply to a line, such as a greeting. In JSON, `source` is its kind.
     #[must_use]
-    pub fn words(self, words: &str, source: &str) -> String {
+    pub fn message(self, text: &str, source: &str) -> String {
         match self {
-            Self::Json => serde_json::json!({ "reply": words, "source": source }).to_string(),
-            Self::Replies | Self::Trace | Self::Steps => words.to_owned(),
+            Self::Json => serde_json::json!({ "reply": text, "source": source }).to_string(),
+            Self::Plain | Self::Trace | Self::Steps => text.to_owned(),
         }
     }
 }
 
-/// A turn as it is told in one piece, which an outbox holds.
-pub(super) fn turn(telling: Telling, trace: Trace) -> String {
-    match telling {
-        Telling::Json => json(trace),
-        Telling::Trace => {
-            let shown = short(&trace, MOST_TOLD_BYTES);
-            let apart = |line| format!("  {line}\n"); // from what is said
-            shown.lines().map(apart).collect::<String>() + &trace.reply
+/// A reply with its trace, in one message that fits into an outbox.
+pub(super) fn with_trace(format: ReplyFormat, trace: Trace) -> String {
+    match format {
+        ReplyFormat::Json => json(trace),
+        ReplyFormat::Trace => {
+            let shown = truncated(&trace, MAX_MESSAGE_BYTES);
+            let indented = |line| format!("  {line}\n");
+            shown.lines().map(indented).collect::<String>() + &trace.reply
         }
-        Telling::Replies | Telling::Steps => trace.reply,
+        ReplyFormat::Plain | ReplyFormat::Steps => trace.reply,
     }
 }
 
-/// A trace as an object, without its steps if they are too much.
+/// A trace as a JSON object, without its steps if they are too long.
 fn json(mut trace: Trace) -> String {
     let object =
         |trace: &Trace| serde_json::to_string(trace).expect("a trace is texts and numbers");
     let whole = object(&trace);
-    if whole.len() <= MOST_TOLD_BYTES {
+    if whole.len() <= MAX_MESSAGE_BYTES {
         return whole;
     }
     trace.left_out += mem::take(&mut trace.steps).len();
     object(&trace)
 }
 
-/// The steps of a turn as lines, and its reply at the end. There may be more of them than an outbox
-/// holds.
-pub(super) struct Watched {
+/// The lines of [`ReplyFormat::Steps`]. There may be more of them than an outbox should hold.
+pub(super) struct StepLines {
     steps: vec::IntoIter<Step>,
     left_out: usize,
     reply: Option<String>,
     words: Vec<String>,
-    keywords: vec::IntoIter<String>, // those that are yet to be tried
-    tried: Option<String>,           // the one that is, until it is told
-    replaced: usize,                 // the place behind the last word that was replaced
-    whole: bool, // the parts of a pattern are all the words, as in the scripts of 1966
+    keywords: vec::IntoIter<String>, // not tried yet
+    current: Option<String>,         // the keyword being tried, until its line is produced
+    replaced: usize,                 // the index after the last word that was replaced
+    parts_are_all_words: bool,       // a pattern matches the whole input, as in the scripts of 1966
 }
 
-impl Watched {
-    /// Says a line, and watches what is done with it.
-    pub(super) fn say(talk: &mut Conversation, line: &str, format: Format) -> (Reply, Self) {
-        let (reply, trace) = talk.reply_traced_within(line, MOST_WATCHED_BYTES);
-        let watched = Self {
+impl StepLines {
+    /// Replies to a line, with the lines of its steps.
+    pub(super) fn reply(
+        conversation: &mut Conversation,
+        line: &str,
+        format: Format,
+    ) -> (Reply, Self) {
+        let (reply, trace) = conversation.reply_traced_within(line, MAX_TRACE_BYTES);
+        let lines = Self {
             steps: trace.steps.into_iter(),
             left_out: trace.left_out,
             reply: Some(trace.reply),
             words: Vec::new(),
             keywords: Vec::new().into_iter(),
-            tried: None,
+            current: None,
             replaced: 0,
-            whole: format == Format::Doctor1966,
+            parts_are_all_words: format == Format::Doctor1966,
         };
-        (reply, watched)
+        (reply, lines)
     }
 
-    /// Does with the words what this step did; returns the rule that they were given to, if any.
-    fn follow(&mut self, step: Step) -> Option<String> {
+    /// Repeats a step on the words. Returns the rule that it tried, if any.
+    fn apply(&mut self, step: Step) -> Option<String> {
         match step {
             Step::Read { words } | Step::Rewritten { words } => {
                 self.words = words;
                 self.replaced = 0;
             }
             Step::Substituted { word, by } => {
-                let mut left = self.words.iter().skip(self.replaced);
-                if let Some(at) = left.position(|own| *own == word) {
+                let mut rest = self.words.iter().skip(self.replaced);
+                if let Some(at) = rest.position(|own| *own == word) {
                     self.words[self.replaced + at] = by;
                     self.replaced += at + 1;
                 }
@@ -113,25 +115,25 @@ impl Watched {
             Step::Keywords { stack } => {
                 let words: Vec<String> = stack.into_iter().map(|keyword| keyword.word).collect();
                 self.keywords = words.into_iter();
-                self.tried = Some(self.next_keyword());
+                self.current = Some(self.next_keyword());
             }
-            Step::NewKey => self.tried = Some(self.next_keyword()),
-            // A rule that only refers to another one has matched nothing.
-            Step::Referred { to } => return self.tried.replace(to),
+            Step::NewKey => self.current = Some(self.next_keyword()),
+            // A rule that refers to another one produces a line without a match.
+            Step::Referred { to } => return self.current.replace(to),
             Step::Matched {
                 keyword,
                 line,
                 parts,
                 ..
             } => {
-                self.tried = None;
-                if self.whole {
+                self.current = None;
+                if self.parts_are_all_words {
                     self.words = parts;
                 }
                 return Some(keyword.unwrap_or_else(|| line.to_string()));
             }
             Step::Unmatched { keyword, .. } => {
-                self.tried = None;
+                self.current = None;
                 return Some(keyword);
             }
             _ => (),
@@ -145,12 +147,12 @@ impl Watched {
     }
 }
 
-impl Iterator for Watched {
+impl Iterator for StepLines {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
         while let Some(step) = self.steps.next() {
-            if let Some(rule) = self.follow(step) {
+            if let Some(rule) = self.apply(step) {
                 let words = self.words.iter().filter(|word| !word.is_empty());
                 let words: Vec<&str> = words.map(String::as_str).collect();
                 return Some(format!("{} :{rule}", words.join(" ")));
@@ -163,32 +165,32 @@ impl Iterator for Watched {
     }
 }
 
-/// A trace as it is kept for a peer that asks.
-pub(super) fn kept(trace: &Trace) -> String {
-    short(trace, MOST_KEPT_BYTES)
+/// A trace as it is stored for the command `*why`.
+pub(super) fn stored(trace: &Trace) -> String {
+    truncated(trace, MAX_STORED_BYTES)
 }
 
-/// The lines of a trace that so many bytes hold.
-fn short(trace: &Trace, most: usize) -> String {
+/// The lines of a trace that fit into `max` bytes.
+fn truncated(trace: &Trace, max: usize) -> String {
     let text = String::new();
-    let mut short = Short { text, most };
-    if write!(short, "{trace}").is_err() {
-        let whole = short.text.rfind('\n').unwrap_or(0);
-        short.text.truncate(whole);
-        short.text.push_str("\n…");
+    let mut bounded = BoundedText { text, max };
+    if write!(bounded, "{trace}").is_err() {
+        let complete = bounded.text.rfind('\n').unwrap_or(0);
+        bounded.text.truncate(complete);
+        bounded.text.push_str("\n…");
     }
-    short.text
+    bounded.text
 }
 
-/// Text that takes no more than so much.
-struct Short {
+/// A text whose length is limited: a write beyond it fails.
+struct BoundedText {
     text: String,
-    most: usize,
+    max: usize,
 }
 
-impl Write for Short {
+impl Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.most < self.text.len() + text.len() {
+        if self.max < self.text.len() + text.len() {
             return Err(fmt::Error);
         }
         self.text.push_str(text);
@@ -196,14 +198,14 @@ impl Write for Short {
     }
 }
 
-/// The name of where words come from, as in JSON.
+// The sources of messages that are not replies, in JSON.
 pub(super) const GREETING: &str = "greeting";
 pub(super) const FAREWELL: &str = "farewell";
 pub(super) const COMMAND: &str = "command";
 
-const MOST_WATCHED_BYTES: usize = 64 * 1024 * 1024; // some ten thousand steps with a hundred words
-const MOST_TOLD_BYTES: usize = 128 * 1024; // what one message may need in an outbox
-const MOST_KEPT_BYTES: usize = 4 * 1024; // two screens, for each of a thousand peers
+const MAX_TRACE_BYTES: usize = 64 * 1024 * 1024; // ten thousand steps of a hundred words
+const MAX_MESSAGE_BYTES: usize = 128 * 1024; // of one message in an outbox
+const MAX_STORED_BYTES: usize = 4 * 1024; // two screens; there may be a thousand peers
 
 #[cfg(test)]
 mod tests {
@@ -211,13 +213,13 @@ mod tests {
 
     use super::*;
 
-    /// What is told of the steps by which a script answers a line.
+    /// The lines of the steps by which a script answers a line.
     #[track_caller]
-    fn check(script: &str, line: &str, told: &[&str]) {
-        let script = Script::load(script).expect("it is one");
-        let mut talk = Conversation::new(&script, 1);
-        let (_, watched) = Watched::say(&mut talk, line, script.format());
-        assert_eq!(watched.collect::<Vec<_>>(), told);
+    fn check(script: &str, line: &str, expected: &[&str]) {
+        let script = Script::load(script).expect("a valid script");
+        let mut conversation = Conversation::new(&script, 1);
+        let (_, lines) = StepLines::reply(&mut conversation, line, script.format());
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
 
     const CLASSIC: &str = "(HELLO)\n\
@@ -226,7 +228,7 @@ mod tests {
         (NONE ((0) (WHAT)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
 
     #[test]
-    fn each_keyword_is_told_whether_it_matches_or_only_refers() {
+    fn each_tried_keyword_has_a_line() {
         check(
             CLASSIC,
             "x a",
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_refers_after_a_match_is_told_once() {
+    fn a_reference_after_a_match_has_one_line() {
         let hayden = "key: a 1\n decomp: * a *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: (1)\n\
             key: xnone\n decomp: *\n reasmb: what\n";
         check(hayden, "an a", &["an a :a", "an a :b", "an a"]);

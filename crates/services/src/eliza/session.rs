@@ -1,4 +1,4 @@
-//! The talk with one peer: what it says goes to the friend, or is a command.
+//! The session of one peer: a conversation, and commands.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,111 +7,115 @@ use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
+use crate::eliza::reply_format::{self, COMMAND, FAREWELL, GREETING, ReplyFormat, StepLines};
 use crate::eliza::scripts::Scripts;
-use crate::eliza::telling::{self, COMMAND, FAREWELL, GREETING, Telling, Watched};
 
-/// One peer's talk.
-pub(super) struct Guest {
+pub(super) struct ElizaSession {
     scripts: Arc<Scripts>,
-    spoken: usize, // the place of its script
+    current: usize, // the index of the current script
     seed: Option<u64>,
-    telling: Telling,
+    format: ReplyFormat,
     commands: bool,
-    talk: Conversation,
-    why: Option<String>,      // the trace of the last reply, in short
-    watched: Option<Watched>, // what is yet to be told of it
-    last: bool,
+    conversation: Conversation,
+    last_trace: Option<String>, // truncated, for the command `*why`
+    steps: Option<StepLines>,   // of the last reply, not sent yet
+    is_over: bool,              // closes once the steps are sent
 }
 
-impl Guest {
+impl ElizaSession {
     pub(super) fn new(
         scripts: Arc<Scripts>,
         seed: Option<u64>,
-        telling: Telling,
+        format: ReplyFormat,
         commands: bool,
     ) -> Self {
-        let talk = begin(&scripts, 0, seed);
+        let conversation = begin(&scripts, 0, seed);
         Self {
             scripts,
-            spoken: 0,
+            current: 0,
             seed,
-            telling,
+            format,
             commands,
-            talk,
-            why: None,
-            watched: None,
-            last: false,
+            conversation,
+            last_trace: None,
+            steps: None,
+            is_over: false,
         }
     }
 
+    fn send(&self, text: &str, source: &str, out: &mut Outbox) {
+        out.send(self.format.message(text, source).as_bytes());
+    }
+
+    /// Sends the greeting. Returns `false` if the script has none.
     fn greet(&mut self, out: &mut Outbox) -> bool {
-        let greeting = self.talk.greet();
-        if let Some(words) = &greeting {
-            out.send(self.telling.words(words, GREETING).as_bytes());
+        let greeting = self.conversation.greet();
+        if let Some(text) = &greeting {
+            self.send(text, GREETING, out);
         }
         greeting.is_some()
     }
 
     fn reply(&mut self, line: &str, out: &mut Outbox) -> Reply {
-        if self.telling == Telling::Replies && !self.commands {
-            let reply = self.talk.reply(line);
+        if self.format == ReplyFormat::Plain && !self.commands {
+            let reply = self.conversation.reply(line);
             out.send(reply.text.as_bytes());
             return reply;
         }
-        if self.telling == Telling::Steps {
-            let format = self.scripts.script(self.spoken).format();
-            let (reply, watched) = Watched::say(&mut self.talk, line, format);
-            self.watched = Some(watched);
+        if self.format == ReplyFormat::Steps {
+            let script_format = self.scripts.script(self.current).format();
+            let (reply, steps) = StepLines::reply(&mut self.conversation, line, script_format);
+            self.steps = Some(steps);
             return reply;
         }
-        let (reply, trace) = self.talk.reply_traced(line);
-        self.why = self.commands.then(|| telling::kept(&trace));
-        out.send(telling::turn(self.telling, trace).as_bytes());
+        let (reply, trace) = self.conversation.reply_traced(line);
+        self.last_trace = self.commands.then(|| reply_format::stored(&trace));
+        out.send(reply_format::with_trace(self.format, trace).as_bytes());
         reply
     }
 
-    fn obey(&mut self, command: Command<'_>, out: &mut Outbox) {
-        let words = match command {
-            Command::Why => match &self.why {
+    fn execute(&mut self, command: Command<'_>, out: &mut Outbox) {
+        let answer = match command {
+            Command::Why => match &self.last_trace {
                 Some(trace) => trace.clone(),
                 None => "Nothing was answered yet.".to_owned(),
             },
-            Command::Reset => return self.begin_anew(self.spoken, out),
-            Command::Script(name) => match self.scripts.called(name) {
-                Some(place) => return self.begin_anew(place, out),
+            Command::Reset => return self.restart(self.current, out),
+            Command::Script(name) => match self.scripts.position(name) {
+                Some(index) => return self.restart(index, out),
                 None if name.is_empty() => format!(
                     "This is {}; there are: {}",
-                    self.scripts.name(self.spoken),
+                    self.scripts.name(self.current),
                     self.scripts.names()
                 ),
                 None => format!("No such script; there are: {}", self.scripts.names()),
             },
             Command::Help => HELP.to_owned(),
         };
-        out.send(self.telling.words(&words, COMMAND).as_bytes());
+        self.send(&answer, COMMAND, out);
     }
 
-    fn begin_anew(&mut self, place: usize, out: &mut Outbox) {
-        self.spoken = place;
-        self.why = None;
-        self.talk = begin(&self.scripts, place, self.seed);
+    /// Starts a new conversation with the script of this index.
+    fn restart(&mut self, index: usize, out: &mut Outbox) {
+        self.current = index;
+        self.last_trace = None;
+        self.conversation = begin(&self.scripts, index, self.seed);
         if !self.greet(out) {
-            // Some scripts have no words to open with, but who asked is to see that it was done.
-            let words = format!("This is {}.", self.scripts.name(place));
-            out.send(self.telling.words(&words, COMMAND).as_bytes());
+            // Without a greeting the peer would not see that the command succeeded.
+            self.send(&format!("This is {}.", self.scripts.name(index)), COMMAND, out);
         }
     }
 
-    /// Tells what is yet to be told, as far as there is room.
-    fn go_on(&mut self, out: &mut Outbox) -> Flow {
-        while let Some(line) = self.watched.as_mut().and_then(Watched::next) {
+    /// Sends further lines of the steps, while the outbox has room.
+    fn send_steps(&mut self, out: &mut Outbox) -> Flow {
+        while let Some(line) = self.steps.as_mut().and_then(StepLines::next) {
             out.send(line.as_bytes());
             if out.is_full() {
                 return Flow::WhenWritable;
             }
         }
-        self.watched = None;
-        if mem::take(&mut self.last) {
+        self.steps = None;
+        if mem::take(&mut self.is_over) {
             Flow::Close
         } else {
             Flow::Continue
@@ -119,12 +123,12 @@ impl Guest {
     }
 }
 
-fn begin(scripts: &Scripts, place: usize, seed: Option<u64>) -> Conversation {
+fn begin(scripts: &Scripts, index: usize, seed: Option<u64>) -> Conversation {
     let seed = seed.unwrap_or_else(rand::random);
-    Conversation::new(scripts.script(place), seed)
+    Conversation::new(scripts.script(index), seed)
 }
 
-impl Session for Guest {
+impl Session for ElizaSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         self.greet(out);
         Ok(Flow::Continue)
@@ -132,21 +136,21 @@ impl Session for Guest {
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         let line = String::from_utf8_lossy(line);
-        match Command::of(&line).filter(|_| self.commands) {
-            Some(command) => self.obey(command, out),
-            None => self.last = self.reply(&line, out).last,
+        match Command::parse(&line).filter(|_| self.commands) {
+            Some(command) => self.execute(command, out),
+            None => self.is_over = self.reply(&line, out).last,
         }
-        Ok(self.go_on(out))
+        Ok(self.send_steps(out))
     }
 
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
-        Ok(self.go_on(out))
+        Ok(self.send_steps(out))
     }
 
-    /// The peer hung up without a word, or the server stops: a friend says goodbye all the same.
+    /// Sends a farewell, at the end of input as well as when the server stops.
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        if let Some(words) = self.talk.farewell() {
-            out.send(self.telling.words(&words, FAREWELL).as_bytes());
+        if let Some(text) = self.conversation.farewell() {
+            self.send(&text, FAREWELL, out);
         }
         Ok(Flow::Close)
     }

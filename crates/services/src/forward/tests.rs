@@ -1,18 +1,21 @@
+//! Forwarding between several clients, without a socket.
+
 use std::sync::Arc;
 
 use switchboard_core::Limits;
 use switchboard_core::testing::Gathering;
 
 use super::*;
-use crate::talk::from_words;
+use crate::forward::session::{EOT, NEW, NO_RECEIVER, TAKEN};
+use crate::testing::parse_options;
 
-fn gathering(words: &str) -> Gathering {
-    let forward = Forward::from_options(from_words(words)).expect("they do not contradict");
+fn gathering(options: &str) -> Gathering {
+    let forward = Forward::from_options(parse_options(options)).expect("no contradiction");
     Gathering::new(Arc::new(forward), Limits::default())
 }
 
 #[test]
-fn the_first_sends_to_the_second_and_others_find_the_line_taken() {
+fn the_first_sends_to_the_second_and_later_clients_are_refused() {
     let mut line = gathering("");
     line.come(1);
     assert_eq!(line.heard(1), b"1");
@@ -28,13 +31,13 @@ fn the_first_sends_to_the_second_and_others_find_the_line_taken() {
 }
 
 #[test]
-fn what_is_sent_before_anybody_receives_waits() {
+fn input_waits_for_a_receiver() {
     let mut line = gathering("--no-role");
     line.come(1);
     line.say(1, b"early, ");
     line.say(1, b"still early");
     line.hang_up(1);
-    assert!(line.ended(1).is_none(), "it waits for who receives");
+    assert!(line.ended(1).is_none(), "it waits for a receiver");
     line.come(2);
     assert_eq!(line.heard(2), b"early, still early");
     assert!(line.ended(1).is_some() && line.ended(2).is_some());
@@ -45,11 +48,11 @@ fn what_is_sent_before_anybody_receives_waits() {
 }
 
 #[test]
-fn the_end_of_the_sender_is_the_end_of_all_who_receive() {
-    for words in ["", "--to all"] {
-        let mut line = gathering(words);
-        for who in 1..4 {
-            line.come(who);
+fn the_end_of_the_sender_ends_all_receivers() {
+    for options in ["", "--to all"] {
+        let mut line = gathering(options);
+        for peer in 1..4 {
+            line.come(peer);
         }
         line.say(1, b"last words");
         line.hang_up(1);
@@ -60,10 +63,10 @@ fn the_end_of_the_sender_is_the_end_of_all_who_receive() {
 }
 
 #[test]
-fn a_sender_that_vanishes_ends_the_line_too() {
+fn a_lost_sender_ends_all_receivers() {
     let mut line = gathering("--to all");
-    for who in 1..4 {
-        line.come(who);
+    for peer in 1..4 {
+        line.come(peer);
     }
     line.vanish(1);
     assert!(line.ended(2).is_some() && line.ended(3).is_some());
@@ -72,21 +75,21 @@ fn a_sender_that_vanishes_ends_the_line_too() {
 #[test]
 fn the_first_sends_to_all_others() {
     let mut line = gathering("--to all");
-    for who in 1..6 {
-        line.come(who);
+    for peer in 1..6 {
+        line.come(peer);
     }
     line.say(1, b"to all");
     assert_eq!(line.heard(1), b"1");
-    for who in 2..6 {
-        assert_eq!(line.heard(who), b"2to all");
+    for peer in 2..6 {
+        assert_eq!(line.heard(peer), b"2to all");
     }
 }
 
 #[test]
 fn everyone_sends_to_everyone_else() {
     let mut line = gathering("--to others");
-    for who in 1..4 {
-        line.come(who);
+    for peer in 1..4 {
+        line.come(peer);
     }
     line.say(1, b"a");
     line.say(2, b"b");
@@ -101,28 +104,28 @@ fn everyone_sends_to_everyone_else() {
 }
 
 #[test]
-fn the_sender_is_told_that_nobody_receives_any_more_or_closed() {
-    let mut told = gathering("--no-role");
-    told.come(1);
-    told.come(2);
-    told.vanish(2);
-    assert_eq!(told.heard(1), LEFT.as_bytes());
-    told.say(1, b"kept");
-    told.come(3);
-    assert_eq!(told.heard(3), b"kept");
+fn without_a_receiver_the_sender_is_notified_or_closed() {
+    let mut notified = gathering("--no-role");
+    notified.come(1);
+    notified.come(2);
+    notified.vanish(2);
+    assert_eq!(notified.heard(1), NO_RECEIVER.as_bytes());
+    notified.say(1, b"kept");
+    notified.come(3);
+    assert_eq!(notified.heard(3), b"kept");
 
     let mut closed = gathering("--on-leave close");
     closed.come(1);
     closed.come(2);
-    closed.come(3); // was told that the line is taken, which is no loss
+    closed.come(3); // refused, so it was no receiver
     assert!(closed.ended(1).is_none());
     closed.vanish(2);
     assert_eq!(closed.heard(1), b"1");
     assert!(closed.ended(1).is_some());
 
     let mut all = gathering("--to all --on-leave close");
-    for who in 1..4 {
-        all.come(who);
+    for peer in 1..4 {
+        all.come(peer);
     }
     all.vanish(2);
     assert!(all.ended(1).is_none(), "there is another one");
@@ -131,7 +134,7 @@ fn the_sender_is_told_that_nobody_receives_any_more_or_closed() {
 }
 
 #[test]
-fn who_ends_its_side_at_once_listens_and_later_has_left() {
+fn a_new_client_that_ends_its_input_still_receives() {
     let mut line = gathering("--no-role");
     line.come(1);
     line.come(2);
@@ -149,8 +152,8 @@ fn who_ends_its_side_at_once_listens_and_later_has_left() {
 #[test]
 fn a_slow_receiver_holds_back_the_sender_and_loses_nothing() {
     let mut line = gathering("--to all --no-role");
-    for who in 1..4 {
-        line.come(who);
+    for peer in 1..4 {
+        line.come(peer);
     }
     line.ignore(2);
     let piece: Vec<u8> = (0..=255).cycle().take(10_000).collect();
@@ -158,7 +161,7 @@ fn a_slow_receiver_holds_back_the_sender_and_loses_nothing() {
     while line.is_heard(1) {
         line.say(1, &piece);
         said += 1;
-        assert!(said < 1000, "nothing holds it back");
+        assert!(said < 1000, "the sender is not held back");
     }
     line.listen(2);
     assert!(line.is_heard(1));
@@ -167,17 +170,17 @@ fn a_slow_receiver_holds_back_the_sender_and_loses_nothing() {
 }
 
 #[test]
-fn roles_are_fixed_by_the_place() {
+fn roles_are_fixed_by_listener() {
     let forward = Forward {
-        options: from_words("--role receive --role send"),
+        options: parse_options("--role receive --role send"),
     };
-    let first_words = |place| {
+    let connected = |place| {
         let session = forward.connect(&Peer::stdio().at(place));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
-    assert_eq!(first_words(0), Ok(()));
-    assert_eq!(first_words(1), Ok(()));
-    assert_eq!(first_words(2), Err("Nobody has a role here.".into()));
+    assert_eq!(connected(0), Ok(()));
+    assert_eq!(connected(1), Ok(()));
+    assert_eq!(connected(2), Err("Nobody has a role here.".into()));
     let mut receivers = gathering("--role receive");
     receivers.come(1);
     receivers.come(2);
@@ -191,11 +194,11 @@ fn roles_are_fixed_by_the_place() {
 }
 
 #[test]
-fn a_datagram_does_not_change_the_role_of_its_place() {
+fn a_datagram_does_not_change_a_fixed_role() {
     let mut receivers = gathering("--role receive --to all");
     receivers.come_by_datagram(1, b"I would send");
     receivers.come(2);
-    assert_eq!(receivers.heard(2), b"2", "and it heard nothing");
+    assert_eq!(receivers.heard(2), b"2", "and it received nothing");
     let mut senders = gathering("--role send");
     senders.come_by_datagram(1, b"");
     senders.come_by_datagram(2, b"");
@@ -203,9 +206,9 @@ fn a_datagram_does_not_change_the_role_of_its_place() {
 }
 
 #[test]
-fn over_datagrams_the_first_one_says_who_receives() {
-    for (empty, words) in [(&b""[..], ""), (b"\n", ""), (b"\r\n", "--to all")] {
-        let mut line = gathering(words);
+fn the_first_datagram_chooses_the_role() {
+    for (empty, options) in [(&b""[..], ""), (b"\n", ""), (b"\r\n", "--to all")] {
+        let mut line = gathering(options);
         line.come_by_datagram(1, empty);
         line.come_by_datagram(2, b"one");
         line.say(2, b"");
@@ -214,14 +217,14 @@ fn over_datagrams_the_first_one_says_who_receives() {
         line.come_by_datagram(3, b"I send too");
         assert_eq!(line.datagrams(3), [TAKEN.as_bytes()]);
         line.say(1, EOT);
-        assert_eq!(line.datagrams(2), [LEFT.as_bytes()]);
+        assert_eq!(line.datagrams(2), [NO_RECEIVER.as_bytes()]);
         line.say(2, EOT);
         assert!(line.ended(1).is_some() && line.ended(2).is_some());
     }
 }
 
 #[test]
-fn streams_and_datagrams_meet() {
+fn streams_and_datagrams_share_a_line() {
     let mut line = gathering("--to all --no-role");
     line.come(1);
     line.come(2);
@@ -241,7 +244,7 @@ fn streams_and_datagrams_meet() {
 }
 
 #[test]
-fn a_stop_closes_everybody() {
+fn a_stopping_server_closes_all_sessions() {
     let mut line = gathering("--to others");
     line.come(1);
     line.come(2);
@@ -250,7 +253,7 @@ fn a_stop_closes_everybody() {
 }
 
 #[test]
-fn nobody_has_a_role_where_everyone_does_both() {
-    let asked = Forward::from_options(from_words("--to others --role send"));
-    assert!(asked.is_err_and(|words| words.contains("--to others")));
+fn roles_contradict_to_others() {
+    let forward = Forward::from_options(parse_options("--to others --role send"));
+    assert!(forward.is_err_and(|error| error.contains("--to others")));
 }

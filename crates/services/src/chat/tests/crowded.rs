@@ -1,14 +1,13 @@
-//! A hub that has no room for more.
+//! A hub that has no more rooms.
 
 use switchboard_core::{Config, Outbox, Result, RoomEvent, Transport};
 
 use super::*;
 
-/// A chat for Alice, who is in so many other rooms already, and for others who are in none. One can
-/// be in 16.
+/// A chat where Alice is already in this many other rooms. The limit is 16 per session.
 struct Crowded(usize);
 
-struct InOthers(usize, Box<dyn Session>);
+struct CrowdedSession(usize, Box<dyn Session>);
 
 impl Service for Crowded {
     fn config(&self, _: Transport) -> Config {
@@ -22,11 +21,11 @@ impl Service for Crowded {
         } else {
             0
         };
-        Ok(Box::new(InOthers(others, session)))
+        Ok(Box::new(CrowdedSession(others, session)))
     }
 }
 
-impl Session for InOthers {
+impl Session for CrowdedSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         (0..self.0).for_each(|other| out.join(&other.to_string(), ""));
         self.1.on_open(out)
@@ -36,16 +35,16 @@ impl Session for InOthers {
         self.1.on_message(line, out)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        self.1.on_room_event(heard, out)
+    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+        self.1.on_room_event(event, out)
     }
 }
 
 #[track_caller]
-fn check(others: usize, said: &str, answers: &str) {
+fn check(others: usize, lines: &str, answers: &str) {
     let mut gathering = Gathering::new(Arc::new(Crowded(others)), Limits::default());
     gathering.come(ALICE);
-    gathering.say(ALICE, said.as_bytes());
+    gathering.say(ALICE, lines.as_bytes());
     assert_eq!(
         heard(&mut gathering, ALICE),
         [GREETING, answers].concat(),
@@ -55,11 +54,11 @@ fn check(others: usize, said: &str, answers: &str) {
 }
 
 #[test]
-fn without_room_nothing_changes() {
+fn when_the_hub_is_full_the_state_is_unchanged() {
     let crowded = "-- There are too many names and rooms now.\n";
     let ask = "-- What is your name?\n";
     let entered = "-- You are in #lobby as alice, alone.\n";
-    // No room for a name, for the lobby, for another name or room; and room for all.
+    // No room is left for a name; for the lobby; for another name or room. The last has all.
     check(16, "alice\n/who\n", &[crowded, ask, ask].concat());
     check(15, "alice\n/who\n", &[crowded, ask, ask].concat());
     check(
@@ -79,11 +78,11 @@ fn without_room_nothing_changes() {
 }
 
 #[test]
-fn who_finds_no_room_keeps_no_name() {
+fn a_person_that_cannot_enter_frees_the_name() {
     let mut gathering = Gathering::new(Arc::new(Crowded(15)), Limits::default());
-    for who in [ALICE, BOB] {
-        gathering.come(who);
-        gathering.say(who, b"alice\n");
+    for peer in [ALICE, BOB] {
+        gathering.come(peer);
+        gathering.say(peer, b"alice\n");
     }
     let answer = heard(&mut gathering, BOB);
     assert!(

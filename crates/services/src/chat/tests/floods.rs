@@ -1,15 +1,15 @@
-//! Much at once.
+//! Floods of lines.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Alice and Bob are there; Alice has just said `count` lines, all at once.
-fn flood(words: &str, count: usize) -> Gathering {
-    let mut gathering = gathering(words, 64 * 1024);
-    for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+/// Alice and Bob are in the lobby, and Alice has sent `count` lines at once.
+fn flood(options: &str, count: usize) -> Gathering {
+    let mut gathering = gathering(options, 64 * 1024);
+    for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
+        gathering.come(peer);
+        gathering.say(peer, name.as_bytes());
     }
     gathering.heard(ALICE);
     gathering.heard(BOB);
@@ -29,7 +29,7 @@ fn numbers(gathering: &mut Gathering) -> Vec<usize> {
 const WARNING: &str = "-- You say much at once: all of it is passed on,";
 
 #[test]
-fn a_paste_goes_straight_through() {
+fn a_paste_is_not_delayed() {
     let mut gathering = flood("", 200);
     assert_eq!(numbers(&mut gathering), Vec::from_iter(1..=200));
     assert!(gathering.is_heard(ALICE));
@@ -38,7 +38,7 @@ fn a_paste_goes_straight_through() {
 }
 
 #[test]
-fn a_flood_is_slowed_and_not_lost() {
+fn a_flood_is_delayed_and_not_lost() {
     let mut gathering = flood("--burst 10 --pace 3", 18);
     let second = Duration::from_secs(1);
     gathering.hang_up(ALICE);
@@ -57,24 +57,24 @@ fn a_flood_is_slowed_and_not_lost() {
     );
     assert!(
         gathering.ended(ALICE).is_some(),
-        "it is told of the end of input at last"
+        "the end of input follows the last line"
     );
 }
 
 #[test]
-fn steady_talk_is_never_slowed() {
+fn a_steady_pace_is_never_delayed() {
     let mut gathering = flood("--burst 3 --pace 1", 0);
     for line in 1..=50 {
         gathering.say(ALICE, format!("{line}\n").as_bytes());
         assert_eq!(numbers(&mut gathering), [line]);
-        // One a second on the whole, and two within one second.
+        // One line per second on average, and sometimes two within a second.
         gathering.pass(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
     }
     assert_eq!(heard(&mut gathering, ALICE), "");
 }
 
 #[test]
-fn each_flood_is_warned_of_once() {
+fn each_flood_is_warned_about_once() {
     let mut gathering = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {
         assert_eq!(
@@ -90,7 +90,7 @@ fn each_flood_is_warned_of_once() {
 }
 
 #[test]
-fn who_says_little_in_many_bytes_is_slowed_too() {
+fn long_lines_count_as_several() {
     let mut gathering = flood("", 0);
     let line = [&[b'x'; 8000], &b"\n"[..]].concat();
     (0..20).for_each(|_| gathering.say(ALICE, &line));
@@ -104,7 +104,7 @@ fn who_says_little_in_many_bytes_is_slowed_too() {
 }
 
 #[test]
-fn what_happens_elsewhere_does_not_end_a_rest() {
+fn a_room_event_does_not_end_the_delay() {
     let mut gathering = flood("--burst 2 --pace 1", 4);
     gathering.say(BOB, b"hello\n");
     assert_eq!(

@@ -1,11 +1,11 @@
-//! What is meant to act on the terminal of somebody else.
+//! Attempts to act on the terminal of another person.
 
 use proptest::prelude::*;
 use switchboard_core::{Config, Flow, Outbox, Result, Transport};
 
 use super::*;
 
-/// Whether a terminal, or a reader, takes this to be something else than text.
+/// Whether a terminal does not display this character as text.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -14,15 +14,15 @@ fn acts(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'..='\u{e007f}')
 }
 
-/// Says of every line whether it may be seen by somebody at a terminal.
-fn is_harmless(all: &str) -> bool {
+/// Whether a terminal displays every line as it is.
+fn is_plain(all: &str) -> bool {
     !all.replace("\r\n", "\n")
         .split('\n')
         .any(|line| line.contains(acts))
 }
 
-/// Somebody whose session was taken over, at 192.0.2.9: it joins rooms under whatever name, and
-/// posts whatever it likes.
+/// A chat where the session of the peer at 192.0.2.9 is compromised: it joins rooms by any name, and
+/// posts any bytes.
 struct WithRogue(Chat);
 
 struct Rogue;
@@ -41,19 +41,19 @@ impl Service for WithRogue {
 }
 
 impl Session for Rogue {
-    fn on_message(&mut self, said: &[u8], out: &mut Outbox) -> Result {
+    fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
         for room in ["#lobby", "@alice"] {
-            out.join(room, &String::from_utf8_lossy(said));
-            out.post(room, said);
+            out.join(room, &String::from_utf8_lossy(bytes));
+            out.post(room, bytes);
             for kind in [b'+', b'-', b'@'] {
-                out.post(room, &[&[kind], said].concat());
+                out.post(room, &[&[kind], bytes].concat());
             }
         }
         Ok(Flow::Continue)
     }
 }
 
-/// Alice, and the rogue, who says these lines.
+/// Alice, and the rogue after it has sent these lines.
 fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
     let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), Limits::default());
     gathering.come(ALICE);
@@ -67,8 +67,8 @@ fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
 }
 
 #[test]
-fn a_post_is_read_only_where_it_belongs() {
-    // What is said and a notice in the room, and what is for her alone from her own.
+fn a_post_is_shown_only_in_the_right_room() {
+    // A message and a notice from the chat room, and a private message from her claim room.
     let mut gathering = with_rogue(&["x"]);
     assert_eq!(heard(&mut gathering, ALICE), "-- x is here.\nx\n-- x\nx\n");
 }
@@ -84,7 +84,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn nothing_that_acts_reaches_anybody(
+    fn only_plain_text_reaches_a_peer(
         lines in prop::collection::vec(
             (
                 prop::sample::select(vec![
@@ -98,16 +98,16 @@ proptest! {
         ),
     ) {
         let mut gathering = gathering("--with-eliza", 64 * 1024);
-        for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-            gathering.come(who);
-            gathering.say(who, name.as_bytes());
+        for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
+            gathering.come(peer);
+            gathering.say(peer, name.as_bytes());
         }
         for (command, bytes, end) in lines {
             gathering.say(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
         }
-        let [alice, bob] = [ALICE, BOB].map(|who| heard(&mut gathering, who));
-        prop_assert!(is_harmless(&alice), "{alice:?}");
-        prop_assert!(is_harmless(&bob), "{bob:?}");
+        let [alice, bob] = [ALICE, BOB].map(|peer| heard(&mut gathering, peer));
+        prop_assert!(is_plain(&alice), "{alice:?}");
+        prop_assert!(is_plain(&bob), "{bob:?}");
         let marks = ["-- ", "* ", "[", "| "];
         let is_marked = |line: &str| {
             let name = line.split_once(": ").map(|(name, _)| name);
@@ -118,11 +118,11 @@ proptest! {
     }
 
     #[test]
-    fn no_post_does_harm(said in prop::collection::vec(bytes(), 1..6)) {
-        let mut gathering = with_rogue(&said);
+    fn any_post_is_shown_as_plain_text(posts in prop::collection::vec(bytes(), 1..6)) {
+        let mut gathering = with_rogue(&posts);
         gathering.say(ALICE, b"/who\n");
         let all = heard(&mut gathering, ALICE);
-        prop_assert!(is_harmless(&all), "{all:?}");
+        prop_assert!(is_plain(&all), "{all:?}");
         prop_assert!(gathering.ended(ALICE).is_none());
     }
 }
