@@ -1,5 +1,5 @@
-//! Peers who meet in rooms, whatever each says and does: nothing panics or goes on for ever, and no
-//! byte that a terminal would act on passes from one to another in a chat or a duel.
+//! Several peers in rooms, with any input in any order: nothing panics or loops forever, and chat and
+//! Connect Four send no byte that acts on a terminal.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -9,30 +9,30 @@ use std::time::Duration;
 use libfuzzer_sys::{arbitrary, fuzz_target};
 use switchboard_core::testing::Gathering;
 use switchboard_core::{Limits, Service};
-use switchboard_services::{Chat, Duel, Forward};
+use switchboard_services::{Chat, ConnectFour, Forward};
 
 #[derive(Debug, arbitrary::Arbitrary)]
-enum Act<'a> {
+enum Action<'a> {
     Come,
     ComeByDatagram(&'a [u8]),
     Say(&'a [u8]),
     HangUp,
     Vanish,
     Ignore,
-    ListenAddr,
+    Listen,
     Pass(u16),
 }
 
 static CHAT: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Chat::default()));
-static DUEL: LazyLock<Arc<dyn Service>> =
-    LazyLock::new(|| Arc::new(Duel::new(Some(Duration::from_secs(9)))));
+static CONNECT_FOUR: LazyLock<Arc<dyn Service>> =
+    LazyLock::new(|| Arc::new(ConnectFour::new(Some(Duration::from_secs(9)))));
 static FORWARD: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Forward::default()));
 
-fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
-    let (choice, outbox, acts) = input;
+fuzz_target!(|input: (u8, u8, Vec<(u8, Action<'_>)>)| {
+    let (choice, outbox, actions) = input;
     let service = match choice % 3 {
         0 => &CHAT,
-        1 => &DUEL,
+        1 => &CONNECT_FOUR,
         _ => &FORWARD,
     };
     let limits = Limits {
@@ -41,34 +41,34 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
         ..Limits::default()
     };
     let mut gathering = Gathering::new(Arc::clone(service), limits);
-    let mut there = BTreeSet::new();
-    for (who, act) in acts {
-        let who = who % 6;
-        let is_there = there.contains(&who);
-        match act {
-            Act::Come => {
-                there.insert(who);
-                gathering.come(who);
+    let mut connected = BTreeSet::new();
+    for (peer, action) in actions {
+        let peer = peer % 6;
+        let is_connected = connected.contains(&peer);
+        match action {
+            Action::Come => {
+                connected.insert(peer);
+                gathering.come(peer);
             }
-            Act::ComeByDatagram(first) => {
-                there.insert(who);
-                gathering.come_by_datagram(who, first);
+            Action::ComeByDatagram(first) => {
+                connected.insert(peer);
+                gathering.come_by_datagram(peer, first);
             }
-            Act::Pass(milliseconds) => gathering.pass(Duration::from_millis(milliseconds.into())),
-            _ if !is_there => (),
-            Act::Say(bytes) => gathering.say(who, bytes),
-            Act::HangUp => gathering.hang_up(who),
-            Act::Vanish => {
-                there.remove(&who);
-                gathering.vanish(who);
+            Action::Pass(milliseconds) => gathering.pass(Duration::from_millis(milliseconds.into())),
+            _ if !is_connected => (),
+            Action::Say(bytes) => gathering.say(peer, bytes),
+            Action::HangUp => gathering.hang_up(peer),
+            Action::Vanish => {
+                connected.remove(&peer);
+                gathering.vanish(peer);
             }
-            Act::Ignore => gathering.ignore(who),
-            Act::ListenAddr => gathering.listen(who),
+            Action::Ignore => gathering.ignore(peer),
+            Action::Listen => gathering.listen(peer),
         }
-        for &who in &there {
-            let heard = gathering.heard(who);
+        for &peer in &connected {
+            let sent = gathering.heard(peer);
             let acts = |byte: &u8| byte.is_ascii_control() && !b"\r\n".contains(byte);
-            assert!(choice % 3 == 2 || !heard.iter().any(acts), "{heard:?}");
+            assert!(choice % 3 == 2 || !sent.iter().any(acts), "{sent:?}");
         }
     }
     gathering.stop();

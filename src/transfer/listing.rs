@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
-use switchboard_files::{Entry, Kind, Name};
+use switchboard_files::{Entry, Kind, Name, Quoted};
 
 use super::telling::{Teller, json};
 use super::{ListOptions, name};
@@ -47,7 +47,9 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
                 let below = below.strip_prefix(b"/").unwrap_or(below);
                 print(below, &entry).map_err(Failure::unwritten)?;
             }
-            Err((name, error)) => teller.failed(name.word().to_string().as_bytes(), &error)?,
+            Err((name, error)) => {
+                teller.failed(Quoted::from(&name).to_string().as_bytes(), &error)?
+            }
         }
     }
     teller.end()

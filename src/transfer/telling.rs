@@ -158,7 +158,7 @@ impl Teller {
 }
 
 impl Progress for Teller {
-    fn begins(&mut self, name: &[u8]) {
+    fn file_started(&mut self, name: &[u8]) {
         self.clear();
         self.began = Some(Instant::now());
         if !self.has_bars {
@@ -169,7 +169,7 @@ impl Progress for Teller {
         self.bar = Some(bar);
     }
 
-    fn moves(&mut self, from: u64, length: Option<u64>) {
+    fn transfer_started(&mut self, from: u64, length: Option<u64>) {
         let Some(bar) = &self.bar else {
             return;
         };
@@ -187,7 +187,7 @@ impl Progress for Teller {
         bar.reset_eta(); // what was there before says nothing about the rate
     }
 
-    fn at(&mut self, position: u64) {
+    fn advanced(&mut self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         }

@@ -3,7 +3,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
 /// Sends the time in one line and closes, whatever the peer sends.
@@ -46,7 +45,6 @@ impl Session for DaytimeSession {
 /// set; it is shown as the beginning of 1970.
 fn line(time: SystemTime) -> String {
     let time = Timestamp::try_from(time.max(UNIX_EPOCH)).unwrap_or_default();
-    let time = time.to_zoned(TimeZone::UTC);
     time.strftime("%A, %B %-d, %Y %H:%M:%S-UTC\r\n").to_string()
 }
 

@@ -1,4 +1,4 @@
-//! Receive: what one client sends becomes a file.
+//! Receive file: saves what one client sends.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,49 +13,46 @@ use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
 use crate::units::size;
 
-/// Takes what a peer sends until it ends its side, and makes a file of it: whole or not at all.
+/// Saves what a peer sends until it closes its side. The file appears only when it is complete.
 ///
-/// The first one to be done wins; everybody else is told that it is there already, unless files are
-/// replaced. Who only comes and leaves has sent nothing, not an empty file: somebody may have
-/// looked whether the port is open.
+/// The first complete file is saved; later peers get an error, unless files are overwritten. A peer
+/// that sends nothing, such as a port scanner, leaves no empty file.
 ///
-/// A peer that ends its side since it was killed looks like one that is done. So both sides are told
-/// what was received, and can compare: the peer in an answer, and whoever runs the server on standard
-/// output, unless that is where the peer is.
-pub struct Receive {
+/// A peer that was killed closes its side too. To make a truncated file visible, the length and the
+/// digest are sent to the peer and printed on standard output (unless the peer reads that).
+pub struct ReceiveFile {
     folder: Folder,
     name: Name,
     rules: Rules,
     sink: Sink,
 }
 
-/// Where to, and what.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The file that is to be
+    /// The file to save to
     #[arg(value_name = "FILE")]
     path: PathBuf,
 
-    /// Replace a file that is there, also one that was received before
+    /// Replace an existing file, also one that was received before
     #[arg(long)]
     overwrite: bool,
 
-    /// Take nothing that is larger, such as 100M
+    /// Refuse content that is larger than this, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_file: Option<u64>,
 }
 
 type Sink = Arc<Mutex<dyn Write + Send>>;
 
-impl Receive {
-    /// Receives into a file of this name, by these rules.
+impl ReceiveFile {
+    /// A service that saves to `path` by these rules.
     ///
     /// # Errors
     ///
-    /// The file is there already, or could not be.
+    /// The file exists already, or cannot be created.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
-        let (folder, name) = Folder::around(path)?;
-        folder.draft(&name, None, rules)?;
+        let (folder, name) = Folder::parent_of(path)?;
+        AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
             name,
@@ -71,84 +68,84 @@ impl Receive {
             ..Rules::default()
         };
         let path = options.path;
-        Self::new(&path, rules).map_err(|problem| format!("{}: {problem}", path.display()))
+        Self::new(&path, rules).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
-impl Service for Receive {
+impl Service for ReceiveFile {
     fn config(&self, _: Transport) -> Config {
         Config::bytes()
             .udp(UdpPolicy::Unsupported(
                 "a lost datagram would go unnoticed; `serve files` offers TFTP",
             ))
-            .example("nc -N {target} < FILE") // without -N, nc does not close its side at the end of FILE
+            .example("nc -N {target} < FILE") // without -N, nc keeps its side open at the end of FILE
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let draft = self.folder.draft(&self.name, None, self.rules);
-        let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
-        Ok(Box::new(Receiving {
-            draft: Some(draft),
+        let file = AtomicFile::create(&self.folder, &self.name, None, self.rules);
+        let file = file.map_err(|error| Refusal(not_received(&error).into()))?;
+        Ok(Box::new(ReceiveFileSession {
+            file: Some(file),
             peer: (peer.remote != Address::Stdio).then(|| peer.to_string()),
             sink: Arc::clone(&self.sink),
         }))
     }
 }
 
-struct Receiving {
-    draft: Option<AtomicFile>, // until it is done
-    peer: Option<String>,      // unless it reads what is printed, and was told already
+struct ReceiveFileSession {
+    file: Option<AtomicFile>, // until it is published or discarded
+    peer: Option<String>,     // `None` if the peer itself reads standard output
     sink: Sink,
 }
 
-impl Receiving {
-    /// Both sides are told what there is now.
-    fn tell(&self, content: &Content, out: &mut Outbox) {
+impl ReceiveFileSession {
+    /// Reports the saved file to the peer and on standard output.
+    fn report(&self, content: &Content, out: &mut Outbox) {
         let Content { length, sha256 } = content;
-        let words = format!("received {length} bytes, SHA-256 {sha256}\n");
-        out.send(words.as_bytes());
+        let report = format!("received {length} bytes, SHA-256 {sha256}\n");
+        out.send(report.as_bytes());
         let Some(peer) = &self.peer else {
             return;
         };
-        let line = format!("{peer}: {words}");
+        let line = format!("{peer}: {report}");
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // It is there, whether or not anybody can read that.
+        // The file is saved, even if this cannot be printed.
         sink.write_all(line.as_bytes())
             .and_then(|()| sink.flush())
             .ok();
     }
 }
 
-impl Session for Receiving {
+impl Session for ReceiveFileSession {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+        match self.file.as_mut().map(|file| file.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
-            Some(Err(problem)) => {
-                self.draft = None;
-                end(&problem, out)
+            Some(Err(error)) => {
+                self.file = None;
+                fail(&error.into(), out)
             }
         }
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        let Some(draft) = self.draft.take() else {
-            return Ok(Flow::Close); // it was told already
+        let Some(file) = self.file.take() else {
+            return Ok(Flow::Close);
         };
-        if draft.length() == 0 {
+        if file.length() == 0 {
             out.send(b"not received: nothing was sent\n");
             return Ok(Flow::Close);
         }
-        match draft.publish(None) {
-            Ok(content) => self.tell(&content, out),
-            Err(problem) => return end(&problem, out),
+        match file.publish(None) {
+            Ok(content) => self.report(&content, out),
+            Err(error) => return fail(&error, out),
         }
         Ok(Flow::Close)
     }
 
-    /// What has begun may come to its end.
+    /// A transfer in progress may be completed.
     fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
-        let begun = |draft: &AtomicFile| 0 < draft.length();
-        Ok(if self.draft.as_ref().is_some_and(begun) {
+        let has_begun = |file: &AtomicFile| 0 < file.length();
+        Ok(if self.file.as_ref().is_some_and(has_begun) {
             Flow::Continue
         } else {
             Flow::Close
@@ -156,18 +153,18 @@ impl Session for Receiving {
     }
 }
 
-/// The peer is told what is wrong; whoever runs the server as well, if it is here.
-fn end(problem: &FileError, out: &mut Outbox) -> Result {
-    let words = not_received(problem);
-    out.send(format!("{words}\n").as_bytes());
-    match problem {
+/// Sends the error to the peer. It is also logged if it is a failure of the server.
+fn fail(error: &FileError, out: &mut Outbox) -> Result {
+    let message = not_received(error);
+    out.send(format!("{message}\n").as_bytes());
+    match error {
         FileError::Exists | FileError::TooLarge { .. } => Ok(Flow::Close),
-        _ => Err(Error::Failed(words.into())),
+        _ => Err(Error::Failed(message.into())),
     }
 }
 
-fn not_received(problem: &FileError) -> String {
-    format!("not received: {problem}")
+fn not_received(error: &FileError) -> String {
+    format!("not received: {error}")
 }
 
 #[cfg(test)]
@@ -180,7 +177,7 @@ mod tests {
     use tempfile::{TempDir, tempdir};
 
     use super::*;
-    use crate::talk::from_words;
+    use crate::testing::parse_options;
 
     const PLAIN: Rules = Rules {
         overwrite: false,
@@ -189,12 +186,12 @@ mod tests {
         quota: None,
     };
 
-    /// A service for the file `it` in a folder of its own, and what it prints.
-    fn place(rules: Rules) -> (TempDir, Receive, Arc<Mutex<Vec<u8>>>) {
+    /// A service for the file `it` in a temporary folder, and its standard output.
+    fn service(rules: Rules) -> (TempDir, ReceiveFile, Arc<Mutex<Vec<u8>>>) {
         let folder = tempdir().expect("a folder can be made");
         let sink = Arc::new(Mutex::new(Vec::new()));
-        let service = Receive::new(&folder.path().join("it"), rules).expect("there is room");
-        let printing = Receive {
+        let service = ReceiveFile::new(&folder.path().join("it"), rules).expect("there is room");
+        let printing = ReceiveFile {
             sink: Arc::clone(&sink) as Sink,
             ..service
         };
@@ -202,43 +199,43 @@ mod tests {
     }
 
     fn names(folder: &TempDir) -> Vec<String> {
-        let entries = fs::read_dir(folder.path()).expect("it is there");
-        let name = |entry: io::Result<fs::DirEntry>| entry.expect("it is there").file_name();
+        let entries = fs::read_dir(folder.path()).expect("it exists");
+        let name = |entry: io::Result<fs::DirEntry>| entry.expect("it exists").file_name();
         entries
             .map(|entry| name(entry).to_string_lossy().into_owned())
             .collect()
     }
 
-    /// Whatever the pieces in which `said` arrives, this is answered, and this is there then.
+    /// Checks the answer to `input` and the saved content, for every chunking.
     #[track_caller]
-    fn check(rules: Rules, said: &[u8], answer: &str, there: Option<&[u8]>) {
-        for size in 1..=said.len().max(1) {
+    fn check(rules: Rules, input: &[u8], answer: &str, saved: Option<&[u8]>) {
+        for size in 1..=input.len().max(1) {
             for taken in [1, 1000] {
-                let (folder, service, sink) = place(rules);
+                let (folder, service, sink) = service(rules);
                 let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(&service, said, pieces, &Limits::default());
-                assert_eq!(String::from_utf8_lossy(&heard), answer, "{pieces:?}");
-                assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), there);
-                assert_eq!(names(&folder).len(), usize::from(there.is_some()));
+                let (sent, _) = rehearse(&service, input, pieces, &Limits::default());
+                assert_eq!(String::from_utf8_lossy(&sent), answer, "{pieces:?}");
+                assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), saved);
+                assert_eq!(names(&folder).len(), usize::from(saved.is_some()));
                 let printed = sink.lock().expect("nothing panicked").clone();
                 let printed = String::from_utf8(printed).expect("it is text");
-                let expected = there.map(|_| format!("127.0.0.1:5000: {answer}"));
+                let expected = saved.map(|_| format!("127.0.0.1:5000: {answer}"));
                 assert_eq!(printed, expected.unwrap_or_default());
             }
         }
     }
 
     #[test]
-    fn what_is_sent_becomes_the_file() {
-        let said = b"one\r\n\xfftwo";
-        let sha256 = Digest::of(said);
+    fn the_input_is_saved() {
+        let input = b"one\r\n\xfftwo";
+        let sha256 = Digest::of(input);
         let answer = format!("received 9 bytes, SHA-256 {sha256}\n");
-        check(PLAIN, said, &answer, Some(said));
+        check(PLAIN, input, &answer, Some(input));
     }
 
     #[test]
-    fn who_reads_what_is_printed_is_told_once() {
-        let (_folder, service, sink) = place(PLAIN);
+    fn a_peer_on_standard_output_gets_one_report() {
+        let (_folder, service, sink) = service(PLAIN);
         let mut here = Connection::open(&service, &Peer::stdio(), &Limits::default());
         here.receive(b"one");
         here.end_input();
@@ -247,25 +244,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_not_a_file() {
+    fn empty_input_is_not_saved() {
         check(PLAIN, b"", "not received: nothing was sent\n", None);
     }
 
     #[test]
-    fn what_is_too_large_is_not_received() {
+    fn too_large_input_is_not_saved() {
         let few = Rules {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: a file has at most 3 bytes here\n";
+        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));
     }
 
     #[test]
-    fn the_first_to_be_done_wins() {
-        let (folder, service, _) = place(PLAIN);
+    fn the_first_complete_file_is_saved() {
+        let (folder, service, _) = service(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut slow, mut fast) = (open(), open());
         slow.receive(b"slow");
@@ -273,37 +270,37 @@ mod tests {
         fast.end_input();
         assert!(fast.output().starts_with(b"received 4 bytes"));
         slow.end_input();
-        let there = b"not received: there is something of this name already\n";
-        assert_eq!(slow.output(), there);
+        let exists = b"not received: a file or folder of this name exists already\n";
+        assert_eq!(slow.output(), exists);
         let late = open();
-        assert_eq!(late.output(), there);
+        assert_eq!(late.output(), exists);
         assert!(matches!(late.into_ended(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
-        assert_eq!(fs::read(&path).expect("it is there"), b"fast");
-        assert!(Receive::new(&path, PLAIN).is_err(), "nor would it start");
+        assert_eq!(fs::read(&path).expect("it exists"), b"fast");
+        assert!(ReceiveFile::new(&path, PLAIN).is_err(), "nor does it start");
     }
 
     #[test]
-    fn it_is_replaced_only_if_asked() {
+    fn it_is_replaced_with_overwrite() {
         let over = Rules {
             overwrite: true,
             ..PLAIN
         };
-        let (folder, service, _) = place(over);
-        for said in ["one", "two"] {
+        let (folder, service, _) = service(over);
+        for input in ["one", "two"] {
             let pieces = Pieces { said: 1, taken: 99 };
-            rehearse(&service, said.as_bytes(), pieces, &Limits::default());
-            let there = fs::read(folder.path().join("it")).expect("it is there");
-            assert_eq!(there, said.as_bytes());
+            rehearse(&service, input.as_bytes(), pieces, &Limits::default());
+            let saved = fs::read(folder.path().join("it")).expect("it exists");
+            assert_eq!(saved, input.as_bytes());
         }
-        let options: Options = from_words("it --overwrite --max-file 2k");
+        let options: Options = parse_options("it --overwrite --max-file 2k");
         assert!(options.overwrite);
         assert_eq!(options.max_file, Some(2048));
     }
 
     #[test]
-    fn a_stop_lets_it_come_to_its_end() {
-        let (folder, service, _) = place(PLAIN);
+    fn a_transfer_in_progress_completes_when_the_server_stops() {
+        let (folder, service, _) = service(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut idle, mut cut, mut whole) = (open(), open(), open());
         idle.stop();

@@ -1,4 +1,4 @@
-//! File: one file, sent to whoever comes.
+//! Send file: sends one file to every client.
 
 use std::path::{Path, PathBuf};
 
@@ -8,28 +8,27 @@ use switchboard_core::{
 };
 use switchboard_files::{FileError, Source};
 
-/// Sends a file to every peer and closes, whatever is said meanwhile.
+/// Sends a file to every peer and closes. Input is ignored.
 ///
-/// Each peer gets the file as it is when the peer comes: it is opened anew. What cannot be sent to its
-/// end is broken off, over TCP by a reset, so that no part is taken for the whole.
-pub struct OneFile {
+/// The file is opened for each peer, so a later one gets its new content. A transfer that fails is
+/// aborted, over TCP by a reset, so that no part is mistaken for the whole.
+pub struct SendFile {
     path: PathBuf,
 }
 
-/// What to send.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The file
+    /// The file to send
     #[arg(value_name = "FILE")]
     path: PathBuf,
 }
 
-impl OneFile {
-    /// Sends the file of this name.
+impl SendFile {
+    /// A service that sends the file at `path`.
     ///
     /// # Errors
     ///
-    /// It cannot be opened now, or is no regular file.
+    /// It cannot be opened now, or is not a regular file.
     pub fn new(path: &Path) -> Result<Self, FileError> {
         Source::open(path)?;
         let path = std::path::absolute(path)?;
@@ -42,7 +41,7 @@ impl OneFile {
     }
 }
 
-impl Service for OneFile {
+impl Service for SendFile {
     fn config(&self, _: Transport) -> Config {
         Config::bytes()
             .udp(UdpPolicy::Unsupported(
@@ -52,21 +51,21 @@ impl Service for OneFile {
     }
 
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Sending(self.path.clone())))
+        Ok(Box::new(SendFileSession(self.path.clone())))
     }
 }
 
-struct Sending(PathBuf);
+struct SendFileSession(PathBuf);
 
-impl Session for Sending {
+impl Session for SendFileSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
-        // No words go to the peer if it fails: they would be taken for the file.
-        let source = Source::open(&self.0).map_err(|problem| {
+        // An error message to the peer would be mistaken for the content of the file.
+        let source = Source::open(&self.0).map_err(|error| {
             out.abort();
-            Error::Failed(format!("{}: {problem}", self.0.display()).into())
+            Error::Failed(format!("{}: {error}", self.0.display()).into())
         })?;
         out.send_file(source.file, 0..source.length);
-        Ok(Flow::WhenWritable) // a peer may stop for a while, which is not ending slowly
+        Ok(Flow::WhenWritable) // not yet `Close`, whose grace period would limit a slow peer
     }
 
     fn on_writable(&mut self, _: &mut Outbox) -> Result {
@@ -74,7 +73,7 @@ impl Session for Sending {
     }
 
     fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
-        Ok(Flow::Close) // it closed before
+        Ok(Flow::Close) // the input is ignored: only the file matters
     }
 }
 
@@ -88,18 +87,18 @@ mod tests {
     use switchboard_core::{CloseReason, Limits};
 
     use super::*;
-    use crate::talk::every_chunking;
+    use crate::testing::every_chunking;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("a folder can be made")
     }
 
     #[test]
-    fn it_sends_the_file_as_it_is_whatever_is_said() {
+    fn it_sends_the_current_content_and_ignores_input() {
         let folder = folder();
         let path = folder.path().join("file");
         fs::write(&path, b"one\r\n\xff").expect("there is room");
-        let service = OneFile::new(&path).expect("it is there");
+        let service = SendFile::new(&path).expect("it exists");
         every_chunking(&service, b"", b"one\r\n\xff");
         for content in ["", "a file that grew"] {
             fs::write(&path, content).expect("there is room");
@@ -108,41 +107,38 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_reading_has_time() {
+    fn a_slow_peer_is_not_limited_by_the_grace_period() {
         let folder = folder();
         let path = folder.path().join("file");
         fs::write(&path, "here").expect("there is room");
-        let service = OneFile::new(&path).expect("it is there");
+        let service = SendFile::new(&path).expect("it exists");
         let mut connection = Connection::open(&service, &Peer::stdio(), &Limits::default());
-        assert!(
-            connection.ended().is_none(),
-            "the rest is not its last words"
-        );
+        assert!(connection.ended().is_none(), "it is not closing yet");
         connection.load_file();
         connection.sent(4);
         assert!(connection.is_done());
     }
 
     #[test]
-    fn only_a_regular_file_is_served() {
+    fn only_a_regular_file_is_accepted() {
         let folder = folder();
         let pipe = folder.path().join("pipe");
         mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe can be made");
         for wrong in [folder.path(), &pipe, &folder.path().join("none")] {
-            assert!(OneFile::new(wrong).is_err(), "{}", wrong.display());
+            assert!(SendFile::new(wrong).is_err(), "{}", wrong.display());
         }
     }
 
     #[test]
-    fn a_file_that_has_gone_is_a_failure_without_words() {
+    fn a_missing_file_aborts_without_a_message() {
         let folder = folder();
         let path = folder.path().join("file");
         fs::write(&path, "here").expect("there is room");
-        let service = OneFile::new(&path).expect("it is there");
-        fs::remove_file(&path).expect("it is there");
+        let service = SendFile::new(&path).expect("it exists");
+        fs::remove_file(&path).expect("it exists");
         let pieces = Pieces { said: 1, taken: 1 };
-        let (heard, ended) = rehearse(&service, b"", pieces, &Limits::default());
-        assert_eq!(heard, b"");
+        let (sent, ended) = rehearse(&service, b"", pieces, &Limits::default());
+        assert_eq!(sent, b"");
         assert!(
             matches!(ended, CloseReason::Failed(Error::Failed(_))),
             "{ended}"

@@ -85,7 +85,8 @@ impl StopWordMatcher {
                 }
                 // Any number of spaces is allowed. Leading ones are not stored. Those after a line of
                 // the maximal length are either trailing, or the line is no stop word anyway.
-                _ if byte.is_ascii_whitespace() && [0, self.max_line].contains(&self.line.len()) => {}
+                _ if byte.is_ascii_whitespace()
+                    && [0, self.max_line].contains(&self.line.len()) => {}
                 _ if self.line.len() == self.max_line => self.is_too_long = true,
                 _ => self.line.push(byte),
             }

@@ -16,7 +16,7 @@ mod tests;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use switchboard_core::{Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport};
+use switchboard_core::{Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session};
 use switchboard_eliza::{Script, ScriptError};
 
 use crate::units::count;
@@ -92,11 +92,7 @@ impl Default for Chat {
     }
 }
 
-impl Service for Chat {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
+impl RoomService for Chat {
     /// All rooms are lossy: a member that does not read delays no other. Only chat rooms have a
     /// history, private messages have none.
     fn room(&self, name: &str) -> RoomKind {
@@ -107,11 +103,11 @@ impl Service for Chat {
         })
     }
 
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let bot = self.bot.as_ref().map(|script| Bot::new(script, seed()));
         let rate_limit = RateLimit::new(self.options.burst, self.options.pace);
-        Ok(Box::new(ChatSession::new(rate_limit, bot)))
+        Ok(Box::new(ChatSession::new(rooms, rate_limit, bot)))
     }
 }
 

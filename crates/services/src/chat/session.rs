@@ -1,6 +1,8 @@
 //! The session of one person.
 
-use switchboard_core::{Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Sanitized, Session};
+use switchboard_core::{
+    Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Rooms, Sanitized, Session,
+};
 
 use crate::chat::bot::Bot;
 use crate::chat::command::{Command, HELP};
@@ -13,6 +15,7 @@ use crate::chat::rate_limit::RateLimit;
 /// Input pauses while a request to the hub is pending or a line waits for the rate limit. So lines
 /// that arrive together have the same effect as lines that arrive one by one.
 pub(super) struct ChatSession {
+    rooms: Rooms,
     name: Option<Name>,
     room: Name, // the current one; without a name, the one to enter
     pending: Option<Request>,
@@ -45,8 +48,9 @@ enum Request {
 }
 
 impl ChatSession {
-    pub(super) fn new(rate_limit: RateLimit, bot: Option<Bot>) -> Self {
+    pub(super) fn new(rooms: Rooms, rate_limit: RateLimit, bot: Option<Bot>) -> Self {
         Self {
+            rooms,
             name: None,
             room: lobby(),
             pending: None,
@@ -91,19 +95,24 @@ impl ChatSession {
         let room = self.room.chat_room();
         match Command::parse(line) {
             Command::Say(text) => {
-                out.post(&room, &Kind::Chat.encode(&format!("{name}: {text}")));
+                self.rooms
+                    .post(out, &room, &Kind::Chat.encode(&format!("{name}: {text}")));
                 if let (Some(bot), Some(text)) = (&mut self.bot, Bot::addressed(text)) {
                     let answer = format!("{}: {}", Bot::NAME, bot.reply(text));
-                    out.post(&room, &Kind::Chat.encode(&answer));
+                    self.rooms.post(out, &room, &Kind::Chat.encode(&answer));
                     send(out, "", answer.as_bytes());
                 }
             }
             Command::Action(action) => {
-                out.post(&room, &Kind::Chat.encode(&format!("* {name} {action}")));
+                self.rooms.post(
+                    out,
+                    &room,
+                    &Kind::Chat.encode(&format!("* {name} {action}")),
+                );
             }
             Command::Nick(new) => self.rename(name, new, out),
             Command::Who => {
-                out.ask(&room);
+                self.rooms.list_members(out, &room);
                 self.pending = Some(Request::Members);
             }
             Command::Join(new) => match Name::parse(new.strip_prefix('#').unwrap_or(new)) {
@@ -141,7 +150,7 @@ impl ChatSession {
         if self.bot.is_some() && Bot::has_name(&name) {
             return self.on_name_taken(wanted, tries, out);
         }
-        out.join(&name.claim_room(), name.folded());
+        self.rooms.join(out, &name.claim_room(), name.folded());
         self.pending = Some(Request::Claim {
             name,
             wanted,
@@ -151,13 +160,13 @@ impl ChatSession {
 
     fn on_name_claimed(&mut self, name: Name, wanted: &Name, out: &mut Outbox) {
         if let Some(old) = &self.name {
-            out.leave(&old.claim_room());
+            self.rooms.leave(out, &old.claim_room());
             return self.announce_name(name, out);
         }
         if !name.is(wanted) {
             notice(out, &format!("{wanted} is taken, so you are {name}."));
         }
-        out.join(&self.room.chat_room(), name.as_str());
+        self.rooms.join(out, &self.room.chat_room(), name.as_str());
         self.name = Some(name);
         self.pending = Some(Request::Join(self.room.clone()));
     }
@@ -177,11 +186,11 @@ impl ChatSession {
 
     fn announce_name(&mut self, new: Name, out: &mut Outbox) {
         let room = self.room.chat_room();
-        out.join(&room, new.as_str());
+        self.rooms.join(out, &room, new.as_str());
         notice(out, &format!("You are called {new} now."));
         if let Some(old) = &self.name {
             let text = format!("{old} is called {new} now.");
-            out.post(&room, &Kind::Notice.encode(&text));
+            self.rooms.post(out, &room, &Kind::Notice.encode(&text));
         }
         self.name = Some(new);
         self.pending = Some(Request::Rename);
@@ -192,13 +201,13 @@ impl ChatSession {
         if room.is(&self.room) {
             return notice(out, &format!("You are in {} already.", room.chat_room()));
         }
-        out.join(&room.chat_room(), name.as_str());
+        self.rooms.join(out, &room.chat_room(), name.as_str());
         self.pending = Some(Request::Join(room));
     }
 
     fn on_entered(&mut self, room: Name, others: usize, out: &mut Outbox) {
         if !room.is(&self.room) {
-            out.leave(&self.room.chat_room());
+            self.rooms.leave(out, &self.room.chat_room());
         }
         let company = match others + usize::from(self.bot.is_some()) {
             0 => "alone".to_owned(),
@@ -216,7 +225,7 @@ impl ChatSession {
         notice(out, "There are too many names and rooms now.");
         if is_entering {
             if let Some(name) = self.name.take() {
-                out.leave(&name.claim_room());
+                self.rooms.leave(out, &name.claim_room());
             }
             notice(out, ASK_NAME);
         }
@@ -233,9 +242,9 @@ impl ChatSession {
             }
             (Some(to), _) => {
                 let post = Kind::Private.encode(&format!("[{name} to you] {text}"));
-                out.post(&to.claim_room(), &post);
+                self.rooms.post(out, &to.claim_room(), &post);
                 // The answer follows the notification that the post had no receiver.
-                out.ask(&to.claim_room());
+                self.rooms.list_members(out, &to.claim_room());
                 self.pending = Some(Request::Private {
                     to,
                     text: text.to_owned(),
@@ -283,7 +292,7 @@ impl ChatSession {
                 if place == 1 {
                     self.on_name_claimed(name, &wanted, out);
                 } else {
-                    out.leave(room);
+                    self.rooms.leave(out, room);
                     self.on_name_taken(wanted, tries, out);
                 }
             }

@@ -2,8 +2,8 @@
 
 mod crowded;
 mod floods;
-mod terminal;
 mod names;
+mod terminal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -293,11 +293,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(
-            lines,
-            24 + 21 + 12 + 12,
-            "the number of lines on the board"
-        );
+        assert_eq!(lines, 24 + 21 + 12 + 12, "the number of lines on the board");
     }
 
     #[test]

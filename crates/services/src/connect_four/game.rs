@@ -188,7 +188,6 @@ mod tests {
     use super::*;
     use crate::connect_four::board::DRAWN;
 
-
     /// An action as text, such as `play:4` or `sit:1,2`.
     #[track_caller]
     fn action(text: &str) -> Action {
@@ -265,7 +264,13 @@ mod tests {
         assert_eq!(time.end, Some(End::Timeout(Side::X)));
         let left = done_after(
             "4",
-            &["*3 left:2", "*1 left:3", "1 left:2", "*1 left:2", "*1 timeout"],
+            &[
+                "*3 left:2",
+                "*1 left:3",
+                "1 left:2",
+                "*1 left:2",
+                "*1 timeout",
+            ],
         );
         assert_eq!(
             (left.end, left.seats),

@@ -77,9 +77,21 @@ mod tests {
             Action::Rematch,
             Action::Timeout,
         ];
-        let ends = [End::Draw, End::Four(Side::X), End::Left(Side::O), End::Timeout(Side::X)];
-        let boards = [played(Side::O, ""), played(Side::X, "1212121"), played(Side::X, DRAWN)];
-        for (board, rematch) in boards.into_iter().zip([[false; 2], [true, false], [false, true]]) {
+        let ends = [
+            End::Draw,
+            End::Four(Side::X),
+            End::Left(Side::O),
+            End::Timeout(Side::X),
+        ];
+        let boards = [
+            played(Side::O, ""),
+            played(Side::X, "1212121"),
+            played(Side::X, DRAWN),
+        ];
+        for (board, rematch) in boards
+            .into_iter()
+            .zip([[false; 2], [true, false], [false, true]])
+        {
             for end in ends.map(Some).into_iter().chain([None]) {
                 for action in &actions {
                     let message = Message {
@@ -112,7 +124,11 @@ mod tests {
         for length in 0..valid.len() {
             assert_eq!(Message::decode(&valid[..length]), None, "{length} bytes");
         }
-        assert_eq!(Message::decode(&[&valid[..], &[0]].concat()), None, "a trailing byte");
+        assert_eq!(
+            Message::decode(&[&valid[..], &[0]].concat()),
+            None,
+            "a trailing byte"
+        );
         for (index, byte) in [
             (0, 0),  // another version
             (0, 2),  // another version

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
-    Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport, UdpPolicy,
+    Config, Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session, Transport, UdpPolicy,
 };
 
 use crate::units::{Limit, or_none, timeout};
@@ -49,9 +49,9 @@ impl ConnectFour {
     }
 }
 
-impl Service for ConnectFour {
+impl RoomService for ConnectFour {
     fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms().udp(UdpPolicy::Unsupported(
+        Config::lines().udp(UdpPolicy::Unsupported(
             "the server would not notice that a player has left",
         ))
     }
@@ -62,8 +62,8 @@ impl Service for ConnectFour {
         RoomKind::lossy().history(1000).echo()
     }
 
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(GameSession::new(self.move_time)))
+    fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(GameSession::new(rooms, self.move_time)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Session};
+use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
 
 use crate::connect_four::board::{Column, Side};
 use crate::connect_four::game::{Action, Event, Game};
@@ -13,6 +13,7 @@ use crate::connect_four::{ROOM, messages};
 
 /// Posts the actions of its peer, and sends its peer what happens in the game.
 pub(super) struct GameSession {
+    rooms: Rooms,
     replica: Replica,
     /// Its place in the room, once it has entered. No other member has the same.
     place: Option<u32>,
@@ -55,8 +56,9 @@ impl Departed {
 }
 
 impl GameSession {
-    pub(super) fn new(move_time: Option<Duration>) -> Self {
+    pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
         Self {
+            rooms,
             replica: Replica::new(),
             place: None,
             member: None,
@@ -109,7 +111,8 @@ impl GameSession {
 
     fn post(&mut self, action: Action, out: &mut Outbox) {
         debug_assert!(!self.has_posted, "a second post would come too late");
-        out.post(ROOM, &self.replica.message(action).encode());
+        let message = self.replica.message(action);
+        self.rooms.post(out, ROOM, &message.encode());
         self.has_posted = true;
     }
 
@@ -313,7 +316,7 @@ impl GameSession {
 impl Session for GameSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         out.send(messages::GREETING.as_bytes());
-        out.join(ROOM, "player");
+        self.rooms.join(out, ROOM, "player");
         Ok(Flow::PauseInput)
     }
 
@@ -329,7 +332,7 @@ impl Session for GameSession {
         match *event {
             RoomEvent::Entered { place, .. } => {
                 self.place = Some(place);
-                out.ask(ROOM);
+                self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.on_members(members, out),
             RoomEvent::Post {

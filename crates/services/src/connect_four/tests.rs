@@ -441,7 +441,12 @@ fn input_waits_until_the_room_is_entered() {
         said: 100,
         taken: 100,
     };
-    let (heard, _) = rehearse(&ConnectFour::new(None), b"4\n/play\n", all, &Limits::default());
+    let (heard, _) = rehearse(
+        &ConnectFour::new(None),
+        b"4\n/play\n",
+        all,
+        &Limits::default(),
+    );
     assert_eq!(heard, format!("{}\n", messages::GREETING).as_bytes());
 }
 

@@ -269,7 +269,7 @@ mod tests {
     fn a_text_trace_precedes_its_reply() {
         let sent = output("--seed 1", ReplyFormat::Trace, "I need a holiday\n");
         let lines: Vec<&str> = sent.lines().collect();
-        assert_eq!(lines[1], "  said        I need a holiday");
+        assert_eq!(lines[1], "  input       I need a holiday");
         let shown = lines
             .iter()
             .find_map(|line| line.strip_prefix("  reply       "));

@@ -102,7 +102,11 @@ impl ElizaSession {
         self.conversation = begin(&self.scripts, index, self.seed);
         if !self.greet(out) {
             // Without a greeting the peer would not see that the command succeeded.
-            self.send(&format!("This is {}.", self.scripts.name(index)), COMMAND, out);
+            self.send(
+                &format!("This is {}.", self.scripts.name(index)),
+                COMMAND,
+                out,
+            );
         }
     }
 

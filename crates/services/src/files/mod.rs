@@ -1,99 +1,105 @@
-//! Files: a folder that others may read, and put files into where that is allowed.
+//! Files: shares a folder, over streams by the line protocol and over datagrams by TFTP.
 
-mod guest;
-mod tftp;
+mod line_session;
+mod tftp_session;
+mod upload;
+
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
+mod tftp_tests;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
 use crate::units::size;
-use crate::uptime;
-use guest::Guest;
-use tftp::Visitor;
+use line_session::LineSession;
+use tftp_session::TftpSession;
 
-/// Shows a folder: over a stream by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
+/// Shares a folder: over streams by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
 ///
-/// The folder is opened once. Its sessions share nothing else, so it is the same under every model.
+/// The folder is opened once. Sessions share no other state, so every model works the same.
 pub struct Files {
-    shelf: Shelf,
-    clock: fn() -> Duration, // how long it is since some time before
+    share: Share,
+    clock: fn() -> Duration, // the time since any fixed moment
 }
 
-/// What all guests share: the folder, and what they may do there.
+/// The folder, and what peers may do with it.
 #[derive(Clone)]
-struct Shelf {
+struct Share {
     folder: Folder,
     writable: bool,
     rules: Rules,
 }
 
-/// What is shown, and to whom it belongs.
 #[derive(Args, Clone)]
 pub(crate) struct Options {
-    /// Show this folder, and nothing outside it
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    root: PathBuf,
+    /// The folder to share; nothing outside it is accessible
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
 
-    /// Let peers put files there
+    /// Let peers upload files
     #[arg(long)]
     writable: bool,
 
-    /// Let them replace files that are there
+    /// Let uploads replace existing files
     #[arg(long, requires = "writable")]
     overwrite: bool,
 
-    /// Take no file that is larger, such as 100M
+    /// Refuse an upload larger than this, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_file: Option<u64>,
 
-    /// Take no more than so much in all, with what is there already
+    /// Refuse an upload with which all files together would be larger than this
     #[arg(long, value_name = "SIZE", value_parser = size)]
     quota: Option<u64>,
 
-    /// Show also what begins with a dot
+    /// Include files and folders whose names begin with a dot
     #[arg(long)]
     hidden: bool,
 }
 
 impl Files {
-    /// Shows the folder at `root`, for reading only.
+    /// Shares the folder at `path`, read-only.
     ///
     /// # Errors
     ///
-    /// There is no such folder, or it may not be read.
-    pub fn new(root: &Path) -> std::io::Result<Self> {
-        let shelf = Shelf {
-            folder: Folder::open(root)?,
-            writable: false,
-            rules: Rules::default(),
-        };
-        let clock = uptime;
-        Ok(Self { shelf, clock })
+    /// There is no such folder, or it cannot be opened.
+    pub fn new(path: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            share: Share {
+                folder: Folder::open(path)?,
+                writable: false,
+                rules: Rules::default(),
+            },
+            clock: uptime,
+        })
     }
 
-    /// The same, where peers may put files by these rules.
+    /// Lets peers upload files by these rules.
     #[must_use]
     pub fn writable(mut self, rules: Rules) -> Self {
-        self.shelf.writable = true;
-        self.shelf.rules = rules;
+        self.share.writable = true;
+        self.share.rules = rules;
         self
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
         let Options {
-            root,
+            folder,
             writable,
             overwrite,
             max_file,
             quota,
             hidden,
         } = options;
-        let mut files = Self::new(&root).map_err(|why| format!("{}: {why}", root.display()))?;
-        files.shelf.folder = files.shelf.folder.with_hidden(hidden);
+        let mut files = Self::new(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        files.share.folder = files.share.folder.with_hidden(hidden);
         let rules = Rules {
             overwrite,
             make_folders: true,
@@ -113,22 +119,25 @@ impl Service for Files {
         match over {
             Transport::Stream => Config::lines(),
             Transport::Datagram => Config::bytes()
-                .udp(tftp::UDP_POLICY)
+                .udp(tftp_session::UDP_POLICY)
                 .example("curl -O tftp://{address}/NAME"),
         }
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        match peer.transport {
-            Transport::Stream => Ok(Box::new(Guest::new(self.shelf.clone()))),
+        let share = self.share.clone();
+        Ok(match peer.transport {
+            Transport::Stream => Box::new(LineSession::new(share)),
             Transport::Datagram => {
                 let ipv6 = matches!(peer.remote.host(), Host::Ip(ip) if ip.is_ipv6());
-                let visitor = Visitor::new(self.shelf.clone(), self.clock, ipv6);
-                Ok(Box::new(visitor))
+                Box::new(TftpSession::new(share, self.clock, ipv6))
             }
-        }
+        })
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The time since the first call, in this process or the one that it was forked from.
+fn uptime() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
+}

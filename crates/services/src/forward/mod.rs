@@ -5,7 +5,9 @@ mod session;
 mod tests;
 
 use clap::{Args, ValueEnum};
-use switchboard_core::{Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport};
+use switchboard_core::{
+    Config, Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session, Transport,
+};
 
 use session::{ForwardSession, LINE, SENDER};
 
@@ -79,9 +81,9 @@ impl Forward {
     }
 }
 
-impl Service for Forward {
+impl RoomService for Forward {
     fn config(&self, _: Transport) -> Config {
-        Config::bytes().rooms()
+        Config::bytes()
     }
 
     fn room(&self, name: &str) -> RoomKind {
@@ -92,13 +94,13 @@ impl Service for Forward {
         }
     }
 
-    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let role = self.options.role.get(peer.place).copied();
         if role.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }
         let is_datagram = peer.transport == Transport::Datagram;
-        let session = ForwardSession::new(self.options.clone(), role, is_datagram);
+        let session = ForwardSession::new(rooms, self.options.clone(), role, is_datagram);
         Ok(Box::new(session))
     }
 }

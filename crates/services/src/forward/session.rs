@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use switchboard_core::{Error, Flow, Member, Outbox, Result, RoomEvent, Session, Transport};
+use switchboard_core::{Error, Flow, Member, Outbox, Result, RoomEvent, Rooms, Session, Transport};
 
 use crate::forward::{OnLeave, Options, Role, To};
 
 pub(super) struct ForwardSession {
+    rooms: Rooms,
     options: Options,
     fixed_role: Option<Role>,
     is_datagram: bool,
@@ -27,8 +28,14 @@ enum State {
 }
 
 impl ForwardSession {
-    pub(super) fn new(options: Options, fixed_role: Option<Role>, is_datagram: bool) -> Self {
+    pub(super) fn new(
+        rooms: Rooms,
+        options: Options,
+        fixed_role: Option<Role>,
+        is_datagram: bool,
+    ) -> Self {
         Self {
+            rooms,
             options,
             fixed_role,
             is_datagram,
@@ -40,27 +47,27 @@ impl ForwardSession {
     }
 
     /// Competes for the role of the sender, which only one member gets.
-    fn request_sender(out: &mut Outbox) {
-        out.join(SEAT, SENDER);
+    fn request_sender(&self, out: &mut Outbox) {
+        self.rooms.join(out, SEAT, SENDER);
     }
 
-    fn join_receivers(out: &mut Outbox) {
-        out.join(LINE, RECEIVER);
+    fn join_receivers(&self, out: &mut Outbox) {
+        self.rooms.join(out, LINE, RECEIVER);
     }
 
     fn join_both(&mut self, out: &mut Outbox) {
         self.state = State::Both;
-        out.join(LINE, "both");
+        self.rooms.join(out, LINE, "both");
     }
 
     /// The first datagram chooses the role, unless it is fixed.
     fn choose_role(&mut self, first: &[u8], out: &mut Outbox) {
         match self.fixed_role {
             _ if self.options.to == To::Others => self.join_both(out),
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) => Self::request_sender(out),
-            None if is_blank(first) => Self::join_receivers(out),
-            None => Self::request_sender(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) => self.request_sender(out),
+            None if is_blank(first) => self.join_receivers(out),
+            None => self.request_sender(out),
         }
     }
 
@@ -78,7 +85,7 @@ impl ForwardSession {
                 self.waiting.push_back(datagram.to_vec());
             }
             State::Undecided | State::Receiver => (),
-            State::Sender | State::Both => out.post(LINE, datagram),
+            State::Sender | State::Both => self.rooms.post(out, LINE, datagram),
         }
         Flow::Continue
     }
@@ -87,18 +94,18 @@ impl ForwardSession {
     fn on_seat(&mut self, place: u32, out: &mut Outbox) -> Flow {
         if place == 1 {
             self.state = State::Sender;
-            out.join(LINE, SENDER);
+            self.rooms.join(out, LINE, SENDER);
             self.send_role(b"1", out);
             for datagram in self.waiting.drain(..) {
-                out.post(LINE, &datagram);
+                self.rooms.post(out, LINE, &datagram);
             }
             return Flow::Continue;
         }
         if self.is_datagram || self.fixed_role.is_some() {
             return refuse(out);
         }
-        out.leave(SEAT);
-        Self::join_receivers(out);
+        self.rooms.leave(out, SEAT);
+        self.join_receivers(out);
         Flow::PauseInput
     }
 
@@ -167,8 +174,8 @@ impl Session for ForwardSession {
         out.set_timer(NEW);
         match self.fixed_role {
             _ if self.options.to == To::Others => self.join_both(out),
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) | None => Self::request_sender(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) | None => self.request_sender(out),
         }
         Ok(self.flow())
     }
@@ -179,7 +186,7 @@ impl Session for ForwardSession {
         }
         self.is_new = false;
         if let State::Sender | State::Both = self.state {
-            out.post(LINE, message);
+            self.rooms.post(out, LINE, message);
         }
         Ok(Flow::Continue)
     }

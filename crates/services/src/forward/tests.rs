@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use switchboard_core::Limits;
 use switchboard_core::testing::Gathering;
+use switchboard_core::{Limits, Service};
 
 use super::*;
 use crate::forward::session::{EOT, NEW, NO_RECEIVER, TAKEN};
@@ -175,7 +175,7 @@ fn roles_are_fixed_by_listener() {
         options: parse_options("--role receive --role send"),
     };
     let connected = |place| {
-        let session = forward.connect(&Peer::stdio().at(place));
+        let session = Service::connect(&forward, &Peer::stdio().at(place));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
     assert_eq!(connected(0), Ok(()));

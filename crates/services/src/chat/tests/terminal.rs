@@ -1,7 +1,7 @@
 //! Attempts to act on the terminal of another person.
 
 use proptest::prelude::*;
-use switchboard_core::{Config, Flow, Outbox, Result, Transport};
+use switchboard_core::{Flow, Outbox, Result};
 
 use super::*;
 
@@ -25,28 +25,24 @@ fn is_plain(all: &str) -> bool {
 /// posts any bytes.
 struct WithRogue(Chat);
 
-struct Rogue;
+struct Rogue(Rooms);
 
-impl Service for WithRogue {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
-    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+impl RoomService for WithRogue {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         if peer.to_string().starts_with("192.0.2.9:") {
-            return Ok(Box::new(Rogue));
+            return Ok(Box::new(Rogue(rooms)));
         }
-        self.0.connect(peer)
+        self.0.connect(peer, rooms)
     }
 }
 
 impl Session for Rogue {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
         for room in ["#lobby", "@alice"] {
-            out.join(room, &String::from_utf8_lossy(bytes));
-            out.post(room, bytes);
+            self.0.join(out, room, &String::from_utf8_lossy(bytes));
+            self.0.post(out, room, bytes);
             for kind in [b'+', b'-', b'@'] {
-                out.post(room, &[&[kind], bytes].concat());
+                self.0.post(out, room, &[&[kind], bytes].concat());
             }
         }
         Ok(Flow::Continue)
