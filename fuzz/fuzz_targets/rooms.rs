@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use switchboard_core::testing::Gathering;
+use switchboard_core::testing::RoomDriver;
 use switchboard_core::{Limits, Service};
 use switchboard_services::{Chat, ConnectFour, Forward};
 
@@ -40,7 +40,7 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Action<'_>)>)| {
         message_bytes: 100,
         ..Limits::default()
     };
-    let mut gathering = Gathering::new(Arc::clone(service), limits);
+    let mut driver = RoomDriver::new(Arc::clone(service), limits);
     let mut connected = BTreeSet::new();
     for (peer, action) in actions {
         let peer = peer % 6;
@@ -48,28 +48,28 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Action<'_>)>)| {
         match action {
             Action::Come => {
                 connected.insert(peer);
-                gathering.come(peer);
+                driver.connect(peer);
             }
             Action::ComeByDatagram(first) => {
                 connected.insert(peer);
-                gathering.come_by_datagram(peer, first);
+                driver.connect_datagram(peer, first);
             }
-            Action::Pass(milliseconds) => gathering.pass(Duration::from_millis(milliseconds.into())),
+            Action::Pass(milliseconds) => driver.advance(Duration::from_millis(milliseconds.into())),
             _ if !is_connected => (),
-            Action::Say(bytes) => gathering.say(peer, bytes),
-            Action::HangUp => gathering.hang_up(peer),
+            Action::Say(bytes) => driver.send(peer, bytes),
+            Action::HangUp => driver.end_input(peer),
             Action::Vanish => {
                 connected.remove(&peer);
-                gathering.vanish(peer);
+                driver.kill(peer);
             }
-            Action::Ignore => gathering.ignore(peer),
-            Action::Listen => gathering.listen(peer),
+            Action::Ignore => driver.stop_reading(peer),
+            Action::Listen => driver.resume_reading(peer),
         }
         for &peer in &connected {
-            let sent = gathering.heard(peer);
+            let sent = driver.received(peer);
             let acts = |byte: &u8| byte.is_ascii_control() && !b"\r\n".contains(byte);
             assert!(choice % 3 == 2 || !sent.iter().any(acts), "{sent:?}");
         }
     }
-    gathering.stop();
+    driver.shut_down();
 });

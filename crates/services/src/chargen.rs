@@ -64,16 +64,14 @@ const CYCLE_BYTES: usize = CHARACTERS * LINE_BYTES;
 #[cfg(test)]
 mod tests {
     use switchboard_core::testing::Connection;
-    use switchboard_core::{CloseReason, Limits};
+    use switchboard_core::CloseReason;
 
     use super::*;
+    use crate::testing::outbox_limit;
 
     /// The beginning of the output, read in chunks of at most `taken` bytes, and the connection.
     fn output(taken: usize, outbox_bytes: usize) -> (Vec<u8>, Connection) {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let limits = outbox_limit(outbox_bytes);
         let mut connection = Connection::open(&Chargen, &Peer::stdio(), &limits);
         let mut output = Vec::new();
         while output.len() < 40_000 {
@@ -111,9 +109,12 @@ mod tests {
         assert!(!connection.wants_input());
         connection.receive(b"enough!\n");
         connection.sent(connection.output().len());
-        assert!(connection.ended().is_none());
-        connection.stop();
+        assert!(connection.close_reason().is_none());
+        connection.shut_down();
         connection.sent(connection.output().len());
-        assert!(matches!(connection.ended(), Some(CloseReason::Stopped)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Shutdown)
+        ));
     }
 }

@@ -142,7 +142,10 @@ mod tests {
         let (display, sink) = display(options);
         let mut connection = Connection::open(&display, &Peer::stdio(), &Limits::default());
         chunks.iter().for_each(|chunk| connection.receive(chunk));
-        assert_eq!(connection.ended().is_some(), options.contains("stop"));
+        assert_eq!(
+            connection.close_reason().is_some(),
+            options.contains("stop")
+        );
         let all = sink.lock().expect("nothing panicked").clone();
         assert_eq!(String::from_utf8_lossy(&all), printed);
     }

@@ -59,12 +59,12 @@ mod tests {
     fn every_byte_comes_back() {
         let bytes: Vec<u8> = (0..=255).collect();
         every_chunking(&Echo::default(), &bytes, &bytes);
-        let pieces = parse_options::<Echo>("--receive-buffer 8");
+        let chunks = parse_options::<Echo>("--receive-buffer 8");
         assert_eq!(
-            pieces.framing(),
-            Framing::Pieces(NonZeroUsize::new(8).expect("not zero"))
+            chunks.framing(),
+            Framing::Chunks(NonZeroUsize::new(8).expect("not zero"))
         );
-        every_chunking(&pieces, &bytes, &bytes);
+        every_chunking(&chunks, &bytes, &bytes);
     }
 
     #[test]
@@ -85,7 +85,7 @@ mod tests {
         let echo = parse_options::<Echo>("--stop-word stop");
         let mut connection = Connection::open(&echo, &datagram_peer(), &Limits::default());
         for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
-            assert!(connection.ended().is_none());
+            assert!(connection.close_reason().is_none());
             connection.receive(message);
             assert_eq!(connection.datagram(), Some(message));
             connection.datagram_sent();

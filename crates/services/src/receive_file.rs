@@ -171,7 +171,7 @@ fn not_received(error: &FileError) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
@@ -212,9 +212,12 @@ mod tests {
         for size in 1..=input.len().max(1) {
             for taken in [1, 1000] {
                 let (folder, service, sink) = service(rules);
-                let pieces = Pieces { said: size, taken };
-                let (sent, _) = rehearse(&service, input, pieces, &Limits::default());
-                assert_eq!(String::from_utf8_lossy(&sent), answer, "{pieces:?}");
+                let chunks = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (sent, _) = drive_stream(&service, input, chunks, &Limits::default());
+                assert_eq!(String::from_utf8_lossy(&sent), answer, "{chunks:?}");
                 assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), saved);
                 assert_eq!(names(&folder).len(), usize::from(saved.is_some()));
                 let printed = sink.lock().expect("nothing panicked").clone();
@@ -274,7 +277,7 @@ mod tests {
         assert_eq!(slow.output(), exists);
         let late = open();
         assert_eq!(late.output(), exists);
-        assert!(matches!(late.into_ended(), CloseReason::Refused(_)));
+        assert!(matches!(late.into_close_reason(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
         assert_eq!(fs::read(&path).expect("it exists"), b"fast");
         assert!(ReceiveFile::new(&path, PLAIN).is_err(), "nor does it start");
@@ -288,8 +291,11 @@ mod tests {
         };
         let (folder, service, _) = service(over);
         for input in ["one", "two"] {
-            let pieces = Pieces { said: 1, taken: 99 };
-            rehearse(&service, input.as_bytes(), pieces, &Limits::default());
+            let chunks = Chunks {
+                input: 1,
+                output: 99,
+            };
+            drive_stream(&service, input.as_bytes(), chunks, &Limits::default());
             let saved = fs::read(folder.path().join("it")).expect("it exists");
             assert_eq!(saved, input.as_bytes());
         }
@@ -303,11 +309,11 @@ mod tests {
         let (folder, service, _) = service(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut idle, mut cut, mut whole) = (open(), open(), open());
-        idle.stop();
+        idle.shut_down();
         assert!(idle.is_done());
         for connection in [&mut cut, &mut whole] {
             connection.receive(b"hel");
-            connection.stop();
+            connection.shut_down();
             assert!(!connection.is_done());
         }
         drop(cut);

@@ -83,7 +83,7 @@ mod tests {
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
-    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
 
     use super::*;
@@ -113,7 +113,7 @@ mod tests {
         fs::write(&path, "here").expect("there is room");
         let service = SendFile::new(&path).expect("it exists");
         let mut connection = Connection::open(&service, &Peer::stdio(), &Limits::default());
-        assert!(connection.ended().is_none(), "it is not closing yet");
+        assert!(connection.close_reason().is_none(), "it is not closing yet");
         connection.load_file();
         connection.sent(4);
         assert!(connection.is_done());
@@ -136,8 +136,11 @@ mod tests {
         fs::write(&path, "here").expect("there is room");
         let service = SendFile::new(&path).expect("it exists");
         fs::remove_file(&path).expect("it exists");
-        let pieces = Pieces { said: 1, taken: 1 };
-        let (sent, ended) = rehearse(&service, b"", pieces, &Limits::default());
+        let chunks = Chunks {
+            input: 1,
+            output: 1,
+        };
+        let (sent, ended) = drive_stream(&service, b"", chunks, &Limits::default());
         assert_eq!(sent, b"");
         assert!(
             matches!(ended, CloseReason::Failed(Error::Failed(_))),

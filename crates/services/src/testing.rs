@@ -1,7 +1,7 @@
 //! Helpers of the tests: whole sessions without a socket, in chunks of every size.
 
 use clap::{Args, Command};
-use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, Connection, drive_stream};
 use switchboard_core::{Limits, Peer, Service, Transport};
 
 /// Checks that `service` answers `input` with `output`, for chunks of every size in either
@@ -9,22 +9,29 @@ use switchboard_core::{Limits, Peer, Service, Transport};
 #[track_caller]
 pub(crate) fn every_chunking(service: &dyn Service, input: &[u8], output: &[u8]) {
     for outbox_bytes in [1, 7, 64 * 1024] {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let limits = outbox_limit(outbox_bytes);
         for size in 1..=input.len().max(1) {
             for taken in [1, 3, usize::MAX] {
-                let pieces = Pieces { said: size, taken };
-                let (sent, _) = rehearse(service, input, pieces, &limits);
+                let chunks = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (sent, _) = drive_stream(service, input, chunks, &limits);
                 assert_eq!(
                     sent.escape_ascii().to_string(),
                     output.escape_ascii().to_string(),
-                    "{pieces:?}, outbox of {outbox_bytes}"
+                    "{chunks:?}, outbox of {outbox_bytes}"
                 );
             }
         }
     }
+}
+
+/// The default limits with this size of the outbox.
+pub(crate) fn outbox_limit(bytes: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.outbox_bytes = bytes;
+    limits
 }
 
 /// What a service sends when a session begins.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_core::Limits;
-use switchboard_core::testing::Gathering;
+use switchboard_core::testing::RoomDriver;
 use switchboard_eliza::{Conversation, Script};
 
 use super::*;
-use crate::testing::parse_options;
+use crate::testing::{outbox_limit, parse_options};
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -29,16 +29,13 @@ fn chat(options: &str) -> Chat {
     }
 }
 
-fn gathering(options: &str, outbox_bytes: usize) -> Gathering {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
-    };
-    Gathering::new(Arc::new(chat(options)), limits)
+fn driver(options: &str, outbox_bytes: usize) -> RoomDriver {
+    let limits = outbox_limit(outbox_bytes);
+    RoomDriver::new(Arc::new(chat(options)), limits)
 }
 
-fn heard(gathering: &mut Gathering, peer: u8) -> String {
-    String::from_utf8(gathering.heard(peer)).expect("the output is text")
+fn heard(driver: &mut RoomDriver, peer: u8) -> String {
+    String::from_utf8(driver.received(peer)).expect("the output is text")
 }
 
 /// Alice, Bob and Carol send these lines in this order and receive these answers, for chunks of
@@ -47,20 +44,20 @@ fn heard(gathering: &mut Gathering, peer: u8) -> String {
 fn check(options: &str, lines: &[(u8, &str)], answers: &[(u8, &str)]) {
     for size in [1, 2, 3, 5, 8, usize::MAX] {
         for outbox_bytes in [1, 64 * 1024] {
-            let mut gathering = gathering(options, outbox_bytes);
+            let mut driver = driver(options, outbox_bytes);
             let mut connected = Vec::new();
             for &(peer, line) in lines {
                 if !connected.contains(&peer) {
-                    gathering.come(peer);
-                    assert_eq!(heard(&mut gathering, peer), GREETING);
+                    driver.connect(peer);
+                    assert_eq!(heard(&mut driver, peer), GREETING);
                     connected.push(peer);
                 }
                 for piece in format!("{line}\n").as_bytes().chunks(size) {
-                    gathering.say(peer, piece);
+                    driver.send(peer, piece);
                 }
             }
             for &(peer, answers) in answers {
-                let heard = heard(&mut gathering, peer);
+                let heard = heard(&mut driver, peer);
                 assert_eq!(heard, answers, "{peer} in chunks of {size}");
             }
         }
@@ -95,22 +92,22 @@ fn a_message_reaches_all_others_in_the_room() {
 
 #[test]
 fn lines_that_arrive_together_are_executed_in_order() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come(BOB);
-    gathering.say(
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect(BOB);
+    driver.send(
         BOB,
         b"ALICE\r\nhello\r\n/nick bob\r\n/join x\r\nlost\r\n/leave\r\nback",
     );
-    gathering.hang_up(BOB);
+    driver.end_input(BOB);
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- ALICE-2 is here.\nALICE-2: hello\n-- ALICE-2 is called bob now.\n-- bob has left.\n\
          -- bob is here.\nbob: back\n-- bob has left.\n"
     );
-    let heard = heard(&mut gathering, BOB);
+    let heard = heard(&mut driver, BOB);
     let heard = heard.strip_prefix(GREETING).expect("it is first");
     assert_eq!(
         heard,
@@ -118,57 +115,57 @@ fn lines_that_arrive_together_are_executed_in_order() {
          -- You are called bob now.\r\n-- You are in #x as bob, alone.\r\n\
          -- You are in #lobby as bob, with 1 other.\r\n| ALICE-2: hello\r\n"
     );
-    assert!(gathering.ended(BOB).is_some());
+    assert!(driver.close_reason(BOB).is_some());
 }
 
 #[test]
 fn the_reason_of_leaving_is_announced() {
-    let mut gathering = gathering("", 64 * 1024);
+    let mut driver = driver("", 64 * 1024);
     for (peer, name) in [
         (ALICE, "alice\n"),
         (BOB, "bob\n"),
         (CAROL, "carol\n"),
         (4, "dave\n"),
     ] {
-        gathering.come(peer);
-        gathering.say(peer, name.as_bytes());
+        driver.connect(peer);
+        driver.send(peer, name.as_bytes());
     }
-    gathering.heard(ALICE);
-    gathering.vanish(BOB);
-    gathering.say(CAROL, b"/quit\n");
-    gathering.hang_up(4);
+    driver.received(ALICE);
+    driver.kill(BOB);
+    driver.send(CAROL, b"/quit\n");
+    driver.end_input(4);
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- bob was lost.\n-- carol has left.\n-- dave has left.\n"
     );
 }
 
 #[test]
 fn a_member_that_falls_behind_is_dropped_and_delays_no_other() {
-    let mut gathering = gathering("--burst 10000", 64 * 1024);
+    let mut driver = driver("--burst 10000", 64 * 1024);
     for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
-        gathering.come(peer);
-        gathering.say(peer, name.as_bytes());
+        driver.connect(peer);
+        driver.send(peer, name.as_bytes());
     }
-    gathering.ignore(BOB);
-    gathering.heard(CAROL);
+    driver.stop_reading(BOB);
+    driver.received(CAROL);
     let line = [&[b'x'; 1000], &b"\n"[..]].concat();
     for _ in 0..500 {
-        gathering.say(ALICE, &line);
-        gathering.pass(Duration::from_millis(10));
+        driver.send(ALICE, &line);
+        driver.advance(Duration::from_millis(10));
     }
-    let all = heard(&mut gathering, CAROL);
+    let all = heard(&mut driver, CAROL);
     assert_eq!(all.matches("alice: x").count(), 500);
     assert_eq!(
         all.matches("-- bob fell behind and was dropped.\n").count(),
         1
     );
-    gathering.listen(BOB);
-    let all = heard(&mut gathering, BOB);
+    driver.resume_reading(BOB);
+    let all = heard(&mut driver, BOB);
     let last = "-- You fell too far behind what is said here. Goodbye.\n";
     assert!(all.ends_with(last), "{:?}", all.lines().last());
-    assert!(gathering.ended(BOB).is_some());
-    assert_eq!(heard(&mut gathering, CAROL), "");
+    assert!(driver.close_reason(BOB).is_some());
+    assert_eq!(heard(&mut driver, CAROL), "");
 }
 
 #[test]
@@ -287,10 +284,10 @@ fn an_invalid_command_is_answered_and_not_posted() {
 #[test]
 fn every_line_of_help_is_a_notice() {
     for (options, names) in [("", 0), ("--with-eliza", 1)] {
-        let mut gathering = gathering(options, 1);
-        gathering.come(ALICE);
-        gathering.say(ALICE, b"/help\nalice\n/help\n");
-        let all = heard(&mut gathering, ALICE);
+        let mut driver = driver(options, 1);
+        driver.connect(ALICE);
+        driver.send(ALICE, b"/help\nalice\n/help\n");
+        let all = heard(&mut driver, ALICE);
         assert!(all.lines().all(|line| line.starts_with("-- ")), "{all}");
         assert_eq!(all.matches("/msg NAME TEXT").count(), 2);
         assert_eq!(all.matches("say \"eliza, ...\"").count(), 2 * names);
@@ -299,16 +296,16 @@ fn every_line_of_help_is_a_notice() {
 
 #[test]
 fn a_stopping_server_sends_goodbye() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.stop();
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.shut_down();
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- The server stops.\n-- Goodbye.\n"
     );
-    assert!(gathering.ended(ALICE).is_some());
+    assert!(driver.close_reason(ALICE).is_some());
 }
 
 #[test]
@@ -358,18 +355,18 @@ fn the_bot_answers_a_person_that_addresses_it() {
 
 #[test]
 fn datagrams_are_served_like_streams() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come_by_datagram(BOB, b"bob\n");
-    gathering.say(BOB, b"two\nlines\n");
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect_datagram(BOB, b"bob\n");
+    driver.send(BOB, b"two\nlines\n");
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- bob is here.\nbob: two\\nlines\n"
     );
-    gathering.say(ALICE, b"hello\n");
-    let heard = gathering.datagrams(BOB);
+    driver.send(ALICE, b"hello\n");
+    let heard = driver.received_datagrams(BOB);
     assert_eq!(
         heard.last().map(|last| &last[..]),
         Some(&b"alice: hello\n"[..])

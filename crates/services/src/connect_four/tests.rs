@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use switchboard_core::Limits;
-use switchboard_core::testing::{Gathering, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, RoomDriver, drive_stream};
 
 use super::*;
 use crate::connect_four::board::DRAWN;
-use crate::testing::parse_options;
+use crate::testing::{outbox_limit, parse_options};
 
-fn game_room(limits: Limits) -> Gathering {
+fn game_room(limits: Limits) -> RoomDriver {
     let time = Some(Duration::from_secs(120));
-    Gathering::new(Arc::new(ConnectFour::new(time)), limits)
+    RoomDriver::new(Arc::new(ConnectFour::new(time)), limits)
 }
 
 /// Executes each step of a script, and checks that every peer is sent exactly the lines below it. A
@@ -39,22 +39,22 @@ fn check(script: &str) {
             connected.retain(|&other| other != number(peer));
             connected.push(number(peer));
             greeting = Some(number(peer));
-            room.come(number(peer));
+            room.connect(number(peer));
         } else if let Some(peer) = line.strip_prefix('-') {
-            room.hang_up(number(peer));
+            room.end_input(number(peer));
         } else if let Some(peer) = line.strip_prefix('!') {
             connected.retain(|&other| other != number(peer));
-            room.vanish(number(peer));
+            room.kill(number(peer));
         } else if let Some(seconds) = line.strip_prefix('~') {
-            room.pass(Duration::from_secs(seconds.parse().expect("seconds")));
+            room.advance(Duration::from_secs(seconds.parse().expect("seconds")));
         } else if let Some((peer, said)) = line.split_once("> ") {
-            room.say(number(peer), format!("{said}\n").as_bytes());
+            room.send(number(peer), format!("{said}\n").as_bytes());
         } else if let Some((peer, moves)) = line.split_once("* ") {
             play(&mut room, peer, moves);
-            connected.iter().for_each(|&peer| drop(room.heard(peer)));
+            connected.iter().for_each(|&peer| drop(room.received(peer)));
         } else {
             assert_eq!(line, "stop");
-            room.stop();
+            room.shut_down();
         }
         let mut expected: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
         while let Some((peer, heard)) = lines.peek().and_then(|line| line.split_once("< ")) {
@@ -62,7 +62,7 @@ fn check(script: &str) {
             lines.next();
         }
         for &peer in &connected {
-            let heard = without_boards(&room.heard(peer));
+            let heard = without_boards(&room.received(peer));
             let mut heard: Vec<&str> = heard.lines().collect();
             if greeting == Some(peer) {
                 assert_eq!(heard.remove(0), messages::GREETING);
@@ -75,9 +75,9 @@ fn check(script: &str) {
 }
 
 /// These peers, of one digit each, play these columns by turns.
-fn play(room: &mut Gathering, peers: &str, moves: &str) {
+fn play(room: &mut RoomDriver, peers: &str, moves: &str) {
     for (peer, column) in peers.bytes().cycle().zip(moves.chars()) {
-        room.say(peer - b'0', format!("{column}\n").as_bytes());
+        room.send(peer - b'0', format!("{column}\n").as_bytes());
     }
 }
 
@@ -141,13 +141,13 @@ fn players_move_by_turns() {
 #[test]
 fn the_board_is_sent_as_text() {
     let mut room = game_room(Limits::default());
-    (1..=2).for_each(|peer| room.come(peer));
+    (1..=2).for_each(|peer| room.connect(peer));
     play(&mut room, "12", "4453");
-    room.heard(1);
-    room.say(1, b"/board\r\n");
+    room.received(1);
+    room.send(1, b"/board\r\n");
     let board = " 1 2 3 4 5 6 7\n . . . . . . .\n . . . . . . .\n . . . . . . .\n . . . . . . .\n\
                  \x20. . . O . . .\n . . O X X . .\nYour turn, X: 1 to 7.\n";
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    let heard = String::from_utf8(room.received(1)).expect("text");
     assert_eq!(heard, board.replace('\n', "\r\n"));
 }
 
@@ -294,10 +294,10 @@ fn illegal_input_is_answered_with_the_reason() {
 #[test]
 fn help_lists_every_command() {
     let mut room = game_room(Limits::default());
-    room.come(1);
-    room.heard(1);
-    room.say(1, b"/help\n");
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    room.connect(1);
+    room.received(1);
+    room.send(1, b"/help\n");
+    let heard = String::from_utf8(room.received(1)).expect("text");
     for word in ["1 to 7", "rematch", "/play", "/board", "/quit"] {
         assert!(heard.contains(word), "{word}");
     }
@@ -426,22 +426,22 @@ fn a_player_that_exceeds_the_move_time_is_warned_and_loses() {
 #[test]
 fn a_stopping_server_sends_goodbye() {
     let mut room = game_room(Limits::default());
-    (1..=3).for_each(|peer| room.come(peer));
-    room.stop();
+    (1..=3).for_each(|peer| room.connect(peer));
+    room.shut_down();
     for peer in 1..=3 {
-        let heard = String::from_utf8(room.heard(peer)).expect("text");
+        let heard = String::from_utf8(room.received(peer)).expect("text");
         assert!(heard.contains("\nGoodbye.\n"), "{heard}");
-        assert!(room.ended(peer).is_some());
+        assert!(room.close_reason(peer).is_some());
     }
 }
 
 #[test]
 fn input_waits_until_the_room_is_entered() {
-    let all = Pieces {
-        said: 100,
-        taken: 100,
+    let all = Chunks {
+        input: 100,
+        output: 100,
     };
-    let (heard, _) = rehearse(
+    let (heard, _) = drive_stream(
         &ConnectFour::new(None),
         b"4\n/play\n",
         all,
@@ -453,11 +453,11 @@ fn input_waits_until_the_room_is_entered() {
 #[test]
 fn lines_that_arrive_together_are_executed_in_order() {
     let mut room = game_room(Limits::default());
-    room.come(1);
-    room.come(2);
-    room.heard(1);
-    room.say(1, b"4\n4\n/board\n");
-    let heard = without_boards(&room.heard(1));
+    room.connect(1);
+    room.connect(2);
+    room.received(1);
+    room.send(1, b"4\n4\n/board\n");
+    let heard = without_boards(&room.received(1));
     let lines = "You play column 4.\n#\nO is to move.\nIt is not your turn.\n#\nO is to move.\n";
     assert_eq!(heard, lines);
 }
@@ -465,80 +465,73 @@ fn lines_that_arrive_together_are_executed_in_order() {
 #[test]
 fn a_watcher_that_does_not_read_is_dropped() {
     let mut room = game_room(Limits::default());
-    (1..=3).for_each(|peer| room.come(peer));
-    room.ignore(3);
+    (1..=3).for_each(|peer| room.connect(peer));
+    room.stop_reading(3);
     for game in 0..600 {
-        room.pass(Duration::from_secs(1));
+        room.advance(Duration::from_secs(1));
         let peer = if game % 2 == 0 { "12" } else { "21" }; // the loser moves first
         play(&mut room, peer, "1212121");
-        room.say(1, b"rematch\n");
-        room.say(2, b"rematch\n");
-        let heard = without_boards(&room.heard(1));
+        room.send(1, b"rematch\n");
+        room.send(2, b"rematch\n");
+        let heard = without_boards(&room.received(1));
         assert!(
             heard.contains("You win") != heard.contains("O wins"),
             "{heard}"
         );
-        room.heard(2);
+        room.received(2);
     }
-    room.listen(3);
-    let heard = String::from_utf8(room.heard(3)).expect("text");
+    room.resume_reading(3);
+    let heard = String::from_utf8(room.received(3)).expect("text");
     assert!(heard.ends_with(&format!("{}\n", messages::TOO_SLOW)));
-    assert!(room.ended(3).is_some());
+    assert!(room.close_reason(3).is_some());
 }
 
 #[test]
 fn a_suspended_player_loses_by_the_opponents_timer() {
-    let tight = Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    };
-    let mut room = game_room(tight);
-    (1..=2).for_each(|peer| room.come(peer));
-    room.ignore(2);
-    room.say(1, b"4\n");
-    room.heard(1);
-    room.pass(Duration::from_secs(120));
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    let mut room = game_room(outbox_limit(1));
+    (1..=2).for_each(|peer| room.connect(peer));
+    room.stop_reading(2);
+    room.send(1, b"4\n");
+    room.received(1);
+    room.advance(Duration::from_secs(120));
+    let heard = String::from_utf8(room.received(1)).expect("text");
     assert!(heard.contains("You win: O took too long."), "{heard}");
 }
 
 /// Peers 1 and 2 play, 3 and 4 watch, each with an outbox of one byte. A peer that does not read
 /// receives one more message, and its own input is executed once it reads again, before the rest.
-fn small_outboxes() -> Gathering {
-    let mut room = game_room(Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    });
-    (1..=4).for_each(|peer| room.come(peer));
-    (1..=4).for_each(|peer| drop(room.heard(peer)));
+fn small_outboxes() -> RoomDriver {
+    let mut room = game_room(outbox_limit(1));
+    (1..=4).for_each(|peer| room.connect(peer));
+    (1..=4).for_each(|peer| drop(room.received(peer)));
     room
 }
 
 #[track_caller]
-fn check_end(room: &mut Gathering, peer: u8, end: &str) {
-    let heard = without_boards(&room.heard(peer));
+fn check_end(room: &mut RoomDriver, peer: u8, end: &str) {
+    let heard = without_boards(&room.received(peer));
     assert!(heard.ends_with(end), "{peer} received {heard}");
-    assert!(room.is_heard(peer), "{peer} can send more");
+    assert!(room.wants_input(peer), "{peer} can send more");
 }
 
 #[test]
 fn the_first_of_two_requests_for_a_seat_gets_it() {
     let mut room = small_outboxes();
-    room.ignore(4);
-    room.vanish(2);
-    room.say(4, b"/play\n");
-    room.say(3, b"/play\n");
-    room.listen(4);
+    room.stop_reading(4);
+    room.kill(2);
+    room.send(4, b"/play\n");
+    room.send(3, b"/play\n");
+    room.resume_reading(4);
     check_end(&mut room, 4, "Somebody else was faster.\nX is to move.\n");
     check_end(
         &mut room,
         3,
         "You are O.\nA new game begins.\n#\nX is to move.\n",
     );
-    room.come(5); // the last message of its history came too late
-    room.heard(5);
-    room.vanish(4);
-    assert_eq!(room.heard(5), b"", "no player has left");
+    room.connect(5); // the last message of its history came too late
+    room.received(5);
+    room.kill(4);
+    assert_eq!(room.received(5), b"", "no player has left");
     check_end(
         &mut room,
         1,
@@ -549,12 +542,12 @@ fn the_first_of_two_requests_for_a_seat_gets_it() {
 #[test]
 fn two_requests_for_two_free_seats_both_succeed() {
     let mut room = small_outboxes();
-    room.vanish(2);
-    room.ignore(4);
-    room.vanish(1);
-    room.say(4, b"/play\n");
-    room.say(3, b"/play\n");
-    room.listen(4);
+    room.kill(2);
+    room.stop_reading(4);
+    room.kill(1);
+    room.send(4, b"/play\n");
+    room.send(3, b"/play\n");
+    room.resume_reading(4);
     check_end(
         &mut room,
         4,
@@ -571,11 +564,11 @@ fn two_requests_for_two_free_seats_both_succeed() {
 fn concurrent_rematch_requests_both_count() {
     let mut room = small_outboxes();
     play(&mut room, "12", "121212");
-    room.ignore(2);
-    room.say(1, b"1\n");
-    room.say(2, b"rematch\n");
-    room.say(1, b"rematch\n");
-    room.listen(2);
+    room.stop_reading(2);
+    room.send(1, b"1\n");
+    room.send(2, b"rematch\n");
+    room.send(1, b"rematch\n");
+    room.resume_reading(2);
     check_end(
         &mut room,
         2,
@@ -592,16 +585,16 @@ fn concurrent_rematch_requests_both_count() {
 #[test]
 fn a_timeout_counts_once() {
     let mut room = small_outboxes();
-    room.pass(Duration::from_secs(89));
-    room.ignore(1);
-    room.pass(Duration::from_secs(31));
-    room.say(1, b"4\n");
+    room.advance(Duration::from_secs(89));
+    room.stop_reading(1);
+    room.advance(Duration::from_secs(31));
+    room.send(1, b"4\n");
     check_end(
         &mut room,
         2,
         "You win: X took too long.\nType rematch for another game, or /quit.\n",
     );
-    room.listen(1);
+    room.resume_reading(1);
     let words = "O wins: you took too long.\nType rematch for another game, or /quit.\n\
                  This game is over.\nType rematch for another game, or /quit.\n";
     check_end(&mut room, 1, words);
@@ -611,13 +604,13 @@ fn a_timeout_counts_once() {
 #[test]
 fn a_free_seat_is_remembered_when_many_members_leave() {
     let mut room = game_room(Limits::default());
-    (1..=100).for_each(|peer| room.come(peer));
+    (1..=100).for_each(|peer| room.connect(peer));
     (1..=100)
         .filter(|&peer| peer != 3)
-        .for_each(|peer| room.vanish(peer));
-    room.heard(3);
-    room.say(3, b"/play\n");
-    let heard = without_boards(&room.heard(3));
+        .for_each(|peer| room.kill(peer));
+    room.received(3);
+    room.send(3, b"/play\n");
+    let heard = without_boards(&room.received(3));
     assert_eq!(heard, "You are X.\nWaiting for an opponent.\n");
 }
 
@@ -632,11 +625,11 @@ fn a_move_time_is_a_time_or_none() {
 
 #[test]
 fn without_a_move_time_there_is_no_timer() {
-    let mut room = Gathering::new(Arc::new(ConnectFour::new(None)), Limits::default());
-    (1..=2).for_each(|peer| room.come(peer));
-    (1..=2).for_each(|peer| drop(room.heard(peer)));
-    room.pass(Duration::from_secs(1_000_000));
-    assert!(room.heard(1).is_empty() && room.heard(2).is_empty());
+    let mut room = RoomDriver::new(Arc::new(ConnectFour::new(None)), Limits::default());
+    (1..=2).for_each(|peer| room.connect(peer));
+    (1..=2).for_each(|peer| drop(room.received(peer)));
+    room.advance(Duration::from_secs(1_000_000));
+    assert!(room.received(1).is_empty() && room.received(2).is_empty());
 }
 
 proptest! {
@@ -648,35 +641,35 @@ proptest! {
         outbox_bytes in prop::sample::select(vec![1, 64 * 1024]),
         steps in prop::collection::vec((0..24u8, 1..5u8), 1..150),
     ) {
-        let mut room = game_room(Limits { outbox_bytes, ..Limits::default() });
+        let mut room = game_room(outbox_limit(outbox_bytes));
         let mut here = Vec::new();
         for (step, peer) in steps {
             match step {
                 _ if !here.contains(&peer) => {
-                    room.come(peer);
+                    room.connect(peer);
                     here.push(peer);
                 }
                 0 | 1 => {
-                    if step == 0 { room.vanish(peer) } else { room.say(peer, b"/quit\n") }
+                    if step == 0 { room.kill(peer) } else { room.send(peer, b"/quit\n") }
                     here.retain(|&other| other != peer);
                 }
-                2 => room.ignore(peer),
-                3 | 4 => room.listen(peer),
-                5 => room.pass(Duration::from_secs(100)),
-                6..=8 => room.say(peer, b"rematch\n"),
-                9 => room.say(peer, b"/play\n"),
-                10 => room.say(peer, b"\xff\n1234\n"),
-                _ => room.say(peer, format!("{}\n", 1 + step % 7).as_bytes()),
+                2 => room.stop_reading(peer),
+                3 | 4 => room.resume_reading(peer),
+                5 => room.advance(Duration::from_secs(100)),
+                6..=8 => room.send(peer, b"rematch\n"),
+                9 => room.send(peer, b"/play\n"),
+                10 => room.send(peer, b"\xff\n1234\n"),
+                _ => room.send(peer, format!("{}\n", 1 + step % 7).as_bytes()),
             }
         }
-        here.iter().for_each(|&peer| room.listen(peer));
+        here.iter().for_each(|&peer| room.resume_reading(peer));
         let mut boards = Vec::new();
         let (mut players, mut turns) = (0, 0);
         for &peer in &here {
-            prop_assert!(room.is_heard(peer), "{peer} is not read");
-            room.heard(peer);
-            room.say(peer, b"/board\n");
-            let heard = String::from_utf8(room.heard(peer)).expect("text");
+            prop_assert!(room.wants_input(peer), "{peer} is not read");
+            room.received(peer);
+            room.send(peer, b"/board\n");
+            let heard = String::from_utf8(room.received(peer)).expect("text");
             let (board, status) = heard.trim_end().rsplit_once('\n').expect("lines");
             boards.push(board.to_owned());
             players += u8::from(["Your turn", "Type", "Waiting"].iter().any(|word| status.starts_with(word)));

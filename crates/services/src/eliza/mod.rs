@@ -100,7 +100,7 @@ impl Service for Eliza {
 #[cfg(test)]
 mod tests {
     use switchboard_core::Limits;
-    use switchboard_core::testing::{Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, drive_stream};
     use switchboard_eliza::Conversation;
 
     use super::*;
@@ -172,12 +172,12 @@ mod tests {
     /// The output of a service with these options for these lines.
     fn output(options: &str, format: ReplyFormat, lines: &str) -> String {
         let eliza = Eliza::from_options(parse_options(options)).expect("its scripts exist");
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let chunks = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
         let eliza = eliza.format(format);
-        let (sent, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (sent, _) = drive_stream(&eliza, lines.as_bytes(), chunks, &Limits::default());
         String::from_utf8(sent).expect("the output is text")
     }
 
@@ -229,11 +229,11 @@ mod tests {
         let eliza = Eliza::from_options(parse_options("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");
         let lines = "hi\r\n*why\r\n*help\r\n";
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let chunks = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
-        let (sent, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (sent, _) = drive_stream(&eliza, lines.as_bytes(), chunks, &Limits::default());
         every_chunking(&eliza, lines.as_bytes(), &sent);
     }
 

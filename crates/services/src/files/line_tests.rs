@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, Connection, drive_stream};
 use switchboard_core::{Limits, Peer};
 use switchboard_files::{Digest, Timestamp};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::testing::parse_options;
+use crate::testing::{outbox_limit, parse_options};
 
 /// A temporary folder, and the service that shares it.
 struct Shared {
@@ -43,11 +43,11 @@ impl Shared {
 
     /// The answers to `input`, without the greeting.
     fn answers(&self, input: impl AsRef<[u8]>) -> String {
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let chunks = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
-        let (sent, _) = rehearse(&self.files, input.as_ref(), pieces, &Limits::default());
+        let (sent, _) = drive_stream(&self.files, input.as_ref(), chunks, &Limits::default());
         let sent = String::from_utf8_lossy(&sent).into_owned();
         let (_, answers) = sent.split_once('\n').expect("a greeting");
         answers.to_owned()
@@ -80,20 +80,20 @@ fn stored(content: &[u8]) -> String {
 #[track_caller]
 fn every_chunking(options: &str, prepare: impl Fn(&Shared), input: &[u8], answer: &str) {
     for outbox_bytes in [1, 7, 64 * 1024] {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let limits = outbox_limit(outbox_bytes);
         for size in (1..24).chain([input.len()]) {
             for taken in [1, 3, usize::MAX] {
                 let shared = Shared::new(options);
                 prepare(&shared);
-                let pieces = Pieces { said: size, taken };
-                let (sent, _) = rehearse(&shared.files, input, pieces, &limits);
+                let chunks = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (sent, _) = drive_stream(&shared.files, input, chunks, &limits);
                 assert_eq!(
                     String::from_utf8_lossy(&sent),
                     answer,
-                    "{pieces:?}, outbox of {outbox_bytes}"
+                    "{chunks:?}, outbox of {outbox_bytes}"
                 );
             }
         }
@@ -232,7 +232,7 @@ fn a_large_file_is_hashed_in_steps() {
     shared.check("HASH a\n", &format!("214 {} {digest}", content.len()));
     let mut connection = Connection::open(&shared.files, &Peer::stdio(), &Limits::default());
     connection.receive(b"HASH a\n");
-    assert!(!connection.wants_input() && connection.ended().is_none());
+    assert!(!connection.wants_input() && connection.close_reason().is_none());
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn an_upload_in_progress_completes_when_the_server_stops() {
     let stop = |input: &[u8], limits: &Limits| {
         let mut connection = Connection::open(&shared.files, &Peer::stdio(), limits);
         connection.receive(input);
-        connection.stop();
+        connection.shut_down();
         connection
     };
     let last = |connection: &mut Connection| {
@@ -265,10 +265,7 @@ fn an_upload_in_progress_completes_when_the_server_stops() {
     connection.receive(b"oLIST\n");
     assert_eq!(last(&mut connection), [stored(b"hello").as_str(), stopping]);
     assert_eq!(shared.read("a").as_deref(), Some(&b"hello"[..]));
-    let small = Limits {
-        outbox_bytes: 50, // the greeting, but not all of a list
-        ..limits
-    };
+    let small = outbox_limit(50); // the greeting, but not all of a list
     let answers = last(&mut stop(b"LIST\n", &small));
     assert_eq!(answers.len(), 4, "{answers:?}");
     assert_eq!(answers[0], "210 2");

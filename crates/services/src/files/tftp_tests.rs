@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::testing::{Datagram, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, drive_datagrams};
 use switchboard_core::{Limits, Service};
 use switchboard_files::FileError;
 use switchboard_files::tftp::{ErrorCode, Mode, Options, Packet, Request, RequestKind};
@@ -53,7 +53,7 @@ impl Shared {
             peer,
             bytes,
         });
-        let sent = rehearse_datagrams(self.files(), datagrams, &Limits::default());
+        let sent = drive_datagrams(self.files(), datagrams, &Limits::default());
         [1, 2].map(|peer| {
             let to = sent.iter().filter(|(to, _)| *to == peer);
             to.map(|(_, bytes)| bytes.clone()).collect()

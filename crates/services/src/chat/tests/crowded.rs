@@ -48,15 +48,15 @@ impl Session for CrowdedSession {
 
 #[track_caller]
 fn check(others: usize, lines: &str, answers: &str) {
-    let mut gathering = Gathering::new(Arc::new(Crowded(others)), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, lines.as_bytes());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(others)), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, lines.as_bytes());
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         [GREETING, answers].concat(),
         "{others}"
     );
-    assert!(gathering.is_heard(ALICE));
+    assert!(driver.wants_input(ALICE));
 }
 
 #[test]
@@ -85,12 +85,12 @@ fn when_the_hub_is_full_the_state_is_unchanged() {
 
 #[test]
 fn a_person_that_cannot_enter_frees_the_name() {
-    let mut gathering = Gathering::new(Arc::new(Crowded(15)), Limits::default());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(15)), Limits::default());
     for peer in [ALICE, BOB] {
-        gathering.come(peer);
-        gathering.say(peer, b"alice\n");
+        driver.connect(peer);
+        driver.send(peer, b"alice\n");
     }
-    let answer = heard(&mut gathering, BOB);
+    let answer = heard(&mut driver, BOB);
     assert!(
         answer.ends_with("-- You are in #lobby as alice, alone.\n"),
         "{answer}"

@@ -80,13 +80,13 @@ fn names_are_unique() {
 
 #[test]
 fn many_people_of_one_name_all_get_a_name() {
-    let mut gathering = gathering("", 64 * 1024);
+    let mut driver = driver("", 64 * 1024);
     for peer in 1..=60 {
-        gathering.come(peer);
-        gathering.say(peer, b"anna\n");
+        driver.connect(peer);
+        driver.send(peer, b"anna\n");
     }
-    gathering.say(60, b"/who\n");
-    let heard = heard(&mut gathering, 60);
+    driver.send(60, b"/who\n");
+    let heard = heard(&mut driver, 60);
     let listed = heard
         .lines()
         .filter_map(|line| line.strip_prefix("-- In #lobby: "));
@@ -98,12 +98,12 @@ fn many_people_of_one_name_all_get_a_name() {
 
 #[test]
 fn a_name_is_free_again_when_its_owner_has_left() {
-    let mut gathering = gathering("", 1);
-    for leave in [Gathering::hang_up, Gathering::vanish] {
-        gathering.come(ALICE);
-        gathering.say(ALICE, b"alice\n");
-        assert!(heard(&mut gathering, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
-        leave(&mut gathering, ALICE);
+    let mut driver = driver("", 1);
+    for leave in [RoomDriver::end_input, RoomDriver::kill] {
+        driver.connect(ALICE);
+        driver.send(ALICE, b"alice\n");
+        assert!(heard(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
+        leave(&mut driver, ALICE);
     }
 }
 

@@ -50,23 +50,23 @@ impl Session for Rogue {
 }
 
 /// Alice, and the rogue after it has sent these lines.
-fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
-    let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come(9);
+fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> RoomDriver {
+    let mut driver = RoomDriver::new(Arc::new(WithRogue(chat(""))), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect(9);
     for line in lines {
-        gathering.say(9, &[line.as_ref(), b"\n"].concat());
+        driver.send(9, &[line.as_ref(), b"\n"].concat());
     }
-    gathering
+    driver
 }
 
 #[test]
 fn a_post_is_shown_only_in_the_right_room() {
     // A message and a notice from the chat room, and a private message from her claim room.
-    let mut gathering = with_rogue(&["x"]);
-    assert_eq!(heard(&mut gathering, ALICE), "-- x is here.\nx\n-- x\nx\n");
+    let mut driver = with_rogue(&["x"]);
+    assert_eq!(heard(&mut driver, ALICE), "-- x is here.\nx\n-- x\nx\n");
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -93,15 +93,15 @@ proptest! {
             0..12,
         ),
     ) {
-        let mut gathering = gathering("--with-eliza", 64 * 1024);
+        let mut driver = driver("--with-eliza", 64 * 1024);
         for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-            gathering.come(peer);
-            gathering.say(peer, name.as_bytes());
+            driver.connect(peer);
+            driver.send(peer, name.as_bytes());
         }
         for (command, bytes, end) in lines {
-            gathering.say(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
+            driver.send(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
         }
-        let [alice, bob] = [ALICE, BOB].map(|peer| heard(&mut gathering, peer));
+        let [alice, bob] = [ALICE, BOB].map(|peer| heard(&mut driver, peer));
         prop_assert!(is_plain(&alice), "{alice:?}");
         prop_assert!(is_plain(&bob), "{bob:?}");
         let marks = ["-- ", "* ", "[", "| "];
@@ -115,10 +115,10 @@ proptest! {
 
     #[test]
     fn any_post_is_shown_as_plain_text(posts in prop::collection::vec(bytes(), 1..6)) {
-        let mut gathering = with_rogue(&posts);
-        gathering.say(ALICE, b"/who\n");
-        let all = heard(&mut gathering, ALICE);
+        let mut driver = with_rogue(&posts);
+        driver.send(ALICE, b"/who\n");
+        let all = heard(&mut driver, ALICE);
         prop_assert!(is_plain(&all), "{all:?}");
-        prop_assert!(gathering.ended(ALICE).is_none());
+        prop_assert!(driver.close_reason(ALICE).is_none());
     }
 }
