@@ -186,29 +186,28 @@ impl ServeOptions {
     }
 
     pub(crate) fn bind(&self) -> BindOptions {
-        BindOptions {
-            only: match (self.ipv4, self.ipv6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
-            },
-            unix_mode: self.unix_mode,
-        }
+        let mut options = BindOptions::default();
+        options.only = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        options.unix_mode = self.unix_mode;
+        options
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            clients: self.max_clients,
-            clients_per_host: self.max_per_host,
-            rate: self.rate,
-            datagrams_per_second: self.datagram_rate,
-            first: self.first,
-            idle: self.idle,
-            session: self.session,
-            grace: self.grace,
-            message_bytes: self.max_line,
-            ..Limits::default()
-        }
+        let mut limits = Limits::default();
+        limits.max_clients = self.max_clients;
+        limits.max_clients_per_host = self.max_per_host;
+        limits.rate = self.rate;
+        limits.datagrams_per_second = self.datagram_rate;
+        limits.first_message_timeout = self.first;
+        limits.idle_timeout = self.idle;
+        limits.session_timeout = self.session;
+        limits.grace_period = self.grace;
+        limits.message_bytes = self.max_line;
+        limits
     }
 }
 
@@ -302,8 +301,8 @@ mod tests {
                 ListenAddr::Unix("a".into())
             ]
         );
-        assert_eq!(options.limits().clients, 3);
-        assert_eq!(options.limits().idle, None);
+        assert_eq!(options.limits().max_clients, 3);
+        assert_eq!(options.limits().idle_timeout, None);
     }
 
     #[test]

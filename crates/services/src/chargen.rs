@@ -63,8 +63,8 @@ const CYCLE_BYTES: usize = CHARACTERS * LINE_BYTES;
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::testing::Connection;
     use switchboard_core::CloseReason;
+    use switchboard_core::testing::Connection;
 
     use super::*;
     use crate::testing::outbox_limit;

@@ -10,7 +10,6 @@ use nix::sys::stat::fstat;
 
 use crate::error::FileError;
 use crate::protocol::entry::{Entry, Kind};
-use crate::timestamp::Timestamp;
 
 /// A regular file, opened for reading.
 ///
@@ -22,8 +21,6 @@ pub struct Source {
     pub file: File,
     /// In bytes, when it was opened.
     pub length: u64,
-    /// When it was last changed.
-    pub modified: Timestamp,
     position: u64,
 }
 
@@ -43,16 +40,14 @@ impl Source {
     }
 
     pub(super) fn new(file: File) -> Result<Self, FileError> {
-        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(FileError::NotAFile)?;
-        let Kind::File(length) = entry.kind else {
-            return Err(FileError::NotAFile);
-        };
-        Ok(Self {
-            file,
-            length,
-            modified: entry.modified,
-            position: 0,
-        })
+        match Entry::from_stat(&fstat(&file)?, Vec::new()).map(|entry| entry.kind) {
+            Some(Kind::File(length)) => Ok(Self {
+                file,
+                length,
+                position: 0,
+            }),
+            _ => Err(FileError::NotAFile),
+        }
     }
 }
 
@@ -81,13 +76,15 @@ mod tests {
     #[test]
     fn reading_ends_at_the_length_when_opened() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        fs::write(&file, "hello").expect("there is room");
+        fs::write(&file, "hello").expect("the disk has room");
         let mut grown = Source::open(file.path()).expect("a file");
         let mut shrunk = Source::open(file.path()).expect("a file");
         file.as_file().set_len(3).expect("it can be cut");
         let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
         assert!(matches!(error.into(), FileError::Short { length: 3 }));
-        file.as_file().write_all(b"hello world").expect("room");
+        file.as_file()
+            .write_all(b"hello world")
+            .expect("the disk has room");
         assert_eq!(io::read_to_string(&mut grown).expect("text"), "hello");
     }
 }
