@@ -34,7 +34,7 @@ fn driver(options: &str, outbox_bytes: usize) -> RoomDriver {
     RoomDriver::new(Arc::new(chat(options)), limits)
 }
 
-fn heard(driver: &mut RoomDriver, peer: u8) -> String {
+fn output(driver: &mut RoomDriver, peer: u8) -> String {
     String::from_utf8(driver.received(peer)).expect("the output is text")
 }
 
@@ -49,7 +49,7 @@ fn check(options: &str, lines: &[(u8, &str)], answers: &[(u8, &str)]) {
             for &(peer, line) in lines {
                 if !connected.contains(&peer) {
                     driver.connect(peer);
-                    assert_eq!(heard(&mut driver, peer), GREETING);
+                    assert_eq!(output(&mut driver, peer), GREETING);
                     connected.push(peer);
                 }
                 for piece in format!("{line}\n").as_bytes().chunks(size) {
@@ -57,8 +57,8 @@ fn check(options: &str, lines: &[(u8, &str)], answers: &[(u8, &str)]) {
                 }
             }
             for &(peer, answers) in answers {
-                let heard = heard(&mut driver, peer);
-                assert_eq!(heard, answers, "{peer} in chunks of {size}");
+                let output = output(&mut driver, peer);
+                assert_eq!(output, answers, "{peer} in chunks of {size}");
             }
         }
     }
@@ -103,14 +103,14 @@ fn lines_that_arrive_together_are_executed_in_order() {
     );
     driver.end_input(BOB);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- ALICE-2 is here.\nALICE-2: hello\n-- ALICE-2 is called bob now.\n-- bob has left.\n\
          -- bob is here.\nbob: back\n-- bob has left.\n"
     );
-    let heard = heard(&mut driver, BOB);
-    let heard = heard.strip_prefix(GREETING).expect("it is first");
+    let output = output(&mut driver, BOB);
+    let output = output.strip_prefix(GREETING).expect("it is first");
     assert_eq!(
-        heard,
+        output,
         "-- ALICE is taken, so you are ALICE-2.\r\n-- You are in #lobby as ALICE-2, with 1 other.\r\n\
          -- You are called bob now.\r\n-- You are in #x as bob, alone.\r\n\
          -- You are in #lobby as bob, with 1 other.\r\n| ALICE-2: hello\r\n"
@@ -135,7 +135,7 @@ fn the_reason_of_leaving_is_announced() {
     driver.send(CAROL, b"/quit\n");
     driver.end_input(4);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- bob was lost.\n-- carol has left.\n-- dave has left.\n"
     );
 }
@@ -154,18 +154,18 @@ fn a_member_that_falls_behind_is_dropped_and_delays_no_other() {
         driver.send(ALICE, &line);
         driver.advance(Duration::from_millis(10));
     }
-    let all = heard(&mut driver, CAROL);
+    let all = output(&mut driver, CAROL);
     assert_eq!(all.matches("alice: x").count(), 500);
     assert_eq!(
         all.matches("-- bob fell behind and was dropped.\n").count(),
         1
     );
     driver.resume_reading(BOB);
-    let all = heard(&mut driver, BOB);
+    let all = output(&mut driver, BOB);
     let last = "-- You fell too far behind what is said here. Goodbye.\n";
     assert!(all.ends_with(last), "{:?}", all.lines().last());
     assert!(driver.close_reason(BOB).is_some());
-    assert_eq!(heard(&mut driver, CAROL), "");
+    assert_eq!(output(&mut driver, CAROL), "");
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn every_line_of_help_is_a_notice() {
         let mut driver = driver(options, 1);
         driver.connect(ALICE);
         driver.send(ALICE, b"/help\nalice\n/help\n");
-        let all = heard(&mut driver, ALICE);
+        let all = output(&mut driver, ALICE);
         assert!(all.lines().all(|line| line.starts_with("-- ")), "{all}");
         assert_eq!(all.matches("/msg NAME TEXT").count(), 2);
         assert_eq!(all.matches("say \"eliza, ...\"").count(), 2 * names);
@@ -302,7 +302,7 @@ fn a_stopping_server_sends_goodbye() {
     driver.received(ALICE);
     driver.shut_down();
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- The server stops.\n-- Goodbye.\n"
     );
     assert!(driver.close_reason(ALICE).is_some());
@@ -362,13 +362,13 @@ fn datagrams_are_served_like_streams() {
     driver.connect_datagram(BOB, b"bob\n");
     driver.send(BOB, b"two\nlines\n");
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- bob is here.\nbob: two\\nlines\n"
     );
     driver.send(ALICE, b"hello\n");
-    let heard = driver.received_datagrams(BOB);
+    let output = driver.received_datagrams(BOB);
     assert_eq!(
-        heard.last().map(|last| &last[..]),
+        output.last().map(|last| &last[..]),
         Some(&b"alice: hello\n"[..])
     );
 }

@@ -47,8 +47,8 @@ fn check(script: &str) {
             room.kill(number(peer));
         } else if let Some(seconds) = line.strip_prefix('~') {
             room.advance(Duration::from_secs(seconds.parse().expect("seconds")));
-        } else if let Some((peer, said)) = line.split_once("> ") {
-            room.send(number(peer), format!("{said}\n").as_bytes());
+        } else if let Some((peer, text)) = line.split_once("> ") {
+            room.send(number(peer), format!("{text}\n").as_bytes());
         } else if let Some((peer, moves)) = line.split_once("* ") {
             play(&mut room, peer, moves);
             connected.iter().for_each(|&peer| drop(room.received(peer)));
@@ -57,18 +57,18 @@ fn check(script: &str) {
             room.shut_down();
         }
         let mut expected: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
-        while let Some((peer, heard)) = lines.peek().and_then(|line| line.split_once("< ")) {
-            expected.entry(number(peer)).or_default().push(heard);
+        while let Some((peer, output)) = lines.peek().and_then(|line| line.split_once("< ")) {
+            expected.entry(number(peer)).or_default().push(output);
             lines.next();
         }
         for &peer in &connected {
-            let heard = without_boards(&room.received(peer));
-            let mut heard: Vec<&str> = heard.lines().collect();
+            let output = without_boards(&room.received(peer));
+            let mut output: Vec<&str> = output.lines().collect();
             if greeting == Some(peer) {
-                assert_eq!(heard.remove(0), messages::GREETING);
+                assert_eq!(output.remove(0), messages::GREETING);
             }
             let expected = expected.remove(&peer).unwrap_or_default();
-            assert_eq!(heard, expected, "{peer} after {line}");
+            assert_eq!(output, expected, "{peer} after {line}");
         }
         assert!(expected.is_empty(), "no such peer: {expected:?}");
     }
@@ -81,9 +81,9 @@ fn play(room: &mut RoomDriver, peers: &str, moves: &str) {
     }
 }
 
-fn without_boards(heard: &[u8]) -> String {
+fn without_boards(output: &[u8]) -> String {
     let mut text = String::new();
-    for line in str::from_utf8(heard).expect("text").lines() {
+    for line in str::from_utf8(output).expect("text").lines() {
         match line {
             " 1 2 3 4 5 6 7" => text += "#\n",
             row if row.starts_with(' ') => assert_eq!(row.len(), 14),
@@ -147,8 +147,8 @@ fn the_board_is_sent_as_text() {
     room.send(1, b"/board\r\n");
     let board = " 1 2 3 4 5 6 7\n . . . . . . .\n . . . . . . .\n . . . . . . .\n . . . . . . .\n\
                  \x20. . . O . . .\n . . O X X . .\nYour turn, X: 1 to 7.\n";
-    let heard = String::from_utf8(room.received(1)).expect("text");
-    assert_eq!(heard, board.replace('\n', "\r\n"));
+    let output = String::from_utf8(room.received(1)).expect("text");
+    assert_eq!(output, board.replace('\n', "\r\n"));
 }
 
 #[test]
@@ -297,11 +297,15 @@ fn help_lists_every_command() {
     room.connect(1);
     room.received(1);
     room.send(1, b"/help\n");
-    let heard = String::from_utf8(room.received(1)).expect("text");
+    let output = String::from_utf8(room.received(1)).expect("text");
     for word in ["1 to 7", "rematch", "/play", "/board", "/quit"] {
-        assert!(heard.contains(word), "{word}");
+        assert!(output.contains(word), "{word}");
     }
-    assert!(heard.lines().all(|line| line.len() < 80 && line.is_ascii()));
+    assert!(
+        output
+            .lines()
+            .all(|line| line.len() < 80 && line.is_ascii())
+    );
 }
 
 #[test]
@@ -429,8 +433,8 @@ fn a_stopping_server_sends_goodbye() {
     (1..=3).for_each(|peer| room.connect(peer));
     room.shut_down();
     for peer in 1..=3 {
-        let heard = String::from_utf8(room.received(peer)).expect("text");
-        assert!(heard.contains("\nGoodbye.\n"), "{heard}");
+        let output = String::from_utf8(room.received(peer)).expect("text");
+        assert!(output.contains("\nGoodbye.\n"), "{output}");
         assert!(room.close_reason(peer).is_some());
     }
 }
@@ -441,13 +445,13 @@ fn input_waits_until_the_room_is_entered() {
         input: 100,
         output: 100,
     };
-    let (heard, _) = drive_stream(
+    let (output, _) = drive_stream(
         &ConnectFour::new(None),
         b"4\n/play\n",
         all,
         &Limits::default(),
     );
-    assert_eq!(heard, format!("{}\n", messages::GREETING).as_bytes());
+    assert_eq!(output, format!("{}\n", messages::GREETING).as_bytes());
 }
 
 #[test]
@@ -457,9 +461,9 @@ fn lines_that_arrive_together_are_executed_in_order() {
     room.connect(2);
     room.received(1);
     room.send(1, b"4\n4\n/board\n");
-    let heard = without_boards(&room.received(1));
+    let output = without_boards(&room.received(1));
     let lines = "You play column 4.\n#\nO is to move.\nIt is not your turn.\n#\nO is to move.\n";
-    assert_eq!(heard, lines);
+    assert_eq!(output, lines);
 }
 
 #[test]
@@ -473,16 +477,16 @@ fn a_watcher_that_does_not_read_is_dropped() {
         play(&mut room, peer, "1212121");
         room.send(1, b"rematch\n");
         room.send(2, b"rematch\n");
-        let heard = without_boards(&room.received(1));
+        let output = without_boards(&room.received(1));
         assert!(
-            heard.contains("You win") != heard.contains("O wins"),
-            "{heard}"
+            output.contains("You win") != output.contains("O wins"),
+            "{output}"
         );
         room.received(2);
     }
     room.resume_reading(3);
-    let heard = String::from_utf8(room.received(3)).expect("text");
-    assert!(heard.ends_with(&format!("{}\n", messages::TOO_SLOW)));
+    let output = String::from_utf8(room.received(3)).expect("text");
+    assert!(output.ends_with(&format!("{}\n", messages::TOO_SLOW)));
     assert!(room.close_reason(3).is_some());
 }
 
@@ -494,8 +498,8 @@ fn a_suspended_player_loses_by_the_opponents_timer() {
     room.send(1, b"4\n");
     room.received(1);
     room.advance(Duration::from_secs(120));
-    let heard = String::from_utf8(room.received(1)).expect("text");
-    assert!(heard.contains("You win: O took too long."), "{heard}");
+    let output = String::from_utf8(room.received(1)).expect("text");
+    assert!(output.contains("You win: O took too long."), "{output}");
 }
 
 /// Peers 1 and 2 play, 3 and 4 watch, each with an outbox of one byte. A peer that does not read
@@ -509,8 +513,8 @@ fn small_outboxes() -> RoomDriver {
 
 #[track_caller]
 fn check_end(room: &mut RoomDriver, peer: u8, end: &str) {
-    let heard = without_boards(&room.received(peer));
-    assert!(heard.ends_with(end), "{peer} received {heard}");
+    let output = without_boards(&room.received(peer));
+    assert!(output.ends_with(end), "{peer} received {output}");
     assert!(room.wants_input(peer), "{peer} can send more");
 }
 
@@ -595,9 +599,9 @@ fn a_timeout_counts_once() {
         "You win: X took too long.\nType rematch for another game, or /quit.\n",
     );
     room.resume_reading(1);
-    let words = "O wins: you took too long.\nType rematch for another game, or /quit.\n\
+    let lines = "O wins: you took too long.\nType rematch for another game, or /quit.\n\
                  This game is over.\nType rematch for another game, or /quit.\n";
-    check_end(&mut room, 1, words);
+    check_end(&mut room, 1, lines);
     check_end(&mut room, 2, "");
 }
 
@@ -610,13 +614,13 @@ fn a_free_seat_is_remembered_when_many_members_leave() {
         .for_each(|peer| room.kill(peer));
     room.received(3);
     room.send(3, b"/play\n");
-    let heard = without_boards(&room.received(3));
-    assert_eq!(heard, "You are X.\nWaiting for an opponent.\n");
+    let output = without_boards(&room.received(3));
+    assert_eq!(output, "You are X.\nWaiting for an opponent.\n");
 }
 
 #[test]
 fn a_move_time_is_a_time_or_none() {
-    let asked = |words| parse_options::<Options>(words).move_time;
+    let asked = |text| parse_options::<Options>(text).move_time;
     assert_eq!(asked(""), Some(Duration::from_secs(120)));
     assert_eq!(asked("--move-time 1"), Some(Duration::from_secs(1)));
     assert_eq!(asked("--move-time 2m"), Some(Duration::from_secs(120)));
@@ -669,8 +673,8 @@ proptest! {
             prop_assert!(room.wants_input(peer), "{peer} is not read");
             room.received(peer);
             room.send(peer, b"/board\n");
-            let heard = String::from_utf8(room.received(peer)).expect("text");
-            let (board, status) = heard.trim_end().rsplit_once('\n').expect("lines");
+            let output = String::from_utf8(room.received(peer)).expect("text");
+            let (board, status) = output.trim_end().rsplit_once('\n').expect("lines");
             boards.push(board.to_owned());
             players += u8::from(["Your turn", "Type", "Waiting"].iter().any(|word| status.starts_with(word)));
             turns += u8::from(status.starts_with("Your turn"));

@@ -57,7 +57,7 @@ fn json(mut trace: Trace) -> String {
     object(&trace)
 }
 
-/// The lines of [`ReplyFormat::Steps`]. There may be more of them than an outbox should hold.
+/// The lines of [`ReplyFormat::Steps`]. They may be longer than an outbox.
 pub(super) struct StepLines {
     steps: vec::IntoIter<Step>,
     left_out: usize,

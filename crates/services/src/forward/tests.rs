@@ -157,16 +157,16 @@ fn a_slow_receiver_holds_back_the_sender_and_loses_nothing() {
     }
     line.stop_reading(2);
     let piece: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let mut said = 0;
+    let mut sent = 0;
     while line.wants_input(1) {
         line.send(1, &piece);
-        said += 1;
-        assert!(said < 1000, "the sender is not held back");
+        sent += 1;
+        assert!(sent < 1000, "the sender is not held back");
     }
     line.resume_reading(2);
     assert!(line.wants_input(1));
-    assert_eq!(line.received(2), piece.repeat(said));
-    assert_eq!(line.received(3), piece.repeat(said));
+    assert_eq!(line.received(2), piece.repeat(sent));
+    assert_eq!(line.received(3), piece.repeat(sent));
 }
 
 #[test]

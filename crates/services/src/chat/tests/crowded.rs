@@ -52,7 +52,7 @@ fn check(others: usize, lines: &str, answers: &str) {
     driver.connect(ALICE);
     driver.send(ALICE, lines.as_bytes());
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         [GREETING, answers].concat(),
         "{others}"
     );
@@ -90,7 +90,7 @@ fn a_person_that_cannot_enter_frees_the_name() {
         driver.connect(peer);
         driver.send(peer, b"alice\n");
     }
-    let answer = heard(&mut driver, BOB);
+    let answer = output(&mut driver, BOB);
     assert!(
         answer.ends_with("-- You are in #lobby as alice, alone.\n"),
         "{answer}"

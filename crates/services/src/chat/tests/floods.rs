@@ -19,8 +19,8 @@ fn flood(options: &str, count: usize) -> RoomDriver {
 }
 
 fn numbers(driver: &mut RoomDriver) -> Vec<usize> {
-    let heard = heard(driver, BOB);
-    let lines = heard
+    let output = output(driver, BOB);
+    let lines = output
         .lines()
         .filter_map(|line| line.strip_prefix("alice: "));
     lines.map(|line| line.parse().expect("a number")).collect()
@@ -34,7 +34,7 @@ fn a_paste_is_not_delayed() {
     assert_eq!(numbers(&mut driver), Vec::from_iter(1..=200));
     assert!(driver.wants_input(ALICE));
     driver.advance(Duration::from_secs(100));
-    assert_eq!(heard(&mut driver, ALICE), "");
+    assert_eq!(output(&mut driver, ALICE), "");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_flood_is_delayed_and_not_lost() {
         assert_eq!(numbers(&mut driver), Vec::from_iter(lines));
     }
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 3 lines a second.\n")
     );
     assert!(
@@ -70,7 +70,7 @@ fn a_steady_pace_is_never_delayed() {
         // One line per second on average, and sometimes two within a second.
         driver.advance(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
     }
-    assert_eq!(heard(&mut driver, ALICE), "");
+    assert_eq!(output(&mut driver, ALICE), "");
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn each_flood_is_warned_about_once() {
     let mut driver = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {
         assert_eq!(
-            heard(&mut driver, ALICE),
+            output(&mut driver, ALICE),
             format!("{WARNING} 5 lines a second.\n")
         );
         driver.send(ALICE, b"1\n");
         driver.advance(Duration::from_secs(seconds));
-        assert_eq!(heard(&mut driver, ALICE), "");
+        assert_eq!(output(&mut driver, ALICE), "");
         driver.advance(Duration::from_secs(60));
         driver.send(ALICE, "1\n".repeat(11).as_bytes());
     }
@@ -94,13 +94,13 @@ fn long_lines_count_as_several() {
     let mut driver = flood("", 0);
     let line = [&[b'x'; 8000], &b"\n"[..]].concat();
     (0..20).for_each(|_| driver.send(ALICE, &line));
-    assert_eq!(heard(&mut driver, BOB).lines().count(), 13);
+    assert_eq!(output(&mut driver, BOB).lines().count(), 13);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 5 lines a second.\n")
     );
     driver.advance(Duration::from_secs(60));
-    assert_eq!(heard(&mut driver, BOB).lines().count(), 7);
+    assert_eq!(output(&mut driver, BOB).lines().count(), 7);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_room_event_does_not_end_the_delay() {
     let mut driver = flood("--burst 2 --pace 1", 4);
     driver.send(BOB, b"hello\n");
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 1 lines a second.\nbob: hello\n")
     );
     assert_eq!(numbers(&mut driver), [1, 2]);

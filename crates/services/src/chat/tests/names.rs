@@ -86,8 +86,8 @@ fn many_people_of_one_name_all_get_a_name() {
         driver.send(peer, b"anna\n");
     }
     driver.send(60, b"/who\n");
-    let heard = heard(&mut driver, 60);
-    let listed = heard
+    let output = output(&mut driver, 60);
+    let listed = output
         .lines()
         .filter_map(|line| line.strip_prefix("-- In #lobby: "));
     let mut names: Vec<&str> = listed.flat_map(|names| names.split(", ")).collect();
@@ -102,7 +102,7 @@ fn a_name_is_free_again_when_its_owner_has_left() {
     for leave in [RoomDriver::end_input, RoomDriver::kill] {
         driver.connect(ALICE);
         driver.send(ALICE, b"alice\n");
-        assert!(heard(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
+        assert!(output(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
         leave(&mut driver, ALICE);
     }
 }

@@ -66,7 +66,7 @@ fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> RoomDriver {
 fn a_post_is_shown_only_in_the_right_room() {
     // A message and a notice from the chat room, and a private message from her claim room.
     let mut driver = with_rogue(&["x"]);
-    assert_eq!(heard(&mut driver, ALICE), "-- x is here.\nx\n-- x\nx\n");
+    assert_eq!(output(&mut driver, ALICE), "-- x is here.\nx\n-- x\nx\n");
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -101,7 +101,7 @@ proptest! {
         for (command, bytes, end) in lines {
             driver.send(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
         }
-        let [alice, bob] = [ALICE, BOB].map(|peer| heard(&mut driver, peer));
+        let [alice, bob] = [ALICE, BOB].map(|peer| output(&mut driver, peer));
         prop_assert!(is_plain(&alice), "{alice:?}");
         prop_assert!(is_plain(&bob), "{bob:?}");
         let marks = ["-- ", "* ", "[", "| "];
@@ -117,7 +117,7 @@ proptest! {
     fn any_post_is_shown_as_plain_text(posts in prop::collection::vec(bytes(), 1..6)) {
         let mut driver = with_rogue(&posts);
         driver.send(ALICE, b"/who\n");
-        let all = heard(&mut driver, ALICE);
+        let all = output(&mut driver, ALICE);
         prop_assert!(is_plain(&all), "{all:?}");
         prop_assert!(driver.close_reason(ALICE).is_none());
     }
