@@ -1,8 +1,6 @@
 //! Display: prints what arrives on the server's standard output.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
@@ -10,16 +8,17 @@ use switchboard_core::{
 };
 
 use crate::receive_buffer::ReceiveBuffer;
+use crate::shared_output::SharedOutput;
 use crate::stop_words::{StopWordMatcher, StopWords};
 
 /// Prints what arrives on standard output: each line sanitized and after the address of its peer, or
 /// only the bytes.
 pub struct Display {
     options: Options,
-    sink: Sink,
+    output: SharedOutput,
 }
 
-#[derive(Args, Clone, Default)]
+#[derive(Args)]
 pub(crate) struct Options {
     /// Print the bytes as they arrive, and nothing else
     #[arg(long)]
@@ -32,27 +31,12 @@ pub(crate) struct Options {
     stop_words: StopWords,
 }
 
-type Sink = Arc<Mutex<dyn Write + Send>>;
-
 impl Display {
-    /// Prints on standard output, only the bytes if `raw`.
-    #[must_use]
-    pub fn new(raw: bool) -> Self {
-        Self::with(Options {
-            raw,
-            ..Options::default()
-        })
-    }
-
     pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::with(options))
-    }
-
-    fn with(options: Options) -> Self {
-        Self {
+        Ok(Self {
             options,
-            sink: Arc::new(Mutex::new(io::stdout())),
-        }
+            output: SharedOutput::stdout(),
+        })
     }
 
     fn framing(&self) -> Framing {
@@ -74,7 +58,7 @@ impl Service for Display {
         Ok(Box::new(DisplaySession {
             prefix: (!self.options.raw).then(|| format!("{peer}: ")),
             matcher: self.options.stop_words.matcher(peer, self.framing()),
-            sink: Arc::clone(&self.sink),
+            output: self.output.clone(),
         }))
     }
 }
@@ -82,7 +66,7 @@ impl Service for Display {
 struct DisplaySession {
     prefix: Option<String>, // of each line; without one only the bytes are printed
     matcher: StopWordMatcher,
-    sink: Sink,
+    output: SharedOutput,
 }
 
 impl Session for DisplaySession {
@@ -95,11 +79,8 @@ impl Session for DisplaySession {
             .prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{}\n", Sanitized(accepted)));
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write per line, since other processes print to the same file. Pipes keep writes of up to
-        // 4 KiB (PIPE_BUF) apart, files and terminals keep all.
-        sink.write_all(line.as_ref().map_or(accepted, |line| line.as_bytes()))?;
-        sink.flush()?;
+        let line = line.as_ref().map_or(accepted, |line| line.as_bytes());
+        self.output.print(line)?;
         Ok(flow)
     }
 }
@@ -107,6 +88,7 @@ impl Session for DisplaySession {
 #[cfg(test)]
 mod tests {
     use std::str;
+    use std::sync::{Arc, Mutex};
 
     use switchboard_core::Limits;
     use switchboard_core::testing::Connection;
@@ -127,12 +109,9 @@ mod tests {
 
     /// A service with these options, and its standard output.
     fn display(options: &str) -> (Display, Arc<Mutex<Vec<u8>>>) {
-        let sink = Arc::new(Mutex::new(Vec::new()));
-        let display = Display {
-            options: parse_options(options),
-            sink: Arc::clone(&sink) as Sink,
-        };
-        (display, sink)
+        let (output, memory) = SharedOutput::memory();
+        let options = parse_options(options);
+        (Display { options, output }, memory)
     }
 
     /// Checks that these chunks are printed as `printed`, and that the session ends if there is a stop

@@ -15,6 +15,7 @@ mod receive_buffer;
 mod receive_file;
 mod registry;
 mod send_file;
+mod shared_output;
 mod stop_words;
 #[cfg(test)]
 mod testing;

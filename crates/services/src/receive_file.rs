@@ -1,8 +1,7 @@
 //! Receive file: saves what one client sends.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
@@ -11,6 +10,7 @@ use switchboard_core::{
 };
 use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
 
+use crate::shared_output::SharedOutput;
 use crate::units::size;
 
 /// Saves what a peer sends until it closes its side. The file appears only when it is complete.
@@ -24,7 +24,7 @@ pub struct ReceiveFile {
     folder: Folder,
     name: Name,
     rules: Rules,
-    sink: Sink,
+    output: SharedOutput,
 }
 
 #[derive(Args)]
@@ -42,8 +42,6 @@ pub(crate) struct Options {
     max_file: Option<u64>,
 }
 
-type Sink = Arc<Mutex<dyn Write + Send>>;
-
 impl ReceiveFile {
     /// A service that saves to `path` by these rules.
     ///
@@ -57,7 +55,7 @@ impl ReceiveFile {
             folder,
             name,
             rules,
-            sink: Arc::new(Mutex::new(io::stdout())),
+            output: SharedOutput::stdout(),
         })
     }
 
@@ -87,7 +85,7 @@ impl Service for ReceiveFile {
         Ok(Box::new(ReceiveFileSession {
             file: Some(file),
             peer: (peer.remote != Address::Stdio).then(|| peer.to_string()),
-            sink: Arc::clone(&self.sink),
+            output: self.output.clone(),
         }))
     }
 }
@@ -95,7 +93,7 @@ impl Service for ReceiveFile {
 struct ReceiveFileSession {
     file: Option<AtomicFile>, // until it is published or discarded
     peer: Option<String>,     // `None` if the peer itself reads standard output
-    sink: Sink,
+    output: SharedOutput,
 }
 
 impl ReceiveFileSession {
@@ -107,12 +105,9 @@ impl ReceiveFileSession {
         let Some(peer) = &self.peer else {
             return;
         };
-        let line = format!("{peer}: {report}");
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         // The file is saved, even if this cannot be printed.
-        sink.write_all(line.as_bytes())
-            .and_then(|()| sink.flush())
-            .ok();
+        let line = format!("{peer}: {report}");
+        self.output.print(line.as_bytes()).ok();
     }
 }
 
@@ -169,7 +164,8 @@ fn not_received(error: &FileError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::sync::{Arc, Mutex};
+    use std::{fs, io};
 
     use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
@@ -189,13 +185,10 @@ mod tests {
     /// A service for the file `it` in a temporary folder, and its standard output.
     fn service(rules: Rules) -> (TempDir, ReceiveFile, Arc<Mutex<Vec<u8>>>) {
         let folder = tempdir().expect("a folder can be made");
-        let sink = Arc::new(Mutex::new(Vec::new()));
         let service = ReceiveFile::new(&folder.path().join("it"), rules).expect("there is room");
-        let printing = ReceiveFile {
-            sink: Arc::clone(&sink) as Sink,
-            ..service
-        };
-        (folder, printing, sink)
+        let (output, memory) = SharedOutput::memory();
+        let service = ReceiveFile { output, ..service };
+        (folder, service, memory)
     }
 
     fn names(folder: &TempDir) -> Vec<String> {

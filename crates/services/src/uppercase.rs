@@ -56,12 +56,9 @@ fn uppercase(bytes: &[u8]) -> Vec<u8> {
 
 /// The number of bytes at the end of `bytes` that begin a character whose rest is missing.
 fn partial_character(bytes: &[u8]) -> usize {
-    let length = (1..=bytes.len().min(3)).find(|&length| {
-        let tail = &bytes[bytes.len() - length..];
-        str::from_utf8(tail)
-            .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-    });
-    length.unwrap_or(0)
+    let invalid = bytes.utf8_chunks().last().map_or(&[][..], |c| c.invalid());
+    let is_partial = str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+    if is_partial { invalid.len() } else { 0 }
 }
 
 #[cfg(test)]

@@ -54,29 +54,7 @@ pub(crate) struct Options {
     with_eliza: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            history: HISTORY,
-            burst: BURST,
-            pace: PACE,
-            with_eliza: false,
-        }
-    }
-}
-
 impl Chat {
-    /// A chat with the default options: a history of 10 messages per room, and for each peer 200
-    /// lines at once and 5 per second after that.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            bot: None,
-            options: Options::default(),
-            seed: None,
-        }
-    }
-
     pub(crate) fn from_options(options: Options) -> Result<Self, ScriptError> {
         Ok(Self {
             bot: options.with_eliza.then(Script::friend).transpose()?,
@@ -86,9 +64,19 @@ impl Chat {
     }
 }
 
+/// A history of 10 messages per room, and for each peer 200 lines at once and 5 per second after that.
 impl Default for Chat {
     fn default() -> Self {
-        Self::new()
+        Self {
+            options: Options {
+                history: HISTORY,
+                burst: BURST,
+                pace: PACE,
+                with_eliza: false,
+            },
+            bot: None,
+            seed: None,
+        }
     }
 }
 

@@ -7,13 +7,12 @@ use switchboard_core::Outbox;
 
 /// A token bucket: `burst` lines at once, and `pace` lines per second after that.
 ///
-/// It has no clock. While it is not full, it sets the session's timer to one second and refills a
-/// part each time.
+/// It has no clock. While it is not full, the session's timer is set to one second, and refills a part
+/// each time.
 pub(super) struct RateLimit {
     burst: i64,
     pace: i64,
-    tokens: i64, // in lines; negative after a long one
-    is_refilling: bool,
+    tokens: i64,          // in lines; negative after a long one
     has_overflowed: bool, // since it was last full
 }
 
@@ -25,7 +24,6 @@ impl RateLimit {
             burst,
             pace,
             tokens: burst,
-            is_refilling: false,
             has_overflowed: false,
         }
     }
@@ -35,13 +33,12 @@ impl RateLimit {
         if self.tokens <= 0 {
             return false;
         }
+        if self.tokens == self.burst {
+            out.set_timer(INTERVAL);
+        }
         // The queues of the receivers are bounded in bytes, so a long line counts as several.
         let lines = 1 + i64::try_from(bytes / LINE_BYTES).unwrap_or(self.burst);
         self.tokens -= lines.min(self.burst);
-        if !self.is_refilling {
-            self.is_refilling = true;
-            out.set_timer(INTERVAL);
-        }
         true
     }
 
@@ -53,8 +50,7 @@ impl RateLimit {
     /// Refills a part: the timer expired.
     pub(super) fn refill(&mut self, out: &mut Outbox) {
         self.tokens = self.burst.min(self.tokens + self.pace);
-        self.is_refilling = self.tokens < self.burst;
-        if self.is_refilling {
+        if self.tokens < self.burst {
             out.set_timer(INTERVAL);
         } else {
             self.has_overflowed = false;

@@ -15,7 +15,7 @@ struct CrowdedSession {
 
 impl RoomService for Crowded {
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let session = Chat::new().connect(peer, rooms)?;
+        let session = Chat::default().connect(peer, rooms)?;
         let others = if peer.to_string().starts_with("192.0.2.1:") {
             self.0
         } else {
