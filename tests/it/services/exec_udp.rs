@@ -69,7 +69,7 @@ fn a_killed_udp_process_is_restarted() {
         assert_eq!(client.text(), "hello");
         let children = server.wait_for_children("its only child", |children| children.len() == 1);
         kill(children[0].0, Signal::SIGKILL).expect("it runs");
-        server.log_lines("starting it again", times);
+        server.log_lines("restarting it", times);
     }
     server.log_lines("fork, for UDP", 3);
     server.signal(Signal::SIGTERM);

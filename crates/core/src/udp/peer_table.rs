@@ -204,7 +204,8 @@ impl PeerTable {
         if self.is_stopping() {
             return Err(NoSession::Dropped(Dropped::Stopping));
         }
-        let peer = Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at(self.listener);
+        let peer =
+            Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at_listener(self.listener);
         if !self.host_rate.take(peer.remote.host(), now) {
             self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));

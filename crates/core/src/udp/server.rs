@@ -62,7 +62,7 @@ impl UdpServer {
     ) -> io::Result<Self> {
         let UdpListener {
             socket,
-            place,
+            address_index,
             ports,
             ..
         } = listener;
@@ -84,7 +84,7 @@ impl UdpServer {
             local,
             recv_batch: RecvBatch::new(max_bytes),
             send_batch: SendBatch::default(),
-            peers: PeerTable::new(service, limits, admission, ports, now).at(place),
+            peers: PeerTable::new(service, limits, admission, ports, now).at(address_index),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             hub_link,

@@ -1,5 +1,7 @@
 //! The session of one person.
 
+use std::sync::Arc;
+
 use switchboard_core::{
     Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Rooms, Sanitized, Session,
 };
@@ -254,7 +256,7 @@ impl ChatSession {
         }
     }
 
-    fn list_members(&self, members: &[Member], out: &mut Outbox) {
+    fn list_members(&self, members: &[Arc<Member>], out: &mut Outbox) {
         let members = members.iter().map(|member| &*member.name);
         let bot = self.bot.as_ref().map(|_| Bot::NAME);
         let names: Vec<&str> = members.chain(bot).collect();
@@ -277,10 +279,10 @@ impl ChatSession {
     fn on_answer(
         &mut self,
         request: Request,
-        event: &RoomEvent<'_>,
+        event: &RoomEvent,
         out: &mut Outbox,
     ) -> Option<Request> {
-        match (request, *event) {
+        match (request, event) {
             (
                 Request::Claim {
                     name,
@@ -289,7 +291,7 @@ impl ChatSession {
                 },
                 RoomEvent::Entered { room, place, .. },
             ) => {
-                if place == 1 {
+                if *place == 1 {
                     self.on_name_claimed(name, &wanted, out);
                 } else {
                     self.rooms.leave(out, room);
@@ -297,7 +299,7 @@ impl ChatSession {
                 }
             }
             (Request::Join(room), RoomEvent::Entered { others, .. }) => {
-                self.on_entered(room, others, out);
+                self.on_entered(room, *others, out);
             }
             (Request::Claim { .. }, RoomEvent::Full { .. }) => {
                 self.on_full(self.name.is_none(), out);
@@ -309,7 +311,7 @@ impl ChatSession {
             (Request::Members, RoomEvent::Members { members, .. }) => {
                 self.list_members(members, out);
             }
-            (Request::Private { to, text, .. }, RoomEvent::Unheard { room })
+            (Request::Private { to, text, .. }, RoomEvent::Unheard { room, .. })
                 if to.is_claim_room(room) =>
             {
                 return Some(Request::Private {
@@ -335,25 +337,26 @@ impl ChatSession {
     }
 
     /// Shows an event of the current room, or a private message.
-    fn show_event(&self, event: &RoomEvent<'_>, out: &mut Outbox) {
-        match *event {
-            RoomEvent::Post {
-                room, past, bytes, ..
-            } => self.show_post(room, bytes, past, out),
-            RoomEvent::Joined { room, origin } if self.room.is_chat_room(room) => {
-                notice(out, &format!("{} is here.", origin.name));
+    fn show_event(&self, event: &RoomEvent, out: &mut Outbox) {
+        match event {
+            RoomEvent::Post { post, past, .. } => {
+                self.show_post(&post.room, &post.bytes, *past, out);
+            }
+            RoomEvent::Joined { room, member, .. } if self.room.is_chat_room(room) => {
+                notice(out, &format!("{} is here.", member.name));
             }
             RoomEvent::Left {
                 room,
-                origin,
-                parting,
+                member,
+                reason,
+                ..
             } if self.room.is_chat_room(room) => {
-                let how = match parting {
-                    LeaveReason::Own => "has left",
+                let how = match reason {
+                    LeaveReason::Left => "has left",
                     LeaveReason::TooSlow => "fell behind and was dropped",
-                    LeaveReason::Lost => "was lost",
+                    _ => "was lost",
                 };
-                notice(out, &format!("{} {how}.", origin.name));
+                notice(out, &format!("{} {how}.", member.name));
             }
             RoomEvent::TooSlow => {
                 notice(out, "You fell too far behind what is said here. Goodbye.");
@@ -404,7 +407,7 @@ impl Session for ChatSession {
         })
     }
 
-    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
         if let Some(request) = self.pending.take() {
             self.pending = self.on_answer(request, event, out);
         }

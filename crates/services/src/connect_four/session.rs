@@ -1,6 +1,7 @@
 //! The session of one peer: a player, or one that watches.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
@@ -207,10 +208,10 @@ impl GameSession {
 
     /// The answer to the question who is in the room. It follows the history, so every earlier
     /// message is known now.
-    fn on_members(&mut self, members: &[Member], out: &mut Outbox) {
+    fn on_members(&mut self, members: &[Arc<Member>], out: &mut Outbox) {
         // The list is cut at its limit, so a member that is not in a full list may still be there.
         if members.len() < MAX_LISTED {
-            let is_present = |member| members.iter().any(|one| one.member == member);
+            let is_present = |member| members.iter().any(|one| one.id == member);
             let seats = self.game().seats;
             for member in seats.into_iter().flatten() {
                 if !is_present(member) {
@@ -229,16 +230,16 @@ impl GameSession {
     fn on_post(
         &mut self,
         sequence: u64,
-        origin: &Member,
+        sender: &Member,
         is_own: bool,
         message: &Message,
         out: &mut Outbox,
     ) {
         if is_own {
-            self.member = Some(origin.member);
+            self.member = Some(sender.id);
             self.has_posted = false;
         }
-        let events = self.replica.apply(sequence, origin.member, message);
+        let events = self.replica.apply(sequence, sender.id, message);
         if !self.is_settled && !is_own {
             return;
         }
@@ -328,27 +329,20 @@ impl Session for GameSession {
         Ok(Flow::Close)
     }
 
-    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        match *event {
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+        match event {
             RoomEvent::Entered { place, .. } => {
-                self.place = Some(place);
+                self.place = Some(*place);
                 self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.on_members(members, out),
-            RoomEvent::Post {
-                origin,
-                sequence,
-                past,
-                bytes,
-                ..
-            } => {
-                let is_own = !past && self.place == Some(origin.place);
-                if let Some(message) = Message::decode(bytes) {
-                    self.on_post(sequence, origin, is_own, &message, out);
+            RoomEvent::Post { post, past, .. } => {
+                let is_own = !past && self.place == Some(post.sender.place);
+                if let Some(message) = Message::decode(&post.bytes) {
+                    self.on_post(post.sequence, &post.sender, is_own, &message, out);
                 }
             }
-            RoomEvent::Left { origin, .. } => self.on_left(origin.member, out),
-            RoomEvent::Joined { .. } | RoomEvent::Unheard { .. } => (),
+            RoomEvent::Left { member, .. } => self.on_left(member.id, out),
             RoomEvent::Full { .. } => {
                 out.send(messages::ROOM_FULL.as_bytes());
                 return Ok(Flow::Close);
@@ -357,6 +351,7 @@ impl Session for GameSession {
                 out.send(messages::TOO_SLOW.as_bytes());
                 return Ok(Flow::Close);
             }
+            _ => (),
         }
         self.report_departed_opponent(out);
         Ok(self.flow())

@@ -95,7 +95,7 @@ impl RoomService for Forward {
     }
 
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let role = self.options.role.get(peer.place).copied();
+        let role = self.options.role.get(peer.listener).copied();
         if role.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }

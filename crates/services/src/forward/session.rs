@@ -129,8 +129,8 @@ impl ForwardSession {
         }
     }
 
-    fn send(&self, bytes: &[u8], origin: &Member, out: &mut Outbox) {
-        if self.is_datagram && origin.transport == Transport::Stream {
+    fn send(&self, bytes: &[u8], sender: &Member, out: &mut Outbox) {
+        if self.is_datagram && sender.transport == Transport::Stream {
             bytes
                 .chunks(DATAGRAM_BYTES)
                 .for_each(|datagram| out.send(datagram));
@@ -139,9 +139,9 @@ impl ForwardSession {
         }
     }
 
-    fn on_left(&mut self, origin: &Member, out: &mut Outbox) -> Flow {
+    fn on_left(&mut self, member: &Member, out: &mut Outbox) -> Flow {
         match self.state {
-            State::Receiver if origin.name == SENDER => return Flow::Close,
+            State::Receiver if member.name == SENDER => return Flow::Close,
             State::Sender => {
                 self.receivers = self.receivers.saturating_sub(1);
                 if self.receivers == 0 {
@@ -191,22 +191,22 @@ impl Session for ForwardSession {
         Ok(Flow::Continue)
     }
 
-    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
         let flow = self.flow();
-        Ok(match *event {
-            RoomEvent::Entered { room, place, .. } if room == SEAT => self.on_seat(place, out),
-            RoomEvent::Entered { place, others, .. } => self.on_line(place, others, out),
-            RoomEvent::Post { bytes, origin, .. } => {
+        Ok(match event {
+            RoomEvent::Entered { room, place, .. } if **room == *SEAT => self.on_seat(*place, out),
+            RoomEvent::Entered { place, others, .. } => self.on_line(*place, *others, out),
+            RoomEvent::Post { post, .. } => {
                 if let State::Receiver | State::Both = self.state {
-                    self.send(bytes, origin, out);
+                    self.send(&post.bytes, &post.sender, out);
                 }
                 Flow::Continue
             }
-            RoomEvent::Joined { room, .. } if room == LINE => {
+            RoomEvent::Joined { room, .. } if **room == *LINE => {
                 self.receivers += 1;
                 Flow::Continue
             }
-            RoomEvent::Left { room, origin, .. } if room == LINE => self.on_left(origin, out),
+            RoomEvent::Left { room, member, .. } if **room == *LINE => self.on_left(member, out),
             RoomEvent::TooSlow | RoomEvent::Full { .. } => {
                 return Err(Error::Failed("the hub has no room for this session".into()));
             }

@@ -174,8 +174,8 @@ fn roles_are_fixed_by_listener() {
     let forward = Forward {
         options: parse_options("--role receive --role send"),
     };
-    let connected = |place| {
-        let session = Service::connect(&forward, &Peer::stdio().at(place));
+    let connected = |listener| {
+        let session = Service::connect(&forward, &Peer::stdio().at_listener(listener));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
     assert_eq!(connected(0), Ok(()));

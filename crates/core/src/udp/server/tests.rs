@@ -65,7 +65,7 @@ impl Server {
         let service = Arc::new(Echo(framing));
         let listener = UdpListener {
             socket,
-            place: 0,
+            address_index: 0,
             index: 0,
             ports: vec![port],
         };

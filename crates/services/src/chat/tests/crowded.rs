@@ -41,7 +41,7 @@ impl Session for CrowdedSession {
         self.session.on_message(line, out)
     }
 
-    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
         self.session.on_room_event(event, out)
     }
 }
