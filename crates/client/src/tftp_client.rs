@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use switchboard_core::ListenAddr;
 use switchboard_files::tftp::{
-    ErrorCode, FromNetascii, Mode, Negotiated, Options, Request, RequestKind, Requester,
-    ToNetascii, TransferError,
+    Decoder, Encoder, ErrorCode, Mode, Negotiated, Options, Request, RequestKind, Requester,
+    TransferError,
 };
 use switchboard_files::{AtomicFile, Rules, Source};
 
@@ -124,32 +124,19 @@ impl TftpClient {
         sink: &mut dyn Write,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
-        let mut sink = Counted {
-            sink: BufWriter::with_capacity(BUFFER_BYTES, sink),
-            bytes: 0,
-        };
         let (mut transfer, requester) = self.request(RequestKind::Read, name, Some(0))?;
         let size = requester.negotiated().size;
-        let mut progress = report(progress, size);
-        match self.options.mode {
-            Mode::Octet => {
-                let receiver = requester.into_receiver(&mut sink);
-                transfer.receive(receiver, &mut progress)?;
-            }
-            Mode::Netascii => {
-                let receiver = requester.into_receiver(FromNetascii::new(&mut sink));
-                let text = transfer.receive(receiver, &mut progress)?;
-                text.finish().map_err(TransferError::Io)?;
-            }
-        }
-        sink.flush().map_err(TransferError::Io)?;
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, sink);
+        let receiver = requester.into_receiver(Decoder::new(writer, self.options.mode));
+        let decoder = transfer.receive(receiver, &mut report(progress, size))?;
+        let (_, bytes) = decoder.finish().map_err(TransferError::Io)?;
         match size {
             // In TFTP, a short block is the end, for whatever reason it is short.
-            Some(size) if sink.bytes < size => Err(Error::Tftp(TransferError::Protocol(
+            Some(size) if bytes < size => Err(Error::Tftp(TransferError::Protocol(
                 "the file is shorter than the server announced",
             ))),
             _ => Ok(Outcome {
-                bytes: sink.bytes,
+                bytes,
                 ..Outcome::default()
             }),
         }
@@ -158,17 +145,10 @@ impl TftpClient {
     fn send(&self, source: Source, name: &[u8], progress: &mut dyn Progress) -> Result<(), Error> {
         let length = source.length;
         let (mut transfer, requester) = self.request(RequestKind::Write, name, Some(length))?;
-        let now = transfer.now();
-        match self.options.mode {
-            Mode::Octet => {
-                let sender = requester.into_sender(source, now);
-                transfer.send(sender, &mut report(progress, Some(length)))
-            }
-            Mode::Netascii => {
-                let sender = requester.into_sender(ToNetascii::new(source), now);
-                transfer.send(sender, &mut report(progress, None)) // the encoded length is unknown
-            }
-        }
+        let mode = self.options.mode;
+        let sender = requester.into_sender(Encoder::new(source, mode), transfer.now());
+        let length = (mode == Mode::Octet).then_some(length); // else it is that of the decoded file
+        transfer.send(sender, &mut report(progress, length))
     }
 
     /// Sends the request to each address, until one answers. If a server refuses options, the request
@@ -245,24 +225,6 @@ fn report(progress: &mut dyn Progress, length: Option<u64>) -> impl FnMut(u64) {
             has_started = true;
         }
         progress.advanced(bytes);
-    }
-}
-
-/// Counts the bytes that are written.
-struct Counted<W> {
-    sink: W,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.sink.write(bytes)?;
-        self.bytes += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
     }
 }
 

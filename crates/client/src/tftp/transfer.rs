@@ -95,18 +95,9 @@ impl<'a> ClientTransfer<'a> {
             false => Duration::ZERO,
         };
         let (sink, mut dally) = receiver.finish(linger, self.now());
-        loop {
-            // The file is complete, so errors do not matter any more.
-            while let Some(packet) = dally.next_packet() {
-                self.socket.send(packet, self.server).ok();
-            }
-            if linger.is_zero() || !self.wait_for_packet(dally.deadline()).unwrap_or(false) {
-                return Ok(sink);
-            }
-            if let Ok(packet) = Packet::parse(self.socket.received()) {
-                dally.on_packet(&packet);
-            }
-        }
+        // The file is complete, so errors do not matter any more.
+        self.run(&mut dally, Ok(Step::Continue), &mut |_| ()).ok();
+        Ok(sink)
     }
 
     /// Sends the file. Each call of `progress` gets the number of acknowledged bytes.
@@ -153,7 +144,7 @@ impl<'a> ClientTransfer<'a> {
         }
         if !self.wait_for_packet(side.deadline())? {
             self.check_silence()?;
-            return Ok(side.on_timeout(self.now()).map(|()| Step::Continue));
+            return Ok(side.on_timeout(self.now()));
         }
         self.silent_at = self.now() + self.timeout;
         Ok(match Packet::parse(self.socket.received()) {

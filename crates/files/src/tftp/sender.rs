@@ -235,7 +235,7 @@ impl<R: Read> Transfer for Sender<R> {
         }
     }
 
-    fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         if self.timer.has_expired(now)? {
             if self.is_opening {
                 self.opening_due = true;
@@ -244,7 +244,7 @@ impl<R: Read> Transfer for Sender<R> {
                 self.ambiguous = self.sent;
             }
         }
-        Ok(())
+        Ok(Step::Continue)
     }
 
     fn deadline(&self) -> Duration {

@@ -2,7 +2,6 @@
 
 mod line_session;
 mod tftp_session;
-mod upload;
 
 #[cfg(test)]
 mod line_tests;
