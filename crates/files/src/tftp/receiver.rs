@@ -70,7 +70,7 @@ impl<W: Write> Receiver<W> {
             has_repeated: false,
             bytes: 0,
             packet: option_ack.unwrap_or_else(|| Packet::Ack(0).to_bytes()),
-            timer: timer.yielding(),
+            timer,
         }
     }
 

@@ -87,7 +87,7 @@ impl TftpSession {
     fn accepts_request(&self) -> bool {
         match &self.state {
             State::Idle | State::Dallying(_) => true,
-            State::Sending(sender) => sender.is_all_sent() && !sender.is_unanswered(),
+            State::Sending(sender) => sender.is_all_sent(),
             State::Receiving(..) => false,
         }
     }
