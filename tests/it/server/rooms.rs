@@ -24,20 +24,20 @@ fn serve_everywhere(args: &str, folder: &tempfile::TempDir) -> Server {
 #[test]
 fn a_session_can_answer_its_own_posts() {
     for model in CONCURRENT_MODELS {
-        let server = Server::villain(&format!("ponder --model {model}"));
+        let server = Server::villain(&format!("self-post --model {model}"));
         let mut client = server.connect();
-        assert_eq!(client.ask("here"), "I have thought it over.", "{model}");
+        assert_eq!(client.ask("here"), "done", "{model}");
     }
 }
 
 #[test]
 fn a_panic_about_a_room_does_not_end_other_rooms() {
     for model in CONCURRENT_MODELS {
-        let server = Server::villain(&format!("ponder --model {model}"));
+        let server = Server::villain(&format!("self-post --model {model}"));
         let (mut one, mut other) = (server.connect(), server.connect());
-        assert_eq!(one.ask("here"), "I have thought it over.");
+        assert_eq!(one.ask("here"), "done");
         other.send("panic\n");
-        assert_eq!(one.ask("there"), "I have thought it over.", "{model}");
+        assert_eq!(one.ask("there"), "done", "{model}");
     }
 }
 
