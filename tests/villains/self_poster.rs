@@ -29,10 +29,10 @@ impl Session for SelfPosterSession {
         Ok(Flow::Continue)
     }
 
-    fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        match *event {
-            RoomEvent::Post { bytes: [200], .. } => out.send(b"done"),
-            RoomEvent::Post { room, bytes, .. } => self.0.post(out, room, &[bytes[0] + 1]),
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+        match event {
+            RoomEvent::Post { post, .. } if post.bytes == [200] => out.send(b"done"),
+            RoomEvent::Post { post, .. } => self.0.post(out, &post.room, &[post.bytes[0] + 1]),
             _ => (),
         }
         Ok(Flow::Continue)

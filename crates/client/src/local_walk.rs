@@ -96,11 +96,11 @@ mod tests {
     fn files_are_found_and_links_are_not_followed() {
         let directory = tempdir().expect("a temporary folder");
         let path = |name: &str| directory.path().join(name);
-        fs::create_dir_all(path("b/c")).expect("there is room");
+        fs::create_dir_all(path("b/c")).expect("the disk has room");
         for file in ["a", "z", "b/one", "b/c/two"] {
-            fs::write(path(file), "").expect("there is room");
+            fs::write(path(file), "").expect("the disk has room");
         }
-        symlink("/etc", path("etc")).expect("there is room");
+        symlink("/etc", path("etc")).expect("the disk has room");
         let top = Name::parse(b"top").expect("a name");
         let found: Vec<String> = LocalWalk::new(directory.path(), top)
             .map(|found| match found {

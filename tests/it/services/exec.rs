@@ -208,8 +208,8 @@ fn a_missing_program_is_refused_before_listening() {
             "/no/such/program",
             "No such file or directory (os error 2)\n",
         ),
-        (&*file, "it is not a program that may be run\n"),
-        ("/", "it is not a program that may be run\n"),
+        (&*file, "not an executable file\n"),
+        ("/", "not an executable file\n"),
     ] {
         let mut command = Command::new(program());
         command.args(["serve", "exec", "--listen", "0", "--", name]);
@@ -235,7 +235,7 @@ fn a_program_deleted_since_the_start_ends_only_its_session() {
         let mut client = server.connect();
         client.send("hello\n");
         assert_eq!(client.rest(), b"", "{model}: closed without a reset");
-        let log = server.log("the program cannot be started");
+        let log = server.log("cannot start the program");
         assert!(
             log.contains("ERROR") && log.contains("peer=127.0.0.1:"),
             "{log}"
