@@ -136,7 +136,7 @@ fn a_lost_hub_ends_sessions_of_other_services() {
     kill(server.hub(1), Signal::SIGKILL).expect("it runs");
     scene.play("1.\n2.\n+1\n1= 1\n+2\n2= 2\n1> again\n2< again");
 
-    let server = Server::start("duel");
+    let server = Server::start("connect-four");
     let mut scene = Scene::at(&server, &[]);
     scene.play(
         "+1
