@@ -27,7 +27,7 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("--max-per-host") && stdout.contains("switchboard serve eliza"));
     let (code, stdout, _) = run_program("serve eliza --help", "");
-    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle"));
+    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle-timeout"));
     assert!(stdout.starts_with("Your virtual friend"), "{stdout}");
     let (_, stdout, _) = run_program("serve echo --help", "");
     assert!(stdout.starts_with("Sends every byte back"), "{stdout}");
@@ -36,7 +36,7 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
         "serve",
         "serve nothing",
         "serve echo --listen 99999",
-        "serve echo --idle soon",
+        "serve echo --idle-timeout soon",
         "serve echo --raw",
     ] {
         let (code, stdout, stderr) = run_program(wrong, "");
