@@ -146,7 +146,7 @@ fn invalid_sizes_and_stop_words_are_refused() {
         ("--receive-buffer 0", "from 1 to 64k"),
         ("--receive-buffer 65k", "from 1 to 64k"),
         ("--receive-buffer many", "from 1 to 64k"),
-        ("--stop-word ''", "a stop word is not empty"),
+        ("--stop-word ''", "a stop word must not be empty"),
     ] {
         for service in ["echo", "display"] {
             let output = shell(
