@@ -5,13 +5,13 @@ use std::io;
 use switchboard_client::Error;
 use switchboard_core::{BindError, CloseReason};
 use switchboard_files::{Status, tftp};
-use switchboard_services::Unusable;
+use switchboard_services::InvalidOptions;
 
 /// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    Unusable(#[from] InvalidOptions),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot serve {0} over datagrams: {1}")]

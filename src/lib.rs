@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 pub use switchboard_core::*;
-pub use switchboard_services::{Services, Unusable};
+pub use switchboard_services::{InvalidOptions, Services};
 
 use crate::args::{Cli, Task};
 use crate::failure::Failure;

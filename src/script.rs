@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
-use switchboard_services::{Eliza, NoScript, Telling, find_script, read_script};
+use switchboard_services::{Eliza, LoadScriptError, ReplyFormat, find_script, read_script};
 
 use crate::failure::Failure;
 use crate::talk::{self, TraceOptions};
@@ -64,7 +64,7 @@ fn converse(options: &RunOptions) -> Result<(), Failure> {
     let script = find_script(&options.script);
     let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
     let telling = if options.steps {
-        Telling::Steps
+        ReplyFormat::Steps
     } else {
         options.trace.telling()
     };
@@ -103,7 +103,7 @@ fn check(options: &CheckOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(file: &Path, name: &str) -> Result<Script, NoScript> {
+fn open(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
     if file.as_os_str() == "-" {
         read_script(name, io::stdin().lock())
     } else {

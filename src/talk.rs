@@ -8,7 +8,7 @@ use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
 use switchboard_core::testing::Connection;
 use switchboard_core::{CloseReason, Limits, Peer};
-use switchboard_services::{Eliza, ElizaOptions, Telling};
+use switchboard_services::{Eliza, ElizaOptions, ReplyFormat};
 
 use crate::failure::Failure;
 
@@ -45,11 +45,11 @@ enum Form {
 }
 
 impl TraceOptions {
-    pub(crate) fn telling(&self) -> Telling {
+    pub(crate) fn telling(&self) -> ReplyFormat {
         match self.trace {
-            None => Telling::Replies,
-            Some(Form::Text) => Telling::Trace,
-            Some(Form::Json) => Telling::Json,
+            None => ReplyFormat::Plain,
+            Some(Form::Text) => ReplyFormat::Trace,
+            Some(Form::Json) => ReplyFormat::Json,
         }
     }
 }
@@ -62,11 +62,11 @@ pub(crate) fn run(options: TalkOptions) -> Result<(), Failure> {
 }
 
 /// Talks with this friend.
-pub(crate) fn with(friend: Eliza, telling: Telling) -> Result<(), Failure> {
-    let friend = friend.telling(telling);
+pub(crate) fn with(friend: Eliza, telling: ReplyFormat) -> Result<(), Failure> {
+    let friend = friend.format(telling);
     let mut talk = Talk {
         connection: Connection::open(&friend, &Peer::stdio(), &Limits::default()),
-        json: telling == Telling::Json,
+        json: telling == ReplyFormat::Json,
     };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         at_terminal(&mut talk)?;
@@ -131,7 +131,7 @@ impl Talk {
             out.write_all(said)
                 .and_then(|()| match parting {
                     "" => Ok(()),
-                    words => writeln!(out, "{}", Telling::Json.words(words, "limit")),
+                    words => writeln!(out, "{}", ReplyFormat::Json.message(words, "limit")),
                 })
                 .map_err(Failure::Output)?;
             self.connection.sent(self.connection.output().len());
