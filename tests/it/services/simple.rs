@@ -91,7 +91,7 @@ fn discard_reads_ten_megabytes_and_sends_nothing() {
         server.port()
     );
     assert_eq!(stdout_of(&send, ""), "");
-    let end = server.log("end: the peer left");
+    let end = server.log("end: closed by the peer");
     assert!(end.ends_with("received=10000000 sent=0"), "{end}");
 }
 
