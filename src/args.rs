@@ -27,11 +27,11 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
 
     #[command(subcommand)]
-    pub(crate) task: Task,
+    pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Task {
+pub(crate) enum Command {
     /// Serve one service to whoever calls
     #[command(
         subcommand_required = true,
@@ -48,7 +48,7 @@ pub(crate) enum Task {
     Talk(TalkOptions),
     /// Check the scripts by which the friend speaks, talk by them, list them
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
-    Script(script::Task),
+    Script(script::Command),
     /// Get files from a server
     #[command(after_help = transfer::GET_HELP)]
     Get(GetOptions),

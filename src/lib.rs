@@ -16,7 +16,7 @@
 //! ```
 
 mod args;
-mod failure;
+mod error;
 mod log;
 mod script;
 mod serve;
@@ -31,8 +31,8 @@ use clap::FromArgMatches;
 pub use switchboard_core::*;
 pub use switchboard_services::{Services, Unusable};
 
-use crate::args::{Cli, Task};
-use crate::failure::Failure;
+use crate::args::{Cli, Command};
+use crate::error::Failure;
 
 /// Runs the program with the services that come with it.
 pub fn main() -> ExitCode {
@@ -64,19 +64,19 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log::init(cli.verbose, cli.quiet);
-    let done = match (cli.task, matches.subcommand()) {
-        (Task::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
-        (Task::Talk(options), _) => talk::run(options),
-        (Task::Script(task), _) => script::run(task),
-        (Task::Get(options), _) => transfer::get(&options, cli.quiet),
-        (Task::Put(options), _) => transfer::put(&options, cli.quiet),
-        (Task::List(options), _) => transfer::list(&options),
-        (Task::Services | Task::Serve, _) => list(&services),
+    let done = match (cli.command, matches.subcommand()) {
+        (Command::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
+        (Command::Talk(options), _) => talk::run(options),
+        (Command::Script(task), _) => script::run(task),
+        (Command::Get(options), _) => transfer::get(&options, cli.quiet),
+        (Command::Put(options), _) => transfer::put(&options, cli.quiet),
+        (Command::List(options), _) => transfer::list(&options),
+        (Command::Services | Command::Serve, _) => list(&services),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(Failure::Told(code)) => ExitCode::from(code),
+        Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
             // The words may quote a file. Where nobody can read them, the exit code has to do.
             let words = failure.to_string();

@@ -8,11 +8,11 @@ use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
 use switchboard_services::{Eliza, NoScript, Telling, find_script, read_script};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::talk::{self, TraceOptions};
 
 #[derive(Subcommand)]
-pub(crate) enum Task {
+pub(crate) enum Command {
     /// Tell all that is wrong with scripts, and what is surely not meant in them
     #[command(after_help = CHECK_HELP)]
     Check(CheckOptions),
@@ -52,11 +52,11 @@ pub(crate) struct RunOptions {
     seed: Option<u64>,
 }
 
-pub(crate) fn run(task: Task) -> Result<(), Failure> {
+pub(crate) fn run(task: Command) -> Result<(), Failure> {
     match task {
-        Task::Check(options) => check(&options),
-        Task::Run(options) => converse(&options),
-        Task::List => list(),
+        Command::Check(options) => check(&options),
+        Command::Run(options) => converse(&options),
+        Command::List => list(),
     }
 }
 
@@ -95,7 +95,7 @@ fn check(options: &CheckOptions) -> Result<(), Failure> {
     }
     if 0 < unusable {
         let of = options.files.len();
-        return Err(Failure::Unspeakable { unusable, of });
+        return Err(Failure::UnusableScripts { unusable, of });
     }
     if options.deny_warnings && 0 < warnings {
         return Err(Failure::Warnings);

@@ -13,7 +13,7 @@ use switchboard_services::Services;
 use tracing::{debug, warn};
 
 use crate::args::{Model, ServeOptions};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::log;
 
 /// Serves until told to stop.

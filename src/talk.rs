@@ -10,7 +10,7 @@ use switchboard_core::testing::Connection;
 use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions, Telling};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
 /// With whom, and what is told of it.
 #[derive(Args)]

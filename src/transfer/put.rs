@@ -6,9 +6,9 @@ use std::path::Path;
 use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
 use switchboard_files::{Name, Source};
 
-use super::telling::Teller;
-use super::{PutOptions, by_tftp, name};
-use crate::failure::Failure;
+use super::report::Reporter;
+use super::{PutOptions, name, tftp};
+use crate::error::Failure;
 
 /// Puts all that was asked for.
 pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
@@ -17,7 +17,7 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     }
     let server = options.peer.server()?;
     options.tftp.check(&server)?;
-    let mut teller = Teller::new(options.peer.json, quiet);
+    let mut reporter = Reporter::new(options.peer.json, quiet);
     let tftp = options.tftp.options(options.peer.timeout);
     // By TFTP the server is told when there is no more to wait for.
     let stop = match server.endpoint() {
@@ -25,26 +25,26 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
         Endpoint::Tcp(_) | Endpoint::Unix(_) => None,
     };
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
-        by_tftp::put(options, &client, &mut teller)?;
-        return teller.end();
+        tftp::put(options, &client, &mut reporter)?;
+        return reporter.end();
     }
     let own = options.name.as_deref().map(name).transpose()?;
     let folder = options.to.as_deref().map_or(Ok(Name::root()), name)?;
     let mut putting = Putting {
         options,
         client: Client::new(server, options.peer.timeout, None),
-        teller,
+        reporter,
     };
     for path in &options.files {
         putting.named(path, &folder, own.as_ref())?;
     }
-    putting.teller.end()
+    putting.reporter.end()
 }
 
 struct Putting<'a> {
     options: &'a PutOptions,
     client: Client,
-    teller: Teller,
+    reporter: Reporter,
 }
 
 impl Putting<'_> {
@@ -60,7 +60,7 @@ impl Putting<'_> {
                     file: path.to_owned(),
                     cause: why.into(),
                 };
-                return self.teller.failed(shown, &error);
+                return self.reporter.failed(shown, &error);
             }
         };
         if !path.is_dir() {
@@ -69,14 +69,14 @@ impl Putting<'_> {
         if !self.options.recursive {
             let error =
                 Error::InvalidInput("that is a folder (--recursive puts all that is in it)");
-            return self.teller.failed(shown, &error);
+            return self.reporter.failed(shown, &error);
         }
         for found in LocalWalk::new(path, name) {
             match found {
                 Found::File(path, name) => self.file(&path, &name)?,
-                Found::Other(words) => self.teller.note(&words),
+                Found::Other(words) => self.reporter.note(&words),
                 Found::Unreadable(path, error) => {
-                    self.teller.failed(path.as_os_str().as_bytes(), &error)?;
+                    self.reporter.failed(path.as_os_str().as_bytes(), &error)?;
                 }
             }
         }
@@ -84,18 +84,18 @@ impl Putting<'_> {
     }
 
     fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
-        self.teller.begins(name.as_bytes());
+        self.reporter.begins(name.as_bytes());
         let done = match Source::open(path) {
             Ok(source) => {
                 let resume = self.options.resume;
                 self.client
-                    .put(path, source, name, resume, &mut self.teller)
+                    .put(path, source, name, resume, &mut self.reporter)
             }
             Err(cause) => Err(Error::Local {
                 file: path.to_owned(),
                 cause,
             }),
         };
-        self.teller.file(name.as_bytes(), done)
+        self.reporter.file(name.as_bytes(), done)
     }
 }

@@ -9,9 +9,9 @@ use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
 use super::output::{is_standard, output};
-use super::telling::Teller;
-use super::{GetOptions, by_tftp, last_part, name};
-use crate::failure::Failure;
+use super::report::Reporter;
+use super::{GetOptions, last_part, name, tftp};
+use crate::error::Failure;
 
 /// Gets all that was asked for.
 pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
@@ -32,27 +32,27 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         Some(_) => None,
         None => Some(Stop::on_signals().map_err(Failure::Input)?),
     };
-    let mut teller = Teller::new(options.peer.json, quiet);
+    let mut reporter = Reporter::new(options.peer.json, quiet);
     if out.is_some() && io::stdout().is_terminal() {
-        teller = teller.without_bars();
+        reporter = reporter.without_bars();
     }
     let tftp = options.tftp.options(options.peer.timeout);
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
-        by_tftp::get(options, &client, out, &mut teller)?;
-        return teller.end();
+        tftp::get(options, &client, out, &mut reporter)?;
+        return reporter.end();
     }
     let names = options.names.iter().map(|words| name(words));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let mut getting = Getting {
         options,
         client: Client::new(server, options.peer.timeout, stop),
-        teller,
+        reporter,
     };
     match (out, path) {
         (Some(mut out), _) => getting.print(&names[0], &mut out)?,
         (None, Some(path)) => match Destination::around(path) {
             Ok((destination, own)) => getting.file(&names[0], &destination, &own)?,
-            Err(error) => getting.teller.failed(names[0].as_bytes(), &error)?,
+            Err(error) => getting.reporter.failed(names[0].as_bytes(), &error)?,
         },
         (None, None) => {
             let destination = Destination::open(&options.directory)?;
@@ -61,21 +61,21 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
                 .try_for_each(|name| getting.named(name, &destination))?;
         }
     }
-    getting.teller.end()
+    getting.reporter.end()
 }
 
 struct Getting<'a> {
     options: &'a GetOptions,
     client: Client,
-    teller: Teller,
+    reporter: Reporter,
 }
 
 impl Getting<'_> {
     fn print(&mut self, name: &Name, out: &mut dyn Write) -> Result<(), Failure> {
-        self.teller.begins(name.as_bytes());
+        self.reporter.begins(name.as_bytes());
         let target = Target::Output(out);
-        let done = self.client.get(name, target, &mut self.teller);
-        self.teller.file(name.as_bytes(), done)
+        let done = self.client.get(name, target, &mut self.reporter);
+        self.reporter.file(name.as_bytes(), done)
     }
 
     /// Gets what was asked for by name, under its last part.
@@ -87,22 +87,22 @@ impl Getting<'_> {
                     return self.folder(name, destination, &own);
                 }
                 Ok(_) => (),
-                Err(error) => return self.teller.failed(name.as_bytes(), &error),
+                Err(error) => return self.reporter.failed(name.as_bytes(), &error),
             }
         }
         self.file(name, destination, &own)
     }
 
     fn file(&mut self, name: &Name, destination: &Destination, own: &Name) -> Result<(), Failure> {
-        self.teller.begins(name.as_bytes());
+        self.reporter.begins(name.as_bytes());
         let target = Target::File {
             destination,
             name: own,
             overwrite: self.options.overwrite,
             resume: self.options.resume,
         };
-        let done = self.client.get(name, target, &mut self.teller);
-        self.teller.file(name.as_bytes(), done)
+        let done = self.client.get(name, target, &mut self.reporter);
+        self.reporter.file(name.as_bytes(), done)
     }
 
     /// Gets all that is below a folder, into the folder `own` here.
@@ -113,20 +113,20 @@ impl Getting<'_> {
         own: &Name,
     ) -> Result<(), Failure> {
         if let Err(error) = destination.make_folder(own) {
-            return self.teller.failed(folder.as_bytes(), &error);
+            return self.reporter.failed(folder.as_bytes(), &error);
         }
         let mut walk = RemoteWalk::below(folder.clone());
         while let Some(found) = walk.next(&mut self.client) {
             let (name, entry) = match found {
                 Ok(found) => found,
                 Err((name, error)) => {
-                    self.teller.failed(name.as_bytes(), &error)?;
+                    self.reporter.failed(name.as_bytes(), &error)?;
                     continue;
                 }
             };
             if entry.name.starts_with(b".") {
                 let words = format!("{} is hidden: left out", Sanitized(name.as_bytes()));
-                self.teller.note(&words);
+                self.reporter.note(&words);
                 walk.pass_over();
                 continue;
             }
@@ -135,7 +135,7 @@ impl Getting<'_> {
                 Ok(there) => there,
                 Err(why) => {
                     let error = Error::Protocol(why.to_string());
-                    self.teller.failed(name.as_bytes(), &error)?;
+                    self.reporter.failed(name.as_bytes(), &error)?;
                     continue;
                 }
             };
@@ -144,7 +144,7 @@ impl Getting<'_> {
                 Kind::Folder => {
                     if let Err(error) = destination.make_folder(&there) {
                         walk.pass_over();
-                        self.teller.failed(name.as_bytes(), &error)?;
+                        self.reporter.failed(name.as_bytes(), &error)?;
                     }
                 }
             }

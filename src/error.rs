@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     #[error("the talk {0}")]
     Talk(CloseReason),
     #[error("{unusable} of {of} cannot be used")]
-    Unspeakable { unusable: usize, of: usize },
+    UnusableScripts { unusable: usize, of: usize },
     #[error("there are warnings, and they are denied")]
     Warnings,
     #[error("{0}")]
@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     Transfer(#[from] Error),
     /// What failed was told already.
     #[error("failed")]
-    Told(u8),
+    Reported(u8),
 }
 
 impl Failure {
@@ -58,7 +58,7 @@ impl Failure {
             Self::Bind(_) => EX_UNAVAILABLE,
             Self::Usage(_) => EX_WRONG,
             Self::Transfer(error) => transfer_code(error),
-            Self::Told(code) => *code,
+            Self::Reported(code) => *code,
             Self::Unusable(_)
             | Self::UdpPolicy(..)
             | Self::Ready(..)
@@ -67,7 +67,7 @@ impl Failure {
             | Self::Output(_)
             | Self::Friend(_)
             | Self::Talk(_)
-            | Self::Unspeakable { .. }
+            | Self::UnusableScripts { .. }
             | Self::Warnings => 1,
         }
     }

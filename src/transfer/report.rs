@@ -9,10 +9,10 @@ use serde::Serialize;
 use switchboard_client::{Error, Outcome, Progress};
 use switchboard_core::Sanitized;
 
-use crate::failure::{Failure, transfer_code};
+use crate::error::{Failure, transfer_code};
 
 /// Tells how far a file is, on a terminal, and what became of it: in a line, or as JSON.
-pub(crate) struct Teller {
+pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
     has_bars: bool,
@@ -41,7 +41,7 @@ struct Told<'a> {
     code: Option<u8>,
 }
 
-impl Teller {
+impl Reporter {
     pub(crate) fn new(json: bool, quiet: bool) -> Self {
         Self {
             json,
@@ -108,9 +108,9 @@ impl Teller {
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
             Error::Unreachable { .. } | Error::NoReply(_) | Error::Output(_) => {
-                Err(Failure::Told(code))
+                Err(Failure::Reported(code))
             }
-            Error::Stopped(_) => Err(Failure::Told(transfer_code(error))),
+            Error::Stopped(_) => Err(Failure::Reported(transfer_code(error))),
             _ => Ok(()),
         }
     }
@@ -138,7 +138,7 @@ impl Teller {
                 self.failed, self.files
             ));
         }
-        Err(Failure::Told(code))
+        Err(Failure::Reported(code))
     }
 
     fn clear(&mut self) {
@@ -157,7 +157,7 @@ impl Teller {
     }
 }
 
-impl Progress for Teller {
+impl Progress for Reporter {
     fn begins(&mut self, name: &[u8]) {
         self.clear();
         self.began = Some(Instant::now());

@@ -1,15 +1,15 @@
 //! `get`, `put` and `list`: from words to a client, names, and what is told of each.
 
-mod by_tftp;
-mod getting;
-mod listing;
+mod get;
+mod list;
 mod output;
-mod putting;
-mod telling;
+mod put;
+mod report;
+mod tftp;
 
-pub(crate) use getting::get;
-pub(crate) use listing::list;
-pub(crate) use putting::put;
+pub(crate) use get::get;
+pub(crate) use list::list;
+pub(crate) use put::put;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
 use switchboard_services::units::{count, size_in, timeout};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
 #[derive(Args)]
 pub(crate) struct GetOptions {

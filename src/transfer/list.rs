@@ -7,9 +7,9 @@ use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name};
 
-use super::telling::{Teller, json};
+use super::report::{Reporter, json};
 use super::{ListOptions, name};
-use crate::failure::Failure;
+use crate::error::Failure;
 
 /// Lists a folder.
 pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
@@ -38,7 +38,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
             error => error.into(),
         });
     }
-    let mut teller = Teller::new(false, false); // what cannot be listed is no entry
+    let mut reporter = Reporter::new(false, false); // what cannot be listed is no entry
     let mut walk = RemoteWalk::below(folder.clone());
     while let Some(found) = walk.next(&mut client) {
         match found {
@@ -47,10 +47,10 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
                 let below = below.strip_prefix(b"/").unwrap_or(below);
                 print(below, &entry).map_err(Failure::unwritten)?;
             }
-            Err((name, error)) => teller.failed(name.word().to_string().as_bytes(), &error)?,
+            Err((name, error)) => reporter.failed(name.word().to_string().as_bytes(), &error)?,
         }
     }
-    teller.end()
+    reporter.end()
 }
 
 /// For people: as wide as most sizes are, and the name last.

@@ -7,16 +7,16 @@ use std::os::unix::ffi::OsStrExt;
 use switchboard_client::{Destination, Error, Progress, Target, TftpClient};
 use switchboard_files::{Name, Source};
 
-use super::telling::Teller;
+use super::report::Reporter;
 use super::{GetOptions, PutOptions, last_part};
-use crate::failure::Failure;
+use crate::error::Failure;
 
 /// Gets all that was asked for, into `out` if there is one.
 pub(super) fn get(
     options: &GetOptions,
     client: &TftpClient,
     mut out: Option<Box<dyn Write>>,
-    teller: &mut Teller,
+    reporter: &mut Reporter,
 ) -> Result<(), Failure> {
     if options.resume || options.recursive {
         return Err(beyond("neither --resume nor --recursive"));
@@ -24,18 +24,18 @@ pub(super) fn get(
     for words in &options.names {
         // The server may have its own idea of names; here it is the last part.
         let name = words.as_bytes();
-        teller.begins(name);
+        reporter.begins(name);
         let done = match (&mut out, options.output.as_deref()) {
-            (Some(out), _) => client.get(name, Target::Output(out), teller),
+            (Some(out), _) => client.get(name, Target::Output(out), reporter),
             (None, Some(path)) => Destination::around(path).and_then(|(destination, own)| {
-                client.get(name, file(&destination, &own, options), teller)
+                client.get(name, file(&destination, &own, options), reporter)
             }),
             (None, None) => own_name(words).and_then(|own| {
                 let destination = Destination::open(&options.directory)?;
-                client.get(name, file(&destination, &own, options), teller)
+                client.get(name, file(&destination, &own, options), reporter)
             }),
         };
-        teller.file(name, done)?;
+        reporter.file(name, done)?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn own_name(words: &OsStr) -> Result<Name, Error> {
 pub(super) fn put(
     options: &PutOptions,
     client: &TftpClient,
-    teller: &mut Teller,
+    reporter: &mut Reporter,
 ) -> Result<(), Failure> {
     if options.resume || options.recursive {
         return Err(beyond("neither --resume nor --recursive"));
@@ -74,14 +74,14 @@ pub(super) fn put(
             (_, Some(folder)) => [folder.as_bytes(), b"/", last.as_bytes()].concat(),
             _ => last.as_bytes().to_owned(),
         };
-        teller.begins(&name);
+        reporter.begins(&name);
         let done = Source::open(path)
             .map_err(|cause| Error::Local {
                 file: path.clone(),
                 cause,
             })
-            .and_then(|source| client.put(path, source, &name, teller));
-        teller.file(&name, done)?;
+            .and_then(|source| client.put(path, source, &name, reporter));
+        reporter.file(&name, done)?;
     }
     Ok(())
 }
