@@ -1,6 +1,6 @@
-//! Connections per second of echo servers, side by side.
+//! Connections per second of echo servers.
 //!
-//! A number of clients at once connect, send one line, read it back and close, again and again.
+//! A fixed number of concurrent clients connect, send one line, read it back and close, in a loop.
 //!
 //! `target/release/connections [CLIENTS [MILLISECONDS [ROUNDS]]]`
 
@@ -8,16 +8,16 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use switchboard_bench::{Column, Server, compare, numbers, over_tcp, quantile, trip};
+use switchboard_bench::{Column, Server, compare, numbers, quantile, round_trip, tcp_echo_servers};
 
 fn main() -> io::Result<()> {
-    // Rounds are short: they follow the machine's moods, and no port has to be taken twice.
+    // Short rounds average out changes of the machine's speed, and do not use up the local ports.
     let [clients, milliseconds, rounds] = numbers([8, 500, 15])?;
     let time = Duration::from_millis(milliseconds);
     println!("{clients} clients at once, {rounds} rounds of {time:?}");
     let columns = [("connections/s", 0), ("p50, ms", 2), ("p99, ms", 2)]
         .map(|(head, digits)| Column { head, digits });
-    compare(over_tcp()?, rounds, columns, |server| {
+    compare(tcp_echo_servers()?, rounds, columns, |server| {
         measure(server, clients, time)
     });
     Ok(())
@@ -40,13 +40,13 @@ fn measure(server: &Server, clients: u64, time: Duration) -> io::Result<[f64; 3]
     Ok([rate, p50, p99])
 }
 
-/// Calls again and again until `end`, at least once; how many seconds each call took.
+/// Connects in a loop until `end`, at least once. Returns the time of each connection in seconds.
 fn call(server: &Server, end: Instant) -> io::Result<Vec<f64>> {
     let mut times = Vec::new();
     loop {
         let start = Instant::now();
         let mut stream = server.connect()?;
-        trip(&mut stream)?;
+        round_trip(&mut stream)?;
         drop(stream);
         times.push(start.elapsed().as_secs_f64());
         if end <= Instant::now() {

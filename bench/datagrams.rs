@@ -1,12 +1,12 @@
-//! Datagrams that UDP echo servers answer in a second, side by side.
+//! Datagrams per second of UDP echo servers.
 //!
-//! One client keeps 64 datagrams of 32 bytes outstanding: each answer is followed by the next one,
-//! and what is not answered within a while is given up and followed likewise.
+//! One client keeps 64 datagrams of 32 bytes in flight: each answer triggers the next one, and a
+//! datagram without an answer counts as lost after a timeout and is replaced too.
 //!
-//! The client must not be what is measured. This one, a socket and many datagrams at a call,
-//! drives the server in C the hardest: with one datagram at a call, or two threads and a socket
-//! each, up to a quarter less came out of it. The last column tells: a server that is not busy all
-//! the time waits for its client, or the machine has other things to do.
+//! The client must not be the bottleneck. This one, with one socket and batched system calls, loads
+//! the C server most: one datagram per call, or two threads with a socket each, reached up to a
+//! quarter less. The last column shows it: a server below 100 % waits for its client or for the
+//! processor.
 //!
 //! `target/release/datagrams [MILLISECONDS [ROUNDS]]`
 
@@ -17,21 +17,23 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
-use switchboard_bench::{Column, Server, Window, compare, numbers, over_udp};
+use switchboard_bench::{Column, Server, Window, compare, numbers, udp_echo_servers};
 
 fn main() -> io::Result<()> {
     let [milliseconds, rounds] = numbers([500, 15])?;
     let time = Duration::from_millis(milliseconds);
     println!("{OUTSTANDING} datagrams of {BYTES} bytes outstanding, {rounds} rounds of {time:?}");
     let columns = ["datagrams/s", "lost", "server busy, %"].map(|head| Column { head, digits: 0 });
-    compare(over_udp()?, rounds, columns, |server| measure(server, time));
+    compare(udp_echo_servers()?, rounds, columns, |server| {
+        measure(server, time)
+    });
     Ok(())
 }
 
 fn measure(server: &Server, time: Duration) -> io::Result<[f64; 3]> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.connect(server.address)?;
-    socket.set_read_timeout(Some(GIVEN_UP))?;
+    socket.set_read_timeout(Some(LOST_AFTER))?;
     let mut client = Client::new(socket);
     let used = server.used()?;
     let start = Instant::now();
@@ -48,7 +50,7 @@ fn measure(server: &Server, time: Duration) -> io::Result<[f64; 3]> {
             .filter_map(|serial| window.answered(serial, now))
             .collect();
         answered += due.len();
-        let overdue = window.overdue(GIVEN_UP, now);
+        let overdue = window.overdue(LOST_AFTER, now);
         lost += overdue.len();
         due.extend(overdue);
     }
@@ -60,7 +62,7 @@ fn measure(server: &Server, time: Duration) -> io::Result<[f64; 3]> {
     Ok([rate, lost as f64, busy])
 }
 
-/// The socket, and what calls for many datagrams at once need.
+/// The socket and the buffers for batched system calls.
 struct Client {
     socket: UdpSocket,
     sending: MultiHeaders<()>,
@@ -78,7 +80,7 @@ impl Client {
         }
     }
 
-    /// Sends a datagram for each serial number, which it begins with.
+    /// Sends a datagram for each serial number, which is at its start.
     fn send(&mut self, serials: &[u64]) -> io::Result<()> {
         let datagrams: Vec<[u8; BYTES]> = serials
             .iter()
@@ -104,7 +106,7 @@ impl Client {
         Ok(())
     }
 
-    /// The serial numbers of what has come, at least one; none after a while without any.
+    /// Waits for datagrams and returns their serial numbers; empty after the read timeout.
     fn receive(&mut self) -> io::Result<Vec<u64>> {
         let mut slices: Vec<[IoSliceMut; 1]> = self
             .buffers
@@ -127,7 +129,7 @@ impl Client {
         arrived
             .map(|(buffer, length)| match buffer.first_chunk() {
                 Some(serial) if length == BYTES => Ok(u64::from_le_bytes(*serial)),
-                _ => Err(io::Error::other("the echo is not what was said")),
+                _ => Err(io::Error::other("the echo differs from what was sent")),
             })
             .collect()
     }
@@ -136,5 +138,5 @@ impl Client {
 const OUTSTANDING: usize = 64;
 const BYTES: usize = 32;
 
-/// Far longer than an answer takes, and short beside a round.
-const GIVEN_UP: Duration = Duration::from_millis(50);
+/// Much longer than an answer takes, and much shorter than a round.
+const LOST_AFTER: Duration = Duration::from_millis(50);

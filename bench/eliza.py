@@ -1,6 +1,6 @@
-"""A plain ELIZA: rules tried in turn, a reply by chance, pronouns swapped word by word.
+"""A simple ELIZA: the first matching rule, a random reply, pronouns swapped word by word.
 
-With the file of a friend's script, by as many rules as that has: its patterns and replies.
+Given a script of the pattern format, it uses the patterns and replies of that script.
 """
 
 import random
@@ -130,7 +130,7 @@ RULES = [(re.compile(pattern, re.IGNORECASE), replies) for pattern, replies in R
 
 
 def rules_of(path):
-    """The rules of a script, one for each pattern; without what it remembers and turns round."""
+    """The rules of a script, one per pattern; memory and learnt values are ignored."""
     with open(path, "rb") as file:
         script = tomllib.load(file)
     synonyms = {f"<{name}>": f"(?:{'|'.join(words)})" for name, words in script["synonyms"].items()}

@@ -1,4 +1,4 @@
-/* The least that an echo server of one loop can do: the mark to compare with, not a server to run.
+/* A minimal echo server with one epoll loop: a baseline for benchmarks, not for production.
  * cc -O2 -static -o epoll epoll.c && ./epoll PORT
  */
 #define _GNU_SOURCE
@@ -17,12 +17,12 @@ static void watch(int loop, int fd)
 		close(fd);
 }
 
-static void converse(int peer)
+static void echo(int peer)
 {
 	static char buffer[65536];
 	ssize_t count = read(peer, buffer, sizeof buffer);
 
-	/* What does not fit into the socket at once ends the conversation: nothing is kept here. */
+	/* Nothing is buffered: a partial write closes the connection. */
 	if (count <= 0 || write(peer, buffer, count) != count)
 		close(peer);
 }
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 			int peer;
 
 			if (events[i].data.fd != listener)
-				converse(events[i].data.fd);
+				echo(events[i].data.fd);
 			else if ((peer = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)
 				watch(loop, peer);
 		}

@@ -1,8 +1,8 @@
-//! How fast a file comes over TCP, side by side.
+//! Throughput of a file transfer over TCP.
 //!
-//! One client reads the file from a server that was just started, 64 KiB at a time, and forgets it.
-//! The file is a hole and is in no cache of a disk; all servers read the same one. The last column is
-//! what the server and its children have ever held, in the middle of the file.
+//! One client reads the file from a fresh server in pieces of 64 KiB and discards it. The file is
+//! sparse, so no disk is read; all servers read the same one. The last column is the peak memory of
+//! the server and its children in the middle of the file.
 //!
 //! `target/release/files [MEBIBYTES [ROUNDS]]`
 
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::time::Instant;
 
-use switchboard_bench::{Column, Contender, numbers, peak_memory, take_turns, with_a_file};
+use switchboard_bench::{Column, Contender, file_servers, numbers, peak_memory, run_rounds};
 use tempfile::tempdir;
 
 fn main() -> io::Result<()> {
@@ -20,17 +20,17 @@ fn main() -> io::Result<()> {
     File::create(&file)?.set_len(mebibytes << 20)?;
     println!("a file of {mebibytes} MiB, {rounds} rounds");
     let columns = [("GiB/s", 2), ("peak, KiB", 0)].map(|(head, digits)| Column { head, digits });
-    take_turns(with_a_file(&file)?, rounds, columns, |contender| {
+    run_rounds(file_servers(&file)?, rounds, columns, |contender| {
         measure(contender, mebibytes << 20)
     });
     Ok(())
 }
 
-/// How many GiB come in a second, and the server's memory.
+/// The throughput in GiB/s and the peak memory in KiB.
 fn measure(contender: &Contender, bytes: u64) -> io::Result<[f64; 2]> {
     let (server, mut stream) = contender.start_and_connect()?;
     let start = Instant::now();
-    server.greet(&mut stream, 0)?;
+    server.send_opening(&mut stream, 0)?;
     let mut buffer = vec![0; 64 << 10];
     let (mut came, mut peak) = (0, None);
     loop {

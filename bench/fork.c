@@ -1,4 +1,4 @@
-/* The least that a fork-per-client echo server can do: the mark to compare with, not a server to run.
+/* A minimal fork-per-client echo server: a baseline for benchmarks, not for production.
  * cc -O2 -static -o fork fork.c && ./fork PORT
  */
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void converse(int peer)
+static void echo(int peer)
 {
 	static char buffer[65536];
 	ssize_t count;
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 4096))
 		return 1;
-	signal(SIGCHLD, SIG_IGN); /* the system reaps */
+	signal(SIGCHLD, SIG_IGN); /* the kernel reaps children */
 	for (;;) {
 		int peer = accept(listener, NULL, NULL);
 
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 			continue;
 		if (fork() == 0) {
 			close(listener);
-			converse(peer);
+			echo(peer);
 		}
 		close(peer);
 	}

@@ -1,8 +1,8 @@
-//! Memory that an idle client costs, side by side.
+//! Memory per idle client.
 //!
-//! Many clients connect, each echoes one line, and all stay. What the server and its children hold
-//! then, less what they held before, is divided by the clients. Then each speaks once more and has
-//! to be answered.
+//! Many clients connect, each echoes one line, and all stay connected. The growth of the memory of
+//! the server and its children is divided by the number of clients. Then each client sends another
+//! line and must get it back.
 //!
 //! `target/release/idle [CLIENTS_OF_FORKING [CLIENTS [ROUNDS]]]`
 
@@ -11,17 +11,17 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use switchboard_bench::{Column, Server, compare, memory, numbers, over_tcp, trip};
+use switchboard_bench::{Column, Server, compare, memory, numbers, round_trip, tcp_echo_servers};
 
 fn main() -> io::Result<()> {
     let [of_forking, of_others, rounds] = numbers([1_000, 2_000, 3])?;
-    // The servers inherit it.
+    // The servers inherit the limit.
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     println!("idle clients, {rounds} rounds");
     let columns =
         [("KiB per client", 2), ("clients", 0)].map(|(head, digits)| Column { head, digits });
-    compare(over_tcp()?, rounds, columns, |server| {
+    compare(tcp_echo_servers()?, rounds, columns, |server| {
         let clients = if server.forks { of_forking } else { of_others };
         Ok([measure(server, clients)?, clients as f64])
     });
@@ -33,22 +33,22 @@ fn measure(server: &Server, clients: u64) -> io::Result<f64> {
     let mut streams = Vec::new();
     for _ in 0..clients {
         let mut stream = server.connect()?;
-        trip(&mut stream)?;
+        round_trip(&mut stream)?;
         streams.push(stream);
     }
     let after = settled(server)?;
     for stream in &mut streams {
-        trip(stream)?;
+        round_trip(stream)?;
     }
     Ok((after as f64 - before as f64) / clients as f64)
 }
 
-/// What the server holds once it has done with those that left, in KiB: the same twice in a row.
+/// The memory of the server in KiB, once two samples in a row agree.
 fn settled(server: &Server) -> io::Result<u64> {
     let mut last = None;
     for _ in 0..100 {
         thread::sleep(Duration::from_millis(50));
-        // A process that ends meanwhile is one that was not done with.
+        // Fails if a process exits during the sample; then the memory has not settled.
         let now = memory(server.id()).ok();
         if let (Some((size, count)), Some((size_before, count_before))) = (now, last)
             && count == count_before
@@ -59,6 +59,6 @@ fn settled(server: &Server) -> io::Result<u64> {
         last = now;
     }
     Err(io::Error::other(
-        "its processes come and go without clients",
+        "its memory does not settle without clients",
     ))
 }

@@ -1,4 +1,4 @@
-/* The least that an echo server of datagrams can do: the mark to compare with, not a server to run.
+/* A minimal UDP echo server: a baseline for benchmarks, not for production.
  * cc -O2 -static -o recvmmsg recvmmsg.c && ./recvmmsg PORT
  */
 #define _GNU_SOURCE
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 		count = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
 		for (int i = 0; i < count; i++)
 			pieces[i].iov_len = messages[i].msg_len;
-		/* A datagram that cannot be sent is lost, and stops those behind it for no longer. */
+		/* A datagram that cannot be sent is dropped, so that the next ones are sent. */
 		for (sent = 0; sent < count; sent += n > 0 ? n : 1)
 			n = sendmmsg(fd, messages + sent, count - sent, 0);
 	}

@@ -1,10 +1,10 @@
-//! Lines that a friend answers in a second through a pipe, side by side.
+//! Lines per second that an ELIZA program answers through a pipe.
 //!
-//! Ordinary sentences, some hundreds of them over and over, are written into the one end as fast as
-//! they are taken, and the replies are read at the other. The program's friend is held against the
-//! plain kind of program that is written in an afternoon (`bench/eliza.py`), by its own few rules and,
-//! where no other script is named, by as many as she has. The start of the program counts. The second column is what the program itself used of a processor, which other programs that
-//! are busy change less.
+//! Some hundreds of ordinary sentences are written repeatedly to its standard input, as fast as
+//! possible, while the replies are read. The baseline is a simple ELIZA in Python
+//! (`bench/eliza.py`), with its own few rules and, for the default script, with all patterns of
+//! that script. The time includes the start of the program. The second column is the processor time
+//! of the program, which depends less on other load.
 //!
 //! `target/release/talk [LINES [ROUNDS]] [SCRIPT]...`
 
@@ -16,48 +16,45 @@ use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use switchboard_bench::{Column, Contender, sentences, take_turns, through_a_pipe};
+use switchboard_bench::{Column, Contender, pipe_programs, run_rounds, sentences};
 
 fn main() -> io::Result<()> {
     let (numbers, scripts): (Vec<_>, Vec<_>) = env::args()
         .skip(1)
         .partition(|word| word.parse::<usize>().is_ok_and(|number| 0 < number));
     let number = |place: usize, usual| match numbers.get(place) {
-        Some(word) => word.parse().expect("it was told from the scripts so"),
+        Some(word) => word.parse().expect("the partition selected numbers"),
         None => usual,
     };
     let (lines, rounds) = (number(0, 50_000), number(1, 5));
-    let said = sentences(lines);
+    let input = sentences(lines);
     println!("{lines} lines, {rounds} rounds");
     let columns =
         [("lines/s", 0), ("CPU, us a line", 2)].map(|(head, digits)| Column { head, digits });
-    take_turns(
-        through_a_pipe(&scripts)?,
-        rounds as u64,
-        columns,
-        |friend| measure(friend, &said, lines),
-    );
+    run_rounds(pipe_programs(&scripts)?, rounds as u64, columns, |friend| {
+        measure(friend, &input, lines)
+    });
     Ok(())
 }
 
-fn measure(friend: &Contender, said: &[u8], lines: usize) -> io::Result<[f64; 2]> {
+fn measure(friend: &Contender, input: &[u8], lines: usize) -> io::Result<[f64; 2]> {
     let (start, used) = (Instant::now(), used()?);
     let mut child = friend
         .command()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut says = child.stdin.take().expect("it is piped");
-    let mut hears = child.stdout.take().expect("it is piped");
+    let mut input_pipe = child.stdin.take().expect("it is piped");
+    let mut output = child.stdout.take().expect("it is piped");
     let replies = thread::scope(|scope| {
-        let writer = scope.spawn(move || says.write_all(said));
-        let replies = count(&mut hears);
+        let writer = scope.spawn(move || input_pipe.write_all(input));
+        let replies = count(&mut output);
         writer.join().expect("a writer does not panic")?;
         replies
     })?;
     let status = child.wait()?;
     let seconds = start.elapsed().as_secs_f64();
-    // One may have words to open and to close with.
+    // There may be a greeting and a farewell.
     if !status.success() || !(lines..=lines + 2).contains(&replies) {
         return Err(io::Error::other(format!("{replies} replies, {status}")));
     }
@@ -65,7 +62,7 @@ fn measure(friend: &Contender, said: &[u8], lines: usize) -> io::Result<[f64; 2]
     Ok([lines as f64 / seconds, used * 1e6 / lines as f64])
 }
 
-/// The processor time that programs started here and ended since have used, in seconds.
+/// The processor time of all child processes that have exited, in seconds.
 fn used() -> io::Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let times = [usage.user_time(), usage.system_time()];
@@ -75,7 +72,7 @@ fn used() -> io::Result<f64> {
         .sum())
 }
 
-/// How many lines there are, to the end.
+/// The number of lines until the end of input.
 fn count(source: &mut impl Read) -> io::Result<usize> {
     let mut buffer = vec![0; 64 * 1024];
     let mut lines = 0;
@@ -94,15 +91,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hundreds_of_sentences_have_their_turns() {
-        let said = String::from_utf8(sentences(2000)).expect("they are text");
-        let different: HashSet<&str> = said.lines().collect();
-        assert_eq!(said.lines().count(), 2000);
+    fn hundreds_of_sentences_rotate() {
+        let input = String::from_utf8(sentences(2000)).expect("they are text");
+        let different: HashSet<&str> = input.lines().collect();
+        assert_eq!(input.lines().count(), 2000);
         assert!(
             (500..1000).contains(&different.len()),
             "{}",
             different.len()
         );
-        assert_eq!(count(&mut said.as_bytes()).ok(), Some(2000));
+        assert_eq!(count(&mut input.as_bytes()).ok(), Some(2000));
     }
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a runner in a network of its own, with the servers in another, joined by a pair of interfaces.
+# Runs a benchmark in one network namespace and its servers in another, connected by a veth pair.
 # As root: bench/veth.sh target/release/tftp
 set -e
 ip netns add bench-server

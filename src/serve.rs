@@ -30,7 +30,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
         json: options.json,
         write: log::write,
     };
-    if options.model == Model::Sequential && service.config(Transport::Stream).rooms {
+    if options.model == Model::Sequential && service.rooms().is_some() {
         warn!("--model sequential serves one client at a time: its rooms have one member");
     }
     let signals = Signals::block(reporting).map_err(Failure::Serve)?;

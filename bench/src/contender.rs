@@ -1,4 +1,4 @@
-//! A server that can be measured: its command, and a run of it on a port of its own.
+//! A server in a benchmark: its command, and a running instance on a free port.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,63 +11,64 @@ use std::time::{Duration, Instant};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 
-/// A server to be measured.
+/// A server to measure.
 #[derive(Clone, Debug)]
 pub struct Contender {
-    /// What the table calls it.
+    /// Its name in the table.
     pub name: String,
-    /// The contender that it is held against, by name.
-    pub mark: Option<&'static str>,
-    /// Whether each client costs a process.
+    /// The name of the contender that it is compared with.
+    pub baseline: Option<&'static str>,
+    /// Whether it starts a process per client.
     pub forks: bool,
-    /// In its words, `PORT` stands for the port.
+    /// The command; `PORT` in its arguments stands for the port.
     command: Vec<String>,
     datagrams: bool,
-    greeting: Option<String>,
+    opening: Option<String>,
 }
 
 impl Contender {
-    /// A server of connections; `PORT` in `words` stands for the port, but not in `program`.
-    pub fn new(name: &str, program: &str, words: &[&str]) -> Self {
+    /// A TCP server; `PORT` in `arguments`, but not in `program`, stands for the port.
+    pub fn new(name: &str, program: &str, arguments: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
-            mark: None,
+            baseline: None,
             forks: false,
-            command: [&[program], words]
+            command: [&[program], arguments]
                 .concat()
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
             datagrams: false,
-            greeting: None,
+            opening: None,
         }
     }
 
-    /// The same, by another name.
-    pub fn called(self, name: &str) -> Self {
+    /// With another name in the table.
+    pub fn named(self, name: &str) -> Self {
         Self {
             name: name.to_owned(),
             ..self
         }
     }
 
-    /// The same, where each client says this first; `NUMBER` in it stands for the client's.
-    pub fn greeted(self, greeting: &str) -> Self {
+    /// With a text that each client sends first; `NUMBER` in it stands for the number of the
+    /// client.
+    pub fn with_opening(self, opening: &str) -> Self {
         Self {
-            greeting: Some(greeting.to_owned()),
+            opening: Some(opening.to_owned()),
             ..self
         }
     }
 
-    /// The same, of datagrams.
-    pub fn of_datagrams(self) -> Self {
+    /// As a UDP server.
+    pub fn over_udp(self) -> Self {
         Self {
             datagrams: true,
             ..self
         }
     }
 
-    /// The same, at the cost of a process for each client.
+    /// With a process per client.
     pub fn forking(self) -> Self {
         Self {
             forks: true,
@@ -75,19 +76,19 @@ impl Contender {
         }
     }
 
-    /// The same, held against the contender of this name.
-    pub fn against(self, mark: &'static str) -> Self {
+    /// With a baseline to compare with, by name.
+    pub fn with_baseline(self, baseline: &'static str) -> Self {
         Self {
-            mark: Some(mark),
+            baseline: Some(baseline),
             ..self
         }
     }
 
-    /// The program itself, where it is none that listens.
+    /// The command of a program that does not listen.
     pub fn command(&self) -> Command {
-        let (program, words) = self.program();
+        let (program, arguments) = self.program();
         let mut command = Command::new(program);
-        command.args(words);
+        command.args(arguments);
         command
     }
 
@@ -97,82 +98,84 @@ impl Contender {
             .expect("new() puts the program first")
     }
 
-    /// Starts the server on a free port, and waits until it answers there.
+    /// Starts the server on a free port and waits until it answers.
     ///
     /// # Errors
     ///
-    /// The program is not there, or it ends, or it does not answer; with its first words, if any.
+    /// The program does not exist, exits, or does not answer; with the first line of its standard
+    /// error.
     pub fn start(&self) -> io::Result<Server> {
         let (address, probe) = free(self.datagrams)?;
         let mut server = self.spawn(address)?;
-        server.until(|server| Ok(answers(server.address, probe.as_ref())?.then_some(())))?;
+        server.wait_until(|server| Ok(responds(server.address, probe.as_ref())?.then_some(())))?;
         Ok(server)
     }
 
-    /// Starts the server on a free port, and connects as its first client, since some have no other.
+    /// Starts the server on a free port and connects as its first client: some servers accept only
+    /// one.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
     pub fn start_and_connect(&self) -> io::Result<(Server, TcpStream)> {
         let mut server = self.spawn(free(false)?.0)?;
-        let stream = server.until(|server| match server.connect() {
+        let stream = server.wait_until(|server| match server.connect() {
             Ok(stream) if stream.local_addr()? != server.address => Ok(Some(stream)),
             _ => Ok(None),
         })?;
         Ok((server, stream))
     }
 
-    /// Starts the server where it is to answer, and waits for nothing.
+    /// Starts the server for this address without waiting.
     ///
     /// # Errors
     ///
-    /// The program is not there.
+    /// The program does not exist.
     pub fn spawn(&self, address: SocketAddr) -> io::Result<Server> {
-        let (program, words) = self.program();
+        let (program, arguments) = self.program();
         let port = address.port().to_string();
-        let complaints = tempfile::tempfile()?;
+        let stderr = tempfile::tempfile()?;
         let child = Command::new(program)
-            .args(words.iter().map(|word| word.replace("PORT", &port)))
+            .args(arguments.iter().map(|word| word.replace("PORT", &port)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(complaints.try_clone()?)
+            .stderr(stderr.try_clone()?)
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
         Ok(Server {
             address,
             forks: self.forks,
-            greeting: self.greeting.clone(),
+            opening: self.opening.clone(),
             child,
-            complaints,
+            stderr,
         })
     }
 }
 
-/// A running server, killed when it is dropped.
+/// A running server, killed on drop.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it answers.
+    /// Its address.
     pub address: SocketAddr,
-    /// Whether each client costs a process.
+    /// Whether it starts a process per client.
     pub forks: bool,
-    greeting: Option<String>,
+    opening: Option<String>,
     child: Child,
-    /// Its standard error: a file, so that it never waits for a reader.
-    complaints: File,
+    /// Its standard error: a file, so that the server never blocks on it.
+    stderr: File,
 }
 
 impl Server {
-    /// Tries again and again, as long as there is nothing.
+    /// Calls `tried` until it returns a value.
     ///
     /// # Errors
     ///
-    /// An error of one try; or the server ends, or nothing comes of it for seconds.
-    pub fn until<T>(
+    /// An error of `tried`; or the server exits, or there is no value before the timeout.
+    pub fn wait_until<T>(
         &mut self,
         mut tried: impl FnMut(&Self) -> io::Result<Option<T>>,
     ) -> io::Result<T> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(what) = tried(self)? {
                 return Ok(what);
@@ -187,48 +190,48 @@ impl Server {
         }
     }
 
-    /// A connection to it; what is not answered within seconds is an error.
+    /// Connects to the server, with a read timeout of some seconds.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// I/O errors.
     pub fn connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(stream)
     }
 
-    /// Says what this client has to say first.
+    /// Sends the text that client `number` sends first.
     ///
     /// # Errors
     ///
-    /// The system's.
-    pub fn greet(&self, stream: &mut TcpStream, number: usize) -> io::Result<()> {
-        let greeting = self.greeting.as_deref().unwrap_or_default();
-        stream.write_all(greeting.replace("NUMBER", &number.to_string()).as_bytes())
+    /// I/O errors.
+    pub fn send_opening(&self, stream: &mut TcpStream, number: usize) -> io::Result<()> {
+        let opening = self.opening.as_deref().unwrap_or_default();
+        stream.write_all(opening.replace("NUMBER", &number.to_string()).as_bytes())
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The processor time that it has used so far, without that of its children.
+    /// Its processor time so far, without its children.
     ///
     /// # Errors
     ///
-    /// It has ended.
+    /// It has exited.
     pub fn used(&self) -> io::Result<Duration> {
         let id = i32::try_from(self.id()).expect("the system's ids are small");
         Ok(clock_getcpuclockid(Pid::from_raw(id))?.now()?.into())
     }
 
-    /// Adds to an error what the server said first about it.
+    /// Adds the first line of the server's standard error to an error.
     pub fn explain(&self, error: io::Error) -> io::Error {
-        let mut words = [0; 512];
-        let read = self.complaints.read_at(&mut words, 0).unwrap_or(0);
-        match String::from_utf8_lossy(&words[..read]).lines().next() {
+        let mut text = [0; 512];
+        let read = self.stderr.read_at(&mut text, 0).unwrap_or(0);
+        match String::from_utf8_lossy(&text[..read]).lines().next() {
             Some(line) => io::Error::new(error.kind(), format!("{error}: {line}")),
             None => error,
         }
@@ -241,10 +244,10 @@ impl Drop for Server {
     }
 }
 
-/// A port that nobody has at the moment, and what asks there for datagrams.
+/// A free port and, for UDP, a socket to probe it.
 ///
-/// What asks has its own port while the other is still held: the system gives free ports to those
-/// that name none, and one that asked from the very port would hear itself.
+/// The probe is bound while the port is still in use: the system might otherwise assign it the same
+/// port, and it would receive its own datagrams.
 fn free(datagrams: bool) -> io::Result<(SocketAddr, Option<UdpSocket>)> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     if !datagrams {
@@ -257,16 +260,16 @@ fn free(datagrams: bool) -> io::Result<(SocketAddr, Option<UdpSocket>)> {
     Ok((held.local_addr()?, Some(probe)))
 }
 
-/// Whether somebody is there. Only a datagram that comes back tells that datagrams are heard.
-fn answers(address: SocketAddr, probe: Option<&UdpSocket>) -> io::Result<bool> {
+/// Whether the server answers. For UDP only an echo proves it.
+fn responds(address: SocketAddr, probe: Option<&UdpSocket>) -> io::Result<bool> {
     if let Some(probe) = probe {
         return Ok(probe.send(b"?").is_ok() && probe.recv(&mut [0; 8]).is_ok());
     }
     match TcpStream::connect(address) {
-        Ok(stream) => Ok(stream.local_addr()? != address), // itself, as above
+        Ok(stream) => Ok(stream.local_addr()? != address), // a TCP self-connect
         Err(_) => Ok(false),
     }
 }
 
-/// Far longer than any of them takes for anything, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Much longer than any server needs, even on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,25 +1,27 @@
-//! What the runners share: servers to be started, taking turns, and the table of medians.
+//! What the benchmarks share: contenders to start, rounds, and the table of medians.
 //!
-//! A runner says what one measurement of one server is, and [`compare`] does the rest.
+//! A benchmark defines one measurement of one server; [`compare`] does the rest.
 
+mod args;
 mod contender;
 mod contenders;
-mod crowd;
 mod memory;
-mod numbers;
 mod quantile;
+mod readers;
+mod round_trip;
+mod rounds;
 mod sentences;
-mod trip;
-mod turns;
 mod window;
 
+pub use args::numbers;
 pub use contender::{Contender, Server};
-pub use contenders::{in_a_chat, in_rooms, over_tcp, over_udp, through_a_pipe, with_a_file};
-pub use crowd::Crowd;
+pub use contenders::{
+    chat_servers, fan_out_servers, file_servers, pipe_programs, tcp_echo_servers, udp_echo_servers,
+};
 pub use memory::{memory, peak_memory};
-pub use numbers::numbers;
 pub use quantile::quantile;
+pub use readers::Readers;
+pub use round_trip::round_trip;
+pub use rounds::{Column, compare, run_rounds};
 pub use sentences::sentences;
-pub use trip::trip;
-pub use turns::{Column, compare, take_turns};
 pub use window::Window;

@@ -1,16 +1,15 @@
-//! What a server and its children hold.
+//! Memory of a server and its children.
 
 use std::{fs, io};
 
-/// The proportional set size of a process and all that descend from it, in KiB, and how many
-/// processes that are.
+/// The proportional set size of a process and its descendants in KiB, and the number of processes.
 ///
-/// A page that several processes share counts in each by its share. What the kernel holds for a
-/// process or a socket is not in it.
+/// A page shared by several processes is divided among them. Kernel memory of processes and sockets
+/// is not included.
 ///
 /// # Errors
 ///
-/// A process ended while it was asked; or the system's.
+/// A process exited during the sample, or /proc cannot be read.
 pub fn memory(root: u32) -> io::Result<(u64, usize)> {
     let family = family(root)?;
     let mut sum = 0;
@@ -25,11 +24,11 @@ pub fn memory(root: u32) -> io::Result<(u64, usize)> {
     Ok((sum, family.len()))
 }
 
-/// The most that a process and all that descend from it ever held each, together, in KiB.
+/// The sum of the peak resident set sizes of a process and its descendants, in KiB.
 ///
 /// # Errors
 ///
-/// The system's. Who ends meanwhile is not counted.
+/// /proc cannot be read. Processes that exit meanwhile are not counted.
 pub fn peak_memory(root: u32) -> io::Result<u64> {
     let peak = |id| {
         let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
@@ -41,13 +40,13 @@ pub fn peak_memory(root: u32) -> io::Result<u64> {
     Ok(family(root)?.into_iter().filter_map(peak).sum())
 }
 
-/// The process, and all that descend from it.
+/// The process and its descendants.
 fn family(root: u32) -> io::Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.parse::<u32>().ok());
-        // Others come and go while the folder is read.
+        // Other processes may exit while the folder is read.
         let stat = fs::read_to_string(entry.path().join("stat"));
         if let (Some(id), Some(parent)) = (id, stat.ok().as_deref().and_then(parent)) {
             parents.push((id, parent));
@@ -67,10 +66,10 @@ fn family(root: u32) -> io::Result<Vec<u32>> {
     Ok(family)
 }
 
-/// The parent in a line of /proc/ID/stat, where the name before it may hold blanks and brackets.
+/// The parent in a line of /proc/ID/stat. The name before it may contain blanks and brackets.
 fn parent(stat: &str) -> Option<u32> {
-    let (_, behind) = stat.rsplit_once(')')?;
-    behind.split_whitespace().nth(1)?.parse().ok()
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -78,7 +77,7 @@ mod tests {
     use super::parent;
 
     #[test]
-    fn a_name_does_not_hide_the_parent() {
+    fn brackets_in_the_name_do_not_hide_the_parent() {
         assert_eq!(parent("7 (a) b (c)) S 3 7 0"), Some(3));
         assert_eq!(parent("7 (cat) S"), None);
     }

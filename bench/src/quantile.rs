@@ -1,10 +1,10 @@
-//! The middle of many values, and other places between the least and the greatest.
+//! Quantiles.
 
-/// The value that `part` (0 to 1) of the values are below; 0.5 is the median.
+/// The value below which `part` (0 to 1) of the values are; 0.5 gives the median.
 ///
 /// # Panics
 ///
-/// Without values.
+/// There are no values.
 pub fn quantile(values: impl IntoIterator<Item = f64>, part: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     let place = (values.len() as f64 * part) as usize;
@@ -18,7 +18,7 @@ mod tests {
     use super::quantile;
 
     #[test]
-    fn places_are_by_order() {
+    fn quantiles_are_by_order() {
         let values = [5.0, 1.0, 4.0, 2.0, 3.0];
         for (part, expected) in [(0.0, 1.0), (0.5, 3.0), (0.99, 5.0), (1.0, 5.0)] {
             assert_eq!(quantile(values, part), expected);

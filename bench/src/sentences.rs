@@ -1,29 +1,28 @@
-//! What people say, for measurements: ordinary sentences, some hundreds of them.
+//! Some hundreds of ordinary sentences.
 
-/// So many lines, each with its end: about six hundred different ones, over and over in an order that
-/// is mixed, and the same each time.
+/// `lines` lines: about six hundred different ones, repeated in a fixed mixed order.
 #[must_use]
 pub fn sentences(lines: usize) -> Vec<u8> {
     let different = different();
-    let mut said = Vec::new();
+    let mut input = Vec::new();
     let mut place = 0;
     for _ in 0..lines {
-        // Its step has no divisor in common with any number below it, so each one has its turn.
+        // The step is a prime, so every line is used.
         place = (place + 100_003) % different.len();
-        said.extend_from_slice(different[place].as_bytes());
-        said.push(b'\n');
+        input.extend_from_slice(different[place].as_bytes());
+        input.push(b'\n');
     }
-    said
+    input
 }
 
-/// Beginnings with each of their ends, and what stands alone.
+/// Single sentences, and each beginning with each end.
 fn different() -> Vec<String> {
     let mut all: Vec<String> = ALONE.iter().map(|&line| line.to_owned()).collect();
     for begin in BEGINNINGS {
         all.extend(ENDS.iter().map(|end| format!("{begin} {end}")));
     }
     for who in PEOPLE {
-        all.extend(DEEDS.iter().map(|deed| format!("{who} {deed}")));
+        all.extend(PREDICATES.iter().map(|deed| format!("{who} {deed}")));
     }
     for begin in QUESTIONS {
         all.extend(ASKED.iter().map(|end| format!("{begin} {end}?")));
@@ -84,7 +83,7 @@ const PEOPLE: [&str; 10] = [
     "The whole family",
 ];
 
-const DEEDS: [&str; 14] = [
+const PREDICATES: [&str; 14] = [
     "never calls me",
     "laughs at me when I sing.",
     "thinks that I am lazy",

@@ -1,11 +1,11 @@
-//! The datagrams that are on their way.
+//! The datagrams in flight.
 
 use std::time::{Duration, Instant};
 
-/// So many datagrams outstanding, each in a place of its own.
+/// `N` slots for datagrams in flight.
 ///
-/// A datagram is known by a serial number, which gives its place as its remainder, and is never
-/// used again: a late answer to one that was given up is told from the answer to its successor.
+/// The serial number of a datagram modulo `N` is its slot. Serial numbers are never reused, so a
+/// late answer to a lost datagram is not mistaken for an answer to its successor.
 #[derive(Debug)]
 pub struct Window<const N: usize> {
     serials: [u64; N],
@@ -13,7 +13,7 @@ pub struct Window<const N: usize> {
 }
 
 impl<const N: usize> Window<N> {
-    /// All places taken, by the serial numbers below `N`.
+    /// All slots in use, with the serial numbers below `N`.
     pub fn new(now: Instant) -> Self {
         Self {
             serials: std::array::from_fn(|place| place as u64),
@@ -21,19 +21,19 @@ impl<const N: usize> Window<N> {
         }
     }
 
-    /// The serial numbers that are outstanding.
+    /// The serial numbers in flight.
     pub fn serials(&self) -> &[u64] {
         &self.serials
     }
 
-    /// Hears an answer; `Some` is the number to send in its place, `None` says that nobody waits
-    /// for this answer any more.
+    /// Handles an answer. Returns the number to send next in the same slot, or `None` if the answer
+    /// is too late.
     pub fn answered(&mut self, serial: u64, now: Instant) -> Option<u64> {
         let place = (serial % N as u64) as usize;
         (self.serials[place] == serial).then(|| self.issue(place, now))
     }
 
-    /// Gives up what has been outstanding for `time`; the numbers to send instead.
+    /// Replaces the datagrams in flight for at least `time`. Returns the numbers to send next.
     pub fn overdue(&mut self, time: Duration, now: Instant) -> Vec<u64> {
         let late = self.issued.map(|issued| issued + time <= now);
         let late = (0..N).filter(|place| late[*place]);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_is_not_heard_later() {
+    fn an_answer_after_the_timeout_is_ignored() {
         let now = Instant::now();
         let (time, later) = (Duration::from_secs(1), now + Duration::from_secs(1));
         let mut window = Window::<2>::new(now);

@@ -73,6 +73,9 @@ pub use session::close_reason::CloseReason;
 pub use session::config::{Config, UdpPolicy};
 pub use session::framing::Framing;
 pub use session::outbox::Outbox;
-pub use session::service::{Error, Flow, Refusal, Result, Service, Session, service_fn};
+pub use session::rooms::Rooms;
+pub use session::service::{
+    Error, Flow, Refusal, Result, RoomService, Service, Session, service_fn,
+};
 pub use sys::rlimit::use_all_descriptors;
 pub use sys::systemd::notify;

@@ -49,7 +49,7 @@ impl Term {
     }
 
     /// Whether it matches these words. Their number is [`Self::words`].
-    fn takes(&self, words: &[Id]) -> bool {
+    fn matches(&self, words: &[Id]) -> bool {
         match self {
             Self::Any | Self::Exactly(_) => true,
             Self::Word(word) => words[0] == *word,
@@ -67,7 +67,7 @@ impl Matcher {
     /// end.
     ///
     /// [`parts`]: Self::parts
-    pub(crate) fn fit(&mut self, terms: &[Term], words: &[Id]) -> bool {
+    pub(crate) fn matches(&mut self, terms: &[Term], words: &[Id]) -> bool {
         self.parts.clear();
         let mut from = 0; // words before it are matched
         let mut segments = terms.chunk_by(|_, next| *next != Term::Any).peekable();
@@ -82,11 +82,11 @@ impl Matcher {
                 return false;
             };
             let start = match (floats, segments.peek().is_none()) {
-                (true, false) => (from..=last).find(|&at| self.stands(fixed, &words[at..])),
-                (true, true) => self.stands(fixed, &words[last..]).then_some(last),
-                (false, false) => self.stands(fixed, &words[from..]).then_some(from),
+                (true, false) => (from..=last).find(|&at| self.fixed_match(fixed, &words[at..])),
+                (true, true) => self.fixed_match(fixed, &words[last..]).then_some(last),
+                (false, false) => self.fixed_match(fixed, &words[from..]).then_some(from),
                 (false, true) => {
-                    (from == last && self.stands(fixed, &words[from..])).then_some(from)
+                    (from == last && self.fixed_match(fixed, &words[from..])).then_some(from)
                 }
             };
             let Some(start) = start else {
@@ -95,7 +95,7 @@ impl Matcher {
             if floats {
                 self.parts.push(from..start);
             }
-            from = self.take(fixed, start);
+            from = self.record_parts(fixed, start);
         }
         from == words.len()
     }
@@ -107,17 +107,17 @@ impl Matcher {
 
     /// Whether these terms, none of them `Any`, match the first of these words. There are enough
     /// words.
-    fn stands(&mut self, fixed: &[Term], words: &[Id]) -> bool {
+    fn fixed_match(&mut self, fixed: &[Term], words: &[Id]) -> bool {
         let mut rest = words;
         fixed.iter().all(|term| {
             self.comparisons += 1;
             let (taken, after) = rest.split_at(term.words());
             rest = after;
-            term.takes(taken)
+            term.matches(taken)
         })
     }
 
-    fn take(&mut self, fixed: &[Term], start: usize) -> usize {
+    fn record_parts(&mut self, fixed: &[Term], start: usize) -> usize {
         fixed.iter().fold(start, |start, term| {
             let end = start + term.words();
             self.parts.push(start..end);

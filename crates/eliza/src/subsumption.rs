@@ -17,7 +17,7 @@ pub(crate) struct Subsumption {
 
 /// Expands every `Exactly(n)` into n terms for one word, so that more patterns can be compared.
 /// `None` if there would be more than [`MAX_TERMS`].
-pub(crate) fn singles(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
+pub(crate) fn expand_exactly(terms: &[Term]) -> Option<Cow<'_, [Term]>> {
     let several = |term: &Term| matches!(term, Term::Exactly(words) if *words != 1);
     if !terms.iter().any(several) {
         return Some(terms.into());
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn exactly_n_expands_to_single_words() {
         use Term::{Any, Exactly};
-        let expanded = |terms: &[Term]| singles(terms).map(Cow::into_owned);
+        let expanded = |terms: &[Term]| expand_exactly(terms).map(Cow::into_owned);
         let terms = [Any, A, Exactly(1)];
         assert_eq!(expanded(&terms), Some(terms.to_vec()));
         let three = [Any, Exactly(1), Exactly(1), Exactly(1), B];
@@ -194,7 +194,7 @@ mod tests {
             if subsumes(&general, &special) {
                 let mut matcher = Matcher::default();
                 for words in lines {
-                    prop_assert!(!matcher.fit(&special, &words) || matcher.fit(&general, &words));
+                    prop_assert!(!matcher.matches(&special, &words) || matcher.matches(&general, &words));
                 }
             }
         }

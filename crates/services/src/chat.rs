@@ -16,9 +16,7 @@ mod tests;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use switchboard_core::{
-    Config, Peer, Refusal, Result, RoomKind, Sanitized, Service, Session, Transport,
-};
+use switchboard_core::{Peer, Refusal, Result, RoomKind, RoomService, Rooms, Sanitized, Session};
 use switchboard_eliza::{Script, ScriptError};
 
 use allowance::Allowance;
@@ -96,11 +94,7 @@ impl Default for Chat {
     }
 }
 
-impl Service for Chat {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
+impl RoomService for Chat {
     /// All are lively: nobody waits for somebody who does not read. Only what was said in a room is
     /// kept; what was said to a person is not.
     fn room(&self, name: &str) -> RoomKind {
@@ -111,12 +105,12 @@ impl Service for Chat {
         })
     }
 
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let friend = self.friend.as_ref();
         let friend = friend.map(|script| Friend::new(script, seed()));
         let allowance = Allowance::new(self.options.burst, self.options.pace);
-        Ok(Box::new(Chatting::new(allowance, friend)))
+        Ok(Box::new(Chatting::new(rooms, allowance, friend)))
     }
 }
 

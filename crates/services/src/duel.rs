@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
-    Config, Peer, Refusal, Result, RoomKind, Service, Session, Transport, UdpPolicy,
+    Config, Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session, Transport, UdpPolicy,
 };
 
 use crate::duel::guest::Guest;
@@ -49,9 +49,9 @@ impl Duel {
     }
 }
 
-impl Service for Duel {
+impl RoomService for Duel {
     fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms().udp(UdpPolicy::Unsupported(
+        Config::lines().udp(UdpPolicy::Unsupported(
             "the server would not notice that a player has left",
         ))
     }
@@ -63,8 +63,8 @@ impl Service for Duel {
         RoomKind::lossy().history(1000).echo()
     }
 
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Guest::new(self.move_time)))
+    fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Guest::new(rooms, self.move_time)))
     }
 }
 

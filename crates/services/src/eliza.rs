@@ -271,7 +271,7 @@ mod tests {
     fn a_readable_trace_goes_before_its_reply() {
         let heard = told("--seed 1", Telling::Trace, "I need a holiday\n");
         let lines: Vec<&str> = heard.lines().collect();
-        assert_eq!(lines[1], "  said        I need a holiday");
+        assert_eq!(lines[1], "  input       I need a holiday");
         let shown = lines
             .iter()
             .find_map(|line| line.strip_prefix("  reply       "));

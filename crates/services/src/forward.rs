@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use switchboard_core::{
-    Config, Error, Flow, Member, Outbox, Peer, Refusal, Result, RoomEvent, RoomKind, Service,
-    Session, Transport,
+    Config, Error, Flow, Member, Outbox, Peer, Refusal, Result, RoomEvent, RoomKind, RoomService,
+    Rooms, Session, Transport,
 };
 
 pub(crate) use options::Options;
@@ -36,9 +36,9 @@ impl Forward {
     }
 }
 
-impl Service for Forward {
+impl RoomService for Forward {
     fn config(&self, _: Transport) -> Config {
-        Config::bytes().rooms()
+        Config::bytes()
     }
 
     fn room(&self, name: &str) -> RoomKind {
@@ -49,12 +49,13 @@ impl Service for Forward {
         }
     }
 
-    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let fixed = self.options.role.get(peer.place).copied();
         if fixed.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }
         Ok(Box::new(Forwarding {
+            rooms,
             options: self.options.clone(),
             fixed,
             by_datagrams: peer.transport == Transport::Datagram,
@@ -67,6 +68,7 @@ impl Service for Forward {
 }
 
 struct Forwarding {
+    rooms: Rooms,
     options: Options,
     fixed: Option<Role>,
     by_datagrams: bool,
@@ -88,27 +90,27 @@ enum Part {
 
 impl Forwarding {
     /// Applies for the part of the one who sends, which is given once.
-    fn apply(out: &mut Outbox) {
-        out.join(SEAT, SENDER);
+    fn apply(&self, out: &mut Outbox) {
+        self.rooms.join(out, SEAT, SENDER);
     }
 
-    fn join_receivers(out: &mut Outbox) {
-        out.join(LINE, RECEIVER);
+    fn join_receivers(&self, out: &mut Outbox) {
+        self.rooms.join(out, LINE, RECEIVER);
     }
 
     fn begin_both(&mut self, out: &mut Outbox) {
         self.part = Part::Both;
-        out.join(LINE, "both");
+        self.rooms.join(out, LINE, "both");
     }
 
     /// The first datagram says what its peer wants, where its place leaves that open.
     fn choose(&mut self, first: &[u8], out: &mut Outbox) {
         match self.fixed {
             _ if self.options.to == To::Others => self.begin_both(out),
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) => Self::apply(out),
-            None if is_blank(first) => Self::join_receivers(out),
-            None => Self::apply(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) => self.apply(out),
+            None if is_blank(first) => self.join_receivers(out),
+            None => self.apply(out),
         }
     }
 
@@ -124,7 +126,7 @@ impl Forwarding {
             _ if is_blank(datagram) => (), // says no more than that it is there
             Part::None if self.held.len() < MOST_HELD => self.held.push_back(datagram.to_vec()),
             Part::None | Part::Receives => (),
-            Part::Sends | Part::Both => out.post(LINE, datagram),
+            Part::Sends | Part::Both => self.rooms.post(out, LINE, datagram),
         }
         Flow::Continue
     }
@@ -133,18 +135,18 @@ impl Forwarding {
     fn seated(&mut self, place: u32, out: &mut Outbox) -> Flow {
         if place == 1 {
             self.part = Part::Sends;
-            out.join(LINE, SENDER);
+            self.rooms.join(out, LINE, SENDER);
             self.tell_role(b"1", out);
             for datagram in self.held.drain(..) {
-                out.post(LINE, &datagram);
+                self.rooms.post(out, LINE, &datagram);
             }
             return Flow::Continue;
         }
         if self.by_datagrams || self.fixed.is_some() {
             return taken(out);
         }
-        out.leave(SEAT);
-        Self::join_receivers(out);
+        self.rooms.leave(out, SEAT);
+        self.join_receivers(out);
         Flow::PauseInput
     }
 
@@ -207,8 +209,8 @@ impl Session for Forwarding {
                 self.begin_both(out);
                 return Ok(Flow::Continue);
             }
-            Some(Role::Receive) => Self::join_receivers(out),
-            Some(Role::Send) | None => Self::apply(out),
+            Some(Role::Receive) => self.join_receivers(out),
+            Some(Role::Send) | None => self.apply(out),
         }
         Ok(Flow::PauseInput)
     }
@@ -219,7 +221,7 @@ impl Session for Forwarding {
         }
         self.is_new = false;
         if let Part::Sends | Part::Both = self.part {
-            out.post(LINE, message);
+            self.rooms.post(out, LINE, message);
         }
         Ok(Flow::Continue)
     }

@@ -1,4 +1,5 @@
 //! The command line.
 
-pub(crate) mod program;
-pub(crate) mod script;
+mod command_line;
+mod script;
+mod talk;

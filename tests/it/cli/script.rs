@@ -4,20 +4,12 @@ use std::fs;
 
 use switchboard_eliza::Script;
 
-use crate::support::{installed, shell, stdout_of, temp_dir};
-
-/// Runs the program in a shell; its exit code, what it printed and what it said.
-fn run(words: &str, input: &str) -> (i32, String, String) {
-    let output = shell(&format!("$PROGRAM {words}"), input.as_bytes());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it exits");
-    (code, text(&output.stdout), text(&output.stderr))
-}
+use crate::support::{installed, run_program, shell, stdout_of, temp_dir};
 
 const PARROT: &str = include_str!("../../../data/transcripts/parrot.toml");
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_place() {
+fn check_reports_every_problem_with_its_position() {
     let folder = temp_dir();
     let (bad, good) = (
         folder.path().join("bad.toml"),
@@ -28,7 +20,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
     fs::write(&good, PARROT).expect("it can be written");
     let line = broken.lines().count();
     let (bad_is, good_is) = (bad.display(), good.display());
-    let (code, printed, said) = run(&format!("script check {bad_is} {good_is} friend"), "");
+    let (code, printed, said) = run_program(&format!("script check {bad_is} {good_is} friend"), "");
     let lines: Vec<&str> = printed.lines().collect();
     assert!(
         lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
@@ -59,7 +51,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
         "script run",
         "serve eliza --listen 0 --script",
     ] {
-        let (code, printed, said) = run(&format!("{command} {bad_is}"), "");
+        let (code, printed, said) = run_program(&format!("{command} {bad_is}"), "");
         assert_eq!((code, printed.as_str()), (1, ""), "{command}");
         for problem in &problems {
             assert!(said.contains(problem), "{command}: {said}");
@@ -68,23 +60,23 @@ fn all_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn a_script_may_come_from_standard_input() {
-    let (code, printed, _) = run("script check -", PARROT);
+fn scripts_are_read_from_standard_input() {
+    let (code, printed, _) = run_program("script check -", PARROT);
     assert!(
         code == 0 && printed.starts_with("<stdin>: friend, "),
         "{printed}"
     );
-    let (code, printed, _) = run("script check -", "greeting = [");
+    let (code, printed, _) = run_program("script check -", "greeting = [");
     assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
 }
 
 #[test]
-fn warnings_are_denied_if_so_asked() {
+fn deny_warnings_makes_warnings_errors() {
     let script = format!(
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
     );
-    let (code, printed, said) = run("script check -", &script);
+    let (code, printed, said) = run_program("script check -", &script);
     assert_eq!((code, said.as_str()), (0, ""), "{printed}");
     assert!(printed.contains(": warning: "), "{printed}");
     assert!(
@@ -92,23 +84,23 @@ fn warnings_are_denied_if_so_asked() {
             || printed.trim_end().ends_with("warning"),
         "{printed}"
     );
-    let (code, _, said) = run("script check --deny-warnings -", &script);
+    let (code, _, said) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
         (code, said.as_str()),
         (1, "switchboard: there are warnings, and they are denied\n")
     );
-    assert_eq!(run("script check --deny-warnings -", PARROT).0, 0);
+    assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
 }
 
 #[test]
-fn what_is_no_script_is_refused() {
+fn files_that_are_no_script_are_refused() {
     for (file, why) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
-        let (code, printed, _) = run(&format!("script check {file}"), "");
+        let (code, printed, _) = run_program(&format!("script check {file}"), "");
         assert!(code == 1 && printed.starts_with(why), "{printed}");
     }
     // However much there is, little is read.
@@ -120,17 +112,17 @@ fn what_is_no_script_is_refused() {
             .starts_with(b"<stdin>:1:1: a script is at most"),
         "{output:?}"
     );
-    assert_eq!(run("script check", "").0, 2);
-    assert_eq!(run("script", "").0, 2);
+    assert_eq!(run_program("script check", "").0, 2);
+    assert_eq!(run_program("script", "").0, 2);
 }
 
 #[test]
-fn what_a_file_holds_or_is_called_does_not_act_on_the_terminal() {
+fn no_terminal_control_of_a_script_is_printed() {
     let folder = temp_dir();
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
-        let (_, printed, said) = run(&format!("{command} {folder}/*.toml"), "");
+        let (_, printed, said) = run_program(&format!("{command} {folder}/*.toml"), "");
         assert!(
             !printed.contains('\x1b') && !said.contains('\x1b'),
             "{printed}{said}"
@@ -150,7 +142,7 @@ fn in_the_readme(begin: &str) -> &'static str {
 }
 
 #[test]
-fn the_script_in_the_readme_talks_as_it_says() {
+fn the_script_in_the_readme_works_as_shown() {
     let folder = temp_dir();
     let script = in_the_readme("```toml\n");
     fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
@@ -167,7 +159,7 @@ fn the_script_in_the_readme_talks_as_it_says() {
 }
 
 #[test]
-fn the_built_in_scripts_are_listed() {
+fn list_shows_the_built_in_scripts() {
     let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
@@ -181,7 +173,7 @@ fn the_built_in_scripts_are_listed() {
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_people() {
+fn trace_explains_a_reply_as_text() {
     let talk = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
@@ -189,7 +181,7 @@ fn how_a_reply_came_about_is_told_to_people() {
     assert!(!talk.contains('\x1b'), "{talk}");
     let lines: Vec<&str> = talk.lines().collect();
     assert!(
-        lines[1].starts_with("  said        I need \\u{1b}[31ma coat"),
+        lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
         "{talk}"
     );
     for label in [
@@ -218,7 +210,7 @@ fn how_a_reply_came_about_is_told_to_people() {
 }
 
 #[test]
-fn how_a_reply_came_about_is_told_to_programs() {
+fn trace_explains_a_reply_as_json() {
     let long = "x".repeat(9000);
     for said in [
         "I need a coat\nquit\n",
@@ -263,7 +255,7 @@ fn how_a_reply_came_about_is_told_to_programs() {
 }
 
 #[test]
-fn much_said_at_once_is_answered_whole() {
+fn piped_input_is_answered_completely() {
     let said: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
@@ -278,7 +270,7 @@ fn much_said_at_once_is_answered_whole() {
 }
 
 #[test]
-fn what_comes_alone_is_answered_at_once() {
+fn a_single_line_is_answered_immediately() {
     // Each line is said only when the one before was answered.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";

@@ -113,7 +113,9 @@ impl<'p> Scene<'p> {
         let process = Process::start(bash.stdout(file()).stderr(file()));
         let announcement = wait_for("the address of a server", || {
             let printed = read(&output);
-            printed.split_once('\n').map(|(first, _)| first.to_owned())
+            let (printed, _) = printed.rsplit_once('\n')?;
+            let is_last = |line: &&str| line.contains("listen") || line.starts_with("error");
+            printed.lines().find(is_last).map(str::to_owned)
         });
         let real = ports_in(&announcement);
         if real.len() != texts.len() {

@@ -33,7 +33,7 @@ fn check(heard: &str, how: &str) {
 }
 
 #[test]
-fn nc_asks_under_every_model() {
+fn commands_work_by_nc_under_every_model() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -47,7 +47,7 @@ fn nc_asks_under_every_model() {
 }
 
 #[test]
-fn standard_input_and_talk_ask_as_well() {
+fn commands_work_on_stdio_and_in_talk() {
     let serve = format!("$PROGRAM serve eliza --commands --script {PARROT} --listen -");
     check(&stdout_of(&serve, SAID), "standard input");
     let talk = format!("$PROGRAM talk --commands --script {PARROT}");
@@ -55,7 +55,7 @@ fn standard_input_and_talk_ask_as_well() {
 }
 
 #[test]
-fn datagrams_ask_as_well() {
+fn commands_work_over_udp() {
     let server = Server::start_udp(&format!("eliza --commands --script {PARROT}"));
     let client = UdpClient::connect(&server);
     client.ask("I need my mother.");
@@ -71,7 +71,7 @@ fn datagrams_ask_as_well() {
 }
 
 #[test]
-fn a_peer_opens_no_file() {
+fn script_commands_open_no_files() {
     let server = Server::start("eliza --commands --model sequential");
     let mut client = server.connect();
     client.line();
@@ -90,7 +90,7 @@ fn a_peer_opens_no_file() {
 }
 
 #[test]
-fn without_commands_it_is_talk() {
+fn without_commands_an_asterisk_is_plain_text() {
     let server = Server::start(&format!("eliza --script {PARROT}"));
     let mut client = server.connect();
     client.line();

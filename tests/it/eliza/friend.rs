@@ -18,7 +18,7 @@ fn check_talk(talk: &str) {
 }
 
 #[test]
-fn nc_ncat_socat_and_python_talk_to_it() {
+fn common_clients_talk_to_the_friend() {
     let server = Server::start("eliza");
     let port = server.port();
     if installed(&["nc.openbsd"]) {
@@ -46,7 +46,7 @@ fn nc_ncat_socat_and_python_talk_to_it() {
 }
 
 #[test]
-fn ten_talk_at_once_each_in_a_process_of_its_own() {
+fn ten_clients_have_a_process_each() {
     let server = Server::start("eliza");
     let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -72,7 +72,7 @@ fn ten_talk_at_once_each_in_a_process_of_its_own() {
 }
 
 #[test]
-fn a_seed_makes_it_reproducible() {
+fn a_seed_makes_replies_reproducible() {
     let server = Server::start("eliza --seed 7");
     let talk = || {
         let mut client = server.connect();
@@ -86,7 +86,7 @@ fn a_seed_makes_it_reproducible() {
 }
 
 #[test]
-fn strange_lines_are_answered() {
+fn binary_and_telnet_input_is_answered() {
     let server = Server::start("eliza");
     let mut client = server.connect();
     client.line();
@@ -129,7 +129,7 @@ const NEEDS: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn strange_bytes_are_answered_by_every_kind_of_script() {
+fn every_kind_of_script_answers_binary_input() {
     let folder = temp_dir();
     for (name, script) in NEEDS {
         let path = folder.path().join(name);
@@ -166,7 +166,7 @@ fn strange_bytes_are_answered_by_every_kind_of_script() {
 }
 
 #[test]
-fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
+fn a_script_with_an_endless_loop_answers_the_next_line() {
     const CLASSIC: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
         (NONE ((0) (FINE)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
     const HAYDEN: &str = "initial: HI\nkey: a\n decomp: *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: goto a\n\
@@ -203,7 +203,7 @@ fn a_script_that_goes_round_is_given_up_and_the_next_line_answered() {
 }
 
 #[test]
-fn a_script_of_ones_own_replaces_it() {
+fn a_script_of_the_user_replaces_the_friend() {
     let folder = temp_dir();
     let path = folder.path().join("parrot.toml");
     let mut file = fs::File::create(&path).expect("a file can be made");
@@ -222,7 +222,7 @@ fn a_script_of_ones_own_replaces_it() {
 }
 
 #[test]
-fn a_script_that_is_no_text_or_has_no_end_is_refused() {
+fn binary_and_endless_scripts_are_refused() {
     let folder = temp_dir();
     let path = folder.path().join("latin.toml");
     fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
@@ -243,7 +243,7 @@ fn a_script_that_is_no_text_or_has_no_end_is_refused() {
 }
 
 #[test]
-fn a_script_may_come_through_a_pipe() {
+fn scripts_are_read_from_pipes() {
     let talk = stdout_of(
         "$PROGRAM talk --script <(cat data/transcripts/parrot.toml)",
         "I need you\n",

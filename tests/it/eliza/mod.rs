@@ -1,5 +1,5 @@
 //! The friend and the other scripts, through every kind of connection.
 
-pub(crate) mod commands;
-pub(crate) mod friend;
-pub(crate) mod published;
+mod commands;
+mod friend;
+mod published;

@@ -72,7 +72,7 @@ impl Published {
 }
 
 #[test]
-fn it_goes_as_it_went_through_a_pipe() {
+fn the_conversation_through_a_pipe() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -84,7 +84,7 @@ fn it_goes_as_it_went_through_a_pipe() {
 }
 
 #[test]
-fn it_goes_as_it_went_with_nc_under_every_model() {
+fn the_conversation_by_nc_under_every_model() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -101,7 +101,7 @@ fn it_goes_as_it_went_with_nc_under_every_model() {
 }
 
 #[test]
-fn it_goes_as_it_went_over_udp() {
+fn the_conversation_over_udp() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -114,7 +114,7 @@ fn it_goes_as_it_went_over_udp() {
 }
 
 #[test]
-fn two_at_once_do_not_take_each_others_turns() {
+fn two_clients_have_separate_conversations() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -138,7 +138,7 @@ fn two_at_once_do_not_take_each_others_turns() {
 }
 
 #[test]
-fn it_is_usable_and_nothing_in_it_is_warned_of() {
+fn the_script_has_no_warnings() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -151,7 +151,7 @@ fn it_is_usable_and_nothing_in_it_is_warned_of() {
 }
 
 #[test]
-fn each_turn_is_told_as_json() {
+fn trace_reports_each_turn_as_json() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -198,7 +198,7 @@ fn each_turn_is_told_as_json() {
 }
 
 #[test]
-fn each_step_can_be_watched() {
+fn steps_shows_each_step() {
     let Some(published) = Published::find() else {
         return;
     };
@@ -211,7 +211,7 @@ fn each_step_can_be_watched() {
 }
 
 #[test]
-fn a_script_that_goes_round_is_given_up() {
+fn a_script_with_an_endless_loop_is_stopped() {
     let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
         (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
     let folder = temp_dir();

@@ -22,7 +22,7 @@ use crate::support::{
 };
 
 #[test]
-fn nobody_leaves_the_folder() {
+fn no_path_leads_out_of_the_folder() {
     let shared = SharedFolder::start("--writable");
     let top = shared.folder.path();
     let outside = temp_dir();
@@ -126,7 +126,7 @@ fn nobody_leaves_the_folder() {
 }
 
 #[test]
-fn a_folder_that_becomes_a_link_leads_nowhere() {
+fn a_folder_swapped_for_a_symlink_does_not_lead_outside() {
     let shared = SharedFolder::start("--writable");
     let outside = temp_dir();
     fs::write(outside.path().join("x"), "outside").expect("the disk has room");
@@ -179,7 +179,7 @@ impl Drop for WhenDropped<'_> {
 }
 
 #[test]
-fn a_full_disk_is_told_before_the_content_comes() {
+fn a_full_disk_is_reported_before_the_content_is_sent() {
     if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }
@@ -212,7 +212,7 @@ fn a_full_disk_is_told_before_the_content_comes() {
 }
 
 #[test]
-fn what_the_system_does_not_allow_ends_nobody() {
+fn the_file_size_limit_is_reported_and_does_not_end_the_session() {
     if !installed(&["prlimit"]) {
         return;
     }
@@ -242,7 +242,7 @@ fn what_the_system_does_not_allow_ends_nobody() {
 const NO_ROOM: &str = "452 the disk has no room for that";
 
 #[test]
-fn who_leaves_in_the_middle_leaves_nothing() {
+fn an_interrupted_upload_leaves_nothing() {
     for model in MODELS {
         let shared = SharedFolder::start(&format!("--writable --model {model}"));
         let content = content(1_000_000);
@@ -263,7 +263,7 @@ fn who_leaves_in_the_middle_leaves_nothing() {
 }
 
 #[test]
-fn whoever_is_killed_leaves_a_whole_file_or_none() {
+fn a_killed_session_leaves_the_whole_file_or_nothing() {
     let shared = SharedFolder::start("--writable");
     let content = content(3_000_000);
     let mut whole = 0;
@@ -297,7 +297,7 @@ fn whoever_is_killed_leaves_a_whole_file_or_none() {
 }
 
 #[test]
-fn one_of_two_gets_the_name() {
+fn one_of_two_uploads_gets_the_name() {
     for model in ["fork", "threads", "events"] {
         let shared = SharedFolder::start(&format!("--writable --model {model}"));
         let contents = [content(100_000), content(100_001)];
@@ -321,7 +321,7 @@ fn one_of_two_gets_the_name() {
 }
 
 #[test]
-fn two_at_once_do_not_share_the_same_room() {
+fn simultaneous_uploads_do_not_exceed_the_quota() {
     for model in ["fork", "threads", "events"] {
         let shared = SharedFolder::start(&format!("--writable --quota 150k --model {model}"));
         let content = content(100_000);
@@ -341,7 +341,7 @@ fn two_at_once_do_not_share_the_same_room() {
 }
 
 #[test]
-fn a_name_does_nothing_to_a_terminal() {
+fn file_names_are_escaped_in_listings() {
     let shared = SharedFolder::start("");
     for name in [
         &b"\x1b[31mred\x1b[0m"[..],
@@ -380,7 +380,7 @@ fn a_name_does_nothing_to_a_terminal() {
 }
 
 #[test]
-fn who_announces_much_and_says_little_is_sent_away() {
+fn an_unfinished_upload_times_out() {
     let folder = temp_dir();
     let server = serve_files(folder.path(), "--writable --idle 300ms");
     let mut client = server.connect();
@@ -392,7 +392,7 @@ fn who_announces_much_and_says_little_is_sent_away() {
 }
 
 #[test]
-fn what_is_refused_is_read_to_its_end() {
+fn a_refused_upload_is_read_to_its_end() {
     if !installed(&["nc", "timeout"]) {
         return;
     }

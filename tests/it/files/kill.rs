@@ -45,7 +45,7 @@ fn check(folder: &Path, name: &str, content: &[u8], round: usize) -> bool {
 }
 
 #[test]
-fn a_server_that_is_killed_leaves_a_whole_file_or_none() {
+fn a_killed_server_leaves_the_whole_file_or_nothing() {
     let folder = temp_dir();
     let content = content(LENGTH);
     let mut port = 0;
@@ -84,7 +84,7 @@ fn last_words(client: &mut Client) -> String {
 }
 
 #[test]
-fn a_client_that_is_killed_leaves_a_whole_file_or_none() {
+fn a_killed_client_leaves_the_whole_file_or_nothing() {
     let (here, there) = (tempdir(), tempdir());
     let (here, there) = (here.expect("a folder"), there.expect("a folder"));
     let away = temp_dir();

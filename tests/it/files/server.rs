@@ -11,7 +11,7 @@ use crate::support::files::{SharedFolder, content, put_line, stored};
 use crate::support::{MODELS, installed, peak_memory_kib, program, shell, stdout_of, temp_dir};
 
 #[test]
-fn everybody_s_programs_get_and_put() {
+fn common_clients_get_and_put() {
     for model in MODELS {
         let shared = SharedFolder::start(&format!("--writable --model {model}"));
         let content = content(300_000);
@@ -41,7 +41,7 @@ fn everybody_s_programs_get_and_put() {
 }
 
 #[test]
-fn what_is_asked_for_at_once_is_answered_in_order() {
+fn pipelined_commands_are_answered_in_order() {
     for model in MODELS {
         let shared = SharedFolder::start(&format!("--writable --model {model}"));
         let content = content(1_000_000);
@@ -67,7 +67,7 @@ fn what_is_asked_for_at_once_is_answered_in_order() {
 }
 
 #[test]
-fn much_needs_no_memory() {
+fn large_transfers_take_little_memory() {
     let shared = SharedFolder::start("--writable");
     let content = content(50_000_000);
     let mut client = shared.connect();
@@ -86,7 +86,7 @@ fn much_needs_no_memory() {
 }
 
 #[test]
-fn a_file_that_becomes_shorter_is_broken_off() {
+fn a_file_that_is_truncated_meanwhile_ends_in_a_reset() {
     for model in MODELS {
         let shared = SharedFolder::start(&format!("--model {model}"));
         shared.write("a", vec![b'x'; 20_000_000]);
@@ -103,7 +103,7 @@ fn a_file_that_becomes_shorter_is_broken_off() {
 }
 
 #[test]
-fn a_stop_lets_a_file_be_completed() {
+fn shutdown_waits_for_an_upload() {
     for model in MODELS {
         let mut shared = SharedFolder::start(&format!("--writable --model {model}"));
         let content = content(100_000);
@@ -125,7 +125,7 @@ fn a_stop_lets_a_file_be_completed() {
 }
 
 #[test]
-fn what_cannot_be_served_is_told_at_once() {
+fn invalid_options_are_refused_at_start() {
     let folder = temp_dir();
     let serve = |words: &str| {
         let output = Command::new(program())
@@ -151,7 +151,7 @@ fn what_cannot_be_served_is_told_at_once() {
 }
 
 #[test]
-fn one_conversation_on_standard_input() {
+fn files_are_served_on_stdio() {
     let folder = temp_dir();
     fs::write(folder.path().join("a"), "hello\n").expect("the disk has room");
     let command = format!(

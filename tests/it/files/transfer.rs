@@ -21,7 +21,7 @@ use crate::support::{
 };
 
 #[test]
-fn files_go_there_and_back() {
+fn files_are_put_listed_and_got_back() {
     let (here, there) = (temp_dir(), temp_dir());
     let socket = here.path().join("socket");
     let unix = format!("unix:{}", socket.display());
@@ -61,7 +61,7 @@ fn files_go_there_and_back() {
 }
 
 #[test]
-fn programs_are_told_as_json() {
+fn json_describes_each_file() {
     let (here, there) = (temp_dir(), temp_dir());
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
@@ -104,7 +104,7 @@ fn programs_are_told_as_json() {
 }
 
 #[test]
-fn each_failure_has_its_code() {
+fn each_failure_has_its_exit_code() {
     let (here, there) = (temp_dir(), temp_dir());
     let server = serve_files(there.path(), "");
     let port = &*server.port();
@@ -151,7 +151,7 @@ fn each_failure_has_its_code() {
 }
 
 #[test]
-fn whatever_a_server_says_the_client_ends() {
+fn the_client_survives_any_server() {
     let entry = "file 1 2026-01-31T12:00:00Z";
     let huge = "9".repeat(30);
     for (said, code, words) in [
@@ -215,7 +215,7 @@ fn whatever_a_server_says_the_client_ends() {
 }
 
 #[test]
-fn a_server_that_dribbles_is_not_waited_for() {
+fn the_timeout_applies_to_a_line_that_arrives_byte_by_byte() {
     let address = fake_server(|mut peer| {
         // Never long enough for silence.
         let pace = Duration::from_millis(50);
@@ -227,7 +227,7 @@ fn a_server_that_dribbles_is_not_waited_for() {
 }
 
 #[test]
-fn what_a_folder_lists_stays_below() {
+fn listed_names_cannot_lead_out_of_the_folder() {
     // What is asked for as a folder has a file that is one above, a hidden one, and itself.
     let entry = "file 5 2026-01-31T12:00:00Z";
     for (listed, words) in [
@@ -256,7 +256,7 @@ fn what_a_folder_lists_stays_below() {
 }
 
 #[test]
-fn what_the_server_refuses_is_not_sent() {
+fn a_refused_file_is_not_sent() {
     let address = fake_server(|mut peer| {
         SockRef::from(&peer).set_recv_buffer_size(4096).ok();
         peer.write_all(b"220 files\n").ok();
@@ -279,7 +279,7 @@ fn what_the_server_refuses_is_not_sent() {
 }
 
 #[test]
-fn what_breaks_off_leaves_nothing_or_a_part() {
+fn an_interrupted_get_leaves_nothing_or_a_part() {
     const CONTENT: &[u8] = &[b'x'; 100_000];
     for (signal, resume) in [
         (Some(Signal::SIGINT), false),
@@ -333,7 +333,7 @@ fn what_breaks_off_leaves_nothing_or_a_part() {
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_so() {
+fn ignored_signals_stay_ignored() {
     let here = temp_dir();
     let (address, told) = fake_server_stalling(b"hello", 3);
     let mut command = Command::new("bash");
@@ -349,7 +349,7 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn memory_does_not_grow_with_a_file() {
+fn memory_of_get_does_not_grow_with_the_file() {
     const CONTENT: &[u8] = &[b'x'; 32 * 1024 * 1024];
     let here = temp_dir();
     let peak = |sent| {
@@ -375,7 +375,7 @@ fn memory_does_not_grow_with_a_file() {
 }
 
 #[test]
-fn nothing_that_acts_reaches_the_terminal() {
+fn no_terminal_control_is_printed() {
     if !installed(&["script"]) {
         return;
     }
@@ -404,7 +404,7 @@ fn nothing_that_acts_reaches_the_terminal() {
 }
 
 #[test]
-fn tftp_moves_the_same_files() {
+fn get_and_put_work_over_tftp() {
     let (here, there) = (temp_dir(), temp_dir());
     let options = "--writable --listen udp://127.0.0.1:0";
     let server = serve_files(there.path(), options);
@@ -446,7 +446,7 @@ fn tftp_moves_the_same_files() {
 }
 
 #[test]
-fn a_file_that_ends_early_by_tftp_is_not_kept() {
+fn a_file_shorter_than_its_tsize_is_discarded() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
     let address = socket.local_addr().expect("it is bound");
     let server = thread::spawn(move || {
@@ -477,7 +477,7 @@ fn a_file_that_ends_early_by_tftp_is_not_kept() {
 
 /// A device or a pipe is no file that could be made, or replaced.
 #[test]
-fn a_device_or_a_pipe_is_written_to() {
+fn get_writes_to_devices_and_pipes() {
     let (there, here) = (temp_dir(), temp_dir());
     fs::write(there.path().join("it"), "content").expect("the disk has room");
     let server = serve_files(there.path(), "");
@@ -497,7 +497,7 @@ fn a_device_or_a_pipe_is_written_to() {
 }
 
 #[test]
-fn who_reads_the_output_may_leave() {
+fn a_closed_output_pipe_ends_get_without_an_error() {
     let (here, there) = (temp_dir(), temp_dir());
     let file = fs::File::create(there.path().join("a")).expect("the disk has room");
     file.set_len(4 * 1024 * 1024).expect("the disk has room");
@@ -513,7 +513,7 @@ fn who_reads_the_output_may_leave() {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing() {
+fn a_full_disk_leaves_no_partial_file() {
     if !is_root() || !installed(&["unshare", "mount"]) {
         return;
     }

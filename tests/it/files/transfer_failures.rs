@@ -14,7 +14,7 @@ use crate::support::{DEADLINE, Process, installed, shell, temp_dir};
 
 /// However long nobody reads what was got.
 #[test]
-fn a_signal_ends_what_writes_to_a_pipe() {
+fn a_signal_ends_a_get_that_writes_to_a_pipe() {
     const CONTENT: &[u8] = &[b'x'; 1024 * 1024];
     let here = temp_dir();
     let pipe = here.path().join("pipe");
@@ -31,7 +31,7 @@ fn a_signal_ends_what_writes_to_a_pipe() {
 
 /// What is not even begun with counts too.
 #[test]
-fn every_failure_is_told_and_counted() {
+fn every_failure_is_reported_and_counted() {
     let (here, there) = (temp_dir(), temp_dir());
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
@@ -68,7 +68,7 @@ fn every_failure_is_told_and_counted() {
 
 /// What was printed is not wiped out, though it does not end with the end of a line.
 #[test]
-fn no_bar_is_drawn_over_what_is_printed() {
+fn the_progress_bar_does_not_overwrite_output() {
     if !installed(&["script"]) {
         return;
     }
@@ -85,7 +85,7 @@ fn no_bar_is_drawn_over_what_is_printed() {
 }
 
 #[test]
-fn what_is_in_the_way_is_told() {
+fn obstacles_are_reported() {
     let (here, there) = (temp_dir(), temp_dir());
     fs::create_dir_all(here.path().join("d/a")).expect("the disk has room");
     fs::create_dir(there.path().join("d")).expect("the disk has room");
@@ -114,7 +114,7 @@ fn what_is_in_the_way_is_told() {
 }
 
 #[test]
-fn output_that_takes_no_more_is_an_error_of_writing() {
+fn a_full_stdout_is_an_io_error() {
     let (here, there) = (temp_dir(), temp_dir());
     fs::write(there.path().join("a"), "hello").expect("the disk has room");
     let server = serve_files(there.path(), "");
@@ -134,7 +134,7 @@ fn output_that_takes_no_more_is_an_error_of_writing() {
 
 /// No signal ends who would write more than any file may have.
 #[test]
-fn what_no_file_may_exceed_is_told() {
+fn the_file_size_limit_is_reported() {
     let (here, there) = (temp_dir(), temp_dir());
     fs::write(there.path().join("a"), [b'x'; 300_000]).expect("the disk has room");
     let server = serve_files(there.path(), "");

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use crate::support::{Client, MODELS, Server, installed, shell, stdout_of, wait_for_exit};
 
 #[test]
-fn many_in_a_short_time_are_all_served_and_the_listener_stays() {
+fn many_short_connections_are_all_served() {
     for model in MODELS {
         for service in [&["echo"][..], &["exec", "--", "cat"]] {
             let server = if service.len() == 1 {
@@ -29,7 +29,7 @@ fn many_in_a_short_time_are_all_served_and_the_listener_stays() {
 }
 
 #[test]
-fn a_crowd_that_comes_at_the_same_moment_is_all_served() {
+fn simultaneous_clients_are_all_served() {
     for model in MODELS {
         let server = Server::start(&format!("echo --model {model}"));
         // The queue holds them all, and the server finds them there.
@@ -48,7 +48,7 @@ fn a_crowd_that_comes_at_the_same_moment_is_all_served() {
 }
 
 #[test]
-fn one_after_the_other_is_served_without_a_stall() {
+fn consecutive_clients_are_served_without_a_stall() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -63,7 +63,7 @@ fn one_after_the_other_is_served_without_a_stall() {
 }
 
 #[test]
-fn one_idle_client_ends_its_own_conversation_alone() {
+fn an_idle_client_ends_only_its_session() {
     for model in ["fork", "threads", "events"] {
         for command in [None, Some("cat")] {
             let words = format!("--model {model} --idle 500ms");
@@ -81,7 +81,7 @@ fn one_idle_client_ends_its_own_conversation_alone() {
 }
 
 #[test]
-fn what_has_ended_is_reaped_without_another_client_and_blocks_nobody() {
+fn ended_children_are_reaped_without_another_client() {
     for command in [None, Some("cat")] {
         let server = match command {
             None => Server::start("echo"),
@@ -102,7 +102,7 @@ fn what_has_ended_is_reaped_without_another_client_and_blocks_nobody() {
 }
 
 #[test]
-fn the_whole_answer_comes_after_the_end_of_input() {
+fn the_whole_answer_arrives_after_the_end_of_input() {
     let sent: Vec<u8> = (0..200_000u32)
         .map(|number| number.to_le_bytes()[0])
         .collect();

@@ -44,7 +44,7 @@ impl Unread {
 }
 
 #[test]
-fn a_server_needs_nobody_to_read_its_log() {
+fn a_server_runs_with_a_full_or_closed_log() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
     for unread in [Unread::Full, Unread::Broken] {
@@ -85,7 +85,7 @@ fn said_by(socket: &Path, words: &[u8]) -> String {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_is_not_read_does_not_block_the_server() {
     let (log, writing) = pipe().expect("a pipe can be made");
     let folder = temp_dir();
     let socket = folder.path().join("socket");
@@ -108,7 +108,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_holds_nobody_up() {
+fn a_terminal_that_is_not_read_does_not_block_the_server() {
     let folder = temp_dir();
     for model in ["fork", "sequential"] {
         let socket = folder.path().join(model);
@@ -125,7 +125,7 @@ fn a_terminal_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-fn ignored_signals_are_heeded_all_the_same() {
+fn inherited_ignored_signals_are_handled() {
     let mut server = Server::run(Command::new("bash").args([
         "-c",
         "trap '' CHLD TERM INT; exec \"$0\" -v serve echo --max-clients 1 --listen 0",
@@ -139,7 +139,7 @@ fn ignored_signals_are_heeded_all_the_same() {
 }
 
 #[test]
-fn a_signal_for_the_whole_group_is_one_order() {
+fn a_signal_to_the_process_group_counts_once() {
     let mut server = Server::run(
         Command::new(villains())
             .args(["-v", "serve", "stubborn", "--grace", "1m", "--listen", "0"])
@@ -158,7 +158,7 @@ fn a_signal_for_the_whole_group_is_one_order() {
 }
 
 #[test]
-fn the_children_of_a_killed_server_die_whatever_they_are_doing() {
+fn blocked_children_of_a_killed_server_die() {
     for deed in ["stuck", "stubborn"] {
         let mut server = Server::villain(deed);
         let mut client = server.connect();
@@ -174,7 +174,7 @@ fn the_children_of_a_killed_server_die_whatever_they_are_doing() {
 }
 
 #[test]
-fn a_session_that_does_not_come_back_cannot_keep_the_server() {
+fn a_blocked_session_does_not_prevent_shutdown() {
     for (words, signals) in [("--grace 100ms", 1), ("--grace 1m", 2)] {
         let mut server = Server::villain(&format!("stuck --model sequential {words}"));
         let mut client = server.connect();
@@ -217,7 +217,7 @@ fn a_session_that_does_not_come_back_cannot_keep_the_server() {
 }
 
 #[test]
-fn a_lowered_limit_on_descriptors_does_not_end_the_server() {
+fn a_lowered_descriptor_limit_does_not_end_the_server() {
     if !installed(&["prlimit"]) {
         return;
     }
@@ -234,7 +234,7 @@ fn a_lowered_limit_on_descriptors_does_not_end_the_server() {
 }
 
 #[test]
-fn a_busy_socket_of_somebody_else_is_no_dead_one() {
+fn a_unix_socket_with_a_full_backlog_is_not_replaced() {
     let folder = temp_dir();
     let path = folder.path().join("busy");
     let _busy = UnixListener::bind(&path).expect("a socket can be made");

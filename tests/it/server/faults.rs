@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_line_without_end_is_refused_in_little_memory() {
+fn a_line_without_end_is_refused_with_little_memory() {
     let server = Server::start("eliza");
     let mut client = server.connect();
     client.line();
@@ -75,7 +75,7 @@ fn a_half_closed_peer_gets_its_whole_answer() {
 }
 
 #[test]
-fn a_reset_ends_one_conversation() {
+fn a_reset_ends_only_its_session() {
     let server = Server::start("echo");
     let mut bystander = server.connect();
     assert_eq!(bystander.ask("one"), "one");
@@ -88,14 +88,14 @@ fn a_reset_ends_one_conversation() {
 }
 
 #[test]
-fn a_reset_right_after_connecting_disturbs_nobody() {
+fn a_reset_right_after_connecting_is_harmless() {
     let server = Server::start("echo --model sequential");
     (0..50).for_each(|_| server.connect().reset());
     assert_eq!(server.connect().ask("still there?"), "still there?");
 }
 
 #[test]
-fn a_panic_ends_one_conversation() {
+fn a_panic_ends_only_its_session() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
     for model in MODELS {
@@ -127,7 +127,7 @@ fn a_panic_ends_one_conversation() {
 }
 
 #[test]
-fn a_failure_ends_one_conversation() {
+fn an_error_ends_only_its_session() {
     let server = Server::villain("fail");
     let mut client = server.connect();
     assert_eq!(client.line(), "ready");
@@ -138,7 +138,7 @@ fn a_failure_ends_one_conversation() {
 }
 
 #[test]
-fn a_failure_is_told_also_where_the_peer_does_not_listen() {
+fn an_error_is_logged_though_the_peer_does_not_read() {
     let folder = temp_dir();
     for model in MODELS {
         let socket = folder.path().join(model);
@@ -162,7 +162,7 @@ fn a_failure_is_told_also_where_the_peer_does_not_listen() {
 }
 
 #[test]
-fn a_panic_of_a_destructor_ends_one_conversation() {
+fn a_panic_in_a_destructor_ends_only_its_session() {
     for model in MODELS {
         let server = Server::villain(&format!("dropper --model {model}"));
         let mut client = server.connect();
@@ -177,7 +177,7 @@ fn a_panic_of_a_destructor_ends_one_conversation() {
 }
 
 #[test]
-fn a_service_may_refuse_a_peer() {
+fn a_service_can_refuse_a_peer() {
     for model in MODELS {
         let server = Server::villain(&format!("refuse --model {model}"));
         let mut client = server.connect();
@@ -188,7 +188,7 @@ fn a_service_may_refuse_a_peer() {
 }
 
 #[test]
-fn a_killed_child_ends_one_conversation() {
+fn a_killed_child_ends_only_its_session() {
     let server = Server::start("echo");
     let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -221,7 +221,7 @@ fn two_hundred_short_clients_leave_no_zombie() {
 }
 
 #[test]
-fn a_session_without_end_stops_when_nobody_listens() {
+fn an_endless_session_ends_when_the_peer_does_not_read() {
     let server = Server::villain("endless --idle 300ms --grace 100ms");
     let mut client = server.connect();
     assert!(client.line().starts_with("and so on"));
@@ -234,14 +234,14 @@ fn a_session_without_end_stops_when_nobody_listens() {
 }
 
 #[test]
-fn children_draw_different_numbers() {
+fn children_have_different_random_numbers() {
     let server = Server::villain("dice");
     let throws: HashSet<String> = (0..20).map(|_| server.connect().line()).collect();
     assert_eq!(throws.len(), 20);
 }
 
 #[test]
-fn a_failing_fork_costs_no_slot() {
+fn a_failed_fork_frees_its_slot() {
     if !is_root() || !installed(&["setpriv", "prlimit"]) {
         return;
     }
@@ -258,7 +258,7 @@ fn a_failing_fork_costs_no_slot() {
 }
 
 #[test]
-fn a_peer_without_a_process_is_told_so() {
+fn a_peer_without_a_process_gets_a_busy_message() {
     if !is_root() || !installed(&["setpriv", "prlimit"]) {
         return;
     }
@@ -307,7 +307,7 @@ fn allow_processes(server: &Server) {
 }
 
 #[test]
-fn running_out_of_descriptors_only_makes_peers_wait() {
+fn without_descriptors_peers_wait() {
     if !installed(&["prlimit"]) {
         return;
     }
@@ -355,7 +355,7 @@ fn running_out_of_descriptors_only_makes_peers_wait() {
 }
 
 #[test]
-fn a_child_holds_nothing_of_the_servers_or_of_others() {
+fn a_child_has_no_socket_but_its_own() {
     let words = ["-v", "serve", "echo", "--listen", "127.0.0.1:0"];
     let server = Server::run(Command::new(program()).args(words));
     let mut clients = [server.connect(), server.connect()];

@@ -27,7 +27,7 @@ fn with_descriptor_3(words: &str) -> Command {
 }
 
 #[test]
-fn a_socket_that_listens_already_is_served() {
+fn a_listening_socket_is_served() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
@@ -47,7 +47,7 @@ fn a_socket_that_listens_already_is_served() {
 }
 
 #[test]
-fn a_unix_socket_that_listens_already_is_served_and_its_file_left() {
+fn a_listening_unix_socket_is_served_and_its_file_kept() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
@@ -76,7 +76,7 @@ fn echoed(path: &Path) -> String {
 }
 
 #[test]
-fn a_socket_that_is_connected_already_is_the_only_peer() {
+fn a_connected_socket_is_served_as_the_only_peer() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let mut client = Client::connect(listener.local_addr().expect("it is bound"));
@@ -113,7 +113,7 @@ fn a_socket_that_is_connected_already_is_the_only_peer() {
 }
 
 #[test]
-fn what_cannot_be_served_is_refused_with_a_reason() {
+fn unusable_descriptors_are_refused_with_a_reason() {
     let null = || OwnedFd::from(File::open("/dev/null").expect("Linux has it"));
     let socket =
         |domain, kind| OwnedFd::from(Socket::new(domain, kind, None).expect("it can be made"));
@@ -158,7 +158,7 @@ fn what_cannot_be_served_is_refused_with_a_reason() {
 }
 
 #[test]
-fn sockets_passed_to_another_process_are_not_ours() {
+fn sockets_for_another_process_are_refused() {
     // The shell becomes the server, so `$$` is its number, and that of nobody else is.
     for (pid, is_ours) in [("$$", true), ("1", false), ("$$$$", false), ("", false)] {
         let script = format!(
@@ -182,7 +182,7 @@ fn sockets_passed_to_another_process_are_not_ours() {
 }
 
 #[test]
-fn a_service_manager_passes_one_socket_or_several() {
+fn systemd_passes_one_socket_or_several() {
     if !installed(&["systemd-socket-activate"]) {
         return;
     }
@@ -232,7 +232,7 @@ fn a_service_manager_passes_one_socket_or_several() {
 }
 
 #[test]
-fn a_program_does_not_keep_what_was_passed() {
+fn a_program_does_not_inherit_passed_sockets() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let words = format!("exec --model {model} --listen fd:3 -- cat");

@@ -11,7 +11,7 @@ use crate::support::{Client, MODELS, Server, program, temp_dir, wait_for, wait_u
 
 /// Who works for longer than a peer may be silent is not silent, and the others are served.
 #[test]
-fn a_session_at_work_is_not_idle() {
+fn a_working_session_is_not_idle() {
     for model in ["fork", "threads", "events"] {
         let server = Server::villain(&format!("work --idle 300ms --model {model}"));
         let mut peer = server.connect();
@@ -24,7 +24,7 @@ fn a_session_at_work_is_not_idle() {
 }
 
 #[test]
-fn a_crowd_at_the_door_does_not_get_past_the_cap() {
+fn simultaneous_clients_do_not_exceed_the_cap() {
     for model in MODELS {
         check_cap(model);
     }
@@ -64,7 +64,7 @@ fn place(log: &[String], what: &str, before: usize) -> usize {
 }
 
 #[test]
-fn one_client_at_a_time_lets_the_next_one_wait() {
+fn sequential_serves_one_client_at_a_time() {
     let server = Server::start("echo --model sequential");
     let mut first = server.connect();
     assert_eq!(first.ask("one"), "one");
@@ -80,7 +80,7 @@ fn one_client_at_a_time_lets_the_next_one_wait() {
 }
 
 #[test]
-fn a_crowd_at_one_listener_does_not_shut_out_the_other() {
+fn listeners_take_turns() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
     let words = format!(
@@ -105,7 +105,7 @@ fn a_crowd_at_one_listener_does_not_shut_out_the_other() {
 }
 
 #[test]
-fn a_host_over_its_cap_is_refused_with_words_and_without_a_fork() {
+fn a_host_over_its_cap_gets_a_message_without_a_fork() {
     for model in ["fork", "threads", "events"] {
         check_cap_of_a_host(model);
     }
@@ -143,7 +143,7 @@ fn check_cap_of_a_host(model: &str) {
 }
 
 #[test]
-fn refusals_by_the_hundred_cost_no_descriptors() {
+fn hundreds_of_refusals_take_few_descriptors() {
     let server = Server::start("echo --max-per-host 1");
     let mut only = server.connect();
     assert_eq!(only.ask("hello"), "hello");
@@ -158,7 +158,7 @@ fn refusals_by_the_hundred_cost_no_descriptors() {
 }
 
 #[test]
-fn a_conversation_is_ended_when_its_time_is_over() {
+fn timeouts_close_sessions() {
     let too_long = "Nothing was heard for too long. Goodbye.";
     let over = "The time for this conversation is over. Goodbye.";
     for model in MODELS {
@@ -181,7 +181,7 @@ fn a_conversation_is_ended_when_its_time_is_over() {
 }
 
 #[test]
-fn a_line_that_trickles_is_no_message() {
+fn timeouts_apply_to_a_line_that_arrives_byte_by_byte() {
     for (limits, words) in [
         ("--idle 300ms", "Nothing was heard for too long. Goodbye."),
         (
@@ -206,7 +206,7 @@ fn a_line_that_trickles_is_no_message() {
 }
 
 #[test]
-fn a_line_may_be_as_long_as_is_said() {
+fn max_line_limits_the_length_of_lines() {
     let server = Server::villain("stubborn --max-line 10");
     let mut client = server.connect();
     assert_eq!(client.line(), "ready");
@@ -216,7 +216,7 @@ fn a_line_may_be_as_long_as_is_said() {
 }
 
 #[test]
-fn who_does_not_leave_is_cut_when_the_grace_is_over() {
+fn a_peer_that_keeps_sending_is_cut_off_after_the_grace_period() {
     let server = Server::start("eliza --grace 300ms");
     let mut client = server.connect();
     client.line();
@@ -231,7 +231,7 @@ fn who_does_not_leave_is_cut_when_the_grace_is_over() {
 }
 
 #[test]
-fn a_refusal_makes_the_server_deaf_to_nobody() {
+fn a_refused_peer_does_not_delay_other_events() {
     for model in ["fork", "threads", "events"] {
         let mut server = Server::start(&format!("echo --max-per-host 1 --model {model}"));
         let mut held = server.connect();

@@ -34,7 +34,7 @@ fn a_port_in_use_is_named_with_a_hint() {
 }
 
 #[test]
-fn an_address_of_somebody_else_is_told_from_ones_own() {
+fn a_foreign_address_is_refused() {
     let words = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
     check_refused("192.0.2.1:7000", 69, words);
     check_refused(
@@ -70,7 +70,7 @@ fn a_privileged_port_needs_privileges() {
 }
 
 #[test]
-fn if_one_place_cannot_be_had_none_is_listened_on() {
+fn one_failed_listener_prevents_all() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let folder = temp_dir();
     let socket = folder.path().join("socket");
@@ -92,7 +92,7 @@ fn if_one_place_cannot_be_had_none_is_listened_on() {
 }
 
 #[test]
-fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
+fn ipv4_and_ipv6_peers_are_logged_in_their_own_notation() {
     let server =
         Server::run(Command::new(program()).args(["-v", "serve", "echo", "--listen", ":0"]));
     assert!(server.log("listens on").contains("[::]:"));
@@ -108,7 +108,7 @@ fn ipv4_and_ipv6_are_served_together_and_shown_as_what_they_are() {
 }
 
 #[test]
-fn a_bare_port_is_for_this_machine_alone() {
+fn a_bare_port_means_loopback_only() {
     let server = Server::start("echo");
     let port = server.address().port();
     assert!(server.log("listens on").contains(&format!(
@@ -119,7 +119,7 @@ fn a_bare_port_is_for_this_machine_alone() {
 }
 
 #[test]
-fn a_name_means_all_its_addresses() {
+fn a_host_name_means_all_its_addresses() {
     let server = Server::run(Command::new(program()).args([
         "-v",
         "serve",
@@ -131,7 +131,7 @@ fn a_name_means_all_its_addresses() {
 }
 
 #[test]
-fn a_unix_socket_replaces_a_dead_one_and_nothing_else() {
+fn a_unix_socket_replaces_only_a_dead_one() {
     let folder = temp_dir();
     let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
     drop(UnixListener::bind(folder.path().join("dead")).expect("a socket can be made"));

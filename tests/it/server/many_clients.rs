@@ -60,16 +60,16 @@ fn threads(pid: Pid) -> usize {
 }
 
 #[test]
-fn two_thousand_idle_clients_of_one_thread_are_answered_when_they_speak() {
+fn two_thousand_idle_clients_under_events() {
     check("events", 2000);
 }
 
 #[test]
-fn two_thousand_idle_clients_with_a_thread_each_are_answered_when_they_speak() {
+fn two_thousand_idle_clients_under_threads() {
     check("threads", 2000);
 }
 
 #[test]
-fn a_thousand_idle_clients_with_a_process_each_are_answered_when_they_speak() {
+fn a_thousand_idle_clients_under_fork() {
     check("fork", 1000);
 }

@@ -21,7 +21,7 @@ fn place(log: &[String], words: &str) -> usize {
 }
 
 #[test]
-fn who_comes_too_often_waits_and_is_not_refused() {
+fn clients_over_the_rate_wait_in_order() {
     for model in ["fork", "threads", "events"] {
         let server = Server::start(&format!("echo --rate 2/s --model {model} --listen :0"));
         let mut clients: Vec<_> = (0..5)
@@ -47,7 +47,7 @@ fn who_comes_too_often_waits_and_is_not_refused() {
 }
 
 #[test]
-fn another_host_does_not_wait_for_one_that_comes_too_often() {
+fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
     for model in ["fork", "threads", "events"] {
         let words = format!("-v serve echo --rate 6/m --model {model} --listen :0");
         let mut command = std::process::Command::new(program());
@@ -83,7 +83,7 @@ fn another_host_does_not_wait_for_one_that_comes_too_often() {
 }
 
 #[test]
-fn who_waits_has_no_place_yet() {
+fn a_client_over_the_rate_takes_no_slot() {
     for model in MODELS {
         let words = format!("-v serve echo --rate 6/m --max-clients 1 --model {model} --listen :0");
         let mut command = std::process::Command::new(program());
@@ -104,7 +104,7 @@ fn who_waits_has_no_place_yet() {
 }
 
 #[test]
-fn who_waits_is_told_when_the_server_stops() {
+fn waiting_clients_are_notified_of_shutdown() {
     for model in MODELS {
         let mut server = Server::start(&format!("echo --rate 1/m --max-clients 5 --model {model}"));
         let mut first = server.connect();

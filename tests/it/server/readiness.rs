@@ -31,7 +31,7 @@ fn with_a_pipe(words: &str, socket: &Path) -> (Process, File) {
 }
 
 #[test]
-fn a_line_end_tells_that_it_can_be_called() {
+fn ready_fd_gets_a_newline_when_the_server_listens() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
     for model in MODELS {
@@ -52,7 +52,7 @@ fn a_line_end_tells_that_it_can_be_called() {
 }
 
 #[test]
-fn a_server_that_cannot_listen_never_says_that_it_can() {
+fn a_server_that_cannot_listen_does_not_report_readiness() {
     let nowhere = Path::new("/no/such/folder");
     let (mut server, mut ready) = with_a_pipe("echo --ready-fd 5", nowhere);
     assert_eq!(server.wait().code(), Some(69));
@@ -62,7 +62,7 @@ fn a_server_that_cannot_listen_never_says_that_it_can() {
 }
 
 #[test]
-fn a_descriptor_that_is_not_open_is_refused() {
+fn a_closed_ready_fd_is_refused() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
     let mut command = Command::new(program());
@@ -111,7 +111,7 @@ fn check_told(socket: &UnixDatagram, name: &str) {
 }
 
 #[test]
-fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
+fn systemd_is_notified_of_readiness_and_shutdown() {
     let folder = temp_dir();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket can be made");

@@ -20,7 +20,7 @@ fn everywhere(words: &str, folder: &tempfile::TempDir) -> Server {
 }
 
 #[test]
-fn who_answers_itself_again_and_again_is_not_forgotten() {
+fn a_session_can_answer_its_own_posts() {
     for model in CONCURRENT_MODELS {
         let server = Server::villain(&format!("ponder --model {model}"));
         let mut client = server.connect();
@@ -29,7 +29,7 @@ fn who_answers_itself_again_and_again_is_not_forgotten() {
 }
 
 #[test]
-fn a_service_that_panics_over_a_room_ends_nobody_s_rooms() {
+fn a_panic_about_a_room_does_not_end_other_rooms() {
     for model in CONCURRENT_MODELS {
         let server = Server::villain(&format!("ponder --model {model}"));
         let (mut one, mut other) = (server.connect(), server.connect());
@@ -40,7 +40,7 @@ fn a_service_that_panics_over_a_room_ends_nobody_s_rooms() {
 }
 
 #[test]
-fn those_who_come_to_different_places_meet() {
+fn clients_of_different_listeners_share_rooms() {
     for model in CONCURRENT_MODELS {
         let folder = temp_dir();
         let socket = folder.path().join("socket");
@@ -88,7 +88,7 @@ fn those_who_come_to_different_places_meet() {
 }
 
 #[test]
-fn without_their_hub_all_are_told_and_others_meet_in_another() {
+fn a_lost_hub_is_announced_and_replaced() {
     let folder = temp_dir();
     let server = everywhere("chat", &folder);
     let carol = UdpClient::connect(&server);
@@ -127,7 +127,7 @@ fn without_their_hub_all_are_told_and_others_meet_in_another() {
 }
 
 #[test]
-fn services_without_a_hub_end_as_they_would_for_a_stranger() {
+fn a_lost_hub_ends_sessions_of_other_services() {
     let server = Server::start("forward");
     let mut scene = Scene::at(&server, &[]);
     scene.play("+1\n1= 1\n+2\n2= 2\n1> hello\n2< hello");
@@ -147,7 +147,7 @@ fn services_without_a_hub_end_as_they_would_for_a_stranger() {
 }
 
 #[test]
-fn a_stop_says_goodbye_and_leaves_nobody_behind() {
+fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
     for (service, words) in [
         ("chat", "-- The server stops.\n-- Goodbye.\n"),
         ("forward", ""),
@@ -189,7 +189,7 @@ fn a_stop_says_goodbye_and_leaves_nobody_behind() {
 }
 
 #[test]
-fn one_alone_at_standard_input_keeps_no_hub_alive() {
+fn a_single_stdio_peer_leaves_no_hub_running() {
     for model in MODELS {
         for (said, goodbye) in [
             ("alice\n/who\n", ""),

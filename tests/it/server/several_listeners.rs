@@ -34,7 +34,7 @@ fn check_families(words: &str, v4: bool, v6: bool) {
 }
 
 #[test]
-fn both_protocols_are_served_or_the_one_that_is_asked_for() {
+fn ipv4_and_ipv6_can_be_selected() {
     for model in MODELS {
         for place in ["0", ":0"] {
             for (only, v4, v6) in [("", true, true), ("-4", true, false), ("-6", false, true)] {
@@ -50,7 +50,7 @@ fn both_protocols_are_served_or_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn an_address_of_the_other_protocol_is_refused() {
+fn an_address_of_the_other_family_is_refused() {
     for (words, code, why) in [
         (
             "-4 --listen [::1]:0",
@@ -78,7 +78,7 @@ fn an_address_of_the_other_protocol_is_refused() {
 }
 
 #[test]
-fn a_unix_socket_has_the_permissions_asked_for_whatever_the_umask() {
+fn unix_mode_overrides_the_umask() {
     let folder = temp_dir();
     for (number, (umask, option, expected)) in [
         ("000", "--unix-mode 660", 0o660),
@@ -115,7 +115,7 @@ fn a_unix_socket_has_the_permissions_asked_for_whatever_the_umask() {
 }
 
 #[test]
-fn every_place_is_served() {
+fn every_listener_is_served() {
     let folder = temp_dir();
     for model in MODELS {
         let paths = ["a", "b"].map(|name| folder.path().join(format!("{model}-{name}")));
@@ -169,7 +169,7 @@ fn every_place_is_served() {
 }
 
 #[test]
-fn the_place_that_cannot_be_had_is_named_and_none_of_the_others_is_kept() {
+fn a_failed_listener_is_named_and_the_others_are_closed() {
     let folder = temp_dir();
     let file = folder.path().join("file");
     fs::write(&file, "precious").expect("it can be written");

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::support::{MODELS, Server, program, signal_and_wait, temp_dir, wait_for};
 
 #[test]
-fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
+fn sigterm_and_sigint_shut_down_gracefully() {
     for (model, signal) in [
         ("fork", Signal::SIGTERM),
         ("fork", Signal::SIGINT),
@@ -40,7 +40,7 @@ fn sigterm_and_ctrl_c_say_goodbye_and_leave_nobody_behind() {
 }
 
 #[test]
-fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
+fn ctrl_c_at_a_terminal_shuts_down_gracefully() {
     let mut server = Server::start("eliza");
     let mut client = server.connect();
     assert!(client.line().contains("feel"));
@@ -58,7 +58,7 @@ fn a_terminals_ctrl_c_reaches_children_too_and_still_is_polite() {
 }
 
 #[test]
-fn a_session_that_never_stops_sending_is_stopped_politely() {
+fn an_endless_session_is_shut_down_gracefully() {
     let mut server = Server::villain("endless --grace 1m");
     let mut client = server.connect();
     assert!(client.line().starts_with("and so on"));
@@ -70,7 +70,7 @@ fn a_session_that_never_stops_sending_is_stopped_politely() {
 }
 
 #[test]
-fn a_stopping_server_refuses_at_once() {
+fn a_server_in_shutdown_refuses_connections() {
     let mut server = Server::villain("stubborn --grace 1m");
     let mut client = server.connect();
     assert_eq!(client.line(), "ready");
@@ -90,7 +90,7 @@ fn a_stopping_server_refuses_at_once() {
 }
 
 #[test]
-fn what_does_not_end_is_ended_when_the_grace_is_over() {
+fn sessions_are_killed_after_the_grace_period() {
     for model in MODELS {
         for deed in ["stubborn", "stuck"] {
             let mut server = Server::villain(&format!("{deed} --grace 200ms --model {model}"));
@@ -109,7 +109,7 @@ fn what_does_not_end_is_ended_when_the_grace_is_over() {
 }
 
 #[test]
-fn every_end_is_logged_though_the_grace_is_over() {
+fn every_end_is_logged_after_the_grace_period() {
     for model in MODELS {
         let mut server = Server::villain(&format!("stubborn --grace 200ms --model {model}"));
         let count = if model == "sequential" { 1 } else { 10 };
@@ -124,7 +124,7 @@ fn every_end_is_logged_though_the_grace_is_over() {
 }
 
 #[test]
-fn the_children_of_a_killed_server_end_and_the_port_is_free() {
+fn children_of_a_killed_server_die_and_free_the_port() {
     let mut server = Server::start("echo");
     let mut client = server.connect();
     assert_eq!(client.ask("hello"), "hello");
@@ -147,7 +147,7 @@ fn the_children_of_a_killed_server_end_and_the_port_is_free() {
 }
 
 #[test]
-fn the_socket_file_goes_with_the_server() {
+fn the_socket_file_is_removed_at_shutdown() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);

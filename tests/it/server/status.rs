@@ -43,7 +43,7 @@ fn own(client: &Client) -> String {
 }
 
 #[test]
-fn every_conversation_and_the_counters_are_told_in_words() {
+fn sigusr1_reports_sessions_and_counters_as_text() {
     for model in MODELS {
         let server = server(&format!("echo --model {model}"), &["-v"]);
         let told = ask(&server, 0);
@@ -92,7 +92,7 @@ fn every_conversation_and_the_counters_are_told_in_words() {
 }
 
 #[test]
-fn the_state_is_told_as_json_also_where_nothing_else_is() {
+fn sigusr1_reports_the_state_as_json() {
     for model in MODELS {
         let server = server(&format!("echo --json --model {model}"), &[]);
         let mut client = server.connect();
@@ -126,7 +126,7 @@ fn the_state_is_told_as_json_also_where_nothing_else_is() {
 }
 
 #[test]
-fn a_quiet_server_tells_its_state_all_the_same() {
+fn a_quiet_server_reports_its_state_too() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
@@ -219,7 +219,7 @@ fn refusals_and_failures_are_counted() {
 }
 
 #[test]
-fn conversations_of_programs_are_told_and_counted() {
+fn sessions_of_programs_are_reported_and_counted() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
         let mut client = server.connect();

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn pipes_files_and_nothing_at_all_are_peers() {
+fn pipes_files_and_closed_descriptors_are_peers() {
     let folder = temp_dir();
     let (file, answer) = (folder.path().join("file"), folder.path().join("answer"));
     let long = "hello, world\n".repeat(20_000);
@@ -56,7 +56,7 @@ fn pipes_files_and_nothing_at_all_are_peers() {
 }
 
 #[test]
-fn output_that_nobody_reads_ends_the_talk() {
+fn a_closed_stdout_ends_the_session() {
     for model in MODELS {
         let words = ["-q", "serve", "discard", "--listen", "-", "--model", model];
         let mut command = Command::new(program());
@@ -91,7 +91,7 @@ fn check_echo(path: &std::path::Path, how: &str) {
 }
 
 #[test]
-fn socat_gives_it_a_socket_or_pipes() {
+fn socat_passes_a_socket_or_pipes() {
     if !installed(&["socat"]) {
         return;
     }
@@ -121,7 +121,7 @@ fn socat_gives_it_a_socket_or_pipes() {
 }
 
 #[test]
-fn tcpserver_gives_it_a_socket() {
+fn tcpserver_passes_a_socket() {
     if !installed(&["tcpserver"]) {
         return;
     }
@@ -148,7 +148,7 @@ fn tcpserver_gives_it_a_socket() {
 }
 
 #[test]
-fn xinetd_gives_it_a_socket_and_no_log_reaches_the_peer() {
+fn xinetd_passes_a_socket_and_the_peer_sees_no_log() {
     if !installed(&["xinetd"]) {
         return;
     }
@@ -187,7 +187,7 @@ fn xinetd_gives_it_a_socket_and_no_log_reaches_the_peer() {
 }
 
 #[test]
-fn the_program_ends_with_its_only_peer_and_goes_on_with_others() {
+fn stdio_alone_ends_the_program_and_other_listeners_do_not() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
@@ -215,7 +215,7 @@ fn the_program_ends_with_its_only_peer_and_goes_on_with_others() {
 }
 
 #[test]
-fn a_stop_is_heeded_while_the_only_peer_is_there() {
+fn sigterm_is_handled_while_stdio_is_served() {
     for model in MODELS {
         let log = tempfile::NamedTempFile::new().expect("a file can be made");
         let mut command = Command::new(program());

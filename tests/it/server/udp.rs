@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use crate::support::{MODELS, Server, UdpClient, installed, is_root, shell, stdout_of};
 
 #[test]
-fn the_friend_answers_a_knock_and_anything_else() {
+fn the_friend_answers_an_empty_datagram_and_lines() {
     for model in MODELS {
         let server = Server::start_udp(&format!("eliza --seed 1 --model {model}"));
         let client = UdpClient::connect(&server);
@@ -27,7 +27,7 @@ fn the_friend_answers_a_knock_and_anything_else() {
 }
 
 #[test]
-fn everybody_s_programs_are_answered() {
+fn common_clients_are_answered_over_udp() {
     let server = Server::start_udp("uppercase");
     let port = server.udp_address().port();
     let python = format!(
@@ -46,7 +46,7 @@ fn everybody_s_programs_are_answered() {
 }
 
 #[test]
-fn each_of_those_who_wait_has_its_own_answer() {
+fn waiting_peers_get_their_own_answers() {
     let server = Server::start_udp("echo --model events");
     let (one, two) = (UdpClient::connect(&server), UdpClient::connect(&server));
     // All is there before the server looks.
@@ -75,7 +75,7 @@ fn answers_leave_from_the_address_that_was_asked() {
 }
 
 #[test]
-fn the_largest_datagram_comes_back_and_the_empty_one() {
+fn the_largest_and_the_empty_datagram_come_back() {
     let server = Server::start_udp("echo");
     let client = UdpClient::connect(&server);
     for size in [65_507, 0, 1] {
@@ -84,7 +84,7 @@ fn the_largest_datagram_comes_back_and_the_empty_one() {
 }
 
 #[test]
-fn what_would_be_a_loop_is_not_answered() {
+fn datagrams_that_could_loop_are_dropped() {
     let server = Server::serve("echo --listen udp://:0 -4");
     let client = UdpClient::connect(&server);
     client.0.set_broadcast(true).expect("an option");
@@ -106,7 +106,7 @@ fn what_would_be_a_loop_is_not_answered() {
 }
 
 #[test]
-fn two_servers_do_not_talk_for_ever() {
+fn two_servers_do_not_answer_each_other_forever() {
     if !is_root() || !installed(&["python3", "unshare", "ip"]) {
         return;
     }
@@ -149,7 +149,7 @@ raw.sendto(ip + udp, ("127.0.0.1", 0))'
 }
 
 #[test]
-fn nobody_is_sent_much_more_than_came_from_there() {
+fn the_amplification_limit_holds() {
     for service in ["eliza", "echo", "uppercase", "display"] {
         for said in [
             "",
@@ -176,7 +176,7 @@ fn nobody_is_sent_much_more_than_came_from_there() {
 }
 
 #[test]
-fn who_says_the_number_is_sent_the_rest() {
+fn the_validation_code_lifts_the_limit() {
     let server = Server::serve_villain("dice --listen udp://127.0.0.1:0");
     let client = UdpClient::connect(&server);
     let challenge = client.ask("throw\n");
@@ -194,7 +194,7 @@ fn who_says_the_number_is_sent_the_rest() {
 }
 
 #[test]
-fn limits_hold_for_datagrams() {
+fn limits_apply_to_udp_peers() {
     let server =
         Server::serve_villain("stubborn --max-per-host 1 --max-line 10 --listen udp://127.0.0.1:0");
     let first = UdpClient::connect(&server);
@@ -227,7 +227,7 @@ fn limits_hold_for_datagrams() {
 }
 
 #[test]
-fn at_a_stop_the_friend_says_goodbye() {
+fn shutdown_sends_goodbye_to_udp_peers() {
     for model in MODELS {
         let mut server = Server::start_udp(&format!("eliza --model {model}"));
         let client = UdpClient::connect(&server);

@@ -74,7 +74,7 @@ const EVENING: &str = "
 ";
 
 #[test]
-fn people_meet_and_hear_each_other() {
+fn members_meet_in_rooms() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
         Scene::at(&server, &GREETING).play(&(ALICE_AND_BOB.to_owned() + EVENING));
@@ -82,7 +82,7 @@ fn people_meet_and_hear_each_other() {
 }
 
 #[test]
-fn people_meet_by_nc() {
+fn members_meet_in_rooms_by_nc() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -124,7 +124,7 @@ const REFUSED: [&[u8]; 6] = [
 ];
 
 #[test]
-fn nothing_that_acts_on_a_terminal_reaches_anybody() {
+fn no_terminal_control_reaches_other_members() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
@@ -162,7 +162,7 @@ fn nothing_that_acts_on_a_terminal_reaches_anybody() {
 }
 
 #[test]
-fn a_long_paste_arrives_whole() {
+fn a_long_paste_arrives_complete() {
     if !installed(&["nc.openbsd"]) {
         return;
     }

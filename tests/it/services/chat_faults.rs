@@ -9,7 +9,7 @@ use crate::support::chat::{ALICE_AND_BOB, GREETING, enter};
 use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, pid_in, temp_dir, wait_for};
 
 #[test]
-fn who_does_not_read_is_dropped_and_holds_nobody_up() {
+fn a_member_that_does_not_read_is_dropped_without_delaying_others() {
     for model in ["fork", "events"] {
         // The system lets far less wait in a Unix socket than in a connection.
         let folder = temp_dir();
@@ -67,7 +67,7 @@ const NOTICE: &str = "-- deaf fell behind and was dropped.";
 
 /// The hub is started for the first one, and must not hold on to its connection.
 #[test]
-fn the_first_one_whose_process_is_killed_sees_the_end() {
+fn the_first_member_is_disconnected_when_its_process_is_killed() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
     scene.play(ALICE_AND_BOB);
@@ -81,7 +81,7 @@ fn the_first_one_whose_process_is_killed_sees_the_end() {
 }
 
 #[test]
-fn a_killed_process_is_a_lost_person_and_no_more() {
+fn a_killed_process_is_announced_as_a_lost_member() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
     scene.play(ALICE_AND_BOB);
@@ -130,7 +130,7 @@ fn hear(client: &mut Client, others: &mut i32) -> String {
 }
 
 #[test]
-fn who_resets_or_leaves_in_the_middle_disturbs_nobody() {
+fn resets_during_joining_do_not_disturb_members() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --history 0 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);

@@ -149,7 +149,7 @@ fn board(scene: &mut Scene<'_>, who: &str) {
 }
 
 #[test]
-fn two_play_and_others_watch() {
+fn two_clients_play_and_others_watch() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
@@ -161,7 +161,7 @@ fn two_play_and_others_watch() {
 }
 
 #[test]
-fn two_play_by_nc() {
+fn two_clients_play_by_nc() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -190,7 +190,7 @@ const TWO: &str = "
 ";
 
 #[test]
-fn who_takes_too_long_loses() {
+fn a_player_over_the_move_time_loses() {
     for model in ["fork", "events"] {
         let server = Server::start(&format!("duel --move-time 1 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
@@ -206,7 +206,7 @@ fn who_takes_too_long_loses() {
 }
 
 #[test]
-fn who_is_lost_has_left() {
+fn a_lost_player_has_left() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);

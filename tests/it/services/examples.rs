@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{MODELS, Server, villains};
 
 #[test]
-fn the_example_is_short_and_served_like_any_other() {
+fn rot13_is_short_and_served_by_every_model() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = std::fs::read_to_string(root.join("examples/rot13.rs")).expect("it is there");
     assert!(source.lines().count() <= 30);

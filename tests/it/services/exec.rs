@@ -49,7 +49,7 @@ fn every_byte_comes_back_from_a_program() {
 }
 
 #[test]
-fn no_shell_reads_the_arguments() {
+fn arguments_are_not_read_by_a_shell() {
     let words = ["; id", "$(id)", "`id`", "a  b", "*", "", "-x", "--", "\\n"];
     let expected: String = words.map(|word| format!("<{word}>\n")).concat();
     for model in MODELS {
@@ -86,7 +86,7 @@ fn check_environment(told: &[u8], expected: &[String]) {
 }
 
 #[test]
-fn the_environment_says_who_calls_and_nothing_else() {
+fn the_environment_describes_the_peer_and_nothing_else() {
     let folder = temp_dir();
     for model in MODELS {
         let socket = folder.path().join(model);
@@ -130,7 +130,7 @@ fn running(server: &Server) -> (Client, nix::unistd::Pid) {
 }
 
 #[test]
-fn a_program_starts_clean_whatever_the_server_was_started_with() {
+fn a_program_starts_with_default_descriptors_signals_and_limits() {
     for model in MODELS {
         let script = "ulimit -Sn 500; ulimit -Hn 2000; trap '' PIPE INT USR1 HUP CHLD; \
             exec \"$0\" -v serve exec --listen 0 --model \"$1\" -- cat 9</etc/passwd 7</dev/null";
@@ -156,7 +156,7 @@ fn a_program_starts_clean_whatever_the_server_was_started_with() {
 }
 
 #[test]
-fn a_program_heads_a_group_of_its_own_and_is_the_child_that_was_forked() {
+fn a_program_leads_a_process_group_and_replaces_the_forked_child() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
         let (_caller, pid) = running(&server);
@@ -170,7 +170,7 @@ fn a_program_heads_a_group_of_its_own_and_is_the_child_that_was_forked() {
 }
 
 #[test]
-fn what_a_program_complains_of_is_for_the_log_alone() {
+fn stderr_of_a_program_goes_to_the_log_only() {
     let complain = "printf 'one \\033[31m\\r\\ntwo\\377' >&2; printf '%5000s\\n' x >&2; cat";
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["sh", "-c", complain]);
@@ -199,7 +199,7 @@ fn what_a_program_complains_of_is_for_the_log_alone() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_refused_before_listening() {
+fn a_missing_program_is_refused_before_listening() {
     let folder = temp_dir();
     let file = folder.path().join("file");
     fs::write(&file, "#!/bin/sh\n").expect("it can be written");
@@ -225,7 +225,7 @@ fn a_program_that_is_not_there_is_refused_before_listening() {
 }
 
 #[test]
-fn a_program_that_has_gone_since_ends_one_conversation() {
+fn a_program_deleted_since_the_start_ends_only_its_session() {
     let folder = temp_dir();
     for model in MODELS {
         let (program, away) = (folder.path().join(model), folder.path().join("away"));
@@ -248,7 +248,7 @@ fn a_program_that_has_gone_since_ends_one_conversation() {
 }
 
 #[test]
-fn what_a_program_said_is_taken_to_its_end_by_a_slow_reader() {
+fn a_slow_reader_gets_all_output_of_a_program() {
     let folder = temp_dir();
     let bytes = 5_000_000;
     for model in MODELS {

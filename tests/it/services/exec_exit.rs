@@ -55,7 +55,7 @@ fn a_program_ends_with_its_peer() {
 }
 
 #[test]
-fn a_peer_of_a_unix_socket_that_left_is_noticed_at_once() {
+fn a_closed_unix_socket_ends_the_program_immediately() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
@@ -74,7 +74,7 @@ fn a_peer_of_a_unix_socket_that_left_is_noticed_at_once() {
 }
 
 #[test]
-fn a_program_that_defies_is_killed_with_all_it_started() {
+fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
     let servers = MODELS.map(|model| {
         let words = format!("--model {model} --idle none --grace 1h");
         Server::exec(&words, &["sh", "-c", DEFIES])
@@ -95,7 +95,7 @@ fn a_program_that_defies_is_killed_with_all_it_started() {
 }
 
 #[test]
-fn a_slow_answer_is_not_cut_while_it_goes_on() {
+fn a_slow_answer_is_not_cut_off() {
     // A second and a half in all, and never as long as the grace without a word.
     let slow = "cat; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.15; echo $i; done";
     let servers = MODELS.map(|model| {
@@ -118,7 +118,7 @@ fn a_slow_answer_is_not_cut_while_it_goes_on() {
 }
 
 #[test]
-fn a_program_ends_when_its_time_is_over() {
+fn timeouts_end_programs() {
     for model in MODELS {
         for (limit, end) in [
             ("--idle 200ms", "idle for too long"),
@@ -138,7 +138,7 @@ fn a_program_ends_when_its_time_is_over() {
 }
 
 #[test]
-fn who_has_said_something_is_not_ended_for_silence_at_the_begin() {
+fn the_first_message_timeout_ends_after_the_first_message() {
     for model in ["fork", "threads", "events"] {
         let words = format!("--model {model} --idle none --first 1s");
         let server = Server::exec(&words, &["cat"]);
@@ -151,7 +151,7 @@ fn who_has_said_something_is_not_ended_for_silence_at_the_begin() {
 }
 
 #[test]
-fn programs_end_with_the_server_and_leave_nobody_behind() {
+fn shutdown_ends_programs_and_leaves_no_process() {
     for model in MODELS {
         let count = if model == "sequential" { 1 } else { 3 };
         for (deed, grace) in [(STAYS, "1h"), (DEFIES, "200ms")] {
@@ -182,7 +182,7 @@ fn programs_end_with_the_server_and_leave_nobody_behind() {
 }
 
 #[test]
-fn programs_end_with_a_server_that_is_killed() {
+fn programs_end_with_a_killed_server() {
     for model in MODELS {
         let mut server = Server::exec(&format!("--model {model}"), &["sh", "-c", DEFIES]);
         let (_caller, _started) = call(&server); // no kernel tells that one
@@ -194,7 +194,7 @@ fn programs_end_with_a_server_that_is_killed() {
 }
 
 #[test]
-fn an_end_is_noticed_and_told_without_another_peer() {
+fn the_exit_of_a_program_is_logged_immediately() {
     for model in MODELS {
         for (deed, end) in [
             ("true", "the program ended: exit status: 0"),
@@ -211,7 +211,7 @@ fn an_end_is_noticed_and_told_without_another_peer() {
 }
 
 #[test]
-fn a_second_sigterm_leaves_nothing_of_a_program() {
+fn a_second_sigterm_kills_programs() {
     for model in MODELS {
         let words = format!("--model {model} --idle none --grace 1h");
         let mut server = Server::exec(&words, &["sh", "-c", DEFIES]);
@@ -227,7 +227,7 @@ fn a_second_sigterm_leaves_nothing_of_a_program() {
 }
 
 #[test]
-fn for_want_of_descriptors_a_peer_is_refused_in_words() {
+fn without_descriptors_a_peer_gets_a_busy_message() {
     if !installed(&["prlimit"]) {
         return;
     }
@@ -256,7 +256,7 @@ fn for_want_of_descriptors_a_peer_is_refused_in_words() {
 }
 
 #[test]
-fn what_a_program_leaves_in_the_background_keeps_nobody_waiting() {
+fn background_processes_do_not_delay_the_end() {
     for model in MODELS {
         // In its group, where it is ended with the program; and out of it, with the socket open.
         for (deed, is_ended) in [("sleep 1000 &", true), ("setsid sleep 1000 &", false)] {
@@ -277,7 +277,7 @@ fn what_a_program_leaves_in_the_background_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_program_whose_peer_has_had_enough_ends_quietly() {
+fn a_program_whose_peer_disconnects_ends_without_warnings() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["yes"]);
         let mut client = server.connect();
@@ -298,7 +298,7 @@ fn a_program_whose_peer_has_had_enough_ends_quietly() {
 }
 
 #[test]
-fn what_passed_by_is_counted_for_the_log() {
+fn bytes_of_programs_are_counted() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["sh", "-c", "cat; echo bye"]);
         let mut client = server.connect();

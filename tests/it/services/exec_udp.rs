@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::support::{MODELS, Server, UdpClient, program, temp_dir, wait_for};
 
 #[test]
-fn a_program_runs_once_for_each_datagram() {
+fn a_program_runs_once_per_datagram() {
     let words = "echo $PROTO $UDPREMOTEIP $REMOTE_ADDR; echo oops >&2; tr a-z A-Z";
     for model in MODELS {
         let server = Server::exec_udp(&format!("--model {model}"), &["sh", "-c", words]);
@@ -25,7 +25,7 @@ fn a_program_runs_once_for_each_datagram() {
 }
 
 #[test]
-fn a_program_that_prints_without_end_is_ended() {
+fn a_program_with_endless_output_is_ended() {
     for model in MODELS {
         let words = format!("--model {model} --idle none --max-clients 1");
         let server = Server::exec_udp(&words, &["yes"]);
@@ -38,7 +38,7 @@ fn a_program_that_prints_without_end_is_ended() {
 }
 
 #[test]
-fn who_is_waited_for_is_not_forgotten_for_another() {
+fn a_running_program_is_not_dropped_for_another_peer() {
     let folder = temp_dir();
     for model in MODELS {
         let go = folder.path().join(model);
@@ -61,7 +61,7 @@ fn who_is_waited_for_is_not_forgotten_for_another() {
 }
 
 #[test]
-fn a_killed_server_of_datagrams_is_started_anew() {
+fn a_killed_udp_process_is_restarted() {
     let words = ["-v", "serve", "echo", "--listen", "udp://127.0.0.1:0"];
     let mut server = Server::run(Command::new(program()).args(words));
     for times in 1..3 {
@@ -79,7 +79,7 @@ fn a_killed_server_of_datagrams_is_started_anew() {
 }
 
 #[test]
-fn conversations_by_datagrams_count_as_live() {
+fn udp_sessions_are_counted() {
     for model in MODELS {
         let words = ["-v", "serve", "uppercase", "--model", model];
         let mut command = Command::new(program());

@@ -36,14 +36,14 @@ const LINE: &str = "
 ";
 
 #[test]
-fn the_first_sends_to_the_second() {
+fn the_first_client_sends_to_the_second() {
     check("", LINE);
     // When they have left, the line is free.
     check("", &LINE.repeat(2));
 }
 
 #[test]
-fn the_first_sends_to_the_second_by_nc() {
+fn the_first_client_sends_to_the_second_by_nc() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -73,7 +73,7 @@ elif role == b"2":
 "#;
 
 #[test]
-fn one_program_sends_or_prints_as_it_is_told() {
+fn a_client_learns_its_role() {
     if !installed(&["python3"]) {
         return;
     }
@@ -96,7 +96,7 @@ fn one_program_sends_or_prints_as_it_is_told() {
 }
 
 #[test]
-fn all_others_receive() {
+fn broadcasts_reach_all_other_clients() {
     check(
         "--to all",
         "+1
@@ -151,7 +151,7 @@ fn all_others_receive() {
 }
 
 #[test]
-fn who_is_accepted_first_sends_though_others_come_at_once() {
+fn roles_follow_the_order_of_accept() {
     for model in CONCURRENT_MODELS {
         for _ in 0..10 {
             let server = Server::start(&format!("forward --to all --model {model}"));
@@ -163,7 +163,7 @@ fn who_is_accepted_first_sends_though_others_come_at_once() {
 }
 
 #[test]
-fn what_is_sent_before_somebody_receives_waits() {
+fn data_waits_for_the_first_receiver() {
     check(
         "",
         "+1
@@ -181,7 +181,7 @@ fn what_is_sent_before_somebody_receives_waits() {
 }
 
 #[test]
-fn the_sender_is_told_or_closed_when_nobody_receives() {
+fn the_sender_is_notified_or_closed_without_receivers() {
     let two = "
         +1
         1= 1
@@ -204,7 +204,7 @@ fn the_sender_is_told_or_closed_when_nobody_receives() {
 }
 
 #[test]
-fn each_place_has_its_role() {
+fn listeners_can_have_roles() {
     for model in CONCURRENT_MODELS {
         let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--role send --role receive";
@@ -232,7 +232,7 @@ fn each_place_has_its_role() {
 }
 
 #[test]
-fn nobody_is_sent_a_role_where_none_is_wanted() {
+fn no_role_sends_no_role() {
     for model in CONCURRENT_MODELS {
         let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--no-role --role receive --role send";
@@ -252,7 +252,7 @@ fn nobody_is_sent_a_role_where_none_is_wanted() {
 }
 
 #[test]
-fn a_lost_process_ends_the_line() {
+fn a_killed_process_ends_the_line() {
     let server = Server::start("forward");
     let mut scene = Scene::at(&server, &[]);
     scene.play(LINE.split("2> ").next().expect("there is a first part"));

@@ -24,7 +24,7 @@ fn start<const COUNT: usize>(
 }
 
 #[test]
-fn an_empty_datagram_receives_and_content_sends() {
+fn an_empty_first_datagram_receives_and_others_send() {
     for model in ["fork", "events"] {
         for blank in ["", "\n", "\r\n"] {
             let (_server, [receives, sends]) = start(model, "", [blank, "hello"]);
@@ -50,7 +50,7 @@ fn an_empty_datagram_receives_and_content_sends() {
 }
 
 #[test]
-fn each_place_for_datagrams_has_its_role() {
+fn udp_listeners_can_have_roles() {
     for model in ["fork", "events"] {
         let places = "--listen 127.0.0.1:0 --listen udp://127.0.0.1:0";
         let server = Server::serve(&format!(
@@ -67,7 +67,7 @@ fn each_place_for_datagrams_has_its_role() {
 }
 
 #[test]
-fn all_others_receive_by_datagrams() {
+fn broadcasts_reach_all_other_udp_clients() {
     for model in ["fork", "events"] {
         let (_server, [one, two, sends]) = start(model, "--to all", ["", "", "hello"]);
         assert_eq!((one.text(), two.text()), ("hello".into(), "hello".into()));
@@ -87,7 +87,7 @@ fn all_others_receive_by_datagrams() {
 }
 
 #[test]
-fn everybody_s_program_sends_and_receives() {
+fn common_clients_send_and_receive_over_udp() {
     if !installed(&["nc.openbsd", "python3"]) {
         return;
     }
@@ -119,7 +119,7 @@ fn everybody_s_program_sends_and_receives() {
 }
 
 #[test]
-fn a_datagram_of_its_own_leaves() {
+fn an_eot_datagram_ends_a_session() {
     for model in ["fork", "events"] {
         let (server, [receives, sends]) = start(model, "", ["", "hello"]);
         assert_eq!(receives.text(), "hello", "{model}");
@@ -145,7 +145,7 @@ fn a_datagram_of_its_own_leaves() {
 }
 
 #[test]
-fn who_is_silent_has_left() {
+fn an_idle_receiver_has_left() {
     for model in ["fork", "events"] {
         let (_server, [receives, sends]) = start(model, "--idle 1", ["", "hello"]);
         assert_eq!(receives.text(), "hello", "{model}");
@@ -165,7 +165,7 @@ fn who_is_silent_has_left() {
 }
 
 #[test]
-fn who_receives_much_proves_that_it_is_there() {
+fn a_receiver_validates_its_address() {
     for model in ["fork", "events"] {
         let hello = "x".repeat(100);
         let (_server, [receives, sends]) = start(model, "", ["", &hello]);

@@ -1,15 +1,17 @@
-//! The services, one file each or one per aspect.
+//! The services.
 
-pub(crate) mod chat;
-pub(crate) mod chat_faults;
-pub(crate) mod connect_four;
-pub(crate) mod examples;
-pub(crate) mod exec;
-pub(crate) mod exec_exit;
-pub(crate) mod exec_udp;
-pub(crate) mod forward;
-pub(crate) mod forward_large;
-pub(crate) mod forward_udp;
-pub(crate) mod send_file;
-pub(crate) mod simple;
-pub(crate) mod transcripts;
+mod chat;
+mod chat_faults;
+mod connect_four;
+mod display;
+mod examples;
+mod exec;
+mod exec_exit;
+mod exec_udp;
+mod forward;
+mod forward_large;
+mod forward_udp;
+mod receive_file;
+mod send_file;
+mod simple;
+mod transcripts;

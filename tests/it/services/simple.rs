@@ -35,7 +35,7 @@ fn chargen_sends_the_lines_of_rfc_864() {
 }
 
 #[test]
-fn who_does_not_read_stops_chargen() {
+fn chargen_stops_when_the_client_does_not_read() {
     // The server itself holds the conversation, and its memory can be looked at after that.
     let server = Server::start("chargen --model sequential --idle 300ms --grace 100ms");
     let mut client = server.connect();
@@ -49,7 +49,7 @@ fn who_does_not_read_stops_chargen() {
 }
 
 #[test]
-fn daytime_tells_the_time() {
+fn daytime_sends_the_time() {
     if !installed(&["nc.openbsd", "python3"]) {
         return;
     }
@@ -85,7 +85,7 @@ fn seconds() -> u64 {
 }
 
 #[test]
-fn discard_takes_ten_megabytes_and_says_nothing() {
+fn discard_reads_ten_megabytes_and_sends_nothing() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -100,7 +100,7 @@ fn discard_takes_ten_megabytes_and_says_nothing() {
 }
 
 #[test]
-fn a_small_receive_buffer_cuts_what_is_sent() {
+fn receive_buffer_limits_how_much_is_read_at_once() {
     let server = Server::start("display --receive-buffer 8");
     let mut client = server.connect();
     let peer = client.address();
@@ -124,7 +124,7 @@ fn a_small_receive_buffer_cuts_what_is_sent() {
 }
 
 #[test]
-fn a_stop_word_ends_the_conversation() {
+fn a_stop_word_ends_the_session() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
@@ -145,7 +145,7 @@ fn a_stop_word_ends_the_conversation() {
 }
 
 #[test]
-fn sizes_and_words_that_cannot_be_are_refused() {
+fn invalid_sizes_and_stop_words_are_refused() {
     for (option, reason) in [
         ("--receive-buffer 0", "from 1 to 64k"),
         ("--receive-buffer 65k", "from 1 to 64k"),

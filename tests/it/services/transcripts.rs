@@ -220,7 +220,7 @@ fn every_transcript_is_the_same_at_every_listener() {
 }
 
 #[test]
-fn every_transcript_is_the_same_through_standard_input_and_output() {
+fn every_transcript_is_the_same_on_stdio() {
     for (path, transcript) in transcripts() {
         if transcript.serve.starts_with("display") {
             continue; // what it prints is among what it says

@@ -139,6 +139,48 @@ impl SharedFolder {
     }
 }
 
+/// The path of a file in a temporary folder of its own. The file need not exist.
+pub(crate) struct TempFile(TempDir);
+
+impl TempFile {
+    pub(crate) fn new() -> Self {
+        Self(temp_dir())
+    }
+
+    /// A file with this content.
+    pub(crate) fn with(content: impl AsRef<[u8]>) -> Self {
+        let file = Self::new();
+        file.write(content);
+        file
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder().join("file")
+    }
+
+    pub(crate) fn write(&self, content: impl AsRef<[u8]>) {
+        fs::write(self.path(), content).expect("the disk has room");
+    }
+
+    pub(crate) fn read(&self) -> Option<Vec<u8>> {
+        fs::read(self.path()).ok()
+    }
+
+    pub(crate) fn remove(&self) {
+        fs::remove_file(self.path()).expect("the file exists");
+    }
+
+    /// Starts a service whose argument is the file, like [`Server::start`].
+    #[track_caller]
+    pub(crate) fn serve(&self, service: &str, options: &str) -> Server {
+        Server::start(&format!("{service} {} {options}", self.path().display()))
+    }
+}
+
 /// The program under test with these arguments, in `folder`.
 pub(crate) fn command_in(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program());

@@ -28,6 +28,16 @@ pub(crate) fn shell(command: &str, input: &[u8]) -> Output {
     output
 }
 
+/// Runs the program under test with these arguments, as a shell reads them: its exit code, its
+/// standard output, and its standard error.
+#[track_caller]
+pub(crate) fn run_program(args: &str, input: &str) -> (i32, String, String) {
+    let output = shell(&format!("$PROGRAM {args}"), input.as_bytes());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("no signal ends it");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
 /// The standard output of `command`, which must succeed.
 #[track_caller]
 pub(crate) fn stdout_of(command: &str, input: &str) -> String {

@@ -27,7 +27,7 @@ fn came(socket: &UdpSocket) -> usize {
 }
 
 #[test]
-fn a_server_that_never_answers_is_not_there() {
+fn a_server_that_never_answers_is_unavailable() {
     let here = temp_dir();
     let (socket, address) = port();
     let words = ["get", &address, "a", "b", "--timeout", "200ms"];
@@ -42,7 +42,7 @@ fn a_server_that_never_answers_is_not_there() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_given_up_in_time() {
+fn a_silent_server_is_given_up_after_the_timeout() {
     let here = temp_dir();
     let (socket, address) = port();
     let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
@@ -62,7 +62,7 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_lost_and_not_missing() {
+fn a_server_that_disappears_is_an_io_error() {
     let here = temp_dir();
     let (socket, address) = port();
     let server = thread::spawn(move || {
@@ -80,7 +80,7 @@ fn a_server_that_goes_away_is_lost_and_not_missing() {
 }
 
 #[test]
-fn who_stops_putting_says_so() {
+fn an_interrupted_put_sends_an_error() {
     let here = temp_dir();
     fs::write(here.path().join("a"), "hello").expect("the disk has room");
     let (socket, address) = port();
@@ -100,7 +100,7 @@ fn who_stops_putting_says_so() {
 }
 
 #[test]
-fn what_is_asked_for_can_be_said() {
+fn options_of_the_request_can_be_chosen() {
     const PLAIN: &[u8] = b"\0\x01a\0octet\0tsize\x000\0";
     for (options, expected) in [
         (
@@ -131,7 +131,7 @@ fn what_is_asked_for_can_be_said() {
 }
 
 #[test]
-fn what_is_asked_for_makes_sense() {
+fn invalid_tftp_options_are_refused() {
     let here = temp_dir();
     let here = here.path();
     for words in ["--block-size 512", "--window 1", "--netascii"] {
@@ -154,7 +154,7 @@ fn what_is_asked_for_makes_sense() {
 }
 
 #[test]
-fn text_comes_back_as_it_was() {
+fn netascii_text_comes_back_unchanged() {
     const TEXT: &str = "one\ntwo\r\nthree\r\n\rfour";
     let (here, there) = (temp_dir(), temp_dir());
     let server = serve_files(there.path(), "--writable --listen udp://127.0.0.1:0");
@@ -178,7 +178,7 @@ fn text_comes_back_as_it_was() {
 
 /// What a router says about one datagram is not true of all.
 #[test]
-fn a_way_that_has_exited_for_a_moment_is_no_end() {
+fn a_temporary_icmp_error_does_not_end_a_transfer() {
     if !is_root() || !installed(&["unshare", "ip", "nft"]) {
         return;
     }

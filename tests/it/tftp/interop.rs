@@ -11,7 +11,7 @@ use crate::support::tftp::{
 use crate::support::{installed, is_root};
 
 #[test]
-fn small_files_arrive_as_they_were() {
+fn small_files_are_transferred() {
     let place = TftpSetup::start("--writable", None);
     for client in installed_clients(&ALL) {
         for length in [0, 1, 511, 512, 513, 65_536] {
@@ -26,7 +26,7 @@ fn small_files_arrive_as_they_were() {
 const ROUND: usize = 65_535 * 512;
 
 #[test]
-fn numbers_of_blocks_begin_anew() {
+fn block_numbers_wrap_around() {
     let place = TftpSetup::start("--writable", None);
     let content = content(ROUND + 512 + 1);
     for client in installed_clients(&[CURL, TFTP]) {
@@ -43,7 +43,7 @@ fn numbers_of_blocks_begin_anew() {
 }
 
 #[test]
-fn large_files_arrive_as_they_were() {
+fn large_files_are_transferred_with_windows() {
     let place = TftpSetup::start("--writable", None);
     let content = content(40 << 20);
     for client in installed_clients(&[ATFTP_WINDOW, ATFTP_BEST]) {
@@ -54,7 +54,7 @@ fn large_files_arrive_as_they_were() {
 
 #[test]
 #[ignore = "it takes minutes: each length with each client"]
-fn every_file_with_every_client() {
+fn every_length_with_every_client() {
     let place = TftpSetup::start("--writable", None);
     let clients = [
         OURS,
@@ -81,7 +81,7 @@ fn every_file_with_every_client() {
 }
 
 #[test]
-fn text_arrives_as_text() {
+fn netascii_translates_line_ends() {
     // The only one of them that translates; what it does not, `curl` calls text as well.
     let translating = TftpClient {
         program: "tftp",
@@ -103,7 +103,7 @@ fn text_arrives_as_text() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_time() {
+fn errors_reach_the_clients_without_a_timeout() {
     let place = TftpSetup::start("--writable", None);
     let reading = TftpSetup::start("", None);
     for client in installed_clients(&ALL) {
@@ -159,7 +159,7 @@ fn with_losses(percent: u32, gets: &[(TftpClient, usize)], puts: &[(TftpClient, 
 /// acknowledgement is lost; and where its options are acknowledged twice, it leaves out a block.
 /// `tftp` waits for five seconds whenever a block is lost.
 #[test]
-fn files_arrive_through_a_bad_network() {
+fn files_arrive_with_5_percent_loss() {
     let gets = [CURL, TFTP, ATFTP, ATFTP_BEST].map(|client| (client, 64 << 10));
     let puts = [(TFTP, 2 << 10), (ATFTP, 64 << 10), (ATFTP_BEST, 64 << 10)];
     with_losses(5, &gets, &puts);
@@ -167,7 +167,7 @@ fn files_arrive_through_a_bad_network() {
 }
 
 #[test]
-fn files_arrive_through_a_very_bad_network() {
+fn files_arrive_with_10_and_20_percent_loss() {
     with_losses(20, &[(ATFTP, 16 << 10)], &[]);
     // One request of 250 is in vain at 20, where six are lost, or their answers.
     with_losses(10, &[(OURS, 1 << 20)], &[(OURS, 1 << 20)]);
@@ -175,7 +175,7 @@ fn files_arrive_through_a_very_bad_network() {
 
 #[test]
 #[ignore = "it takes minutes: the clients wait for seconds when something is lost"]
-fn larger_files_arrive_through_bad_networks() {
+fn larger_files_arrive_with_losses() {
     let of = |clients: &[TftpClient], length| -> Vec<_> {
         let with_length = |&client| (client, length);
         clients.iter().map(with_length).collect()

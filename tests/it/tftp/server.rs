@@ -155,7 +155,7 @@ fn data(block: u16, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn files_go_both_ways_under_every_model() {
+fn files_are_sent_and_received_under_every_model() {
     for model in MODELS {
         let place = Place::new(&format!("--writable --model {model}"));
         let mut client = place.somebody();
@@ -180,7 +180,7 @@ fn files_go_both_ways_under_every_model() {
 }
 
 #[test]
-fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
+fn a_window_is_repeated_from_the_lost_block() {
     let place = Place::new("");
     let mut client = place.somebody();
     let options = Options {
@@ -207,7 +207,7 @@ fn a_window_is_sent_at_once_and_from_where_something_is_missing() {
 }
 
 #[test]
-fn what_comes_twice_does_nothing_twice() {
+fn duplicate_packets_have_no_effect() {
     let place = Place::new("--model events");
     let mut client = place.somebody();
     let listens = client.to;
@@ -235,7 +235,7 @@ fn what_comes_twice_does_nothing_twice() {
 }
 
 #[test]
-fn a_stranger_is_told_so_and_the_transfer_goes_on() {
+fn a_foreign_peer_gets_an_error_and_the_transfer_continues() {
     let place = Place::new("--writable");
     let (mut client, mut stranger) = (place.somebody(), place.somebody());
     assert_eq!(client.ask(&get("notes")), place.notes(1));
@@ -259,7 +259,7 @@ fn a_stranger_is_told_so_and_the_transfer_goes_on() {
 }
 
 #[test]
-fn who_does_not_answer_is_sent_one_small_packet_six_times() {
+fn a_silent_peer_gets_one_small_packet_six_times() {
     let place = Place::new("--writable");
     let options = Options {
         blksize: Some(1428),
@@ -296,7 +296,7 @@ fn who_does_not_answer_is_sent_one_small_packet_six_times() {
 }
 
 #[test]
-fn the_same_port_of_two_hosts_is_two_clients() {
+fn the_same_port_of_two_hosts_is_two_peers() {
     let place = Place::new("");
     let mut one = place.somebody();
     let port = one.socket.local_addr().expect("it is bound").port();
@@ -311,7 +311,7 @@ fn the_same_port_of_two_hosts_is_two_clients() {
 }
 
 #[test]
-fn what_is_not_complete_is_not_there() {
+fn an_incomplete_upload_is_discarded() {
     for signal in [None, Some(Signal::SIGKILL), Some(Signal::SIGTERM)] {
         let mut place = Place::new("--writable --grace 200ms");
         let mut client = place.somebody();
@@ -334,7 +334,7 @@ fn what_is_not_complete_is_not_there() {
 }
 
 #[test]
-fn at_a_stop_a_transfer_may_be_completed() {
+fn shutdown_waits_for_a_transfer() {
     let mut place = Place::new("--writable --model events");
     let mut client = place.somebody();
     assert_eq!(client.ask(&put("new")), ack(0));
@@ -351,7 +351,7 @@ fn at_a_stop_a_transfer_may_be_completed() {
 }
 
 #[test]
-fn what_may_not_be_is_refused() {
+fn forbidden_requests_are_refused() {
     let place = Place::new("--writable --max-file 1000");
     std::os::unix::fs::symlink("/etc", place.path("etc")).expect("the disk has room");
     let refused = |said: &[u8], code: ErrorCode| {
@@ -389,7 +389,7 @@ fn what_may_not_be_is_refused() {
 }
 
 #[test]
-fn of_two_that_put_the_same_name_one_is_told() {
+fn the_second_upload_of_a_name_is_refused() {
     let place = Place::new("--writable");
     let (mut one, mut two) = (place.somebody(), place.somebody());
     assert_eq!(one.ask(&put("new")), ack(0));
@@ -400,7 +400,7 @@ fn of_two_that_put_the_same_name_one_is_told() {
 }
 
 #[test]
-fn all_that_was_opened_is_closed() {
+fn transfers_leave_no_descriptor_open() {
     let place = Place::new("--model events");
     let descriptors = || {
         let folder = format!("/proc/{}/fd", place.server.pid());

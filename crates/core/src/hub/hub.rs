@@ -13,9 +13,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::hub::types::LeaveReason;
+use crate::hub::types::{LeaveReason, RoomKind};
 use crate::reactor::poll::earlier;
-use crate::session::service::Service;
 
 use crate::hub::message::{Notice, Request};
 
@@ -27,7 +26,7 @@ pub(crate) type MemberId = u64;
 
 /// The rooms of one server, and who is in them.
 pub(crate) struct Hub {
-    pub(super) service: Arc<dyn Service>, // says how its rooms work
+    pub(super) room_kind: Box<dyn Fn(&str) -> RoomKind + Send>, // of the room of this name
     pub(super) members: HashMap<MemberId, MemberState>,
     pub(super) halls: HashMap<Arc<str>, Room>,
     pub(super) met: MemberId,
@@ -45,9 +44,9 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(service: Arc<dyn Service>) -> Self {
+    pub(crate) fn new(room_kind: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
         Self {
-            service,
+            room_kind: Box::new(room_kind),
             members: HashMap::new(),
             halls: HashMap::new(),
             met: 0,

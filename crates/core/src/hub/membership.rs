@@ -8,7 +8,6 @@ use crate::hub::message::Notice;
 use crate::hub::room::Room;
 use crate::hub::types::{LeaveReason, Member};
 use crate::peer::Transport;
-use crate::session::guarded::guarded;
 
 impl Hub {
     pub(crate) fn join(&mut self, id: MemberId, room: &str, name: String, transport: Transport) {
@@ -24,12 +23,10 @@ impl Hub {
             let room = room.into();
             return self.tell(id, Notice::Full { room });
         }
-        // A service that panics is no reason to end everybody's rooms.
-        let rules = || guarded(|| Ok(self.service.room(room))).unwrap_or_default();
         let hall = self
             .halls
             .entry(room.into())
-            .or_insert_with(|| Room::new(room, rules()));
+            .or_insert_with(|| Room::new(room, (self.room_kind)(room)));
         let (place, was_in) = hall.sit(Member {
             member: id,
             name,

@@ -6,29 +6,13 @@ mod waits;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hub::hub::{COURTESY, Hub, MOST_LEFT, MemberId, PATIENCE};
 use crate::hub::message::{Notice, Request};
 use crate::hub::room::Room;
 use crate::hub::types::RoomKind;
-use crate::peer::{Peer, Transport};
-use crate::session::service::Service;
-use crate::session::service::{Refusal, Session};
-
-/// Its rooms work as it is told; nobody talks to it.
-struct Rooms<F>(F);
-
-impl<F: Fn(&str) -> RoomKind + Send + Sync> Service for Rooms<F> {
-    fn room(&self, name: &str) -> RoomKind {
-        self.0(name)
-    }
-
-    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Err(Refusal("There is nobody.".into()))
-    }
-}
+use crate::peer::Transport;
 
 const LIVELY: RoomKind = RoomKind {
     lossless: false,
@@ -54,12 +38,12 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(rules: impl Fn(&str) -> RoomKind + Send + Sync + 'static) -> Self {
+    fn new(rules: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
         Self {
             hub: Hub {
                 patience: Duration::ZERO, // unless time is what it is about
                 courtesy: Duration::ZERO,
-                ..Hub::new(Arc::new(Rooms(rules)))
+                ..Hub::new(rules)
             },
             ids: BTreeMap::new(),
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::peer::Transport;
 
-/// How a room works, as its service [defines](crate::Service::room).
+/// How a room works, as its service [defines](crate::RoomService::room).
 ///
 /// The default is a [lossy](Self::lossy) room without history and without a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub enum RoomEvent<'a> {
         /// In what manner.
         parting: LeaveReason,
     },
-    /// Who is in the room, as it was [asked](crate::Outbox::ask).
+    /// Who is in the room, as it was [asked](crate::Rooms::list_members).
     Members {
         /// The room.
         room: &'a str,
@@ -130,7 +130,7 @@ pub enum RoomEvent<'a> {
 pub struct Member {
     /// Which one: no two have had the same number.
     pub member: u64,
-    /// The name by which it [joined](crate::Outbox::join).
+    /// The name by which it [joined](crate::Rooms::join).
     pub name: String,
     /// Its place among those of the same name.
     pub place: u32,

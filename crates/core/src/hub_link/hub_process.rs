@@ -16,6 +16,7 @@ use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::Request;
 use crate::hub_link::socket::{PACKET_BYTES, send_packets};
 use crate::reactor::poll::timeout;
+use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 use crate::sys::process;
 
@@ -52,7 +53,7 @@ impl Central {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&control, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
         Ok(Self {
-            hub: Hub::new(service),
+            hub: Hub::new(room_kinds(service)),
             epoll,
             control: Some(control),
             ends: HashMap::new(),

@@ -11,9 +11,9 @@ use std::time::Instant;
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::{Notice, Request};
 use crate::hub_link::link::Wire;
-use crate::peer::Transport;
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Bell;
+use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 
 /// The hub, and who is to be told that there is something to hear.
@@ -35,8 +35,8 @@ struct Mailbox {
 impl SharedHub {
     /// That of a service that has rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
-        service.config(Transport::Stream).rooms.then(|| {
-            let (hub, boxes) = (Hub::new(Arc::clone(service)), HashMap::new());
+        service.rooms().is_some().then(|| {
+            let (hub, boxes) = (Hub::new(room_kinds(Arc::clone(service))), HashMap::new());
             Self(Arc::new(Mutex::new(Inside { hub, boxes })))
         })
     }

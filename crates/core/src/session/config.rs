@@ -12,7 +12,6 @@ use crate::session::framing::Framing;
 ///
 /// let config = Config::bytes().udp(UdpPolicy::Unsupported("a lost datagram would go unnoticed"));
 /// assert_eq!(config.framing, Framing::Bytes);
-/// assert!(!config.rooms && Config::lines().rooms().rooms);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,10 +24,6 @@ pub struct Config {
     /// Whether sessions may return [`Flow::Exec`](crate::Flow::Exec) from
     /// [`on_open`](crate::Session::on_open).
     pub exec: bool,
-    /// Whether sessions may [join](crate::Outbox::join) rooms.
-    ///
-    /// Under the fork model rooms cost a socket pair per client and one process for the hub.
-    pub rooms: bool,
     /// How a person tries the service, printed when the server starts. `{target}` stands for the
     /// arguments of `nc` that reach the server (`localhost 1212`, `-u localhost 1212`, `-U PATH`),
     /// `{address}` for `HOST:PORT`.
@@ -55,7 +50,6 @@ impl Config {
             framing,
             udp: UdpPolicy::DEFAULT,
             exec: false,
-            rooms: false,
             example: "nc {target}".into(),
         }
     }
@@ -71,13 +65,6 @@ impl Config {
     #[must_use]
     pub fn exec(mut self) -> Self {
         self.exec = true;
-        self
-    }
-
-    /// Allows sessions to join rooms.
-    #[must_use]
-    pub fn rooms(mut self) -> Self {
-        self.rooms = true;
         self
     }
 

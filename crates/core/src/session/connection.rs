@@ -248,7 +248,7 @@ impl Connection {
         }
         if self.outbox.has_requests() && !self.rooms {
             self.outbox.forget_requests();
-            return self.end(failed("the service is configured without rooms"));
+            return self.end(failed("the service has no rooms"));
         }
         match (flow, self.outbox.overflow()) {
             (Err(ended), _) => self.end(ended),
@@ -332,8 +332,14 @@ mod tests {
         session: impl FnMut(Event<'_>, &mut Outbox) -> Result + 'static,
     ) -> Connection {
         let state = State::Talking(Box::new(Scripted(session)));
-        let config = Config::framed(framing).rooms();
-        Connection::begin(state, &config, Transport::Stream, &limits(outbox_bytes))
+        let config = Config::framed(framing);
+        Connection::begin(
+            state,
+            &config,
+            Transport::Stream,
+            false,
+            &limits(outbox_bytes),
+        )
     }
 
     /// Greets, answers each line with two, counts to three on request, and says goodbye.

@@ -4,4 +4,5 @@ pub(crate) mod connection;
 pub(crate) mod framing;
 pub(crate) mod guarded;
 pub(crate) mod outbox;
+pub(crate) mod rooms;
 pub(crate) mod service;

@@ -8,6 +8,7 @@ use crate::hub::types::{RoomEvent, RoomKind};
 use crate::peer::{Peer, Transport};
 use crate::session::config::Config;
 use crate::session::outbox::Outbox;
+use crate::session::rooms::Rooms;
 
 /// What a session method returns; with another `T` or `E`, any result of this crate.
 pub type Result<T = Flow, E = Error> = std::result::Result<T, E>;
@@ -18,17 +19,11 @@ pub type Result<T = Flow, E = Error> = std::result::Result<T, E>;
 /// an opened directory). The server asks it for one [`Session`] per peer, in the process or thread
 /// that will run the session.
 pub trait Service: Send + Sync {
-    /// What the server must know before the first session: framing, UDP policy, exec, rooms.
+    /// What the server must know before the first session: framing, UDP policy, exec.
     ///
     /// The server may call it often; it must return the same value each time.
     fn config(&self, _over: Transport) -> Config {
         Config::lines()
-    }
-
-    /// How the room of this name works. Called when the first member [joins](Outbox::join) it, not
-    /// necessarily in the process of that session.
-    fn room(&self, _name: &str) -> RoomKind {
-        RoomKind::default()
     }
 
     /// Makes the session for `peer`.
@@ -41,6 +36,86 @@ pub trait Service: Send + Sync {
     ///
     /// The text of a [`Refusal`] is sent to the peer, and the connection is closed.
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal>;
+
+    /// The same service with its rooms, if it has any. Implement [`RoomService`] rather than this
+    /// method; only a service that wraps another one returns what that one returns.
+    fn rooms(&self) -> Option<&dyn RoomService> {
+        None
+    }
+}
+
+/// A [`Service`] whose sessions exchange messages in rooms.
+///
+/// Under the fork model rooms cost a socket pair per client and one process for the hub.
+///
+/// ```
+/// use switchboard_core::{
+///     Flow, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
+/// };
+///
+/// struct Relay;
+///
+/// impl RoomService for Relay {
+///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+///         Ok(Box::new(Member { rooms }))
+///     }
+/// }
+///
+/// struct Member {
+///     rooms: Rooms,
+/// }
+///
+/// impl Session for Member {
+///     fn on_open(&mut self, out: &mut Outbox) -> Result {
+///         self.rooms.join(out, "all", "member");
+///         Ok(Flow::Continue)
+///     }
+///
+///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+///         self.rooms.post(out, "all", line);
+///         Ok(Flow::Continue)
+///     }
+///
+///     fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { bytes, .. } = event {
+///             out.send(bytes);
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
+pub trait RoomService: Send + Sync {
+    /// As [`Service::config`].
+    fn config(&self, _over: Transport) -> Config {
+        Config::lines()
+    }
+
+    /// How the room of this name works. Called when the first member [joins](Rooms::join) it, not
+    /// necessarily in the process of that session.
+    fn room(&self, _name: &str) -> RoomKind {
+        RoomKind::default()
+    }
+
+    /// As [`Service::connect`]. The session keeps `rooms`, which it needs to join rooms and to post.
+    ///
+    /// # Errors
+    ///
+    /// The text of a [`Refusal`] is sent to the peer, and the connection is closed.
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal>;
+}
+
+impl<S: RoomService> Service for S {
+    fn config(&self, over: Transport) -> Config {
+        RoomService::config(self, over)
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        RoomService::connect(self, peer, Rooms::new())
+    }
+
+    fn rooms(&self) -> Option<&dyn RoomService> {
+        Some(self)
+    }
 }
 
 /// The state of one peer, which reacts to events.

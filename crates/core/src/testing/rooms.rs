@@ -11,6 +11,7 @@ use crate::limits::limits::Limits;
 use crate::peer::{Address, Peer, Transport};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
+use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 
 /// Peers of one service who meet in its rooms.
@@ -24,27 +25,26 @@ use crate::session::service::Service;
 ///
 /// use switchboard_core::testing::Gathering;
 /// use switchboard_core::{
-///     Config, Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, Service, Session, Transport,
+///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
 /// };
 ///
-/// struct Everyone;
+/// struct Relay;
 ///
-/// impl Service for Everyone {
-///     fn config(&self, _: Transport) -> Config {
-///         Config::lines().rooms()
-///     }
-///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Self))
+/// impl RoomService for Relay {
+///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+///         Ok(Box::new(Relaying(rooms)))
 ///     }
 /// }
 ///
-/// impl Session for Everyone {
+/// struct Relaying(Rooms);
+///
+/// impl Session for Relaying {
 ///     fn on_open(&mut self, out: &mut Outbox) -> Result {
-///         out.join("all", "somebody");
+///         self.0.join(out, "all", "member");
 ///         Ok(Flow::Continue)
 ///     }
 ///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         out.post("all", line);
+///         self.0.post(out, "all", line);
 ///         Ok(Flow::Continue)
 ///     }
 ///     fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
@@ -55,7 +55,7 @@ use crate::session::service::Service;
 ///     }
 /// }
 ///
-/// let mut gathering = Gathering::new(Arc::new(Everyone), Limits::default());
+/// let mut gathering = Gathering::new(Arc::new(Relay), Limits::default());
 /// gathering.come(1);
 /// gathering.come(2);
 /// gathering.say(1, b"Good evening.\n");
@@ -86,7 +86,7 @@ impl Gathering {
     #[must_use]
     pub fn new(service: Arc<dyn Service>, limits: Limits) -> Self {
         Self {
-            hub: Hub::new(Arc::clone(&service)),
+            hub: Hub::new(room_kinds(Arc::clone(&service))),
             service,
             limits,
             peers: BTreeMap::new(),

@@ -1,7 +1,5 @@
 pub(crate) mod dedicated_port;
-pub(crate) mod dropped;
 pub(crate) mod filter;
-pub(crate) mod ledger;
 pub(crate) mod peer;
 pub(crate) mod peer_table;
 pub(crate) mod recv_batch;

@@ -1,11 +1,16 @@
 //! What is known of one peer of datagrams: its conversation, and what it may be sent.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::exec::one_shot::Errand;
+use crate::hub::message::{Notice, Request};
+use crate::limits::admission::{Admission, Slot};
+use crate::limits::host_rate::Pace;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Count;
 use crate::limits::token_bucket::Bucket;
@@ -14,19 +19,11 @@ use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
-use crate::session::service::Refusal;
-use crate::udp::dropped::Dropped;
-use crate::udp::ledger::Ledger;
+use crate::session::service::{Refusal, Service};
+use crate::udp::filter::{Dropped, Drops};
 use crate::udp::send_batch::Departures;
+use crate::udp::validation::Ledger;
 use crate::udp::validation::Proof;
-
-mod desk;
-mod in_rooms;
-mod sending;
-mod talk;
-
-pub(crate) use desk::Desk;
-use talk::Talk;
 
 /// A peer: where it speaks from, and the address of this machine that it asks.
 pub(crate) type Pair = (SocketAddr, SocketAddr);
@@ -247,6 +244,218 @@ impl Correspondent {
                 .state()
                 .count(Count::Sent, answer.len() as u64);
             out.push(self.pair.1, self.pair.0, answer);
+        }
+    }
+}
+
+/// What it needs to serve any of them.
+pub(crate) struct Desk {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) limits: Limits,
+    pub(crate) place: usize, // where the server listens
+    pub(crate) admission: Admission,
+    pub(crate) pace: Pace,
+    pub(crate) refusals: Bucket,
+    pub(crate) drops: Drops,
+    pub(crate) errands: Vec<Errand>, // programs that are to run
+    pub(crate) members: HashMap<u32, Pair>, // of rooms, by their numbers
+    pub(crate) met: u32,
+    pub(crate) asked: Vec<(u32, Request)>, // of the hub
+    pub(crate) stopping: bool,
+}
+
+impl Desk {
+    /// The number of one more member, where the service has rooms.
+    pub(super) fn meet(&mut self, pair: Pair) -> Option<u32> {
+        if self.service.rooms().is_none() {
+            return None;
+        }
+        self.met = self.met.wrapping_add(1);
+        self.members.insert(self.met, pair);
+        Some(self.met)
+    }
+}
+
+/// One conversation with a peer of datagrams.
+pub(super) struct Talk {
+    pub(super) connection: Connection,
+    pub(super) peer: Peer,
+    pub(super) slot: Slot,
+    pub(super) member: Option<u32>, // of rooms
+    pub(super) alarm: Alarm,
+    pub(super) began: Instant,
+    pub(super) paced: bool, // what waits is to wait its turn, since the session has more to send
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Talk {
+    pub(super) fn waits(&self) -> bool {
+        self.connection.datagram().is_some()
+    }
+
+    /// Delivers a datagram, or says why it was dropped.
+    pub(super) fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+        self.received += datagram.len() as u64;
+        self.slot.moved(datagram.len() as u64, 0);
+        let delivered = self.connection.receive_datagram(datagram);
+        if delivered {
+            Ok(())
+        } else {
+            Err(Dropped::Busy)
+        }
+    }
+
+    /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
+    /// is not, it is to be answered itself, and the greeting would come between.
+    pub(super) fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+        if self.connection.ended().is_some() {
+            return Ok(()); // all is said to it already
+        }
+        let blank = datagram.iter().all(u8::is_ascii_whitespace);
+        if blank && self.waits() {
+            return Ok(());
+        }
+        if !self.connection.has_more() {
+            self.connection.unsay();
+        }
+        self.receive(datagram)
+    }
+
+    /// Passes on what the session wants of its rooms and of the clock.
+    pub(super) fn pass_on(&mut self, desk: &mut Desk, now: Instant) {
+        self.alarm.set(&mut self.connection, now);
+        if let Some(member) = self.member {
+            let requests = self.connection.take_requests().into_iter();
+            desk.asked.extend(requests.map(|request| (member, request)));
+        }
+    }
+
+    /// Logs how it went; what was asked of rooms is passed on.
+    pub(super) fn end(mut self, desk: &mut Desk, now: Instant) {
+        self.pass_on(desk, now);
+        if let Some(member) = self.member {
+            desk.members.remove(&member);
+            desk.asked.push((member, Request::Depart));
+        }
+        let (peer, received, sent) = (self.peer, self.received, self.sent);
+        let ended = self.connection.into_ended();
+        if let CloseReason::Refused(_) = ended {
+            self.slot.count(Count::RefusedService);
+        }
+        if ended.is_failure() {
+            self.slot.count(Count::Failed);
+            error!(%peer, received, sent, "end: {ended}");
+        } else {
+            debug!(%peer, received, sent, "end: {ended}");
+        }
+    }
+}
+
+impl Correspondent {
+    /// Sends what waits, as far as there is room and measure, lets the session go on, and passes on
+    /// what it wants.
+    pub(super) fn send(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
+        let turn = self.send_some(desk, out, now);
+        if let Some(talk) = &mut self.talk {
+            talk.pass_on(desk, now);
+        }
+        turn
+    }
+
+    fn send_some(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
+        for _ in 0..SENT_AT_ONCE {
+            let Some(talk) = &mut self.talk else {
+                return Turn::None;
+            };
+            talk.paced |= talk.connection.has_more();
+            let Some(datagram) = talk.connection.datagram() else {
+                talk.paced = false;
+                if talk.connection.is_done()
+                    && let Some(talk) = self.talk.take()
+                {
+                    talk.end(desk, now);
+                }
+                return Turn::None;
+            };
+            if out.is_full() {
+                return Turn::Soon;
+            }
+            let by_line = talk.connection.is_by_line();
+            // What others post is no answer, and soon more than what the peer has said.
+            let asks = by_line || talk.member.is_some();
+            let reserve = if asks { Proof::MOST_BYTES } else { 0 };
+            if !self.ledger.allows(datagram.len() + reserve) {
+                if !desk.stopping && (by_line || talk.paced) {
+                    self.ask(out);
+                    return Turn::None; // until it says something
+                }
+                desk.drops.count(Dropped::OverMeasure, self.pair.0);
+                talk.connection.datagram_sent();
+                if asks && !desk.stopping {
+                    self.ask(out);
+                }
+                continue;
+            } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+                if let Some(bucket) = self.bucket.filter(|_| talk.paced) {
+                    return Turn::At(bucket.next());
+                }
+                desk.drops.count(Dropped::OverRate, self.pair.0);
+            } else {
+                self.ledger.sent(datagram.len());
+                talk.sent += datagram.len() as u64;
+                talk.slot.moved(0, datagram.len() as u64);
+                out.push(self.pair.1, self.pair.0, datagram);
+            }
+            talk.connection.datagram_sent();
+        }
+        Turn::Soon
+    }
+
+    /// Asks for the proof that its address is its own, where that can be given and was not asked for
+    /// since it last said something.
+    fn ask(&mut self, out: &mut Departures) {
+        let line_end = self
+            .talk
+            .as_ref()
+            .and_then(|talk| talk.connection.line_end().or(talk.member.map(|_| "\n")));
+        if let Some(line_end) = line_end
+            && std::mem::take(&mut self.may_ask)
+            && let Some(challenge) = self.proof.challenge(line_end)
+            && self.ledger.allows(challenge.len())
+        {
+            self.ledger.sent(challenge.len());
+            out.push(self.pair.1, self.pair.0, challenge.as_bytes());
+        }
+    }
+}
+
+const SENT_AT_ONCE: usize = 16; // then the others have their turn
+
+impl Correspondent {
+    /// The hub tells its session something. A post for which there is no room is dropped, as the
+    /// datagram that it would have become.
+    pub(crate) fn hear(
+        &mut self,
+        notice: &Notice,
+        desk: &mut Desk,
+        out: &mut Departures,
+        now: Instant,
+    ) -> Turn {
+        if let Some(talk) = &mut self.talk {
+            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_news() {
+                desk.drops.count(Dropped::Behind, self.pair.0);
+            } else {
+                talk.connection.hear(notice);
+            }
+        }
+        self.send(desk, out, now)
+    }
+
+    /// The hub is gone.
+    pub(crate) fn lose_rooms(&mut self) {
+        if let Some(talk) = &mut self.talk {
+            talk.connection.lose_rooms();
         }
     }
 }

@@ -30,10 +30,7 @@ impl Engine for Script {
     }
 
     fn lint(&self) -> Vec<Problem> {
-        let mut problems = self.warnings.clone();
-        problems.extend(lint::unreachable(self));
-        problems.extend(lint::cycles(self));
-        problems
+        lint::lint(self)
     }
 }
 

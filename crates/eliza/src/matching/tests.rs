@@ -10,7 +10,7 @@ const B: Term = Term::Word(1);
 #[track_caller]
 fn check(terms: &[Term], words: &[Id], parts: Option<&[Range<usize>]>) {
     let mut matcher = Matcher::default();
-    let fits = matcher.fit(terms, words);
+    let fits = matcher.matches(terms, words);
     assert_eq!(fits.then(|| matcher.parts()), parts);
 }
 
@@ -84,7 +84,7 @@ proptest! {
         words in prop::collection::vec(0..4u32, 0..9),
     ) {
         let mut matcher = Matcher::default();
-        let fits = matcher.fit(&terms, &words);
+        let fits = matcher.matches(&terms, &words);
         let found = fits.then(|| matcher.parts().to_vec());
         prop_assert_eq!(found, naive(&terms, &words, 0));
         prop_assert!(matcher.comparisons <= 2 * terms.len() + words.len() * words.len());

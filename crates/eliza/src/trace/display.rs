@@ -86,12 +86,12 @@ fn show(out: &mut impl Write, step: &Step) -> fmt::Result {
 /// A labelled row, wrapped over as many lines as the text needs, up to [`MAX_CHARACTERS`].
 fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
     let shown = match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => plain(&text[..end]) + "…",
-        None => plain(text),
+        Some((end, _)) => escape(&text[..end]) + "…",
+        None => escape(text),
     };
     let (mut label, mut rest) = (label, shown.trim_end());
     loop {
-        let (line, after) = cut(rest);
+        let (line, after) = split_line(rest);
         writeln!(out, "{}", format!("{label:LABEL$}{line}").trim_end())?;
         if after.is_empty() {
             return Ok(());
@@ -101,7 +101,7 @@ fn row(out: &mut impl Write, label: &str, text: &str) -> fmt::Result {
 }
 
 /// The text with control and other invisible characters escaped: it may come from a peer.
-fn plain(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut shown = String::new();
     for piece in text.split_inclusive(QUOTES) {
         let (text, quote) = piece.split_at(piece.trim_end_matches(QUOTES).len());
@@ -112,7 +112,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Splits the text at the line width, between words if possible.
-fn cut(text: &str) -> (&str, &str) {
+fn split_line(text: &str) -> (&str, &str) {
     let Some((end, beyond)) = text.char_indices().nth(WIDTH - LABEL) else {
         return (text, "");
     };

@@ -34,7 +34,7 @@ impl Steps {
         };
         if self.left_out == 0 {
             let step = step();
-            if let Some(room) = self.room.checked_sub(step.weight()) {
+            if let Some(room) = self.room.checked_sub(step.bytes()) {
                 self.room = room;
                 return steps.push(step);
             }
@@ -54,7 +54,7 @@ impl Steps {
 
 impl Step {
     /// Its size in bytes.
-    fn weight(&self) -> usize {
+    fn bytes(&self) -> usize {
         let texts: usize = match self {
             Self::Read { words } | Self::Discarded { words } | Self::Rewritten { words } => {
                 all(words)
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn steps_beyond_the_limit_are_counted() {
-        let mut steps = Steps::within(2 * read("four").weight());
+        let mut steps = Steps::within(2 * read("four").bytes());
         steps.record(|| read("four"));
         steps.record(|| read("forty-four"));
         steps.record(|| read(""));

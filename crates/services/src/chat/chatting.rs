@@ -3,7 +3,7 @@
 mod hearing;
 mod naming;
 
-use switchboard_core::{Flow, Outbox, Result, RoomEvent, Session};
+use switchboard_core::{Flow, Outbox, Result, RoomEvent, Rooms, Session};
 
 use crate::chat::allowance::Allowance;
 use crate::chat::friend::Friend;
@@ -17,6 +17,7 @@ use crate::chat::said::{HELP, Said};
 /// While it waits for the hub, or for its allowance to recover, nothing more is heard from its peer.
 /// So lines that come all at once have the same effect as lines that come one by one.
 pub(super) struct Chatting {
+    rooms: Rooms,
     name: Option<Name>, // its own, whatever becomes of the room
     room: Name,         // where it is, or will be as soon as it has a name
     awaited: Option<Awaited>,
@@ -45,8 +46,9 @@ enum Awaited {
 
 impl Chatting {
     /// Somebody who comes in.
-    pub(super) fn new(allowance: Allowance, friend: Option<Friend>) -> Self {
+    pub(super) fn new(rooms: Rooms, allowance: Allowance, friend: Option<Friend>) -> Self {
         Self {
+            rooms,
             name: None,
             room: lobby(),
             awaited: None,
@@ -77,19 +79,21 @@ impl Chatting {
         let room = self.room.room();
         match Said::read(line) {
             Said::Words(words) => {
-                out.post(&room, &Kind::Said.post(&format!("{name}: {words}")));
+                self.rooms
+                    .post(out, &room, &Kind::Said.post(&format!("{name}: {words}")));
                 if let (Some(friend), Some(words)) = (&mut self.friend, Friend::addressed(words)) {
                     let answer = format!("{}: {}", Friend::NAME, friend.reply(words));
-                    out.post(&room, &Kind::Said.post(&answer));
+                    self.rooms.post(out, &room, &Kind::Said.post(&answer));
                     show(out, "", answer.as_bytes());
                 }
             }
             Said::Action(action) => {
-                out.post(&room, &Kind::Said.post(&format!("* {name} {action}")));
+                self.rooms
+                    .post(out, &room, &Kind::Said.post(&format!("* {name} {action}")));
             }
             Said::Nick(new) => self.rename(name, new, out),
             Said::Who => {
-                out.ask(&room);
+                self.rooms.list_members(out, &room);
                 self.awaited = Some(Awaited::Members);
             }
             Said::Join(new) => match Name::parse(new.strip_prefix('#').unwrap_or(new)) {
@@ -114,7 +118,7 @@ impl Chatting {
         if room.is(&self.room) {
             return tell(out, &format!("You are in {} already.", room.room()));
         }
-        out.join(&room.room(), name.as_str());
+        self.rooms.join(out, &room.room(), name.as_str());
         self.awaited = Some(Awaited::Room(room));
     }
 
@@ -129,8 +133,8 @@ impl Chatting {
             }
             (Some(to), _) => {
                 let post = Kind::Private.post(&format!("[{name} to you] {text}"));
-                out.post(&to.claim(), &post);
-                out.ask(&to.claim()); // if the post is unheard, that is told before the answer
+                self.rooms.post(out, &to.claim(), &post);
+                self.rooms.list_members(out, &to.claim()); // if the post is unheard, that is told before the answer
                 let (text, heard) = (text.to_owned(), true);
                 self.awaited = Some(Awaited::Private { to, text, heard });
             }

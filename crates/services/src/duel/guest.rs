@@ -6,7 +6,7 @@ mod timing;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Session};
+use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
 
 use crate::duel::board::Side;
 use crate::duel::post::Post;
@@ -16,6 +16,7 @@ use crate::duel::{ROOM, words};
 
 /// Says what its peer does at the table, and tells its peer what all do there.
 pub(super) struct Guest {
+    rooms: Rooms,
     replica: Replica,
     /// Its place in the room, since it has entered; nobody else has that.
     place: Option<u32>,
@@ -48,8 +49,9 @@ impl Gone {
 }
 
 impl Guest {
-    pub(super) fn new(move_time: Option<Duration>) -> Self {
+    pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
         Self {
+            rooms,
             replica: Replica::new(),
             place: None,
             member: None,
@@ -105,7 +107,7 @@ impl Guest {
             "one at a time, or the second comes too late"
         );
         let post = self.replica.post(action).to_string();
-        out.post(ROOM, post.as_bytes());
+        self.rooms.post(out, ROOM, post.as_bytes());
         self.has_posted = true;
     }
 
@@ -228,7 +230,7 @@ impl Guest {
 impl Session for Guest {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         out.send(words::GREETING.as_bytes());
-        out.join(ROOM, "guest");
+        self.rooms.join(out, ROOM, "guest");
         Ok(Flow::PauseInput)
     }
 
@@ -244,7 +246,7 @@ impl Session for Guest {
         match *heard {
             RoomEvent::Entered { place, .. } => {
                 self.place = Some(place);
-                out.ask(ROOM);
+                self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.look_round(members, out),
             RoomEvent::Post {

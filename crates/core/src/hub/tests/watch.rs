@@ -3,6 +3,7 @@
 mod looks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::*;
 use crate::hub::message::Post;
@@ -59,7 +60,7 @@ impl Watch {
             hub: Hub {
                 patience: Duration::ZERO,
                 courtesy: Duration::ZERO,
-                ..Hub::new(Arc::new(Rooms(move |_: &str| rules)))
+                ..Hub::new(move |_: &str| rules)
             },
             ids: vec![None; members],
             notes: BTreeMap::new(),
@@ -136,7 +137,7 @@ impl Watch {
             for gap in &notes.gaps {
                 let author = self.authors.get(gap);
                 let is_own = author.is_none_or(|(author, _)| author == id);
-                let echo = self.hub.service.room("").echo;
+                let echo = (self.hub.room_kind)("").echo;
                 assert!(is_own && !echo, "{id} lost {gap:?} of {author:?}");
             }
         }
@@ -204,13 +205,13 @@ impl Watch {
         match &notice {
             None | Some(Notice::Members { .. } | Notice::Full { .. }) => (),
             Some(Notice::Unheard { .. }) => {
-                let rules = self.hub.service.room("");
+                let rules = (self.hub.room_kind)("");
                 assert!(!rules.echo || !notes.is_dropped);
             }
             Some(Notice::Taken(weight)) => notes.taken += weight,
             Some(Notice::TooSlow) => {
                 assert!(!notes.is_dropped, "twice");
-                assert!(!self.hub.service.room("").lossless, "a poster can wait");
+                assert!(!(self.hub.room_kind)("").lossless, "a poster can wait");
                 notes.is_dropped = true;
             }
             Some(Notice::Entered { room, others, .. }) => {
@@ -235,7 +236,7 @@ impl Watch {
                 assert_ne!(origin.member, id);
                 let stay = notes.stay(room);
                 stay.others -= 1;
-                stay.is_over = self.hub.service.room("").host == Some(&*origin.name);
+                stay.is_over = (self.hub.room_kind)("").host == Some(&*origin.name);
             }
             Some(Notice::Post { post, past }) => self.hear_post(id, post, *past),
         }
@@ -250,7 +251,7 @@ impl Watch {
         let known = *self.authors.entry(key).or_insert(from);
         assert_eq!(known, from, "all hear the same order");
         assert!(1 <= post.sequence);
-        let rules = self.hub.service.room("");
+        let rules = (self.hub.room_kind)("");
         assert!(past || rules.echo || from.0 != id, "its own");
         let notes = self.notes.get_mut(&id).expect("it entered");
         if !past {

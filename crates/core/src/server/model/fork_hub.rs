@@ -13,7 +13,6 @@ use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
 use crate::hub_link::hub_process::Central;
-use crate::peer::Transport;
 use crate::server::model::fork::{EX_SOFTWARE, Processes};
 use crate::sys::process::{self, Forked};
 
@@ -54,7 +53,7 @@ impl Processes<'_> {
     /// A new way to the hub, where the service has rooms. A hub that has ended is started again, for
     /// those who come from now on.
     pub(crate) fn wire(&mut self) -> io::Result<Option<OwnedFd>> {
-        if !self.service.config(Transport::Stream).rooms {
+        if self.service.rooms().is_none() {
             return Ok(None);
         }
         if let Some(hub) = self.hub() {

@@ -65,24 +65,23 @@ mod tests {
     use crate::session::config::Config;
     use crate::session::framing::Framing;
     use crate::session::outbox::Outbox;
-    use crate::session::service::{Flow, Refusal, Result, Service, Session};
+    use crate::session::rooms::Rooms;
+    use crate::session::service::{Flow, Refusal, Result, RoomService, Service, Session};
     use crate::testing::Gathering;
 
     /// Does what it is told in the words of a line, separated by commas, and says what happens to
     /// it.
     struct Puppet {
         framing: Framing,
-        rooms: bool,
         lossless: bool,
         happened: Arc<Mutex<Vec<String>>>,
     }
 
-    struct Strings(Arc<Mutex<Vec<String>>>);
+    struct Strings(Rooms, Arc<Mutex<Vec<String>>>);
 
-    impl Service for Puppet {
+    impl RoomService for Puppet {
         fn config(&self, _: Transport) -> Config {
-            let config = Config::framed(self.framing);
-            if self.rooms { config.rooms() } else { config }
+            Config::framed(self.framing)
         }
 
         fn room(&self, _: &str) -> RoomKind {
@@ -91,14 +90,23 @@ mod tests {
                 ..RoomKind::default()
             }
         }
-        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-            Ok(Box::new(Strings(Arc::clone(&self.happened))))
+        fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+            Ok(Box::new(Strings(rooms, Arc::clone(&self.happened))))
+        }
+    }
+
+    /// A service that wraps another and forgets its rooms.
+    struct Wrapper(Puppet);
+
+    impl Service for Wrapper {
+        fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+            Service::connect(&self.0, peer)
         }
     }
 
     impl Strings {
         fn note(&self, what: &str) {
-            self.0.lock().expect("nobody panics").push(what.to_owned());
+            self.1.lock().expect("nobody panics").push(what.to_owned());
         }
     }
 
@@ -109,12 +117,12 @@ mod tests {
             let mut flow = Flow::Continue;
             for word in line.split(',') {
                 match word {
-                    "join" => out.join("r", "m"),
-                    "leave" => out.leave("r"),
-                    "who" => out.ask("r"),
-                    "post" => out.post("r", b"word"),
-                    "much" => out.post("r", &[b'x'; 1000]),
-                    "flood" => (0..1000).for_each(|_| out.post("r", &[b'x'; 1000])),
+                    "join" => self.0.join(out, "r", "m"),
+                    "leave" => self.0.leave(out, "r"),
+                    "who" => self.0.list_members(out, "r"),
+                    "post" => self.0.post(out, "r", b"word"),
+                    "much" => self.0.post(out, "r", &[b'x'; 1000]),
+                    "flood" => (0..1000).for_each(|_| self.0.post(out, "r", &[b'x'; 1000])),
                     "send" => out.send(b"0123456789"),
                     "wait" => flow = Flow::PauseInput,
                     "more" => flow = Flow::WhenWritable,
@@ -165,7 +173,6 @@ mod tests {
     fn puppet() -> Puppet {
         Puppet {
             framing: Framing::Line,
-            rooms: true,
             lossless: true,
             happened: Arc::default(),
         }
@@ -181,9 +188,13 @@ mod tests {
 
     impl Stage {
         fn new(puppet: &Puppet, limits: &Limits) -> Self {
+            Self::of(puppet, Arc::clone(&puppet.happened), limits)
+        }
+
+        fn of(puppet: &dyn Service, happened: Arc<Mutex<Vec<String>>>, limits: &Limits) -> Self {
             Self {
                 connection: Connection::open(puppet, &Peer::stdio(), limits),
-                happened: Arc::clone(&puppet.happened),
+                happened,
             }
         }
 
@@ -213,7 +224,7 @@ mod tests {
 
     /// As the hub tells it to the other of two members.
     fn heard(bytes: &[u8]) -> Notice {
-        let mut hub = Hub::new(Arc::new(puppet()));
+        let mut hub = Hub::new(|_| RoomKind::lossless());
         let members = [hub.enter(), hub.enter()];
         let room = "r".to_owned();
         for member in members {
@@ -347,17 +358,13 @@ mod tests {
     #[test]
     fn who_needs_no_rooms_has_none() {
         for request in ["join", "leave", "post", "who"] {
-            let puppet = Puppet {
-                rooms: false,
-                ..puppet()
-            };
-            let mut stage = Stage::new(&puppet, &limits());
+            let mut stage = Stage::of(&Wrapper(puppet()), Arc::default(), &limits());
             stage.say(&format!("send,{request}\n"));
             assert!(stage.connection.take_requests().is_empty());
             assert_eq!(stage.connection.output(), b"0123456789\n");
             stage.connection.sent(11);
             assert!(stage.connection.is_done());
-            let words = "failed: the service is configured without rooms";
+            let words = "failed: the service has no rooms";
             assert_eq!(stage.connection.into_ended().to_string(), words);
         }
     }

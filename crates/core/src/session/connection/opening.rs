@@ -15,13 +15,18 @@ impl Connection {
     /// [`output`](Self::output), or the words of a refusal.
     #[must_use]
     pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
-        let asked = guarded(|| Ok((service.config(peer.transport), service.connect(peer))));
-        let (config, state) = match asked {
-            Ok((config, Ok(session))) => (config, State::Talking(session)),
-            Ok((config, Err(refusal))) => (config, State::Over(CloseReason::Refused(refusal))),
-            Err(ended) => (Config::bytes(), State::Over(ended)),
+        let asked = guarded(|| {
+            let config = service.config(peer.transport);
+            Ok((config, service.rooms().is_some(), service.connect(peer)))
+        });
+        let (config, rooms, state) = match asked {
+            Ok((config, rooms, Ok(session))) => (config, rooms, State::Talking(session)),
+            Ok((config, _, Err(refusal))) => {
+                (config, false, State::Over(CloseReason::Refused(refusal)))
+            }
+            Err(ended) => (Config::bytes(), false, State::Over(ended)),
         };
-        let mut connection = Self::begin(state, &config, peer.transport, limits);
+        let mut connection = Self::begin(state, &config, peer.transport, rooms, limits);
         if connection.program.take_if(|_| !config.exec).is_some() {
             connection.state = State::Over(failed("the service is not configured for exec"));
         }
@@ -31,13 +36,20 @@ impl Connection {
     /// A conversation that was over before it began.
     pub(crate) fn over(ended: CloseReason, framing: Framing, limits: &Limits) -> Self {
         let config = Config::framed(framing);
-        Self::begin(State::Over(ended), &config, Transport::Stream, limits)
+        Self::begin(
+            State::Over(ended),
+            &config,
+            Transport::Stream,
+            false,
+            limits,
+        )
     }
 
     pub(super) fn begin(
         state: State,
         config: &Config,
         transport: Transport,
+        rooms: bool,
         limits: &Limits,
     ) -> Self {
         let mut connection = Self {
@@ -49,7 +61,7 @@ impl Connection {
             program: None,
             more: false,
             waits: false,
-            rooms: config.rooms,
+            rooms,
             woken: false,
             input: Input::Open,
             stop: Told::No,

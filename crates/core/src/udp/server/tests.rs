@@ -11,7 +11,7 @@ use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
 use crate::session::service::{Flow, Refusal, Result, Session};
-use crate::udp::dropped::Dropped;
+use crate::udp::filter::Dropped;
 
 /// Sends each message back, and 70,000 bytes for `huge`; says goodbye at a stop.
 struct Echo(Framing);

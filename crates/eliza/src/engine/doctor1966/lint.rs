@@ -32,10 +32,10 @@ fn unreachable(script: &Script) -> Vec<Finding> {
     for rule in &script.rules {
         let mut before: Vec<(&Pattern, Cow<'_, [Term]>)> = Vec::new();
         for pattern in rule.transformations.iter().map(|each| &each.pattern) {
-            if fits_nothing(pattern) {
+            if matches_nothing(pattern) {
                 continue;
             }
-            let Some(terms) = subsumption::singles(&pattern.terms) else {
+            let Some(terms) = subsumption::expand_exactly(&pattern.terms) else {
                 continue;
             };
             let earlier = before.iter().find(|(_, earlier)| {
@@ -56,7 +56,7 @@ fn unreachable(script: &Script) -> Vec<Finding> {
         }
         let takes_all = before
             .last()
-            .filter(|(pattern, _)| fits_everything(pattern));
+            .filter(|(pattern, _)| matches_everything(pattern));
         if let (Some((general, _)), Some(to)) = (takes_all, rule.reference) {
             let word = script.vocabulary.text(to);
             let line = script.source.line(general.at.start);
@@ -70,27 +70,27 @@ fn unreachable(script: &Script) -> Vec<Finding> {
 }
 
 /// Whether a term has no words, such as one for a tag that no keyword has.
-fn fits_nothing(pattern: &Pattern) -> bool {
+fn matches_nothing(pattern: &Pattern) -> bool {
     let is_nothing = |term: &Term| matches!(term, Term::OneOf(words) if words.is_empty());
     pattern.terms.iter().any(is_nothing)
 }
 
-fn fits_everything(pattern: &Pattern) -> bool {
+fn matches_everything(pattern: &Pattern) -> bool {
     pattern.terms.iter().all(|term| *term == Term::Any)
 }
 
 /// Terms for tags that no keyword has.
 fn unknown_tags(script: &Script) -> Vec<Finding> {
     let known: HashSet<_> = script.rules.iter().flat_map(|rule| &rule.tags).collect();
-    let of_rules = script.rules.iter().flat_map(|rule| &rule.transformations);
-    let of_memory = script
+    let in_rules = script.rules.iter().flat_map(|rule| &rule.transformations);
+    let in_memory = script
         .memory
         .transformations
         .iter()
         .map(|(pattern, _)| pattern);
-    let patterns = of_rules
+    let patterns = in_rules
         .map(|transformation| &transformation.pattern)
-        .chain(of_memory);
+        .chain(in_memory);
     let mut found = Vec::new();
     for asked in patterns.flat_map(|pattern| &pattern.tag_terms) {
         for tag in asked.tags.iter().filter(|tag| !known.contains(tag)) {
@@ -143,7 +143,7 @@ fn references(script: &Script, rule: &Rule) -> Option<Vec<usize>> {
                 Action::NewKey | Action::Say(_) => return None,
             });
         }
-        if fits_everything(&transformation.pattern) {
+        if matches_everything(&transformation.pattern) {
             is_open = false;
             break;
         }

@@ -34,21 +34,21 @@ impl Index {
 /// rules and the number of slots.
 pub(super) fn resolve(draft: &mut Draft, source: &Source) -> (Index, usize) {
     let index = Index::new(&draft.rules, &draft.vocabulary);
-    let mut faults = faults_of_references(draft, &index);
-    faults.extend(faults_of_the_whole(draft, &index, source));
-    faults.extend(put_tags(&mut draft.rules, &mut draft.memory));
+    let mut faults = unresolved_references(draft, &index);
+    faults.extend(missing_rules(draft, &index, source));
+    faults.extend(resolve_tags(&mut draft.rules, &mut draft.memory));
     let problems = faults
         .into_iter()
         .map(|(at, what)| source.problem(at, what));
     let room = MAX_PROBLEMS.saturating_sub(draft.problems.len());
     draft.problems.extend(problems.take(room));
-    (index, number(&mut draft.rules))
+    (index, assign_slots(&mut draft.rules))
 }
 
 /// A problem at a byte offset of the script.
 type Fault = (usize, String);
 
-fn faults_of_references(draft: &Draft, index: &Index) -> Vec<Fault> {
+fn unresolved_references(draft: &Draft, index: &Index) -> Vec<Fault> {
     let fault = |&(keyword, at): &(Id, usize)| {
         if draft.broken.contains(&keyword) {
             return None;
@@ -71,7 +71,7 @@ fn faults_of_references(draft: &Draft, index: &Index) -> Vec<Fault> {
         .collect()
 }
 
-fn faults_of_the_whole(draft: &Draft, index: &Index, source: &Source) -> Vec<Fault> {
+fn missing_rules(draft: &Draft, index: &Index, source: &Source) -> Vec<Fault> {
     let mut faults = Vec::new();
     let id = |word| draft.vocabulary.id(word);
     let is_there = |word| id(word).is_some_and(|id| draft.keywords.contains_key(&id));
@@ -102,20 +102,20 @@ fn faults_of_the_whole(draft: &Draft, index: &Index, source: &Source) -> Vec<Fau
 }
 
 /// Replaces each tag in a pattern by the words that have it.
-fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
+fn resolve_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
     let mut members: HashMap<Id, Vec<Id>> = HashMap::new();
     for rule in rules.iter() {
         for &tag in &rule.tags {
             members.entry(tag).or_default().push(rule.keyword);
         }
     }
-    let of_rules = rules.iter_mut().flat_map(|rule| &mut rule.transformations);
-    let of_memory = memory
+    let in_rules = rules.iter_mut().flat_map(|rule| &mut rule.transformations);
+    let in_memory = memory
         .iter_mut()
         .flat_map(|memory| &mut memory.transformations);
-    let patterns = of_rules
+    let patterns = in_rules
         .map(|transformation| &mut transformation.pattern)
-        .chain(of_memory.map(|(pattern, _)| pattern));
+        .chain(in_memory.map(|(pattern, _)| pattern));
     let mut known: HashMap<Vec<Id>, Term> = HashMap::new();
     let mut total = 0;
     for Pattern {
@@ -149,7 +149,7 @@ fn put_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault> {
 }
 
 /// Assigns a slot to each transformation that has several replies.
-fn number(rules: &mut [Rule]) -> usize {
+fn assign_slots(rules: &mut [Rule]) -> usize {
     let mut slots = 0;
     for transformation in rules.iter_mut().flat_map(|rule| &mut rule.transformations) {
         if 1 < transformation.replies.len() {

@@ -31,7 +31,7 @@ impl engine::Responder for Responder {
     }
 
     fn respond(&mut self, line: &str, steps: &mut Steps) -> Answer {
-        Response::new(&self.script, &mut self.state, steps).to(line)
+        Response::new(&self.script, &mut self.state, steps).run(line)
     }
 
     fn farewell(&mut self) -> Option<String> {

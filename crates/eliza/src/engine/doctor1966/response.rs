@@ -27,7 +27,7 @@ pub(super) struct Response<'a> {
 
 /// The result of a rule, unless another rule follows.
 enum Outcome {
-    Said(String),
+    Reply(String),
     NoMatch,
     Exhausted,
 }
@@ -45,7 +45,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    pub(super) fn to(mut self, line: &str) -> Answer {
+    pub(super) fn run(mut self, line: &str) -> Answer {
         self.state.count();
         let limit = self.state.limit;
         self.steps.record(|| Step::Limit { limit });
@@ -141,7 +141,7 @@ impl<'a> Response<'a> {
             }
             let (text, source) = match self.follow(rule) {
                 None => continue,
-                Some(Outcome::Said(text)) => (text, source),
+                Some(Outcome::Reply(text)) => (text, source),
                 Some(Outcome::NoMatch) => {
                     let text = NO_MATCH[usize::from(self.state.limit - 1)];
                     (text.to_owned(), Source::NoMatch)
@@ -156,7 +156,9 @@ impl<'a> Response<'a> {
     /// Applies the first transformation that matches. `None` if another rule follows.
     fn follow(&mut self, rule: &'a Rule) -> Option<Outcome> {
         for transformation in &rule.transformations {
-            let fits = self.matcher.fit(&transformation.pattern.terms, &self.words);
+            let fits = self
+                .matcher
+                .matches(&transformation.pattern.terms, &self.words);
             if MAX_COMPARISONS < self.matcher.comparisons {
                 return Some(Outcome::Exhausted);
             }
@@ -180,7 +182,7 @@ impl<'a> Response<'a> {
 
     fn act(&mut self, action: &Action) -> Option<Outcome> {
         match action {
-            Action::Say(pieces) => return Some(Outcome::Said(self.say(pieces))),
+            Action::Say(pieces) => return Some(Outcome::Reply(self.say(pieces))),
             Action::Refer(to) => self.refer(*to),
             Action::NewKey => self.steps.record(|| Step::NewKey),
             Action::Rewrite(pieces, to) => {
@@ -272,7 +274,7 @@ impl<'a> Response<'a> {
             .map_or("", |&word| self.interner.text(word));
         let choice = usize::try_from(mid_square(last_cell(last), 2)).expect("it has two bits");
         let (pattern, pieces) = &script.memory.transformations[choice];
-        if !self.matcher.fit(&pattern.terms, &self.words) {
+        if !self.matcher.matches(&pattern.terms, &self.words) {
             self.steps.record(|| Step::NotRemembered {
                 pattern: script.source.excerpt(&pattern.at),
             });

@@ -1,12 +1,20 @@
-//! Warnings that need a comparison of patterns.
+//! Warnings: what is valid in a script, but probably unintended.
 
 use crate::engine::hayden::reassembly::Action;
 use crate::engine::hayden::script::{Decomp, Script};
 use crate::problem::Problem;
 use crate::subsumption::Subsumption;
 
+/// The warnings of the parser, unreachable patterns, and endless loops of `goto`s.
+pub(crate) fn lint(script: &Script) -> Vec<Problem> {
+    let mut problems = script.warnings.clone();
+    problems.extend(unreachable(script));
+    problems.extend(cycles(script));
+    problems
+}
+
 /// Patterns that are never reached: an earlier one of the same key matches all that they match.
-pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
+fn unreachable(script: &Script) -> Vec<Problem> {
     let mut subsumption = Subsumption {
         budget: MAX_COMPARISONS,
     };
@@ -41,24 +49,24 @@ pub(crate) fn unreachable(script: &Script) -> Vec<Problem> {
 /// All patterns start as members of a loop. Those that lead to a reply are removed, then those that
 /// lead to a removed one. A `goto` stays in a loop if some pattern of the target key matches all
 /// that the pattern with the `goto` matches, and that one and all before it are in a loop.
-pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
-    let mut cycles = GotoCycles::new(script);
+fn cycles(script: &Script) -> Vec<Problem> {
+    let mut search = LoopSearch::new(script);
     let mut subsumption = Subsumption {
         budget: MAX_COMPARISONS,
     };
-    for (decomp, _) in cycles.decomps.clone() {
-        let leads = decomp.replies.iter().all(|reply| match reply.action {
+    for (decomp, _) in search.decomps.clone() {
+        let in_loop = decomp.replies.iter().all(|reply| match reply.action {
             Action::Words(_) => decomp.remembered,
-            Action::Goto(to) => cycles.lead(&mut subsumption, decomp, to),
+            Action::Goto(to) => search.may_loop(&mut subsumption, decomp, to),
         });
-        if !leads {
-            cycles.give_up(decomp.number as usize);
+        if !in_loop {
+            search.remove(decomp.number as usize);
         }
     }
-    cycles.follow();
-    let found = cycles.decomps.iter().filter(|(decomp, _)| {
+    search.propagate();
+    let found = search.decomps.iter().filter(|(decomp, _)| {
         let number = decomp.number as usize;
-        cycles.lead_round[number] && cycles.only_refer[number]
+        search.in_loop[number] && search.only_refer[number]
     });
     found
         .map(|(decomp, _)| decomp.problem("endless loop: no `goto` from here leads to a reply"))
@@ -66,20 +74,20 @@ pub(crate) fn cycles(script: &Script) -> Vec<Problem> {
 }
 
 /// The patterns that may be in an endless loop.
-struct GotoCycles<'s> {
+struct LoopSearch<'s> {
     script: &'s Script,
     decomps: Vec<(&'s Decomp, usize)>, // by number, each with the index of its key
     only_refer: Vec<bool>,             // by number
-    lead_round: Vec<bool>,             // by number
-    given_up: Vec<usize>,              // removed patterns whose predecessors must still be removed
-    waiting: Vec<Vec<(u32, u32)>>, // by key: the last pattern that must be in a loop, and the pattern that depends on it
+    in_loop: Vec<bool>,                // by number
+    removed: Vec<usize>,               // removed patterns whose predecessors must still be removed
+    dependents: Vec<Vec<(u32, u32)>>, // by key: the last pattern that must be in a loop, and the pattern that depends on it
 }
 
-impl<'s> GotoCycles<'s> {
+impl<'s> LoopSearch<'s> {
     fn new(script: &'s Script) -> Self {
         let keys = script.keys.iter().enumerate();
         let decomps: Vec<_> = keys
-            .flat_map(|(place, key)| key.decomps.iter().map(move |decomp| (decomp, place)))
+            .flat_map(|(index, key)| key.decomps.iter().map(move |decomp| (decomp, index)))
             .collect();
         Self {
             script,
@@ -87,45 +95,45 @@ impl<'s> GotoCycles<'s> {
                 .iter()
                 .map(|(decomp, _)| only_refers(decomp))
                 .collect(),
-            lead_round: vec![true; decomps.len()],
+            in_loop: vec![true; decomps.len()],
             decomps,
-            given_up: Vec::new(),
-            waiting: vec![Vec::new(); script.keys.len()],
+            removed: Vec::new(),
+            dependents: vec![Vec::new(); script.keys.len()],
         }
     }
 
     /// Whether a `goto` from this pattern to that key may be part of a loop.
-    fn lead(&mut self, subsumption: &mut Subsumption, decomp: &Decomp, to: usize) -> bool {
-        let mut there = self.script.keys[to].decomps.iter();
-        let last = there.find(|other| {
+    fn may_loop(&mut self, subsumption: &mut Subsumption, decomp: &Decomp, to: usize) -> bool {
+        let mut targets = self.script.keys[to].decomps.iter();
+        let last = targets.find(|other| {
             subsumption.is_exhausted()
                 || subsumes(subsumption, other, decomp) && self.only_refer[other.number as usize]
         });
         let Some(last) = last.filter(|_| !subsumption.is_exhausted()) else {
             return false;
         };
-        self.waiting[to].push((last.number, decomp.number));
+        self.dependents[to].push((last.number, decomp.number));
         true
     }
 
-    fn give_up(&mut self, number: usize) {
-        if self.lead_round[number] {
-            self.lead_round[number] = false;
-            self.given_up.push(number);
+    fn remove(&mut self, number: usize) {
+        if self.in_loop[number] {
+            self.in_loop[number] = false;
+            self.removed.push(number);
         }
     }
 
     /// Removes every pattern that leads to a removed one.
-    fn follow(&mut self) {
-        self.waiting
+    fn propagate(&mut self) {
+        self.dependents
             .iter_mut()
-            .for_each(|waiting| waiting.sort_unstable());
-        while let Some(number) = self.given_up.pop() {
+            .for_each(|dependents| dependents.sort_unstable());
+        while let Some(number) = self.removed.pop() {
             let (decomp, key) = self.decomps[number];
             while let Some((_, dependent)) =
-                self.waiting[key].pop_if(|(last, _)| decomp.number <= *last)
+                self.dependents[key].pop_if(|(last, _)| decomp.number <= *last)
             {
-                self.give_up(dependent as usize);
+                self.remove(dependent as usize);
             }
         }
     }

@@ -74,11 +74,11 @@ impl<'a> Compiler<'a> {
         let (tag, line) = line.tagged()?;
         match tag {
             Tag::Initial => {
-                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                let words = reassembly::normalize_spaces(line.from(expected(line, "words")?));
                 self.script.initial.push(words);
             }
             Tag::Final => {
-                let words = reassembly::tidy(line.from(expected(line, "words")?));
+                let words = reassembly::normalize_spaces(line.from(expected(line, "words")?));
                 self.script.farewell.push(words);
             }
             Tag::Quit => {
@@ -120,7 +120,7 @@ impl<'a> Compiler<'a> {
 
     fn post(&mut self, line: Line<'a>) -> Result<(), Problem> {
         let (from, to) = self.substitution(line)?;
-        let words = reassembly::tidy(line.from(to));
+        let words = reassembly::normalize_spaces(line.from(to));
         if words == self.script.vocabulary.text(from) {
             self.warn(line.problem_at_start("this replacement has no effect"));
         } else if self.script.post.contains_key(&from) {

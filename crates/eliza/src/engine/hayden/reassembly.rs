@@ -61,11 +61,11 @@ where
     let mut text = String::new();
     for piece in pieces {
         match piece {
-            Piece::Text(words) => put(&mut text, words),
+            Piece::Text(words) => push_words(&mut text, words),
             Piece::Part(index) => {
                 for (index, word) in words(*index).enumerate() {
                     text.push_str(if index == 0 { "" } else { " " });
-                    put(&mut text, word);
+                    push_words(&mut text, word);
                     if MAX_BYTES < text.len() {
                         return None;
                     }
@@ -73,12 +73,12 @@ where
             }
         }
     }
-    let text = tidy(&text);
+    let text = normalize_spaces(&text);
     (text.len() <= MAX_BYTES).then_some(text)
 }
 
 /// Appends words, with a space if two words would join otherwise.
-fn put(text: &mut String, words: &str) {
+fn push_words(text: &mut String, words: &str) {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     if is_word(text.chars().next_back()) && is_word(words.chars().next()) {
         text.push(' ');
@@ -87,7 +87,7 @@ fn put(text: &mut String, words: &str) {
 }
 
 /// Normalizes white space: single spaces, and none before punctuation.
-pub(crate) fn tidy(text: &str) -> String {
+pub(crate) fn normalize_spaces(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
     for word in text.split(is_blank).filter(|word| !word.is_empty()) {
         let is_mark = word.starts_with(MARKS) && word.trim_matches(MARKS).is_empty();

@@ -124,7 +124,7 @@ impl<'a> Response<'a> {
     fn by_rule(&mut self, key: &Key, words: &[Id]) -> Result<Outcome, Exhausted> {
         let mut has_fitted = false;
         for decomp in &key.decomps {
-            let fits = self.matcher.fit(&decomp.pattern.terms, words);
+            let fits = self.matcher.matches(&decomp.pattern.terms, words);
             if MAX_COMPARISONS < self.matcher.comparisons {
                 return Err(Exhausted);
             }

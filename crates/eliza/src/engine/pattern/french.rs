@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::engine::pattern::language::Language;
 use crate::engine::pattern::normalize::Folded;
 use lists::{ABBREVIATIONS, CLAUSE_STARTS, DETERMINERS, ELIDED_STARTS, JOINING, VERBS, lists};
-use words::plain;
+use words::folded;
 
 /// The French language.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Language for French {
     }
 
     fn is_abbreviation(&self, word: &str) -> bool {
-        lists(ABBREVIATIONS, &plain(word))
+        lists(ABBREVIATIONS, &folded(word))
     }
 
     /// After a comma, where another clause has its subject: ", je suis", ", et il a", ", mon chef
@@ -36,7 +36,7 @@ impl Language for French {
         if !before.ends_with(',') {
             return false;
         }
-        let mut words = after.split(' ').map(plain).peekable();
+        let mut words = after.split(' ').map(folded).peekable();
         words.next_if(|word| lists(JOINING, word));
         let [first, second, third] = array::from_fn(|_| words.next().unwrap_or_default());
         let elided = ELIDED_STARTS

@@ -29,7 +29,7 @@ impl Input {
     pub(crate) fn new(line: &str, language: &'static dyn Language) -> Self {
         let line = line.trim_start_matches(is_separator);
         let mut text = String::new();
-        let mut line = plain(&line[..line.floor_char_boundary(MAX_BYTES)]);
+        let mut line = with_ascii_apostrophes(&line[..line.floor_char_boundary(MAX_BYTES)]);
         if line.contains("...") {
             line = line.replace("...", "… ").into();
         }
@@ -50,12 +50,12 @@ impl Input {
     pub(crate) fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
         let language = self.language;
         let ends = move |before: &str, _: &str| ends_sentence(language, before);
-        let clauses = pieces(&self.text, ends).flat_map(move |sentence| {
+        let clauses = split_at_spaces(&self.text, ends).flat_map(move |sentence| {
             let words = trimmed(sentence);
             let marks = &sentence[sentence.trim_end_matches(MARKS).len()..];
             let is_question = marks.contains('?');
             let begins = |before: &str, after: &str| language.begins_clause(before, after);
-            let clauses = pieces(language.without_tail(words), begins);
+            let clauses = split_at_spaces(language.without_tail(words), begins);
             clauses.map(move |clause| (language.without_head(trimmed(clause)), is_question))
         });
         let saying = clauses.filter(|(text, _)| !text.is_empty());
@@ -67,13 +67,13 @@ impl Input {
     }
 
     /// The whole line folded, without punctuation at its ends.
-    pub(crate) fn as_one(&self) -> Folded {
+    pub(crate) fn folded_line(&self) -> Folded {
         Folded::new(self.text.trim_matches(MARKS))
     }
 }
 
 /// `text` with ASCII apostrophes.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+pub(crate) fn with_ascii_apostrophes(text: &str) -> Cow<'_, str> {
     if text.contains(APOSTROPHES) {
         text.replace(APOSTROPHES, "'").into()
     } else {
@@ -82,7 +82,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Splits `text` at each space for which `cuts`, given the text before and after it, is true.
-fn pieces<'a>(
+fn split_at_spaces<'a>(
     text: &'a str,
     cuts: impl Fn(&str, &str) -> bool + 'a,
 ) -> impl Iterator<Item = &'a str> {

@@ -26,7 +26,8 @@ impl Folded {
             if c.is_ascii() {
                 text.push(c.to_ascii_lowercase());
             } else {
-                c.to_lowercase().for_each(|c| push_plain(&mut text, c));
+                c.to_lowercase()
+                    .for_each(|c| push_without_accents(&mut text, c));
             }
             starts.resize(text.len(), at);
         }
@@ -51,12 +52,14 @@ impl Folded {
 /// A pattern for folded text: without accents. Its case stays, as `\W` is not `\w`.
 pub(crate) fn without_accents(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
-    pattern.chars().for_each(|c| push_plain(&mut plain, c));
+    pattern
+        .chars()
+        .for_each(|c| push_without_accents(&mut plain, c));
     plain
 }
 
 /// Appends the letter without diacritics: "être" becomes "etre".
-fn push_plain(text: &mut String, c: char) {
+fn push_without_accents(text: &mut String, c: char) {
     match c {
         c if c.is_ascii() => text.push(c),
         'à' | 'â' | 'ä' => text.push('a'), // fast path for the most common ones

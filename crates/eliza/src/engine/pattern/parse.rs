@@ -140,7 +140,7 @@ impl<'a> Compiler<'a> {
             quit: quit
                 .map(|word| {
                     Input::new(word.as_ref(), language)
-                        .as_one()
+                        .folded_line()
                         .text()
                         .to_owned()
                 })

@@ -94,6 +94,6 @@ impl Script {
 
     /// Whether the whole line is a farewell.
     pub(crate) fn is_farewell(&self, input: &Input) -> bool {
-        self.quit.contains(input.as_one().text())
+        self.quit.contains(input.folded_line().text())
     }
 }

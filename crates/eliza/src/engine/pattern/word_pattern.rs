@@ -6,7 +6,7 @@ use regex_automata::meta::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use crate::engine::pattern::input::{PUNCTUATION, plain};
+use crate::engine::pattern::input::{PUNCTUATION, with_ascii_apostrophes};
 use crate::engine::pattern::normalize::{Folded, without_accents};
 use crate::engine::pattern::prefilter::{self, Literal};
 use crate::engine::pattern::synonyms::Synonyms;
@@ -31,7 +31,7 @@ impl Pattern {
     ///
     /// A message of one line: why it is invalid, or that it is too large.
     pub(crate) fn parse(source: &str, synonyms: &Synonyms) -> Result<Self, String> {
-        let text = without_accents(&synonyms.expand(&plain(source))?);
+        let text = without_accents(&synonyms.expand(&with_ascii_apostrophes(source))?);
         let hir = ParserBuilder::new()
             .case_insensitive(text.contains(char::is_uppercase)) // slower, and folded text has no capitals
             .build()

@@ -27,7 +27,7 @@ impl Chatting {
                 if place == 1 {
                     self.named(name, &wanted, out);
                 } else {
-                    out.leave(room);
+                    self.rooms.leave(out, room);
                     self.refused(wanted, tries, out);
                 }
             }
@@ -59,7 +59,7 @@ impl Chatting {
 
     fn entered(&mut self, room: Name, others: usize, out: &mut Outbox) {
         if !room.is(&self.room) {
-            out.leave(&self.room.room());
+            self.rooms.leave(out, &self.room.room());
         }
         let with = match others + usize::from(self.friend.is_some()) {
             0 => "alone".to_owned(),

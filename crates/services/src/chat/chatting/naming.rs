@@ -41,7 +41,7 @@ impl Chatting {
         if self.friend.is_some() && Friend::is_called(&name) {
             return self.refused(wanted, tries, out);
         }
-        out.join(&name.claim(), name.folded());
+        self.rooms.join(out, &name.claim(), name.folded());
         self.awaited = Some(Awaited::Name {
             name,
             wanted,
@@ -52,13 +52,13 @@ impl Chatting {
     /// A name was free, and is this one's now.
     pub(super) fn named(&mut self, name: Name, wanted: &Name, out: &mut Outbox) {
         if let Some(old) = &self.name {
-            out.leave(&old.claim());
+            self.rooms.leave(out, &old.claim());
             return self.renamed(name, out);
         }
         if !name.is(wanted) {
             tell(out, &format!("{wanted} is taken, so you are {name}."));
         }
-        out.join(&self.room.room(), name.as_str());
+        self.rooms.join(out, &self.room.room(), name.as_str());
         self.name = Some(name);
         self.awaited = Some(Awaited::Room(self.room.clone()));
     }
@@ -78,11 +78,11 @@ impl Chatting {
 
     fn renamed(&mut self, new: Name, out: &mut Outbox) {
         let room = self.room.room();
-        out.join(&room, new.as_str());
+        self.rooms.join(out, &room, new.as_str());
         tell(out, &format!("You are called {new} now."));
         if let Some(old) = &self.name {
             let words = format!("{old} is called {new} now.");
-            out.post(&room, &Kind::Notice.post(&words));
+            self.rooms.post(out, &room, &Kind::Notice.post(&words));
         }
         self.name = Some(new);
         self.awaited = Some(Awaited::Renamed);
@@ -93,7 +93,7 @@ impl Chatting {
         tell(out, "There are too many names and rooms now.");
         if was_coming_in {
             if let Some(name) = self.name.take() {
-                out.leave(&name.claim());
+                self.rooms.leave(out, &name.claim());
             }
             tell(out, ASK);
         }

@@ -1,6 +1,6 @@
 //! A hub that has no room for more.
 
-use switchboard_core::{Config, Outbox, Result, RoomEvent, Transport};
+use switchboard_core::{Outbox, Result, RoomEvent};
 
 use super::*;
 
@@ -8,36 +8,42 @@ use super::*;
 /// be in 16.
 struct Crowded(usize);
 
-struct InOthers(usize, Box<dyn Session>);
+struct InOthers {
+    rooms: Rooms,
+    others: usize,
+    session: Box<dyn Session>,
+}
 
-impl Service for Crowded {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
-    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let session = Chat::new().connect(peer)?;
+impl RoomService for Crowded {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
+        let session = Chat::new().connect(peer, rooms)?;
         let others = if peer.to_string().starts_with("192.0.2.1:") {
             self.0
         } else {
             0
         };
-        Ok(Box::new(InOthers(others, session)))
+        Ok(Box::new(InOthers {
+            rooms,
+            others,
+            session,
+        }))
     }
 }
 
 impl Session for InOthers {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
-        (0..self.0).for_each(|other| out.join(&other.to_string(), ""));
-        self.1.on_open(out)
+        for other in 0..self.others {
+            self.rooms.join(out, &other.to_string(), "");
+        }
+        self.session.on_open(out)
     }
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        self.1.on_message(line, out)
+        self.session.on_message(line, out)
     }
 
     fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        self.1.on_room_event(heard, out)
+        self.session.on_room_event(heard, out)
     }
 }
 

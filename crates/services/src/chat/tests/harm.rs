@@ -1,7 +1,7 @@
 //! What is meant to act on the terminal of somebody else.
 
 use proptest::prelude::*;
-use switchboard_core::{Config, Flow, Outbox, Result, Transport};
+use switchboard_core::{Flow, Outbox, Result};
 
 use super::*;
 
@@ -25,28 +25,24 @@ fn is_harmless(all: &str) -> bool {
 /// posts whatever it likes.
 struct WithRogue(Chat);
 
-struct Rogue;
+struct Rogue(Rooms);
 
-impl Service for WithRogue {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines().rooms()
-    }
-
-    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+impl RoomService for WithRogue {
+    fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         if peer.to_string().starts_with("192.0.2.9:") {
-            return Ok(Box::new(Rogue));
+            return Ok(Box::new(Rogue(rooms)));
         }
-        self.0.connect(peer)
+        self.0.connect(peer, rooms)
     }
 }
 
 impl Session for Rogue {
     fn on_message(&mut self, said: &[u8], out: &mut Outbox) -> Result {
         for room in ["#lobby", "@alice"] {
-            out.join(room, &String::from_utf8_lossy(said));
-            out.post(room, said);
+            self.0.join(out, room, &String::from_utf8_lossy(said));
+            self.0.post(out, room, said);
             for kind in [b'+', b'-', b'@'] {
-                out.post(room, &[&[kind], said].concat());
+                self.0.post(out, room, &[&[kind], said].concat());
             }
         }
         Ok(Flow::Continue)

@@ -38,7 +38,7 @@ pub(super) fn reflect(sentence: &str, part: Range<usize>) -> String {
         }
         pieces.push(match &turned.words[index] {
             Some(text) => Piece::changed(between, text),
-            None if index == 0 && lists(FUNCTION_WORDS, &word.plain) => Piece {
+            None if index == 0 && lists(FUNCTION_WORDS, &word.folded) => Piece {
                 text: sentence[word.range.clone()].to_lowercase(),
                 between,
                 changed: false,
@@ -138,7 +138,7 @@ impl Reflected {
         let inverted = inverted(words, index);
         let verb = inverted.or_else(|| {
             let mut verb = after(words, index)?;
-            while lists(CLITICS, &words[verb].plain) {
+            while lists(CLITICS, &words[verb].folded) {
                 verb = after(words, verb)?;
             }
             Some(verb)
@@ -147,12 +147,12 @@ impl Reflected {
             let mut start = verb;
             while let Some(clitic) = before(words, start)
                 && words[start].link != Link::Hyphen
-                && lists(CLITICS, &words[clitic].plain)
+                && lists(CLITICS, &words[clitic].folded)
             {
                 start = clitic;
             }
             self.moved.push((start, person.turned(), index));
-        } else if words[index].plain != "qui" {
+        } else if words[index].folded != "qui" {
             self.words[index] = Some(person.turned().to_owned());
         }
         if let Some(verb) = verb {
@@ -164,7 +164,7 @@ impl Reflected {
 
 /// The replacement of a word that is not a subject, if it changes.
 fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
-    let here = words[index].plain.as_str();
+    let here = words[index].folded.as_str();
     match here {
         _ if is_both_of_us(words, index) => None,
         // "A-t-il", and single letters.
@@ -179,9 +179,9 @@ fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
         "vous" => Some("moi"),
         "votre"
             if before(words, index)
-                .is_some_and(|word| ["le", "la"].contains(&words[word].plain.as_str())) =>
+                .is_some_and(|word| ["le", "la"].contains(&words[word].folded.as_str())) =>
         {
-            let la = before(words, index).is_some_and(|word| words[word].plain == "la");
+            let la = before(words, index).is_some_and(|word| words[word].folded == "la");
             Some(if la { "mienne" } else { "mien" })
         }
         "votre" if after(words, index).is_some_and(|noun| is_feminine(&words[noun])) => Some("ma"),
@@ -194,9 +194,9 @@ fn mirrored(words: &[Word], index: usize) -> Option<&'static str> {
 
 /// Whether a noun takes "ma" rather than "mon": a guess by its ending.
 fn is_feminine(noun: &Word) -> bool {
-    let ends = |end: &str| noun.plain.ends_with(end);
-    !asks_elision(&noun.plain)
-        && (lists(FEMININE, &noun.plain) || FEMININE_ENDINGS.split_ascii_whitespace().any(ends))
+    let ends = |end: &str| noun.folded.ends_with(end);
+    !asks_elision(&noun.folded)
+        && (lists(FEMININE, &noun.folded) || FEMININE_ENDINGS.split_ascii_whitespace().any(ends))
 }
 
 /// Whether the word at `index` is part of "toi et moi", which does not change.
@@ -206,9 +206,9 @@ fn is_both_of_us(words: &[Word], index: usize) -> bool {
         let [first, second, third] = phrase else {
             return None;
         };
-        let both = ["toi", "moi"].contains(&first.plain.as_str())
-            && ["toi", "moi"].contains(&third.plain.as_str());
-        Some(both && ["et", "ou"].contains(&second.plain.as_str()))
+        let both = ["toi", "moi"].contains(&first.folded.as_str())
+            && ["toi", "moi"].contains(&third.folded.as_str());
+        Some(both && ["et", "ou"].contains(&second.folded.as_str()))
     };
     let starts = [Some(index), index.checked_sub(2)].into_iter().flatten();
     starts.filter_map(phrase).any(|both| both)

@@ -9,12 +9,12 @@ use super::words::{Link, Word};
 /// The person, if the word at `index` is a subject that changes.
 pub(super) fn subject(words: &[Word], index: usize) -> Option<Person> {
     let previous = before(words, index);
-    let person = match words[index].plain.as_str() {
+    let person = match words[index].folded.as_str() {
         "j" | "je" => Person::I,
         "tu" => Person::You,
         "t" if is_familiar_subject(words, index) => Person::You,
         "vous" if is_formal_subject(words, index) => Person::Formal,
-        "qui" => match words[previous?].plain.as_str() {
+        "qui" => match words[previous?].folded.as_str() {
             "moi" => Person::I,
             "toi" => Person::You,
             "vous" => Person::Formal,
@@ -28,19 +28,19 @@ pub(super) fn subject(words: &[Word], index: usize) -> Option<Person> {
 /// Whether "t'" is short for "tu": "t'es", "t'as", but not in "tu t'es", "je t'en veux".
 fn is_familiar_subject(words: &[Word], index: usize) -> bool {
     let has_subject = before(words, index).is_some_and(|previous| {
-        let previous = words[previous].plain.as_str();
+        let previous = words[previous].folded.as_str();
         lists(SUBJECTS, previous) || lists(CLITICS, previous)
     });
     let mut verb = after(words, index);
     while let Some(clitic) =
-        verb.filter(|&clitic| ["y", "en", "l"].contains(&words[clitic].plain.as_str()))
+        verb.filter(|&clitic| ["y", "en", "l"].contains(&words[clitic].folded.as_str()))
     {
         verb = after(words, clitic);
     }
     let follows = words
         .get(index + 1)
         .is_some_and(|next| next.link == Link::Apostrophe);
-    follows && !has_subject && verb.is_some_and(|verb| words[verb].plain.ends_with(['s', 'x']))
+    follows && !has_subject && verb.is_some_and(|verb| words[verb].folded.ends_with(['s', 'x']))
 }
 
 fn is_formal_subject(words: &[Word], index: usize) -> bool {
@@ -48,27 +48,27 @@ fn is_formal_subject(words: &[Word], index: usize) -> bool {
         return true;
     }
     let has_subject = before(words, index).is_some_and(|previous| {
-        let previous = words[previous].plain.as_str();
+        let previous = words[previous].folded.as_str();
         lists(SUBJECTS, previous) || lists(CLITICS, previous)
     });
     let mut verb = after(words, index);
-    while let Some(clitic) = verb.filter(|&clitic| lists(CLITICS, &words[clitic].plain)) {
+    while let Some(clitic) = verb.filter(|&clitic| lists(CLITICS, &words[clitic].folded)) {
         verb = after(words, clitic);
     }
     // In "vous souvenez-vous" the subject follows the verb.
     let asks = |verb: usize| {
         let pronoun = words.get(verb + 1);
-        pronoun.is_some_and(|pronoun| pronoun.link == Link::Hyphen && pronoun.plain == "vous")
+        pronoun.is_some_and(|pronoun| pronoun.link == Link::Hyphen && pronoun.folded == "vous")
     };
-    !has_subject && verb.is_some_and(|verb| is_formal(&words[verb].plain) && !asks(verb))
+    !has_subject && verb.is_some_and(|verb| is_formal(&words[verb].folded) && !asks(verb))
 }
 
 /// The verb that precedes its subject at `index`: "es-tu", and "es tu" as many people type it.
 pub(super) fn inverted(words: &[Word], index: usize) -> Option<usize> {
     let verb = before(words, index)?;
-    let form = words[verb].plain.as_str();
+    let form = words[verb].folded.as_str();
     if words[index].link == Link::Hyphen {
-        let fits = match words[index].plain.as_str() {
+        let fits = match words[index].folded.as_str() {
             "vous" => is_formal(form),
             "je" | "tu" => true,
             _ => false,
@@ -76,13 +76,13 @@ pub(super) fn inverted(words: &[Word], index: usize) -> Option<usize> {
         return fits.then_some(verb);
     }
     let mut earlier = before(words, verb);
-    while let Some(clitic) = earlier.filter(|&clitic| lists(CLITICS, &words[clitic].plain)) {
+    while let Some(clitic) = earlier.filter(|&clitic| lists(CLITICS, &words[clitic].folded)) {
         earlier = before(words, clitic);
     }
     let has_subject = earlier.is_some_and(|earlier| {
-        lists(SUBJECTS, &words[earlier].plain) || words[earlier].plain == "vous"
+        lists(SUBJECTS, &words[earlier].folded) || words[earlier].folded == "vous"
     });
-    let known = match words[index].plain.as_str() {
+    let known = match words[index].folded.as_str() {
         "je" => ["ai", "suis", "vais", "dois"].contains(&form),
         "tu" => lists(INVERTED, form),
         "vous" => ["etes", "avez", "pouvez", "voulez", "allez", "savez"].contains(&form),
@@ -96,10 +96,10 @@ pub(super) fn is_clitic(words: &[Word], index: usize) -> bool {
     let Some(next) = after(words, index) else {
         return false;
     };
-    let next = words[next].plain.as_str();
+    let next = words[next].folded.as_str();
     let infinitive =
         ["er", "ir", "re"].iter().any(|end| next.ends_with(end)) && !lists(NO_INFINITIVES, next);
-    match before(words, index).map(|previous| words[previous].plain.as_str()) {
+    match before(words, index).map(|previous| words[previous].folded.as_str()) {
         _ if is_formal(next) => true, // subjects are handled before, as in "vous souvenez-vous"
         Some(previous) if lists(SUBJECTS, previous) || lists(CLITICS, previous) => true,
         Some(previous) if lists(PREPOSITIONS, previous) => infinitive,

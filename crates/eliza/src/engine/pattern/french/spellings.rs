@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
-use super::words::plain;
+use super::words::folded;
 
 /// Corrects the spelling of a word: "jai" becomes "j'ai". Punctuation at its end stays.
 pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
@@ -15,7 +15,7 @@ pub(super) fn correct_spelling(word: &str) -> Cow<'_, str> {
     if closing.starts_with('\'') {
         return word.into();
     }
-    let typed = plain(core);
+    let typed = folded(core);
     if let Some(meant) = CORRECTIONS.get(typed.as_str()) {
         return format!("{meant}{closing}").into();
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::words::plain;
+use super::words::folded;
 
 /// The subject of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +34,14 @@ impl Person {
 }
 
 /// Whether "vous" may be the subject of this verb, given without accents.
-pub(super) fn is_formal(plain: &str) -> bool {
-    matches!(plain, "etes" | "faites" | "dites" | "refaites" | "redites")
-        || plain.ends_with("ez") && !matches!(plain, "chez" | "nez" | "assez" | "rez")
+pub(super) fn is_formal(folded: &str) -> bool {
+    matches!(folded, "etes" | "faites" | "dites" | "refaites" | "redites")
+        || folded.ends_with("ez") && !matches!(folded, "chez" | "nez" | "assez" | "rez")
 }
 
 /// The form of "tu", from that of "je".
 fn second(verb: &str) -> String {
-    match plain(verb).as_str() {
+    match folded(verb).as_str() {
         "ai" => "as".to_owned(),
         "suis" => "es".to_owned(),
         "vais" => "vas".to_owned(),
@@ -56,7 +56,7 @@ fn second(verb: &str) -> String {
 
 /// The form of "je", from that of "tu".
 fn first(verb: &str) -> String {
-    match plain(verb).as_str() {
+    match folded(verb).as_str() {
         "es" | "est" => "suis".to_owned(),
         "as" | "a" => "ai".to_owned(),
         "vas" | "va" => "vais".to_owned(),
@@ -77,7 +77,7 @@ fn mended(verb: &str, form: &str) -> String {
 
 /// The form of "je", from that of "vous".
 fn first_of_formal(verb: &str) -> String {
-    let form = plain(verb);
+    let form = folded(verb);
     if let Some((_, turned)) = FORMAL.iter().find(|(typed, _)| *typed == form) {
         return (*turned).to_owned();
     }

@@ -8,7 +8,7 @@ use crate::engine::pattern::normalize::Folded;
 #[derive(Debug)]
 pub(super) struct Word {
     pub(super) range: Range<usize>,
-    pub(super) plain: String, // in lower case without accents
+    pub(super) folded: String, // in lower case without accents
     pub(super) link: Link,
 }
 
@@ -37,10 +37,10 @@ pub(super) fn words(sentence: &str) -> Vec<Word> {
                 _ => Link::None,
             }
         });
-        let plain = plain(&sentence[start..end]);
+        let folded = folded(&sentence[start..end]);
         words.push(Word {
             range: start..end,
-            plain,
+            folded,
             link,
         });
         rest = end;
@@ -73,22 +73,22 @@ fn is_elided(word: &str) -> bool {
 }
 
 /// The word in lower case without accents, as in the lists.
-pub(super) fn plain(word: &str) -> String {
+pub(super) fn folded(word: &str) -> String {
     Folded::new(word).text().to_owned()
 }
 
 /// Whether a short word before this one loses its vowel.
 pub(super) fn asks_elision(word: &str) -> bool {
-    let plain = plain(word);
+    let folded = folded(word);
     let begins = |stems: &str| {
         stems
             .split_ascii_whitespace()
-            .any(|stem| plain.starts_with(stem))
+            .any(|stem| folded.starts_with(stem))
     };
-    match plain.chars().next() {
+    match folded.chars().next() {
         Some('h') => !begins(ASPIRATED),
-        Some('y') => plain == "y" || begins("yeux yv"),
-        Some('o') => !matches!(plain.as_str(), "oui" | "ouais" | "onze" | "onzieme"),
+        Some('y') => folded == "y" || begins("yeux yv"),
+        Some('o') => !matches!(folded.as_str(), "oui" | "ouais" | "onze" | "onzieme"),
         Some(first) => "aeiu".contains(first),
         None => false,
     }
@@ -108,7 +108,10 @@ mod tests {
 
     #[track_caller]
     fn check(sentence: &str, expected: &[&str]) {
-        let found: Vec<_> = words(sentence).into_iter().map(|word| word.plain).collect();
+        let found: Vec<_> = words(sentence)
+            .into_iter()
+            .map(|word| word.folded)
+            .collect();
         assert_eq!(found, expected, "{sentence}");
     }
 

@@ -1,4 +1,4 @@
-//! Many clients that read all that comes, in one thread.
+//! Many clients that read everything, in one thread.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -9,27 +9,27 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::Server;
 
-/// Clients of one server, and how many lines each has read.
+/// Clients of one server, with the number of lines each has read.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct Readers {
     epoll: Epoll,
     readers: Vec<(TcpStream, usize)>,
     buffer: Vec<u8>,
-    marks: Vec<(Instant, u64)>, // when it was read, and what it says
+    timestamps: Vec<(Instant, u64)>, // the time of reading, and the timestamp in the line
 }
 
-impl Crowd {
-    /// So many clients connect.
+impl Readers {
+    /// Connects `count` clients.
     ///
     /// # Errors
     ///
-    /// The system's.
-    pub fn come(server: &Server, count: usize) -> io::Result<Self> {
+    /// I/O errors.
+    pub fn connect(server: &Server, count: usize) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut readers = Vec::new();
         for number in 0..count {
             let mut reader = server.connect()?;
-            server.greet(&mut reader, number)?;
+            server.send_opening(&mut reader, number)?;
             reader.set_nonblocking(true)?;
             epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
             readers.push((reader, 0));
@@ -38,20 +38,20 @@ impl Crowd {
             epoll,
             readers,
             buffer: vec![0; 256 * 1024],
-            marks: Vec::new(),
+            timestamps: Vec::new(),
         })
     }
 
-    /// Waits until there is something to be read, and reads once from each who has something;
-    /// whether anybody had.
+    /// Waits for input, then reads once from each client that has some. Returns whether there was
+    /// any.
     ///
     /// # Errors
     ///
-    /// The server has closed a connection, or the system cannot wait.
-    pub fn read(&mut self, patience: Duration) -> io::Result<bool> {
+    /// The server closed a connection, or another I/O error.
+    pub fn read(&mut self, timeout: Duration) -> io::Result<bool> {
         let mut events = [EpollEvent::empty(); 64];
-        let patience = EpollTimeout::try_from(patience).unwrap_or(EpollTimeout::MAX);
-        let count = match self.epoll.wait(&mut events, patience) {
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::MAX);
+        let count = match self.epoll.wait(&mut events, timeout) {
             Err(Errno::EINTR) => 0,
             done => done?,
         };
@@ -62,12 +62,13 @@ impl Crowd {
                 Ok(count) => {
                     let bytes = &self.buffer[..count];
                     *lines += memchr::memchr_iter(b'\n', bytes).count();
-                    let marks = memchr::memchr_iter(b'@', bytes).filter_map(|at| {
-                        let digits = bytes.get(at + 1..at + 21)?; // split by chance, it is not missed
+                    let timestamps = memchr::memchr_iter(b'@', bytes).filter_map(|at| {
+                        let digits = bytes.get(at + 1..at + 21)?; // one split between two reads is skipped
                         str::from_utf8(digits).ok()?.parse().ok()
                     });
                     let now = Instant::now();
-                    self.marks.extend(marks.map(|mark| (now, mark)));
+                    self.timestamps
+                        .extend(timestamps.map(|timestamp| (now, timestamp)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
                 Err(error) => return Err(error),
@@ -76,22 +77,22 @@ impl Crowd {
         Ok(0 < count)
     }
 
-    /// How late lines were read since this was last asked: those that say at which nanosecond after
-    /// `start` they were sent, in twenty digits after an `@`.
-    pub fn marks(&mut self, start: Instant) -> Vec<Duration> {
-        let marks = self.marks.drain(..);
-        let late =
-            marks.map(|(read, sent)| (read - start).saturating_sub(Duration::from_nanos(sent)));
+    /// The latencies of the lines read since the last call. Such a line contains the time of
+    /// sending, in nanoseconds since `start`: twenty digits after an `@`.
+    pub fn latencies(&mut self, start: Instant) -> Vec<Duration> {
+        let timestamps = self.timestamps.drain(..);
+        let late = timestamps
+            .map(|(read, sent)| (read - start).saturating_sub(Duration::from_nanos(sent)));
         late.collect()
     }
 
-    /// The lines that all of them have read, together.
+    /// The lines that all clients have read together.
     pub fn lines(&self) -> usize {
         self.readers.iter().map(|(_, lines)| lines).sum()
     }
 
-    /// The lines that the one has read who has read fewest.
-    pub fn least(&self) -> usize {
+    /// The lines of the client that has read fewest.
+    pub fn min_lines(&self) -> usize {
         let lines = self.readers.iter().map(|&(_, lines)| lines);
         lines.min().unwrap_or(0)
     }

@@ -1,0 +1,43 @@
+//! The `display` service.
+
+use std::process::Command;
+
+use crate::support::{Client, Server, installed, program, shell, temp_dir};
+
+#[test]
+fn display_prints_each_line_with_its_peer() {
+    let server = Server::start("display");
+    let mut clients = [server.connect(), server.connect()];
+    clients[0].send("one\r\n");
+    server.output_lines(1);
+    clients[1].send("\x1b[2Jtwo\n");
+    let printed = server.output_lines(2);
+    let own = |client: &Client| client.address();
+    assert_eq!(printed[0], format!("{}: one", own(&clients[0])));
+    assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", own(&clients[1])));
+}
+
+#[test]
+fn display_raw_writes_a_file_byte_for_byte() {
+    if !installed(&["nc.openbsd"]) {
+        return;
+    }
+    let folder = temp_dir();
+    let (original, copy) = (folder.path().join("original"), folder.path().join("copy"));
+    let bytes: Vec<u8> = (0..300_000u32)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    std::fs::write(&original, &bytes).expect("it can be written");
+    let server = Server::run_with_output(
+        Command::new(program()).args(["-v", "serve", "display", "--raw", "--listen", "0"]),
+        std::fs::File::create(&copy).expect("it can be made").into(),
+    );
+    let send = format!(
+        "nc.openbsd -N localhost {} < {}",
+        server.port(),
+        original.display()
+    );
+    assert!(shell(&send, b"").status.success());
+    server.log("end: the peer left");
+    assert!(std::fs::read(&copy).expect("it is there") == bytes);
+}
