@@ -1,6 +1,7 @@
-//! The command line, parsed once into types that cannot be wrong.
+//! The command line, parsed once into types.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -14,11 +15,11 @@ use crate::script;
 use crate::talk::TalkOptions;
 use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 
-/// Write a network service once, as a conversation; hold it with every caller
+/// Network services, written once and run under every concurrency model
 #[derive(Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
-    /// Show every accept, fork, end and reap
+    /// Log every accept, fork, close and reap
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 
@@ -32,41 +33,55 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Serve one service to whoever calls
+    /// Serve a service to its clients
     #[command(
         subcommand_required = true,
         arg_required_else_help = true,
         subcommand_value_name = "SERVICE",
         subcommand_help_heading = "Services",
-        override_usage = "switchboard serve <SERVICE> [OPTIONS]",
+        override_usage = "switchboard serve [OPTIONS] <SERVICE> [OPTIONS]",
         disable_help_subcommand = true,
         after_help = SERVE_HELP
     )]
     Serve,
-    /// Talk with your virtual friend, here in the terminal or from a pipe
+    /// Talk with your virtual friend, in this terminal or through a pipe
     #[command(after_help = TALK_HELP)]
     Talk(TalkOptions),
-    /// Check the scripts by which the friend speaks, talk by them, list them
+    /// Check, run and list the scripts of the friend
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
     Script(script::Command),
     /// Get files from a server
     #[command(after_help = transfer::GET_HELP)]
     Get(GetOptions),
-    /// Put files where a server keeps them
+    /// Send files to a server
     #[command(after_help = transfer::PUT_HELP)]
     Put(PutOptions),
-    /// List the files that a server has
-    #[command(after_help = transfer::LIST_HELP)]
+    /// List the files of a server
+    #[command(visible_alias = "ls", after_help = transfer::LIST_HELP)]
     List(ListOptions),
     /// List the services
-    Services,
+    #[command(after_help = SERVICES_HELP)]
+    Services(ServicesOptions),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command and service
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// The directory for the pages; it is created if needed
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
-// Where and how to serve. (A doc comment would take the place of what the service does.)
+// The options of every service. (A doc comment would replace the description of the service.)
 #[derive(Args)]
 pub(crate) struct ServeOptions {
-    /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT,
-    /// [V6]:PORT, udp://PORT (and so on), unix:PATH, fd:N, stdio:; port 0 asks for a free one
+    /// Listen on this address (repeatable): PORT (loopback only), :PORT (all addresses), HOST:PORT,
+    /// [V6]:PORT, each also with udp:// in front, unix:PATH, fd:N, stdio:; port 0 chooses a free port
     /// [default: the sockets passed by a service manager, else 1212]
     #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
     listen: Vec<ListenAddr>,
@@ -79,11 +94,11 @@ pub(crate) struct ServeOptions {
     #[arg(short = '6', long, help_heading = "Server")]
     ipv6: bool,
 
-    /// The permissions of Unix sockets, as chmod has them [default: as the umask leaves them]
+    /// Permissions of Unix sockets, in octal as for chmod [default: from the umask]
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
 
-    /// How conversations run at the same time
+    /// Concurrency model
     #[arg(
         short,
         long,
@@ -93,15 +108,15 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) model: Model,
 
-    /// Write an empty line to this open descriptor once the server listens, and close it
+    /// Write a newline to this descriptor once the server listens, then close it
     #[arg(long, value_name = "N", value_parser = count(0_u16..), help_heading = "Server")]
     pub(crate) ready_fd: Option<u16>,
 
-    /// At SIGUSR1, tell the state as JSON, one object a line
+    /// On SIGUSR1, write the state as JSON, one object per line
     #[arg(long, help_heading = "Server")]
     pub(crate) json: bool,
 
-    /// Conversations at the same time; more wait until one ends
+    /// Maximum number of clients at the same time; further ones wait in the backlog
     #[arg(
         long,
         value_name = "N",
@@ -111,52 +126,68 @@ pub(crate) struct ServeOptions {
     )]
     max_clients: usize,
 
-    /// Conversations at the same time with one host; more are refused with words [default: no
-    /// limit]
+    /// Maximum number of clients from one host at the same time; further ones are refused with a
+    /// message [default: no limit]
     #[arg(long, value_name = "N", value_parser = count(1_usize..), help_heading = "Limits")]
     max_per_host: Option<usize>,
 
-    /// Conversations that one host begins in a second, minute or hour (10/s, 100/m, 1000/h); more
-    /// have to wait [default: no limit]
+    /// Maximum number of new clients from one host per second, minute or hour (10/s, 100/m, 1000/h);
+    /// further ones are delayed [default: no limit]
     #[arg(long, value_name = "N/s", value_parser = rate, help_heading = "Limits")]
     rate: Option<Rate>,
 
-    /// Datagrams sent to one peer in a second, or none for any number; more are not sent
+    /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped
     #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = or_none(rate_per_second), help_heading = "Limits")]
     datagram_rate: Limit<NonZeroU32>,
 
-    /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
+    /// Close a session whose first message does not arrive within this time (90, 90s, 5m, 1h, or
     /// none)
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
-    first: Limit<Duration>,
+    first_message_timeout: Limit<Duration>,
 
-    /// End a conversation in which no message comes and nothing is taken for so long
+    /// Close a session in which nothing is received and nothing can be sent for this time
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = or_none(timeout), help_heading = "Limits")]
-    idle: Limit<Duration>,
+    idle_timeout: Limit<Duration>,
 
-    /// End every conversation that lasts so long
+    /// Close every session after this time
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
-    session: Limit<Duration>,
+    session_timeout: Limit<Duration>,
 
-    /// The longest line, in bytes (500, 8k, 1M)
+    /// Maximum length of a line, in bytes (500, 8k, 1M)
     #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = size_in::<usize>(1..=MAX_LINE_BYTES), help_heading = "Limits")]
     max_line: usize,
 
-    /// How long a conversation may take to end, at its close and when the server stops
+    /// Time for a session to finish after its close, and for all sessions on shutdown
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
     grace: Duration,
 }
 
-/// How conversations run at the same time.
+/// The options of `services`.
+#[derive(Args)]
+pub(crate) struct ServicesOptions {
+    /// Print a JSON object for each service
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The shells that have completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// The concurrency model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Model {
-    /// A process of its own for each client
+    /// A process per client
     Fork,
-    /// A thread of its own for each client
+    /// A thread per client
     Threads,
     /// One thread for all clients
     Events,
-    /// One client after the other; the next one waits
+    /// One client at a time; the next one waits in the backlog
     Sequential,
 }
 
@@ -172,8 +203,8 @@ impl From<Model> for switchboard_core::Model {
 }
 
 impl ServeOptions {
-    /// Where to listen: as was said, else where a service manager does already.
-    pub(crate) fn places(&self) -> Vec<ListenAddr> {
+    /// Where to listen: the given addresses, else the sockets of a service manager, else port 1212.
+    pub(crate) fn listen_addrs(&self) -> Vec<ListenAddr> {
         if !self.listen.is_empty() {
             return self.listen.clone();
         }
@@ -202,9 +233,9 @@ impl ServeOptions {
             clients_per_host: self.max_per_host,
             rate: self.rate,
             datagrams_per_second: self.datagram_rate,
-            first: self.first,
-            idle: self.idle,
-            session: self.session,
+            first: self.first_message_timeout,
+            idle: self.idle_timeout,
+            session: self.session_timeout,
             grace: self.grace,
             message_bytes: self.max_line,
             ..Limits::default()
@@ -212,51 +243,79 @@ impl ServeOptions {
     }
 }
 
-/// The command line with a subcommand of `serve` for each service: its own options, and those of
-/// every service.
+/// The command line, with a subcommand of `serve` for each service. The options of `serve` may stand
+/// before or after the service.
 pub(crate) fn command(services: &Services) -> clap::Command {
-    let commands = services.commands().map(ServeOptions::augment_args);
-    Cli::command().mut_subcommand("serve", |serve| serve.subcommands(commands))
+    Cli::command().mut_subcommand("serve", |serve| {
+        let own: Vec<_> = serve
+            .get_arguments()
+            .map(|arg| arg.get_id().clone())
+            .collect();
+        let serve = ServeOptions::augment_args(serve).mut_args(|arg| {
+            let is_shared = !own.contains(arg.get_id());
+            arg.global(is_shared)
+        });
+        serve.subcommands(services.commands())
+    })
 }
 
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
 const HELP: &str = "\
 Examples:
-  switchboard talk                        the friend, here
-  switchboard script list                 the built-in scripts of the friend
-  switchboard serve eliza                 the friend, for this machine: nc localhost 1212
-  switchboard serve echo --listen :7007   echo, for everyone
-  switchboard serve echo --help           all the options of serving
-  switchboard get server:1212 notes.txt   a file from `switchboard serve files`, there
+  switchboard talk                        talk with the friend in this terminal
+  switchboard serve eliza                 serve the friend to this machine: nc localhost 1212
+  switchboard serve echo --listen :7007   serve echo to all hosts
+  switchboard serve echo --help           all options of serving
+  switchboard get server:1212 notes.txt   fetch a file from `switchboard serve files`
+  switchboard services                    list the services
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted; more
-are told by `switchboard get --help`.";
+With --json, a command prints its results as JSON on standard output, one object per line.
+With -q, a command prints nothing but its results and errors.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
+denied; `switchboard get --help` lists those of file transfer.";
 
 const TALK_HELP: &str = "\
 Examples:
-  switchboard talk                         the friend, here; Ctrl-D ends it
-  switchboard talk --trace                 and how each reply came about
+  switchboard talk                         Ctrl-D ends the conversation
+  switchboard talk --trace                 show how each reply was made
   switchboard talk --script ami            in French
-  switchboard talk --script doctor.script  by a script of your own
-  switchboard talk --commands              *help tells the commands
-  switchboard talk --trace=json < said | jq .reply";
+  switchboard talk --script doctor.script  with a script of your own
+  switchboard talk --commands              *help lists the commands
+  switchboard talk --json < input.txt | jq .reply";
 
 const SERVE_HELP: &str = "\
 Examples:
   switchboard serve eliza                           then, elsewhere: nc localhost 1212
-  switchboard serve display --listen :1212 -v       and see who comes and goes
+  switchboard serve display --listen :1212 -v       log each client as it connects and leaves
   switchboard serve echo --model sequential         one client at a time
   switchboard serve display --raw > file            then: nc -N localhost 1212 < original
   switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
   switchboard serve eliza --listen udp://1212       then: nc -u 127.0.0.1 1212
-  switchboard serve files --root /srv               a folder; then: nc, or switchboard get
-  switchboard serve files --listen udp://:69        the same by TFTP: curl tftp://…
+  switchboard serve files /srv                      then: nc, or switchboard get
+  switchboard serve files --listen udp://:69        the same over TFTP: curl tftp://HOST/NAME
   switchboard serve exec -- /usr/bin/sort           a program for each client
-  switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s
+  switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
-Every service has options for where it listens, how conversations run, and limits:
-  switchboard serve SERVICE --help";
+The options may stand before or after SERVICE. `switchboard serve SERVICE --help` shows those of
+one service, too.";
+
+const SERVICES_HELP: &str = "\
+Examples:
+  switchboard services
+  switchboard services --json | jq -r .name";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  switchboard completions bash > /etc/bash_completion.d/switchboard
+  switchboard completions zsh > ~/.zfunc/_switchboard
+  switchboard completions fish > ~/.config/fish/completions/switchboard.fish";
+
+const MAN_HELP: &str = "\
+Examples:
+  switchboard man /usr/local/share/man/man1
+  switchboard man pages && man -l pages/switchboard-serve-eliza.1";
 
 #[cfg(test)]
 mod tests {

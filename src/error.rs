@@ -1,9 +1,10 @@
 //! Why the program failed, and with which exit code.
 
 use std::io;
+use std::path::PathBuf;
 
 use switchboard_client::Error;
-use switchboard_core::{BindError, CloseReason};
+use switchboard_core::{BindError, CloseReason, Sanitized};
 use switchboard_files::{Status, tftp};
 use switchboard_services::Unusable;
 
@@ -14,9 +15,9 @@ pub(crate) enum Failure {
     Unusable(#[from] Unusable),
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("cannot serve {0} over datagrams: {1}")]
+    #[error("cannot serve {0} over UDP: {1}")]
     UdpPolicy(String, &'static str),
-    #[error("cannot tell on descriptor {0} that the server listens: {1}")]
+    #[error("cannot write to descriptor {0} of --ready-fd: {1}")]
     Ready(u16, io::Error),
     #[error("cannot serve: {0}")]
     Serve(io::Error),
@@ -24,26 +25,28 @@ pub(crate) enum Failure {
     Input(io::Error),
     #[error("cannot write: {0}")]
     Output(io::Error),
+    #[error("cannot write {}: {}", Sanitized(.0.as_os_str().as_encoded_bytes()), .1)]
+    WriteFile(PathBuf, io::Error),
     #[error("{0}")]
-    Friend(String),
-    #[error("the talk {0}")]
-    Talk(CloseReason),
-    #[error("{unusable} of {of} cannot be used")]
-    UnusableScripts { unusable: usize, of: usize },
-    #[error("there are warnings, and they are denied")]
+    Script(String),
+    #[error("the conversation ended: {0}")]
+    Conversation(CloseReason),
+    #[error("{unusable} of {total} scripts cannot be used")]
+    UnusableScripts { unusable: usize, total: usize },
+    #[error("warnings treated as errors (--deny-warnings)")]
     Warnings,
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
     Transfer(#[from] Error),
-    /// What failed was told already.
+    /// The failure is already printed.
     #[error("failed")]
     Reported(u8),
 }
 
 impl Failure {
-    /// What `get`, `put` and `list` end with where their output takes no more: as sysexits(3) has it,
-    /// unless whoever reads it has read enough.
+    /// The failure of `get`, `put` and `list` to write their output: EX_IOERR of sysexits(3), unless
+    /// the reader has closed the pipe.
     pub(crate) fn unwritten(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Output(error),
@@ -51,12 +54,12 @@ impl Failure {
         }
     }
 
-    /// As in sysexits(3) where the cause is an address, else 1.
+    /// The exit code: from sysexits(3) where the cause is an address or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
             Self::Bind(_) => EX_UNAVAILABLE,
-            Self::Usage(_) => EX_WRONG,
+            Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
             Self::Reported(code) => *code,
             Self::Unusable(_)
@@ -65,24 +68,25 @@ impl Failure {
             | Self::Serve(_)
             | Self::Input(_)
             | Self::Output(_)
-            | Self::Friend(_)
-            | Self::Talk(_)
+            | Self::WriteFile(..)
+            | Self::Script(_)
+            | Self::Conversation(_)
             | Self::UnusableScripts { .. }
             | Self::Warnings => 1,
         }
     }
 
-    /// Whether whoever reads the output has read enough, as `head` does.
+    /// Whether the reader of standard output closed the pipe, as `head` does.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
-/// As in sysexits(3) where that has a word for it; 1 if the server does not do it, and what a shell
-/// tells of a signal if one ended it.
+/// The exit code of a failed transfer: from sysexits(3) where that has one, 1 if the server refused,
+/// 128 plus the number of the signal that ended it.
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
-        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_WRONG,
+        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_USAGE_ERROR,
         Error::Unreachable { .. } | Error::NoReply(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
             EX_CANTCREAT
@@ -115,7 +119,7 @@ fn tftp_code(failure: &tftp::TransferError) -> u8 {
     }
 }
 
-const EX_WRONG: u8 = 2;
+const EX_USAGE_ERROR: u8 = 2;
 const EX_UNAVAILABLE: u8 = 69;
 const EX_CANTCREAT: u8 = 73;
 const EX_IOERR: u8 = 74;

@@ -16,8 +16,11 @@
 //! ```
 
 mod args;
+mod completions;
 mod error;
+mod json;
 mod log;
+mod man;
 mod script;
 mod serve;
 mod talk;
@@ -27,6 +30,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use serde::Serialize;
 
 pub use switchboard_core::*;
 pub use switchboard_services::{Services, Unusable};
@@ -57,43 +61,52 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let matches = match args::command(&services).try_get_matches() {
         Ok(matches) => matches,
         Err(usage) => {
-            // Help that nobody reads to its end is no failure.
-            usage.print().ok();
+            usage.print().ok(); // the reader of the help may have closed the pipe
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log::init(cli.verbose, cli.quiet);
     let done = match (cli.command, matches.subcommand()) {
-        (Command::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
+        (Command::Serve, Some((_, matches))) => serve::run(&services, matches, cli.quiet),
         (Command::Talk(options), _) => talk::run(options),
-        (Command::Script(task), _) => script::run(task),
+        (Command::Script(command), _) => script::run(command, cli.quiet),
         (Command::Get(options), _) => transfer::get(&options, cli.quiet),
         (Command::Put(options), _) => transfer::put(&options, cli.quiet),
-        (Command::List(options), _) => transfer::list(&options),
-        (Command::Services | Command::Serve, _) => list(&services),
+        (Command::List(options), _) => transfer::list(&options, cli.quiet),
+        (Command::Services(options), _) => list(&services, options.json),
+        (Command::Completions { shell }, _) => completions::print(&services, shell),
+        (Command::Man { directory }, _) => man::write(&services, &directory, cli.quiet),
+        (Command::Serve, None) => unreachable!("the command line requires a service"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
-            // The words may quote a file. Where nobody can read them, the exit code has to do.
-            let words = failure.to_string();
-            let clean = words
-                .lines()
-                .map(|line| Sanitized(line.as_bytes()).to_string());
-            let lines: Vec<String> = clean.collect();
-            log::write(format!("switchboard: {}\n", lines.join("\n")).as_bytes());
+            log::print_error(&failure.to_string());
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn list(services: &Services) -> Result<(), Failure> {
+fn list(services: &Services, json: bool) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        name: &'a str,
+        about: &'a str,
+    }
     let mut out = io::stdout().lock();
     for (name, about) in services.names() {
-        writeln!(out, "{name:12} {about}").map_err(Failure::Output)?;
+        let line = if json {
+            json::line(&Listed {
+                name,
+                about: &about,
+            })
+        } else {
+            format!("{name:12} {about}")
+        };
+        writeln!(out, "{line}").map_err(Failure::Output)?;
     }
     Ok(())
 }

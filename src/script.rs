@@ -52,8 +52,8 @@ pub(crate) struct RunOptions {
     seed: Option<u64>,
 }
 
-pub(crate) fn run(task: Command) -> Result<(), Failure> {
-    match task {
+pub(crate) fn run(command: Command, _quiet: bool) -> Result<(), Failure> {
+    match command {
         Command::Check(options) => check(&options),
         Command::Run(options) => converse(&options),
         Command::List => list(),
@@ -62,7 +62,7 @@ pub(crate) fn run(task: Command) -> Result<(), Failure> {
 
 fn converse(options: &RunOptions) -> Result<(), Failure> {
     let script = find_script(&options.script);
-    let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
+    let script = script.map_err(|error| Failure::Script(error.to_string()))?;
     let telling = if options.steps {
         Telling::Steps
     } else {
@@ -94,8 +94,8 @@ fn check(options: &CheckOptions) -> Result<(), Failure> {
         .map_err(Failure::Output)?;
     }
     if 0 < unusable {
-        let of = options.files.len();
-        return Err(Failure::UnusableScripts { unusable, of });
+        let total = options.files.len();
+        return Err(Failure::UnusableScripts { unusable, total });
     }
     if options.deny_warnings && 0 < warnings {
         return Err(Failure::Warnings);
@@ -139,7 +139,7 @@ fn list() -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for name in Script::NAMES {
         let script = Script::named(name).expect("it is one of the names");
-        let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
+        let script = script.map_err(|error| Failure::Script(error.to_string()))?;
         let (format, rules) = (script.format().to_string(), counted(script.rules(), "rule"));
         let about = about(name);
         writeln!(out, "{name:10} {format:8} {rules:>10}  {about}").map_err(Failure::Output)?;

@@ -57,7 +57,7 @@ impl TraceOptions {
 /// Talks until either says goodbye.
 pub(crate) fn run(options: TalkOptions) -> Result<(), Failure> {
     let telling = options.trace.telling();
-    let friend = Eliza::from_options(options.eliza).map_err(Failure::Friend)?;
+    let friend = Eliza::from_options(options.eliza).map_err(Failure::Script)?;
     with(friend, telling)
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn with(friend: Eliza, telling: Telling) -> Result<(), Failure> {
         through_pipe(&mut talk)?;
     }
     match talk.connection.into_ended() {
-        ended if ended.is_failure() => Err(Failure::Talk(ended)),
+        ended if ended.is_failure() => Err(Failure::Conversation(ended)),
         _ => Ok(()),
     }
 }

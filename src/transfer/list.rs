@@ -7,12 +7,13 @@ use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name};
 
-use super::report::{Reporter, json};
+use super::report::Reporter;
 use super::{ListOptions, name};
 use crate::error::Failure;
+use crate::json;
 
 /// Lists a folder.
-pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
+pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
     let server = options.peer.server()?;
     if let Endpoint::Udp(_) = server.endpoint() {
@@ -24,7 +25,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
     let mut print = |name: &[u8], entry: &Entry| {
         let line = if options.peer.json {
             let name = String::from_utf8_lossy(name);
-            json(&Told::new(&name, entry))
+            json::line(&Told::new(&name, entry))
         } else {
             shown(name, entry)
         };
@@ -38,7 +39,7 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
             error => error.into(),
         });
     }
-    let mut reporter = Reporter::new(false, false); // what cannot be listed is no entry
+    let mut reporter = Reporter::new(false, quiet); // what cannot be listed is no entry
     let mut walk = RemoteWalk::below(folder.clone());
     while let Some(found) = walk.next(&mut client) {
         match found {

@@ -10,6 +10,7 @@ use switchboard_client::{Error, Outcome, Progress};
 use switchboard_core::Sanitized;
 
 use crate::error::{Failure, transfer_code};
+use crate::json;
 
 /// Tells how far a file is, on a terminal, and what became of it: in a line, or as JSON.
 pub(crate) struct Reporter {
@@ -256,24 +257,7 @@ fn told(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {
         error: error.map(ToString::to_string),
         code: error.map(transfer_code),
     };
-    json(&told)
-}
-
-/// As JSON in one line of ASCII, so that nothing in it acts on a terminal.
-pub(super) fn json(told: &impl Serialize) -> String {
-    let line = serde_json::to_string(told).expect("it is text and numbers");
-    let mut plain = String::with_capacity(line.len());
-    for character in line.chars() {
-        match character {
-            ' '..='~' => plain.push(character),
-            // Only within a string there is anything else.
-            _ => character
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| plain.push_str(&format!("\\u{unit:04x}"))),
-        }
-    }
-    plain
+    json::line(&told)
 }
 
 /// Prints a line on standard output, at once.
@@ -320,19 +304,5 @@ mod tests {
             assert_eq!(found, shown);
             assert!(found.chars().count() <= BRIEF_CHARACTERS);
         }
-    }
-
-    #[test]
-    fn nothing_in_json_acts_on_a_terminal() {
-        let name = "\u{1b}[2J\u{202e}é\u{9b}\u{7f}👩\"";
-        let line = json(&name);
-        assert!(
-            line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
-            "{line}"
-        );
-        assert_eq!(
-            serde_json::from_str::<String>(&line).expect("it is JSON"),
-            name
-        );
     }
 }
