@@ -73,7 +73,7 @@ pub(crate) fn with(friend: Eliza, telling: Telling) -> Result<(), Failure> {
     } else {
         through_pipe(&mut talk)?;
     }
-    match talk.connection.into_ended() {
+    match talk.connection.into_close_reason() {
         ended if ended.is_failure() => Err(Failure::Conversation(ended)),
         _ => Ok(()),
     }
@@ -143,7 +143,12 @@ impl Talk {
     /// itself to a line too long, which are none.
     fn said(&self) -> (&[u8], &str) {
         let waiting = self.connection.output();
-        if self.json && matches!(self.connection.ended(), Some(CloseReason::LineTooLong)) {
+        if self.json
+            && matches!(
+                self.connection.close_reason(),
+                Some(CloseReason::LineTooLong)
+            )
+        {
             let end = waiting.trim_ascii_end();
             let line = end
                 .iter()

@@ -202,7 +202,7 @@ const EPOLL: &str = "C epoll server, static";
 const BROKER: &str = "ncat --broker";
 const NC: &str = "nc -N -l < file";
 const SMALL: &str = "Python, 45 patterns";
-const SAME_SIZE: &str = "Python, her patterns";
+const SAME_SIZE: &str = "Python, same patterns";
 const RECVMMSG: &str = "C recvmmsg server, static";
 
 /// More clients than any benchmark uses.

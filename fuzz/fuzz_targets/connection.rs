@@ -1,9 +1,9 @@
-//! Bytes of a peer, through a connection to a line service and to a byte service: in pieces they
-//! give the same answer as at once.
+//! Arbitrary input to a line service and to a byte service: the output does not depend on how the
+//! input is cut.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::testing::{Chunks, drive_stream};
 use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
 use switchboard_services::Uppercase;
 
@@ -23,11 +23,11 @@ impl Session for Repeat {
     }
 }
 
-/// The answer to `bytes`, and how it ended.
+/// The output for `bytes` received in chunks of `input` bytes, and why the session ended.
 fn answer(
     service: &dyn Service,
     bytes: &[u8],
-    said: usize,
+    input: usize,
     outbox_bytes: usize,
 ) -> (Vec<u8>, String) {
     let limits = Limits {
@@ -35,14 +35,14 @@ fn answer(
         outbox_bytes,
         ..Limits::default()
     };
-    let (heard, ended) = rehearse(service, bytes, Pieces { said, taken: 1 }, &limits);
-    (heard, ended.to_string())
+    let (output, reason) = drive_stream(service, bytes, Chunks { input, output: 1 }, &limits);
+    (output, reason.to_string())
 }
 
-fuzz_target!(|input: (u8, &[u8])| {
-    let (piece, bytes) = (usize::from(input.0).max(1), input.1);
+fuzz_target!(|data: (u8, &[u8])| {
+    let (chunk, bytes) = (usize::from(data.0).max(1), data.1);
     for service in [&Repeat as &dyn Service, &Uppercase] {
         let at_once = answer(service, bytes, bytes.len().max(1), 1 << 16);
-        assert_eq!(answer(service, bytes, piece, 3), at_once);
+        assert_eq!(answer(service, bytes, chunk, 3), at_once);
     }
 });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::testing::{Datagram, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, drive_datagrams};
 use switchboard_core::{Limits, Service};
 use switchboard_eliza::Script;
 use switchboard_services::{Echo, Eliza, Uppercase};
@@ -33,7 +33,7 @@ fuzz_target!(|input: (u8, Vec<Said<'_>>)| {
         peer: peer % 8,
         bytes,
     });
-    let heard = rehearse_datagrams(service, datagrams, &limits);
+    let heard = drive_datagrams(service, datagrams, &limits);
     for peer in 0..8 {
         let of_peer = said.iter().filter(|said| said.0 % 8 == peer);
         let received: usize = of_peer.clone().map(|said| said.2.len()).sum();

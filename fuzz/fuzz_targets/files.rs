@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_core::testing::{Pieces, rehearse};
+use switchboard_core::testing::{Chunks, drive_stream};
 use switchboard_core::{Limits, Sanitized};
 use switchboard_files::{Response, Request, Folder, Name, Rules, Timestamp, Quoted, Words};
 use switchboard_services::Files;
@@ -57,11 +57,11 @@ fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<
         outbox_bytes,
         ..Limits::default()
     };
-    let pieces = Pieces {
-        said: piece,
-        taken: piece,
+    let pieces = Chunks {
+        input: piece,
+        output: piece,
     };
-    let (heard, _) = rehearse(files, said, pieces, &limits);
+    let (heard, _) = drive_stream(files, said, pieces, &limits);
     assert!(!String::from_utf8_lossy(&heard).contains(OUTSIDE));
     heard
 }

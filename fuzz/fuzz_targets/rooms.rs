@@ -1,5 +1,5 @@
-//! Peers who meet in rooms, whatever each says and does: nothing panics or goes on for ever, and no
-//! byte that a terminal would act on passes from one to another in a chat or a duel.
+//! Peers that share rooms, with arbitrary input: nothing panics or loops for ever, and no control
+//! byte passes from one peer to another in a chat or a game.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -7,20 +7,20 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use switchboard_core::testing::Gathering;
+use switchboard_core::testing::RoomDriver;
 use switchboard_core::{Limits, Service};
 use switchboard_services::{Chat, Duel, Forward};
 
 #[derive(Debug, arbitrary::Arbitrary)]
 enum Act<'a> {
-    Come,
-    ComeByDatagram(&'a [u8]),
-    Say(&'a [u8]),
-    HangUp,
-    Vanish,
-    Ignore,
-    ListenAddr,
-    Pass(u16),
+    Connect,
+    ConnectDatagram(&'a [u8]),
+    Send(&'a [u8]),
+    EndInput,
+    Kill,
+    StopReading,
+    ResumeReading,
+    Advance(u16),
 }
 
 static CHAT: LazyLock<Arc<dyn Service>> = LazyLock::new(|| Arc::new(Chat::default()));
@@ -40,36 +40,41 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
         message_bytes: 100,
         ..Limits::default()
     };
-    let mut gathering = Gathering::new(Arc::clone(service), limits);
-    let mut there = BTreeSet::new();
-    for (who, act) in acts {
-        let who = who % 6;
-        let is_there = there.contains(&who);
+    let mut driver = RoomDriver::new(Arc::clone(service), limits);
+    let mut connected = BTreeSet::new();
+    for (peer, act) in acts {
+        let peer = peer % 6;
+        let is_connected = connected.contains(&peer);
         match act {
-            Act::Come => {
-                there.insert(who);
-                gathering.come(who);
+            Act::Connect => {
+                connected.insert(peer);
+                driver.connect(peer);
             }
-            Act::ComeByDatagram(first) => {
-                there.insert(who);
-                gathering.come_by_datagram(who, first);
+            Act::ConnectDatagram(first) => {
+                connected.insert(peer);
+                driver.connect_datagram(peer, first);
             }
-            Act::Pass(milliseconds) => gathering.pass(Duration::from_millis(milliseconds.into())),
-            _ if !is_there => (),
-            Act::Say(bytes) => gathering.say(who, bytes),
-            Act::HangUp => gathering.hang_up(who),
-            Act::Vanish => {
-                there.remove(&who);
-                gathering.vanish(who);
+            Act::Advance(milliseconds) => {
+                driver.advance(Duration::from_millis(milliseconds.into()))
             }
-            Act::Ignore => gathering.ignore(who),
-            Act::ListenAddr => gathering.listen(who),
+            _ if !is_connected => (),
+            Act::Send(bytes) => driver.send(peer, bytes),
+            Act::EndInput => driver.end_input(peer),
+            Act::Kill => {
+                connected.remove(&peer);
+                driver.kill(peer);
+            }
+            Act::StopReading => driver.stop_reading(peer),
+            Act::ResumeReading => driver.resume_reading(peer),
         }
-        for &who in &there {
-            let heard = gathering.heard(who);
+        for &peer in &connected {
+            let received = driver.received(peer);
             let acts = |byte: &u8| byte.is_ascii_control() && !b"\r\n".contains(byte);
-            assert!(choice % 3 == 2 || !heard.iter().any(acts), "{heard:?}");
+            assert!(
+                choice % 3 == 2 || !received.iter().any(acts),
+                "{received:?}"
+            );
         }
     }
-    gathering.stop();
+    driver.shut_down();
 });

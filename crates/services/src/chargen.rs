@@ -112,9 +112,12 @@ mod tests {
         assert!(!connection.wants_input());
         connection.receive(b"enough!\n");
         connection.sent(connection.output().len());
-        assert!(connection.ended().is_none());
-        connection.stop();
+        assert!(connection.close_reason().is_none());
+        connection.shut_down();
         connection.sent(connection.output().len());
-        assert!(matches!(connection.ended(), Some(CloseReason::Stopped)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Shutdown)
+        ));
     }
 }

@@ -146,7 +146,7 @@ mod tests {
         let (display, sink) = display(words);
         let mut connection = Connection::open(&display, &Peer::stdio(), &Limits::default());
         pieces.iter().for_each(|piece| connection.receive(piece));
-        assert_eq!(connection.ended().is_some(), words.contains("stop"));
+        assert_eq!(connection.close_reason().is_some(), words.contains("stop"));
         let all = sink.lock().expect("nothing panicked").clone();
         assert_eq!(String::from_utf8_lossy(&all), printed);
     }

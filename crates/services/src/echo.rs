@@ -62,7 +62,7 @@ mod tests {
         let pieces = from_words::<Echo>("--receive-buffer 8");
         assert_eq!(
             pieces.framing(),
-            Framing::Pieces(NonZeroUsize::new(8).expect("not zero"))
+            Framing::Chunks(NonZeroUsize::new(8).expect("not zero"))
         );
         every_chunking(&pieces, &bytes, &bytes);
     }
@@ -85,7 +85,7 @@ mod tests {
         let echo = from_words::<Echo>("--stop-word stop");
         let mut connection = Connection::open(&echo, &datagram_peer(), &Limits::default());
         for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
-            assert!(connection.ended().is_none());
+            assert!(connection.close_reason().is_none());
             connection.receive(message);
             assert_eq!(connection.datagram(), Some(message));
             connection.datagram_sent();

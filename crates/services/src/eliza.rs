@@ -99,7 +99,7 @@ impl Service for Eliza {
 #[cfg(test)]
 mod tests {
     use switchboard_core::Limits;
-    use switchboard_core::testing::{Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, drive_stream};
     use switchboard_eliza::Conversation;
 
     use super::*;
@@ -174,12 +174,12 @@ mod tests {
     /// What is heard after the greeting of a friend with these options who is told these lines.
     fn told(words: &str, telling: Telling, lines: &str) -> String {
         let eliza = Eliza::from_options(from_words(words)).expect("its scripts are there");
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let pieces = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
         let eliza = eliza.telling(telling);
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (heard, _) = drive_stream(&eliza, lines.as_bytes(), pieces, &Limits::default());
         String::from_utf8(heard).expect("replies are text")
     }
 
@@ -231,11 +231,11 @@ mod tests {
         let eliza = Eliza::from_options(from_words("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");
         let lines = "hi\r\n*why\r\n*help\r\n";
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let pieces = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
-        let (heard, _) = rehearse(&eliza, lines.as_bytes(), pieces, &Limits::default());
+        let (heard, _) = drive_stream(&eliza, lines.as_bytes(), pieces, &Limits::default());
         every_chunking(&eliza, lines.as_bytes(), &heard);
     }
 

@@ -84,7 +84,7 @@ mod tests {
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
-    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
 
     use super::*;
@@ -115,7 +115,7 @@ mod tests {
         let service = OneFile::new(&path).expect("it is there");
         let mut connection = Connection::open(&service, &Peer::stdio(), &Limits::default());
         assert!(
-            connection.ended().is_none(),
+            connection.close_reason().is_none(),
             "the rest is not its last words"
         );
         connection.load_file();
@@ -140,8 +140,11 @@ mod tests {
         fs::write(&path, "here").expect("there is room");
         let service = OneFile::new(&path).expect("it is there");
         fs::remove_file(&path).expect("it is there");
-        let pieces = Pieces { said: 1, taken: 1 };
-        let (heard, ended) = rehearse(&service, b"", pieces, &Limits::default());
+        let pieces = Chunks {
+            input: 1,
+            output: 1,
+        };
+        let (heard, ended) = drive_stream(&service, b"", pieces, &Limits::default());
         assert_eq!(heard, b"");
         assert!(
             matches!(ended, CloseReason::Failed(Error::Failed(_))),

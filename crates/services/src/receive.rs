@@ -174,7 +174,7 @@ fn not_received(problem: &FileError) -> String {
 mod tests {
     use std::fs;
 
-    use switchboard_core::testing::{Connection, Pieces, rehearse};
+    use switchboard_core::testing::{Chunks, Connection, drive_stream};
     use switchboard_core::{CloseReason, Limits};
     use switchboard_files::Digest;
     use tempfile::{TempDir, tempdir};
@@ -215,8 +215,11 @@ mod tests {
         for size in 1..=said.len().max(1) {
             for taken in [1, 1000] {
                 let (folder, service, sink) = place(rules);
-                let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(&service, said, pieces, &Limits::default());
+                let pieces = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (heard, _) = drive_stream(&service, said, pieces, &Limits::default());
                 assert_eq!(String::from_utf8_lossy(&heard), answer, "{pieces:?}");
                 assert_eq!(fs::read(folder.path().join("it")).ok().as_deref(), there);
                 assert_eq!(names(&folder).len(), usize::from(there.is_some()));
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);
-        assert!(matches!(late.into_ended(), CloseReason::Refused(_)));
+        assert!(matches!(late.into_close_reason(), CloseReason::Refused(_)));
         let path = folder.path().join("it");
         assert_eq!(fs::read(&path).expect("it is there"), b"fast");
         assert!(Receive::new(&path, PLAIN).is_err(), "nor would it start");
@@ -291,8 +294,11 @@ mod tests {
         };
         let (folder, service, _) = place(over);
         for said in ["one", "two"] {
-            let pieces = Pieces { said: 1, taken: 99 };
-            rehearse(&service, said.as_bytes(), pieces, &Limits::default());
+            let pieces = Chunks {
+                input: 1,
+                output: 99,
+            };
+            drive_stream(&service, said.as_bytes(), pieces, &Limits::default());
             let there = fs::read(folder.path().join("it")).expect("it is there");
             assert_eq!(there, said.as_bytes());
         }
@@ -306,11 +312,11 @@ mod tests {
         let (folder, service, _) = place(PLAIN);
         let open = || Connection::open(&service, &Peer::stdio(), &Limits::default());
         let (mut idle, mut cut, mut whole) = (open(), open(), open());
-        idle.stop();
+        idle.shut_down();
         assert!(idle.is_done());
         for connection in [&mut cut, &mut whole] {
             connection.receive(b"hel");
-            connection.stop();
+            connection.shut_down();
             assert!(!connection.is_done());
         }
         drop(cut);

@@ -19,7 +19,7 @@ impl ReceiveBuffer {
     /// Pieces of the size that was asked for; the service's `default` framing if none was.
     pub(crate) fn framing_or(self, default: Framing) -> Framing {
         let bytes = self.receive_buffer.and_then(NonZeroUsize::new);
-        bytes.map_or(default, Framing::Pieces)
+        bytes.map_or(default, Framing::Chunks)
     }
 }
 

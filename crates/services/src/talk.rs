@@ -1,7 +1,7 @@
 //! For tests: a whole conversation without a socket, cut into pieces of every size.
 
 use clap::{Args, Command};
-use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, Connection, drive_stream};
 use switchboard_core::{Limits, Peer, Service, Transport};
 
 /// Checks that `service` answers `said` with `answer`, in whatever pieces the one comes and the
@@ -15,8 +15,11 @@ pub(crate) fn every_chunking(service: &dyn Service, said: &[u8], answer: &[u8]) 
         };
         for size in 1..=said.len().max(1) {
             for taken in [1, 3, usize::MAX] {
-                let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(service, said, pieces, &limits);
+                let pieces = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (heard, _) = drive_stream(service, said, pieces, &limits);
                 assert_eq!(
                     heard.escape_ascii().to_string(),
                     answer.escape_ascii().to_string(),

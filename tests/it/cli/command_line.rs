@@ -8,8 +8,8 @@ use crate::support::{Server, program, run_program, shell, temp_dir, villains};
 
 #[test]
 fn services_lists_the_services() {
-    let (code, printed, said) = run_program("services", "");
-    assert_eq!((code, said.as_str()), (0, ""));
+    let (code, stdout, stderr) = run_program("services", "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
     for name in [
         "eliza",
         "echo",
@@ -21,24 +21,24 @@ fn services_lists_the_services() {
         "chat",
     ] {
         assert!(
-            printed
+            stdout
                 .lines()
                 .any(|line| line.starts_with(&format!("{name} "))),
-            "{printed}"
+            "{stdout}"
         );
     }
 }
 
 #[test]
 fn help_goes_to_stdout_and_usage_errors_to_stderr() {
-    let (code, printed, said) = run_program("serve --help", "");
-    assert_eq!((code, said.as_str()), (0, ""));
-    assert!(printed.contains("--max-per-host") && printed.contains("switchboard serve eliza"));
-    let (code, printed, _) = run_program("serve eliza --help", "");
-    assert!(code == 0 && printed.contains("--script") && printed.contains("--idle"));
-    assert!(printed.starts_with("Your virtual friend"), "{printed}");
-    let (_, printed, _) = run_program("serve echo --help", "");
-    assert!(printed.starts_with("Sends every byte back"), "{printed}");
+    let (code, stdout, stderr) = run_program("serve --help", "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("--max-per-host") && stdout.contains("switchboard serve eliza"));
+    let (code, stdout, _) = run_program("serve eliza --help", "");
+    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle"));
+    assert!(stdout.starts_with("Your virtual friend"), "{stdout}");
+    let (_, stdout, _) = run_program("serve echo --help", "");
+    assert!(stdout.starts_with("Sends every byte back"), "{stdout}");
     for wrong in [
         "",
         "serve",
@@ -47,9 +47,9 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
         "serve echo --idle soon",
         "serve echo --raw",
     ] {
-        let (code, printed, said) = run_program(wrong, "");
-        assert_eq!((code, printed.as_str()), (2, ""), "{wrong}: {said}");
-        assert!(!said.is_empty(), "{wrong}");
+        let (code, stdout, stderr) = run_program(wrong, "");
+        assert_eq!((code, stdout.as_str()), (2, ""), "{wrong}: {stderr}");
+        assert!(!stderr.is_empty(), "{wrong}");
     }
 }
 
@@ -94,8 +94,8 @@ fn a_closed_output_pipe_is_not_an_error() {
             &format!("set -o pipefail; yes | $PROGRAM {command} | head -c 1"),
             b"",
         );
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.is_empty(), "{command}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.is_empty(), "{command}: {stderr}");
     }
     let output = shell("yes | ($PROGRAM talk; echo $? >&2) | head -n 1", b"");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "0\n");
@@ -109,20 +109,21 @@ fn an_unusable_script_is_refused_before_listening() {
         [[rule]]\npatterns = ['(a{1000}){1000}']\nreplies = ['h']\n")
     .expect("it can be written");
     let name = path.display();
-    let (code, printed, said) = run_program(&format!("serve eliza --listen 0 --script {name}"), "");
+    let (code, stdout, stderr) =
+        run_program(&format!("serve eliza --listen 0 --script {name}"), "");
     let words = format!(
         "switchboard: cannot serve eliza: {name}:7:13: the pattern is too large: more than 256 KiB when compiled\n"
     );
-    assert_eq!((code, printed.as_str(), said), (1, "", words));
-    let (code, _, said) = run_program("talk --script /no/such/file", "");
+    assert_eq!((code, stdout.as_str(), stderr), (1, "", words));
+    let (code, _, stderr) = run_program("talk --script /no/such/file", "");
     let built_in = Script::NAMES.join(", ");
     let words = format!(
         "switchboard: /no/such/file: No such file or directory (os error 2); \
          the built-in scripts are: {built_in}\n"
     );
-    assert_eq!((code, said), (1, words));
-    let (code, _, said) = run_program(&format!("talk --script {}", folder.path().display()), "");
-    assert!(code == 1 && said.contains("Is a directory"), "{said}");
+    assert_eq!((code, stderr), (1, words));
+    let (code, _, stderr) = run_program(&format!("talk --script {}", folder.path().display()), "");
+    assert!(code == 1 && stderr.contains("Is a directory"), "{stderr}");
 }
 
 #[test]
@@ -131,10 +132,10 @@ fn errors_of_a_service_are_sanitized() {
         .args(["serve", "none", "--listen", "0"])
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
-        said,
+        stderr,
         "switchboard: cannot serve none: it is\\x1b a villain\n"
     );
 }

@@ -20,11 +20,12 @@ fn check_reports_every_problem_with_its_position() {
     fs::write(&good, PARROT).expect("it can be written");
     let line = broken.lines().count();
     let (bad_is, good_is) = (bad.display(), good.display());
-    let (code, printed, said) = run_program(&format!("script check {bad_is} {good_is} friend"), "");
-    let lines: Vec<&str> = printed.lines().collect();
+    let (code, stdout, stderr) =
+        run_program(&format!("script check {bad_is} {good_is} friend"), "");
+    let lines: Vec<&str> = stdout.lines().collect();
     assert!(
         lines[0].starts_with(&format!("{bad_is}:{}:", line - 1)),
-        "{printed}"
+        "{stdout}"
     );
     assert!(
         lines
@@ -37,7 +38,7 @@ fn check_reports_every_problem_with_its_position() {
             .any(|line| line.starts_with("friend: friend, "))
     );
     assert_eq!(
-        (code, said.as_str()),
+        (code, stderr.as_str()),
         (1, "switchboard: 1 of 3 cannot be used\n")
     );
     // Nothing speaks by it, and its problems are the same.
@@ -51,23 +52,23 @@ fn check_reports_every_problem_with_its_position() {
         "script run",
         "serve eliza --listen 0 --script",
     ] {
-        let (code, printed, said) = run_program(&format!("{command} {bad_is}"), "");
-        assert_eq!((code, printed.as_str()), (1, ""), "{command}");
+        let (code, stdout, stderr) = run_program(&format!("{command} {bad_is}"), "");
+        assert_eq!((code, stdout.as_str()), (1, ""), "{command}");
         for problem in &problems {
-            assert!(said.contains(problem), "{command}: {said}");
+            assert!(stderr.contains(problem), "{command}: {stderr}");
         }
     }
 }
 
 #[test]
 fn scripts_are_read_from_standard_input() {
-    let (code, printed, _) = run_program("script check -", PARROT);
+    let (code, stdout, _) = run_program("script check -", PARROT);
     assert!(
-        code == 0 && printed.starts_with("<stdin>: friend, "),
-        "{printed}"
+        code == 0 && stdout.starts_with("<stdin>: friend, "),
+        "{stdout}"
     );
-    let (code, printed, _) = run_program("script check -", "greeting = [");
-    assert!(code == 1 && printed.starts_with("<stdin>:1:"), "{printed}");
+    let (code, stdout, _) = run_program("script check -", "greeting = [");
+    assert!(code == 1 && stdout.starts_with("<stdin>:1:"), "{stdout}");
 }
 
 #[test]
@@ -76,17 +77,17 @@ fn deny_warnings_makes_warnings_errors() {
         "{PARROT}\n[[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n\
          [[rule]]\npatterns = ['same']\nreplies = ['b', 'c']\n"
     );
-    let (code, printed, said) = run_program("script check -", &script);
-    assert_eq!((code, said.as_str()), (0, ""), "{printed}");
-    assert!(printed.contains(": warning: "), "{printed}");
+    let (code, stdout, stderr) = run_program("script check -", &script);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(stdout.contains(": warning: "), "{stdout}");
     assert!(
-        printed.contains("warning") && printed.trim_end().ends_with("warnings")
-            || printed.trim_end().ends_with("warning"),
-        "{printed}"
+        stdout.contains("warning") && stdout.trim_end().ends_with("warnings")
+            || stdout.trim_end().ends_with("warning"),
+        "{stdout}"
     );
-    let (code, _, said) = run_program("script check --deny-warnings -", &script);
+    let (code, _, stderr) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
-        (code, said.as_str()),
+        (code, stderr.as_str()),
         (1, "switchboard: there are warnings, and they are denied\n")
     );
     assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
@@ -100,8 +101,8 @@ fn files_that_are_no_script_are_refused() {
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
-        let (code, printed, _) = run_program(&format!("script check {file}"), "");
-        assert!(code == 1 && printed.starts_with(why), "{printed}");
+        let (code, stdout, _) = run_program(&format!("script check {file}"), "");
+        assert!(code == 1 && stdout.starts_with(why), "{stdout}");
     }
     // However much there is, little is read.
     let check = "set -o pipefail; (ulimit -v 1000000; yes | head -c 3G | $PROGRAM script check -)";
@@ -122,14 +123,14 @@ fn no_terminal_control_of_a_script_is_printed() {
     fs::write(folder.path().join("\x1b[31m.toml"), "\x1b[32m = 1\n").expect("it can be written");
     let folder = folder.path().display();
     for command in ["script check", "script run", "talk --script"] {
-        let (_, printed, said) = run_program(&format!("{command} {folder}/*.toml"), "");
+        let (_, stdout, stderr) = run_program(&format!("{command} {folder}/*.toml"), "");
         assert!(
-            !printed.contains('\x1b') && !said.contains('\x1b'),
-            "{printed}{said}"
+            !stdout.contains('\x1b') && !stderr.contains('\x1b'),
+            "{stdout}{stderr}"
         );
         assert!(
-            printed.contains("x1b[31m") || said.contains("x1b[31m"),
-            "{printed}{said}"
+            stdout.contains("x1b[31m") || stderr.contains("x1b[31m"),
+            "{stdout}{stderr}"
         );
     }
 }

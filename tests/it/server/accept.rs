@@ -1,5 +1,4 @@
-//! What other servers are known to fail at. That a failed fork costs no slot, and that nothing
-//! spins when descriptors have run out, is in `faults.rs`.
+//! Accepting and reaping: bursts, stalls and idle clients that other servers fail at.
 
 use nix::sys::signal::Signal;
 
@@ -14,7 +13,6 @@ fn many_short_connections_are_all_served() {
             } else {
                 Server::exec(&format!("--model {model}"), &service[2..])
             };
-            // They come as fast as they can be served: hundreds in a second.
             for _ in 0..300 {
                 let mut client = server.connect();
                 assert_eq!(client.ask("hello"), "hello");
@@ -32,7 +30,7 @@ fn many_short_connections_are_all_served() {
 fn simultaneous_clients_are_all_served() {
     for model in MODELS {
         let server = Server::start(&format!("echo --model {model}"));
-        // The queue holds them all, and the server finds them there.
+        // All clients are in the backlog when the server continues.
         server.pause();
         let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
         server.resume();
@@ -55,7 +53,7 @@ fn consecutive_clients_are_served_without_a_stall() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["echo", "hello"]);
         let port = server.port();
-        // The deadline of every command here is far below what a stall of a second each would take.
+        // A stall of a second per client would exceed the deadline of the command.
         let each = format!("for i in {{1..100}}; do nc.openbsd 127.0.0.1 {port} </dev/null; done");
         assert_eq!(stdout_of(&each, ""), "hello\n".repeat(100), "{model}");
         assert_eq!(server.log_lines(" accept ", 100).len(), 100);
@@ -66,10 +64,10 @@ fn consecutive_clients_are_served_without_a_stall() {
 fn an_idle_client_ends_only_its_session() {
     for model in ["fork", "threads", "events"] {
         for command in [None, Some("cat")] {
-            let words = format!("--model {model} --idle 500ms");
+            let options = format!("--model {model} --idle 500ms");
             let server = match command {
-                None => Server::start(&format!("echo {words}")),
-                Some(command) => Server::exec(&words, &[command]),
+                None => Server::start(&format!("echo {options}")),
+                Some(command) => Server::exec(&options, &[command]),
             };
             let mut idle = server.connect();
             assert_eq!(idle.rest(), b"");
@@ -96,7 +94,9 @@ fn ended_children_are_reaped_without_another_client() {
         assert_eq!(one_more.ask("me too"), "me too");
         clients.iter().for_each(Client::shutdown_write);
         drop(clients);
-        server.wait_for_children("all but one to be reaped", |children| children.len() == 1);
+        server.wait_for_children("all children but one to be reaped", |children| {
+            children.len() == 1
+        });
         assert_eq!(one_more.ask("still there?"), "still there?");
     }
 }
@@ -106,7 +106,7 @@ fn the_whole_answer_arrives_after_the_end_of_input() {
     let sent: Vec<u8> = (0..200_000u32)
         .map(|number| number.to_le_bytes()[0])
         .collect();
-    // The last of it comes long after the end of input.
+    // The program answers long after the end of its input.
     let slow = ["sh", "-c", "sleep 0.8; cat; sleep 0.8; echo; echo the end"];
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &slow);

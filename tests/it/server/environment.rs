@@ -1,5 +1,5 @@
-//! The surroundings it may find: standard error that nobody reads, signals left ignored, signals
-//! for everybody, limits that change under it.
+//! The environment of the server: standard error that blocks or fails, ignored signals, signals to
+//! the process group, changing limits.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,29 +12,31 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use nix::pty::openpty;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::pipe;
 
 use crate::support::{
     DEADLINE, Process, Server, installed, program, shell, signal_and_wait, stdout_of, temp_dir,
-    villains, wait_for,
+    villains, wait_for, wait_for_exit,
 };
 
-/// Starts a command that serves at `socket`; its log is read by nobody here.
-fn start_unheard(command: &mut Command, socket: &Path) -> Process {
+/// Starts a command that serves at `socket`, without reading its log.
+fn start_unread(command: &mut Command, socket: &Path) -> Process {
     let listen = format!("--listen=unix:{}", socket.display());
     let server = Process::start(command.arg(listen));
     wait_for("the socket", || UnixStream::connect(socket).ok());
     server
 }
 
-/// Standard error of a server for which nobody reads.
-enum Unread {
-    Full,   // a disk without room
-    Broken, // whoever read it has gone
+/// Standard error that cannot be written to.
+enum Unwritable {
+    /// A full disk.
+    Full,
+    /// A pipe without a reader.
+    Broken,
 }
 
-impl Unread {
+impl Unwritable {
     fn stdio(&self) -> Stdio {
         match self {
             Self::Full => fs::File::create("/dev/full").expect("Linux has it").into(),
@@ -47,13 +49,13 @@ impl Unread {
 fn a_server_runs_with_a_full_or_closed_log() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
-    for unread in [Unread::Full, Unread::Broken] {
+    for log in [Unwritable::Full, Unwritable::Broken] {
         for (model, signals) in [("fork", 1), ("sequential", 1), ("fork", 2)] {
             let mut command = Command::new(villains());
             command.args(["-v", "serve", "panic", "--model", model]);
-            let mut server = start_unheard(command.stderr(unread.stdio()), &socket);
+            let mut server = start_unread(command.stderr(log.stdio()), &socket);
             for _ in 0..3 {
-                assert_eq!(said_by(&socket, b"panic!\n"), "ready\n");
+                assert_eq!(answer_of(&socket, b"panic!\n"), "ready\n");
             }
             (0..signals).for_each(|_| server.signal(Signal::SIGTERM));
             assert_eq!(server.wait().code(), Some(0));
@@ -67,21 +69,21 @@ fn a_server_runs_with_a_full_or_closed_log() {
     assert_eq!(failed.status.code(), Some(1));
 }
 
-/// All that the server at `socket` answers to `words`.
-fn said_by(socket: &Path, words: &[u8]) -> String {
+/// Everything that the server at `socket` answers to `message`.
+fn answer_of(socket: &Path, message: &[u8]) -> String {
     let mut client = UnixStream::connect(socket).expect("the server listens");
     client
         .set_read_timeout(Some(DEADLINE))
         .expect("a deadline can be set");
-    client.write_all(words).expect("the server reads");
+    client.write_all(message).expect("the server reads");
     client
         .shutdown(Shutdown::Write)
-        .expect("the connection stands");
-    let mut said = String::new();
+        .expect("the socket is connected");
+    let mut answer = String::new();
     client
-        .read_to_string(&mut said)
-        .expect("it is closed politely");
-    said
+        .read_to_string(&mut answer)
+        .expect("the server closes without a reset");
+    answer
 }
 
 #[test]
@@ -91,18 +93,18 @@ fn a_log_that_is_not_read_does_not_block_the_server() {
     let socket = folder.path().join("socket");
     let mut command = Command::new(program());
     command.args(["-v", "serve", "echo"]).stderr(writing);
-    let mut server = start_unheard(&mut command, &socket);
-    drop(command); // and with it the test's own end of the pipe
-    // Far more than a pipe holds is logged meanwhile.
+    let mut server = start_unread(&mut command, &socket);
+    drop(command); // and its copy of the pipe
+    // This logs far more than a pipe buffers.
     for _ in 0..500 {
-        assert_eq!(said_by(&socket, b"hi\n"), "hi\n");
+        assert_eq!(answer_of(&socket, b"hi\n"), "hi\n");
     }
     let mut log = fs::File::from(log);
     let mut read = vec![0; 32 << 10];
     log.read_exact(&mut read).expect("the pipe is full");
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
-    log.read_to_end(&mut read).expect("the writer has gone");
+    log.read_to_end(&mut read).expect("the server has exited");
     let read = String::from_utf8_lossy(&read);
     assert!(read.contains("log lines dropped: standard error was not read"));
 }
@@ -115,9 +117,9 @@ fn a_terminal_that_is_not_read_does_not_block_the_server() {
         let terminal = openpty(None, None).expect("a terminal can be made");
         let mut command = Command::new(program());
         command.args(["-v", "serve", "echo", "--model", model]);
-        let mut server = start_unheard(command.stderr(terminal.slave), &socket);
+        let mut server = start_unread(command.stderr(terminal.slave), &socket);
         for _ in 0..200 {
-            assert_eq!(said_by(&socket, b"hi\n"), "hi\n");
+            assert_eq!(answer_of(&socket, b"hi\n"), "hi\n");
         }
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
@@ -150,7 +152,7 @@ fn a_signal_to_the_process_group_counts_once() {
     killpg(server.pid(), Signal::SIGTERM).expect("it runs");
     server.log("stop conversations=1");
     for _ in 0..3 {
-        assert_eq!(client.ask("I go on"), "I go on");
+        assert_eq!(client.ask("still here"), "still here");
     }
     drop(client);
     server.signal(Signal::SIGTERM);
@@ -159,24 +161,22 @@ fn a_signal_to_the_process_group_counts_once() {
 
 #[test]
 fn blocked_children_of_a_killed_server_die() {
-    for deed in ["stuck", "stubborn"] {
-        let mut server = Server::villain(deed);
+    for service in ["stuck", "stubborn"] {
+        let mut server = Server::villain(service);
         let mut client = server.connect();
         assert_eq!(client.line(), "ready");
         client.send("go\n");
         let child = server.children()[0].0;
         server.signal(Signal::SIGKILL);
         server.wait();
-        wait_for("the orphan to end", || {
-            kill(child, None).is_err().then_some(())
-        });
+        wait_for_exit(child);
     }
 }
 
 #[test]
 fn a_blocked_session_does_not_prevent_shutdown() {
-    for (words, signals) in [("--grace 100ms", 1), ("--grace 1m", 2)] {
-        let mut server = Server::villain(&format!("stuck --model sequential {words}"));
+    for (options, signals) in [("--grace 100ms", 1), ("--grace 1m", 2)] {
+        let mut server = Server::villain(&format!("stuck --model sequential {options}"));
         let mut client = server.connect();
         assert_eq!(client.line(), "ready");
         client.send("go\n");
@@ -186,7 +186,7 @@ fn a_blocked_session_does_not_prevent_shutdown() {
         }
         assert_eq!(server.wait().code(), Some(0));
     }
-    // Nor can one that prints where nobody reads.
+    // The same for a session that prints to a full pipe.
     let (unread, full): (OwnedFd, OwnedFd) = pipe().expect("a pipe can be made");
     for model in ["fork", "sequential"] {
         let mut command = Command::new(program());
@@ -196,17 +196,17 @@ fn a_blocked_session_does_not_prevent_shutdown() {
             full.try_clone().expect("a descriptor can be copied").into(),
         );
         let client = server.connect();
-        let mut flood = client.stream.try_clone().expect("a socket can be cloned");
+        let mut stream = client.stream.try_clone().expect("a socket can be cloned");
         let writer = thread::spawn(move || {
-            flood.write_all(&vec![b'x'; 32 << 20]).ok();
+            stream.write_all(&vec![b'x'; 32 << 20]).ok();
         });
         wait_for("the pipe to be full", || {
             let mut polled = [nix::poll::PollFd::new(
                 full.as_fd(),
                 nix::poll::PollFlags::POLLOUT,
             )];
-            let room = nix::poll::poll(&mut polled, nix::poll::PollTimeout::ZERO);
-            (room == Ok(0)).then_some(())
+            let writable = nix::poll::poll(&mut polled, nix::poll::PollTimeout::ZERO);
+            (writable == Ok(0)).then_some(())
         });
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
@@ -222,10 +222,11 @@ fn a_lowered_descriptor_limit_does_not_end_the_server() {
         return;
     }
     let folder = temp_dir();
-    let places = (0..30).map(|name| format!(" --listen unix:{}/{name}", folder.path().display()));
-    let server = Server::start(&format!("echo{}", places.collect::<String>()));
+    let listeners =
+        (0..30).map(|name| format!(" --listen unix:{}/{name}", folder.path().display()));
+    let server = Server::start(&format!("echo{}", listeners.collect::<String>()));
     stdout_of(&format!("prlimit --pid {} --nofile=8:", server.pid()), "");
-    // The second is taken by a server that has waited for them all under the new limit.
+    // When the second signal is taken, the server has polled under the new limit.
     signal_and_wait(server.pid(), Signal::SIGCHLD);
     signal_and_wait(server.pid(), Signal::SIGCHLD);
     stdout_of(&format!("prlimit --pid {} --nofile=100:", server.pid()), "");
@@ -238,7 +239,7 @@ fn a_unix_socket_with_a_full_backlog_is_not_replaced() {
     let folder = temp_dir();
     let path = folder.path().join("busy");
     let _busy = UnixListener::bind(&path).expect("a socket can be made");
-    // Nobody accepts: its backlog fills up.
+    // Without accept, the backlog fills up.
     let address = socket2::SockAddr::unix(&path).expect("the path is short");
     let mut waiting = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What goes wrong: bad bytes, peers that vanish, sessions that fail, a machine that runs out.
+//! Faults: hostile input, lost peers, failing sessions, exhausted resources.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::support::files::public_program;
 use crate::support::{
-    MODELS, Server, installed, is_root, peak_memory_kib, program, shell, sockets, stdout_of,
-    temp_dir, threads_of, wait_for, wait_until, wait_until_idle,
+    MODELS, Server, installed, is_root, peak_memory_kib, shell, sockets, stdout_of, temp_dir,
+    threads_of, wait_for, wait_until, wait_until_idle,
 };
 
 #[test]
@@ -31,8 +31,8 @@ fn a_line_without_end_is_refused_with_little_memory() {
             .count()
     });
     assert_eq!(client.line(), "That line is too long. Goodbye.");
-    // What it had before is the program and the script, which it shares with the server. Some pages of
-    // both are touched for the first time only now.
+    // The program and the script, shared with the server, count as well; some of their pages are
+    // touched only now.
     let peak = wait_for("the memory of the child", || peak_memory_kib(child));
     assert!(peak < before + 4 * 1024, "{before}, then {peak} KiB");
     drop(client);
@@ -57,20 +57,20 @@ fn a_half_closed_peer_gets_its_whole_answer() {
     if installed(&["ncat"]) {
         assert!(shell(&format!("ncat 127.0.0.1 {port}"), &sent).stdout == sent);
     }
-    // The answer is not read before all is said: more than any socket holds waits meanwhile.
+    // The client reads no answer before it has sent everything, which is more than sockets buffer.
     let mut client = server.connect();
     let mut writing = client.stream.try_clone().expect("a socket can be cloned");
-    let many: Vec<u8> = sent.repeat(100);
-    let said = many.clone();
+    let large: Vec<u8> = sent.repeat(100);
+    let input = large.clone();
     let writer = thread::spawn(move || {
         writing
-            .write_all(&said)
+            .write_all(&input)
             .expect("the server reads in the end");
         writing
             .shutdown(std::net::Shutdown::Write)
             .expect("the connection stands");
     });
-    assert!(client.rest() == many);
+    assert!(client.rest() == large);
     writer.join().expect("the writer does not panic");
 }
 
@@ -109,7 +109,7 @@ fn a_panic_ends_only_its_session() {
         assert_eq!(
             client.rest(),
             b"",
-            "it is closed politely, though the next line was not read"
+            "no reset, although the next line was not read"
         );
         let log = server.log("end: panicked");
         assert!(
@@ -119,7 +119,7 @@ fn a_panic_ends_only_its_session() {
         if model == "fork" {
             server.log("reap: exit code 70");
         }
-        assert!(socket.exists(), "what the server made is still there");
+        assert!(socket.exists(), "the socket file of the server must stay");
         assert_eq!(server.connect().line(), "ready");
         assert!(!server.log("panic at").contains('\x1b'));
         drop(server);
@@ -143,20 +143,20 @@ fn an_error_is_logged_though_the_peer_does_not_read() {
     for model in MODELS {
         let socket = folder.path().join(model);
         let listen = format!("--listen unix:{}", socket.display());
-        let words = format!("burst --model {model} --idle none --grace 200ms {listen}");
-        let server = Server::villain(&words);
+        let args = format!("burst --model {model} --idle none --grace 200ms {listen}");
+        let server = Server::villain(&args);
         let connect = || UnixStream::connect(&socket).expect("the server listens");
-        let mut deaf = connect();
-        deaf.write_all(b"fail\n").expect("the server reads");
+        let mut unread = connect();
+        unread.write_all(b"fail\n").expect("the server reads");
         server.log("end: failed: on purpose");
         let mut gone = connect();
-        gone.read_exact(&mut [0; 6]).expect("it is ready");
+        gone.read_exact(&mut [0; 6]).expect("it sends `ready`");
         gone.write_all(b"fail\n").expect("the server reads");
         drop(gone);
         server.log_lines("end: failed: on purpose", 2);
-        // What is left to be sent is not waited for either.
-        let mut deaf = connect();
-        deaf.write_all(b"close\n").expect("the server reads");
+        // The unsent rest does not delay the end of a session either.
+        let mut unread = connect();
+        unread.write_all(b"close\n").expect("the server reads");
         server.log("end: cut");
     }
 }
@@ -181,7 +181,7 @@ fn a_service_can_refuse_a_peer() {
     for model in MODELS {
         let server = Server::villain(&format!("refuse --model {model}"));
         let mut client = server.connect();
-        client.send("talking already\n");
+        client.send("early input\n");
         assert_eq!(client.rest(), b"Not you.\n");
         server.log("end: refused: Not you.");
     }
@@ -215,7 +215,7 @@ fn two_hundred_short_clients_leave_no_zombie() {
     for _ in 0..200 {
         assert_eq!(server.connect().ask("hi"), "hi");
     }
-    // Nobody connects any more: the server must notice by itself.
+    // No further connection wakes the server.
     server.wait_until_reaped();
     assert_eq!(server.log_lines("reap: exit code 0", 200).len(), 200);
 }
@@ -225,7 +225,7 @@ fn an_endless_session_ends_when_the_peer_does_not_read() {
     let server = Server::villain("endless --idle 300ms --grace 100ms");
     let mut client = server.connect();
     assert!(client.line().starts_with("and so on"));
-    // Now it does not read any more, and what was sent fills the sockets.
+    // The client reads no more, so the socket buffers fill up.
     server.log("end: ");
     let mut next = server.connect();
     assert!(next.line().starts_with("and so on"));
@@ -236,8 +236,8 @@ fn an_endless_session_ends_when_the_peer_does_not_read() {
 #[test]
 fn children_have_different_random_numbers() {
     let server = Server::villain("dice");
-    let throws: HashSet<String> = (0..20).map(|_| server.connect().line()).collect();
-    assert_eq!(throws.len(), 20);
+    let numbers: HashSet<String> = (0..20).map(|_| server.connect().line()).collect();
+    assert_eq!(numbers.len(), 20);
 }
 
 #[test]
@@ -270,9 +270,9 @@ fn a_peer_without_a_process_gets_a_busy_message() {
     assert_eq!(server.connect().ask("hello"), "hello");
 }
 
-/// A server of a user who may have one process alone, and so cannot fork.
-fn unforkable(words: &str) -> Server {
-    // The user must be able to reach the program, and be nobody else's in another test.
+/// A server of a user that is limited to one process, so that fork fails.
+fn unforkable(options: &str) -> Server {
+    // A user per test, so that no other process counts.
     static USERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(61_000);
     let user =
         USERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + std::process::id() % 1000 * 4;
@@ -287,11 +287,11 @@ fn unforkable(words: &str) -> Server {
             .args(["prlimit", "--nproc=1:100"])
             .arg(&program)
             .args(["-v", "serve", "echo", "--listen", "0"])
-            .args(words.split_whitespace()),
+            .args(options.split_whitespace()),
     )
 }
 
-/// Raises the limit, as the same user: in some containers root may not.
+/// Raises the limit, as the same user: in some containers root cannot.
 fn allow_processes(server: &Server) {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
     let user = status
@@ -312,21 +312,12 @@ fn without_descriptors_peers_wait() {
         return;
     }
     for model in MODELS {
-        let words = [
-            "-v",
-            "serve",
-            "echo",
-            "--listen",
-            "127.0.0.1:0",
-            "--model",
-            model,
-        ];
-        let server = Server::run(Command::new(program()).args(words));
+        let server = Server::serve(&format!("echo --listen 127.0.0.1:0 --model {model}"));
         assert_eq!(server.connect().ask("hello"), "hello");
         wait_until("the listener to be the only socket", || {
             sockets(server.pid()).len() == 1
         });
-        // The next descriptor would get this number: it may have inherited some with higher ones.
+        // The lowest free number; inherited descriptors may have higher ones.
         let fds = format!("/proc/{}/fd", server.pid());
         let free = |number: &usize| !Path::new(&format!("{fds}/{number}")).exists();
         let open = (0..).find(free).expect("a process has few descriptors");
@@ -349,15 +340,14 @@ fn without_descriptors_peers_wait() {
         assert_eq!(
             server.log_lines("cannot accept", 1).len(),
             1,
-            "one line for the whole time"
+            "the whole outage is logged once"
         );
     }
 }
 
 #[test]
 fn a_child_has_no_socket_but_its_own() {
-    let words = ["-v", "serve", "echo", "--listen", "127.0.0.1:0"];
-    let server = Server::run(Command::new(program()).args(words));
+    let server = Server::serve("echo --listen 127.0.0.1:0");
     let mut clients = [server.connect(), server.connect()];
     clients
         .iter_mut()
@@ -368,8 +358,8 @@ fn a_child_has_no_socket_but_its_own() {
         listener_alone,
     );
     for (child, _) in server.children() {
-        let held = sockets(child);
-        assert_eq!(held.len(), 1, "its peer's alone: {held:?}");
-        assert!(!own.contains(&held[0]));
+        let open = sockets(child);
+        assert_eq!(open.len(), 1, "only the one of its peer: {open:?}");
+        assert!(!own.contains(&open[0]));
     }
 }

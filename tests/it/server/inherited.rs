@@ -1,4 +1,4 @@
-//! Sockets that were left open for the server by whoever started it.
+//! Sockets inherited from the parent process, among them those of systemd.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,13 +16,13 @@ use crate::support::{
     temp_dir, wait_for,
 };
 
-/// Starts `serve` with descriptor 3 being what its standard output is here.
-fn with_descriptor_3(words: &str) -> Command {
+/// A command that serves with these arguments. Its standard output becomes descriptor 3.
+fn with_descriptor_3(args: &str) -> Command {
     let mut command = Command::new("bash");
     command
         .args(["-c", "exec \"$0\" -v serve \"$@\" 3>&1 >/dev/null"])
         .arg(program())
-        .args(words.split_whitespace());
+        .args(args.split_whitespace());
     command
 }
 
@@ -31,7 +31,7 @@ fn a_listening_socket_is_served() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        // Who calls before the server runs is served as well.
+        // A client in the backlog before the server runs is served as well.
         let mut early = Client::connect(address);
         early.send("early\n");
         let mut command = with_descriptor_3(&format!("echo --model {model} --listen fd:3"));
@@ -41,8 +41,8 @@ fn a_listening_socket_is_served() {
         drop(early);
         assert_eq!(server.connect().ask("hello"), "hello");
         drop(server);
-        drop(command); // and with it the test's own copy
-        TcpStream::connect(address).expect_err("nobody has it any more");
+        drop(command); // and its copy of the socket
+        TcpStream::connect(address).expect_err("no process has the socket any more");
     }
 }
 
@@ -58,11 +58,11 @@ fn a_listening_unix_socket_is_served_and_its_file_kept() {
         assert_eq!(echoed(&path), "hello\n");
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
-        assert!(path.exists(), "who made it may still need it");
+        assert!(path.exists(), "the socket file belongs to the parent");
     }
 }
 
-/// What an echo at this Unix socket makes of `hello`.
+/// What the server at this Unix socket answers to `hello`.
 fn echoed(path: &Path) -> String {
     let client = wait_for("the Unix socket", || UnixStream::connect(path).ok());
     client
@@ -80,7 +80,7 @@ fn a_connected_socket_is_served_as_the_only_peer() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let mut client = Client::connect(listener.local_addr().expect("it is bound"));
-        let (accepted, peer) = listener.accept().expect("one has called");
+        let (accepted, peer) = listener.accept().expect("a client has connected");
         let (there, here) = UnixStream::pair().expect("a pair can be made");
         let log = tempfile::tempfile().expect("a file can be made");
         for (passed, is_tcp) in [(OwnedFd::from(accepted), true), (there.into(), false)] {
@@ -95,14 +95,15 @@ fn a_connected_socket_is_served_as_the_only_peer() {
                 assert_eq!(client.rest(), b"");
             } else {
                 (&here).write_all(b"hello\n").expect("the server reads");
-                here.shutdown(std::net::Shutdown::Write).expect("it stands");
-                let mut said = String::new();
+                here.shutdown(std::net::Shutdown::Write)
+                    .expect("the socket is connected");
+                let mut answer = String::new();
                 (&here)
-                    .read_to_string(&mut said)
-                    .expect("it is closed politely");
-                assert_eq!(said, "hello\n");
+                    .read_to_string(&mut answer)
+                    .expect("the server closes without a reset");
+                assert_eq!(answer, "hello\n");
             }
-            assert_eq!(server.wait().code(), Some(0), "nobody else can come");
+            assert_eq!(server.wait().code(), Some(0), "no other peer can connect");
         }
         let mut lines = String::new();
         std::io::Seek::rewind(&mut &log).expect("it is a file");
@@ -120,7 +121,7 @@ fn unusable_descriptors_are_refused_with_a_reason() {
     let listener = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     let open = "no descriptor was left open there (whoever starts the program has to pass it)";
     let named = "no socket of that name was passed (LISTEN_FDNAMES)";
-    for (passed, places, words) in [
+    for (passed, addresses, reason) in [
         (null(), &["fd:3"][..], "fd:3: that is no socket".to_owned()),
         (null(), &["fd:2000"], format!("fd:2000: {open}")),
         (listener(), &["fd:3", "fd:3"], format!("fd:3: {open}")),
@@ -141,9 +142,9 @@ fn unusable_descriptors_are_refused_with_a_reason() {
             "fd:3: it is a socket of neither the Internet protocols nor this machine".to_owned(),
         ),
     ] {
-        let listen: String = places
+        let listen: String = addresses
             .iter()
-            .map(|place| format!(" --listen {place}"))
+            .map(|address| format!(" --listen {address}"))
             .collect();
         let mut command = with_descriptor_3(&format!("echo{listen}"));
         command.stdout(passed).stderr(Stdio::piped());
@@ -151,15 +152,15 @@ fn unusable_descriptors_are_refused_with_a_reason() {
             .spawn()
             .and_then(std::process::Child::wait_with_output);
         let output = output.expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let words = format!("switchboard: cannot listen on {words}\n");
-        assert_eq!((output.status.code(), said), (Some(69), words));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let message = format!("switchboard: cannot listen on {reason}\n");
+        assert_eq!((output.status.code(), stderr), (Some(69), message));
     }
 }
 
 #[test]
 fn sockets_for_another_process_are_refused() {
-    // The shell becomes the server, so `$$` is its number, and that of nobody else is.
+    // The server replaces the shell, so `$$` is its pid.
     for (pid, is_ours) in [("$$", true), ("1", false), ("$$$$", false), ("", false)] {
         let script = format!(
             "LISTEN_PID={pid} LISTEN_FDS=1 LISTEN_FDNAMES=web exec \"$0\" serve echo --listen fd:web 3>&1 >/dev/null"
@@ -187,10 +188,10 @@ fn systemd_passes_one_socket_or_several() {
         return;
     }
     let folder = temp_dir();
-    let activate = |passed: &[&str], words: &[&str], model| {
+    let activate = |passed: &[&str], args: &[&str], model| {
         let mut command = Command::new("systemd-socket-activate");
-        command.args(passed.iter().flat_map(|&place| ["-l", place]));
-        command.args(words).args(["--model", model]);
+        command.args(passed.iter().flat_map(|&address| ["-l", address]));
+        command.args(args).args(["--model", model]);
         Process::start(command.stdin(Stdio::null()).stderr(Stdio::null()))
     };
     let program = program();
@@ -198,33 +199,33 @@ fn systemd_passes_one_socket_or_several() {
     for model in MODELS {
         let paths = ["one", "two"].map(|name| folder.path().join(format!("{model}-{name}")));
         let [one, two] = paths.each_ref();
-        let places = paths
+        let addresses = paths
             .each_ref()
             .map(|path| path.to_str().expect("the path is text"));
         let (_port, address) = free_port();
         let tcp = address.to_string();
-        let talk_over_tcp = || {
+        let check_tcp = || {
             let stream = wait_for("the TCP socket", || TcpStream::connect(address).ok());
             assert_eq!(Client::new(stream).ask("hello"), "hello", "{model}");
         };
-        // One; and all of several, or those that are named.
+        // One socket; several sockets; one of several, by name.
         let server = activate(&[&tcp], &[program, "serve", "echo"], model);
-        talk_over_tcp();
+        check_tcp();
         drop(server);
-        let server = activate(&[places[0], &tcp], &[program, "serve", "echo"], model);
+        let server = activate(&[addresses[0], &tcp], &[program, "serve", "echo"], model);
         assert_eq!(echoed(one), "hello\n", "{model}");
-        talk_over_tcp();
+        check_tcp();
         drop(server);
         let named = ["--fdname=a:b", program, "serve", "echo", "--listen", "fd:b"];
-        let server = activate(&[&tcp, places[1]], &named, model);
+        let server = activate(&[&tcp, addresses[1]], &named, model);
         assert_eq!(echoed(two), "hello\n", "{model}");
         drop(server);
-        // A server for each peer.
+        // A server process for each peer.
         fs::remove_file(one).expect("it is there");
         let each = [
             "--accept", "--inetd", program, "-v", "serve", "echo", "--listen", "-",
         ];
-        let server = activate(&places[..1], &each, model);
+        let server = activate(&addresses[..1], &each, model);
         assert_eq!(echoed(one), "hello\n", "{model}");
         assert_eq!(echoed(one), "hello\n", "{model}");
         drop(server);
@@ -235,8 +236,8 @@ fn systemd_passes_one_socket_or_several() {
 fn a_program_does_not_inherit_passed_sockets() {
     for model in MODELS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let words = format!("exec --model {model} --listen fd:3 -- cat");
-        let mut command = with_descriptor_3(&words);
+        let args = format!("exec --model {model} --listen fd:3 -- cat");
+        let mut command = with_descriptor_3(&args);
         let server = Server::run_with_output(&mut command, OwnedFd::from(listener).into());
         let mut client = server.connect();
         assert_eq!(client.ask("hello"), "hello");

@@ -1,15 +1,14 @@
-//! The limits: caps that wait, caps that refuse, and time.
+//! Connection caps, per-host caps, timeouts, line lengths.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Client, MODELS, Server, program, temp_dir, wait_for, wait_until};
+use crate::support::{Client, MODELS, Server, temp_dir, wait_for, wait_until};
 
-/// Who works for longer than a peer may be silent is not silent, and the others are served.
+/// A session that works for longer than the idle timeout stays open, and others are served meanwhile.
 #[test]
 fn a_working_session_is_not_idle() {
     for model in ["fork", "threads", "events"] {
@@ -34,7 +33,7 @@ fn simultaneous_clients_do_not_exceed_the_cap() {
 fn check_cap(model: &str) {
     let server = Server::start(&format!("echo --max-clients 2 --model {model}"));
     let end = if model == "fork" { " reap: " } else { " end: " };
-    // They all arrive before the server looks again.
+    // All clients are in the backlog when the server continues.
     server.pause();
     let mut clients: Vec<_> = (0..6).map(|_| server.connect()).collect();
     server.resume();
@@ -47,20 +46,18 @@ fn check_cap(model: &str) {
     }
     server.log_lines(end, 6);
     let log = server.log_so_far();
-    let third = place(&log, " accept ", 2);
-    let first_end = place(&log, end, 0);
+    let third = line_of(&log, " accept ", 2);
+    let first_end = line_of(&log, end, 0);
     assert!(
         first_end < third,
-        "the third came in before one had left: {log:#?}"
+        "the third was accepted before one had left: {log:#?}"
     );
 }
 
-/// Which line of `log` is the one that has `what` after `before` others have.
-fn place(log: &[String], what: &str, before: usize) -> usize {
-    let mut lines = (0..log.len()).filter(|&line| log[line].contains(what));
-    lines
-        .nth(before)
-        .unwrap_or_else(|| panic!("{what}: {log:#?}"))
+/// The index of the `nth` line of `log`, from 0, that contains `text`.
+fn line_of(log: &[String], text: &str, nth: usize) -> usize {
+    let mut lines = (0..log.len()).filter(|&line| log[line].contains(text));
+    lines.nth(nth).unwrap_or_else(|| panic!("{text}: {log:#?}"))
 }
 
 #[test]
@@ -75,7 +72,7 @@ fn sequential_serves_one_client_at_a_time() {
     drop(first);
     assert_eq!(second.line(), "two");
     let log = server.log_so_far();
-    let (end, accept) = (place(&log, " end: ", 0), place(&log, " accept ", 1));
+    let (end, accept) = (line_of(&log, " end: ", 0), line_of(&log, " accept ", 1));
     assert!(end < accept, "{log:#?}");
 }
 
@@ -83,12 +80,12 @@ fn sequential_serves_one_client_at_a_time() {
 fn listeners_take_turns() {
     let folder = temp_dir();
     let socket = folder.path().join("socket");
-    let words = format!(
+    let args = format!(
         "uppercase --model sequential --listen unix:{}",
         socket.display()
     );
-    let server = Server::start(&words);
-    // Both crowds are there before the server looks.
+    let server = Server::start(&args);
+    // All clients are in both backlogs when the server continues.
     server.pause();
     let over_unix: Vec<_> = (0..4)
         .map(|_| UnixStream::connect(&socket).expect("the server listens"))
@@ -113,33 +110,31 @@ fn a_host_over_its_cap_gets_a_message_without_a_fork() {
 
 #[track_caller]
 fn check_cap_of_a_host(model: &str) {
-    let words =
-        format!("-v serve echo --model {model} --max-clients 10 --max-per-host 2 --listen :0");
-    let server = Server::run(Command::new(program()).args(words.split_whitespace()));
-    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
-    for client in &mut held {
+    let server = Server::serve(&format!(
+        "echo --model {model} --max-clients 10 --max-per-host 2 --listen :0"
+    ));
+    let mut first: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for client in &mut first {
         assert_eq!(client.ask("hello"), "hello");
     }
     let mut third = server.connect();
-    third.send("I talk before I listen\n");
-    let words =
+    third.send("early input\n");
+    let message =
         "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
-    assert_eq!(String::from_utf8_lossy(&third.rest()), words);
+    assert_eq!(String::from_utf8_lossy(&third.rest()), message);
     server.log("refuse: Too many");
     let children = if model == "fork" { 2 } else { 0 };
     assert_eq!(server.children().len(), children);
     let mut other = Client::connect_from([127, 0, 0, 2], server.address());
     assert_eq!(other.ask("another host"), "another host");
-    drop(held.pop());
+    drop(first.pop());
     server.log(if model == "fork" {
         " reap: "
     } else {
         " end: the peer left"
     });
-    // In a thread, its place is free shortly after that.
-    wait_until("room again", || {
-        server.connect().ask("room again") == "room again"
-    });
+    // In a thread, the slot becomes free shortly after the end is logged.
+    wait_until("a free slot", || server.connect().ask("hello") == "hello");
 }
 
 #[test]
@@ -148,7 +143,7 @@ fn hundreds_of_refusals_take_few_descriptors() {
     let mut only = server.connect();
     assert_eq!(only.ask("hello"), "hello");
     let mut refused: Vec<_> = (0..300).map(|_| server.connect()).collect();
-    let last = refused.last_mut().expect("there are many");
+    let last = refused.last_mut().expect("it is not empty");
     assert!(last.line().starts_with("Too many conversations"));
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
         .expect("it runs")
@@ -162,7 +157,7 @@ fn timeouts_close_sessions() {
     let too_long = "Nothing was heard for too long. Goodbye.";
     let over = "The time for this conversation is over. Goodbye.";
     for model in MODELS {
-        for (limit, words, end) in [
+        for (limit, message, end) in [
             ("--idle", too_long, "end: idle"),
             ("--first", too_long, "end: idle"),
             ("--session", over, "end: lasted as long as it may"),
@@ -170,19 +165,19 @@ fn timeouts_close_sessions() {
             let server = Server::start(&format!("eliza {limit} 200ms --model {model}"));
             let mut client = server.connect();
             assert!(client.line().contains("feel"));
-            assert_eq!(client.line(), words);
+            assert_eq!(client.line(), message);
             assert_eq!(client.rest(), b"");
             server.log(end);
         }
     }
-    // Words would be taken for content here.
+    // A byte service sends no message, which would look like content.
     let server = Server::start("echo --idle 200ms");
     assert_eq!(server.connect().rest(), b"");
 }
 
 #[test]
 fn timeouts_apply_to_a_line_that_arrives_byte_by_byte() {
-    for (limits, words) in [
+    for (limits, message) in [
         ("--idle 300ms", "Nothing was heard for too long. Goodbye."),
         (
             "--idle none --first 300ms",
@@ -197,9 +192,9 @@ fn timeouts_apply_to_a_line_that_arrives_byte_by_byte() {
         let mut client = server.connect();
         assert!(client.line().contains("feel"));
         let mut writing = client.stream.try_clone().expect("a socket can be cloned");
-        // One byte after the other, until it is cut off.
+        // Send byte by byte until the server closes.
         let trickle = thread::spawn(move || while writing.write_all(b"x").is_ok() {});
-        assert_eq!(client.line(), words);
+        assert_eq!(client.line(), message);
         drop((client, server));
         trickle.join().expect("the writer does not panic");
     }
@@ -222,21 +217,22 @@ fn a_peer_that_keeps_sending_is_cut_off_after_the_grace_period() {
     client.line();
     client.send("quit\n");
     assert!(client.line().contains("oodbye"));
-    // It goes on talking, and the server does not listen for ever.
+    // The client keeps sending, and the server must not read forever.
     let mut writing = client.stream.try_clone().expect("a socket can be cloned");
-    let talker = thread::spawn(move || while writing.write_all(b"and another thing\n").is_ok() {});
+    let sender = thread::spawn(move || while writing.write_all(b"another line\n").is_ok() {});
     server.log("end: closed by the service");
     server.log("reap");
-    talker.join().expect("the writer does not panic");
+    sender.join().expect("the writer does not panic");
 }
 
 #[test]
 fn a_refused_peer_does_not_delay_other_events() {
     for model in ["fork", "threads", "events"] {
         let mut server = Server::start(&format!("echo --max-per-host 1 --model {model}"));
-        let mut held = server.connect();
-        assert_eq!(held.ask("hello"), "hello");
-        // While one is told to go, somebody comes to another listener, and an order is given.
+        let mut first = server.connect();
+        assert_eq!(first.ask("hello"), "hello");
+        // While the refused peer is still connected, a client connects to another listener, and a signal
+        // arrives.
         let mut refused = server.connect();
         assert!(refused.line().contains("at most 1"));
         let port = server.address().port();
@@ -246,7 +242,7 @@ fn a_refused_peer_does_not_delay_other_events() {
         server.signal(Signal::SIGUSR1);
         server.log_lines("counters live=2", 1);
         drop((refused, other));
-        // All of them are heard afterwards as well.
+        // And afterwards as well.
         for number in 1..=5 {
             let end = if model == "fork" {
                 " reap: "
@@ -254,7 +250,7 @@ fn a_refused_peer_does_not_delay_other_events() {
                 " end: the peer left"
             };
             server.log_lines(end, number);
-            let again = wait_for("the next one to be let in", || {
+            let again = wait_for("the next client to be served", || {
                 let mut client = next();
                 (client.ask("hello") == "hello").then_some(client)
             });
@@ -263,7 +259,7 @@ fn a_refused_peer_does_not_delay_other_events() {
         server.signal(Signal::SIGUSR1);
         server.log_lines("counters ", 2);
         server.signal(Signal::SIGTERM);
-        drop(held);
+        drop(first);
         assert_eq!(server.wait().code(), Some(0));
         let log = server.whole_log();
         assert!(

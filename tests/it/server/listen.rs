@@ -1,4 +1,4 @@
-//! Where it listens, what it says when it cannot, and what the log says of who comes.
+//! Addresses to listen on, and why listening fails.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,17 +8,17 @@ use std::process::Command;
 use crate::support::files::public_program;
 use crate::support::{Client, Server, installed, is_root, program, shell, stdout_of, temp_dir};
 
-/// Fails to serve with this exit code, and says why with these words.
+/// Checks that serving fails with this exit code and a line with this message.
 #[track_caller]
-fn check_refused(listen: &str, code: i32, words: &str) {
+fn check_refused(listen: &str, code: i32, message: &str) {
     let output = Command::new(program())
         .args(["serve", "echo", "--listen", listen])
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(said.contains(words), "{said}");
-    assert_eq!(said.lines().count(), 1, "one clear line: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(message), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "one line: {stderr}");
     assert!(output.stdout.is_empty());
 }
 
@@ -26,17 +26,17 @@ fn check_refused(listen: &str, code: i32, words: &str) {
 fn a_port_in_use_is_named_with_a_hint() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port();
-    let words = format!(
+    let message = format!(
         "switchboard: cannot listen on 127.0.0.1:{port}: another program has this port (ss -ltnp 'sport = :{port}' shows which)"
     );
-    check_refused(&port.to_string(), 69, &words);
-    check_refused(&format!("tcp://127.0.0.1:{port}"), 69, &words);
+    check_refused(&port.to_string(), 69, &message);
+    check_refused(&format!("tcp://127.0.0.1:{port}"), 69, &message);
 }
 
 #[test]
 fn a_foreign_address_is_refused() {
-    let words = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
-    check_refused("192.0.2.1:7000", 69, words);
+    let message = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
+    check_refused("192.0.2.1:7000", 69, message);
     check_refused(
         "[2001:db8::1]:7000",
         69,
@@ -54,18 +54,18 @@ fn a_privileged_port_needs_privileges() {
     if !is_root() || !installed(&["unshare", "setpriv"]) {
         return;
     }
-    // In a network of its own, where the first privileged port is what it is anywhere.
+    // A network namespace has the default first unprivileged port, 1024.
     let (_folder, copy) = public_program();
     let command = format!(
         "unshare --net setpriv --reuid=65534 --regid=65534 --clear-groups {} serve echo --listen :80",
         copy.display()
     );
     let output = shell(&command, b"");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(77), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(77), "{stderr}");
     assert!(
-        said.contains("cannot listen on :80: permission denied (ports below 1024 are for root"),
-        "{said}"
+        stderr.contains("cannot listen on :80: permission denied (ports below 1024 are for root"),
+        "{stderr}"
     );
 }
 
@@ -93,16 +93,15 @@ fn one_failed_listener_prevents_all() {
 
 #[test]
 fn ipv4_and_ipv6_peers_are_logged_in_their_own_notation() {
-    let server =
-        Server::run(Command::new(program()).args(["-v", "serve", "echo", "--listen", ":0"]));
+    let server = Server::serve("echo --listen :0");
     assert!(server.log("listens on").contains("[::]:"));
     let port = server.address().port();
     for (host, shown) in [("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:")] {
         let mut client = Client::connect(SocketAddr::new(host.parse().expect("an address"), port));
         assert_eq!(client.ask("hello"), "hello");
-        let own = client.address();
-        // Both ends, as `ss -tan` shows them.
-        let log = server.log(&format!("accept peer={own} local={shown}{port}"));
+        let address = client.address();
+        // Both addresses as `ss -tan` shows them.
+        let log = server.log(&format!("accept peer={address} local={shown}{port}"));
         assert!(!log.contains("ffff"), "{log}");
     }
 }
@@ -115,18 +114,12 @@ fn a_bare_port_means_loopback_only() {
         "127.0.0.1:{port} and [::1]:{port}; try: nc localhost {port}"
     )));
     let other = TcpStream::connect(("127.0.0.2", port));
-    assert!(other.is_err(), "no other address is served");
+    assert!(other.is_err(), "no other address must be served");
 }
 
 #[test]
 fn a_host_name_means_all_its_addresses() {
-    let server = Server::run(Command::new(program()).args([
-        "-v",
-        "serve",
-        "echo",
-        "--listen",
-        "localhost:0",
-    ]));
+    let server = Server::serve("echo --listen localhost:0");
     assert_eq!(server.connect().ask("hello"), "hello");
 }
 

@@ -1,4 +1,4 @@
-//! Thousands at once, most of them idle.
+//! Thousands of clients at once, most of them idle.
 
 use std::net::TcpStream;
 
@@ -7,18 +7,18 @@ use nix::unistd::Pid;
 
 use crate::support::{Client, Server, can_run, descriptors, proc_status, wait_for};
 
-/// Raises this process's limit on descriptors as far as it goes; whether `count` more fit.
-fn room_for(count: usize) -> bool {
+/// Raises the descriptor limit of the test to the hard limit; whether it allows `count` more.
+fn raise_limit(count: usize) -> bool {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("so much is allowed");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the hard limit is allowed");
     let fits = u64::try_from(count + 200).expect("it is small") < hard;
     can_run(fits, "the hard limit on descriptors is too low")
 }
 
 #[track_caller]
 fn check(model: &str, count: usize) {
-    // Two descriptors for each client here, and up to as many in the server.
-    if !room_for(2 * count) {
+    // A client takes two descriptors here, and at most two in the server.
+    if !raise_limit(2 * count) {
         return;
     }
     let server = Server::start(&format!("echo --max-clients 3000 --model {model}"));
@@ -28,29 +28,29 @@ fn check(model: &str, count: usize) {
     drop(first);
     server.log(" end: ");
     let (open, threads) = (descriptors(pid).len(), threads(pid));
-    let mut crowd: Vec<Client> = Vec::with_capacity(count);
+    let mut clients: Vec<Client> = Vec::with_capacity(count);
     for number in 0..count {
-        // The queue of a machine may be short, and is emptied soon.
+        // The backlog may be full for a moment.
         let connect = || TcpStream::connect(server.address()).ok();
-        let mut client = Client::new(wait_for("a place in the queue", connect));
+        let mut client = Client::new(wait_for("a place in the backlog", connect));
         client.send(format!("{number}\n"));
-        crowd.push(client);
+        clients.push(client);
     }
-    for (number, client) in crowd.iter_mut().enumerate() {
+    for (number, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.line(), number.to_string());
     }
-    // All at once, in another order.
-    for client in crowd.iter_mut().rev() {
+    // All at once, in the opposite order.
+    for client in clients.iter_mut().rev() {
         client.send("still there?\n");
     }
-    for client in &mut crowd {
+    for client in &mut clients {
         assert_eq!(client.line(), "still there?");
     }
-    drop(crowd);
-    // A log of so many ends may be too much at once to be read in time.
-    wait_for("everybody to be let go", || {
-        let few = descriptors(pid).len() <= open && self::threads(pid) <= threads;
-        (few && server.children().is_empty()).then_some(())
+    drop(clients);
+    // The log may lack lines: the server drops some when there are too many at once.
+    wait_for("all sessions to end", || {
+        let closed = descriptors(pid).len() <= open && self::threads(pid) <= threads;
+        (closed && server.children().is_empty()).then_some(())
     });
 }
 

@@ -1,9 +1,9 @@
-//! How often one host may come: who comes too often waits, and nobody else does.
+//! The rate limit per host: clients over the rate wait, other hosts do not.
 
-use crate::support::{Client, MODELS, Server, program};
+use crate::support::{Client, MODELS, Server};
 
-/// What of the log tells that a conversation with this client has begun.
-fn begun(client: &Client, model: &str) -> String {
+/// The text in the log at the begin of the session of this client.
+fn begin_of(client: &Client, model: &str) -> String {
     let own = client.address();
     match model {
         "fork" => format!(" fork peer={own} "),
@@ -12,12 +12,12 @@ fn begun(client: &Client, model: &str) -> String {
     }
 }
 
-/// Which line of the log so far has `words`.
-fn place(log: &[String], words: &str) -> usize {
-    let place = log
+/// The index of the first line of the log with this text.
+fn line_of(log: &[String], text: &str) -> usize {
+    let line = log
         .iter()
-        .position(|line| format!("{line} ").contains(words));
-    place.unwrap_or_else(|| panic!("{words}: {log:#?}"))
+        .position(|line| format!("{line} ").contains(text));
+    line.unwrap_or_else(|| panic!("{text}: {log:#?}"))
 }
 
 #[test]
@@ -31,8 +31,11 @@ fn clients_over_the_rate_wait_in_order() {
                 client
             })
             .collect();
-        // They are begun in the order in which they came, though the others have to wait.
-        let order: Vec<String> = clients.iter().map(|client| begun(client, model)).collect();
+        // Sessions begin in the order of the connections.
+        let order: Vec<String> = clients
+            .iter()
+            .map(|client| begin_of(client, model))
+            .collect();
         for client in &mut clients {
             assert_eq!(client.line(), "hello");
             client.shutdown_write();
@@ -40,8 +43,8 @@ fn clients_over_the_rate_wait_in_order() {
         }
         server.log_lines(" end: ", 5);
         let log = server.log_so_far();
-        let places: Vec<usize> = order.iter().map(|words| place(&log, words)).collect();
-        assert!(places.is_sorted(), "{places:?} {log:#?}");
+        let lines: Vec<usize> = order.iter().map(|begin| line_of(&log, begin)).collect();
+        assert!(lines.is_sorted(), "{lines:?} {log:#?}");
         assert!(!log.iter().any(|line| line.contains("refuse")), "{log:#?}");
     }
 }
@@ -49,14 +52,12 @@ fn clients_over_the_rate_wait_in_order() {
 #[test]
 fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
     for model in ["fork", "threads", "events"] {
-        let words = format!("-v serve echo --rate 6/m --model {model} --listen :0");
-        let mut command = std::process::Command::new(program());
-        let server = Server::run(command.args(words.split_whitespace()));
+        let server = Server::serve(&format!("echo --rate 6/m --model {model} --listen :0"));
         let mut first: Vec<_> = (0..6).map(|_| server.connect()).collect();
         for client in &mut first {
             assert_eq!(client.ask("hello"), "hello");
         }
-        // It would have to wait for ten seconds.
+        // This one waits for ten seconds.
         let mut waiting = server.connect();
         waiting.send("my turn\n");
         server.log_lines(" accept ", 7);
@@ -68,14 +69,14 @@ fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
             .expect("it is a socket");
         assert!(
             waiting.stream.peek(&mut [0]).is_err(),
-            "{model}: it waits still, when the other was answered"
+            "{model}: it must still wait when the other host was answered"
         );
-        // The next would have to wait for too long.
+        // The next would wait for too long, and is refused.
         let refused = server.connect().rest();
-        let words = "Too many conversations with 127.0.0.1 in a short time: at most 6/m. Try again later.\n";
-        assert_eq!(String::from_utf8_lossy(&refused), words, "{model}");
+        let message = "Too many conversations with 127.0.0.1 in a short time: at most 6/m. Try again later.\n";
+        assert_eq!(String::from_utf8_lossy(&refused), message, "{model}");
         server.log("refuse: Too many conversations with 127.0.0.1 in a short time");
-        // Those who were begun are not disturbed.
+        // Running sessions continue.
         for client in &mut first {
             assert_eq!(client.ask("still there?"), "still there?");
         }
@@ -85,19 +86,17 @@ fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
 #[test]
 fn a_client_over_the_rate_takes_no_slot() {
     for model in MODELS {
-        let words = format!("-v serve echo --rate 6/m --max-clients 1 --model {model} --listen :0");
-        let mut command = std::process::Command::new(program());
-        let server = Server::run(command.args(words.split_whitespace()));
+        let args = format!("echo --rate 6/m --max-clients 1 --model {model} --listen :0");
+        let server = Server::serve(&args);
         for times in 1..7 {
             assert_eq!(server.connect().ask("hello"), "hello");
             server.log_lines(" end: ", times);
         }
-        // It waits for ten seconds, and whoever comes from elsewhere does not.
+        // This one waits for ten seconds, and the other host does not.
         let waiting = server.connect();
         server.log_lines(" accept ", 7);
         let mut other = Client::connect_from([127, 0, 0, 2], server.address());
         assert_eq!(other.ask("another host"), "another host", "{model}");
-        // Nor does a child keep its connection.
         assert_eq!(server.log_lines(" accept ", 8).len(), 8);
         drop(waiting);
     }

@@ -1,4 +1,4 @@
-//! How the server tells whoever started it that it can be called, and that it stops.
+//! Notifications of readiness and shutdown: --ready-fd and NOTIFY_SOCKET (sd_notify(3)).
 
 use std::fs::File;
 use std::io::Read;
@@ -12,14 +12,14 @@ use nix::sys::signal::Signal;
 
 use crate::support::{DEADLINE, MODELS, Process, Server, program, temp_dir};
 
-/// Starts `serve` with descriptor 5 being the writing end of a pipe; the reading end.
-fn with_a_pipe(words: &str, socket: &Path) -> (Process, File) {
+/// Starts `serve` with the write end of a pipe as descriptor 5; returns the read end.
+fn start_with_pipe(args: &str, socket: &Path) -> (Process, File) {
     let (reading, writing) = std::io::pipe().expect("a pipe can be made");
     let mut command = Command::new("bash");
     command
         .args(["-c", "exec \"$0\" serve \"$@\" 5>&1 >/dev/null"])
         .arg(program())
-        .args(words.split_whitespace())
+        .args(args.split_whitespace())
         .arg(format!("--listen=unix:{}", socket.display()))
         .stdin(Stdio::null())
         .stdout(writing)
@@ -36,12 +36,12 @@ fn ready_fd_gets_a_newline_when_the_server_listens() {
     let socket = folder.path().join("socket");
     for model in MODELS {
         let (mut server, mut ready) =
-            with_a_pipe(&format!("echo --model {model} --ready-fd 5"), &socket);
+            start_with_pipe(&format!("echo --model {model} --ready-fd 5"), &socket);
         let mut byte = [0];
         ready.read_exact(&mut byte).expect("it becomes ready");
         assert_eq!(byte, *b"\n");
-        let client = UnixStream::connect(&socket).expect("it listens by then");
-        // It says nothing more, and does not keep it open; nor does who holds a conversation.
+        let client = UnixStream::connect(&socket).expect("the server listens by now");
+        // The server sends nothing more and closes it, and the child does not inherit it.
         let mut rest = Vec::new();
         ready.read_to_end(&mut rest).expect("it is a pipe");
         assert_eq!(rest, b"");
@@ -54,11 +54,11 @@ fn ready_fd_gets_a_newline_when_the_server_listens() {
 #[test]
 fn a_server_that_cannot_listen_does_not_report_readiness() {
     let nowhere = Path::new("/no/such/folder");
-    let (mut server, mut ready) = with_a_pipe("echo --ready-fd 5", nowhere);
+    let (mut server, mut ready) = start_with_pipe("echo --ready-fd 5", nowhere);
     assert_eq!(server.wait().code(), Some(69));
-    let mut said = Vec::new();
-    ready.read_to_end(&mut said).expect("it is a pipe");
-    assert_eq!(said, b"");
+    let mut sent = Vec::new();
+    ready.read_to_end(&mut sent).expect("it is a pipe");
+    assert_eq!(sent, b"");
 }
 
 #[test]
@@ -71,41 +71,44 @@ fn a_closed_ready_fd_is_refused() {
         .arg(format!("--listen=unix:{}", socket.display()))
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let words = "switchboard: cannot tell on descriptor 2000 that the server listens: ";
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let message = "switchboard: cannot tell on descriptor 2000 that the server listens: ";
     assert!(
-        said.starts_with(words) && said.lines().count() == 1,
-        "{said}"
+        stderr.starts_with(message) && stderr.lines().count() == 1,
+        "{stderr}"
     );
     assert!(!socket.exists());
 }
 
-/// Tells a manager that hears at `socket`, which it knows by `name`.
+/// The server notifies `socket`, whose name is in NOTIFY_SOCKET.
 #[track_caller]
-fn check_told(socket: &UnixDatagram, name: &str) {
+fn check_notified(socket: &UnixDatagram, name: &str) {
     socket
         .set_read_timeout(Some(DEADLINE))
         .expect("it can be set");
-    let told = || {
-        let mut words = [0; 100];
-        let count = socket.recv(&mut words).expect("it is told");
-        String::from_utf8_lossy(&words[..count]).into_owned()
+    let notification = || {
+        let mut bytes = [0; 100];
+        let count = socket.recv(&mut bytes).expect("the server notifies");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
     };
     for model in MODELS {
         let mut command = Command::new(program());
         command.args(["-v", "serve", "eliza", "--listen", "0", "--model", model]);
         let mut server = Server::run(command.env("NOTIFY_SOCKET", name));
-        assert_eq!(told(), "READY=1");
-        // Before the last conversation has ended.
+        assert_eq!(notification(), "READY=1");
+        // STOPPING=1 comes before the last session has ended.
         let mut client = server.connect();
         assert!(client.line().contains("feel"));
         server.signal(Signal::SIGTERM);
-        assert_eq!(told(), "STOPPING=1", "{model}");
+        assert_eq!(notification(), "STOPPING=1", "{model}");
         drop(client);
         assert_eq!(server.wait().code(), Some(0));
         socket.set_nonblocking(true).expect("it is a socket");
-        assert!(socket.recv(&mut [0]).is_err(), "{model}: told once only");
+        assert!(
+            socket.recv(&mut [0]).is_err(),
+            "{model}: a second notification"
+        );
         socket.set_nonblocking(false).expect("it is a socket");
     }
 }
@@ -115,12 +118,12 @@ fn systemd_is_notified_of_readiness_and_shutdown() {
     let folder = temp_dir();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket can be made");
-    check_told(&socket, path.to_str().expect("the path is text"));
+    check_notified(&socket, path.to_str().expect("the path is text"));
     let name = format!("switchboard-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).expect("the name is short");
     let socket = UnixDatagram::bind_addr(&address).expect("the name is free");
-    check_told(&socket, &format!("@{name}"));
-    // One that is not there is no reason not to serve.
+    check_notified(&socket, &format!("@{name}"));
+    // A missing service manager is no reason not to serve.
     for nowhere in ["/no/such/socket", "@no-such-manager", "", "relative"] {
         let mut command = Command::new(program());
         command.args(["serve", "echo", "--listen", "0"]);

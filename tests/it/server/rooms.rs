@@ -1,4 +1,6 @@
-//! Rooms, through the whole program: several places, the process of the hub, and the end.
+//! Rooms: several listeners, the hub process, shutdown.
+
+use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 
@@ -9,11 +11,11 @@ use crate::support::{
 
 const GONE: &str = "The room is gone: the server has lost it. Goodbye.";
 
-/// Serves this at a port, for datagrams as well, and at a Unix socket in this folder.
-fn everywhere(words: &str, folder: &tempfile::TempDir) -> Server {
+/// Serves on TCP, on UDP, and on a Unix socket in `folder`.
+fn serve_everywhere(args: &str, folder: &tempfile::TempDir) -> Server {
     let unix = format!("--listen unix:{}", folder.path().join("socket").display());
     let server = Server::serve(&format!(
-        "{words} --listen 127.0.0.1:0 {unix} --listen udp://127.0.0.1:0"
+        "{args} --listen 127.0.0.1:0 {unix} --listen udp://127.0.0.1:0"
     ));
     assert_eq!(server.addresses().len(), 1);
     server
@@ -44,17 +46,17 @@ fn clients_of_different_listeners_share_rooms() {
     for model in CONCURRENT_MODELS {
         let folder = temp_dir();
         let socket = folder.path().join("socket");
-        let come = |server: &Server, place: &str| match place {
+        let connect = |server: &Server, listener: &str| match listener {
             "unix" => Client::connect_unix(&socket),
             _ => server.connect(),
         };
-        let server = everywhere(&format!("forward --to all --model {model}"), &folder);
-        let mut scene = Scene::new(&[], |place| come(&server, place));
+        let server = serve_everywhere(&format!("forward --to all --model {model}"), &folder);
+        let mut scene = Scene::new(&[], |listener| connect(&server, listener));
         scene.play("+1\n1= 1");
-        let by_datagrams = UdpClient::connect(&server);
-        by_datagrams.send("");
-        scene.play("1: who is there?");
-        assert_eq!(by_datagrams.text(), "who is there?", "{model}");
+        let udp = UdpClient::connect(&server);
+        udp.send("");
+        scene.play("1: anyone there?");
+        assert_eq!(udp.text(), "anyone there?", "{model}");
         scene.play(
             "+2 unix
             2= 2
@@ -64,13 +66,13 @@ fn clients_of_different_listeners_share_rooms() {
             2= hello
             3= hello",
         );
-        assert_eq!(by_datagrams.text(), "hello", "{model}");
+        assert_eq!(udp.text(), "hello", "{model}");
         drop(scene);
         drop(server);
 
-        std::fs::remove_file(&socket).ok(); // the server was killed
-        let server = everywhere(&format!("chat --model {model}"), &folder);
-        let mut scene = Scene::new(&GREETING, |place| come(&server, place));
+        fs::remove_file(&socket).ok(); // left behind by the killed server
+        let server = serve_everywhere(&format!("chat --model {model}"), &folder);
+        let mut scene = Scene::new(&GREETING, |listener| connect(&server, listener));
         scene.play(&ALICE_AND_BOB.replace("+2", "+2 unix"));
         let carol = UdpClient::connect(&server);
         let entered = "-- You are in #lobby as carol, with 2 others.\n";
@@ -90,12 +92,12 @@ fn clients_of_different_listeners_share_rooms() {
 #[test]
 fn a_lost_hub_is_announced_and_replaced() {
     let folder = temp_dir();
-    let server = everywhere("chat", &folder);
+    let server = serve_everywhere("chat", &folder);
     let carol = UdpClient::connect(&server);
     for times in 1..3 {
-        // Each hears of the others, and nothing of those before.
+        // The new rooms have no members of the old ones.
         let entered = "-- You are in #lobby as carol, alone.\n";
-        // Who says so much may be sent all that follows.
+        // A long datagram raises the amplification limit far enough for all that follows.
         assert_eq!(carol.ask(format!("carol{:100}\n", "")), entered);
         let mut scene = Scene::at(&server, &GREETING);
         scene.play(
@@ -109,14 +111,14 @@ fn a_lost_hub_is_announced_and_replaced() {
             1> hello
             2< alice: hello",
         );
-        for heard in ["-- alice is here.", "-- bob is here.", "alice: hello"] {
-            assert_eq!(carol.text(), format!("{heard}\n"));
+        for line in ["-- alice is here.", "-- bob is here.", "alice: hello"] {
+            assert_eq!(carol.text(), format!("{line}\n"));
         }
         let pid = server.hub(times);
         assert!(server.children().iter().any(|(child, _)| *child == pid));
         kill(pid, Signal::SIGKILL).expect("it runs");
-        for who in [1, 2] {
-            scene.play(&format!("{who}< {GONE}\n{who}."));
+        for number in [1, 2] {
+            scene.play(&format!("{number}< {GONE}\n{number}."));
         }
         assert_eq!(carol.text(), format!("{GONE}\n"));
         server.log_lines("end: its rooms were lost", 3 * times);
@@ -148,7 +150,7 @@ fn a_lost_hub_ends_sessions_of_other_services() {
 
 #[test]
 fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
-    for (service, words) in [
+    for (service, goodbye) in [
         ("chat", "-- The server stops.\n-- Goodbye.\n"),
         ("forward", ""),
     ] {
@@ -171,18 +173,22 @@ fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
             let children = server.children();
             server.signal(Signal::SIGTERM);
             for (number, client) in clients.iter_mut().enumerate() {
-                let heard = String::from_utf8(client.rest()).expect("it is text");
-                // Some hear that others have come, or have stopped before.
+                let text = String::from_utf8(client.rest()).expect("it is text");
+                // Some are also notified of members that came or left.
                 let others = [" is here.", " has left.", "the next one."];
                 let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
-                let own: Vec<&str> = heard.lines().filter(is_own).collect();
-                assert_eq!(own, words.lines().collect::<Vec<_>>(), "{model}, {number}");
+                let own: Vec<&str> = text.lines().filter(is_own).collect();
+                assert_eq!(
+                    own,
+                    goodbye.lines().collect::<Vec<_>>(),
+                    "{model}, {number}"
+                );
             }
             drop(clients);
             assert_eq!(server.wait().code(), Some(0), "{service}, {model}");
             assert_eq!(children.is_empty(), model != "fork");
             for (child, _) in children {
-                assert!(kill(child, None).is_err(), "{child} is left behind");
+                assert!(kill(child, None).is_err(), "{child} is still alive");
             }
         }
     }
@@ -191,7 +197,7 @@ fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
 #[test]
 fn a_single_stdio_peer_leaves_no_hub_running() {
     for model in MODELS {
-        for (said, goodbye) in [
+        for (input, goodbye) in [
             ("alice\n/who\n", ""),
             ("alice\n/who\n/quit\n", "-- Goodbye.\n"),
         ] {
@@ -199,8 +205,8 @@ fn a_single_stdio_peer_leaves_no_hub_running() {
             let expected = GREETING.join("\n")
                 + "\n-- You are in #lobby as alice, alone.\n-- In #lobby: alice\n"
                 + goodbye;
-            // Whoever still held the output would be waited for.
-            assert_eq!(stdout_of(&serve, said), expected, "{model}");
+            // A hub that still ran would keep standard output open, and this would not return.
+            assert_eq!(stdout_of(&serve, input), expected, "{model}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Several places at once, and what a place may be narrowed to: one protocol, or who may connect.
+//! Several listeners, address families, permissions of Unix sockets.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,25 +9,23 @@ use std::process::Command;
 
 use crate::support::{Client, DEADLINE, MODELS, Server, program, shell, temp_dir};
 
-/// Serves `echo` with these words; who gets an answer there of 127.0.0.1 and ::1.
+/// Serves `echo` with these options, and checks which of 127.0.0.1 and ::1 is answered.
 #[track_caller]
-fn check_families(words: &str, v4: bool, v6: bool) {
-    let mut command = Command::new(program());
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let server = Server::run(command.args(["-v", "serve", "echo"]).args(&words));
+fn check_families(options: &str, v4: bool, v6: bool) {
+    let server = Server::serve(&format!("echo {options}"));
     let port = server.address().port();
     let ask = |host: &str, served: bool| {
         let address = SocketAddr::new(host.parse().expect("an address"), port);
         if !served {
             let refused = TcpStream::connect(address).map_err(|error| error.kind());
             let kind = std::io::ErrorKind::ConnectionRefused;
-            assert_eq!(refused.map(drop), Err(kind), "{words:?} at {host}");
+            assert_eq!(refused.map(drop), Err(kind), "{options} at {host}");
             return;
         }
         let mut client = Client::connect(address);
-        assert_eq!(client.ask("hello"), "hello", "{words:?} at {host}");
-        let own = client.address();
-        server.log(&format!(" accept peer={own} local={address}"));
+        assert_eq!(client.ask("hello"), "hello", "{options} at {host}");
+        let peer = client.address();
+        server.log(&format!(" accept peer={peer} local={address}"));
     };
     ask("127.0.0.1", v4);
     ask("::1", v6);
@@ -36,10 +34,10 @@ fn check_families(words: &str, v4: bool, v6: bool) {
 #[test]
 fn ipv4_and_ipv6_can_be_selected() {
     for model in MODELS {
-        for place in ["0", ":0"] {
+        for address in ["0", ":0"] {
             for (only, v4, v6) in [("", true, true), ("-4", true, false), ("-6", false, true)] {
-                let words = format!("{only} --listen {place} --model {model}");
-                check_families(&words, v4, v6);
+                let options = format!("{only} --listen {address} --model {model}");
+                check_families(&options, v4, v6);
             }
         }
     }
@@ -51,7 +49,7 @@ fn ipv4_and_ipv6_can_be_selected() {
 
 #[test]
 fn an_address_of_the_other_family_is_refused() {
-    for (words, code, why) in [
+    for (options, code, reason) in [
         (
             "-4 --listen [::1]:0",
             69,
@@ -69,11 +67,11 @@ fn an_address_of_the_other_family_is_refused() {
         ),
         ("-4 -6 --listen 0", 2, "cannot be used with"),
     ] {
-        let output = shell(&format!("$PROGRAM serve echo {words}"), b"");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains(why), "{said}");
-        assert!(code == 2 || said.lines().count() == 1, "{said}");
+        let output = shell(&format!("$PROGRAM serve echo {options}"), b"");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(reason), "{stderr}");
+        assert!(code == 2 || stderr.lines().count() == 1, "{stderr}");
     }
 }
 
@@ -103,13 +101,13 @@ fn unix_mode_overrides_the_umask() {
         assert_eq!(mode & 0o777, expected, "umask {umask} {option}");
     }
     for wrong in ["rw", "888", "1777", "+660", ""] {
-        let words = format!("$PROGRAM serve echo --listen 0 --unix-mode '{wrong}'");
-        let output = shell(&words, b"");
+        let command = format!("$PROGRAM serve echo --listen 0 --unix-mode '{wrong}'");
+        let output = shell(&command, b"");
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            said.contains("permissions are octal digits, such as 660"),
-            "{said}"
+            stderr.contains("permissions are octal digits, such as 660"),
+            "{stderr}"
         );
     }
 }
@@ -119,20 +117,20 @@ fn every_listener_is_served() {
     let folder = temp_dir();
     for model in MODELS {
         let paths = ["a", "b"].map(|name| folder.path().join(format!("{model}-{name}")));
-        let places = paths
+        let unix = paths
             .each_ref()
             .map(|path| format!("--listen unix:{}", path.display()));
-        let words = format!(
+        let args = format!(
             "uppercase --model {model} {} --listen [::1]:0 {} --listen udp://127.0.0.1:0",
-            places[0], places[1]
+            unix[0], unix[1]
         );
-        let server = Server::start(&words);
+        let server = Server::start(&args);
         let announced = server.log("listens on");
         let listens = announced
             .split("; try")
             .next()
             .expect("a split has a first part");
-        // Two of them for the place that `start` adds.
+        // Two of them for the listener that `start` adds.
         assert_eq!(listens.split(" and ").count(), 6, "{announced}");
         let mut internet: Vec<SocketAddr> = Vec::new();
         internet.extend(
@@ -175,27 +173,27 @@ fn a_failed_listener_is_named_and_the_others_are_closed() {
     fs::write(&file, "precious").expect("it can be written");
     let socket = format!("unix:{}", folder.path().join("socket").display());
     let file = format!("unix:{}", file.display());
-    let cannot = [
+    let unusable = [
         "192.0.2.1:7000".to_owned(),
         "udp://192.0.2.1:7000".to_owned(),
         "fd:2000".to_owned(),
         file,
     ];
-    for place in &cannot {
-        for places in [[&socket, place], [place, &socket]] {
-            let words = places.map(|place| format!("--listen={place}"));
+    for address in &unusable {
+        for addresses in [[&socket, address], [address, &socket]] {
+            let options = addresses.map(|address| format!("--listen={address}"));
             let mut command = Command::new(program());
-            let output = command.args(["serve", "echo"]).args(words).output();
+            let output = command.args(["serve", "echo"]).args(options).output();
             let output = output.expect("it runs");
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(69), "{said}");
-            let start = format!("switchboard: cannot listen on {place}: ");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(69), "{stderr}");
+            let start = format!("switchboard: cannot listen on {address}: ");
             assert!(
-                said.starts_with(&start) && said.lines().count() == 1,
-                "{said}"
+                stderr.starts_with(&start) && stderr.lines().count() == 1,
+                "{stderr}"
             );
-            let left = fs::read_dir(folder.path()).expect("it is there").count();
-            assert_eq!(left, 1, "{places:?}");
+            let count = fs::read_dir(folder.path()).expect("it exists").count();
+            assert_eq!(count, 1, "{addresses:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How it stops: politely, in time, and with nobody left behind.
+//! Graceful shutdown: sessions are notified, the grace period holds, and no process stays.
 
 use std::fs;
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::{MODELS, Server, program, signal_and_wait, temp_dir, wait_for};
+use crate::support::{MODELS, Server, signal_and_wait, temp_dir, wait_for_exit};
 
 #[test]
 fn sigterm_and_sigint_shut_down_gracefully() {
@@ -34,7 +34,7 @@ fn sigterm_and_sigint_shut_down_gracefully() {
         drop(clients);
         assert_eq!(server.wait().code(), Some(0));
         for (child, _) in children {
-            assert!(kill(child, None).is_err(), "{child} is left behind");
+            assert!(kill(child, None).is_err(), "{child} is still alive");
         }
     }
 }
@@ -49,7 +49,7 @@ fn ctrl_c_at_a_terminal_shuts_down_gracefully() {
     }
     assert!(
         !client.ask("I need a coat").contains("oodbye"),
-        "the child leaves it to the server"
+        "only the signal to the server counts"
     );
     server.signal(Signal::SIGINT);
     assert!(client.line().contains("oodbye"));
@@ -82,8 +82,8 @@ fn a_server_in_shutdown_refuses_connections() {
         refused.map(drop),
         Err(std::io::ErrorKind::ConnectionRefused)
     );
-    assert_eq!(client.ask("but I may go on"), "but I may go on");
-    // Asked twice, it does not wait.
+    assert_eq!(client.ask("still here"), "still here");
+    // A second signal ends the grace period.
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
     server.log("ending what is left");
@@ -92,8 +92,8 @@ fn a_server_in_shutdown_refuses_connections() {
 #[test]
 fn sessions_are_killed_after_the_grace_period() {
     for model in MODELS {
-        for deed in ["stubborn", "stuck"] {
-            let mut server = Server::villain(&format!("{deed} --grace 200ms --model {model}"));
+        for service in ["stubborn", "stuck"] {
+            let mut server = Server::villain(&format!("{service} --grace 200ms --model {model}"));
             let mut client = server.connect();
             assert_eq!(client.line(), "ready");
             client.send("go\n");
@@ -102,7 +102,7 @@ fn sessions_are_killed_after_the_grace_period() {
             server.signal(Signal::SIGTERM);
             assert_eq!(server.wait().code(), Some(0));
             for (child, _) in children {
-                assert!(kill(child, None).is_err(), "{child} is left behind");
+                assert!(kill(child, None).is_err(), "{child} is still alive");
             }
         }
     }
@@ -132,18 +132,10 @@ fn children_of_a_killed_server_die_and_free_the_port() {
     let address = server.address();
     server.signal(Signal::SIGKILL);
     server.wait();
-    drop(Server::run(std::process::Command::new(program()).args([
-        "-v",
-        "serve",
-        "echo",
-        "--listen",
-        &address.to_string(),
-    ])));
+    drop(Server::serve(&format!("echo --listen {address}")));
     assert_eq!(client.rest(), b"");
     drop(client);
-    wait_for("the orphan to end", || {
-        kill(child, None).is_err().then_some(())
-    });
+    wait_for_exit(child);
 }
 
 #[test]

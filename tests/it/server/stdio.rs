@@ -1,15 +1,15 @@
-//! One peer at standard input and output, as other servers start a program for it.
+//! One peer on standard input and output, as inetd, tcpserver and others start a program for it.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    Client, DEADLINE, MODELS, Process, Server, free_port, installed, program, shell, temp_dir,
-    wait_for,
+    Client, MODELS, Process, Server, free_port, installed, program, shell, temp_dir, wait_for,
 };
 
 #[test]
@@ -39,11 +39,11 @@ fn pipes_files_and_closed_descriptors_are_peers() {
             ),
         ] {
             let output = shell(&format!("set -e -o pipefail; {command}"), b"");
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!((output.status.code(), &*said), (Some(0), ""), "{command}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{command}");
             assert!(output.stdout == printed.as_bytes(), "{command}");
         }
-        // Who has heard enough is no failure.
+        // A closed output pipe is not an error.
         let output = shell(&format!("yes | {serve} | head -n 1"), b"");
         assert_eq!((&*output.stdout, &*output.stderr), (&b"Y\n"[..], &b""[..]));
         // Both directions closed.
@@ -58,36 +58,25 @@ fn pipes_files_and_closed_descriptors_are_peers() {
 #[test]
 fn a_closed_stdout_ends_the_session() {
     for model in MODELS {
-        let words = ["-q", "serve", "discard", "--listen", "-", "--model", model];
+        let args = ["-q", "serve", "discard", "--listen", "-", "--model", model];
         let mut command = Command::new(program());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut server = Process::start(command.args(words));
-        let (says, hears) = server.take_pipes();
-        drop(hears);
+        let mut server = Process::start(command.args(args));
+        let (stdin, stdout) = server.take_pipes();
+        drop(stdout);
         assert!(server.wait().success(), "{model}");
-        drop(says);
+        drop(stdin);
     }
 }
 
-/// Talks with an echo at this Unix socket: one line, and the end.
+/// The server at this Unix socket echoes one line and closes.
 #[track_caller]
-fn check_echo(path: &std::path::Path, how: &str) {
-    let mut client = wait_for("the Unix socket", || UnixStream::connect(path).ok());
-    client
-        .set_read_timeout(Some(DEADLINE))
-        .expect("it can be set");
-    client.write_all(b"hello\n").expect("the server reads");
-    let mut heard = [0; 6];
-    client.read_exact(&mut heard).expect("it answers");
-    assert_eq!(&heard, b"hello\n", "{how}");
-    client
-        .shutdown(std::net::Shutdown::Write)
-        .expect("it stands");
-    let mut rest = Vec::new();
-    client
-        .read_to_end(&mut rest)
-        .expect("it is closed politely");
-    assert_eq!(rest, b"", "{how}: the peer hears nothing but the service");
+fn check_echo(path: &Path, case: &str) {
+    let stream = wait_for("the Unix socket", || UnixStream::connect(path).ok());
+    let mut client = Client::from_unix(stream);
+    assert_eq!(client.ask("hello"), "hello", "{case}");
+    client.shutdown_write();
+    assert_eq!(client.rest(), b"", "{case}: only the service may send");
 }
 
 #[test]
@@ -97,9 +86,9 @@ fn socat_passes_a_socket_or_pipes() {
     }
     let folder = temp_dir();
     for model in MODELS {
-        for way in ["", ",pipes", ",stderr"] {
-            let path = folder.path().join(format!("{model}{way}"));
-            // Commas and colons would be its own.
+        for option in ["", ",pipes", ",stderr"] {
+            let path = folder.path().join(format!("{model}{option}"));
+            // socat gives commas and colons a meaning of its own.
             let serve = format!(
                 "{} -v serve echo --listen - --model {model}",
                 program().display()
@@ -110,11 +99,11 @@ fn socat_passes_a_socket_or_pipes() {
                     "UNIX-LISTEN:{}",
                     path.display().to_string().replace(',', "\\,")
                 ))
-                .arg(format!("EXEC:{serve}{way}"))
+                .arg(format!("EXEC:{serve}{option}"))
                 .stdin(Stdio::null())
                 .stderr(Stdio::null());
             let mut socat = Process::start(&mut command);
-            check_echo(&path, &format!("{model}{way}"));
+            check_echo(&path, &format!("{model}{option}"));
             assert_eq!(socat.wait().code(), Some(0));
         }
     }
@@ -126,7 +115,8 @@ fn tcpserver_passes_a_socket() {
         return;
     }
     for model in MODELS {
-        // It prints its port on its standard output, here the log, and the words waited for go before.
+        // tcpserver prints its port on standard output, which is the log here. `Server::run` waits for
+        // the first line.
         let script = "echo listens on it >&2; \
             exec tcpserver -1HRl0 127.0.0.1 0 \"$0\" -v serve echo --listen - --model \"$1\" >&2";
         let mut command = Command::new("bash");
@@ -137,13 +127,13 @@ fn tcpserver_passes_a_socket() {
             log.iter().find_map(|line| line.parse::<u16>().ok())
         });
         let mut client = Client::connect(([127, 0, 0, 1], port).into());
-        let own = client.address();
+        let peer = client.address();
         assert_eq!(client.ask("hello"), "hello");
         client.shutdown_write();
         assert_eq!(client.rest(), b"");
-        // The peer is known, though somebody else accepted it.
-        server.log(&format!(" accept peer={own} local=127.0.0.1:{port}"));
-        server.log(&format!(" end: the peer left peer={own} "));
+        // The peer is known, although tcpserver accepted it.
+        server.log(&format!(" accept peer={peer} local=127.0.0.1:{port}"));
+        server.log(&format!(" end: the peer left peer={peer} "));
     }
 }
 
@@ -191,7 +181,7 @@ fn stdio_alone_ends_the_program_and_other_listeners_do_not() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
-        // A program that gives its only peer away ends with that one.
+        // With stdio as the only listener, the server exits with its peer.
         let alone =
             format!("$PROGRAM serve exec --model {model} --listen - -- sh -c 'cat; exit 3'");
         let output = shell(&alone, b"hello\n");
@@ -206,7 +196,7 @@ fn stdio_alone_ends_the_program_and_other_listeners_do_not() {
             ])
             .arg(format!("unix:{}", path.display()));
         let mut server = Server::run(&mut command);
-        server.log("end: the peer left"); // at standard input there is nothing
+        server.log("end: the peer left"); // standard input is empty
         check_echo(&path, model);
         check_echo(&path, model);
         server.signal(Signal::SIGTERM);
@@ -224,16 +214,13 @@ fn sigterm_is_handled_while_stdio_is_served() {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(log.path()).expect("it can be made"));
-        let mut server = command.spawn().expect("it runs");
-        let mut output = server.stdout.take().expect("it is piped");
-        let mut said = [0; 1];
-        output.read_exact(&mut said).expect("it greets");
-        let pid = nix::unistd::Pid::from_raw(server.id().try_into().expect("pids are small"));
-        nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it runs");
+        let mut server = Process::start(&mut command);
+        let (_stdin, mut stdout) = server.take_pipes();
+        stdout.read_exact(&mut [0]).expect("it sends a greeting");
+        server.signal(Signal::SIGTERM);
         let mut rest = String::new();
-        output.read_to_string(&mut rest).expect("it is text");
+        stdout.read_to_string(&mut rest).expect("it is text");
         assert!(rest.contains("oodbye"), "{model}: {rest}");
-        let ended = wait_for("its end", || server.try_wait().expect("it is ours"));
-        assert_eq!(ended.code(), Some(0), "{model}");
+        assert_eq!(server.wait().code(), Some(0), "{model}");
     }
 }

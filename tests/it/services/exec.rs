@@ -216,9 +216,9 @@ fn a_missing_program_is_refused_before_listening() {
         let mut command = Command::new(program());
         command.args(["serve", "exec", "--listen", "0", "--", name]);
         let output = command.output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let words = format!("switchboard: cannot serve exec: {name}: {why}");
-        assert_eq!((output.status.code(), said), (Some(1), words));
+        assert_eq!((output.status.code(), stderr), (Some(1), words));
     }
     let output = shell("$PROGRAM serve exec --listen 0", b"");
     assert_eq!(output.status.code(), Some(2));

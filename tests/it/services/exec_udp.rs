@@ -51,7 +51,7 @@ fn a_running_program_is_not_dropped_for_another_peer() {
         first.send(b"first");
         server.log(" program peer=");
         second.send(b"second");
-        server.log("dropped: the one before is still being answered");
+        server.log("dropped: the previous datagram is still being answered");
         fs::write(&go, "").expect("it can be written");
         assert_eq!(first.text(), "first", "{model}");
         server.log("end: the program ended");

@@ -157,9 +157,9 @@ fn invalid_sizes_and_stop_words_are_refused() {
                 &format!("$PROGRAM serve {service} {option} --listen 0"),
                 b"",
             );
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{said}");
-            assert!(said.contains(reason), "{said}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{stderr}");
+            assert!(stderr.contains(reason), "{stderr}");
         }
     }
 }

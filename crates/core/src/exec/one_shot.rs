@@ -1,4 +1,4 @@
-//! One run of a program: a datagram is its input, and its output the answer.
+//! Programs that run once per datagram: the datagram is the input, the output is the reply.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -22,109 +22,105 @@ use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
 use crate::reactor::reactor::Tasks;
 use crate::reactor::source::{Task, Watched};
-use crate::udp::peer::Pair;
 
-/// A run that is to begin.
-pub(crate) struct Errand {
+/// A program to start. `key` identifies the peer in its reply.
+pub(crate) struct Job<K> {
     pub(crate) command: Box<Command>,
     pub(crate) datagram: Vec<u8>,
-    pub(crate) pair: Pair,
+    pub(crate) key: K,
     pub(crate) peer: Peer,
     pub(crate) slot: Slot,
 }
 
-/// What runs have answered, and to whom, until it is sent.
-type Answers = Rc<RefCell<Vec<(Pair, Vec<u8>)>>>;
+/// The outputs of programs that ended, each with the key of its job.
+type Replies<K> = Rc<RefCell<Vec<(K, Vec<u8>)>>>;
 
-/// The programs that are at work for the peers of one socket.
-pub(crate) struct Programs {
-    runs: Tasks,
-    answers: Answers,
+/// The running programs of one UDP socket.
+pub(crate) struct Jobs<K> {
+    running: Tasks,
+    replies: Replies<K>,
     limits: Limits,
     state: State,
 }
 
-impl Programs {
+impl<K: Copy + 'static> Jobs<K> {
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No file descriptor is available.
     pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
         Ok(Self {
-            runs: Tasks::new()?,
-            answers: Answers::default(),
+            running: Tasks::new()?,
+            replies: Replies::default(),
             limits: *limits,
             state,
         })
     }
 
-    /// Starts one.
-    pub(crate) fn run(&mut self, errand: Errand) {
-        let (pair, peer) = (errand.pair, errand.peer.clone());
-        match Run::start(errand, &self.answers, &self.limits) {
-            Ok(run) => self.runs.add(Box::new(run)),
+    /// Starts the program. Its failure to start is logged, and its reply is empty.
+    pub(crate) fn start(&mut self, job: Job<K>) {
+        let (key, peer) = (job.key, job.peer.clone());
+        match RunningJob::start(job, &self.replies, &self.limits) {
+            Ok(running) => self.running.add(Box::new(running)),
             Err(error) => {
                 self.state.count(Count::Failed, 1);
                 error!(%peer, "end: {}", not_started(&error));
-                self.answers.borrow_mut().push((pair, Vec::new()));
+                self.replies.borrow_mut().push((key, Vec::new()));
             }
         }
     }
 
-    /// Looks after all of them; says what they have answered since the last look.
-    pub(crate) fn attend(&mut self, now: Instant) -> Vec<(Pair, Vec<u8>)> {
-        self.runs.attend(now);
-        self.answers.take()
+    /// Does what is due and returns the replies of the programs that have ended, one for each job.
+    pub(crate) fn attend(&mut self, now: Instant) -> Vec<(K, Vec<u8>)> {
+        self.running.attend(now);
+        self.replies.take()
     }
 
-    /// When to look, though none has anything new.
+    /// When to call [`attend`](Self::attend) even if no descriptor is ready.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.runs.deadline(Instant::now())
+        self.running.deadline(Instant::now())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.len() == 0
+        self.running.len() == 0
     }
 
-    /// Tells all of them to end.
+    /// Terminates all programs.
     pub(crate) fn stop(&mut self, now: Instant) {
-        self.runs.stop(now);
+        self.running.stop(now);
     }
 }
 
-impl AsFd for Programs {
+impl<K> AsFd for Jobs<K> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.runs.as_fd()
+        self.running.as_fd()
     }
 }
 
-/// A program at work on a datagram.
-struct Run {
+struct RunningJob<K> {
     program: Program,
     output: OwnedFd,
     output_ended: bool,
-    answer: Vec<u8>,
-    pair: Pair,
+    reply: Vec<u8>,
+    key: K,
     peer: Peer,
-    _slot: Slot, // its place, until the end
-    answers: Answers,
-    until: Option<Instant>, // when it is told to end
+    _slot: Slot, // taken until the program ends
+    replies: Replies<K>,
+    terminate_at: Option<Instant>,
 }
 
-impl Run {
-    /// Starts the program.
-    ///
+impl<K> RunningJob<K> {
     /// # Errors
     ///
-    /// The system has no room for it, or it cannot be run.
-    fn start(errand: Errand, answers: &Answers, limits: &Limits) -> io::Result<Self> {
-        let Errand {
+    /// The program cannot be executed, or a system resource is exhausted.
+    fn start(job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
+        let Job {
             mut command,
             datagram,
-            pair,
+            key,
             peer,
             slot,
-        } = errand;
-        // A file in memory takes any datagram whole, while a pipe may be smaller.
+        } = job;
+        // A pipe may be smaller than a datagram; a file in memory is not.
         let mut input = File::from(memfd_create("datagram", MFdFlags::MFD_CLOEXEC)?);
         input.write_all(&datagram)?;
         input.rewind()?;
@@ -135,33 +131,33 @@ impl Run {
         slot.runs_as(program.pid());
         slot.moved(datagram.len() as u64, 0);
         let now = Instant::now();
-        let longest = limits.session.into_iter().chain(limits.idle).min();
+        let timeout = limits.session.into_iter().chain(limits.idle).min();
         Ok(Self {
             program,
             output,
             output_ended: false,
-            answer: Vec::new(),
-            pair,
+            reply: Vec::new(),
+            key,
             peer,
             _slot: slot,
-            answers: Rc::clone(answers),
-            until: longest.map(|longest| after(now, longest)),
+            replies: Rc::clone(replies),
+            terminate_at: timeout.map(|timeout| after(now, timeout)),
         })
     }
 
-    /// Reads what the program has printed.
+    /// Appends the output of the program to the reply, until the reply is as long as a datagram.
     fn read(&mut self) {
-        let mut printed = [0; 4096];
-        for _ in 0..READS_AT_ONCE {
-            match unistd::read(&self.output, &mut printed) {
+        let mut buffer = [0; 4096];
+        for _ in 0..READS_PER_TURN {
+            match unistd::read(&self.output, &mut buffer) {
                 Ok(count) if 0 < count => {
-                    let room = LONGEST - self.answer.len();
-                    self.answer.extend_from_slice(&printed[..count.min(room)]);
+                    let room = MAX_REPLY_BYTES - self.reply.len();
+                    self.reply.extend_from_slice(&buffer[..count.min(room)]);
                     if room < count {
                         let peer = &self.peer;
-                        warn!(%peer, "a program printed more than a datagram holds; the rest is cut off");
+                        warn!(%peer, "the output of a program exceeds a datagram; the rest is cut off");
                         self.output_ended = true;
-                        self.until = Some(Instant::now()); // it may print for ever
+                        self.terminate_at = Some(Instant::now()); // its output may never end
                         return;
                     }
                 }
@@ -176,11 +172,11 @@ impl Run {
 
     fn terminate(&mut self, now: Instant) {
         self.program.terminate(PATIENCE, now);
-        self.until = None;
+        self.terminate_at = None;
     }
 }
 
-impl Task for Run {
+impl<K> Task for RunningJob<K> {
     fn watched(&self) -> Watched<'_> {
         let reading = if self.output_ended {
             Interest::Nothing
@@ -192,7 +188,7 @@ impl Task for Run {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.program.kill_at().or(self.until)
+        self.program.kill_at().or(self.terminate_at)
     }
 
     fn attend(&mut self, place: usize, _: bool, _: &mut [u8], _: Instant) {
@@ -201,7 +197,7 @@ impl Task for Run {
             1 => {
                 self.program.attend(&self.peer);
                 if self.is_over() && !self.output_ended {
-                    self.read(); // all of it is there
+                    self.read(); // all of the output is in the pipe
                 }
             }
             _ => self.program.log_errors(&self.peer),
@@ -210,8 +206,8 @@ impl Task for Run {
 
     fn tick(&mut self, now: Instant) {
         self.program.tick(now);
-        if self.until.is_some_and(|at| at <= now) {
-            debug!(peer = %self.peer, pid = %self.program.pid(), "terminate: takes too long");
+        if self.terminate_at.is_some_and(|at| at <= now) {
+            debug!(peer = %self.peer, pid = %self.program.pid(), "terminate: timeout");
             self.terminate(now);
         }
     }
@@ -231,10 +227,10 @@ impl Task for Run {
     fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
         let status = self.program.status().unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
-        self.answers.borrow_mut().push((self.pair, self.answer));
+        self.replies.borrow_mut().push((self.key, self.reply));
         None
     }
 }
 
-const LONGEST: usize = 65_507; // no datagram of IPv4 is longer
-const READS_AT_ONCE: usize = 32; // more than a pipe holds
+const MAX_REPLY_BYTES: usize = 65_507; // the longest payload of UDP over IPv4
+const READS_PER_TURN: usize = 32; // more than a pipe holds

@@ -129,17 +129,19 @@ impl Chaperone {
             ago.max(self.began)
         });
         let mut due: Vec<(Instant, CloseReason)> = Vec::new();
-        due.extend(session.map(|session| (after(self.began, session), CloseReason::TimeUp)));
+        due.extend(
+            session.map(|session| (after(self.began, session), CloseReason::SessionTimeout)),
+        );
         due.extend(
             first
                 .filter(|_| !heard)
-                .map(|first| (after(self.began, first), CloseReason::Idle)),
+                .map(|first| (after(self.began, first), CloseReason::IdleTimeout)),
         );
         if let Some(last) = last {
-            due.extend(idle.map(|idle| (after(last, idle), CloseReason::Idle)));
+            due.extend(idle.map(|idle| (after(last, idle), CloseReason::IdleTimeout)));
             // A peer that closes looks as one that only ends its side and waits for the answer.
             let hung_up = self.hung_up.map(|at| at.max(last));
-            due.extend(hung_up.map(|at| (after(at, grace), CloseReason::PeerLeft)));
+            due.extend(hung_up.map(|at| (after(at, grace), CloseReason::PeerClosed)));
         }
         due.into_iter().min_by_key(|(at, _)| *at)
     }
@@ -170,7 +172,7 @@ impl Task for Chaperone {
             0 if broken => {
                 self.broken = true;
                 let error = self.given.stream.take_error();
-                let why = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
+                let why = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
                 self.terminate(why, PATIENCE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
@@ -190,7 +192,7 @@ impl Task for Chaperone {
     }
 
     fn stop(&mut self, now: Instant) {
-        self.terminate(CloseReason::Stopped, self.given.limits.grace, now);
+        self.terminate(CloseReason::Shutdown, self.given.limits.grace, now);
     }
 
     fn report(&self) {
@@ -214,7 +216,7 @@ impl Task for Chaperone {
                     let slot = self.given.slot.as_ref();
                     slot.inspect(|slot| slot.count(Count::Failed));
                 }
-                CloseReason::Program(status)
+                CloseReason::Exited(status)
             }
         };
         Some(Box::new(Exchange::close(self.given, ended)))

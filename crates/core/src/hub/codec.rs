@@ -82,8 +82,8 @@ mod tests {
         let bytes = prop::collection::vec(any::<u8>(), 0..300);
         prop_oneof![
             ("\\PC*", bytes).prop_map(|(room, bytes)| Request::Post { room, bytes }),
-            "\\PC*".prop_map(|room| Request::Ask { room }),
-            Just(Request::Depart),
+            "\\PC*".prop_map(|room| Request::ListMembers { room }),
+            Just(Request::Disconnect),
         ]
     }
 

@@ -87,10 +87,10 @@ impl Hub {
     /// One member more, in no room yet.
     ///
     /// Members come in in the order in which they entered: what one asks for waits until all before
-    /// have asked for something, if only by [`Request::Here`]. So the first of those who come at
+    /// have asked for something, if only by [`Request::Ready`]. So the first of those who come at
     /// almost the same time is the first in a room, though its process may be slower to begin. Who is
     /// slower than a tenth of a second is not waited for.
-    pub(crate) fn enter(&mut self) -> MemberId {
+    pub(crate) fn connect(&mut self) -> MemberId {
         self.met += 1;
         self.members.insert(self.met, MemberState::new(self.now));
         self.coming.push_back((self.met, self.now));
@@ -116,9 +116,9 @@ impl Hub {
 
     /// A member asks for something, which is done once all is that it asked for before. If it departs,
     /// what waits still comes to nothing: nobody is to wait for who is gone.
-    pub(crate) fn ask(&mut self, id: MemberId, request: Request) {
+    pub(crate) fn request(&mut self, id: MemberId, request: Request) {
         if let Some(member) = self.members.get_mut(&id) {
-            if request == Request::Depart {
+            if request == Request::Disconnect {
                 let parting = match member.is_held_back() {
                     true => LeaveReason::Lost,
                     false => LeaveReason::Own,
@@ -136,7 +136,7 @@ impl Hub {
     }
 
     /// Nothing more will be heard of a member, if it is there still.
-    pub(crate) fn lose(&mut self, id: MemberId) {
+    pub(crate) fn disconnect(&mut self, id: MemberId) {
         self.depart(id, LeaveReason::Lost);
         self.settle();
     }
@@ -155,7 +155,7 @@ impl Hub {
 
     /// The members that have something to hear since the last time this was asked. Each is here once,
     /// and again when more has come.
-    pub(crate) fn take_stirred(&mut self) -> Vec<MemberId> {
+    pub(crate) fn take_ready(&mut self) -> Vec<MemberId> {
         let stirred = mem::take(&mut self.stirred);
         for id in &stirred {
             if let Some(member) = self.members.get_mut(id) {
@@ -186,7 +186,7 @@ impl Hub {
         while let Some(member) = self.members.get_mut(&id)
             && let Some(request) = member.requests.pop_front()
         {
-            let is_answered = matches!(request, Request::Join { .. } | Request::Ask { .. });
+            let is_answered = matches!(request, Request::Join { .. } | Request::ListMembers { .. });
             if is_answered && member.is_behind() {
                 return member.requests.push_front(request);
             }
@@ -207,8 +207,8 @@ impl Hub {
                     transport,
                 } => self.join(id, &room, name, transport),
                 Request::Leave { room } => self.leave(id, &room, LeaveReason::Own),
-                Request::Ask { room } => self.tell_members(id, &room),
-                Request::Here | Request::Depart => (), // which never waits
+                Request::ListMembers { room } => self.tell_members(id, &room),
+                Request::Ready | Request::Disconnect => (), // which never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
                 member.take(weight);

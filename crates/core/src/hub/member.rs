@@ -58,7 +58,7 @@ impl MemberState {
     /// What it is to hear next; whether its queue has become short by that.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
         if 0 < self.taken {
-            return Some((Notice::Taken(std::mem::take(&mut self.taken)), false));
+            return Some((Notice::Accepted(std::mem::take(&mut self.taken)), false));
         }
         let notice = self.queue.pop_front()?;
         let before = self.queued;

@@ -23,13 +23,13 @@ pub(crate) enum Request {
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
-    Ask {
+    ListMembers {
         room: String,
     },
-    /// Nothing, but that it has come: see [`Hub::enter`](super::Hub::enter).
-    Here,
+    /// Nothing, but that it has come: see [`Hub::connect`](super::Hub::connect).
+    Ready,
     /// Its conversation has ended.
-    Depart,
+    Disconnect,
 }
 
 /// What the hub tells a member.
@@ -66,7 +66,7 @@ pub(crate) enum Notice {
     TooSlow,
     /// Requests of this [weight](Request::weight) are done: their posts have gone to all who are to
     /// hear them.
-    Taken(usize),
+    Accepted(usize),
 }
 
 /// One post, as all hear it.
@@ -90,8 +90,8 @@ impl Request {
         match self {
             Self::Post { bytes, .. } => weight(bytes),
             Self::Join { room, name, .. } => OVERHEAD + room.len() + name.len(),
-            Self::Leave { room } | Self::Ask { room } => OVERHEAD + room.len(),
-            Self::Here | Self::Depart => 0, // once each
+            Self::Leave { room } | Self::ListMembers { room } => OVERHEAD + room.len(),
+            Self::Ready | Self::Disconnect => 0, // once each
         }
     }
 }
@@ -113,7 +113,7 @@ impl Notice {
     /// As the session hears it, if it is for the session.
     pub(crate) fn heard(&self) -> Option<RoomEvent<'_>> {
         Some(match self {
-            Self::Taken(_) => return None,
+            Self::Accepted(_) => return None,
             Self::Entered {
                 room,
                 place,

@@ -51,12 +51,12 @@ impl Scene {
 
     fn id(&mut self, who: char) -> MemberId {
         let hub = &mut self.hub;
-        *self.ids.entry(who).or_insert_with(|| hub.enter())
+        *self.ids.entry(who).or_insert_with(|| hub.connect())
     }
 
     fn ask(&mut self, who: char, request: Request) {
         let id = self.id(who);
-        self.hub.ask(id, request);
+        self.hub.request(id, request);
     }
 
     /// Each joins in turn, under the name of `m`.
@@ -72,7 +72,7 @@ impl Scene {
 
     fn lose(&mut self, who: char) {
         let id = self.id(who);
-        self.hub.lose(id);
+        self.hub.disconnect(id);
     }
 
     /// All that a member is told until nothing more comes, each in a few words; without what was
@@ -90,7 +90,7 @@ impl Scene {
         let id = self.id(who);
         let told = std::iter::from_fn(|| self.hub.next(id));
         told.map(|notice| match notice {
-            Notice::Taken(weight) => weight,
+            Notice::Accepted(weight) => weight,
             _ => 0,
         })
         .sum()
@@ -151,7 +151,7 @@ impl Scene {
             Notice::Unheard { room } => format!("{room} unheard"),
             Notice::Full { room } => format!("{room} full"),
             Notice::TooSlow => "too slow".to_owned(),
-            Notice::Taken(_) => return None,
+            Notice::Accepted(_) => return None,
         })
     }
 }

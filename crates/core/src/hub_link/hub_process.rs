@@ -24,7 +24,7 @@ use crate::sys::process;
 ///
 /// Everybody at the other end of a wire is a process of this server; one that does not make sense
 /// is cut off.
-pub(crate) struct Central {
+pub(crate) struct HubServer {
     hub: Hub,
     epoll: Epoll,
     control: Option<OwnedFd>, // brings new wires
@@ -45,7 +45,7 @@ struct End {
     stirred: VecDeque<(u32, MemberId)>, // may have more to hear
 }
 
-impl Central {
+impl HubServer {
     /// # Errors
     ///
     /// No descriptor can be had.
@@ -101,7 +101,7 @@ impl Central {
                     return self.refuse(&errno.into());
                 }
                 self.refusing = false;
-                let id = self.hub.enter(); // member 0, who comes with it
+                let id = self.hub.connect(); // member 0, who comes with it
                 self.members.insert(id, (self.met, 0));
                 let end = End {
                     socket,
@@ -164,15 +164,15 @@ impl Central {
             };
             let (hub, members) = (&mut self.hub, &mut self.members);
             let id = *end.numbers.entry(of).or_insert_with(|| {
-                let id = hub.enter();
+                let id = hub.connect();
                 members.insert(id, (number, of));
                 id
             });
-            if request == Request::Depart {
+            if request == Request::Disconnect {
                 end.numbers.remove(&of);
                 members.remove(&id);
             }
-            self.hub.ask(id, request);
+            self.hub.request(id, request);
         }
         true
     }
@@ -183,7 +183,7 @@ impl Central {
             self.epoll.delete(&end.socket).ok(); // it closes with the last copy
             for id in end.numbers.into_values() {
                 self.members.remove(&id);
-                self.hub.lose(id);
+                self.hub.disconnect(id);
             }
         }
     }
@@ -191,7 +191,7 @@ impl Central {
     /// Tells everybody what there is to be heard, until nobody can be told more.
     fn spread(&mut self) {
         loop {
-            let stirred = self.hub.take_stirred();
+            let stirred = self.hub.take_ready();
             if stirred.is_empty() {
                 return;
             }

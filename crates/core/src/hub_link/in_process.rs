@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::{Notice, Request};
-use crate::hub_link::link::Wire;
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Bell;
 use crate::session::rooms::room_kinds;
@@ -46,31 +45,31 @@ impl SharedHub {
     /// # Errors
     ///
     /// No descriptor can be had.
-    pub(crate) fn wire(&self) -> io::Result<Wire> {
+    pub(super) fn link(&self) -> io::Result<InProcessLink> {
         let mailbox = Arc::new(Mailbox {
             bell: Bell::new()?,
             is_rung: AtomicBool::new(false),
             stirred: Mutex::default(),
         });
         let id = lock(&self.0).enter(0, &mailbox, Instant::now());
-        Ok(Wire::Local(Local {
+        Ok(InProcessLink {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
             mailbox,
             stirred: VecDeque::new(),
-        }))
+        })
     }
 }
 
 /// A way to the hub in this process.
-pub(crate) struct Local {
+pub(crate) struct InProcessLink {
     hub: SharedHub,
     members: HashMap<u32, MemberId>,
     mailbox: Arc<Mailbox>,
     stirred: VecDeque<(u32, MemberId)>, // may have more to hear
 }
 
-impl Local {
+impl InProcessLink {
     pub(crate) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         let interest = if wanted {
             Interest::READ
@@ -80,7 +79,7 @@ impl Local {
         (self.mailbox.bell.as_fd(), interest)
     }
 
-    pub(crate) fn ask(&mut self, number: u32, requests: Vec<Request>) {
+    pub(crate) fn send(&mut self, number: u32, requests: Vec<Request>) {
         if requests.is_empty() {
             return;
         }
@@ -91,11 +90,11 @@ impl Local {
             .entry(number)
             .or_insert_with(|| inside.enter(number, &self.mailbox, now));
         for request in requests {
-            if request == Request::Depart {
+            if request == Request::Disconnect {
                 self.members.remove(&number);
                 inside.boxes.remove(&id);
             }
-            inside.hub.at(now).ask(id, request);
+            inside.hub.at(now).request(id, request);
         }
         inside.spread(Some(&self.mailbox));
     }
@@ -130,19 +129,19 @@ impl Local {
         inside.spread(None);
     }
 
-    pub(crate) fn insist(&self) {
+    pub(crate) fn rearm(&self) {
         if !self.stirred.is_empty() || !lock(&self.mailbox.stirred).is_empty() {
             self.mailbox.ring();
         }
     }
 }
 
-impl Drop for Local {
+impl Drop for InProcessLink {
     fn drop(&mut self) {
         let mut inside = lock(&self.hub.0);
         for id in mem::take(&mut self.members).into_values() {
             inside.boxes.remove(&id);
-            inside.hub.lose(id);
+            inside.hub.disconnect(id);
         }
         inside.spread(None);
     }
@@ -151,14 +150,14 @@ impl Drop for Local {
 impl Inside {
     /// One member more, who hears by this mailbox.
     fn enter(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
-        let id = self.hub.at(now).enter();
+        let id = self.hub.at(now).connect();
         self.boxes.insert(id, (number, Arc::clone(mailbox)));
         id
     }
 
     /// Tells those who have something to hear, but for `own`: who asks looks there anyway.
     fn spread(&mut self, own: Option<&Arc<Mailbox>>) {
-        for id in self.hub.take_stirred() {
+        for id in self.hub.take_ready() {
             if let Some((number, mailbox)) = self.boxes.get(&id) {
                 lock(&mailbox.stirred).push((*number, id));
                 if own.is_none_or(|own| !Arc::ptr_eq(own, mailbox)) {

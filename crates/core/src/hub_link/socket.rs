@@ -8,26 +8,29 @@ use nix::sys::socket::{MsgFlags, recv, send};
 
 use crate::hub::codec::{Frames, encode};
 use crate::hub::message::{Notice, Request};
-use crate::hub_link::link::{HubLost, Wire};
 use crate::reactor::poll::Interest;
 
+/// The hub has ended, or does not make sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HubLost;
+
 /// A way to the hub through a socket pair, of which the hub has the other end.
-pub(crate) struct Remote {
+pub(crate) struct SocketLink {
     socket: OwnedFd,
     input: Frames,
     output: Vec<u8>, // not sent yet
     buffer: Vec<u8>, // for what one read brings; who never hears anything has none
 }
 
-impl Remote {
+impl SocketLink {
     /// Over one end of a pair, whose calls never wait.
-    pub(crate) fn wire(socket: OwnedFd) -> Wire {
-        Wire::Remote(Self {
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self {
             socket,
             input: Frames::default(),
             output: Vec::new(),
             buffer: Vec::new(),
-        })
+        }
     }
 
     pub(crate) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
@@ -40,7 +43,7 @@ impl Remote {
         (self.socket.as_fd(), interest)
     }
 
-    pub(crate) fn ask(&mut self, number: u32, requests: &[Request]) {
+    pub(crate) fn send(&mut self, number: u32, requests: &[Request]) {
         for request in requests {
             encode(number, request, &mut self.output);
         }
@@ -72,7 +75,7 @@ impl Remote {
         }
     }
 
-    pub(crate) fn is_clogged(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         PACKET_BYTES <= self.output.len()
     }
 

@@ -1,128 +1,127 @@
-//! How often one host may begin a conversation: who comes too often waits.
+//! The rate limit per host on new sessions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::limits::limits::Rate;
-use crate::net::stream::Stream;
-use crate::peer::{Host, Peer};
-use crate::session::service::Refusal;
+use crate::limits::token_bucket::TokenBucket;
+use crate::peer::Host;
 
-/// Peers whose conversations begin later, since their host began as many as it may.
-///
-/// A host begins as many at once as its rate has in one stretch of time, and after that one in each
-/// equal part of it. Who would wait for too long is refused, and so are all while too many wait. Who
-/// waits has no place among the conversations yet.
-pub(crate) struct Pace {
+/// A token bucket per host, each token a session that the host may begin.
+pub(crate) struct HostRate {
     rate: Option<Rate>,
-    /// When each host would have begun all it did, had it begun them one in each part.
-    hosts: HashMap<Host, Instant>,
-    waiting: BTreeMap<(Instant, u64), (Stream, Peer)>,
-    delayed: u64,
+    buckets: HashMap<Host, TokenBucket>,
 }
 
-/// What becomes of a peer.
-pub(crate) enum Turn {
-    Now(Stream, Peer),
-    Later,
-    Never(Stream, Peer, Refusal),
-}
-
-impl Pace {
+impl HostRate {
+    /// No limit for `None`.
     pub(crate) fn new(rate: Option<Rate>) -> Self {
         Self {
             rate,
-            hosts: HashMap::new(),
-            waiting: BTreeMap::new(),
-            delayed: 0,
+            buckets: HashMap::new(),
         }
     }
 
-    /// Whether the conversation with a peer begins now.
-    pub(crate) fn take(&mut self, stream: Stream, peer: Peer, now: Instant) -> Turn {
+    /// Counts a session with `host` and returns `true`, unless it would exceed the rate now.
+    pub(crate) fn take(&mut self, host: Host, now: Instant) -> bool {
+        self.reserve(host, Duration::ZERO, now).is_some()
+    }
+
+    /// Counts a session with `host` that may begin within `patience`, and returns when it may begin.
+    /// One that would have to wait longer is not counted.
+    fn reserve(&mut self, host: Host, patience: Duration, now: Instant) -> Option<Instant> {
         let Some(rate) = self.rate else {
-            return Turn::Now(stream, peer);
+            return Some(now);
         };
-        let host = peer.remote.host();
-        match self.begin_at(host, rate, now) {
-            Some(at) if at <= now => Turn::Now(stream, peer),
-            Some(at) if self.waiting.len() < MOST => {
-                self.delayed += 1;
-                self.waiting.insert((at, self.delayed), (stream, peer));
-                Turn::Later
+        if MAX_HOSTS < self.buckets.len() {
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let bucket = self.buckets.entry(host);
+        let bucket = bucket.or_insert_with(|| TokenBucket::new(rate, now));
+        bucket.reserve(patience, now)
+    }
+}
+
+/// Accepted connections above their host's rate, each with the time at which its session may begin.
+/// They do not count as sessions yet.
+pub(crate) struct RateQueue<T> {
+    host_rate: HostRate,
+    queue: BTreeMap<(Instant, u64), T>,
+    queued: u64, // in total, so that those with equal times stay in order
+}
+
+/// What to do with a new connection.
+pub(crate) enum Admitted<T> {
+    /// Begin its session.
+    Now(T),
+    /// It is in the queue.
+    Queued,
+    /// Refuse it with this message: its host exceeds the rate by too much, or the queue is full.
+    Refused(T, String),
+}
+
+impl<T> RateQueue<T> {
+    /// No limit for `None`.
+    pub(crate) fn new(rate: Option<Rate>) -> Self {
+        Self {
+            host_rate: HostRate::new(rate),
+            queue: BTreeMap::new(),
+            queued: 0,
+        }
+    }
+
+    pub(crate) fn admit(&mut self, connection: T, host: Host, now: Instant) -> Admitted<T> {
+        let Some(rate) = self.host_rate.rate else {
+            return Admitted::Now(connection);
+        };
+        match self.host_rate.reserve(host, MAX_DELAY, now) {
+            Some(at) if at <= now => Admitted::Now(connection),
+            Some(at) if self.queue.len() < MAX_QUEUED => {
+                self.queued += 1;
+                self.queue.insert((at, self.queued), connection);
+                Admitted::Queued
             }
             Some(_) | None => {
-                let words = format!(
+                let message = format!(
                     "Too many conversations with {host} in a short time: at most {rate}. Try again later."
                 );
-                Turn::Never(stream, peer, Refusal(words.into()))
+                Admitted::Refused(connection, message)
             }
         }
     }
 
-    /// Whether a conversation with `host` may begin now; if so, it is counted.
-    pub(crate) fn may_begin(&mut self, host: Host, now: Instant) -> bool {
-        let Some(rate) = self.rate else {
-            return true;
-        };
-        let before = self.hosts.get(&host).copied();
-        let may = self.begin_at(host, rate, now).is_some_and(|at| at <= now);
-        if let (false, Some(before)) = (may, before) {
-            self.hosts.insert(host, before); // it does not wait for its turn
-        }
-        may
-    }
-
-    /// When a conversation with `host` may begin, if soon; then it is counted.
-    fn begin_at(&mut self, host: Host, rate: Rate, now: Instant) -> Option<Instant> {
-        if MANY < self.hosts.len() {
-            self.hosts.retain(|_, spent_at| now < *spent_at);
-        }
-        let spent_at = self
-            .hosts
-            .get(&host)
-            .map_or(now, |&spent_at| spent_at.max(now));
-        let part = rate.per / rate.count.get();
-        let ahead = spent_at - now;
-        let delay = (ahead + part).saturating_sub(rate.per);
-        if LONGEST < delay {
-            return None;
-        }
-        self.hosts.insert(host, spent_at + part);
-        Some(now + delay)
-    }
-
-    /// The next one whose time has come.
-    pub(crate) fn due(&mut self, now: Instant) -> Option<(Stream, Peer)> {
-        let entry = self.waiting.first_entry()?;
+    /// The next connection whose session may begin by `now`.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
+        let entry = self.queue.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }
 
-    /// When the next one's time comes.
+    /// When the next session may begin.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(&(at, _), _)| at)
+        self.queue.first_key_value().map(|(&(at, _), _)| at)
     }
 
-    /// Those who wait, who are not to wait any longer.
-    pub(crate) fn drain(&mut self) -> Vec<(Stream, Peer)> {
-        std::mem::take(&mut self.waiting).into_values().collect()
+    /// Empties the queue and returns what was in it.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.queue).into_values().collect()
     }
 
-    /// Closes this process's copies of their connections, as a forked child does.
-    pub(crate) fn leave(&mut self) {
-        if !self.waiting.is_empty() {
-            self.waiting.clear();
+    /// Closes the queued connections, as a forked child does with its copies.
+    pub(crate) fn close(&mut self) {
+        // An empty queue is not written to: that would copy its memory page in each child.
+        if !self.queue.is_empty() {
+            self.queue.clear();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.queue.is_empty()
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(10); // a person waits so long, and a program tries again
-const MOST: usize = 1000; // each keeps a descriptor
-const MANY: usize = 10_000; // hosts to remember before those are forgotten that may begin at once
+const MAX_DELAY: Duration = Duration::from_secs(10); // people wait that long, programs retry
+const MAX_QUEUED: usize = 1000; // each keeps a descriptor open
+const MAX_HOSTS: usize = 10_000; // above this, hosts with a full bucket are removed
 
 #[cfg(test)]
 mod tests {
@@ -130,18 +129,18 @@ mod tests {
 
     #[track_caller]
     fn check(rate: &str, arrivals: &[(u64, Option<u64>)]) {
-        let mut pace = Pace::new(None);
-        let rate = rate.parse().expect("a rate");
+        let mut limit = HostRate::new(rate.parse().ok());
         let start = Instant::now();
         for &(at, begins) in arrivals {
             let now = start + Duration::from_millis(at);
             let begins = begins.map(|begins| start + Duration::from_millis(begins));
-            assert_eq!(pace.begin_at(Host::Local, rate, now), begins, "at {at} ms");
+            let reserved = limit.reserve(Host::Local, MAX_DELAY, now);
+            assert_eq!(reserved, begins, "at {at} ms");
         }
     }
 
     #[test]
-    fn who_comes_too_often_waits() {
+    fn sessions_above_the_rate_are_delayed() {
         check(
             "1/s",
             &[

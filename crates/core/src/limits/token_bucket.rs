@@ -1,43 +1,62 @@
-//! How often something may happen.
+//! A token bucket: a rate limit that allows bursts.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-/// Lets something happen so often per second, and so often at once after a pause.
+use crate::limits::limits::Rate;
+
+/// Holds up to `rate.count` tokens and refills evenly over `rate.per`. Each event takes one token.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
-    every: Duration,  // one drop falls in
-    full: Duration,   // takes as long from empty to full
-    full_at: Instant, // if nothing more is taken
+pub(crate) struct TokenBucket {
+    interval: Duration,  // between two tokens
+    fill_time: Duration, // from empty to full
+    full_at: Instant,    // if no token is taken
 }
 
-impl Bucket {
-    /// A full bucket, for `rate` times per second and `burst` times at once.
-    pub(crate) fn new(rate: NonZeroU32, burst: NonZeroU32, now: Instant) -> Self {
-        // Rounded up: never more than was said.
-        let nanos = 1_000_000_000_u64.div_ceil(u64::from(rate.get()));
-        let every = Duration::from_nanos(nanos);
+impl TokenBucket {
+    /// A full bucket.
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        let count = rate.count.get();
+        // Rounded up, so that the rate is never exceeded.
+        let nanos = rate.per.as_nanos().div_ceil(u128::from(count));
+        let interval = Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX));
         Self {
-            every,
-            full: every * burst.get(),
+            interval,
+            fill_time: interval.saturating_mul(count),
             full_at: now,
         }
     }
 
-    /// Whether it may happen at `now`; if so, it is taken to happen.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now) + self.every;
-        let may = full_at <= now + self.full;
-        if may {
-            self.full_at = full_at;
-        }
-        may
+    /// A full bucket of `count` tokens that refills in a second.
+    pub(crate) fn per_second(count: NonZeroU32, now: Instant) -> Self {
+        let per = Duration::from_secs(1);
+        Self::new(Rate { count, per }, now)
     }
 
-    /// When it may happen next, if nothing is taken before; perhaps in the past.
+    /// Takes a token; returns `false` if there is none.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.reserve(Duration::ZERO, now).is_some()
+    }
+
+    /// Takes a token that is available within `patience` and returns when it is. Without one, `None`
+    /// is returned and the bucket stays as it is.
+    pub(crate) fn reserve(&mut self, patience: Duration, now: Instant) -> Option<Instant> {
+        let full_at = self.full_at.max(now) + self.interval;
+        let wait = (full_at - now).saturating_sub(self.fill_time);
+        (wait <= patience).then(|| {
+            self.full_at = full_at;
+            now + wait
+        })
+    }
+
+    /// When the next token is available, perhaps in the past.
     pub(crate) fn next(&self) -> Instant {
-        // The bucket is never emptier than empty, so this is after it was made.
-        self.full_at + self.every - self.full
+        // At the earliest one interval after the bucket was created full.
+        self.full_at + self.interval - self.fill_time
+    }
+
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
     }
 }
 
@@ -47,17 +66,19 @@ mod tests {
 
     use super::*;
 
-    fn bucket(rate: u32, burst: u32, now: Instant) -> Bucket {
-        let number = |n| NonZeroU32::new(n).expect("not zero");
-        Bucket::new(number(rate), number(burst), now)
+    /// A bucket of `burst` tokens, refilled at `rate` tokens a second.
+    fn bucket(rate: u32, burst: u32, now: Instant) -> TokenBucket {
+        let count = NonZeroU32::new(burst).expect("not zero");
+        let per = Duration::from_nanos(1_000_000_000_u64.div_ceil(rate.into())) * burst;
+        TokenBucket::new(Rate { count, per }, now)
     }
 
     #[test]
-    fn a_burst_and_then_the_rate() {
+    fn allows_a_burst_and_then_the_rate() {
         let start = Instant::now();
         let mut bucket = bucket(10, 3, start);
-        let taken = |bucket: &mut Bucket, ms| bucket.take(start + Duration::from_millis(ms));
-        for (ms, may) in [
+        let take = |bucket: &mut TokenBucket, ms| bucket.take(start + Duration::from_millis(ms));
+        for (ms, taken) in [
             (0, true),
             (0, true),
             (0, true),
@@ -66,18 +87,18 @@ mod tests {
             (100, true),
             (100, false),
         ] {
-            assert_eq!(taken(&mut bucket, ms), may, "at {ms} ms");
+            assert_eq!(take(&mut bucket, ms), taken, "at {ms} ms");
         }
         assert_eq!(bucket.next(), start + Duration::from_millis(200));
-        assert!(taken(&mut bucket, 200));
-        // However long the pause, no more than the burst follows it.
-        let later: Vec<bool> = (0..4).map(|_| taken(&mut bucket, 60_000)).collect();
+        assert!(take(&mut bucket, 200));
+        // A pause of any length is followed by no more than the burst.
+        let later: Vec<bool> = (0..4).map(|_| take(&mut bucket, 60_000)).collect();
         assert_eq!(later, [true, true, true, false]);
     }
 
     proptest! {
         #[test]
-        fn no_pattern_gets_more(rate in 1..2000u32, burst in 1..300u32, waits in prop::collection::vec(0..5000u64, 1..500)) {
+        fn no_pattern_exceeds_the_rate(rate in 1..2000u32, burst in 1..300u32, waits in prop::collection::vec(0..5000u64, 1..500)) {
             let start = Instant::now();
             let mut bucket = bucket(rate, burst, start);
             let mut now = start;
@@ -91,7 +112,7 @@ mod tests {
                     taken.push(now);
                 }
             }
-            // Between any two takings there are no more than the burst and what the rate allows.
+            // In any period, at most the burst plus what the rate allows.
             for (from, first) in taken.iter().enumerate() {
                 for (to, last) in taken.iter().enumerate().skip(from) {
                     let allowed = (*last - *first).as_secs_f64() * f64::from(rate) + f64::from(burst);

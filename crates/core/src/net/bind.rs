@@ -14,7 +14,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::net::inherited;
 use crate::net::listen_addr::{HostPort, ListenAddr};
 use crate::net::listener::{Listener, SocketFile};
-use crate::net::socket_opts::tell_destinations;
+use crate::net::socket_opts::enable_pktinfo;
 use crate::peer::Address;
 
 /// How to listen, where the place does not say.
@@ -170,7 +170,7 @@ fn udp(address: SocketAddr) -> io::Result<Listener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // each protocol has ways of its own to tell what was asked
     }
-    tell_destinations(&socket, address.ip())?; // before anything can arrive
+    enable_pktinfo(&socket, address.ip())?; // before anything can arrive
     socket.bind(&address.into())?;
     Listener::datagrams(socket)
 }

@@ -13,7 +13,7 @@ impl Alarm {
     /// Sets it as the session has asked since the last time, if it has. Whether the session is to be
     /// woken at once, since it is at work.
     pub(crate) fn set(&mut self, connection: &mut Connection, now: Instant) -> bool {
-        let Some(time) = connection.take_wake() else {
+        let Some(time) = connection.take_timer() else {
             return false;
         };
         self.0 = Some(after(now, time));
@@ -29,7 +29,7 @@ impl Alarm {
     pub(crate) fn ring(&mut self, connection: &mut Connection, now: Instant) -> bool {
         let rings = self.0.take_if(|at| *at <= now).is_some();
         if rings {
-            connection.wake();
+            connection.timer_expired();
         }
         rings
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use crate::limits::admission::Admission;
-use crate::limits::host_rate::{Pace, Turn};
+use crate::limits::host_rate::{Admitted, RateQueue};
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Count, State};
 use crate::net::listener::{Listener, Sorted};
@@ -52,7 +52,7 @@ pub(crate) fn serve<C: Crew>(
             state,
             arrivals: Arrivals::new(doors),
             leaving: Leaving::new(limits),
-            pace: Pace::new(limits.rate),
+            rate_queue: RateQueue::new(limits.rate),
         },
         admission: Admission::new(limits, state)?,
         crew,
@@ -99,7 +99,8 @@ impl<C: Crew> Acceptor<'_, C> {
         let Front {
             arrivals, leaving, ..
         } = &self.front;
-        let nobody = self.waiting.is_none() && self.front.pace.is_empty() && leaving.is_empty();
+        let nobody =
+            self.waiting.is_none() && self.front.rate_queue.is_empty() && leaving.is_empty();
         arrivals.is_empty() && nobody && self.crew.len() == 0
     }
 
@@ -137,7 +138,7 @@ impl<C: Crew> Acceptor<'_, C> {
                 self.begin(waiting.arrived, waiting.failures);
             }
             while self.is_open()
-                && let Some((stream, peer)) = self.front.pace.due(now)
+                && let Some((stream, peer)) = self.front.rate_queue.pop_due(now)
             {
                 self.admit(stream, peer);
             }
@@ -161,7 +162,7 @@ impl<C: Crew> Acceptor<'_, C> {
             deadline = earlier(deadline, Some(waiting.retry_at));
         }
         if self.is_open() {
-            deadline = earlier(deadline, self.front.pace.deadline());
+            deadline = earlier(deadline, self.front.rate_queue.deadline());
             deadline = earlier(deadline, arrivals.resume_at(now));
             let listeners = arrivals.watched(now).enumerate();
             sources.extend(
@@ -217,12 +218,14 @@ impl<C: Crew> Acceptor<'_, C> {
 
     fn arrive(&mut self, stream: Stream, peer: Peer) {
         debug!(%peer, local = %peer.local, "accept");
-        match self.front.pace.take(stream, peer, Instant::now()) {
-            Turn::Now(stream, peer) => self.admit(stream, peer),
-            Turn::Later => (),
-            Turn::Never(stream, peer, refusal) => {
+        let host = peer.remote.host();
+        let rate_queue = &mut self.front.rate_queue;
+        match rate_queue.admit((stream, peer), host, Instant::now()) {
+            Admitted::Now((stream, peer)) => self.admit(stream, peer),
+            Admitted::Queued => (),
+            Admitted::Refused((stream, peer), message) => {
                 self.front.state.count(Count::RefusedRate, 1);
-                self.refuse(stream, peer, refusal);
+                self.refuse(stream, peer, Refusal(message.into()));
             }
         }
     }
@@ -266,7 +269,7 @@ impl<C: Crew> Acceptor<'_, C> {
         notify("STOPPING=1");
         let waiting = self.waiting.take().map(|waiting| waiting.arrived);
         let waiting = waiting.map(|Arrived { stream, peer, .. }| (stream, peer));
-        for (stream, peer) in waiting.into_iter().chain(self.front.pace.drain()) {
+        for (stream, peer) in waiting.into_iter().chain(self.front.rate_queue.drain()) {
             self.turn_away(stream, peer, "The server is stopping.");
         }
         info!(conversations = self.crew.len(), ?grace, "stop");

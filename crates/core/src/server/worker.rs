@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use crate::limits::admission::Slot;
-use crate::limits::host_rate::Pace;
+use crate::limits::host_rate::RateQueue;
 use crate::limits::stats::State;
 use crate::net::listener::Inlet;
 use crate::net::stream::Stream;
@@ -88,7 +88,7 @@ pub(crate) struct Front {
     pub(crate) state: State,
     pub(crate) arrivals: Arrivals,
     pub(crate) leaving: Leaving,
-    pub(crate) pace: Pace,
+    pub(crate) rate_queue: RateQueue<(Stream, Peer)>,
 }
 
 impl Front {
@@ -97,6 +97,6 @@ impl Front {
     pub(crate) fn leave(&mut self) {
         self.arrivals.leave();
         self.leaving.leave();
-        self.pace.leave();
+        self.rate_queue.close();
     }
 }

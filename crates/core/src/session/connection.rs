@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// The server is stopping: the session may say its last words.
-    pub fn stop(&mut self) {
+    pub fn shut_down(&mut self) {
         if self.stop == Told::No {
             self.stop = Told::Soon;
             self.pump();
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Ends the conversation from outside, with words where they cannot be taken for content.
-    pub(crate) fn dismiss(&mut self, ended: CloseReason) {
+    pub(crate) fn close(&mut self, ended: CloseReason) {
         if matches!(self.state, State::Talking(_)) {
             if let (Framer::Line(_), Some(words)) = (&self.framer, ended.parting_words()) {
                 self.outbox.send_line(words);
@@ -118,7 +118,7 @@ impl Connection {
     }
 
     /// The program that takes the session's place, once everything is sent.
-    pub(crate) fn take_program(&mut self) -> Option<Box<Command>> {
+    pub(crate) fn take_command(&mut self) -> Option<Box<Command>> {
         self.program.take()
     }
 
@@ -152,7 +152,7 @@ impl Connection {
 
     /// Why the conversation ended, if it has.
     #[must_use]
-    pub fn ended(&self) -> Option<&CloseReason> {
+    pub fn close_reason(&self) -> Option<&CloseReason> {
         match &self.state {
             State::Talking(_) => None,
             State::Over(ended) => Some(ended),
@@ -161,12 +161,12 @@ impl Connection {
 
     /// Why the conversation ended; [`CloseReason::Cut`] if it did not come to an end by itself.
     #[must_use]
-    pub fn into_ended(mut self) -> CloseReason {
-        if self.ended().is_none() {
-            self.end(CloseReason::Cut);
+    pub fn into_close_reason(mut self) -> CloseReason {
+        if self.close_reason().is_none() {
+            self.end(CloseReason::Aborted);
         }
         match self.state {
-            State::Talking(_) => CloseReason::Cut,
+            State::Talking(_) => CloseReason::Aborted,
             State::Over(ended) => ended,
         }
     }
@@ -217,7 +217,7 @@ impl Connection {
                         guarded(|| session.on_message(bytes, out))
                     }
                     Err(TooLong) => {
-                        self.dismiss(CloseReason::LineTooLong);
+                        self.close(CloseReason::LineTooLong);
                         return &[];
                     }
                 }
@@ -259,9 +259,9 @@ impl Connection {
                     "a program can take over only when the conversation opens",
                 ));
             }
-            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(CloseReason::Stopped),
+            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(CloseReason::Shutdown),
             (Ok(Flow::Close), None) if self.input == Input::EofDelivered => {
-                self.end(CloseReason::PeerLeft)
+                self.end(CloseReason::PeerClosed)
             }
             (Ok(Flow::Close), None) => self.end(CloseReason::Closed),
         }
@@ -286,7 +286,7 @@ mod tests {
     use crate::session::config::Config;
     use crate::session::framing::Framing;
     use crate::session::service::{Refusal, Result, Service};
-    use crate::testing::{Pieces, rehearse};
+    use crate::testing::{Chunks, drive_stream};
 
     /// A session made of a closure, which is called with each event.
     struct Scripted<F>(F);
@@ -398,9 +398,12 @@ mod tests {
         for outbox_bytes in [1, 8, 1000] {
             for size in 1..=said.len().max(1) {
                 for taken in [1, 2, 5, 1000] {
-                    let pieces = Pieces { said: size, taken };
+                    let pieces = Chunks {
+                        input: size,
+                        output: taken,
+                    };
                     let limits = limits(outbox_bytes);
-                    let (heard, ended) = rehearse(&Talkative, said.as_bytes(), pieces, &limits);
+                    let (heard, ended) = drive_stream(&Talkative, said.as_bytes(), pieces, &limits);
                     let pieces = format!("{pieces:?}, outbox of {outbox_bytes}");
                     assert_eq!(
                         heard.escape_ascii().to_string(),
@@ -489,7 +492,7 @@ mod tests {
             endless.sent(10);
         }
         endless.sent(5);
-        endless.stop();
+        endless.shut_down();
         assert_eq!(
             endless.output().len(),
             105,
@@ -497,14 +500,17 @@ mod tests {
         );
         endless.sent(105);
         assert!(endless.is_done());
-        assert_eq!(endless.into_ended().to_string(), "the server stopped");
+        assert_eq!(
+            endless.into_close_reason().to_string(),
+            "the server stopped"
+        );
     }
 
     #[test]
     fn a_session_that_has_more_and_sends_nothing_is_ended() {
         let stuck = connection(Framing::Bytes, 100, |_, _| Ok(Flow::WhenWritable));
         assert!(stuck.is_done());
-        assert!(matches!(stuck.ended(), Some(CloseReason::Stuck)));
+        assert!(matches!(stuck.close_reason(), Some(CloseReason::Stuck)));
     }
 
     #[test]
@@ -516,7 +522,10 @@ mod tests {
         assert!(flood.output().len() < 2 << 20);
         flood.sent(flood.output().len());
         assert!(flood.is_done());
-        assert!(matches!(flood.ended(), Some(CloseReason::Overflow(_))));
+        assert!(matches!(
+            flood.close_reason(),
+            Some(CloseReason::Overflow(_))
+        ));
     }
 
     #[test]
@@ -531,7 +540,7 @@ mod tests {
         connection.receive(&line);
         connection.receive(b"\n");
         assert_eq!(connection.output().len(), line.len() + 10);
-        assert!(connection.ended().is_none());
+        assert!(connection.close_reason().is_none());
     }
 
     #[test]
@@ -546,14 +555,17 @@ mod tests {
         failing.receive(b"x\ny\n");
         assert_eq!(take(&mut failing, 1000), b"one moment\n");
         assert!(failing.is_done());
-        assert_eq!(failing.into_ended().to_string(), "failed: no more ideas");
+        assert_eq!(
+            failing.into_close_reason().to_string(),
+            "failed: no more ideas"
+        );
     }
 
     #[test]
     fn a_refusal_is_told_in_words_whatever_the_framing() {
         for framing in [Framing::Bytes, Framing::Line] {
             let refused = CloseReason::Refused(Refusal("Not you.".into()));
-            let connection = Connection::over(refused, framing, &limits(10));
+            let connection = Connection::closed(refused, framing, &limits(10));
             assert_eq!(connection.output(), b"Not you.\n");
             assert!(!connection.wants_input());
         }
@@ -567,10 +579,13 @@ mod tests {
             (Framing::Line, "Nothing was heard for too long. Goodbye.\n"),
         ] {
             let mut connection = connection(framing, 10, quiet);
-            connection.dismiss(CloseReason::Idle);
+            connection.close(CloseReason::IdleTimeout);
             assert_eq!(connection.output(), words.as_bytes());
             assert!(!connection.wants_input());
-            assert_eq!(connection.into_ended().to_string(), "idle for too long");
+            assert_eq!(
+                connection.into_close_reason().to_string(),
+                "idle for too long"
+            );
         }
     }
 
@@ -625,11 +640,11 @@ mod tests {
             let mut connection = Connection::open(&giver, &Peer::stdio(), &limits(100));
             connection.receive(b"go\n");
             assert_eq!(connection.output(), b"here it comes\n", "{how}");
-            assert_eq!(connection.take_program().is_some(), named && !late, "{how}");
+            assert_eq!(connection.take_command().is_some(), named && !late, "{how}");
             assert!(!connection.is_done(), "the words go first");
             connection.sent(14);
             assert!(connection.is_done());
-            assert_eq!(connection.into_ended().to_string(), how);
+            assert_eq!(connection.into_close_reason().to_string(), how);
         }
     }
 }

@@ -10,7 +10,7 @@ pub enum Framing {
     /// They are not: bytes as they come, in pieces of any size. What is sent goes out as it is.
     Bytes,
     /// As `Bytes`, and one read brings so many bytes at most. A datagram is cut off there.
-    Pieces(NonZeroUsize),
+    Chunks(NonZeroUsize),
     /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last
     /// one may be ended by the end of input. Telnet negotiation between is swallowed. Each message
     /// sent becomes a line, ended by CR LF for a peer that uses CR, else by LF.
@@ -22,7 +22,7 @@ impl Framing {
     pub(crate) fn read_bytes(self) -> usize {
         match self {
             Self::Bytes | Self::Line => READ_BYTES,
-            Self::Pieces(bytes) => bytes.get().min(READ_BYTES),
+            Self::Chunks(bytes) => bytes.get().min(READ_BYTES),
         }
     }
 }
@@ -49,7 +49,7 @@ pub(crate) struct TooLong;
 impl Framer {
     pub(crate) fn new(framing: Framing, message_bytes: usize) -> Self {
         match framing {
-            Framing::Bytes | Framing::Pieces(_) => Self::Bytes,
+            Framing::Bytes | Framing::Chunks(_) => Self::Bytes,
             Framing::Line => Self::Line(Lines::new(message_bytes)),
         }
     }

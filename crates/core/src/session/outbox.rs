@@ -52,7 +52,7 @@ impl Outbox {
             apart: None,
             files: VecDeque::new(),
             line_end: match framing {
-                Framing::Bytes | Framing::Pieces(_) => None,
+                Framing::Bytes | Framing::Chunks(_) => None,
                 Framing::Line => Some("\n"),
             },
             high_water: limits.outbox_bytes,

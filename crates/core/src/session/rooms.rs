@@ -58,7 +58,7 @@ impl Rooms {
     /// [`RoomEvent::Members`](crate::RoomEvent::Members).
     pub fn list_members(self, out: &mut Outbox, room: &str) {
         let room = room.to_owned();
-        out.request(Request::Ask { room });
+        out.request(Request::ListMembers { room });
     }
 }
 

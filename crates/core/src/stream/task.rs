@@ -10,12 +10,9 @@ use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, error};
-
 use crate::exec::supervisor::{self, Given};
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
-use crate::limits::stats::Count;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
@@ -33,7 +30,7 @@ pub(crate) struct Exchange {
     peer: Peer,
     slot: Option<Slot>,
     connection: Connection,
-    wire: Option<Wire>, // to the hub, until it has departed from there
+    wire: Option<Link>, // to the hub, until it has departed from there
     alarm: Alarm,
     times: Times,
     phase: Phase,
@@ -62,19 +59,19 @@ impl Exchange {
         if self.connection.is_aborted() {
             self.stream.reset(); // or what has arrived would look like the whole
         }
-        let program = self.connection.take_program();
-        let ended = match (self.phase, self.connection.into_ended()) {
+        let program = self.connection.take_command();
+        let ended = match (self.phase, self.connection.into_close_reason()) {
             (
                 Phase::Over(Some(cut_short)),
                 CloseReason::Closed
-                | CloseReason::PeerLeft
-                | CloseReason::Stopped
-                | CloseReason::Cut
-                | CloseReason::Given,
+                | CloseReason::PeerClosed
+                | CloseReason::Shutdown
+                | CloseReason::Aborted
+                | CloseReason::HandedOver,
             ) => cut_short,
             (_, own) => own, // its failure matters more than how its peer took it
         };
-        if let (CloseReason::Given, Some(command)) = (&ended, program) {
+        if let (CloseReason::HandedOver, Some(command)) = (&ended, program) {
             let given = Given {
                 stream: self.stream,
                 peer: self.peer,
@@ -84,22 +81,13 @@ impl Exchange {
             };
             return (ended, Some((given, *command)));
         }
-        let (peer, received, sent) = (self.peer, self.received, self.sent);
-        if let (Some(slot), CloseReason::Refused(_)) = (&self.slot, &ended) {
-            slot.count(Count::RefusedService);
-        }
-        if ended.is_failure() {
-            self.slot.inspect(|slot| slot.count(Count::Failed));
-            error!(%peer, received, sent, "end: {ended}");
-        } else {
-            debug!(%peer, received, sent, "end: {ended}");
-        }
+        ended.record(&self.peer, self.slot.as_ref(), self.received, self.sent);
         (ended, None)
     }
 
     /// When the conversation is to be ended from here, unless it ends before.
     fn dismiss_at(&self) -> Option<Instant> {
-        if self.connection.ended().is_some() {
+        if self.connection.close_reason().is_some() {
             return None;
         }
         if self.is_held_back() {
@@ -110,7 +98,7 @@ impl Exchange {
 
     /// When the last words have waited for too long without a byte that could be sent.
     fn stalled_at(&self) -> Option<Instant> {
-        let ended = self.connection.ended().is_some();
+        let ended = self.connection.close_reason().is_some();
         ended.then(|| self.times.stalled_at())
     }
 
@@ -158,7 +146,10 @@ impl Exchange {
             return;
         }
         if self.connection.is_done() {
-            if matches!(self.connection.ended(), Some(CloseReason::Given)) {
+            if matches!(
+                self.connection.close_reason(),
+                Some(CloseReason::HandedOver)
+            ) {
                 self.phase = Phase::Over(None); // the stream goes on
                 return;
             }
@@ -173,7 +164,7 @@ impl Exchange {
     }
 
     fn lose(&mut self, error: Option<io::Error>) {
-        let ended = error.map_or(CloseReason::PeerLeft, CloseReason::Lost);
+        let ended = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
         self.phase = Phase::Over(Some(ended));
     }
 }
@@ -230,14 +221,14 @@ impl Task for Exchange {
                 self.phase = Phase::Over(None);
             }
             Phase::Talking if is_past(earlier(self.times.cut_at(), self.stalled_at())) => {
-                self.phase = Phase::Over(Some(CloseReason::Cut));
+                self.phase = Phase::Over(Some(CloseReason::Aborted));
             }
             Phase::Talking if is_past(self.dismiss_at()) => {
                 let time_up = is_past(self.times.session_at());
-                self.connection.dismiss(if time_up {
-                    CloseReason::TimeUp
+                self.connection.close(if time_up {
+                    CloseReason::SessionTimeout
                 } else {
-                    CloseReason::Idle
+                    CloseReason::IdleTimeout
                 });
                 self.times.end_within_grace(now);
                 self.advance(now);
@@ -248,13 +239,13 @@ impl Task for Exchange {
     }
 
     fn stop(&mut self, now: Instant) {
-        self.connection.stop();
+        self.connection.shut_down();
         self.times.end_within_grace(now);
         self.advance(now);
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.phase = Phase::Over(Some(CloseReason::Lost(error)));
+        self.phase = Phase::Over(Some(CloseReason::ConnectionLost(error)));
     }
 
     fn is_over(&self) -> bool {

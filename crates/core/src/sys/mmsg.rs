@@ -1,88 +1,89 @@
-//! Many datagrams with one call.
+//! Several datagrams per system call: recvmmsg(2), sendmmsg(2) and their control messages.
 
-use std::io;
 use std::mem::{self, size_of};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr;
+use std::{io, ptr};
 
 use nix::libc;
 
-use crate::sys::sockaddr::{Name, v4};
+use crate::sys::sockaddr::{RawSockAddr, ipv4};
 
-/// No more than this many datagrams are moved with one call.
+/// The most datagrams that one call moves.
 pub(crate) const BATCH: usize = 64;
 
-/// What the system tells about a datagram that it wrote to memory.
+/// What the kernel reports about a received datagram.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Letter {
-    /// How long it was, which may be more than was written.
+pub(crate) struct Received {
+    /// The length of the datagram in bytes, which may exceed that of its buffer.
     pub(crate) length: usize,
     pub(crate) remote: SocketAddr,
-    /// Where it arrived, if the socket was set to tell.
-    pub(crate) arrived: Option<Arrived>,
+    /// Set if the socket has `IP_PKTINFO` or `IPV6_RECVPKTINFO` enabled.
+    pub(crate) pktinfo: Option<PktInfo>,
 }
 
-/// Where a datagram arrived.
+/// Where a datagram arrived, as in `struct in_pktinfo` of ip(7).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrived {
-    /// Where an answer is to come from.
+pub(crate) struct PktInfo {
+    /// The source address for a reply.
     pub(crate) local: IpAddr,
-    /// Where it was sent to.
+    /// The destination address in the header.
     pub(crate) destination: IpAddr,
+    /// The index of the interface.
     pub(crate) interface: u32,
 }
 
-/// A datagram to be sent, or several to one peer.
+/// One datagram to send, or several of equal length to one peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) to: SocketAddr,
-    pub(crate) how: How,
+    pub(crate) mode: SendMode,
 }
 
-/// How it is to be sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum How {
-    Plainly,
-    /// From this address, where the socket has several.
+pub(crate) enum SendMode {
+    /// One datagram from the address of the socket.
+    Plain,
+    /// One datagram from this address, on a socket bound to all addresses.
     From(SocketAddr),
-    /// Cut by the system into datagrams of so many bytes; the last one may be shorter.
-    Cut(u16),
+    /// The kernel cuts the bytes into datagrams of this length; the last one may be shorter
+    /// (`UDP_SEGMENT`, udp(7)).
+    Segmented(u16),
 }
 
-/// Receives what has arrived, without waiting: each datagram into the next one of `memory`, and
-/// what is to be told about it into `letters`, in the same order. What is longer than its memory is
-/// cut off.
+/// Receives up to [`BATCH`] datagrams without blocking: each into the next of `buffers`, with its
+/// description appended to `received` in the same order. A datagram longer than its buffer is
+/// truncated.
 ///
 /// # Errors
 ///
-/// EAGAIN if nothing has arrived, and others.
-pub(crate) fn receive_many<'m>(
+/// EAGAIN if none is queued; otherwise as recvmmsg(2).
+pub(crate) fn recv_many<'b>(
     socket: BorrowedFd<'_>,
-    memory: impl Iterator<Item = &'m mut [u8]>,
-    letters: &mut Vec<Letter>,
+    buffers: impl Iterator<Item = &'b mut [u8]>,
+    received: &mut Vec<Received>,
 ) -> io::Result<()> {
-    let mut names = [Name::ANY; BATCH];
-    let mut controls = [Control::EMPTY; BATCH];
+    let mut names = [RawSockAddr::ZERO; BATCH];
+    let mut controls = [Control::ZERO; BATCH];
     let mut parts: [libc::iovec; BATCH] = zeroed();
     let mut headers: [libc::mmsghdr; BATCH] = zeroed();
     let mut count = 0;
-    for (place, memory) in memory.take(BATCH).enumerate() {
-        parts[place].iov_base = memory.as_mut_ptr().cast();
-        parts[place].iov_len = memory.len();
-        let header = &mut headers[place].msg_hdr;
-        header.msg_name = ptr::from_mut(&mut names[place]).cast();
-        header.msg_namelen = size_of::<Name>() as libc::socklen_t;
-        header.msg_iov = &raw mut parts[place];
+    for (index, buffer) in buffers.take(BATCH).enumerate() {
+        parts[index].iov_base = buffer.as_mut_ptr().cast();
+        parts[index].iov_len = buffer.len();
+        let header = &mut headers[index].msg_hdr;
+        header.msg_name = ptr::from_mut(&mut names[index]).cast();
+        header.msg_namelen = size_of::<RawSockAddr>() as libc::socklen_t;
+        header.msg_iov = &raw mut parts[index];
         header.msg_iovlen = 1;
-        header.msg_control = ptr::from_mut(&mut controls[place]).cast();
+        header.msg_control = ptr::from_mut(&mut controls[index]).cast();
         header.msg_controllen = size_of::<Control>() as _;
-        count = place + 1;
+        count = index + 1;
     }
-    // SAFETY: each of the `count` headers points to a name, a control and a part of its own, with
-    // the sizes they have, and each part to memory that is borrowed from the caller for this long.
-    let received = unsafe {
+    // SAFETY: each of the `count` headers points to a name, a control buffer and a part of its own
+    // with their true sizes, and each part to a buffer that is mutably borrowed during this call.
+    let filled = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
@@ -91,55 +92,53 @@ pub(crate) fn receive_many<'m>(
             ptr::null_mut(),
         )
     };
-    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-    letters.extend(
-        headers[..received]
-            .iter()
-            .zip(&names)
-            .map(|(header, name)| Letter {
-                length: header.msg_len as usize,
-                remote: name.address(),
-                arrived: arrived(&header.msg_hdr),
-            }),
-    );
+    let filled = usize::try_from(filled).map_err(|_| io::Error::last_os_error())?;
+    let filled = headers[..filled].iter().zip(&names);
+    received.extend(filled.map(|(header, name)| Received {
+        length: header.msg_len as usize,
+        remote: name.get(),
+        pktinfo: pktinfo(&header.msg_hdr),
+    }));
     Ok(())
 }
 
-/// Sends the first of `outgoing`, without waiting; says how many.
+/// Sends up to [`BATCH`] of `outgoing` without blocking and returns how many were sent.
 ///
 /// # Errors
 ///
-/// EAGAIN if there is no room now; others are about the very first one.
+/// EAGAIN if the send buffer is full. Any other error concerns the first of `outgoing`.
 pub(crate) fn send_many<'a>(
     socket: BorrowedFd<'_>,
     outgoing: impl Iterator<Item = Outgoing<'a>>,
 ) -> io::Result<usize> {
-    let mut names = [Name::ANY; BATCH];
-    let mut controls = [Control::EMPTY; BATCH];
+    let mut names = [RawSockAddr::ZERO; BATCH];
+    let mut controls = [Control::ZERO; BATCH];
     let mut parts: [libc::iovec; BATCH] = zeroed();
     let mut headers: [libc::mmsghdr; BATCH] = zeroed();
     let mut count = 0;
-    for (place, Outgoing { bytes, to, how }) in outgoing.take(BATCH).enumerate() {
-        parts[place].iov_base = bytes.as_ptr().cast_mut().cast(); // only read from
-        parts[place].iov_len = bytes.len();
-        let header = &mut headers[place].msg_hdr;
-        header.msg_namelen = names[place].set(to);
-        header.msg_name = ptr::from_mut(&mut names[place]).cast();
-        header.msg_iov = &raw mut parts[place];
+    for (index, Outgoing { bytes, to, mode }) in outgoing.take(BATCH).enumerate() {
+        parts[index].iov_base = bytes.as_ptr().cast_mut().cast(); // the kernel only reads it
+        parts[index].iov_len = bytes.len();
+        let header = &mut headers[index].msg_hdr;
+        header.msg_namelen = names[index].set(to);
+        header.msg_name = ptr::from_mut(&mut names[index]).cast();
+        header.msg_iov = &raw mut parts[index];
         header.msg_iovlen = 1;
-        if !matches!(how, How::Plainly) {
-            header.msg_control = ptr::from_mut(&mut controls[place]).cast();
+        if !matches!(mode, SendMode::Plain) {
+            header.msg_control = ptr::from_mut(&mut controls[index]).cast();
             header.msg_controllen = size_of::<Control>() as _;
         }
-        match how {
-            How::Plainly => (),
-            How::From(from) => send_from(header, from),
-            How::Cut(bytes) => write_control(header, libc::SOL_UDP, libc::UDP_SEGMENT, bytes),
+        match mode {
+            SendMode::Plain => (),
+            SendMode::From(from) => write_source(header, from),
+            SendMode::Segmented(length) => {
+                write_control(header, libc::SOL_UDP, libc::UDP_SEGMENT, length);
+            }
         }
-        count = place + 1;
+        count = index + 1;
     }
-    // SAFETY: each of the `count` headers points to a name, a part and perhaps a control of its
-    // own, with the sizes they have; the bytes are borrowed for longer than this and only read.
+    // SAFETY: each of the `count` headers points to a name, a part and perhaps a control buffer of
+    // its own with their true sizes. The bytes are borrowed during this call and only read.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
@@ -151,8 +150,8 @@ pub(crate) fn send_many<'a>(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Writes into the control of `header` that the datagram is to leave from this address.
-fn send_from(header: &mut libc::msghdr, from: SocketAddr) {
+/// Sets `from` as the source address of the datagram of `header`.
+fn write_source(header: &mut libc::msghdr, from: SocketAddr) {
     match from {
         SocketAddr::V4(from) => {
             let mut info: libc::in_pktinfo = zeroed();
@@ -162,16 +161,16 @@ fn send_from(header: &mut libc::msghdr, from: SocketAddr) {
         SocketAddr::V6(from) => {
             let mut info: libc::in6_pktinfo = zeroed();
             info.ipi6_addr.s6_addr = from.ip().octets();
-            info.ipi6_ifindex = from.scope_id() as _; // 0 but for addresses of one link
+            info.ipi6_ifindex = from.scope_id() as _; // 0 except for link-local addresses
             write_control(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
         }
     }
 }
 
-/// Makes `info` the only thing in the [`Control`] of `header`.
-fn write_control<T: Plain>(header: &mut libc::msghdr, level: i32, kind: i32, info: T) {
-    // SAFETY: the control is as large as its header says, aligned like a `cmsghdr`, and has room for
-    // one with any kind of information.
+/// Makes `info` the only control message of `header`.
+fn write_control<T: Zeroable>(header: &mut libc::msghdr, level: i32, kind: i32, info: T) {
+    // SAFETY: `msg_control` points to a `Control`, which is aligned like a `cmsghdr` and has room
+    // for the header and any of the types that this is called with.
     unsafe {
         let control = libc::CMSG_FIRSTHDR(header);
         (*control).cmsg_level = level;
@@ -182,10 +181,10 @@ fn write_control<T: Plain>(header: &mut libc::msghdr, level: i32, kind: i32, inf
     }
 }
 
-/// Where a datagram arrived, as the system has told in the control of `header`.
-fn arrived(header: &libc::msghdr) -> Option<Arrived> {
-    // SAFETY: the control still is where it was when the system filled it, and the system has
-    // written how much of it it filled; these macros go no further.
+/// Reads the packet information among the control messages of a received `header`.
+fn pktinfo(header: &libc::msghdr) -> Option<PktInfo> {
+    // SAFETY: `msg_control` still points to the buffer that the kernel filled, and the kernel set
+    // `msg_controllen` to the length that it filled; the macros stay within it.
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(header);
         while let Some(head) = control.as_ref() {
@@ -193,21 +192,21 @@ fn arrived(header: &libc::msghdr) -> Option<Arrived> {
             match (head.cmsg_level, head.cmsg_type) {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                     let info: libc::in_pktinfo = ptr::read_unaligned(data.cast());
-                    // It is not told for what had come before the socket was set to tell.
+                    // Zero for datagrams queued before the option was set.
                     let local = match info.ipi_spec_dst.s_addr {
                         0 => info.ipi_addr,
                         _ => info.ipi_spec_dst,
                     };
-                    return Some(Arrived {
-                        local: v4(local).into(),
-                        destination: v4(info.ipi_addr).into(),
+                    return Some(PktInfo {
+                        local: ipv4(local).into(),
+                        destination: ipv4(info.ipi_addr).into(),
                         interface: info.ipi_ifindex as u32,
                     });
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     let info: libc::in6_pktinfo = ptr::read_unaligned(data.cast());
                     let local = Ipv6Addr::from(info.ipi6_addr.s6_addr).into();
-                    return Some(Arrived {
+                    return Some(PktInfo {
                         local,
                         destination: local,
                         interface: info.ipi6_ifindex as u32,
@@ -220,7 +219,7 @@ fn arrived(header: &libc::msghdr) -> Option<Arrived> {
     None
 }
 
-/// Room for one piece of information beside a datagram.
+/// A buffer for one control message of any kind used here, aligned for its header.
 #[derive(Clone, Copy)]
 #[repr(C)]
 union Control {
@@ -229,26 +228,24 @@ union Control {
 }
 
 impl Control {
-    const EMPTY: Self = Self {
+    const ZERO: Self = Self {
         bytes: [0; CONTROL_BYTES],
     };
 }
 
-/// Plain numbers and pointers, of which all zero is a value.
-pub(super) trait Plain {}
-impl Plain for u16 {}
-impl Plain for libc::in_pktinfo {}
-impl Plain for libc::in6_pktinfo {}
-impl Plain for libc::sockaddr_in {}
-impl Plain for libc::sockaddr_in6 {}
-impl Plain for [libc::iovec; BATCH] {}
-impl Plain for [libc::mmsghdr; BATCH] {}
+/// Plain integers and pointers, for which all zero bits are a valid value.
+trait Zeroable {}
+impl Zeroable for u16 {}
+impl Zeroable for libc::in_pktinfo {}
+impl Zeroable for libc::in6_pktinfo {}
+impl Zeroable for [libc::iovec; BATCH] {}
+impl Zeroable for [libc::mmsghdr; BATCH] {}
 
-pub(super) fn zeroed<T: Plain>() -> T {
-    // SAFETY: that is what `Plain` says.
+fn zeroed<T: Zeroable>() -> T {
+    // SAFETY: `Zeroable` is implemented only for types with this property.
     unsafe { mem::zeroed() }
 }
 
-// SAFETY: it only computes.
+// SAFETY: `CMSG_SPACE` only computes a size.
 const CONTROL_BYTES: usize =
     unsafe { libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) } as usize;

@@ -1,62 +1,75 @@
-//! Addresses as the system reads and writes them.
+//! Socket addresses in the layout of the system calls (`struct sockaddr_in` and `sockaddr_in6`).
 
-use std::mem::{self, size_of};
+use std::mem::size_of;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use nix::libc;
 
-use crate::sys::mmsg::zeroed;
-
-/// An address as the system reads and writes it.
+/// An IPv4 or IPv6 address that a system call reads or writes.
+///
+/// Every byte is initialised at all times: both variants are plain integers without padding, and a
+/// value starts as the larger of the two.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) union Name {
+pub(crate) union RawSockAddr {
     v4: libc::sockaddr_in,
     v6: libc::sockaddr_in6,
 }
 
-impl Name {
-    // SAFETY: of plain numbers, all zero is a value.
-    pub(crate) const ANY: Self = unsafe { mem::zeroed() };
+impl RawSockAddr {
+    pub(crate) const ZERO: Self = Self {
+        v6: libc::sockaddr_in6 {
+            sin6_family: 0,
+            sin6_port: 0,
+            sin6_flowinfo: 0,
+            sin6_addr: libc::in6_addr { s6_addr: [0; 16] },
+            sin6_scope_id: 0,
+        },
+    };
 
-    /// Becomes this address; says how long it is.
+    /// Stores `address` and returns the length of its structure.
     pub(crate) fn set(&mut self, address: SocketAddr) -> libc::socklen_t {
         match address {
             SocketAddr::V4(address) => {
-                let mut name: libc::sockaddr_in = zeroed();
-                name.sin_family = libc::AF_INET as libc::sa_family_t;
-                name.sin_port = address.port().to_be();
-                name.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-                self.v4 = name;
+                self.v4 = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: address.port().to_be(),
+                    sin_addr: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(address.ip().octets()),
+                    },
+                    sin_zero: [0; 8],
+                };
                 size_of::<libc::sockaddr_in>() as libc::socklen_t
             }
             SocketAddr::V6(address) => {
-                let mut name: libc::sockaddr_in6 = zeroed();
-                name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-                name.sin6_port = address.port().to_be();
-                name.sin6_addr.s6_addr = address.ip().octets();
-                name.sin6_scope_id = address.scope_id();
-                self.v6 = name;
+                self.v6 = libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: address.port().to_be(),
+                    sin6_flowinfo: 0,
+                    sin6_addr: libc::in6_addr {
+                        s6_addr: address.ip().octets(),
+                    },
+                    sin6_scope_id: address.scope_id(),
+                };
                 size_of::<libc::sockaddr_in6>() as libc::socklen_t
             }
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        // SAFETY: all of it is plain numbers, and was set to zero before the system wrote to it.
-        let (v4_name, v6) = unsafe { (self.v4, self.v6) };
-        if i32::from(v6.sin6_family) == libc::AF_INET6 {
-            let (ip, port) = (
-                Ipv6Addr::from(v6.sin6_addr.s6_addr),
-                u16::from_be(v6.sin6_port),
-            );
-            SocketAddrV6::new(ip, port, 0, v6.sin6_scope_id).into()
+    pub(crate) fn get(&self) -> SocketAddr {
+        // SAFETY: every byte is initialised, see the type, and any integer is a valid value.
+        let (raw_v4, raw_v6) = unsafe { (self.v4, self.v6) };
+        if i32::from(raw_v6.sin6_family) == libc::AF_INET6 {
+            let ip = Ipv6Addr::from(raw_v6.sin6_addr.s6_addr);
+            let port = u16::from_be(raw_v6.sin6_port);
+            SocketAddrV6::new(ip, port, 0, raw_v6.sin6_scope_id).into()
         } else {
-            SocketAddrV4::new(v4(v4_name.sin_addr), u16::from_be(v4_name.sin_port)).into()
+            let port = u16::from_be(raw_v4.sin_port);
+            SocketAddrV4::new(ipv4(raw_v4.sin_addr), port).into()
         }
     }
 }
 
-pub(crate) fn v4(address: libc::in_addr) -> Ipv4Addr {
+pub(crate) fn ipv4(address: libc::in_addr) -> Ipv4Addr {
     Ipv4Addr::from(address.s_addr.to_ne_bytes())
 }

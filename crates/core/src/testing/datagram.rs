@@ -1,4 +1,4 @@
-//! Conversations with several peers by datagrams, without a socket.
+//! Drives the datagram server with several peers, without a socket.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,101 +9,91 @@ use std::time::{Duration, Instant};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::session::service::Service;
-use crate::udp::dedicated_port::PortSource;
-use crate::udp::filter::{Arrival, Guard};
-use crate::udp::peer_table::Correspondence;
-use crate::udp::send_batch::Departures;
+use crate::udp::peer_table::PeerTable;
+use crate::udp::recv_batch::Incoming;
+use crate::udp::send_batch::SendBatch;
 
-/// One datagram that arrives in a rehearsal.
+/// One datagram for [`drive_datagrams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// So much time passes before.
+    /// The time that passes before it arrives.
     pub wait: Duration,
-    /// The peer who sends it: 192.0.2.`peer`:40000.
+    /// The peer that sends it: 192.0.2.`peer`:40000.
     pub peer: u8,
-    /// What it holds.
+    /// Its payload.
     pub bytes: &'a [u8],
 }
 
-/// Says all of `said` to `service`, then stops; returns every datagram that is sent, with the peer
-/// it is sent to.
+/// Sends every datagram of `input` to `service`, then shuts the server down. Returns each datagram
+/// sent, with the number of the peer it is sent to.
 ///
-/// The server is 198.51.100.1:1212; a peer speaks to where it was last answered from, if that is a
-/// port of its conversation. It may not send a peer more than the service
-/// [says](Service::over_datagrams), whatever the peer says:
+/// The server is 198.51.100.1:1212. A peer sends to the port that last answered it, as long as its
+/// session has that port. The amplification limit of [`UdpPolicy`](crate::UdpPolicy) applies:
 ///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
-/// use switchboard_core::testing::Datagram;
-/// use switchboard_core::testing::rehearse_datagrams;
+/// use switchboard_core::testing::{Datagram, drive_datagrams};
+/// use switchboard_core::{Flow, Limits, Outbox, service_fn};
 ///
-/// struct Shout;
-///
-/// impl Service for Shout {
-///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Self))
-///     }
-/// }
-///
-/// impl Session for Shout {
-///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         out.send(&[line, b"!"].concat());
-///         Ok(Flow::Continue)
-///     }
-/// }
-///
+/// let shout = service_fn(|line: &[u8], out: &mut Outbox| {
+///     out.send(&[line, b"!"].concat());
+///     Ok(Flow::Continue)
+/// });
 /// let one = Datagram { wait: Duration::ZERO, peer: 1, bytes: b"one\n" };
 /// let two = Datagram { wait: Duration::ZERO, peer: 2, bytes: b"two" };
-/// let heard = rehearse_datagrams(Arc::new(Shout), [one, two], &Limits::default());
-/// assert_eq!(heard, [(1, b"one!\n".to_vec()), (2, b"two!\n".to_vec())]);
+/// let output = drive_datagrams(Arc::new(shout), [one, two], &Limits::default());
+/// assert_eq!(output, [(1, b"one!\n".to_vec()), (2, b"two!\n".to_vec())]);
 /// ```
 #[must_use]
-pub fn rehearse_datagrams<'a>(
+pub fn drive_datagrams<'a>(
     service: Arc<dyn Service>,
-    said: impl IntoIterator<Item = Datagram<'a>>,
+    input: impl IntoIterator<Item = Datagram<'a>>,
     limits: &Limits,
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
-    let guard = Guard::new(vec![LISTENS_AT.port()]);
     let admission = Admission::uncounted(limits);
+    let own_ports = vec![LISTENS_AT.port()];
     let mut stage = Stage {
-        correspondence: Correspondence::new(service, limits, admission, guard, now),
+        peers: PeerTable::new(service, limits, admission, own_ports, now),
         heard: Vec::new(),
         answers_from: HashMap::new(),
     };
-    let mut ports = Numbers(OWN_PORTS_FROM);
-    for Datagram { wait, peer, bytes } in said {
+    let mut last_port = DEDICATED_PORTS_FROM;
+    let mut open_port = |listener: SocketAddr| {
+        last_port = last_port.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
+        Ok(SocketAddr::new(listener.ip(), last_port))
+    };
+    for Datagram { wait, peer, bytes } in input {
         let until = now + wait;
-        while let Some(at) = stage.correspondence.deadline().filter(|&at| at <= until) {
+        while let Some(at) = stage.peers.deadline().filter(|&at| at <= until) {
             now = now.max(at);
-            stage.correspondence.tick(now);
-            stage.hear(Departures::default(), now);
+            stage.peers.tick(now);
+            stage.hear(SendBatch::default(), now);
         }
         now = until;
         let local = stage.answers_from.get(&peer).copied();
         let local = local.unwrap_or(LISTENS_AT);
-        let arrival = Arrival {
+        let incoming = Incoming {
             bytes,
             remote: SocketAddr::from(([192, 0, 2, peer], 40_000)),
             local,
             destination: local.ip(),
         };
-        let mut out = Departures::default();
-        let correspondence = &mut stage.correspondence;
-        correspondence.receive(&arrival, &mut ports, &mut out, now);
+        let mut out = SendBatch::default();
+        let peers = &mut stage.peers;
+        peers.receive(&incoming, &mut open_port, &mut out, now);
         stage.hear(out, now);
     }
-    stage.correspondence.stop(now);
-    stage.hear(Departures::default(), now);
+    stage.peers.stop(now);
+    stage.hear(SendBatch::default(), now);
     stage.heard
 }
 
 /// A rehearsal that goes on.
 struct Stage {
-    correspondence: Correspondence,
+    peers: PeerTable,
     heard: Vec<(u8, Vec<u8>)>,
     /// Where each peer was last answered from, which is where it speaks to.
     answers_from: HashMap<u8, SocketAddr>,
@@ -111,37 +101,27 @@ struct Stage {
 
 impl Stage {
     /// Takes what is sent until nobody waits for a turn.
-    fn hear(&mut self, mut out: Departures, now: Instant) {
+    fn hear(&mut self, mut out: SendBatch, now: Instant) {
         loop {
-            for (departure, bytes) in out.waiting() {
-                let IpAddr::V4(to) = departure.to.ip() else {
+            for (queued, bytes) in out.queued() {
+                let IpAddr::V4(to) = queued.to.ip() else {
                     unreachable!("only those are answered who spoke")
                 };
                 let peer = to.octets()[3];
                 self.heard.push((peer, bytes.to_vec()));
-                self.answers_from.insert(peer, departure.from);
+                self.answers_from.insert(peer, queued.from);
             }
-            let count = out.waiting().len();
-            out.left(count);
-            let closed = self.correspondence.closed_ports();
+            let count = out.queued().len();
+            out.remove(count);
+            let closed = self.peers.take_closed_ports();
             self.answers_from.retain(|_, from| !closed.contains(from));
-            if !self.correspondence.is_ready() {
+            if !self.peers.is_ready() {
                 return;
             }
-            self.correspondence.go_on(&mut out, now);
+            self.peers.resume_ready(&mut out, now);
         }
     }
 }
 
-/// Ports of their own that nobody has to open.
-struct Numbers(u16);
-
-impl PortSource for Numbers {
-    fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr> {
-        self.0 = self.0.checked_add(1).ok_or(io::ErrorKind::AddrInUse)?;
-        Ok(SocketAddr::new(asked.ip(), self.0))
-    }
-}
-
 const LISTENS_AT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 1212);
-const OWN_PORTS_FROM: u16 = 50_000;
+const DEDICATED_PORTS_FROM: u16 = 50_000;

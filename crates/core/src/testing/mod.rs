@@ -5,6 +5,6 @@ mod rooms;
 mod stream;
 
 pub use crate::session::connection::Connection;
-pub use datagram::{Datagram, rehearse_datagrams};
-pub use rooms::Gathering;
-pub use stream::{Pieces, rehearse};
+pub use datagram::{Datagram, drive_datagrams};
+pub use rooms::RoomDriver;
+pub use stream::{Chunks, drive_stream};

@@ -1,6 +1,7 @@
-//! Conversations of several peers that meet in rooms, without a socket or a clock.
+//! Drives several sessions that share rooms, without sockets or a clock.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,16 +15,16 @@ use crate::session::connection::Connection;
 use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 
-/// Peers of one service who meet in its rooms.
+/// The peers of one service, which meet in its rooms.
 ///
-/// Each is a number; peer 7 is 192.0.2.7:40000. After each thing that happens, everything that
-/// follows from it has happened too, except that nothing is sent to a peer that
-/// [does not listen](Self::ignore).
+/// Each peer is a number; peer 7 is 192.0.2.7:40000. Every call returns once all its consequences
+/// have happened, except that nothing is sent to a peer that has
+/// [stopped reading](Self::stop_reading).
 ///
 /// ```
 /// use std::sync::Arc;
 ///
-/// use switchboard_core::testing::Gathering;
+/// use switchboard_core::testing::RoomDriver;
 /// use switchboard_core::{
 ///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
 /// };
@@ -47,42 +48,46 @@ use crate::session::service::Service;
 ///         self.0.post(out, "all", line);
 ///         Ok(Flow::Continue)
 ///     }
-///     fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-///         if let RoomEvent::Post { bytes, .. } = heard {
+///     fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { bytes, .. } = event {
 ///             out.send(bytes);
 ///         }
 ///         Ok(Flow::Continue)
 ///     }
 /// }
 ///
-/// let mut gathering = Gathering::new(Arc::new(Relay), Limits::default());
-/// gathering.come(1);
-/// gathering.come(2);
-/// gathering.say(1, b"Good evening.\n");
-/// assert_eq!(gathering.heard(2), b"Good evening.\n");
-/// assert_eq!(gathering.heard(1), b"");
+/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
+/// driver.connect(1);
+/// driver.connect(2);
+/// driver.send(1, b"Good evening.\n");
+/// assert_eq!(driver.received(2), b"Good evening.\n");
+/// assert_eq!(driver.received(1), b"");
 /// ```
-pub struct Gathering {
+///
+/// # Panics
+///
+/// Every method that takes the number of a peer panics if that peer has never connected, except
+/// those that connect it.
+pub struct RoomDriver {
     service: Arc<dyn Service>,
     limits: Limits,
     hub: Hub,
-    peers: BTreeMap<u8, Attendance>,
-    began: Instant,
-    time: Duration, // since then
+    peers: BTreeMap<u8, DrivenPeer>,
+    start: Instant,
+    elapsed: Duration, // since `start`
 }
 
-/// One peer.
-struct Attendance {
+struct DrivenPeer {
     connection: Connection,
     member: Option<MemberId>, // until it has departed
-    heard: Vec<u8>,
+    received: Vec<u8>,
     datagrams: Vec<Vec<u8>>,
-    listens: bool,
-    wake_at: Option<Duration>,
+    reads: bool,
+    timer: Option<Duration>, // since the start of the driver
 }
 
-impl Gathering {
-    /// Nobody is there yet.
+impl RoomDriver {
+    /// A service without peers.
     #[must_use]
     pub fn new(service: Arc<dyn Service>, limits: Limits) -> Self {
         Self {
@@ -90,179 +95,172 @@ impl Gathering {
             service,
             limits,
             peers: BTreeMap::new(),
-            began: Instant::now(),
-            time: Duration::ZERO,
+            start: Instant::now(),
+            elapsed: Duration::ZERO,
         }
     }
 
-    /// A peer connects, by a stream.
-    pub fn come(&mut self, who: u8) {
-        self.arrive(who, Transport::Stream);
+    /// A peer connects by a stream.
+    pub fn connect(&mut self, peer: u8) {
+        self.open(peer, Transport::Stream);
     }
 
-    /// A peer that speaks in datagrams says something for the first time.
-    pub fn come_by_datagram(&mut self, who: u8, datagram: &[u8]) {
-        self.arrive(who, Transport::Datagram);
-        self.say(who, datagram);
+    /// A peer sends its first datagram.
+    pub fn connect_datagram(&mut self, peer: u8, datagram: &[u8]) {
+        self.open(peer, Transport::Datagram);
+        self.send(peer, datagram);
     }
 
     /// A peer sends these bytes, or this datagram.
-    ///
-    /// # Panics
-    ///
-    /// The peer has never come. So do all others that are about a peer.
-    pub fn say(&mut self, who: u8, bytes: &[u8]) {
-        self.peer(who).connection.receive(bytes);
+    pub fn send(&mut self, peer: u8, bytes: &[u8]) {
+        self.peer(peer).connection.receive(bytes);
         self.settle();
     }
 
-    /// A peer ends its side.
-    pub fn hang_up(&mut self, who: u8) {
-        self.peer(who).connection.end_input();
+    /// A peer closes its sending side.
+    pub fn end_input(&mut self, peer: u8) {
+        self.peer(peer).connection.end_input();
         self.settle();
     }
 
-    /// A peer's process is gone, without a word.
-    pub fn vanish(&mut self, who: u8) {
-        let member = self.peer(who).member.take();
-        self.peers.remove(&who);
-        member.inspect(|&member| self.hub.lose(member));
+    /// The process of a session is killed.
+    pub fn kill(&mut self, peer: u8) {
+        let member = self.peer(peer).member.take();
+        self.peers.remove(&peer);
+        member.inspect(|&member| self.hub.disconnect(member));
         self.settle();
     }
 
-    /// A peer takes nothing of what is sent to it, from now on.
-    pub fn ignore(&mut self, who: u8) {
-        self.peer(who).listens = false;
+    /// A peer stops reading: nothing is sent to it from now on.
+    pub fn stop_reading(&mut self, peer: u8) {
+        self.peer(peer).reads = false;
     }
 
-    /// A peer takes what is sent to it again.
-    pub fn listen(&mut self, who: u8) {
-        self.peer(who).listens = true;
+    /// A peer reads again.
+    pub fn resume_reading(&mut self, peer: u8) {
+        self.peer(peer).reads = true;
         self.settle();
     }
 
-    /// Time passes; sessions are woken in their order.
-    pub fn pass(&mut self, time: Duration) {
-        let until = self.time + time;
-        while let Some((at, who)) = self.next_wake().filter(|&(at, _)| at <= until) {
-            self.at(at);
-            let peer = self.peer(who);
-            peer.wake_at = None;
-            peer.connection.wake();
+    /// Time passes; timers expire in their order.
+    pub fn advance(&mut self, time: Duration) {
+        let until = self.elapsed + time;
+        while let Some((at, peer)) = self.next_timer().filter(|&(at, _)| at <= until) {
+            self.set_time(at);
+            let peer = self.peer(peer);
+            peer.timer = None;
+            peer.connection.timer_expired();
             self.settle();
         }
-        self.at(until);
+        self.set_time(until);
     }
 
-    /// The server stops.
-    pub fn stop(&mut self) {
-        self.peers
-            .values_mut()
-            .for_each(|peer| peer.connection.stop());
+    /// The server shuts down.
+    pub fn shut_down(&mut self) {
+        let peers = self.peers.values_mut();
+        peers.for_each(|peer| peer.connection.shut_down());
         self.settle();
     }
 
-    /// What a peer has heard since this was last asked. Datagrams are here one after the other.
-    pub fn heard(&mut self, who: u8) -> Vec<u8> {
-        std::mem::take(&mut self.peer(who).heard)
+    /// The bytes that a peer received since the last call, datagrams concatenated.
+    pub fn received(&mut self, peer: u8) -> Vec<u8> {
+        mem::take(&mut self.peer(peer).received)
     }
 
-    /// The datagrams that a peer was sent since this was last asked.
-    pub fn datagrams(&mut self, who: u8) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.peer(who).datagrams)
+    /// The datagrams that a peer received since the last call.
+    pub fn received_datagrams(&mut self, peer: u8) -> Vec<Vec<u8>> {
+        mem::take(&mut self.peer(peer).datagrams)
     }
 
-    /// Whether more would be read from this peer now.
-    pub fn is_heard(&mut self, who: u8) -> bool {
-        self.peer(who).connection.wants_input()
+    /// Whether the server reads from this peer now.
+    pub fn wants_input(&mut self, peer: u8) -> bool {
+        self.peer(peer).connection.wants_input()
     }
 
-    /// How the conversation with a peer ended, if it has, and everything was sent.
-    pub fn ended(&mut self, who: u8) -> Option<&CloseReason> {
-        let connection = &self.peer(who).connection;
-        connection.ended().filter(|_| connection.is_done())
+    /// Why the session of a peer ended, once everything was sent.
+    pub fn close_reason(&mut self, peer: u8) -> Option<&CloseReason> {
+        let connection = &self.peer(peer).connection;
+        connection.close_reason().filter(|_| connection.is_done())
     }
 
-    fn peer(&mut self, who: u8) -> &mut Attendance {
-        let peer = self.peers.get_mut(&who);
-        peer.unwrap_or_else(|| panic!("peer {who} is not there"))
+    fn peer(&mut self, number: u8) -> &mut DrivenPeer {
+        let peer = self.peers.get_mut(&number);
+        peer.unwrap_or_else(|| panic!("peer {number} is not connected"))
     }
 
-    fn arrive(&mut self, who: u8, transport: Transport) {
+    fn open(&mut self, number: u8, transport: Transport) {
         let address = |ip, port| Address::from(SocketAddr::from((ip, port)));
-        let (remote, local) = ([192, 0, 2, who], [198, 51, 100, 1]);
+        let (remote, local) = ([192, 0, 2, number], [198, 51, 100, 1]);
         let peer = Peer::new(address(remote, 40_000), address(local, 1212), transport);
-        let mut attendance = Attendance {
+        let mut peer = DrivenPeer {
             connection: Connection::open(&*self.service, &peer, &self.limits),
-            member: Some(self.hub.enter()),
-            heard: Vec::new(),
+            member: Some(self.hub.connect()),
+            received: Vec::new(),
             datagrams: Vec::new(),
-            listens: true,
-            wake_at: None,
+            reads: true,
+            timer: None,
         };
-        attendance.go_on(&mut self.hub, self.time);
-        attendance
-            .member
-            .inspect(|&id| self.hub.ask(id, Request::Here));
-        let before = self.peers.insert(who, attendance);
-        if let Some(member) = before.and_then(|before| before.member) {
-            self.hub.lose(member);
+        peer.step(&mut self.hub, self.elapsed);
+        peer.member
+            .inspect(|&id| self.hub.request(id, Request::Ready));
+        let replaced = self.peers.insert(number, peer);
+        if let Some(member) = replaced.and_then(|peer| peer.member) {
+            self.hub.disconnect(member);
         }
         self.settle();
     }
 
-    /// It is so long since it began.
-    fn at(&mut self, time: Duration) {
-        self.time = time;
-        self.hub.at(self.began + time).tick();
+    fn set_time(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+        self.hub.at(self.start + elapsed).tick();
         self.settle();
     }
 
-    fn next_wake(&self) -> Option<(Duration, u8)> {
+    fn next_timer(&self) -> Option<(Duration, u8)> {
         let peers = self.peers.iter();
         peers
-            .filter_map(|(&who, peer)| Some((peer.wake_at?, who)))
+            .filter_map(|(&number, peer)| Some((peer.timer?, number)))
             .min()
     }
 
-    /// Lets everything happen that follows.
+    /// Moves bytes and room messages until nothing moves.
     fn settle(&mut self) {
         let mut moved = true;
         while moved {
             moved = false;
             for peer in self.peers.values_mut() {
-                moved |= peer.go_on(&mut self.hub, self.time);
+                moved |= peer.step(&mut self.hub, self.elapsed);
             }
         }
-        self.hub.take_stirred();
+        self.hub.take_ready();
     }
 }
 
-impl Attendance {
+impl DrivenPeer {
     /// Moves what can be moved; whether anything was.
-    fn go_on(&mut self, hub: &mut Hub, time: Duration) -> bool {
+    fn step(&mut self, hub: &mut Hub, elapsed: Duration) -> bool {
         let mut moved = false;
-        while self.listens && self.take_output() {
+        while self.reads && self.take_output() {
             moved = true;
         }
-        if let Some(after) = self.connection.take_wake() {
-            self.wake_at = Some(time + after);
+        if let Some(after) = self.connection.take_timer() {
+            self.timer = Some(elapsed + after);
         }
         let Some(member) = self.member else {
             return moved;
         };
         for request in self.connection.take_requests() {
-            hub.ask(member, request);
+            hub.request(member, request);
             moved = true;
         }
-        while self.connection.wants_news()
+        while self.connection.wants_room_events()
             && let Some(notice) = hub.next(member)
         {
-            self.connection.hear(&notice);
+            self.connection.room_event(&notice);
             moved = true;
         }
         if self.connection.is_done() {
-            hub.ask(member, Request::Depart);
+            hub.request(member, Request::Disconnect);
             self.member = None;
             moved = true;
         }
@@ -271,14 +269,14 @@ impl Attendance {
 
     fn take_output(&mut self) -> bool {
         if let Some(datagram) = self.connection.datagram() {
-            self.heard.extend_from_slice(datagram);
+            self.received.extend_from_slice(datagram);
             self.datagrams.push(datagram.to_vec());
             self.connection.datagram_sent();
             return true;
         }
         self.connection.load_file();
         let count = self.connection.output().len();
-        self.heard.extend_from_slice(self.connection.output());
+        self.received.extend_from_slice(self.connection.output());
         self.connection.sent(count);
         0 < count
     }

@@ -1,4 +1,4 @@
-//! Conversations without a socket, for the tests of a service.
+//! Drives one stream session without a socket.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,80 +9,69 @@ use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Service;
 
-/// How the bytes of a rehearsal travel.
+/// How [`drive_stream`] cuts the two byte streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pieces {
-    /// The most bytes that arrive at once; at least 1.
-    pub said: usize,
-    /// The most bytes that are taken at once; at least 1.
-    pub taken: usize,
+pub struct Chunks {
+    /// The most bytes received at once; at least 1.
+    pub input: usize,
+    /// The most bytes sent at once; at least 1.
+    pub output: usize,
 }
 
-/// Says `said` to `service`, ends the input, and returns all that is heard, and how it ended.
+/// Sends `input` to a session of `service`, then ends the input. Returns all output and why the
+/// session ended.
 ///
-/// The peer is 127.0.0.1:5000, at 127.0.0.1:1212. No time passes: a session that asks to be woken at
-/// once is, and no other. A service gives the same answer whatever the pieces and however small the
-/// outbox:
+/// The peer is 127.0.0.1:5000, the server 127.0.0.1:1212. No time passes: only timers of zero
+/// duration expire. The output must not depend on the chunks, nor on the size of the outbox:
 ///
 /// ```
-/// use switchboard_core::{Flow, Limits, Outbox, Peer, Refusal, Result, Service, Session};
-/// use switchboard_core::testing::{Pieces, rehearse};
+/// use switchboard_core::{Flow, Limits, Outbox, service_fn};
+/// use switchboard_core::testing::{Chunks, drive_stream};
 ///
-/// struct Shout;
-///
-/// impl Service for Shout {
-///     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Self))
-///     }
-/// }
-///
-/// impl Session for Shout {
-///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         out.send(&[line, b"!"].concat());
-///         Ok(Flow::Continue)
-///     }
-/// }
-///
-/// for said in 1..8 {
-///     let pieces = Pieces { said, taken: 3 };
-///     let (heard, _) = rehearse(&Shout, b"one\ntwo\n", pieces, &Limits::default());
-///     assert_eq!(heard, b"one!\ntwo!\n");
+/// let shout = service_fn(|line: &[u8], out: &mut Outbox| {
+///     out.send(&[line, b"!"].concat());
+///     Ok(Flow::Continue)
+/// });
+/// for input in 1..8 {
+///     let chunks = Chunks { input, output: 3 };
+///     let (output, _) = drive_stream(&shout, b"one\ntwo\n", chunks, &Limits::default());
+///     assert_eq!(output, b"one!\ntwo!\n");
 /// }
 /// ```
 ///
 /// # Panics
 ///
-/// Pieces are empty.
-pub fn rehearse(
+/// A chunk size is zero.
+pub fn drive_stream(
     service: &dyn Service,
-    said: &[u8],
-    pieces: Pieces,
+    input: &[u8],
+    chunks: Chunks,
     limits: &Limits,
 ) -> (Vec<u8>, CloseReason) {
-    assert!(0 < pieces.said.min(pieces.taken), "pieces are empty");
+    assert!(0 < chunks.input.min(chunks.output), "a chunk size is zero");
     let address = |port| Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
     let peer = Peer::new(address(5000), address(1212), Transport::Stream);
     let mut connection = Connection::open(service, &peer, limits);
-    let mut heard = Vec::new();
-    for piece in said.chunks(pieces.said) {
-        while !connection.wants_input() && take(&mut connection, pieces.taken, &mut heard) {}
-        connection.receive(piece);
+    let mut output = Vec::new();
+    for chunk in input.chunks(chunks.input) {
+        while !connection.wants_input() && step(&mut connection, chunks.output, &mut output) {}
+        connection.receive(chunk);
     }
     connection.end_input();
-    while take(&mut connection, pieces.taken, &mut heard) {}
-    (heard, connection.into_ended())
+    while step(&mut connection, chunks.output, &mut output) {}
+    (output, connection.into_close_reason())
 }
 
-/// Wakes the session if that is due, and takes what waits, up to `most` bytes; whether there was
+/// Expires a timer of zero duration and moves at most `max` bytes to `output`; whether there was
 /// anything to do.
-fn take(connection: &mut Connection, most: usize, heard: &mut Vec<u8>) -> bool {
-    let woken = connection.take_wake() == Some(Duration::ZERO);
-    if woken {
-        connection.wake();
+fn step(connection: &mut Connection, max: usize, output: &mut Vec<u8>) -> bool {
+    let expired = connection.take_timer() == Some(Duration::ZERO);
+    if expired {
+        connection.timer_expired();
     }
     connection.load_file();
-    let count = connection.output().len().min(most);
-    heard.extend_from_slice(&connection.output()[..count]);
+    let count = connection.output().len().min(max);
+    output.extend_from_slice(&connection.output()[..count]);
     connection.sent(count);
-    woken || 0 < count
+    expired || 0 < count
 }

@@ -1,4 +1,4 @@
-//! Ports of their own, for conversations by datagrams that have one each.
+//! Sessions that each have a UDP port of their own, such as those of TFTP.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,93 +9,140 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Where such ports come from.
-pub(crate) trait PortSource {
-    /// Opens a port, at the same address of this machine as the one that was asked.
+use crate::udp::peer::PeerKey;
+
+/// Which dedicated port belongs to which session.
+#[derive(Default)]
+pub(crate) struct PortTable {
+    /// The dedicated port of a peer that sends to the listening port.
+    by_request: HashMap<PeerKey, SocketAddr>,
+    /// The peer, and the listening port it sent to, of a dedicated port.
+    by_port: HashMap<SocketAddr, PeerKey>,
+    closed: Vec<SocketAddr>,
+}
+
+impl PortTable {
+    /// The session that a datagram from and to the addresses of `request` belongs to. The first one
+    /// to the listening port is assigned a port by `open_port`. A datagram to the port of another
+    /// peer belongs to a session of its own on that port.
     ///
     /// # Errors
     ///
-    /// There is none, or no descriptor for it.
-    fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr>;
-}
+    /// As `open_port`.
+    pub(crate) fn resolve(
+        &mut self,
+        request: PeerKey,
+        open_port: OpenPort<'_>,
+    ) -> io::Result<PeerKey> {
+        let (remote, local) = request;
+        if self.by_port.contains_key(&local) {
+            return Ok(request);
+        }
+        if let Some(&port) = self.by_request.get(&request) {
+            return Ok((remote, port));
+        }
+        let port = open_port(local)?;
+        self.by_request.insert(request, port);
+        self.by_port.insert(port, request);
+        Ok((remote, port))
+    }
 
-/// None are to be had.
-pub(crate) struct NoPorts;
+    /// Whether the local address is the dedicated port of this peer. Only a host that received a
+    /// datagram from the port knows it, so a datagram to it verifies the source address.
+    pub(crate) fn is_assigned(&self, (remote, local): PeerKey) -> bool {
+        let request = self.by_port.get(&local);
+        request.is_some_and(|&(peer, _)| peer == remote)
+    }
 
-impl PortSource for NoPorts {
-    fn open(&mut self, _: SocketAddr) -> io::Result<SocketAddr> {
-        Err(io::ErrorKind::Unsupported.into())
+    /// Releases the port of a session, unless it belongs to another one.
+    pub(crate) fn release(&mut self, (remote, port): PeerKey) {
+        if let Some(&request) = self.by_port.get(&port)
+            && request.0 == remote
+        {
+            self.by_port.remove(&port);
+            self.by_request.remove(&request);
+            self.closed.push(port);
+        }
+    }
+
+    /// The ports released since the last call. Datagrams may still be queued to be sent from them.
+    pub(crate) fn take_closed(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.closed)
     }
 }
 
-/// The sockets of such ports. What has arrived at any of them can be waited for at once.
-pub(crate) struct Ports {
+/// Opens a port at the IP address of its argument and returns its address.
+pub(crate) type OpenPort<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<SocketAddr>;
+
+/// The sockets of the dedicated ports, with one descriptor that is ready when any of them is.
+pub(crate) struct PortSockets {
     epoll: Epoll,
     sockets: HashMap<SocketAddr, (u64, Socket)>,
-    by_number: HashMap<u64, SocketAddr>,
-    opened: u64,
+    by_token: HashMap<u64, SocketAddr>,
+    next_token: u64,
 }
 
-impl Ports {
-    /// There is none yet.
-    ///
+impl PortSockets {
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No file descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             sockets: HashMap::new(),
-            by_number: HashMap::new(),
-            opened: 0,
+            by_token: HashMap::new(),
+            next_token: 0,
         })
     }
 
-    /// Closes a port.
-    pub(crate) fn close(&mut self, local: SocketAddr) {
-        if let Some((number, _)) = self.sockets.remove(&local) {
-            self.by_number.remove(&number); // nobody has a copy, so it is not watched any more
-        }
-    }
-
-    /// The socket of a port, until it is closed.
-    pub(crate) fn socket(&self, local: SocketAddr) -> Option<&Socket> {
-        self.sockets.get(&local).map(|(_, socket)| socket)
-    }
-
-    /// Some of those at which something has arrived.
-    pub(crate) fn ready(&self) -> Vec<SocketAddr> {
-        let mut events = [EpollEvent::empty(); AT_ONCE];
-        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO);
-        let events = &events[..count.unwrap_or(0)]; // if interrupted, the next look comes soon
-        let numbers = events.iter().map(EpollEvent::data);
-        numbers
-            .filter_map(|number| self.by_number.get(&number).copied())
-            .collect()
-    }
-}
-
-impl PortSource for Ports {
-    fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr> {
-        let socket = Socket::new(Domain::for_address(asked), Type::DGRAM, Some(Protocol::UDP))?;
-        let mut any = asked;
+    /// Opens a port chosen by the kernel at the IP address of `listener`.
+    ///
+    /// # Errors
+    ///
+    /// As socket(2), bind(2) and epoll_ctl(2).
+    pub(crate) fn open(&mut self, listener: SocketAddr) -> io::Result<SocketAddr> {
+        let domain = Domain::for_address(listener);
+        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        let mut any = listener;
         any.set_port(0);
         socket.bind(&any.into())?;
         let local = socket.local_addr()?.as_socket();
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, self.opened);
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next_token);
         self.epoll.add(&socket, event)?;
-        self.by_number.insert(self.opened, local);
-        self.sockets.insert(local, (self.opened, socket));
-        self.opened += 1;
+        self.by_token.insert(self.next_token, local);
+        self.sockets.insert(local, (self.next_token, socket));
+        self.next_token += 1;
         Ok(local)
+    }
+
+    pub(crate) fn close(&mut self, local: SocketAddr) {
+        // There is no duplicate of the descriptor, so closing it removes it from the epoll set.
+        if let Some((token, _)) = self.sockets.remove(&local) {
+            self.by_token.remove(&token);
+        }
+    }
+
+    pub(crate) fn get(&self, local: SocketAddr) -> Option<&Socket> {
+        self.sockets.get(&local).map(|(_, socket)| socket)
+    }
+
+    /// Up to [`READY_PER_CALL`] ports at which datagrams have arrived.
+    pub(crate) fn ready(&self) -> Vec<SocketAddr> {
+        let mut events = [EpollEvent::empty(); READY_PER_CALL];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO);
+        let events = &events[..count.unwrap_or(0)]; // after EINTR, the next call follows soon
+        let tokens = events.iter().map(EpollEvent::data);
+        tokens
+            .filter_map(|token| self.by_token.get(&token).copied())
+            .collect()
     }
 }
 
-impl AsFd for Ports {
+impl AsFd for PortSockets {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
 }
 
-const AT_ONCE: usize = 64; // then look after the rest again
+const READY_PER_CALL: usize = 64;

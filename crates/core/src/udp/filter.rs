@@ -1,134 +1,99 @@
-//! Datagrams that are not answered, whoever sends them: an answer would harm somebody.
+//! Which datagrams are dropped unanswered, and counters of all drops by reason.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use tracing::debug;
 
 use crate::limits::stats::{Count, State};
-use crate::sys::mmsg::Letter;
+use crate::udp::recv_batch::Incoming;
 
-/// One datagram that arrived.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// The address it says it comes from.
-    pub(crate) remote: SocketAddr,
-    /// The address of this machine that an answer is to come from.
-    pub(crate) local: SocketAddr,
-    /// Where it was sent to; other than `local` for one that was sent to many.
-    pub(crate) destination: IpAddr,
-}
-
-/// What is to be known of a datagram; `None` if the system does not tell where it arrived.
-pub(crate) fn arrival<'a>(
-    bound: SocketAddr,
-    letter: &Letter,
-    bytes: &'a [u8],
-) -> Option<Arrival<'a>> {
-    let (mut local, mut destination) = (bound, bound.ip());
-    if bound.ip().is_unspecified() {
-        let arrived = letter.arrived?;
-        destination = arrived.destination;
-        local.set_ip(arrived.local);
-        if let SocketAddr::V6(local) = &mut local
-            && local.ip().is_unicast_link_local()
-        {
-            local.set_scope_id(arrived.interface);
-        }
-    }
-    Some(Arrival {
-        bytes,
-        remote: letter.remote,
-        local,
-        destination,
-    })
-}
-
-/// Knows which datagrams are not to be answered.
+/// Drops datagrams whose reply would do harm: start a loop between two servers, or be part of a
+/// reflection attack.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct Filter {
     own_ports: Vec<u16>,
-    own: Vec<IpAddr>,
-    own_read_at: Option<Instant>,
+    own_addresses: Vec<IpAddr>, // as of `read_at`
+    read_at: Option<Instant>,
 }
 
-impl Guard {
-    /// `own_ports` are those of all datagram sockets of this server.
+impl Filter {
+    /// `own_ports` are those of all UDP listeners of this server.
     pub(crate) fn new(own_ports: Vec<u16>) -> Self {
         Self {
             own_ports,
-            own: Vec::new(),
-            own_read_at: None,
+            own_addresses: Vec::new(),
+            read_at: None,
         }
     }
 
-    /// Whether this may be answered at all.
+    /// Whether the datagram may be answered.
     ///
     /// # Errors
     ///
-    /// Says why not.
-    pub(crate) fn admit(&mut self, arrival: &Arrival<'_>, now: Instant) -> Result<(), Dropped> {
-        // A socket for both protocols shows IPv4 as IPv6.
-        let [source, local, destination] =
-            [arrival.remote.ip(), arrival.local.ip(), arrival.destination]
-                .map(|ip| ip.to_canonical());
-        let port = arrival.remote.port();
-        let mapped = arrival.destination != destination;
+    /// The reason to drop it.
+    pub(crate) fn check(&mut self, incoming: &Incoming<'_>, now: Instant) -> Result<(), Dropped> {
+        // A dual-stack socket reports IPv4 addresses as IPv4-mapped IPv6.
+        let [source, local, destination] = [
+            incoming.remote.ip(),
+            incoming.local.ip(),
+            incoming.destination,
+        ]
+        .map(|ip| ip.to_canonical());
+        let port = incoming.remote.port();
+        let mapped = incoming.destination != destination;
         if port == 0 {
-            Err(Dropped::FromNoPort)
-        } else if port < 1024 || SERVICES.binary_search(&port).is_ok() {
-            Err(Dropped::FromService)
-        } else if goes_to_many(source) || source.is_unspecified() {
-            Err(Dropped::FromNobody)
-        } else if goes_to_many(destination)
+            Err(Dropped::PortZero)
+        } else if port < 1024 || SERVICE_PORTS.binary_search(&port).is_ok() {
+            Err(Dropped::ServicePort)
+        } else if is_multicast(source) || source.is_unspecified() {
+            Err(Dropped::InvalidSource)
+        } else if is_multicast(destination)
             || destination != local
-            // Of these the system does not tell where an answer is to come from.
-            || (mapped && !self.is_known_own(destination, now))
+            // For IPv4-mapped broadcasts, the kernel reports no unicast address.
+            || (mapped && !self.is_local(destination, now))
         {
-            Err(Dropped::ToMany)
+            Err(Dropped::Multicast)
         } else if self.own_ports.contains(&port)
-            // Elsewhere it is a server like this one, which answers too; or chance gave it the port.
-            && (port < CLIENTS_FROM || self.is_own(source, local, now))
+            // From another host, an ephemeral port may be equal by chance; a lower one is that of a
+            // server like this one, which answers too.
+            && (port < EPHEMERAL_FROM
+                || source.is_loopback()
+                || source == local
+                || self.is_local(source, now))
         {
-            Err(Dropped::FromOurselves)
+            Err(Dropped::OwnServer)
         } else {
             Ok(())
         }
     }
 
-    fn is_own(&mut self, source: IpAddr, local: IpAddr, now: Instant) -> bool {
-        source.is_loopback() || source == local || self.is_known_own(source, now)
-    }
-
-    /// Whether an interface has this address.
-    fn is_known_own(&mut self, ip: IpAddr, now: Instant) -> bool {
-        // Whoever forges such datagrams shall not make us ask the system for each of them.
-        if self
-            .own_read_at
-            .is_none_or(|read_at| read_at + OWN_KEPT <= now)
-        {
-            self.own_read_at = Some(now);
-            self.own = own_addresses();
+    /// Whether `ip` is an address of this machine.
+    fn is_local(&mut self, ip: IpAddr, now: Instant) -> bool {
+        // Forged datagrams must not cause a system call each.
+        if self.read_at.is_none_or(|at| at + ADDRESSES_KEPT <= now) {
+            self.read_at = Some(now);
+            self.own_addresses = interface_addresses();
         }
-        // All of 127/8 is this machine's, but for the one that stands for all of it.
+        // All of 127/8 except its broadcast address.
         let loopback = ip.is_loopback() && ip != IpAddr::from([127, 255, 255, 255]);
-        loopback || self.own.contains(&ip)
+        loopback || self.own_addresses.contains(&ip)
     }
 }
 
-/// Whether a datagram to this address reaches more than one.
-fn goes_to_many(ip: IpAddr) -> bool {
+/// Whether `ip` is a multicast address or the limited broadcast address.
+fn is_multicast(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
         IpAddr::V6(ip) => ip.is_multicast(),
     }
 }
 
-/// The addresses of this machine; none if the system does not tell.
-fn own_addresses() -> Vec<IpAddr> {
+/// The addresses of all interfaces; none if they cannot be read.
+fn interface_addresses() -> Vec<IpAddr> {
     let interfaces = getifaddrs().into_iter().flatten();
     let addresses = interfaces.filter_map(|interface| {
         let address = interface.address?;
@@ -138,15 +103,111 @@ fn own_addresses() -> Vec<IpAddr> {
     addresses.collect()
 }
 
-/// Ports from 1024 on of services that answer a datagram they cannot make sense of. Nobody speaks
-/// from there who waits for our answer; a forged datagram from there would have two servers talk to
-/// each other for ever, or have us take part in flooding somebody. In ascending order, and none of the
-/// ports from 32768 on that systems give to clients.
-const SERVICES: [u16; 21] = [
+/// Why a datagram was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Dropped {
+    /// The source port is 0, to which no reply can be sent.
+    PortZero,
+    /// The source port is that of a service that answers any datagram.
+    ServicePort,
+    /// The source is a socket of this server.
+    OwnServer,
+    /// The source address is multicast, broadcast or unspecified.
+    InvalidSource,
+    /// The destination address is multicast or broadcast.
+    Multicast,
+    /// The server is stopping.
+    Stopping,
+    /// The session still sends its replies to the previous datagram.
+    Busy,
+    /// The host exceeds the rate limit for new sessions.
+    HostRate,
+    /// The session was refused, and so is the message that says so.
+    Refused,
+    /// No port is available for the session.
+    NoPort,
+    /// The reply exceeds the amplification limit.
+    AmplificationLimit,
+    /// The reply exceeds the rate limit for datagrams to one peer.
+    RateLimit,
+    /// A room post exceeds what may be queued for the peer.
+    QueueFull,
+    /// The kernel rejects the reply.
+    Unsendable,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PortZero => "from port 0",
+            Self::ServicePort => "from the port of a service",
+            Self::OwnServer => "from this server, or one like it",
+            Self::InvalidSource => "from an invalid address",
+            Self::Multicast => "sent to a multicast or broadcast address",
+            Self::Stopping => "the server is stopping",
+            Self::Busy => "the previous datagram is still being answered",
+            Self::HostRate => "the host exceeds its rate of new sessions",
+            Self::Refused => "refused",
+            Self::NoPort => "no port for a session",
+            Self::AmplificationLimit => "the reply exceeds the amplification limit",
+            Self::RateLimit => "the reply exceeds the rate limit",
+            Self::QueueFull => "a room post exceeds the queue of the peer",
+            Self::Unsendable => "the reply cannot be sent",
+        })
+    }
+}
+
+/// Counts dropped datagrams by reason. Shown as in `12 from port 0, 3 refused`.
+#[derive(Clone, Debug)]
+pub(crate) struct Drops {
+    by_reason: BTreeMap<Dropped, u64>,
+    state: State,
+}
+
+impl Drops {
+    /// Drops are counted in `state` too.
+    pub(crate) fn new(state: State) -> Self {
+        Self {
+            by_reason: BTreeMap::new(),
+            state,
+        }
+    }
+
+    /// Counts and logs a datagram from or to `peer`.
+    pub(crate) fn count(&mut self, reason: Dropped, peer: impl fmt::Display) {
+        *self.by_reason.entry(reason).or_default() += 1;
+        self.state.count(Count::Dropped, 1);
+        debug!(%peer, "dropped: {reason}");
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(&self, reason: Dropped) -> u64 {
+        self.by_reason.get(&reason).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_reason.is_empty()
+    }
+}
+
+impl fmt::Display for Drops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (reason, count)) in self.by_reason.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Ports above 1023 of services that answer datagrams they do not understand. Clients do not use
+/// them; a forged datagram from one would start a loop of replies, or reflect traffic to a victim.
+/// In ascending order, and below [`EPHEMERAL_FROM`].
+const SERVICE_PORTS: [u16; 21] = [
     1194,  // OpenVPN
-    1434,  // SQL Server's browser
+    1434,  // SQL Server Browser
     1604,  // Citrix
-    1645,  // RADIUS, older
+    1645,  // RADIUS (old port)
     1701,  // L2TP
     1812,  // RADIUS
     1900,  // SSDP
@@ -156,7 +217,7 @@ const SERVICES: [u16; 21] = [
     3478,  // STUN
     3702,  // WS-Discovery
     5060,  // SIP
-    5093,  // Sentinel licences
+    5093,  // Sentinel license manager
     5351,  // NAT-PMP
     5353,  // mDNS
     5683,  // CoAP
@@ -165,164 +226,44 @@ const SERVICES: [u16; 21] = [
     27015, // Steam
     27960, // Quake III
 ];
-const CLIENTS_FROM: u16 = 32_768; // where systems begin to give ports to clients
-const OWN_KEPT: Duration = Duration::from_secs(1);
-
-/// Why a datagram was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dropped {
-    /// It came from port 0, where no answer arrives.
-    FromNoPort,
-    /// It came from the port of a service that answers.
-    FromService,
-    /// It came from a socket of this server.
-    FromOurselves,
-    /// It came from an address that is nobody's.
-    FromNobody,
-    /// It was sent to more than one machine.
-    ToMany,
-    /// The server is stopping.
-    Stopping,
-    /// The one before is still being answered.
-    Busy,
-    /// Its host began as many conversations as it may in the time.
-    TooOften,
-    /// Its host has as many conversations as it may have.
-    Refused,
-    /// No port can be had for its conversation.
-    NoPort,
-    /// The answer is more than may be sent to an address that may be forged.
-    OverMeasure,
-    /// The answer is one more than may be sent in the time.
-    OverRate,
-    /// What is posted is more than waits for it.
-    Behind,
-    /// The system does not send the answer.
-    Unsendable,
-}
-
-/// How many datagrams were dropped, by reason.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Drops {
-    by_reason: [u64; REASONS.len()],
-    state: State,
-}
-
-impl Drops {
-    /// They are counted in `state` as well.
-    pub(crate) fn new(state: State) -> Self {
-        Self {
-            by_reason: [0; REASONS.len()],
-            state,
-        }
-    }
-
-    /// One was dropped, which came from or was for `peer`.
-    pub(crate) fn count(&mut self, reason: Dropped, peer: impl fmt::Display) {
-        self.by_reason[reason as usize] += 1;
-        self.state.count(Count::Dropped, 1);
-        debug!(%peer, "dropped: {reason}");
-    }
-
-    /// How many were dropped for this reason.
-    #[cfg(test)]
-    pub(crate) fn of(&self, reason: Dropped) -> u64 {
-        self.by_reason[reason as usize]
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_reason.iter().all(|&count| count == 0)
-    }
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::FromNoPort => "from port 0",
-            Self::FromService => "from the port of a service",
-            Self::FromOurselves => "from this server, or one like it",
-            Self::FromNobody => "from nobody's address",
-            Self::ToMany => "sent to many",
-            Self::Stopping => "the server is stopping",
-            Self::Busy => "the one before is still being answered",
-            Self::TooOften => "from a host that comes too often",
-            Self::Refused => "refused",
-            Self::NoPort => "no port for a conversation",
-            Self::OverMeasure => "the answer is over the measure",
-            Self::OverRate => "the answer is over the rate",
-            Self::Behind => "more is posted than waits for one peer",
-            Self::Unsendable => "the answer cannot be sent",
-        })
-    }
-}
-
-/// As in `12 over the measure, 3 sent to many`.
-impl fmt::Display for Drops {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = REASONS
-            .iter()
-            .zip(self.by_reason)
-            .filter(|(_, count)| 0 < *count);
-        for (place, (reason, count)) in counted.enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}{count} {reason}")?;
-        }
-        Ok(())
-    }
-}
-
-const REASONS: [Dropped; 14] = [
-    Dropped::FromNoPort,
-    Dropped::FromService,
-    Dropped::FromOurselves,
-    Dropped::FromNobody,
-    Dropped::ToMany,
-    Dropped::Stopping,
-    Dropped::Busy,
-    Dropped::TooOften,
-    Dropped::Refused,
-    Dropped::NoPort,
-    Dropped::OverMeasure,
-    Dropped::OverRate,
-    Dropped::Behind,
-    Dropped::Unsendable,
-];
+const EPHEMERAL_FROM: u16 = 32_768; // the lowest ephemeral port of Linux
+const ADDRESSES_KEPT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(remote: &str, local: &str, destination: &str, admitted: Result<(), Dropped>) {
-        let arrival = Arrival {
+    fn check(remote: &str, local: &str, destination: &str, expected: Result<(), Dropped>) {
+        let incoming = Incoming {
             bytes: b"",
             remote: remote.parse().expect("an address"),
             local: local.parse().expect("an address"),
             destination: destination.parse().expect("an address"),
         };
-        let mut guard = Guard::new(vec![1212, 1313, 40001]);
-        assert_eq!(guard.admit(&arrival, Instant::now()), admitted);
+        let mut filter = Filter::new(vec![1212, 1313, 40001]);
+        assert_eq!(filter.check(&incoming, Instant::now()), expected);
     }
 
     #[test]
-    fn who_may_be_asked_by_a_forgery_is_not_answered() {
-        let from = |remote: &str, admitted| match remote.starts_with('[') {
-            true => check(remote, "[2001:db8::1]:1212", "2001:db8::1", admitted),
-            false => check(remote, "192.0.2.1:1212", "192.0.2.1", admitted),
+    fn forgeable_sources_are_dropped() {
+        let from = |remote: &str, expected| match remote.starts_with('[') {
+            true => check(remote, "[2001:db8::1]:1212", "2001:db8::1", expected),
+            false => check(remote, "192.0.2.1:1212", "192.0.2.1", expected),
         };
         from("192.0.2.7:40000", Ok(()));
         from("192.0.2.7:1024", Ok(()));
-        from("192.0.2.7:1212", Err(Dropped::FromOurselves)); // one like us
-        from("192.0.2.7:40001", Ok(())); // a client's
+        from("192.0.2.7:1212", Err(Dropped::OwnServer)); // a server like this one
+        from("192.0.2.7:40001", Ok(())); // an ephemeral port
         from("[2001:db8::7]:40000", Ok(()));
-        from("192.0.2.7:0", Err(Dropped::FromNoPort));
+        from("192.0.2.7:0", Err(Dropped::PortZero));
         for port in [
             1, 7, 13, 17, 19, 53, 123, 161, 389, 1023, 1900, 5060, 11211, 27960,
         ] {
-            from(&format!("192.0.2.7:{port}"), Err(Dropped::FromService));
-            from(&format!("[2001:db8::7]:{port}"), Err(Dropped::FromService));
+            from(&format!("192.0.2.7:{port}"), Err(Dropped::ServicePort));
+            from(&format!("[2001:db8::7]:{port}"), Err(Dropped::ServicePort));
         }
-        for nobody in [
+        for invalid in [
             "224.0.0.1",
             "239.1.2.3",
             "255.255.255.255",
@@ -330,7 +271,7 @@ mod tests {
             "[ff02::1]",
             "[::]",
         ] {
-            from(&format!("{nobody}:40000"), Err(Dropped::FromNobody));
+            from(&format!("{invalid}:40000"), Err(Dropped::InvalidSource));
         }
         for own in [
             "192.0.2.1:1212",
@@ -339,57 +280,57 @@ mod tests {
             "127.8.8.8:1313",
             "[::1]:1212",
         ] {
-            from(own, Err(Dropped::FromOurselves));
+            from(own, Err(Dropped::OwnServer));
         }
         from("192.0.2.1:40000", Ok(()));
     }
 
     #[test]
-    fn what_is_sent_to_many_is_not_answered() {
+    fn multicast_and_broadcast_are_dropped() {
         let to = |destination| {
             check(
                 "192.0.2.7:40000",
                 "192.0.2.1:1212",
                 destination,
-                Err(Dropped::ToMany),
+                Err(Dropped::Multicast),
             );
         };
-        for many in ["224.0.0.1", "255.255.255.255", "192.0.2.255"] {
-            to(many);
+        for address in ["224.0.0.1", "255.255.255.255", "192.0.2.255"] {
+            to(address);
         }
         check(
             "[fe80::7%2]:40000",
             "[fe80::1%2]:1212",
             "ff02::1",
-            Err(Dropped::ToMany),
+            Err(Dropped::Multicast),
         );
         check("[fe80::7%2]:40000", "[fe80::1%2]:1212", "fe80::1", Ok(()));
     }
 
     #[test]
-    fn ipv4_is_known_behind_ipv6() {
-        let from = |remote: &str, local: &str, admitted| {
+    fn ipv4_mapped_addresses_are_treated_as_ipv4() {
+        let from = |remote: &str, local: &str, expected| {
             let local = format!("::ffff:{local}");
             let remote = format!("[::ffff:{remote}");
-            check(&remote, &format!("[{local}]:1212"), &local, admitted);
+            check(&remote, &format!("[{local}]:1212"), &local, expected);
         };
         from("192.0.2.7]:40000", "127.0.0.1", Ok(()));
-        from("127.0.0.2]:1212", "127.0.0.1", Err(Dropped::FromOurselves));
-        from("224.0.0.1]:40000", "127.0.0.1", Err(Dropped::FromNobody));
-        from("0.0.0.0]:40000", "127.0.0.1", Err(Dropped::FromNobody));
-        for many in [
+        from("127.0.0.2]:1212", "127.0.0.1", Err(Dropped::OwnServer));
+        from("224.0.0.1]:40000", "127.0.0.1", Err(Dropped::InvalidSource));
+        from("0.0.0.0]:40000", "127.0.0.1", Err(Dropped::InvalidSource));
+        for address in [
             "255.255.255.255",
             "127.255.255.255",
             "239.1.2.3",
             "192.0.2.255",
         ] {
-            from("192.0.2.7]:40000", many, Err(Dropped::ToMany));
+            from("192.0.2.7]:40000", address, Err(Dropped::Multicast));
         }
     }
 
     #[test]
-    fn every_address_of_this_machine_is_found() {
-        assert!(own_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
-        assert!(SERVICES.is_sorted());
+    fn interface_addresses_include_loopback() {
+        assert!(interface_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
+        assert!(SERVICE_PORTS.is_sorted());
     }
 }

@@ -1,461 +1,500 @@
-//! What is known of one peer of datagrams: its conversation, and what it may be sent.
+//! One UDP peer: what may be sent to its address, and its session.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{debug, error};
-
-use crate::exec::one_shot::Errand;
 use crate::hub::message::{Notice, Request};
-use crate::limits::admission::{Admission, Slot};
-use crate::limits::host_rate::Pace;
+use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Count;
-use crate::limits::token_bucket::Bucket;
-use crate::peer::{Peer, Transport};
+use crate::limits::stats::{Count, State};
+use crate::limits::token_bucket::TokenBucket;
+use crate::peer::Peer;
 use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
+use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
-use crate::session::service::{Refusal, Service};
+use crate::session::service::Refusal;
 use crate::udp::filter::{Dropped, Drops};
-use crate::udp::send_batch::Departures;
-use crate::udp::validation::Ledger;
-use crate::udp::validation::Proof;
+use crate::udp::send_batch::SendBatch;
+use crate::udp::validation::{AmplificationLimit, Challenge};
 
-/// A peer: where it speaks from, and the address of this machine that it asks.
-pub(crate) type Pair = (SocketAddr, SocketAddr);
+/// What identifies a peer: its address, and the address of this machine that it sends to.
+pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 
-/// One peer, as long as it is remembered. Its conversation may be over long before that; what it was
-/// sent is not forgotten with it.
-pub(crate) struct Correspondent {
-    pair: Pair,
-    ledger: Ledger,
-    proof: Proof,
-    may_ask: bool, // for the proof: it said something since it was asked
-    bucket: Option<Bucket>,
-    talk: Option<Talk>,
-    running: u32, // programs that are at work for it
-    heard: Instant,
+/// A peer in the peer table. It outlives its session, so that the limits on what is sent to it do
+/// not start anew.
+pub(crate) struct UdpPeer {
+    key: PeerKey,
+    limit: AmplificationLimit,
+    challenge: Challenge,
+    may_challenge: bool,         // a datagram came since the last challenge
+    bucket: Option<TokenBucket>, // limits the datagrams sent to it
+    session: Option<UdpSession>,
+    programs: u32, // running for it
+    last_datagram: Instant,
+    /// Its place in the peer table.
+    pub(crate) listing: Listing,
 }
 
-/// When it is to have another turn, if it is not heard from before.
+/// The entries of a peer in the queues of the peer table.
+pub(crate) struct Listing {
+    /// The time under which it is listed by activity.
+    pub(crate) active: Instant,
+    /// The time under which it is listed as due.
+    pub(crate) due: Option<Instant>,
+    /// Whether it is listed as ready.
+    pub(crate) ready: bool,
+}
+
+/// When a peer needs attention if no datagram comes from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    None,
-    /// It was turned away: no conversation began.
-    Away,
-    Soon,
+pub(crate) enum Next {
+    /// Only when its timers expire.
+    Idle,
+    /// As soon as the send batch has room.
+    Ready,
+    /// When the rate limit allows the next datagram.
     At(Instant),
+    /// Now: its session is done and has to be [closed](UdpPeer::close).
+    Close,
 }
 
-impl Correspondent {
-    pub(crate) fn new(pair: Pair, desk: &Desk, now: Instant) -> Self {
-        let rate = desk.limits.datagrams_per_second;
+impl UdpPeer {
+    pub(crate) fn new(key: PeerKey, policy: UdpPolicy, limits: &Limits, now: Instant) -> Self {
+        let rate = limits.datagrams_per_second;
         Self {
-            pair,
-            ledger: Ledger::new(desk.service.config(Transport::Datagram).udp),
-            proof: Proof::default(),
-            may_ask: false,
-            bucket: rate.map(|rate| Bucket::new(rate, rate, now)),
-            talk: None,
-            running: 0,
-            heard: now,
+            key,
+            limit: AmplificationLimit::new(policy),
+            challenge: Challenge::default(),
+            may_challenge: false,
+            bucket: rate.map(|rate| TokenBucket::per_second(rate, now)),
+            session: None,
+            programs: 0,
+            last_datagram: now,
+            listing: Listing {
+                active: now,
+                due: None,
+                ready: false,
+            },
         }
     }
 
-    /// It has shown that its address is its own, and is sent whatever there is for it.
-    pub(crate) fn is_shown(&mut self) {
-        self.ledger.lift();
+    pub(crate) fn key(&self) -> PeerKey {
+        self.key
+    }
+
+    /// Whether it has a session, perhaps one that has ended and still has datagrams to send.
+    pub(crate) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// When it was last active. While a program runs for it, that is now.
+    pub(crate) fn last_active(&self, now: Instant) -> Instant {
+        if 0 < self.programs {
+            now
+        } else {
+            self.last_datagram
+        }
+    }
+
+    /// When one of its timers expires.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        let session = self.session.as_ref()?;
+        earlier(session.timeout_at(), session.alarm.at())
+    }
+
+    /// Its address is verified: neither the amplification limit nor the rate limit applies any more.
+    pub(crate) fn lift_limits(&mut self) {
+        self.limit.lift();
         self.bucket = None;
     }
 
-    /// When it was last heard from. While a program is at work for it, it is not silent.
-    pub(crate) fn heard(&self, now: Instant) -> Instant {
-        if 0 < self.running { now } else { self.heard }
+    /// Counts a datagram of this length. To be called for each datagram, before anything else.
+    pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
+        self.last_datagram = now;
+        self.limit.received(bytes);
+        self.may_challenge = true;
     }
 
-    /// Whether a conversation goes on, or its last words wait.
-    pub(crate) fn is_talking(&self) -> bool {
-        self.talk.is_some()
+    /// Whether the datagram is the code of the challenge. Then the amplification limit is lifted.
+    pub(crate) fn verify(&mut self, datagram: &[u8]) -> bool {
+        let verified = self.challenge.verify(datagram);
+        if verified {
+            self.limit.lift();
+        }
+        verified
     }
 
-    /// When it is to have a turn because of the time.
-    pub(crate) fn due_at(&self, limits: &Limits) -> Option<Instant> {
-        let wake_at = self.talk.as_ref().and_then(|talk| talk.alarm.at());
-        earlier(self.time_up_at(limits), wake_at)
+    /// Opens the session with the datagram that it begins with.
+    pub(crate) fn open(
+        &mut self,
+        session: UdpSession,
+        datagram: &[u8],
+        out: &mut SendBatch,
+        drops: &mut Drops,
+        now: Instant,
+    ) -> Next {
+        let session = self.session.insert(session);
+        if let Err(reason) = session.receive_first(datagram) {
+            drops.count(reason, self.key.0);
+        }
+        self.send(out, drops, now)
     }
 
-    /// When the time of the conversation is over.
-    fn time_up_at(&self, limits: &Limits) -> Option<Instant> {
-        let talk = self.talk.as_ref()?;
-        let goes_on = talk.connection.ended().is_none();
-        let session = limits.session.filter(|_| goes_on)?;
-        Some(after(talk.began, session))
-    }
-
-    /// It sent one datagram.
-    ///
-    /// # Errors
-    ///
-    /// It was to begin a conversation, and its host has as many as it may have.
-    pub(crate) fn receive(
+    /// Delivers a datagram to the session and sends the reply.
+    pub(crate) fn deliver(
         &mut self,
         datagram: &[u8],
-        desk: &mut Desk,
-        out: &mut Departures,
+        out: &mut SendBatch,
+        drops: &mut Drops,
         now: Instant,
-    ) -> Result<Turn, Refusal> {
-        self.heard = now;
-        self.ledger.received(datagram.len());
-        self.may_ask = true;
-        if self.proof.is_given_by(datagram) {
-            self.ledger.lift();
-            return Ok(self.go_on(desk, out, now));
+    ) -> Next {
+        if self.session.as_ref().is_some_and(UdpSession::has_queued) {
+            self.send(out, drops, now); // the datagram may have raised the amplification limit
         }
-        if self.talk.as_ref().is_some_and(Talk::waits) {
-            self.send(desk, out, now); // it may have brought what was missing
+        if let Some(session) = &mut self.session
+            && let Err(reason) = session.receive(datagram)
+        {
+            drops.count(reason, self.key.0);
         }
-        let delivered = match &mut self.talk {
-            Some(talk) => talk.receive(datagram),
-            None if desk.stopping => Err(Dropped::Stopping),
-            None => self.begin(datagram, desk, now)?,
-        };
-        if let Err(reason) = delivered {
-            desk.drops.count(reason, self.pair.0);
-            if self.talk.is_none() && self.running == 0 {
-                return Ok(Turn::Away);
+        self.send(out, drops, now)
+    }
+
+    /// Handles expired timers and sends what is queued.
+    pub(crate) fn resume(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+        if let Some(session) = &mut self.session {
+            if session.timeout_at().is_some_and(|at| at <= now) {
+                session.connection.close(CloseReason::SessionTimeout);
+            }
+            session.alarm.ring(&mut session.connection, now);
+        }
+        self.send(out, drops, now)
+    }
+
+    /// Delivers a message of the hub to the session. A room post that exceeds the outbox is dropped,
+    /// like the datagram that it would have become.
+    pub(crate) fn deliver_notice(
+        &mut self,
+        notice: &Notice,
+        out: &mut SendBatch,
+        drops: &mut Drops,
+        now: Instant,
+    ) -> Next {
+        if let Some(session) = &mut self.session {
+            if notice.is_post() && !session.connection.wants_room_events() {
+                drops.count(Dropped::QueueFull, self.key.0);
+            } else {
+                session.connection.room_event(notice);
             }
         }
-        Ok(self.send(desk, out, now))
+        self.send(out, drops, now)
     }
 
-    /// Sends what may be sent now, and ends what is to end.
-    pub(crate) fn go_on(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
-        if self.time_up_at(&desk.limits).is_some_and(|at| at <= now)
-            && let Some(talk) = &mut self.talk
-        {
-            talk.connection.dismiss(CloseReason::TimeUp);
+    /// Ends the session's rooms: the hub has ended.
+    pub(crate) fn lose_rooms(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.connection.lose_rooms();
         }
-        if let Some(talk) = &mut self.talk {
-            talk.alarm.ring(&mut talk.connection, now);
-        }
-        self.send(desk, out, now)
     }
 
-    /// Tells it that there is no conversation, if words are not too much.
+    /// Notifies the session that the server stops; returns whether there is one.
+    pub(crate) fn stop(&mut self) -> bool {
+        if let Some(session) = &mut self.session {
+            session.stopping = true;
+            session.connection.shut_down();
+        }
+        self.has_session()
+    }
+
+    /// Ends the session for this reason, without a message to the peer, which may be long gone.
+    pub(crate) fn evict(&mut self, reason: CloseReason, members: &mut Members) {
+        if let Some(session) = &mut self.session {
+            session.connection.close(reason);
+        }
+        self.close(members);
+    }
+
+    /// Removes and logs the session.
+    pub(crate) fn close(&mut self, members: &mut Members) {
+        if let Some(session) = self.session.take() {
+            session.close(members);
+        }
+    }
+
+    /// Queues what the session requests of the hub.
+    pub(crate) fn collect_requests(&mut self, members: &mut Members) {
+        if let Some(session) = &mut self.session {
+            session.collect_requests(members);
+        }
+    }
+
+    /// Sends the message of a refusal, if the limits allow it.
     pub(crate) fn refuse(
         &mut self,
         refusal: &Refusal,
-        desk: &mut Desk,
-        out: &mut Departures,
+        rate: &mut TokenBucket,
+        out: &mut SendBatch,
+        drops: &mut Drops,
         now: Instant,
     ) {
         let line = format!("{}\n", refusal.0);
-        if self.ledger.allows(line.len()) && desk.refusals.take(now) {
-            self.ledger.sent(line.len());
-            out.push(self.pair.1, self.pair.0, line.as_bytes());
+        if self.limit.allows(line.len()) && rate.take(now) {
+            self.push(line.as_bytes(), out);
         } else {
-            desk.drops.count(Dropped::Refused, self.pair.0);
+            drops.count(Dropped::Refused, self.key.0);
         }
     }
 
-    /// The server is stopping: the session may say its last words.
-    pub(crate) fn stop(&mut self) {
-        if let Some(talk) = &mut self.talk {
-            talk.connection.stop();
-        }
+    /// Counts a program that runs for it, until its [reply](Self::reply).
+    pub(crate) fn program_started(&mut self) {
+        self.programs += 1;
     }
 
-    /// Ends the conversation without words, if one goes on; it may be long that nobody is there.
-    pub(crate) fn end(&mut self, ended: CloseReason, desk: &mut Desk, now: Instant) {
-        if let Some(mut talk) = self.talk.take() {
-            talk.connection.dismiss(ended);
-            talk.end(desk, now);
-        }
-    }
-
-    /// Begins a conversation with this datagram, or says why it was dropped.
-    fn begin(
+    /// Sends the output of a program that has ended, if there is any and the limits allow it.
+    pub(crate) fn reply(
         &mut self,
-        first: &[u8],
-        desk: &mut Desk,
+        output: &[u8],
+        state: State,
+        out: &mut SendBatch,
+        drops: &mut Drops,
         now: Instant,
-    ) -> Result<Result<(), Dropped>, Refusal> {
-        let peer = Peer::new(self.pair.0.into(), self.pair.1.into(), Transport::Datagram);
-        let peer = peer.at(desk.place);
-        if !desk.pace.may_begin(peer.remote.host(), now) {
-            desk.admission.state().count(Count::RefusedRate, 1);
-            return Ok(Err(Dropped::TooOften));
+    ) {
+        self.programs -= 1;
+        if output.is_empty() {
+            return;
         }
-        let slot = desk.admission.admit(&peer)?;
-        slot.count(Count::Accepted);
-        debug!(%peer, local = %peer.local, "begin");
-        let mut connection = Connection::open(&*desk.service, &peer, &desk.limits);
-        if let Some(command) = connection.take_program() {
-            if desk.limits.clients < desk.admission.len() {
-                return Ok(Err(Dropped::Busy)); // so many run already
+        if !self.limit.allows(output.len()) {
+            drops.count(Dropped::AmplificationLimit, self.key.0);
+        } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+            drops.count(Dropped::RateLimit, self.key.0);
+        } else {
+            state.count(Count::Sent, output.len() as u64);
+            self.push(output, out);
+        }
+    }
+
+    /// Sends what the session has queued, lets it continue where that makes room, and sets its timer.
+    fn send(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+        let next = self.send_queued(out, drops, now);
+        if let Some(session) = &mut self.session {
+            session.alarm.set(&mut session.connection, now);
+        }
+        next
+    }
+
+    fn send_queued(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+        let (remote, local) = self.key;
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(session) = &mut self.session else {
+                return Next::Idle;
+            };
+            let connection = &mut session.connection;
+            session.delays |= connection.waits_for_writable();
+            let Some(datagram) = connection.datagram() else {
+                session.delays = false;
+                return if connection.is_done() {
+                    Next::Close
+                } else {
+                    Next::Idle
+                };
+            };
+            if out.is_full() {
+                return Next::Ready;
             }
-            self.running += 1;
-            desk.errands.push(Errand {
-                command,
-                datagram: first.to_vec(),
-                pair: self.pair,
-                peer,
-                slot,
-            });
-            return Ok(Ok(()));
+            let by_line = connection.is_line_framed();
+            // Room posts exceed the limit soon, since they are not replies to the peer.
+            let can_challenge = by_line || session.member.is_some();
+            let reserve = if can_challenge {
+                Challenge::MAX_BYTES
+            } else {
+                0
+            };
+            if !self.limit.allows(datagram.len() + reserve) {
+                if !session.stopping && (by_line || session.delays) {
+                    self.send_challenge(out);
+                    return Next::Idle;
+                }
+                drops.count(Dropped::AmplificationLimit, remote);
+                connection.datagram_sent();
+                if can_challenge && !session.stopping {
+                    self.send_challenge(out);
+                }
+                continue;
+            }
+            if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+                if let Some(bucket) = self.bucket.filter(|_| session.delays) {
+                    return Next::At(bucket.next());
+                }
+                drops.count(Dropped::RateLimit, remote);
+            } else {
+                let bytes = datagram.len() as u64;
+                session.sent += bytes;
+                session.slot.moved(0, bytes);
+                self.limit.sent(datagram.len());
+                out.push(local, remote, datagram);
+            }
+            connection.datagram_sent();
         }
-        let talk = self.talk.insert(Talk {
+        Next::Ready
+    }
+
+    /// Sends the challenge, if the peer can answer it and has sent something since the last one.
+    fn send_challenge(&mut self, out: &mut SendBatch) {
+        let line_end = self.session.as_ref().and_then(UdpSession::line_end);
+        if let Some(line_end) = line_end
+            && std::mem::take(&mut self.may_challenge)
+            && let Some(message) = self.challenge.message(line_end)
+            && self.limit.allows(message.len())
+        {
+            self.push(message.as_bytes(), out);
+        }
+    }
+
+    /// Sends a datagram that the amplification limit allows.
+    fn push(&mut self, datagram: &[u8], out: &mut SendBatch) {
+        let (remote, local) = self.key;
+        self.limit.sent(datagram.len());
+        out.push(local, remote, datagram);
+    }
+}
+
+/// The session of a UDP peer.
+pub(crate) struct UdpSession {
+    connection: Connection,
+    peer: Peer,
+    slot: Slot,
+    member: Option<u32>, // its number, where the service has rooms
+    alarm: Alarm,
+    timeout_at: Option<Instant>, // of the whole session
+    /// Whether a datagram above the rate limit is delayed rather than dropped: it is of a session
+    /// that returned `WhenWritable`.
+    delays: bool,
+    stopping: bool, // the server is
+    received: u64,
+    sent: u64,
+}
+
+impl UdpSession {
+    pub(crate) fn new(
+        connection: Connection,
+        peer: Peer,
+        slot: Slot,
+        member: Option<u32>,
+        limits: &Limits,
+        now: Instant,
+    ) -> Self {
+        Self {
             connection,
             peer,
             slot,
-            member: desk.meet(self.pair),
+            member,
             alarm: Alarm::default(),
-            began: now,
-            paced: false,
+            timeout_at: limits.session.map(|session| after(now, session)),
+            delays: false,
+            stopping: false,
             received: 0,
             sent: 0,
-        });
-        Ok(talk.receive_first(first))
-    }
-
-    /// A program has ended. Sends what it answered, if that is anything and may be sent.
-    pub(crate) fn answer(
-        &mut self,
-        answer: &[u8],
-        desk: &mut Desk,
-        out: &mut Departures,
-        now: Instant,
-    ) {
-        self.running -= 1;
-        if answer.is_empty() {
-            return;
-        }
-        if !self.ledger.allows(answer.len()) {
-            desk.drops.count(Dropped::OverMeasure, self.pair.0);
-        } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-            desk.drops.count(Dropped::OverRate, self.pair.0);
-        } else {
-            self.ledger.sent(answer.len());
-            desk.admission
-                .state()
-                .count(Count::Sent, answer.len() as u64);
-            out.push(self.pair.1, self.pair.0, answer);
         }
     }
-}
 
-/// What it needs to serve any of them.
-pub(crate) struct Desk {
-    pub(crate) service: Arc<dyn Service>,
-    pub(crate) limits: Limits,
-    pub(crate) place: usize, // where the server listens
-    pub(crate) admission: Admission,
-    pub(crate) pace: Pace,
-    pub(crate) refusals: Bucket,
-    pub(crate) drops: Drops,
-    pub(crate) errands: Vec<Errand>, // programs that are to run
-    pub(crate) members: HashMap<u32, Pair>, // of rooms, by their numbers
-    pub(crate) met: u32,
-    pub(crate) asked: Vec<(u32, Request)>, // of the hub
-    pub(crate) stopping: bool,
-}
-
-impl Desk {
-    /// The number of one more member, where the service has rooms.
-    pub(super) fn meet(&mut self, pair: Pair) -> Option<u32> {
-        if self.service.rooms().is_none() {
-            return None;
-        }
-        self.met = self.met.wrapping_add(1);
-        self.members.insert(self.met, pair);
-        Some(self.met)
+    /// When the session is to be ended, unless it has ended.
+    fn timeout_at(&self) -> Option<Instant> {
+        self.timeout_at
+            .filter(|_| self.connection.close_reason().is_none())
     }
-}
 
-/// One conversation with a peer of datagrams.
-pub(super) struct Talk {
-    pub(super) connection: Connection,
-    pub(super) peer: Peer,
-    pub(super) slot: Slot,
-    pub(super) member: Option<u32>, // of rooms
-    pub(super) alarm: Alarm,
-    pub(super) began: Instant,
-    pub(super) paced: bool, // what waits is to wait its turn, since the session has more to send
-    pub(super) received: u64,
-    pub(super) sent: u64,
-}
-
-impl Talk {
-    pub(super) fn waits(&self) -> bool {
+    fn has_queued(&self) -> bool {
         self.connection.datagram().is_some()
     }
 
-    /// Delivers a datagram, or says why it was dropped.
-    pub(super) fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+    /// The line end of a challenge; `None` if the peer may not be able to read one.
+    fn line_end(&self) -> Option<&'static str> {
+        let line_end = self.connection.line_end();
+        line_end.or(self.member.map(|_| "\n"))
+    }
+
+    /// Delivers a datagram.
+    ///
+    /// # Errors
+    ///
+    /// The session takes no input now.
+    fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
         self.received += datagram.len() as u64;
         self.slot.moved(datagram.len() as u64, 0);
         let delivered = self.connection.receive_datagram(datagram);
-        if delivered {
-            Ok(())
-        } else {
-            Err(Dropped::Busy)
-        }
+        delivered.then_some(()).ok_or(Dropped::Busy)
     }
 
-    /// What opens the conversation is a knock if it is blank, and answered by the greeting. If it
-    /// is not, it is to be answered itself, and the greeting would come between.
-    pub(super) fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
-        if self.connection.ended().is_some() {
-            return Ok(()); // all is said to it already
+    /// Delivers the datagram that the session began with. A blank one is answered by the greeting;
+    /// any other is a message, and its reply replaces the greeting.
+    fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+        if self.connection.close_reason().is_some() {
+            return Ok(()); // the greeting was everything
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
-        if blank && self.waits() {
+        if blank && self.has_queued() {
             return Ok(());
         }
-        if !self.connection.has_more() {
-            self.connection.unsay();
+        if !self.connection.waits_for_writable() {
+            self.connection.discard_output();
         }
         self.receive(datagram)
     }
 
-    /// Passes on what the session wants of its rooms and of the clock.
-    pub(super) fn pass_on(&mut self, desk: &mut Desk, now: Instant) {
-        self.alarm.set(&mut self.connection, now);
+    fn collect_requests(&mut self, members: &mut Members) {
         if let Some(member) = self.member {
             let requests = self.connection.take_requests().into_iter();
-            desk.asked.extend(requests.map(|request| (member, request)));
+            let requests = requests.map(|request| (member, request));
+            members.requests.extend(requests);
         }
     }
 
-    /// Logs how it went; what was asked of rooms is passed on.
-    pub(super) fn end(mut self, desk: &mut Desk, now: Instant) {
-        self.pass_on(desk, now);
+    /// Leaves its rooms and logs the end.
+    fn close(mut self, members: &mut Members) {
+        self.collect_requests(members);
         if let Some(member) = self.member {
-            desk.members.remove(&member);
-            desk.asked.push((member, Request::Depart));
+            members.remove(member);
         }
-        let (peer, received, sent) = (self.peer, self.received, self.sent);
-        let ended = self.connection.into_ended();
-        if let CloseReason::Refused(_) = ended {
-            self.slot.count(Count::RefusedService);
-        }
-        if ended.is_failure() {
-            self.slot.count(Count::Failed);
-            error!(%peer, received, sent, "end: {ended}");
-        } else {
-            debug!(%peer, received, sent, "end: {ended}");
-        }
+        let reason = self.connection.into_close_reason();
+        reason.record(&self.peer, Some(&self.slot), self.received, self.sent);
     }
 }
 
-impl Correspondent {
-    /// Sends what waits, as far as there is room and measure, lets the session go on, and passes on
-    /// what it wants.
-    pub(super) fn send(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
-        let turn = self.send_some(desk, out, now);
-        if let Some(talk) = &mut self.talk {
-            talk.pass_on(desk, now);
-        }
-        turn
+/// The sessions of one socket as members of rooms, and their requests to the hub.
+#[derive(Default)]
+pub(crate) struct Members {
+    keys: HashMap<u32, PeerKey>,
+    last: u32, // the number of the newest member
+    requests: Vec<(u32, Request)>,
+}
+
+impl Members {
+    /// Adds a member and returns its number, from 1 on.
+    pub(crate) fn add(&mut self, key: PeerKey) -> u32 {
+        self.last = self.last.wrapping_add(1);
+        self.keys.insert(self.last, key);
+        self.last
     }
 
-    fn send_some(&mut self, desk: &mut Desk, out: &mut Departures, now: Instant) -> Turn {
-        for _ in 0..SENT_AT_ONCE {
-            let Some(talk) = &mut self.talk else {
-                return Turn::None;
-            };
-            talk.paced |= talk.connection.has_more();
-            let Some(datagram) = talk.connection.datagram() else {
-                talk.paced = false;
-                if talk.connection.is_done()
-                    && let Some(talk) = self.talk.take()
-                {
-                    talk.end(desk, now);
-                }
-                return Turn::None;
-            };
-            if out.is_full() {
-                return Turn::Soon;
-            }
-            let by_line = talk.connection.is_by_line();
-            // What others post is no answer, and soon more than what the peer has said.
-            let asks = by_line || talk.member.is_some();
-            let reserve = if asks { Proof::MOST_BYTES } else { 0 };
-            if !self.ledger.allows(datagram.len() + reserve) {
-                if !desk.stopping && (by_line || talk.paced) {
-                    self.ask(out);
-                    return Turn::None; // until it says something
-                }
-                desk.drops.count(Dropped::OverMeasure, self.pair.0);
-                talk.connection.datagram_sent();
-                if asks && !desk.stopping {
-                    self.ask(out);
-                }
-                continue;
-            } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-                if let Some(bucket) = self.bucket.filter(|_| talk.paced) {
-                    return Turn::At(bucket.next());
-                }
-                desk.drops.count(Dropped::OverRate, self.pair.0);
-            } else {
-                self.ledger.sent(datagram.len());
-                talk.sent += datagram.len() as u64;
-                talk.slot.moved(0, datagram.len() as u64);
-                out.push(self.pair.1, self.pair.0, datagram);
-            }
-            talk.connection.datagram_sent();
-        }
-        Turn::Soon
+    fn remove(&mut self, member: u32) {
+        self.keys.remove(&member);
+        self.requests.push((member, Request::Disconnect));
     }
 
-    /// Asks for the proof that its address is its own, where that can be given and was not asked for
-    /// since it last said something.
-    fn ask(&mut self, out: &mut Departures) {
-        let line_end = self
-            .talk
-            .as_ref()
-            .and_then(|talk| talk.connection.line_end().or(talk.member.map(|_| "\n")));
-        if let Some(line_end) = line_end
-            && std::mem::take(&mut self.may_ask)
-            && let Some(challenge) = self.proof.challenge(line_end)
-            && self.ledger.allows(challenge.len())
-        {
-            self.ledger.sent(challenge.len());
-            out.push(self.pair.1, self.pair.0, challenge.as_bytes());
-        }
+    pub(crate) fn get(&self, member: u32) -> Option<PeerKey> {
+        self.keys.get(&member).copied()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &PeerKey> {
+        self.keys.values()
+    }
+
+    /// The requests since the last call, each with the number of its member, in order.
+    pub(crate) fn take_requests(&mut self) -> Vec<(u32, Request)> {
+        std::mem::take(&mut self.requests)
     }
 }
 
-const SENT_AT_ONCE: usize = 16; // then the others have their turn
-
-impl Correspondent {
-    /// The hub tells its session something. A post for which there is no room is dropped, as the
-    /// datagram that it would have become.
-    pub(crate) fn hear(
-        &mut self,
-        notice: &Notice,
-        desk: &mut Desk,
-        out: &mut Departures,
-        now: Instant,
-    ) -> Turn {
-        if let Some(talk) = &mut self.talk {
-            if matches!(notice, Notice::Post { .. }) && !talk.connection.wants_news() {
-                desk.drops.count(Dropped::Behind, self.pair.0);
-            } else {
-                talk.connection.hear(notice);
-            }
-        }
-        self.send(desk, out, now)
-    }
-
-    /// The hub is gone.
-    pub(crate) fn lose_rooms(&mut self) {
-        if let Some(talk) = &mut self.talk {
-            talk.connection.lose_rooms();
-        }
-    }
-}
+const DATAGRAMS_PER_TURN: usize = 16; // then other peers have their turn

@@ -1,8 +1,7 @@
-//! The peers of one socket of datagrams: datagrams in, datagrams out, with time as data.
+//! The peers of one UDP socket, without the socket: datagrams in, datagrams out, time as an argument.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,599 +9,459 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::exec::one_shot::Errand;
+use crate::exec::one_shot::Job;
 use crate::hub::message::{Notice, Request};
 use crate::limits::admission::Admission;
-use crate::limits::host_rate::Pace;
+use crate::limits::host_rate::HostRate;
 use crate::limits::limits::Limits;
-use crate::limits::token_bucket::Bucket;
-use crate::peer::Transport;
+use crate::limits::stats::Count;
+use crate::limits::token_bucket::TokenBucket;
+use crate::peer::{Peer, Transport};
 use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
-use crate::session::service::Service;
-use crate::udp::dedicated_port::PortSource;
-use crate::udp::filter::{Arrival, Guard};
-use crate::udp::filter::{Dropped, Drops};
-use crate::udp::peer::{Correspondent, Desk, Pair, Turn};
-use crate::udp::send_batch::Departures;
+use crate::session::connection::Connection;
+use crate::session::service::{Refusal, Service};
+use crate::udp::dedicated_port::{OpenPort, PortTable};
+use crate::udp::filter::{Dropped, Drops, Filter};
+use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
+use crate::udp::recv_batch::Incoming;
+use crate::udp::send_batch::SendBatch;
 
-/// All peers that are remembered, and whose turn it is when.
-pub(crate) struct Correspondence {
-    desk: Desk,
-    guard: Guard,
-    own_ports: Option<OwnPorts>,
-    peers: HashMap<Pair, Box<Remembered>>,
-    /// Who was heard from when, or since: it is looked up anew when it matters, rather than moved
-    /// with every datagram.
-    quiet: BTreeSet<(Instant, Pair)>,
-    /// Who is to have a turn at a time.
-    due: BTreeSet<(Instant, Pair)>,
-    /// Who is to have a turn as soon as there is room; some may have been forgotten meanwhile.
-    ready: VecDeque<Pair>,
-    cut_at: Option<Instant>, // when nobody is waited for any more
+/// All peers with a session, and those that had one recently. When it is full, the peer that was
+/// inactive for longest is evicted.
+pub(crate) struct PeerTable {
+    service: Arc<dyn Service>,
+    policy: UdpPolicy,
+    rooms: bool, // the service has them
+    limits: Limits,
+    listener: usize, // the number of the listener, for the service
+    filter: Filter,
+    admission: Admission,
+    host_rate: HostRate,
+    refusals: TokenBucket, // messages of refusals, to any address
+    drops: Drops,
+    peers: HashMap<PeerKey, Box<UdpPeer>>,
+    /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
+    /// datagram.
+    by_activity: BTreeSet<(Instant, PeerKey)>,
+    schedule: Schedule,
+    members: Members,
+    ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
+    jobs: Vec<Job<PeerKey>>,  // to be started
+    cut_at: Option<Instant>,  // set when the server stops
 }
 
-struct Remembered {
-    correspondent: Correspondent,
-    quiet: Instant, // as it stands in `quiet`
-    due: Option<Instant>,
-    is_ready: bool,
+/// Which peers need attention, and when.
+#[derive(Default)]
+struct Schedule {
+    due: BTreeSet<(Instant, PeerKey)>,
+    /// Peers to resume as soon as the send batch has room. May contain removed peers.
+    ready: VecDeque<PeerKey>,
 }
 
-impl Correspondence {
-    /// Conversations with `service`.
+/// Why a peer got no session.
+enum NoSession {
+    Dropped(Dropped),
+    Refused(Refusal),
+}
+
+impl PeerTable {
+    /// `own_ports` are those of all UDP listeners of this server.
     pub(crate) fn new(
         service: Arc<dyn Service>,
         limits: &Limits,
         admission: Admission,
-        guard: Guard,
+        own_ports: Vec<u16>,
         now: Instant,
     ) -> Self {
-        let policy = service.config(Transport::Datagram).udp;
-        let own_ports = matches!(policy, UdpPolicy::DedicatedPort { .. });
-        let desk = Desk {
+        let config = service.config(Transport::Datagram);
+        let has_rooms = service.rooms().is_some();
+        let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        Self {
             service,
+            policy: config.udp,
+            rooms: has_rooms,
             limits: *limits,
-            place: 0,
+            listener: 0,
+            filter: Filter::new(own_ports),
+            host_rate: HostRate::new(limits.rate),
+            refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
             drops: Drops::new(admission.state()),
             admission,
-            pace: Pace::new(limits.rate),
-            refusals: Bucket::new(REFUSALS_PER_SECOND, REFUSALS_PER_SECOND, now),
-            errands: Vec::new(),
-            members: HashMap::new(),
-            met: 0,
-            asked: Vec::new(),
-            stopping: false,
-        };
-        Self {
-            desk,
-            guard,
-            own_ports: own_ports.then(OwnPorts::default),
             peers: HashMap::new(),
-            quiet: BTreeSet::new(),
-            due: BTreeSet::new(),
-            ready: VecDeque::new(),
+            by_activity: BTreeSet::new(),
+            schedule: Schedule::default(),
+            members: Members::default(),
+            ports: dedicated.then(PortTable::default),
+            jobs: Vec::new(),
             cut_at: None,
         }
     }
 
-    /// The same, at the place of this number.
-    pub(crate) fn at(mut self, place: usize) -> Self {
-        self.desk.place = place;
+    /// Sets the number of the listener that peers arrive at; the default is 0.
+    pub(crate) fn at(mut self, listener: usize) -> Self {
+        self.listener = listener;
         self
     }
 
-    /// One datagram arrived. Afterwards [`out`](Departures) may be full, and is to leave before the
-    /// next one is received.
+    /// Handles a received datagram. Afterwards `out` may be full, and is to be sent before the next
+    /// call. `open_port` is called only for a service with [`UdpPolicy::DedicatedPort`].
     pub(crate) fn receive(
         &mut self,
-        arrival: &Arrival<'_>,
-        ports: &mut dyn PortSource,
-        out: &mut Departures,
+        incoming: &Incoming<'_>,
+        open_port: OpenPort<'_>,
+        out: &mut SendBatch,
         now: Instant,
     ) {
-        if let Err(reason) = self.guard.admit(arrival, now) {
-            return self.desk.drops.count(reason, arrival.remote);
+        if let Err(reason) = self.filter.check(incoming, now) {
+            return self.drops.count(reason, incoming.remote);
         }
-        let asked = (arrival.remote, arrival.local);
-        let Ok(pair) = self.place(asked, ports) else {
-            return self.desk.drops.count(Dropped::NoPort, arrival.remote);
+        let request = (incoming.remote, incoming.local);
+        let key = match &mut self.ports {
+            None => Ok(request),
+            Some(ports) => ports.resolve(request, open_port),
         };
-        let is_shown = self.is_shown(asked);
-        let Some(known) = self.peers.get_mut(&pair) else {
-            self.receive_first(pair, arrival.bytes, out, now);
-            return self.let_go(pair, now);
+        let Ok(key) = key else {
+            return self.drops.count(Dropped::NoPort, incoming.remote);
         };
-        if is_shown {
-            known.correspondent.is_shown();
-        }
-        let desk = &mut self.desk;
-        match known.correspondent.receive(arrival.bytes, desk, out, now) {
-            Ok(turn) => {
-                let due = known.correspondent.due_at(&desk.limits);
-                let is_timed = due.is_some_and(|at| known.due.is_none_or(|due| at < due));
-                if !matches!(turn, Turn::None | Turn::Away) || is_timed {
-                    self.settle(pair, turn);
-                }
-            }
-            Err(refusal) => known.correspondent.refuse(&refusal, desk, out, now),
-        }
-        self.let_go(pair, now);
+        self.receive_from(key, request, incoming.bytes, out, now);
+        self.release_port(key);
     }
 
-    /// Gives a turn to each of those who wait for room, as long as there is some.
-    pub(crate) fn go_on(&mut self, out: &mut Departures, now: Instant) {
-        for _ in 0..self.ready.len() {
+    fn receive_from(
+        &mut self,
+        key: PeerKey,
+        request: PeerKey,
+        datagram: &[u8],
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        let Some(peer) = self.peers.get_mut(&key) else {
+            let mut peer = Box::new(UdpPeer::new(key, self.policy, &self.limits, now));
+            peer.received(datagram.len(), now);
+            return self.open(key, Some(peer), datagram, out, now);
+        };
+        if let Some(ports) = &self.ports
+            && ports.is_assigned(request)
+        {
+            peer.lift_limits();
+        }
+        peer.received(datagram.len(), now);
+        let drops = &mut self.drops;
+        let next = if peer.verify(datagram) {
+            peer.resume(out, drops, now)
+        } else if peer.has_session() {
+            peer.deliver(datagram, out, drops, now)
+        } else {
+            return self.open(key, None, datagram, out, now);
+        };
+        self.schedule.settle(peer, next, &mut self.members);
+    }
+
+    /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
+    /// added to the table unless the datagram is dropped.
+    fn open(
+        &mut self,
+        key: PeerKey,
+        mut new: Option<Box<UdpPeer>>,
+        datagram: &[u8],
+        out: &mut SendBatch,
+        now: Instant,
+    ) {
+        let opened = self.new_session(key, datagram, now);
+        let peer = match &mut new {
+            Some(peer) => peer,
+            None => self.peers.get_mut(&key).expect("the caller found it"),
+        };
+        let drops = &mut self.drops;
+        let next = match opened {
+            Ok(Some(session)) => peer.open(session, datagram, out, drops, now),
+            Ok(None) => {
+                peer.program_started();
+                Next::Idle
+            }
+            Err(NoSession::Dropped(reason)) => return drops.count(reason, key.0),
+            Err(NoSession::Refused(refusal)) => {
+                return peer.refuse(&refusal, &mut self.refusals, out, drops, now);
+            }
+        };
+        self.schedule.settle(peer, next, &mut self.members);
+        if let Some(peer) = new {
+            self.make_room(now);
+            self.by_activity.insert((peer.listing.active, key));
+            self.peers.insert(key, peer);
+        }
+    }
+
+    /// A session, or `None` if a program is to be run for the datagram.
+    fn new_session(
+        &mut self,
+        key: PeerKey,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<Option<UdpSession>, NoSession> {
+        if self.is_stopping() {
+            return Err(NoSession::Dropped(Dropped::Stopping));
+        }
+        let peer = Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at(self.listener);
+        if !self.host_rate.take(peer.remote.host(), now) {
+            self.admission.state().count(Count::RefusedRate, 1);
+            return Err(NoSession::Dropped(Dropped::HostRate));
+        }
+        let slot = self.admission.admit(&peer).map_err(NoSession::Refused)?;
+        slot.count(Count::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        let mut connection = Connection::open(&*self.service, &peer, &self.limits);
+        if let Some(command) = connection.take_command() {
+            if self.limits.clients < self.admission.len() {
+                return Err(NoSession::Dropped(Dropped::Busy));
+            }
+            self.jobs.push(Job {
+                command,
+                datagram: datagram.to_vec(),
+                key,
+                peer,
+                slot,
+            });
+            return Ok(None);
+        }
+        let member = self.rooms.then(|| self.members.add(key));
+        let limits = &self.limits;
+        let session = UdpSession::new(connection, peer, slot, member, limits, now);
+        Ok(Some(session))
+    }
+
+    /// Resumes each ready peer once, as long as `out` has room.
+    pub(crate) fn resume_ready(&mut self, out: &mut SendBatch, now: Instant) {
+        for _ in 0..self.schedule.ready.len() {
             if out.is_full() {
                 break;
             }
-            let Some(pair) = self.ready.pop_front() else {
+            let Some(key) = self.schedule.ready.pop_front() else {
                 break;
             };
-            if let Some(known) = self.peers.get_mut(&pair) {
-                known.is_ready = false;
-                let turn = known.correspondent.go_on(&mut self.desk, out, now);
-                self.settle(pair, turn);
-                self.let_go(pair, now);
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.listing.ready = false;
+                let next = peer.resume(out, &mut self.drops, now);
+                self.schedule.settle(peer, next, &mut self.members);
+                self.release_port(key);
             }
         }
     }
 
-    /// Whether somebody waits for room.
+    /// Whether there is a peer to [resume](Self::resume_ready).
     pub(crate) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.schedule.ready.is_empty()
     }
 
-    /// When it is to be told the time.
+    /// When to call [`tick`](Self::tick).
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let quiet = self.quiet.first().zip(self.desk.limits.idle);
-        let idle_at = quiet.map(|(&(heard, _), idle)| after(heard, idle));
-        let due = self.due.first().map(|&(due, _)| due);
+        let oldest = self.by_activity.first().zip(self.limits.idle);
+        let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
+        let due = self.schedule.due.first().map(|&(due, _)| due);
         earlier(self.cut_at, earlier(idle_at, due))
     }
 
-    /// Forgets who was not heard from for too long, and finds out whose turn has come.
+    /// Removes idle peers, and makes those ready whose timers have expired.
     pub(crate) fn tick(&mut self, now: Instant) {
-        while let Some(&(due, pair)) = self.due.first()
+        while let Some(&(due, key)) = self.schedule.due.first()
             && due <= now
         {
-            self.due.pop_first();
-            let known = self.peers.get_mut(&pair);
-            let known = known.expect("who is forgotten has no turn");
-            known.due = None;
-            self.settle(pair, Turn::Soon);
+            let peer = self.peers.get_mut(&key);
+            let peer = peer.expect("entries are removed with their peer");
+            self.schedule.remove_due(peer);
+            self.schedule.make_ready(peer);
         }
-        let Some(idle) = self.desk.limits.idle else {
+        let Some(idle) = self.limits.idle else {
             return;
         };
-        while let Some((heard, pair)) = self.quietest(now)
-            && after(heard, idle) <= now
+        while let Some((active, key)) = self.least_active(now)
+            && after(active, idle) <= now
         {
-            self.forget(pair, CloseReason::Idle, now);
+            self.remove(key, CloseReason::IdleTimeout);
         }
     }
 
-    /// The server is stopping: no conversation begins any more, and those that go on have their
-    /// last words.
+    /// The server stops: notifies each session, and opens no new ones.
     pub(crate) fn stop(&mut self, now: Instant) {
-        self.desk.stopping = true;
-        self.cut_at
-            .get_or_insert(after(now, self.desk.limits.grace));
-        let talking = self.peers.iter_mut();
-        let talking = talking.filter(|(_, known)| known.correspondent.is_talking());
-        let pairs: Vec<Pair> = talking
-            .map(|(&pair, known)| {
-                known.correspondent.stop();
-                pair
-            })
-            .collect();
-        for pair in pairs {
-            self.settle(pair, Turn::Soon);
+        self.cut_at.get_or_insert(after(now, self.limits.grace));
+        for peer in self.peers.values_mut() {
+            if peer.stop() {
+                self.schedule.make_ready(peer);
+            }
         }
     }
 
-    /// Tells of each conversation.
-    pub(crate) fn report(&self) {
-        self.desk.admission.tell();
+    fn is_stopping(&self) -> bool {
+        self.cut_at.is_some()
     }
 
-    /// Whether nobody is to be heard or told anything any more, as of the last [`tick`](Self::tick).
+    /// Whether the server stops and all sessions have ended.
     pub(crate) fn is_over(&self) -> bool {
-        let mut known = self.peers.values();
-        self.desk.stopping && !known.any(|known| known.correspondent.is_talking())
+        let mut peers = self.peers.values();
+        self.is_stopping() && !peers.any(|peer| peer.has_session())
     }
 
-    /// When nobody is waited for any more, since the server is stopping.
+    /// When the grace period of a stop ends.
     pub(crate) fn cut_at(&self) -> Option<Instant> {
         self.cut_at
     }
 
-    /// Ends what goes on; says what was dropped in all.
+    /// Ends the remaining sessions and returns what was dropped in total.
     pub(crate) fn end(mut self) -> Drops {
-        let now = Instant::now();
-        for known in self.peers.values_mut() {
-            known
-                .correspondent
-                .end(CloseReason::Cut, &mut self.desk, now);
+        for peer in self.peers.values_mut() {
+            peer.evict(CloseReason::Aborted, &mut self.members);
         }
-        self.desk.drops
+        self.drops
     }
 
-    /// The programs that are to run, each once.
-    pub(crate) fn errands(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.desk.errands)
-    }
-
-    /// A program has answered a datagram of this peer.
-    pub(crate) fn answer(&mut self, pair: Pair, bytes: &[u8], out: &mut Departures, now: Instant) {
-        // Who was forgotten meanwhile is not answered.
-        if let Some(known) = self.peers.get_mut(&pair) {
-            known.correspondent.answer(bytes, &mut self.desk, out, now);
-        }
+    /// Reports each session.
+    pub(crate) fn report(&self) {
+        self.admission.tell();
     }
 
     pub(crate) fn drops(&mut self) -> &mut Drops {
-        &mut self.desk.drops
+        &mut self.drops
     }
 
-    fn receive_first(&mut self, pair: Pair, datagram: &[u8], out: &mut Departures, now: Instant) {
-        let desk = &mut self.desk;
-        let mut correspondent = Correspondent::new(pair, desk, now);
-        match correspondent.receive(datagram, desk, out, now) {
-            Err(refusal) => correspondent.refuse(&refusal, desk, out, now), // and forgotten
-            Ok(Turn::Away) => (), // and nothing was sent that would have to be remembered
-            Ok(turn) => {
-                self.make_room(now);
-                self.quiet.insert((now, pair));
-                let known = Remembered {
-                    correspondent,
-                    quiet: now,
-                    due: None,
-                    is_ready: false,
-                };
-                self.peers.insert(pair, Box::new(known));
-                self.settle(pair, turn);
-            }
+    /// The programs to start. Each needs a [reply](Self::reply) in the end.
+    pub(crate) fn take_jobs(&mut self) -> Vec<Job<PeerKey>> {
+        std::mem::take(&mut self.jobs)
+    }
+
+    /// Sends the output of a program that has ended, unless its peer was evicted.
+    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], out: &mut SendBatch, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.reply(output, self.admission.state(), out, &mut self.drops, now);
         }
     }
 
-    /// Lets a peer have its next turn.
-    fn settle(&mut self, pair: Pair, turn: Turn) {
-        let Some(known) = self.peers.get_mut(&pair) else {
-            return;
-        };
-        let mut due = known.correspondent.due_at(&self.desk.limits);
-        match turn {
-            Turn::None | Turn::Away => (),
-            Turn::At(at) => due = earlier(due, Some(at)),
-            Turn::Soon if known.is_ready => (),
-            Turn::Soon => {
-                known.is_ready = true;
-                self.ready.push_back(pair);
-                return; // the rest is seen to afterwards
-            }
-        }
-        if let Some(at) = due
-            && known.due.is_none_or(|due| at < due)
-        {
-            if let Some(due) = known.due.replace(at) {
-                self.due.remove(&(due, pair));
-            }
-            self.due.insert((at, pair));
-        }
-    }
-}
-
-const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0"); // they are sent to anyone
-
-impl Correspondence {
-    /// Forgets those who were silent for longest, until one more can be remembered.
-    pub(super) fn make_room(&mut self, now: Instant) {
-        while self.desk.limits.clients <= self.peers.len()
-            && let Some((_, pair)) = self.quietest(now)
-        {
-            debug!(peer = %pair.0, "silent for longest: makes room");
-            self.forget(pair, CloseReason::Cut, now);
-        }
+    /// The dedicated ports that are no longer needed once `out` is sent.
+    pub(crate) fn take_closed_ports(&mut self) -> Vec<SocketAddr> {
+        let ports = self.ports.as_mut();
+        ports.map(PortTable::take_closed).unwrap_or_default()
     }
 
-    /// Who was silent for longest, and since when. Each look that finds somebody at a wrong place
-    /// was paid for by a datagram that came since.
-    pub(super) fn quietest(&mut self, now: Instant) -> Option<(Instant, Pair)> {
-        loop {
-            let &(stood, pair) = self.quiet.first()?;
-            let known = self.peers.get_mut(&pair);
-            let known = known.expect("who is forgotten is not looked for");
-            let heard = known.correspondent.heard(now);
-            if heard == stood {
-                return Some((heard, pair));
-            }
-            self.quiet.pop_first();
-            self.quiet.insert((heard, pair));
-            known.quiet = heard;
-        }
+    /// The requests of sessions to the hub, each with the number of its member, in order.
+    pub(crate) fn take_requests(&mut self) -> Vec<(u32, Request)> {
+        self.members.take_requests()
     }
 
-    pub(super) fn forget(&mut self, pair: Pair, ended: CloseReason, now: Instant) {
-        let Entry::Occupied(known) = self.peers.entry(pair) else {
-            return;
-        };
-        let mut known = known.remove();
-        known.correspondent.end(ended, &mut self.desk, now);
-        self.close_port(pair);
-        self.quiet.remove(&(known.quiet, pair));
-        if let Some(due) = known.due {
-            self.due.remove(&(due, pair));
-        }
-    }
-}
-
-impl Correspondence {
-    /// What sessions ask of the hub, each by the number of its member, in order and once.
-    pub(crate) fn asked(&mut self) -> Vec<(u32, Request)> {
-        std::mem::take(&mut self.desk.asked)
-    }
-
-    /// The hub tells a member something. Who has ended meanwhile does not hear it.
-    pub(crate) fn hear(
+    /// Delivers a message of the hub to a member, unless its session has ended.
+    pub(crate) fn deliver_notice(
         &mut self,
         member: u32,
         notice: &Notice,
-        out: &mut Departures,
+        out: &mut SendBatch,
         now: Instant,
     ) {
-        if let Some(&pair) = self.desk.members.get(&member)
-            && let Some(known) = self.peers.get_mut(&pair)
+        if let Some(key) = self.members.get(member)
+            && let Some(peer) = self.peers.get_mut(&key)
         {
-            let turn = known.correspondent.hear(notice, &mut self.desk, out, now);
-            self.settle(pair, turn);
+            let next = peer.deliver_notice(notice, out, &mut self.drops, now);
+            self.schedule.settle(peer, next, &mut self.members);
         }
     }
 
-    /// The hub is gone: everybody is told, and no conversation begins any more.
+    /// The hub has ended: ends the rooms of all sessions and stops.
     pub(crate) fn lose_rooms(&mut self, now: Instant) {
-        let pairs: Vec<Pair> = self.desk.members.values().copied().collect();
-        for pair in pairs {
-            if let Some(known) = self.peers.get_mut(&pair) {
-                known.correspondent.lose_rooms();
-                self.settle(pair, Turn::Soon);
+        for key in self.members.keys() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.lose_rooms();
+                self.schedule.make_ready(peer);
             }
         }
         self.stop(now);
     }
-}
 
-/// Whose port is whose.
-#[derive(Default)]
-pub(super) struct OwnPorts {
-    /// Who asked at the port where the server listens, and where its conversation is.
-    by_asked: HashMap<Pair, SocketAddr>,
-    /// The ports that were opened, and for whom.
-    by_local: HashMap<SocketAddr, Pair>,
-    closed: Vec<SocketAddr>,
-}
-
-impl Correspondence {
-    /// The pair whose conversation a datagram belongs to that arrived so. Whoever asks for the first
-    /// time is given a port. Who says something to the port of somebody else is answered from there.
-    ///
-    /// # Errors
-    ///
-    /// No port can be had.
-    pub(super) fn place(&mut self, asked: Pair, ports: &mut dyn PortSource) -> io::Result<Pair> {
-        let (remote, local) = asked;
-        let Some(own) = &mut self.own_ports else {
-            return Ok(asked);
-        };
-        if own.by_local.contains_key(&local) {
-            return Ok(asked);
-        }
-        if let Some(&local) = own.by_asked.get(&asked) {
-            return Ok((remote, local));
-        }
-        let local = ports.open(local)?;
-        own.by_asked.insert(asked, local);
-        own.by_local.insert(local, asked);
-        Ok((remote, local))
-    }
-
-    /// Whether it has shown that its address is its own: it knows the port that it was given.
-    pub(super) fn is_shown(&self, (remote, local): Pair) -> bool {
-        let own = self.own_ports.as_ref();
-        let owner = own.and_then(|own| own.by_local.get(&local));
-        owner.is_some_and(|owner| owner.0 == remote)
-    }
-
-    /// Forgets a peer that has a port of its own, once its conversation is over.
-    pub(super) fn let_go(&mut self, pair: Pair, now: Instant) {
-        if self.own_ports.is_none() {
-            return;
-        }
-        match self.peers.get(&pair) {
-            Some(known) if known.correspondent.is_talking() => (),
-            Some(_) => self.forget(pair, CloseReason::Closed, now),
-            None => self.close_port(pair),
-        }
-    }
-
-    /// Closes the port of a peer, if it has one.
-    pub(super) fn close_port(&mut self, (remote, local): Pair) {
-        if let Some(own) = &mut self.own_ports
-            && let Some(asked) = own.by_local.get(&local).copied()
-            && asked.0 == remote
+    /// Evicts the least active peers until there is room for one more.
+    fn make_room(&mut self, now: Instant) {
+        while self.limits.clients <= self.peers.len()
+            && let Some((_, key)) = self.least_active(now)
         {
-            own.by_local.remove(&local);
-            own.by_asked.remove(&asked);
-            own.closed.push(local);
+            debug!(peer = %key.0, "evict: inactive for longest");
+            self.remove(key, CloseReason::Aborted);
         }
     }
 
-    /// The ports that are not needed any more, each once. What was sent from them may wait still.
-    pub(crate) fn closed_ports(&mut self) -> Vec<SocketAddr> {
-        let own = self.own_ports.as_mut();
-        own.map(|own| std::mem::take(&mut own.closed))
-            .unwrap_or_default()
+    /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
+    /// that has to be moved corresponds to at least one datagram received since.
+    fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
+        loop {
+            let &(listed, key) = self.by_activity.first()?;
+            let peer = self.peers.get_mut(&key);
+            let peer = peer.expect("entries are removed with their peer");
+            let active = peer.last_active(now);
+            if active == listed {
+                return Some((active, key));
+            }
+            self.by_activity.pop_first();
+            self.by_activity.insert((active, key));
+            peer.listing.active = active;
+        }
+    }
+
+    fn remove(&mut self, key: PeerKey, reason: CloseReason) {
+        let Entry::Occupied(peer) = self.peers.entry(key) else {
+            return;
+        };
+        let mut peer = peer.remove();
+        peer.evict(reason, &mut self.members);
+        if let Some(ports) = &mut self.ports {
+            ports.release(key);
+        }
+        self.by_activity.remove(&(peer.listing.active, key));
+        self.schedule.remove_due(&mut peer);
+    }
+
+    /// Closes the dedicated port of a peer without a session and removes the peer.
+    fn release_port(&mut self, key: PeerKey) {
+        let Some(ports) = &mut self.ports else {
+            return;
+        };
+        match self.peers.get(&key) {
+            Some(peer) if peer.has_session() => (),
+            Some(_) => self.remove(key, CloseReason::Closed),
+            None => ports.release(key),
+        }
     }
 }
+
+impl Schedule {
+    /// Collects the requests of a session that was called, and lists its peer for what is next.
+    fn settle(&mut self, peer: &mut UdpPeer, next: Next, members: &mut Members) {
+        peer.collect_requests(members);
+        let mut due = peer.due_at();
+        match next {
+            Next::Idle => (),
+            Next::At(at) => due = earlier(due, Some(at)),
+            Next::Close => return peer.close(members),
+            Next::Ready => return self.make_ready(peer), // its timers are checked then
+        }
+        if let Some(at) = due
+            && peer.listing.due.is_none_or(|due| at < due)
+        {
+            self.remove_due(peer);
+            peer.listing.due = Some(at);
+            self.due.insert((at, peer.key()));
+        }
+    }
+
+    fn make_ready(&mut self, peer: &mut UdpPeer) {
+        if !std::mem::replace(&mut peer.listing.ready, true) {
+            self.ready.push_back(peer.key());
+        }
+    }
+
+    fn remove_due(&mut self, peer: &mut UdpPeer) {
+        if let Some(due) = peer.listing.due.take() {
+            self.due.remove(&(due, peer.key()));
+        }
+    }
+}
+
+const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests_of_own_ports {
-    use std::num::NonZeroU32;
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::limits::admission::Admission;
-    use crate::limits::limits::Limits;
-    use crate::peer::{Peer, Transport};
-
-    use crate::session::config::{Config, UdpPolicy};
-    use crate::session::outbox::Outbox;
-    use crate::session::service::{Flow, Refusal, Result, Service, Session};
-    use crate::udp::filter::{Arrival, Guard};
-    use crate::udp::send_batch::Departures;
-
-    /// Says everything back, and closes at `bye`. Before a peer is known, it is sent ten bytes.
-    struct Parrot;
-
-    impl Service for Parrot {
-        fn config(&self, _: Transport) -> Config {
-            Config::bytes().udp(UdpPolicy::DedicatedPort {
-                bytes: 10,
-                reason: "a test",
-            })
-        }
-
-        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-            Ok(Box::new(Self))
-        }
-    }
-
-    impl Session for Parrot {
-        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
-            out.send(message);
-            Ok(match message {
-                b"bye" => Flow::Close,
-                _ => Flow::Continue,
-            })
-        }
-    }
-
-    /// So many ports are left.
-    struct Few(u16);
-
-    impl PortSource for Few {
-        fn open(&mut self, asked: SocketAddr) -> io::Result<SocketAddr> {
-            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::AddrInUse)?;
-            Ok(SocketAddr::new(asked.ip(), 50_000 + self.0))
-        }
-    }
-
-    struct Post {
-        correspondence: Correspondence,
-        ports: Few,
-        now: Instant,
-    }
-
-    impl Post {
-        fn new(ports: u16) -> Self {
-            let now = Instant::now();
-            let limits = Limits {
-                datagrams_per_second: NonZeroU32::new(1),
-                ..Limits::default()
-            };
-            let admission = Admission::uncounted(&limits);
-            let guard = Guard::new(vec![1212]);
-            Self {
-                correspondence: Correspondence::new(
-                    Arc::new(Parrot),
-                    &limits,
-                    admission,
-                    guard,
-                    now,
-                ),
-                ports: Few(ports),
-                now,
-            }
-        }
-
-        /// What is answered to a peer that says something to a port, each with the port it is from.
-        fn say(&mut self, peer: u8, port: u16, said: &[u8]) -> Vec<(u16, String)> {
-            let local = SocketAddr::from(([198, 51, 100, 1], port));
-            let arrival = Arrival {
-                bytes: said,
-                remote: SocketAddr::from(([192, 0, 2, peer], 40_000)),
-                local,
-                destination: local.ip(),
-            };
-            let mut out = Departures::default();
-            let now = self.now;
-            self.correspondence
-                .receive(&arrival, &mut self.ports, &mut out, now);
-            let waiting = out.waiting().map(|(departure, bytes)| {
-                assert_eq!(departure.to, arrival.remote);
-                let words = String::from_utf8_lossy(bytes).into_owned();
-                (departure.from.port(), words)
-            });
-            waiting.collect()
-        }
-
-        fn closed(&mut self) -> Vec<u16> {
-            let closed = self.correspondence.closed_ports();
-            closed.iter().map(SocketAddr::port).collect()
-        }
-    }
-
-    fn from(port: u16, words: &str) -> Vec<(u16, String)> {
-        vec![(port, words.to_owned())]
-    }
-
-    #[test]
-    fn each_conversation_has_a_port_of_its_own() {
-        let mut post = Post::new(9);
-        assert_eq!(post.say(1, 1212, b"one"), from(50_008, "one"));
-        assert_eq!(post.say(2, 1212, b"two"), from(50_007, "two"));
-        assert_eq!(post.say(1, 50_008, b"more"), from(50_008, "more"));
-        assert_eq!(post.say(1, 1212, b"again"), from(50_008, "again"));
-        assert_eq!(post.say(1, 50_008, b"bye"), from(50_008, "bye"));
-        assert_eq!(post.closed(), [50_008]);
-        assert_eq!(post.say(1, 1212, b"new"), from(50_006, "new"));
-        assert!(post.closed().is_empty());
-    }
-
-    #[test]
-    fn who_knows_the_port_is_sent_any_number() {
-        let mut post = Post::new(9);
-        assert_eq!(post.say(1, 1212, b"0123456789").len(), 1);
-        assert_eq!(post.say(1, 1212, b"x").len(), 0, "over the measure");
-        for _ in 0..100 {
-            assert_eq!(post.say(1, 50_008, &[b'x'; 1000]).len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_stranger_at_a_port_disturbs_nobody() {
-        let mut post = Post::new(9);
-        post.say(1, 1212, b"one");
-        assert_eq!(post.say(2, 50_008, b"hm?"), from(50_008, "hm?"));
-        assert_eq!(post.say(2, 50_008, b"longer than ten").len(), 0);
-        post.now += std::time::Duration::from_secs(10);
-        assert_eq!(post.say(2, 50_008, b"bye"), from(50_008, "bye"));
-        assert!(post.closed().is_empty());
-        assert_eq!(post.say(1, 50_008, b"more"), from(50_008, "more"));
-    }
-
-    #[test]
-    fn without_a_port_there_is_no_conversation() {
-        let mut post = Post::new(1);
-        assert_eq!(post.say(1, 1212, b"one"), from(50_000, "one"));
-        assert_eq!(post.say(2, 1212, b"two"), []);
-        post.correspondence.stop(post.now);
-        post.correspondence
-            .go_on(&mut Departures::default(), post.now);
-        assert_eq!(post.closed(), [50_000], "it had its last words");
-    }
-}

@@ -1,66 +1,106 @@
-//! Datagrams that arrived together, until each has been attended to.
+//! The datagrams received with one system call.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
-use crate::sys::mmsg::{BATCH, Letter, receive_many};
+use crate::sys::mmsg::{BATCH, Received, recv_many};
 
-/// The datagrams that one call has brought.
-///
-/// Its memory is large, since any datagram may be; what no datagram has reached is never touched,
-/// and takes no room.
-pub(crate) struct Inbox {
-    memory: Vec<u8>,
-    most: usize, // bytes of a datagram that are kept
-    letters: Vec<Letter>,
-    next: usize,
+/// A received datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// The source address, which may be forged.
+    pub(crate) remote: SocketAddr,
+    /// The source address for a reply.
+    pub(crate) local: SocketAddr,
+    /// The destination address; differs from `local` for multicast and broadcast.
+    pub(crate) destination: IpAddr,
 }
 
-impl Inbox {
-    /// Keeps so many bytes of each datagram.
-    pub(crate) fn new(most: usize) -> Self {
+/// A buffer for [`BATCH`] datagrams, read one by one before it is filled again.
+///
+/// The buffer is large, since any datagram may be. Pages that no datagram reached are not allocated
+/// by the kernel.
+pub(crate) struct RecvBatch {
+    buffer: Vec<u8>,
+    max_bytes: usize,  // of each datagram
+    bound: SocketAddr, // of the socket that filled it
+    received: Vec<Received>,
+    next: usize, // in `received`
+}
+
+impl RecvBatch {
+    /// Datagrams are truncated to `max_bytes`.
+    pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            memory: vec![0; BATCH * stride(most)],
-            most,
-            letters: Vec::with_capacity(BATCH),
+            buffer: vec![0; BATCH * stride(max_bytes)],
+            max_bytes,
+            bound: SocketAddr::from(([0; 4], 0)),
+            received: Vec::with_capacity(BATCH),
             next: 0,
         }
     }
 
-    /// Receives what has arrived at the socket, after the last ones have been attended to.
+    /// Replaces the contents with what has arrived at `socket`, which is bound to `bound`.
     ///
     /// # Errors
     ///
-    /// EAGAIN if nothing has arrived, and others.
-    pub(crate) fn fill(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        self.letters.clear();
+    /// EAGAIN if nothing has arrived; otherwise as recvmmsg(2).
+    pub(crate) fn fill(&mut self, socket: BorrowedFd<'_>, bound: SocketAddr) -> io::Result<()> {
+        self.received.clear();
         self.next = 0;
-        let memory = self.memory.chunks_exact_mut(stride(self.most));
-        let memory = memory.map(|memory| &mut memory[..self.most]);
-        receive_many(socket, memory, &mut self.letters)
+        self.bound = bound;
+        let buffers = self.buffer.chunks_exact_mut(stride(self.max_bytes));
+        let buffers = buffers.map(|buffer| &mut buffer[..self.max_bytes]);
+        recv_many(socket, buffers, &mut self.received)
     }
 
-    /// Whether all were attended to.
     pub(crate) fn is_empty(&self) -> bool {
-        self.letters.len() == self.next
+        self.received.len() == self.next
     }
 
-    /// The next datagram, as far as it was kept.
-    pub(crate) fn next(&mut self) -> Option<(Letter, &[u8])> {
-        let letter = *self.letters.get(self.next)?;
-        let start = self.next * stride(self.most);
-        self.next += 1;
-        Some((
-            letter,
-            &self.memory[start..][..letter.length.min(self.most)],
-        ))
+    /// The next datagram and the number of bytes cut off from it. Those whose destination address
+    /// the kernel did not report are skipped.
+    pub(crate) fn next(&mut self) -> Option<(Incoming<'_>, usize)> {
+        while let Some(received) = self.received.get(self.next) {
+            let start = self.next * stride(self.max_bytes);
+            self.next += 1;
+            if let Some((local, destination)) = addresses(self.bound, received) {
+                let kept = received.length.min(self.max_bytes);
+                let incoming = Incoming {
+                    bytes: &self.buffer[start..][..kept],
+                    remote: received.remote,
+                    local,
+                    destination,
+                };
+                return Some((incoming, received.length - kept));
+            }
+        }
+        None
     }
 }
 
-/// From one datagram to the next. A cache line more than it needs: were all of them a power of two
-/// apart, short datagrams would drive each other out of the cache.
-fn stride(most: usize) -> usize {
-    most.next_multiple_of(CACHE_LINE) + CACHE_LINE
+/// The source address for a reply, and the destination address, of a datagram received on a socket
+/// that is bound to `bound`.
+fn addresses(bound: SocketAddr, received: &Received) -> Option<(SocketAddr, IpAddr)> {
+    if !bound.ip().is_unspecified() {
+        return Some((bound, bound.ip()));
+    }
+    let info = received.pktinfo?;
+    let mut local = SocketAddr::new(info.local, bound.port());
+    if let SocketAddr::V6(local) = &mut local
+        && local.ip().is_unicast_link_local()
+    {
+        local.set_scope_id(info.interface);
+    }
+    Some((local, info.destination))
+}
+
+/// The distance between two datagrams in the buffer, one cache line more than needed: at distances
+/// of a power of two, short datagrams would compete for the same cache sets.
+fn stride(max_bytes: usize) -> usize {
+    max_bytes.next_multiple_of(CACHE_LINE) + CACHE_LINE
 }
 
 const CACHE_LINE: usize = 64;

@@ -1,134 +1,130 @@
-//! Datagrams on their way out, until the system takes them.
+//! The datagrams to send with the next system calls.
 
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// The datagrams that are sent with the next calls, in order.
+/// A queue of datagrams, kept until the kernel has taken all of them.
 #[derive(Debug, Default)]
-pub(crate) struct Departures {
+pub(crate) struct SendBatch {
     bytes: Vec<u8>,
-    waiting: Vec<Departure>,
-    left: usize, // so many of `waiting` have left already
+    queue: Vec<Queued>,
+    sent: usize, // of `queue`
 }
 
-/// One datagram on its way out.
+/// The addresses of a queued datagram.
 #[derive(Debug)]
-pub(crate) struct Departure {
+pub(crate) struct Queued {
     pub(crate) to: SocketAddr,
-    /// The address of this machine that it is sent from.
     pub(crate) from: SocketAddr,
-    place: Range<usize>,
+    range: Range<usize>, // in the bytes of the batch
 }
 
-/// Datagrams to one peer, all of one length but for the last one, which may be shorter.
+/// Consecutive datagrams with the same addresses that can be sent as one message with segmentation
+/// offload: all have the same length, except that the last one may be shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run<'a> {
+pub(crate) struct Segments<'a> {
     pub(crate) to: SocketAddr,
     pub(crate) from: SocketAddr,
-    /// All of them.
     pub(crate) bytes: &'a [u8],
-    /// How long each is.
-    pub(crate) each: usize,
+    /// The length of each, in bytes.
+    pub(crate) length: usize,
     pub(crate) count: usize,
 }
 
-impl Departures {
+impl SendBatch {
     pub(crate) fn push(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
-        let place = start..self.bytes.len();
-        self.waiting.push(Departure { to, from, place });
+        let range = start..self.bytes.len();
+        self.queue.push(Queued { to, from, range });
     }
 
-    /// Whether these should leave before others join them.
+    /// Whether the batch should be sent before more is pushed.
     pub(crate) fn is_full(&self) -> bool {
-        MOST <= self.waiting.len() || MOST_BYTES <= self.bytes.len()
+        MAX_DATAGRAMS <= self.queue.len() || MAX_BYTES <= self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.len() == self.left
+        self.queue.len() == self.sent
     }
 
-    /// Those that wait still, each with its bytes.
-    pub(crate) fn waiting(&self) -> impl ExactSizeIterator<Item = (&Departure, &[u8])> {
-        let waiting = self.waiting[self.left..].iter();
-        waiting.map(|departure| (departure, &self.bytes[departure.place.clone()]))
+    /// The datagrams that are not sent yet.
+    pub(crate) fn queued(&self) -> impl ExactSizeIterator<Item = (&Queued, &[u8])> {
+        let queued = self.queue[self.sent..].iter();
+        queued.map(|queued| (queued, &self.bytes[queued.range.clone()]))
     }
 
-    /// Where the next of them is sent from.
+    /// The source address of the next datagram.
     pub(crate) fn next_from(&self) -> Option<SocketAddr> {
-        let next = self.waiting.get(self.left);
-        next.map(|departure| departure.from)
+        self.queue.get(self.sent).map(|next| next.from)
     }
 
-    /// The same as runs: what goes from one address to another, one after the other and of the same
-    /// length, is together.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = Run<'_>> {
-        let mut waiting = &self.waiting[self.left..];
+    /// The datagrams that are not sent yet, grouped for segmentation offload.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = Segments<'_>> {
+        let mut queue = &self.queue[self.sent..];
         std::iter::from_fn(move || {
-            let first = waiting.first()?;
-            let each = first.place.len();
-            let most = (MOST_RUN_BYTES / each.max(1)).clamp(1, MOST_RUN);
+            let first = queue.first()?;
+            let length = first.range.len();
+            let max_count = (MAX_SEGMENTED_BYTES / length.max(1)).clamp(1, MAX_SEGMENTS);
             let mut count = 1;
-            while count < most
-                && let Some(next) = waiting.get(count)
+            while count < max_count
+                && let Some(next) = queue.get(count)
                 && (next.to, next.from) == (first.to, first.from)
-                && (1..=each).contains(&next.place.len())
-                && waiting[count - 1].place.len() == each
+                && (1..=length).contains(&next.range.len())
+                && queue[count - 1].range.len() == length
             {
                 count += 1;
             }
-            let (run, rest) = waiting.split_at(count);
-            waiting = rest;
-            let end = run[count - 1].place.end;
-            Some(Run {
+            let (group, rest) = queue.split_at(count);
+            queue = rest;
+            let end = group[count - 1].range.end;
+            Some(Segments {
                 to: first.to,
                 from: first.from,
-                bytes: &self.bytes[first.place.start..end],
-                each,
+                bytes: &self.bytes[first.range.start..end],
+                length,
                 count,
             })
         })
     }
 
-    /// The first `count` of those that wait have left.
-    pub(crate) fn left(&mut self, count: usize) {
-        self.left += count;
+    /// Removes the first `count` queued datagrams, which were sent or cannot be.
+    pub(crate) fn remove(&mut self, count: usize) {
+        self.sent += count;
         if self.is_empty() {
-            self.waiting.clear();
+            self.queue.clear();
             self.bytes.clear();
-            self.left = 0;
+            self.sent = 0;
         }
     }
 }
 
-const MOST: usize = 64; // leave with one call
-// What the system cuts at once: it all has to fit into one datagram.
-const MOST_RUN: usize = 64;
-const MOST_RUN_BYTES: usize = 65_000;
-const MOST_BYTES: usize = 1 << 20; // and take no more memory than this, and one datagram
+const MAX_DATAGRAMS: usize = 64; // what one sendmmsg(2) takes
+const MAX_BYTES: usize = 1 << 20; // exceeded by one datagram at most
+const MAX_SEGMENTS: usize = 64; // UDP_MAX_SEGMENTS of older kernels
+const MAX_SEGMENTED_BYTES: usize = 65_000; // all segments have to fit into one datagram
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(lengths: &[(u16, usize)], runs: &[(u16, usize, usize)]) {
-        let mut departures = Departures::default();
-        let here = SocketAddr::from(([198, 51, 100, 1], 1212));
+    fn check(lengths: &[(u16, usize)], groups: &[(u16, usize, usize)]) {
+        let mut batch = SendBatch::default();
+        let local = SocketAddr::from(([198, 51, 100, 1], 1212));
         for (number, &(peer, length)) in lengths.iter().enumerate() {
             let to = SocketAddr::from(([192, 0, 2, 1], peer));
-            departures.push(here, to, &vec![number as u8; length]);
+            batch.push(local, to, &vec![number as u8; length]);
         }
-        let found: Vec<_> = departures
-            .runs()
-            .map(|run| (run.to.port(), run.count, run.bytes.len()))
+        let found: Vec<_> = batch
+            .segments()
+            .map(|group| (group.to.port(), group.count, group.bytes.len()))
             .collect();
-        assert_eq!(found, runs);
+        assert_eq!(found, groups);
     }
 
     #[test]
-    fn what_goes_to_one_peer_is_together_while_it_is_as_long() {
+    fn datagrams_of_equal_length_to_one_peer_are_grouped() {
         check(&[], &[]);
         check(&[(1, 0), (1, 0)], &[(1, 1, 0), (1, 1, 0)]);
         check(
@@ -148,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_of_those_that_wait_still() {
-        let mut departures = Departures::default();
-        let here = SocketAddr::from(([198, 51, 100, 1], 1212));
-        (0..3).for_each(|byte| departures.push(here, here, &[byte; 5]));
-        departures.left(1);
-        let run = departures.runs().next().expect("two wait");
-        assert_eq!((run.count, run.each), (2, 5));
-        assert_eq!(run.bytes, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+    fn groups_leave_out_what_was_sent() {
+        let mut batch = SendBatch::default();
+        let local = SocketAddr::from(([198, 51, 100, 1], 1212));
+        (0..3).for_each(|byte| batch.push(local, local, &[byte; 5]));
+        batch.remove(1);
+        let group = batch.segments().next().expect("two are queued");
+        assert_eq!((group.count, group.length), (2, 5));
+        assert_eq!(group.bytes, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
     }
 }

@@ -1,4 +1,4 @@
-//! One socket of datagrams with all its peers, as one task.
+//! One UDP socket with all its peers, as a task of the reactor.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,58 +11,54 @@ use nix::errno::Errno;
 use socket2::Socket;
 use tracing::{debug, error, warn};
 
-use crate::exec::one_shot::Programs;
+use crate::exec::one_shot::Jobs;
 use crate::hub::message::Request;
-use crate::hub_link::link::{HubLost, Wire};
+use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::limits::stats::State;
-use crate::limits::token_bucket::Bucket;
+use crate::limits::token_bucket::TokenBucket;
 use crate::net::listener::Inlet;
-use crate::net::socket_opts::{raise_buffers, tell_destinations};
+use crate::net::socket_opts::{enable_pktinfo, raise_buffers};
 use crate::peer::Transport;
 use crate::reactor::poll::{Interest, earlier};
 use crate::reactor::source::{Task, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
-use crate::sys::mmsg::{BATCH, How, Outgoing, send_many};
-use crate::udp::dedicated_port::{NoPorts, PortSource, Ports};
+use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
+use crate::udp::dedicated_port::PortSockets;
 use crate::udp::filter::Dropped;
-use crate::udp::filter::{Guard, arrival};
-use crate::udp::peer_table::Correspondence;
-use crate::udp::recv_batch::Inbox;
-use crate::udp::send_batch::Departures;
+use crate::udp::peer::PeerKey;
+use crate::udp::peer_table::PeerTable;
+use crate::udp::recv_batch::RecvBatch;
+use crate::udp::send_batch::SendBatch;
 
-/// Holds conversations with everybody who sends datagrams to a socket.
+/// Serves all peers of a UDP socket.
 ///
-/// While the system takes no more of what is to be sent, nothing is received.
-pub(crate) struct Datagrams {
+/// While the kernel takes no more output, nothing is received.
+pub(crate) struct UdpServer {
     socket: Socket,
     local: SocketAddr,
-    inbox: Inbox,
-    source: SocketAddr, // where what is in it has arrived
-    departures: Departures,
-    correspondence: Correspondence,
-    programs: Option<Programs>, // where they answer
-    ports: Option<Ports>,       // where each conversation has its own
-    wire: Option<Wire>,         // to the hub, where there is one
-    blocked: bool,              // the system takes no more output for now
-    warnings: Bucket,           // anyone can bring them about
+    recv_batch: RecvBatch,
+    send_batch: SendBatch,
+    peers: PeerTable,
+    jobs: Option<Jobs<PeerKey>>, // if the service may run programs
+    ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
+    wire: Option<Link>,          // to the hub, if the service has rooms
+    warnings: TokenBucket,       // of truncated datagrams, which anyone can send
     is_over: bool,
 }
 
-impl Datagrams {
-    /// Serves a bound socket, with a wire to the hub where there is one.
-    ///
+impl UdpServer {
     /// # Errors
     ///
-    /// The socket is not one of Internet datagrams, or there is no memory.
+    /// The socket is not an Internet socket, or a file descriptor or memory is not available.
     pub(crate) fn new(
         inlet: Inlet,
         service: Arc<dyn Service>,
         limits: &Limits,
         state: State,
-        mut wire: Option<Wire>,
+        mut wire: Option<Link>,
     ) -> io::Result<Self> {
         let Inlet {
             socket,
@@ -72,345 +68,326 @@ impl Datagrams {
         } = inlet;
         let local = socket.local_addr()?.as_socket();
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
-        tell_destinations(&socket, local.ip())?;
+        enable_pktinfo(&socket, local.ip())?;
         raise_buffers(&socket);
         wire.iter_mut()
-            .for_each(|wire| wire.ask(NOBODY, vec![Request::Depart]));
+            .for_each(|wire| wire.send(UNUSED_MEMBER, vec![Request::Disconnect]));
         let now = Instant::now();
-        let guard = Guard::new(ports);
         let admission = Admission::new(limits, state)?;
         let config = service.config(Transport::Datagram);
-        let most = config.framing.read_bytes().min(LONGEST);
-        let programs = config.exec;
-        let own_ports = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
+        let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        let jobs = config.exec.then(|| Jobs::new(limits, state));
         Ok(Self {
             socket,
             local,
-            inbox: Inbox::new(most),
-            source: local,
-            departures: Departures::default(),
-            correspondence: Correspondence::new(service, limits, admission, guard, now).at(place),
-            programs: programs.then(|| Programs::new(limits, state)).transpose()?,
-            ports: own_ports.then(Ports::new).transpose()?,
+            recv_batch: RecvBatch::new(max_bytes),
+            send_batch: SendBatch::default(),
+            peers: PeerTable::new(service, limits, admission, ports, now).at(place),
+            jobs: jobs.transpose()?,
+            ports: dedicated.then(PortSockets::new).transpose()?,
             wire,
-            blocked: false,
-            warnings: Bucket::new(WARNINGS_PER_SECOND, WARNINGS_PER_SECOND, now),
+            warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             is_over: false,
         })
     }
 
-    /// Receives once more, after everything before is done, at the port of one conversation or where
-    /// the server listens; whether anything came.
-    fn receive(&mut self, own: Option<SocketAddr>) -> bool {
-        let ports = self.ports.as_ref();
-        let socket = match own {
+    /// Receives a batch at the listening socket, or at a dedicated port; returns whether anything
+    /// arrived. To be called once the previous batch is handled.
+    fn receive(&mut self, port: Option<SocketAddr>) -> bool {
+        let socket = match port {
             None => Some(&self.socket),
-            Some(local) => ports.and_then(|ports| ports.socket(local)),
+            Some(port) => self.ports.as_ref().and_then(|ports| ports.get(port)),
         };
         let Some(socket) = socket else {
-            return false; // it was closed since
+            return false; // closed since it was reported ready
         };
-        self.source = own.unwrap_or(self.local);
-        match self.inbox.fill(socket.as_fd()) {
+        let bound = port.unwrap_or(self.local);
+        match self.recv_batch.fill(socket.as_fd(), bound) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) => {
-                // Such as that a peer was not there for what was sent to it. Nobody is to be told.
+                // Such as ECONNREFUSED for a datagram sent to a peer that is gone.
                 debug!(local = %self.local, "receive: {error}");
                 false
             }
         }
     }
 
-    /// Attends to what came and to who waits for a turn, as long as the system takes what is to be
-    /// sent; whether all is done.
+    /// Handles received datagrams, ready peers and messages of the hub, as long as the kernel takes
+    /// the output. Returns whether everything is done.
     fn advance(&mut self, now: Instant) -> bool {
-        for _ in 0..ROUNDS {
+        for _ in 0..ROUNDS_PER_TURN {
             if !self.send() {
                 return false;
             }
-            self.correspondence.go_on(&mut self.departures, now);
-            while !self.departures.is_full()
-                && let Some((letter, bytes)) = self.inbox.next()
-            {
-                if let Some(arrival) = arrival(self.source, &letter, bytes) {
-                    if bytes.len() < letter.length && self.warnings.take(now) {
-                        let (peer, cut) = (letter.remote, letter.length - bytes.len());
-                        let length = letter.length;
-                        warn!(%peer, "cut off {cut} bytes of a datagram of {length}");
-                    }
-                    let out = &mut self.departures;
-                    let ports: &mut dyn PortSource = match &mut self.ports {
-                        Some(ports) => ports,
-                        None => &mut NoPorts,
-                    };
-                    self.correspondence.receive(&arrival, ports, out, now);
-                }
+            self.peers.resume_ready(&mut self.send_batch, now);
+            self.handle_received(now);
+            if let Some(jobs) = &mut self.jobs {
+                let new = self.peers.take_jobs();
+                new.into_iter().for_each(|job| jobs.start(job));
             }
-            if let Some(programs) = &mut self.programs {
-                let errands = self.correspondence.errands();
-                errands.into_iter().for_each(|errand| programs.run(errand));
-            }
-            self.meet(now);
-            if self.departures.is_empty() {
+            self.exchange_with_hub(now);
+            if self.send_batch.is_empty() {
                 break;
             }
         }
         self.send() && self.is_idle()
     }
 
-    /// Sends what programs have answered.
-    fn attend_programs(&mut self, now: Instant) {
-        let answers = self.programs.as_mut().map(|programs| programs.attend(now));
-        for (pair, answer) in answers.into_iter().flatten() {
-            let out = &mut self.departures;
-            self.correspondence.answer(pair, &answer, out, now);
-        }
-        self.advance(now);
-    }
-
-    /// Whether nothing is to be done before something happens.
-    fn is_idle(&self) -> bool {
-        self.inbox.is_empty() && self.departures.is_empty() && !self.correspondence.is_ready()
-    }
-}
-
-impl Task for Datagrams {
-    fn watched(&self) -> Watched<'_> {
-        let read = self.is_idle();
-        let interest = Interest::In { read, write: !read };
-        let programs = self.programs.as_ref();
-        let programs = programs.map(|programs| (programs.as_fd(), Interest::READ));
-        let wire = self.wire.as_ref().map(|wire| wire.watched(read));
-        let ports = self.ports.as_ref().map(|ports| {
-            let interest = Interest::In { read, write: false };
-            (ports.as_fd(), interest)
-        });
-        [
-            Some((self.socket.as_fd(), interest)),
-            programs.or(ports),
-            wire,
-        ]
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let own = self.correspondence.cut_at();
-        let programs = self.programs.as_ref().and_then(Programs::deadline);
-        let rooms = self.wire.as_ref().and_then(Wire::deadline);
-        let own = earlier(own, self.correspondence.deadline());
-        earlier(own, earlier(programs, rooms))
-    }
-
-    fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
-        if place == BESIDE && self.ports.is_some() {
-            self.attend_ports(now);
-            return;
-        }
-        if place == BESIDE {
-            self.attend_programs(now);
-            return;
-        }
-        if place == WIRE {
-            self.advance(now);
-            return;
-        }
-        // Asking once more costs less than waiting once more, where much arrives.
-        for _ in 0..RECEIVED_AT_ONCE {
-            if !self.advance(now) || !self.receive(None) {
-                return;
+    /// Handles received datagrams until the send batch is full.
+    fn handle_received(&mut self, now: Instant) {
+        let mut open_port = |listener| match &mut self.ports {
+            Some(ports) => ports.open(listener),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        };
+        while !self.send_batch.is_full()
+            && let Some((incoming, cut)) = self.recv_batch.next()
+        {
+            if 0 < cut && self.warnings.take(now) {
+                let length = incoming.bytes.len() + cut;
+                warn!(peer = %incoming.remote, "cut off {cut} bytes of a datagram of {length}");
             }
+            let out = &mut self.send_batch;
+            self.peers.receive(&incoming, &mut open_port, out, now);
         }
-        self.advance(now);
     }
 
-    fn tick(&mut self, now: Instant) {
-        self.correspondence.tick(now);
-        if self
-            .programs
-            .as_ref()
-            .and_then(Programs::deadline)
-            .is_some_and(|at| at <= now)
-        {
-            self.attend_programs(now);
-        }
-        if self
-            .wire
-            .as_ref()
-            .and_then(Wire::deadline)
-            .is_some_and(|at| at <= now)
-        {
-            self.wire.iter().for_each(Wire::tick);
-        }
-        if self.correspondence.is_ready() && !self.blocked {
-            self.advance(now);
-        }
-        let is_cut = self.correspondence.cut_at().is_some_and(|at| at <= now);
-        self.is_over |= is_cut;
-    }
-
-    fn stop(&mut self, now: Instant) {
-        self.correspondence.stop(now);
-        if let Some(programs) = &mut self.programs {
-            programs.stop(now);
-        }
-        self.advance(now);
-    }
-
-    fn report(&self) {
-        self.correspondence.report();
-    }
-
-    fn fail(&mut self, error: io::Error) {
-        error!(local = %self.local, "datagrams: {error}");
-        self.is_over = true;
-    }
-
-    fn is_over(&self) -> bool {
-        let answered = self.programs.as_ref().is_none_or(Programs::is_empty);
-        self.is_over || (answered && self.correspondence.is_over() && self.is_idle())
-    }
-
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
-        let drops = self.correspondence.end();
-        if !drops.is_empty() {
-            debug!(local = %self.local, "dropped in all: {drops}");
-        }
-        None
-    }
-}
-
-const BESIDE: usize = 1; // the place of programs among what is watched, or of ports
-const WIRE: usize = 2; // and its
-const NOBODY: u32 = 0; // peers are members from 1 on
-const LONGEST: usize = 65_535; // no datagram is longer
-const ROUNDS: usize = 16; // sessions without end must not keep the driver from the rest
-const RECEIVED_AT_ONCE: usize = 16; // nor must a flood
-const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
-
-impl Datagrams {
-    /// Passes on what sessions ask of the hub, and tells them what it says, as long as there is room
-    /// for what they say to that.
-    pub(super) fn meet(&mut self, now: Instant) {
+    /// Forwards the requests of sessions to the hub, and delivers its messages to them while there
+    /// is room for the replies.
+    fn exchange_with_hub(&mut self, now: Instant) {
         let Some(wire) = &mut self.wire else { return };
         loop {
-            for (member, request) in self.correspondence.asked() {
-                wire.ask(member, vec![request]);
+            for (member, request) in self.peers.take_requests() {
+                wire.send(member, vec![request]);
             }
-            if self.departures.is_full() {
-                return wire.insist();
+            if self.send_batch.is_full() {
+                return wire.rearm();
             }
-            let out = &mut self.departures;
             match wire.next() {
                 Ok(None) => return,
                 Ok(Some((member, notice))) => {
-                    self.correspondence.hear(member, &notice, out, now);
+                    let out = &mut self.send_batch;
+                    self.peers.deliver_notice(member, &notice, out, now);
                 }
                 Err(HubLost) => {
                     self.wire = None;
-                    return self.correspondence.lose_rooms(now);
+                    return self.peers.lose_rooms(now);
                 }
             }
         }
     }
-}
 
-impl Datagrams {
-    /// Sends what waits; whether the system took all of it.
-    pub(super) fn send(&mut self) -> bool {
-        let mut cut = true; // by the system, which spares it most of the work
-        self.blocked = false;
-        while let Some(from) = self.departures.next_from() {
-            let own = self.ports.as_ref().and_then(|ports| ports.socket(from));
-            let sent = match own {
-                Some(socket) if cut => self.send_runs(socket, from),
-                Some(socket) => {
-                    let run = self.departures.runs().next().map_or(1, |run| run.count);
-                    self.send_each(socket, run, |_| How::Plainly)
-                }
-                None if self.local.ip().is_unspecified() => {
-                    self.send_each(&self.socket, BATCH, How::From)
-                }
-                None => self.send_each(&self.socket, BATCH, |_| How::Plainly),
-            };
-            match sent {
-                Ok(count) => self.departures.left(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && own.is_none() => {
-                    self.blocked = true;
-                    return false;
-                }
-                // Such as that they are too long for the way there, which cuts a single one as well.
-                Err(_) if cut && own.is_some() => {
-                    cut = false;
-                    continue;
-                }
-                Err(error) => self.drop_first(&error),
-            }
-            cut = true;
+    /// Sends the outputs of programs that have ended.
+    fn attend_jobs(&mut self, now: Instant) {
+        let replies = self.jobs.as_mut().map(|jobs| jobs.attend(now));
+        for (key, output) in replies.into_iter().flatten() {
+            let out = &mut self.send_batch;
+            self.peers.reply(key, &output, out, now);
         }
-        if let Some(ports) = &mut self.ports {
-            let closed = self.correspondence.closed_ports();
-            closed.into_iter().for_each(|local| ports.close(local));
-        }
-        true
+        self.advance(now);
     }
 
-    /// Sends the next datagrams, `most` of them, each by itself; says how many.
-    fn send_each(
-        &self,
-        socket: &Socket,
-        most: usize,
-        how: impl Fn(SocketAddr) -> How,
-    ) -> io::Result<usize> {
-        let waiting = self.departures.waiting().take(most);
-        let outgoing = waiting.map(|(departure, bytes)| Outgoing {
-            bytes,
-            to: departure.to,
-            how: how(departure.from),
-        });
-        send_many(socket.as_fd(), outgoing)
-    }
-
-    /// Sends the next datagrams from one port, in runs; says how many.
-    fn send_runs(&self, socket: &Socket, from: SocketAddr) -> io::Result<usize> {
-        let runs = || self.departures.runs().take_while(|run| run.from == from);
-        let outgoing = runs().map(|run| Outgoing {
-            bytes: run.bytes,
-            to: run.to,
-            how: match u16::try_from(run.each) {
-                Ok(each) if 1 < run.count => How::Cut(each),
-                _ => How::Plainly,
-            },
-        });
-        let sent = send_many(socket.as_fd(), outgoing)?;
-        Ok(runs().take(sent).map(|run| run.count).sum())
-    }
-
-    /// The first that waits cannot be sent. The error is about that one, and would come again.
-    fn drop_first(&mut self, error: &io::Error) {
-        if let Some((departure, bytes)) = self.departures.waiting().next() {
-            debug!(peer = %departure.to, bytes = bytes.len(), "send: {error}");
-            let drops = self.correspondence.drops();
-            drops.count(Dropped::Unsendable, departure.to);
-        }
-        self.departures.left(1);
-    }
-
-    /// Attends to what has arrived at the ports of single conversations.
-    pub(super) fn attend_ports(&mut self, now: Instant) {
-        for local in self.ports.iter().flat_map(Ports::ready).collect::<Vec<_>>() {
-            for _ in 0..RECEIVED_AT_ONCE {
+    /// Handles what has arrived at dedicated ports.
+    fn attend_ports(&mut self, now: Instant) {
+        let ready = self.ports.iter().flat_map(PortSockets::ready);
+        for port in ready.collect::<Vec<_>>() {
+            for _ in 0..BATCHES_PER_TURN {
                 if !self.advance(now) {
                     return;
                 }
-                if !self.receive(Some(local)) {
+                if !self.receive(Some(port)) {
                     break;
                 }
             }
         }
         self.advance(now);
     }
+
+    /// Sends the batch; returns whether the kernel took all of it.
+    fn send(&mut self) -> bool {
+        let mut segmented = true; // the kernel then has less work per datagram
+        while let Some(from) = self.send_batch.next_from() {
+            let port = self.ports.as_ref().and_then(|ports| ports.get(from));
+            let sent = match port {
+                Some(socket) if segmented => self.send_segments(socket, from),
+                Some(socket) => {
+                    let group = self.send_batch.segments().next();
+                    let count = group.map_or(1, |group| group.count);
+                    self.send_each(socket, count, |_| SendMode::Plain)
+                }
+                None if self.local.ip().is_unspecified() => {
+                    self.send_each(&self.socket, BATCH, SendMode::From)
+                }
+                None => self.send_each(&self.socket, BATCH, |_| SendMode::Plain),
+            };
+            match sent {
+                Ok(count) => self.send_batch.remove(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && port.is_none() => {
+                    return false;
+                }
+                // Such as EMSGSIZE for segments above the path MTU, which a single datagram may
+                // exceed: it is fragmented.
+                Err(_) if segmented && port.is_some() => {
+                    segmented = false;
+                    continue;
+                }
+                Err(error) => self.drop_first(&error),
+            }
+            segmented = true;
+        }
+        if let Some(ports) = &mut self.ports {
+            let closed = self.peers.take_closed_ports();
+            closed.into_iter().for_each(|port| ports.close(port));
+        }
+        true
+    }
+
+    /// Sends up to `max` datagrams of the batch as one message each; returns how many were sent.
+    fn send_each(
+        &self,
+        socket: &Socket,
+        max: usize,
+        mode: impl Fn(SocketAddr) -> SendMode,
+    ) -> io::Result<usize> {
+        let queued = self.send_batch.queued().take(max);
+        let outgoing = queued.map(|(queued, bytes)| Outgoing {
+            bytes,
+            to: queued.to,
+            mode: mode(queued.from),
+        });
+        send_many(socket.as_fd(), outgoing)
+    }
+
+    /// Sends the next datagrams of the batch that leave from one port, with segmentation offload;
+    /// returns how many were sent.
+    fn send_segments(&self, socket: &Socket, from: SocketAddr) -> io::Result<usize> {
+        let groups = || {
+            let groups = self.send_batch.segments();
+            groups.take_while(|group| group.from == from)
+        };
+        let outgoing = groups().map(|group| Outgoing {
+            bytes: group.bytes,
+            to: group.to,
+            mode: match u16::try_from(group.length) {
+                Ok(length) if 1 < group.count => SendMode::Segmented(length),
+                _ => SendMode::Plain,
+            },
+        });
+        let sent = send_many(socket.as_fd(), outgoing)?;
+        Ok(groups().take(sent).map(|group| group.count).sum())
+    }
+
+    /// Drops the first datagram of the batch, whose error would occur again.
+    fn drop_first(&mut self, error: &io::Error) {
+        if let Some((queued, bytes)) = self.send_batch.queued().next() {
+            debug!(peer = %queued.to, bytes = bytes.len(), "send: {error}");
+            self.peers.drops().count(Dropped::Unsendable, queued.to);
+        }
+        self.send_batch.remove(1);
+    }
+
+    /// Whether there is nothing to do before the next event.
+    fn is_idle(&self) -> bool {
+        self.recv_batch.is_empty() && self.send_batch.is_empty() && !self.peers.is_ready()
+    }
 }
+
+impl Task for UdpServer {
+    fn watched(&self) -> Watched<'_> {
+        let read = self.is_idle();
+        let interest = Interest::In { read, write: !read };
+        let jobs = self.jobs.as_ref();
+        let jobs = jobs.map(|jobs| (jobs.as_fd(), Interest::READ));
+        let ports = self.ports.as_ref().map(|ports| {
+            let interest = Interest::In { read, write: false };
+            (ports.as_fd(), interest)
+        });
+        let wire = self.wire.as_ref().map(|wire| wire.watched(read));
+        [Some((self.socket.as_fd(), interest)), jobs.or(ports), wire]
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let jobs = self.jobs.as_ref().and_then(Jobs::deadline);
+        let wire = self.wire.as_ref().and_then(Link::deadline);
+        earlier(self.peers.deadline(), earlier(jobs, wire))
+    }
+
+    fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
+        match place {
+            JOBS_OR_PORTS if self.ports.is_some() => self.attend_ports(now),
+            JOBS_OR_PORTS => self.attend_jobs(now),
+            WIRE => {
+                self.advance(now);
+            }
+            _ => {
+                // Under load, another recvmmsg(2) is cheaper than another wait.
+                for _ in 0..BATCHES_PER_TURN {
+                    if !self.advance(now) || !self.receive(None) {
+                        return;
+                    }
+                }
+                self.advance(now);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        self.peers.tick(now);
+        if is_past(self.jobs.as_ref().and_then(Jobs::deadline)) {
+            self.attend_jobs(now);
+        }
+        if is_past(self.wire.as_ref().and_then(Link::deadline)) {
+            self.wire.iter().for_each(Link::tick);
+        }
+        // With output left, the kernel took no more: what is ready waits until the socket is writable.
+        if self.peers.is_ready() && self.send_batch.is_empty() {
+            self.advance(now);
+        }
+        self.is_over |= is_past(self.peers.cut_at());
+    }
+
+    fn stop(&mut self, now: Instant) {
+        self.peers.stop(now);
+        if let Some(jobs) = &mut self.jobs {
+            jobs.stop(now);
+        }
+        self.advance(now);
+    }
+
+    fn report(&self) {
+        self.peers.report();
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        error!(local = %self.local, "UDP server: {error}");
+        self.is_over = true;
+    }
+
+    fn is_over(&self) -> bool {
+        let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
+        self.is_over || (jobs_ended && self.peers.is_over() && self.is_idle())
+    }
+
+    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+        let drops = self.peers.end();
+        if !drops.is_empty() {
+            debug!(local = %self.local, "dropped in total: {drops}");
+        }
+        None
+    }
+}
+
+// Indices in `watched`. No service has both programs and dedicated ports.
+const JOBS_OR_PORTS: usize = 1;
+const WIRE: usize = 2;
+const UNUSED_MEMBER: u32 = 0; // sessions are members from 1 on
+const MAX_DATAGRAM_BYTES: usize = 65_535;
+const ROUNDS_PER_TURN: usize = 16; // sessions without end must not block the reactor
+const BATCHES_PER_TURN: usize = 16; // nor must a flood
+const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_core::Limits;
-use switchboard_core::testing::Gathering;
+use switchboard_core::testing::RoomDriver;
 use switchboard_eliza::{Conversation, Script};
 
 use super::*;
@@ -29,16 +29,16 @@ fn chat(words: &str) -> Chat {
     }
 }
 
-fn gathering(words: &str, outbox_bytes: usize) -> Gathering {
+fn driver(words: &str, outbox_bytes: usize) -> RoomDriver {
     let limits = Limits {
         outbox_bytes,
         ..Limits::default()
     };
-    Gathering::new(Arc::new(chat(words)), limits)
+    RoomDriver::new(Arc::new(chat(words)), limits)
 }
 
-fn heard(gathering: &mut Gathering, who: u8) -> String {
-    String::from_utf8(gathering.heard(who)).expect("all that is said is text")
+fn heard(driver: &mut RoomDriver, who: u8) -> String {
+    String::from_utf8(driver.received(who)).expect("all that is said is text")
 }
 
 /// Alice, Bob and Carol say these lines in this order, and hear this, in whatever pieces they say
@@ -47,20 +47,20 @@ fn heard(gathering: &mut Gathering, who: u8) -> String {
 fn check(words: &str, said: &[(u8, &str)], answers: &[(u8, &str)]) {
     for size in [1, 2, 3, 5, 8, usize::MAX] {
         for outbox_bytes in [1, 64 * 1024] {
-            let mut gathering = gathering(words, outbox_bytes);
+            let mut driver = driver(words, outbox_bytes);
             let mut here = Vec::new();
             for &(who, line) in said {
                 if !here.contains(&who) {
-                    gathering.come(who);
-                    assert_eq!(heard(&mut gathering, who), GREETING);
+                    driver.connect(who);
+                    assert_eq!(heard(&mut driver, who), GREETING);
                     here.push(who);
                 }
                 for piece in format!("{line}\n").as_bytes().chunks(size) {
-                    gathering.say(who, piece);
+                    driver.send(who, piece);
                 }
             }
             for &(who, answers) in answers {
-                let heard = heard(&mut gathering, who);
+                let heard = heard(&mut driver, who);
                 assert_eq!(heard, answers, "{who} in pieces of {size}");
             }
         }
@@ -95,22 +95,22 @@ fn what_is_said_is_heard_by_all_others() {
 
 #[test]
 fn lines_that_come_at_once_are_as_good() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come(BOB);
-    gathering.say(
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect(BOB);
+    driver.send(
         BOB,
         b"ALICE\r\nhello\r\n/nick bob\r\n/join x\r\nlost\r\n/leave\r\nback",
     );
-    gathering.hang_up(BOB);
+    driver.end_input(BOB);
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- ALICE-2 is here.\nALICE-2: hello\n-- ALICE-2 is called bob now.\n-- bob has left.\n\
          -- bob is here.\nbob: back\n-- bob has left.\n"
     );
-    let heard = heard(&mut gathering, BOB);
+    let heard = heard(&mut driver, BOB);
     let heard = heard.strip_prefix(GREETING).expect("it is first");
     assert_eq!(
         heard,
@@ -118,57 +118,57 @@ fn lines_that_come_at_once_are_as_good() {
          -- You are called bob now.\r\n-- You are in #x as bob, alone.\r\n\
          -- You are in #lobby as bob, with 1 other.\r\n| ALICE-2: hello\r\n"
     );
-    assert!(gathering.ended(BOB).is_some());
+    assert!(driver.close_reason(BOB).is_some());
 }
 
 #[test]
 fn how_somebody_left_is_told() {
-    let mut gathering = gathering("", 64 * 1024);
+    let mut driver = driver("", 64 * 1024);
     for (who, name) in [
         (ALICE, "alice\n"),
         (BOB, "bob\n"),
         (CAROL, "carol\n"),
         (4, "dave\n"),
     ] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+        driver.connect(who);
+        driver.send(who, name.as_bytes());
     }
-    gathering.heard(ALICE);
-    gathering.vanish(BOB);
-    gathering.say(CAROL, b"/quit\n");
-    gathering.hang_up(4);
+    driver.received(ALICE);
+    driver.kill(BOB);
+    driver.send(CAROL, b"/quit\n");
+    driver.end_input(4);
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- bob was lost.\n-- carol has left.\n-- dave has left.\n"
     );
 }
 
 #[test]
 fn who_falls_behind_is_dropped_and_nobody_waits() {
-    let mut gathering = gathering("--burst 10000", 64 * 1024);
+    let mut driver = driver("--burst 10000", 64 * 1024);
     for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+        driver.connect(who);
+        driver.send(who, name.as_bytes());
     }
-    gathering.ignore(BOB);
-    gathering.heard(CAROL);
+    driver.stop_reading(BOB);
+    driver.received(CAROL);
     let line = [&[b'x'; 1000], &b"\n"[..]].concat();
     for _ in 0..500 {
-        gathering.say(ALICE, &line);
-        gathering.pass(Duration::from_millis(10));
+        driver.send(ALICE, &line);
+        driver.advance(Duration::from_millis(10));
     }
-    let all = heard(&mut gathering, CAROL);
+    let all = heard(&mut driver, CAROL);
     assert_eq!(all.matches("alice: x").count(), 500);
     assert_eq!(
         all.matches("-- bob fell behind and was dropped.\n").count(),
         1
     );
-    gathering.listen(BOB);
-    let all = heard(&mut gathering, BOB);
+    driver.resume_reading(BOB);
+    let all = heard(&mut driver, BOB);
     let last = "-- You fell too far behind what is said here. Goodbye.\n";
     assert!(all.ends_with(last), "{:?}", all.lines().last());
-    assert!(gathering.ended(BOB).is_some());
-    assert_eq!(heard(&mut gathering, CAROL), "");
+    assert!(driver.close_reason(BOB).is_some());
+    assert_eq!(heard(&mut driver, CAROL), "");
 }
 
 #[test]
@@ -287,10 +287,10 @@ fn a_command_that_cannot_be_done_is_answered_and_not_said() {
 #[test]
 fn help_is_a_notice_in_every_line() {
     for (words, names) in [("", 0), ("--with-eliza", 1)] {
-        let mut gathering = gathering(words, 1);
-        gathering.come(ALICE);
-        gathering.say(ALICE, b"/help\nalice\n/help\n");
-        let all = heard(&mut gathering, ALICE);
+        let mut driver = driver(words, 1);
+        driver.connect(ALICE);
+        driver.send(ALICE, b"/help\nalice\n/help\n");
+        let all = heard(&mut driver, ALICE);
         assert!(all.lines().all(|line| line.starts_with("-- ")), "{all}");
         assert_eq!(all.matches("/msg NAME TEXT").count(), 2);
         assert_eq!(all.matches("say \"eliza, ...\"").count(), 2 * names);
@@ -299,16 +299,16 @@ fn help_is_a_notice_in_every_line() {
 
 #[test]
 fn at_its_end_the_server_says_goodbye() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.stop();
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.shut_down();
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- The server stops.\n-- Goodbye.\n"
     );
-    assert!(gathering.ended(ALICE).is_some());
+    assert!(driver.close_reason(ALICE).is_some());
 }
 
 #[test]
@@ -358,18 +358,18 @@ fn the_friend_answers_who_speaks_to_her() {
 
 #[test]
 fn over_datagrams_it_is_the_same() {
-    let mut gathering = gathering("", 1);
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come_by_datagram(BOB, b"bob\n");
-    gathering.say(BOB, b"two\nlines\n");
+    let mut driver = driver("", 1);
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect_datagram(BOB, b"bob\n");
+    driver.send(BOB, b"two\nlines\n");
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         "-- bob is here.\nbob: two\\nlines\n"
     );
-    gathering.say(ALICE, b"hello\n");
-    let heard = gathering.datagrams(BOB);
+    driver.send(ALICE, b"hello\n");
+    let heard = driver.received_datagrams(BOB);
     assert_eq!(
         heard.last().map(|last| &last[..]),
         Some(&b"alice: hello\n"[..])

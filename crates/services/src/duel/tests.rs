@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use switchboard_core::Limits;
-use switchboard_core::testing::{Gathering, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, RoomDriver, drive_stream};
 
 use super::*;
 use crate::duel::board::DRAWN;
 use crate::talk::from_words;
 
-fn table(limits: Limits) -> Gathering {
+fn table(limits: Limits) -> RoomDriver {
     let time = Some(Duration::from_secs(120));
-    Gathering::new(Arc::new(Duel::new(time)), limits)
+    RoomDriver::new(Arc::new(Duel::new(time)), limits)
 }
 
 /// Plays what happens, and checks after each of it that every peer hears what is written below it,
@@ -38,22 +38,22 @@ fn check(happenings: &str) {
             who_came.retain(|&other| other != peer(who));
             who_came.push(peer(who));
             greeting = Some(peer(who));
-            room.come(peer(who));
+            room.connect(peer(who));
         } else if let Some(who) = line.strip_prefix('-') {
-            room.hang_up(peer(who));
+            room.end_input(peer(who));
         } else if let Some(who) = line.strip_prefix('!') {
             who_came.retain(|&other| other != peer(who));
-            room.vanish(peer(who));
+            room.kill(peer(who));
         } else if let Some(seconds) = line.strip_prefix('~') {
-            room.pass(Duration::from_secs(seconds.parse().expect("seconds")));
+            room.advance(Duration::from_secs(seconds.parse().expect("seconds")));
         } else if let Some((who, said)) = line.split_once("> ") {
-            room.say(peer(who), format!("{said}\n").as_bytes());
+            room.send(peer(who), format!("{said}\n").as_bytes());
         } else if let Some((who, moves)) = line.split_once("* ") {
             moved(&mut room, who, moves);
-            who_came.iter().for_each(|&who| drop(room.heard(who)));
+            who_came.iter().for_each(|&who| drop(room.received(who)));
         } else {
             assert_eq!(line, "stop");
-            room.stop();
+            room.shut_down();
         }
         let mut expected: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
         while let Some((who, heard)) = lines.peek().and_then(|line| line.split_once("< ")) {
@@ -61,7 +61,7 @@ fn check(happenings: &str) {
             lines.next();
         }
         for &who in &who_came {
-            let heard = without_boards(&room.heard(who));
+            let heard = without_boards(&room.received(who));
             let mut heard: Vec<&str> = heard.lines().collect();
             if greeting == Some(who) {
                 assert_eq!(heard.remove(0), words::GREETING);
@@ -74,9 +74,9 @@ fn check(happenings: &str) {
 }
 
 /// These peers, of one digit each, make these moves by turns.
-fn moved(room: &mut Gathering, who: &str, moves: &str) {
+fn moved(room: &mut RoomDriver, who: &str, moves: &str) {
     for (who, column) in who.bytes().cycle().zip(moves.chars()) {
-        room.say(who - b'0', format!("{column}\n").as_bytes());
+        room.send(who - b'0', format!("{column}\n").as_bytes());
     }
 }
 
@@ -140,13 +140,13 @@ fn two_play_by_turns() {
 #[test]
 fn the_board_is_plain_text() {
     let mut room = table(Limits::default());
-    (1..=2).for_each(|who| room.come(who));
+    (1..=2).for_each(|who| room.connect(who));
     moved(&mut room, "12", "4453");
-    room.heard(1);
-    room.say(1, b"/board\r\n");
+    room.received(1);
+    room.send(1, b"/board\r\n");
     let board = " 1 2 3 4 5 6 7\n . . . . . . .\n . . . . . . .\n . . . . . . .\n . . . . . . .\n\
                  \x20. . . O . . .\n . . O X X . .\nYour turn, X: 1 to 7.\n";
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    let heard = String::from_utf8(room.received(1)).expect("text");
     assert_eq!(heard, board.replace('\n', "\r\n"));
 }
 
@@ -293,10 +293,10 @@ fn what_cannot_be_is_refused_with_words() {
 #[test]
 fn help_says_everything_that_may_be_said() {
     let mut room = table(Limits::default());
-    room.come(1);
-    room.heard(1);
-    room.say(1, b"/help\n");
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    room.connect(1);
+    room.received(1);
+    room.send(1, b"/help\n");
+    let heard = String::from_utf8(room.received(1)).expect("text");
     for word in ["1 to 7", "rematch", "/play", "/board", "/quit"] {
         assert!(heard.contains(word), "{word}");
     }
@@ -425,33 +425,33 @@ fn who_takes_too_long_is_warned_and_loses() {
 #[test]
 fn the_server_says_goodbye() {
     let mut room = table(Limits::default());
-    (1..=3).for_each(|who| room.come(who));
-    room.stop();
+    (1..=3).for_each(|who| room.connect(who));
+    room.shut_down();
     for who in 1..=3 {
-        let heard = String::from_utf8(room.heard(who)).expect("text");
+        let heard = String::from_utf8(room.received(who)).expect("text");
         assert!(heard.contains("\nGoodbye.\n"), "{heard}");
-        assert!(room.ended(who).is_some());
+        assert!(room.close_reason(who).is_some());
     }
 }
 
 #[test]
 fn nothing_is_judged_before_the_room_is_entered() {
-    let all = Pieces {
-        said: 100,
-        taken: 100,
+    let all = Chunks {
+        input: 100,
+        output: 100,
     };
-    let (heard, _) = rehearse(&Duel::new(None), b"4\n/play\n", all, &Limits::default());
+    let (heard, _) = drive_stream(&Duel::new(None), b"4\n/play\n", all, &Limits::default());
     assert_eq!(heard, format!("{}\n", words::GREETING).as_bytes());
 }
 
 #[test]
 fn lines_that_come_at_once_are_heard_in_turn() {
     let mut room = table(Limits::default());
-    room.come(1);
-    room.come(2);
-    room.heard(1);
-    room.say(1, b"4\n4\n/board\n");
-    let heard = without_boards(&room.heard(1));
+    room.connect(1);
+    room.connect(2);
+    room.received(1);
+    room.send(1, b"4\n4\n/board\n");
+    let heard = without_boards(&room.received(1));
     let words = "You play column 4.\n#\nO is to move.\nIt is not your turn.\n#\nO is to move.\n";
     assert_eq!(heard, words);
 }
@@ -460,25 +460,25 @@ fn lines_that_come_at_once_are_heard_in_turn() {
 #[test]
 fn who_does_not_read_holds_nobody_up() {
     let mut room = table(Limits::default());
-    (1..=3).for_each(|who| room.come(who));
-    room.ignore(3);
+    (1..=3).for_each(|who| room.connect(who));
+    room.stop_reading(3);
     for game in 0..600 {
-        room.pass(Duration::from_secs(1));
+        room.advance(Duration::from_secs(1));
         let who = if game % 2 == 0 { "12" } else { "21" }; // who lost begins
         moved(&mut room, who, "1212121");
-        room.say(1, b"rematch\n");
-        room.say(2, b"rematch\n");
-        let heard = without_boards(&room.heard(1));
+        room.send(1, b"rematch\n");
+        room.send(2, b"rematch\n");
+        let heard = without_boards(&room.received(1));
         assert!(
             heard.contains("You win") != heard.contains("O wins"),
             "{heard}"
         );
-        room.heard(2);
+        room.received(2);
     }
-    room.listen(3);
-    let heard = String::from_utf8(room.heard(3)).expect("text");
+    room.resume_reading(3);
+    let heard = String::from_utf8(room.received(3)).expect("text");
     assert!(heard.ends_with(&format!("{}\n", words::TOO_SLOW)));
-    assert!(room.ended(3).is_some());
+    assert!(room.close_reason(3).is_some());
 }
 
 /// A player who reads nothing loses by time, which the other one counts.
@@ -489,52 +489,52 @@ fn a_player_who_is_stopped_loses_by_time() {
         ..Limits::default()
     };
     let mut room = table(tight);
-    (1..=2).for_each(|who| room.come(who));
-    room.ignore(2);
-    room.say(1, b"4\n");
-    room.heard(1);
-    room.pass(Duration::from_secs(120));
-    let heard = String::from_utf8(room.heard(1)).expect("text");
+    (1..=2).for_each(|who| room.connect(who));
+    room.stop_reading(2);
+    room.send(1, b"4\n");
+    room.received(1);
+    room.advance(Duration::from_secs(120));
+    let heard = String::from_utf8(room.received(1)).expect("text");
     assert!(heard.contains("You win: O took too long."), "{heard}");
 }
 
 /// Peers 1 and 2 play, 3 and 4 watch. A peer that does not listen hears one thing more, and what it
 /// says is done only when it listens again, before it hears the rest.
-fn tight() -> Gathering {
+fn tight() -> RoomDriver {
     let mut room = table(Limits {
         outbox_bytes: 1,
         ..Limits::default()
     });
-    (1..=4).for_each(|who| room.come(who));
-    (1..=4).for_each(|who| drop(room.heard(who)));
+    (1..=4).for_each(|who| room.connect(who));
+    (1..=4).for_each(|who| drop(room.received(who)));
     room
 }
 
 #[track_caller]
-fn check_end(room: &mut Gathering, who: u8, end: &str) {
-    let heard = without_boards(&room.heard(who));
+fn check_end(room: &mut RoomDriver, who: u8, end: &str) {
+    let heard = without_boards(&room.received(who));
     assert!(heard.ends_with(end), "{who} heard {heard}");
-    assert!(room.is_heard(who), "{who} may say more");
+    assert!(room.wants_input(who), "{who} may say more");
 }
 
 #[test]
 fn of_two_who_want_one_seat_the_first_gets_it() {
     let mut room = tight();
-    room.ignore(4);
-    room.vanish(2);
-    room.say(4, b"/play\n");
-    room.say(3, b"/play\n");
-    room.listen(4);
+    room.stop_reading(4);
+    room.kill(2);
+    room.send(4, b"/play\n");
+    room.send(3, b"/play\n");
+    room.resume_reading(4);
     check_end(&mut room, 4, "Somebody else was faster.\nX is to move.\n");
     check_end(
         &mut room,
         3,
         "You are O.\nA new game begins.\n#\nX is to move.\n",
     );
-    room.come(5); // what it hears last of the past came too late
-    room.heard(5);
-    room.vanish(4);
-    assert_eq!(room.heard(5), b"", "no player has left");
+    room.connect(5); // what it hears last of the past came too late
+    room.received(5);
+    room.kill(4);
+    assert_eq!(room.received(5), b"", "no player has left");
     check_end(
         &mut room,
         1,
@@ -545,12 +545,12 @@ fn of_two_who_want_one_seat_the_first_gets_it() {
 #[test]
 fn of_two_who_want_two_seats_each_gets_one() {
     let mut room = tight();
-    room.vanish(2);
-    room.ignore(4);
-    room.vanish(1);
-    room.say(4, b"/play\n");
-    room.say(3, b"/play\n");
-    room.listen(4);
+    room.kill(2);
+    room.stop_reading(4);
+    room.kill(1);
+    room.send(4, b"/play\n");
+    room.send(3, b"/play\n");
+    room.resume_reading(4);
     check_end(
         &mut room,
         4,
@@ -567,11 +567,11 @@ fn of_two_who_want_two_seats_each_gets_one() {
 fn two_who_ask_at_the_same_time_have_a_rematch() {
     let mut room = tight();
     moved(&mut room, "12", "121212");
-    room.ignore(2);
-    room.say(1, b"1\n");
-    room.say(2, b"rematch\n");
-    room.say(1, b"rematch\n");
-    room.listen(2);
+    room.stop_reading(2);
+    room.send(1, b"1\n");
+    room.send(2, b"rematch\n");
+    room.send(1, b"rematch\n");
+    room.resume_reading(2);
     check_end(
         &mut room,
         2,
@@ -588,16 +588,16 @@ fn two_who_ask_at_the_same_time_have_a_rematch() {
 #[test]
 fn a_game_is_lost_by_time_once() {
     let mut room = tight();
-    room.pass(Duration::from_secs(89));
-    room.ignore(1);
-    room.pass(Duration::from_secs(31));
-    room.say(1, b"4\n");
+    room.advance(Duration::from_secs(89));
+    room.stop_reading(1);
+    room.advance(Duration::from_secs(31));
+    room.send(1, b"4\n");
     check_end(
         &mut room,
         2,
         "You win: X took too long.\nType rematch for another game, or /quit.\n",
     );
-    room.listen(1);
+    room.resume_reading(1);
     let words = "O wins: you took too long.\nType rematch for another game, or /quit.\n\
                  This game is over.\nType rematch for another game, or /quit.\n";
     check_end(&mut room, 1, words);
@@ -607,13 +607,13 @@ fn a_game_is_lost_by_time_once() {
 #[test]
 fn a_free_seat_is_not_forgotten_however_many_leave() {
     let mut room = table(Limits::default());
-    (1..=100).for_each(|who| room.come(who));
+    (1..=100).for_each(|who| room.connect(who));
     (1..=100)
         .filter(|&who| who != 3)
-        .for_each(|who| room.vanish(who));
-    room.heard(3);
-    room.say(3, b"/play\n");
-    let heard = without_boards(&room.heard(3));
+        .for_each(|who| room.kill(who));
+    room.received(3);
+    room.send(3, b"/play\n");
+    let heard = without_boards(&room.received(3));
     assert_eq!(heard, "You are X.\nWaiting for an opponent.\n");
 }
 
@@ -628,11 +628,11 @@ fn a_move_time_is_a_time_or_none() {
 
 #[test]
 fn without_a_move_time_nobody_is_hurried() {
-    let mut room = Gathering::new(Arc::new(Duel::new(None)), Limits::default());
-    (1..=2).for_each(|who| room.come(who));
-    (1..=2).for_each(|who| drop(room.heard(who)));
-    room.pass(Duration::from_secs(1_000_000));
-    assert!(room.heard(1).is_empty() && room.heard(2).is_empty());
+    let mut room = RoomDriver::new(Arc::new(Duel::new(None)), Limits::default());
+    (1..=2).for_each(|who| room.connect(who));
+    (1..=2).for_each(|who| drop(room.received(who)));
+    room.advance(Duration::from_secs(1_000_000));
+    assert!(room.received(1).is_empty() && room.received(2).is_empty());
 }
 
 proptest! {
@@ -649,30 +649,30 @@ proptest! {
         for (what, who) in steps {
             match what {
                 _ if !here.contains(&who) => {
-                    room.come(who);
+                    room.connect(who);
                     here.push(who);
                 }
                 0 | 1 => {
-                    if what == 0 { room.vanish(who) } else { room.say(who, b"/quit\n") }
+                    if what == 0 { room.kill(who) } else { room.send(who, b"/quit\n") }
                     here.retain(|&other| other != who);
                 }
-                2 => room.ignore(who),
-                3 | 4 => room.listen(who),
-                5 => room.pass(Duration::from_secs(100)),
-                6..=8 => room.say(who, b"rematch\n"),
-                9 => room.say(who, b"/play\n"),
-                10 => room.say(who, b"\xff\n1234\n"),
-                _ => room.say(who, format!("{}\n", 1 + what % 7).as_bytes()),
+                2 => room.stop_reading(who),
+                3 | 4 => room.resume_reading(who),
+                5 => room.advance(Duration::from_secs(100)),
+                6..=8 => room.send(who, b"rematch\n"),
+                9 => room.send(who, b"/play\n"),
+                10 => room.send(who, b"\xff\n1234\n"),
+                _ => room.send(who, format!("{}\n", 1 + what % 7).as_bytes()),
             }
         }
-        here.iter().for_each(|&who| room.listen(who));
+        here.iter().for_each(|&who| room.resume_reading(who));
         let mut boards = Vec::new();
         let (mut players, mut turns) = (0, 0);
         for &who in &here {
-            prop_assert!(room.is_heard(who), "{who} waits");
-            room.heard(who);
-            room.say(who, b"/board\n");
-            let heard = String::from_utf8(room.heard(who)).expect("text");
+            prop_assert!(room.wants_input(who), "{who} waits");
+            room.received(who);
+            room.send(who, b"/board\n");
+            let heard = String::from_utf8(room.received(who)).expect("text");
             let (board, standing) = heard.trim_end().rsplit_once('\n').expect("lines");
             boards.push(board.to_owned());
             players += u8::from(["Your turn", "Type", "Waiting"].iter().any(|word| standing.starts_with(word)));

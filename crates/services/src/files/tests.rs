@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use switchboard_core::testing::{Connection, Pieces, rehearse};
+use switchboard_core::testing::{Chunks, Connection, drive_stream};
 use switchboard_core::{Limits, Peer};
 use switchboard_files::{Digest, Timestamp};
 use tempfile::{TempDir, tempdir};
@@ -43,11 +43,11 @@ impl Place {
 
     /// What is answered behind the greeting.
     fn ask(&self, said: impl AsRef<[u8]>) -> String {
-        let pieces = Pieces {
-            said: usize::MAX,
-            taken: usize::MAX,
+        let pieces = Chunks {
+            input: usize::MAX,
+            output: usize::MAX,
         };
-        let (heard, _) = rehearse(&self.files, said.as_ref(), pieces, &Limits::default());
+        let (heard, _) = drive_stream(&self.files, said.as_ref(), pieces, &Limits::default());
         let heard = String::from_utf8_lossy(&heard).into_owned();
         let (_, answers) = heard.split_once('\n').expect("a greeting");
         answers.to_owned()
@@ -89,8 +89,11 @@ fn every_chunking(words: &str, prepare: impl Fn(&Place), said: &[u8], answer: &s
             for taken in [1, 3, usize::MAX] {
                 let place = Place::new(words);
                 prepare(&place);
-                let pieces = Pieces { said: size, taken };
-                let (heard, _) = rehearse(&place.files, said, pieces, &limits);
+                let pieces = Chunks {
+                    input: size,
+                    output: taken,
+                };
+                let (heard, _) = drive_stream(&place.files, said, pieces, &limits);
                 assert_eq!(
                     String::from_utf8_lossy(&heard),
                     answer,
@@ -230,7 +233,7 @@ fn a_long_digest_is_made_in_pieces() {
     place.check("HASH a\n", &format!("214 {} {digest}", content.len()));
     let mut connection = Connection::open(&place.files, &Peer::stdio(), &Limits::default());
     connection.receive(b"HASH a\n");
-    assert!(!connection.wants_input() && connection.ended().is_none());
+    assert!(!connection.wants_input() && connection.close_reason().is_none());
 }
 
 #[test]
@@ -240,7 +243,7 @@ fn a_stop_lets_a_file_be_completed() {
     let stop = |said: &[u8], limits: &Limits| {
         let mut connection = Connection::open(&place.files, &Peer::stdio(), limits);
         connection.receive(said);
-        connection.stop();
+        connection.shut_down();
         connection
     };
     let last = |connection: &mut Connection| {

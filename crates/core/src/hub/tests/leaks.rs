@@ -20,9 +20,9 @@ fn who_departs_before_it_was_told_what_it_asked_for_is_gone() {
     let mut scene = Scene::new(by_capitals);
     scene.join("ab", "v");
     scene.post('b', "v", FULL);
-    scene.ask('a', Request::Ask { room: "v".into() });
+    scene.ask('a', Request::ListMembers { room: "v".into() });
     scene.join("a", "w");
-    scene.ask('a', Request::Depart);
+    scene.ask('a', Request::Disconnect);
     assert_eq!(scene.hub.members.len(), 1);
     assert!(!scene.hub.halls.contains_key("w"));
 }

@@ -25,7 +25,7 @@ fn who_departs_is_waited_for_by_nobody() {
         scene.post(who, "L", b"held back");
     }
     scene.skip('c');
-    scene.ask('a', Request::Depart); // and what it wanted to say comes to nothing
+    scene.ask('a', Request::Disconnect); // and what it wanted to say comes to nothing
     assert_eq!(
         scene.told('b').last().map(String::as_str),
         Some("L -a Lost")
@@ -34,7 +34,7 @@ fn who_departs_is_waited_for_by_nobody() {
         scene.told('c').last().map(String::as_str),
         Some("L 3 b: held bac")
     );
-    scene.ask('b', Request::Depart);
+    scene.ask('b', Request::Disconnect);
     assert_eq!(scene.told('c'), ["L -b Own"]);
     assert_eq!(scene.hub.members.len(), 1);
     assert_eq!(scene.hub.halls["L"].seats().len(), 1);
@@ -45,7 +45,7 @@ fn a_seat_is_free_though_what_was_to_be_said_there_was_never_heard() {
     let mut scene = Scene::new(by_capitals);
     scene.join("a", "L");
     scene.post('a', "L", b"is anybody there?");
-    scene.ask('a', Request::Depart);
+    scene.ask('a', Request::Disconnect);
     scene.join("b", "L");
     assert_eq!(scene.told('b'), ["in L 1 of 1"]);
 }
@@ -57,7 +57,7 @@ fn whatever_waits_behind_a_post_is_weighed() {
         join("L", "me"),
         post("L", b"hello?"),
         join("v", "me"),
-        Request::Ask { room: "v".into() },
+        Request::ListMembers { room: "v".into() },
         Request::Leave { room: "v".into() },
         post("nowhere", b""),
     ];
@@ -91,7 +91,7 @@ fn who_asks_for_much_is_told_as_fast_as_it_hears() {
         let id = scene.id(who);
         scene.hub.join(id, "v", "m".into(), Transport::Stream);
     });
-    (0..20).for_each(|_| scene.ask('b', Request::Ask { room: "v".into() }));
+    (0..20).for_each(|_| scene.ask('b', Request::ListMembers { room: "v".into() }));
     assert_eq!(scene.told('b'), ["v has 1000"; 20]);
 }
 
@@ -208,11 +208,11 @@ fn who_enters_first_comes_in_first() {
 
 #[test]
 fn nobody_waits_at_the_door_for_who_wants_nothing_or_is_gone_or_slow() {
-    for asked in [Some(Request::Here), Some(Request::Depart), None] {
+    for asked in [Some(Request::Ready), Some(Request::Disconnect), None] {
         let (mut scene, [a, _]) = at_the_door();
         match asked {
-            Some(request) => scene.hub.ask(a, request),
-            None => scene.hub.lose(a),
+            Some(request) => scene.hub.request(a, request),
+            None => scene.hub.disconnect(a),
         }
         assert_eq!(scene.told('b'), ["in r 1 of 1"]);
     }

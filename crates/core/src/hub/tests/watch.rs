@@ -79,7 +79,7 @@ impl Watch {
                 self.notes(id).has_left.insert(room.to_owned());
                 self.ask(who, leave(room));
             }
-            Act::Ask(who, room) => self.ask(who, Request::Ask { room: room.into() }),
+            Act::Ask(who, room) => self.ask(who, Request::ListMembers { room: room.into() }),
             Act::Post(who, room, size) => {
                 self.posted += 1;
                 let mut bytes = vec![0; size.max(size_of::<u64>())];
@@ -92,16 +92,16 @@ impl Watch {
                 self.hear(id);
             }
             Act::Depart(who) => {
-                self.ask(who, Request::Depart);
+                self.ask(who, Request::Disconnect);
                 self.ids[who] = None;
             }
             Act::Lose(who) => {
                 let id = self.id(who);
-                self.hub.lose(id);
+                self.hub.disconnect(id);
                 self.ids[who] = None;
             }
         }
-        self.awake.extend(self.hub.take_stirred());
+        self.awake.extend(self.hub.take_ready());
         self.look();
     }
 
@@ -110,7 +110,7 @@ impl Watch {
         while let Some(&id) = self.awake.first() {
             while self.hear(id) {}
             self.awake.remove(&id);
-            self.awake.extend(self.hub.take_stirred());
+            self.awake.extend(self.hub.take_ready());
         }
         self.look();
         let members: Vec<MemberId> = self.hub.members.keys().copied().collect();
@@ -147,7 +147,7 @@ impl Watch {
     pub(super) fn end(mut self) {
         let members: Vec<MemberId> = self.hub.members.keys().copied().collect();
         for id in members {
-            self.hub.lose(id);
+            self.hub.disconnect(id);
             self.look();
         }
         assert!(self.hub.members.is_empty());
@@ -157,7 +157,7 @@ impl Watch {
     }
 
     fn id(&mut self, who: usize) -> MemberId {
-        let id = *self.ids[who].get_or_insert_with(|| self.hub.enter());
+        let id = *self.ids[who].get_or_insert_with(|| self.hub.connect());
         self.notes(id);
         id
     }
@@ -169,7 +169,7 @@ impl Watch {
     fn ask(&mut self, who: usize, request: Request) {
         let id = self.id(who);
         let weight = request.weight();
-        self.hub.ask(id, request);
+        self.hub.request(id, request);
         self.notes(id).asked += weight;
     }
 
@@ -208,7 +208,7 @@ impl Watch {
                 let rules = (self.hub.room_kind)("");
                 assert!(!rules.echo || !notes.is_dropped);
             }
-            Some(Notice::Taken(weight)) => notes.taken += weight,
+            Some(Notice::Accepted(weight)) => notes.taken += weight,
             Some(Notice::TooSlow) => {
                 assert!(!notes.is_dropped, "twice");
                 assert!(!(self.hub.room_kind)("").lossless, "a poster can wait");

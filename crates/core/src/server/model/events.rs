@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::net::listener::{Inlet, Listener};
 use crate::reactor::poll::{Interest, after, wait};
@@ -21,7 +21,7 @@ use crate::server::acceptor;
 use crate::server::worker::{Arrived, Crew, Front, Unbegun};
 use crate::session::service::Service;
 use crate::stream::task::Exchange;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves every peer that arrives, all in one thread, until SIGTERM or SIGINT.
 ///
@@ -130,7 +130,7 @@ impl Crew for Events {
     fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
         let (service, wire) = (Arc::clone(&self.service), self.wire()?);
         let state = front.state.of_socket(inlet.number);
-        let datagrams = Datagrams::new(inlet, service, &self.limits, state, wire)?;
+        let datagrams = UdpServer::new(inlet, service, &self.limits, state, wire)?;
         self.tasks.add(Box::new(datagrams));
         Ok(())
     }
@@ -174,8 +174,8 @@ impl Crew for Events {
 
 impl Events {
     /// A new way to the hub, where there is one.
-    fn wire(&self) -> io::Result<Option<Wire>> {
-        self.hub.as_ref().map(SharedHub::wire).transpose()
+    fn wire(&self) -> io::Result<Option<Link>> {
+        self.hub.as_ref().map(Link::in_process).transpose()
     }
 }
 

@@ -16,7 +16,7 @@ use tracing::{debug, error};
 
 use crate::exec::child::{Program, pipe, take_over};
 use crate::exec::supervisor::{Chaperone, Given, NOT_STARTED, not_started};
-use crate::hub_link::socket::Remote;
+use crate::hub_link::link::Link;
 use crate::limits::limits::{Limits, READ_BYTES};
 use crate::net::listener::{Inlet, Listener};
 use crate::peer::Transport;
@@ -219,7 +219,7 @@ impl Processes<'_> {
     ) -> ! {
         let converse = AssertUnwindSafe(|| {
             self.leave(front);
-            let wire = wire.map(Remote::wire);
+            let wire = wire.map(Link::socket);
             let mut exchange = Exchange::open(arrived, &*self.service, self.limits, wire);
             hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
             let ended = match (exchange.finish(), says) {

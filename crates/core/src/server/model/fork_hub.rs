@@ -12,7 +12,7 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
-use crate::hub_link::hub_process::Central;
+use crate::hub_link::hub_process::HubServer;
 use crate::server::model::fork::{EX_SOFTWARE, Processes};
 use crate::sys::process::{self, Forked};
 
@@ -107,7 +107,7 @@ impl Processes<'_> {
         let connect = AssertUnwindSafe(|| {
             // Among what is open is the connection of the peer whose coming has started this.
             process::close_all_but(control.as_fd())?;
-            Central::new(control, Arc::clone(&self.service))?.run()
+            HubServer::new(control, Arc::clone(&self.service))?.run()
         });
         process::exit(match catch_unwind(connect) {
             Ok(Ok(())) => 0,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
-use crate::hub_link::socket::Remote;
+use crate::hub_link::link::Link;
 use crate::limits::stats::State;
 use crate::net::listener::Inlet;
 use crate::reactor::run_one::hold;
@@ -18,7 +18,7 @@ use crate::reactor::source::Task;
 use crate::server::model::fork::{EX_SOFTWARE, Processes};
 use crate::server::worker::Front;
 use crate::sys::process::{self, Forked};
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// A socket for datagrams, and the process that serves it.
 pub(crate) struct Server {
@@ -86,9 +86,9 @@ impl Processes<'_> {
     ) -> ! {
         let serve = AssertUnwindSafe(|| {
             self.leave(front);
-            let (service, wire) = (Arc::clone(&self.service), wire.map(Remote::wire));
+            let (service, wire) = (Arc::clone(&self.service), wire.map(Link::socket));
             let datagrams =
-                inlet.and_then(|inlet| Datagrams::new(inlet, service, self.limits, state, wire));
+                inlet.and_then(|inlet| UdpServer::new(inlet, service, self.limits, state, wire));
             match datagrams {
                 Ok(datagrams) => {
                     let mut datagrams = Box::new(datagrams);

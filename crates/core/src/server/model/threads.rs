@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::limits::{Limits, READ_BYTES};
 use crate::limits::stats::State;
 use crate::net::listener::{Inlet, Listener};
@@ -24,7 +24,7 @@ use crate::server::acceptor;
 use crate::server::worker::{Arrived, Crew, Front, Unbegun};
 use crate::session::service::Service;
 use crate::stream::task::Exchange;
-use crate::udp::server::Datagrams;
+use crate::udp::server::UdpServer;
 
 /// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
 ///
@@ -61,9 +61,9 @@ pub(crate) struct Threads {
 
 /// What a thread is for. It is boxed on its way: a channel keeps room for many at once.
 enum Job {
-    Converse(Arrived, Option<Wire>),
+    Converse(Arrived, Option<Link>),
     /// Says first whether it can.
-    Serve(Inlet, State, Option<Wire>, Sender<io::Result<()>>),
+    Serve(Inlet, State, Option<Link>, Sender<io::Result<()>>),
 }
 
 /// How the acceptor hears that a conversation has ended.
@@ -101,8 +101,8 @@ impl Threads {
     }
 
     /// A new way to the hub, where there is one.
-    fn wire(&self) -> io::Result<Option<Wire>> {
-        self.hub.as_ref().map(SharedHub::wire).transpose()
+    fn wire(&self) -> io::Result<Option<Link>> {
+        self.hub.as_ref().map(Link::in_process).transpose()
     }
 
     /// Starts thread `number`, which waits for its job.
@@ -130,7 +130,7 @@ fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
         Job::Converse(arrived, wire) => Box::new(Exchange::open(arrived, &**service, limits, wire)),
         Job::Serve(inlet, state, wire, answers) => {
             let service = Arc::clone(service);
-            let datagrams = Datagrams::new(inlet, service, limits, state, wire);
+            let datagrams = UdpServer::new(inlet, service, limits, state, wire);
             let (datagrams, answer) = match datagrams {
                 Ok(datagrams) => (Some(datagrams), Ok(())),
                 Err(error) => (None, Err(error)),

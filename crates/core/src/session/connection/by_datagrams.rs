@@ -26,7 +26,7 @@ impl Connection {
                 self.follow(flow);
                 self.pump();
             }
-            Err(TooLong) => self.dismiss(CloseReason::LineTooLong),
+            Err(TooLong) => self.close(CloseReason::LineTooLong),
         }
         true
     }
@@ -45,12 +45,12 @@ impl Connection {
     }
 
     /// Whether the session has more to send and delivers nothing meanwhile.
-    pub(crate) fn has_more(&self) -> bool {
+    pub(crate) fn waits_for_writable(&self) -> bool {
         self.more
     }
 
     /// Takes back what was not sent yet.
-    pub(crate) fn unsay(&mut self) {
+    pub(crate) fn discard_output(&mut self) {
         self.outbox.clear();
     }
 
@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Whether messages are lines.
-    pub(crate) fn is_by_line(&self) -> bool {
+    pub(crate) fn is_line_framed(&self) -> bool {
         matches!(self.framer, Framer::Line(_))
     }
 }
@@ -203,7 +203,7 @@ mod tests {
     fn a_line_too_long_is_answered_and_ends_the_talk() {
         let mut connection = open(Framing::Line, 1000);
         assert!(connection.receive_datagram(&[[b'x'; 100].as_slice(), b"\r\n"].concat()));
-        connection.unsay();
+        connection.discard_output();
         assert!(connection.receive_datagram(&[b'x'; 101]));
         let heard = take_all(&mut connection);
         assert_eq!(heard, [b"That line is too long. Goodbye.\r\n"]);
@@ -218,7 +218,7 @@ mod tests {
         take_all(&mut connection);
         assert!(connection.receive_datagram(b"more"));
         for _ in 0..20 {
-            assert!(connection.has_more());
+            assert!(connection.waits_for_writable());
             assert!(!connection.receive_datagram(b"too early"));
             connection.datagram_sent();
         }
@@ -238,7 +238,7 @@ mod tests {
             connection.receive_datagram(last.as_bytes());
             assert_eq!(take_all(&mut connection).len(), 2);
             assert!(connection.is_done());
-            assert_eq!(connection.into_ended().to_string(), how);
+            assert_eq!(connection.into_close_reason().to_string(), how);
         }
     }
 }

@@ -14,18 +14,18 @@ impl Connection {
     }
 
     /// Whether the hub has not yet done all that the session asked for.
-    pub(crate) fn has_asked(&self) -> bool {
+    pub(crate) fn has_pending_requests(&self) -> bool {
         self.outbox.has_asked()
     }
 
     /// Whether the session may be told what happens in its rooms.
-    pub(crate) fn wants_news(&self) -> bool {
+    pub(crate) fn wants_room_events(&self) -> bool {
         !self.more && !self.outbox.is_full()
     }
 
     /// The hub tells something. What is for a session that is over is nobody's.
-    pub(crate) fn hear(&mut self, notice: &Notice) {
-        if let Notice::Taken(weight) = *notice {
+    pub(crate) fn room_event(&mut self, notice: &Notice) {
+        if let Notice::Accepted(weight) = *notice {
             self.outbox.taken(weight);
         } else if let (State::Talking(session), Some(heard)) = (&mut self.state, notice.heard()) {
             let out = &mut self.outbox;
@@ -38,16 +38,16 @@ impl Connection {
     /// The hub is gone, and all rooms with it.
     pub(crate) fn lose_rooms(&mut self) {
         self.outbox.forget_requests();
-        self.dismiss(CloseReason::RoomsLost);
+        self.close(CloseReason::HubLost);
     }
 
     /// In what time the session asked to be woken, if it has since the last look.
-    pub(crate) fn take_wake(&mut self) -> Option<Duration> {
+    pub(crate) fn take_timer(&mut self) -> Option<Duration> {
         self.outbox.take_wake()
     }
 
     /// The time is over.
-    pub(crate) fn wake(&mut self) {
+    pub(crate) fn timer_expired(&mut self) {
         self.woken = true;
         self.pump();
     }
@@ -67,7 +67,7 @@ mod tests {
     use crate::session::outbox::Outbox;
     use crate::session::rooms::Rooms;
     use crate::session::service::{Flow, Refusal, Result, RoomService, Service, Session};
-    use crate::testing::Gathering;
+    use crate::testing::RoomDriver;
 
     /// Does what it is told in the words of a line, separated by commas, and says what happens to
     /// it.
@@ -206,11 +206,11 @@ mod tests {
         fn take(&mut self) {
             let requests = self.connection.take_requests();
             let weight = requests.iter().map(Request::weight).sum();
-            self.connection.hear(&Notice::Taken(weight));
+            self.connection.room_event(&Notice::Accepted(weight));
         }
 
         fn hear(&mut self, bytes: &[u8]) {
-            self.connection.hear(&heard(bytes));
+            self.connection.room_event(&heard(bytes));
         }
 
         /// This has happened since it was last asked.
@@ -225,7 +225,7 @@ mod tests {
     /// As the hub tells it to the other of two members.
     fn heard(bytes: &[u8]) -> Notice {
         let mut hub = Hub::new(|_| RoomKind::lossless());
-        let members = [hub.enter(), hub.enter()];
+        let members = [hub.connect(), hub.connect()];
         let room = "r".to_owned();
         for member in members {
             let join = Request::Join {
@@ -233,10 +233,10 @@ mod tests {
                 name: "m".to_owned(),
                 transport: Transport::Stream,
             };
-            hub.ask(member, join);
+            hub.request(member, join);
         }
         let bytes = bytes.to_owned();
-        hub.ask(members[0], Request::Post { room, bytes });
+        hub.request(members[0], Request::Post { room, bytes });
         let mut told = std::iter::from_fn(|| hub.next(members[1]));
         let is_post = |notice: &Notice| matches!(notice, Notice::Post { .. });
         told.find(is_post).expect("it was posted")
@@ -259,10 +259,10 @@ mod tests {
     fn who_waits_is_woken_and_stopped() {
         let mut stage = Stage::new(&puppet(), &limits());
         stage.say("wait\na\n");
-        stage.connection.wake();
+        stage.connection.timer_expired();
         stage.check(&["wait", "wake", "a"]);
         stage.say("wait\nb\n");
-        stage.connection.stop();
+        stage.connection.shut_down();
         stage.check(&["wait", "stop", "b"]);
     }
 
@@ -274,11 +274,11 @@ mod tests {
         };
         let mut stage = Stage::new(&puppet(), &limits);
         stage.say("send\na\n");
-        stage.connection.wake();
-        assert!(!stage.connection.wants_news());
+        stage.connection.timer_expired();
+        assert!(!stage.connection.wants_room_events());
         stage.check(&["send"]);
         stage.connection.sent(2);
-        assert!(stage.connection.wants_news());
+        assert!(stage.connection.wants_room_events());
         stage.check(&["wake", "a"]);
     }
 
@@ -288,7 +288,7 @@ mod tests {
             let mut stage = Stage::new(&puppet(), &limits());
             stage.say(&format!("{request}\n").repeat(100));
             assert!(!stage.connection.wants_input());
-            assert!(stage.connection.wants_news());
+            assert!(stage.connection.wants_room_events());
             stage.check(&vec![request; fits]);
             stage.take();
             stage.check(&vec![request; fits]);
@@ -306,9 +306,9 @@ mod tests {
         stage.say("post\npost");
         stage.connection.end_input();
         stage.check(&["post", "post"]);
-        stage.connection.hear(&Notice::Taken(64 + 4));
+        stage.connection.room_event(&Notice::Accepted(64 + 4));
         stage.check(&[]);
-        stage.connection.hear(&Notice::Taken(64 + 4));
+        stage.connection.room_event(&Notice::Accepted(64 + 4));
         stage.check(&["finish"]);
         assert!(stage.connection.is_done());
     }
@@ -319,7 +319,7 @@ mod tests {
         stage.say("post,close\nnot delivered\n");
         stage.hear(b"to nobody");
         stage.check(&["post,close"]);
-        assert!(stage.connection.ended().is_some() && !stage.connection.is_done());
+        assert!(stage.connection.close_reason().is_some() && !stage.connection.is_done());
         stage.take();
         assert!(stage.connection.is_done());
     }
@@ -330,7 +330,7 @@ mod tests {
         stage.say("flood\n");
         stage.check(&["flood"]);
         assert!(matches!(
-            stage.connection.ended(),
+            stage.connection.close_reason(),
             Some(CloseReason::Overflow(_))
         ));
         assert!(stage.connection.take_requests().len() < 1000);
@@ -348,11 +348,11 @@ mod tests {
         };
         let mut stage = Stage::new(&puppet(), &limits);
         stage.say("send,more\n");
-        stage.connection.wake();
-        assert!(!stage.connection.wants_news());
+        stage.connection.timer_expired();
+        assert!(!stage.connection.wants_room_events());
         stage.connection.sent(11);
         stage.check(&["send,more", "resume", "wake"]);
-        assert!(stage.connection.wants_news());
+        assert!(stage.connection.wants_room_events());
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
             stage.connection.sent(11);
             assert!(stage.connection.is_done());
             let words = "failed: the service has no rooms";
-            assert_eq!(stage.connection.into_ended().to_string(), words);
+            assert_eq!(stage.connection.into_close_reason().to_string(), words);
         }
     }
 
@@ -390,45 +390,48 @@ mod tests {
                 stage.connection.sent(stage.connection.output().len());
                 assert!(stage.connection.is_done());
                 assert!(stage.connection.take_requests().is_empty());
-                let ended = stage.connection.into_ended();
-                assert!(is_closed || matches!(ended, CloseReason::RoomsLost));
+                let ended = stage.connection.into_close_reason();
+                assert!(is_closed || matches!(ended, CloseReason::HubLost));
             }
         }
     }
 
     #[test]
     fn the_whole_way_from_one_peer_to_another() {
-        let mut gathering = Gathering::new(Arc::new(puppet()), limits());
-        gathering.come(1);
-        gathering.say(1, b"join,post\n");
-        gathering.say(1, b"close\n");
-        assert!(gathering.ended(1).is_none(), "nobody has heard it");
-        gathering.come(2);
-        gathering.say(2, b"join\n");
-        assert_eq!(gathering.heard(2), b"word\n");
+        let mut driver = RoomDriver::new(Arc::new(puppet()), limits());
+        driver.connect(1);
+        driver.send(1, b"join,post\n");
+        driver.send(1, b"close\n");
+        assert!(driver.close_reason(1).is_none(), "nobody has heard it");
+        driver.connect(2);
+        driver.send(2, b"join\n");
+        assert_eq!(driver.received(2), b"word\n");
         assert_eq!(
-            gathering.ended(1).map(CloseReason::to_string).as_deref(),
+            driver
+                .close_reason(1)
+                .map(CloseReason::to_string)
+                .as_deref(),
             Some("closed by the service")
         );
     }
 
     #[test]
     fn who_does_not_listen_holds_back_who_talks() {
-        let mut gathering = Gathering::new(Arc::new(puppet()), limits());
+        let mut driver = RoomDriver::new(Arc::new(puppet()), limits());
         for who in [1, 2, 3] {
-            gathering.come(who);
-            gathering.say(who, b"join\n");
+            driver.connect(who);
+            driver.send(who, b"join\n");
         }
-        gathering.ignore(2);
+        driver.stop_reading(2);
         let mut said = 0;
-        while gathering.is_heard(1) {
-            gathering.say(1, b"much\n");
+        while driver.wants_input(1) {
+            driver.send(1, b"much\n");
             said += 1;
             assert!(said < 10_000, "somebody keeps it all");
         }
-        gathering.listen(2);
-        assert!(gathering.is_heard(1));
-        assert_eq!(gathering.heard(2).len(), 5 * said);
-        assert_eq!(gathering.heard(3).len(), 5 * said);
+        driver.resume_reading(2);
+        assert!(driver.wants_input(1));
+        assert_eq!(driver.received(2).len(), 5 * said);
+        assert_eq!(driver.received(3).len(), 5 * said);
     }
 }

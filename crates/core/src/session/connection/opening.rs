@@ -34,7 +34,7 @@ impl Connection {
     }
 
     /// A conversation that was over before it began.
-    pub(crate) fn over(ended: CloseReason, framing: Framing, limits: &Limits) -> Self {
+    pub(crate) fn closed(ended: CloseReason, framing: Framing, limits: &Limits) -> Self {
         let config = Config::framed(framing);
         Self::begin(
             State::Over(ended),
@@ -75,7 +75,7 @@ impl Connection {
                 match guarded(|| session.on_open(&mut connection.outbox)) {
                     Ok(Flow::Exec(program)) => {
                         connection.program = Some(program);
-                        connection.end(CloseReason::Given);
+                        connection.end(CloseReason::HandedOver);
                     }
                     flow => connection.follow(flow),
                 }

@@ -46,7 +46,7 @@ impl Connection {
     /// Whether the peer was sent less than it is to have, and could take it for the whole if it read
     /// the end of input now.
     pub(crate) fn is_aborted(&self) -> bool {
-        let waits = !self.output().is_empty() && !self.is_by_line();
+        let waits = !self.output().is_empty() && !self.is_line_framed();
         waits || self.outbox.has_files() || self.outbox.is_aborted()
     }
 }
@@ -62,7 +62,7 @@ mod tests {
     use crate::session::framing::Framing;
     use crate::session::outbox::Outbox;
     use crate::session::service::{Flow, Refusal, Result, Service, Session};
-    use crate::testing::{Pieces, rehearse};
+    use crate::testing::{Chunks, drive_stream};
 
     /// `send` sends a file of the letters, between two lines; `half` breaks off; `take N` takes so many bytes, and says
     /// them back in brackets once there are so many; everything else is said back.
@@ -144,12 +144,15 @@ mod tests {
         for outbox_bytes in [1, 1000] {
             for size in 1..=said.len() {
                 for taken in [1, 7, 1000] {
-                    let pieces = Pieces { said: size, taken };
+                    let pieces = Chunks {
+                        input: size,
+                        output: taken,
+                    };
                     let limits = Limits {
                         outbox_bytes,
                         ..Limits::default()
                     };
-                    let (heard, ended) = rehearse(&shelf, said, pieces, &limits);
+                    let (heard, ended) = drive_stream(&shelf, said, pieces, &limits);
                     assert_eq!(heard.escape_ascii().to_string(), answers, "{pieces:?}");
                     assert_eq!(ended.is_failure(), 0 < missing, "{ended}");
                 }
@@ -227,7 +230,11 @@ mod tests {
         let mut connection = Connection::open(&shelf, &peer, &Limits::default());
         assert!(connection.receive_datagram(b"send"));
         assert!(connection.is_done());
-        assert!(connection.ended().is_some_and(CloseReason::is_failure));
+        assert!(
+            connection
+                .close_reason()
+                .is_some_and(CloseReason::is_failure)
+        );
     }
 
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";

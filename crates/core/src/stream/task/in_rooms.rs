@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
-use crate::hub_link::link::{HubLost, Wire};
+use crate::hub_link::link::{HubLost, Link};
 use crate::reactor::poll::earlier;
 use crate::stream::task::{Exchange, Phase};
 
@@ -16,16 +16,16 @@ impl Exchange {
             return false;
         };
         for _ in 0..HEARD_AT_ONCE {
-            if !self.connection.wants_news() {
+            if !self.connection.wants_room_events() {
                 break;
             }
             match wire.next() {
                 Ok(None) => break,
                 Ok(Some((_, notice))) => {
-                    if let Notice::Taken(_) = notice {
+                    if let Notice::Accepted(_) = notice {
                         self.times.moved(now);
                     }
-                    self.connection.hear(&notice);
+                    self.connection.room_event(&notice);
                 }
                 Err(HubLost) => {
                     self.connection.lose_rooms();
@@ -41,10 +41,10 @@ impl Exchange {
     /// Sees to it that what is left to be asked or heard is not forgotten until something else happens.
     pub(super) fn go_on_later(&mut self, now: Instant) {
         self.pass_on(now);
-        if self.connection.wants_news()
+        if self.connection.wants_room_events()
             && let Some(wire) = &self.wire
         {
-            wire.insist(); // if there is more
+            wire.rearm(); // if there is more
         }
     }
 
@@ -58,19 +58,26 @@ impl Exchange {
         };
         let requests = self.connection.take_requests();
         let any = !requests.is_empty();
-        wire.ask(ALONE, requests);
+        wire.send(ALONE, requests);
         any
     }
 
     /// When something is to be done here because of the time.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        let wire = self.wire.as_ref().filter(|_| self.connection.has_asked());
-        earlier(self.alarm.at(), wire.and_then(Wire::deadline))
+        let wire = self
+            .wire
+            .as_ref()
+            .filter(|_| self.connection.has_pending_requests());
+        earlier(self.alarm.at(), wire.and_then(Link::deadline))
     }
 
     /// Wakes the session if its time has come, and has the hub see who was waited for too long.
     pub(super) fn ring(&mut self, now: Instant) {
-        if let Some(wire) = self.wire.as_ref().filter(|_| self.connection.has_asked()) {
+        if let Some(wire) = self
+            .wire
+            .as_ref()
+            .filter(|_| self.connection.has_pending_requests())
+        {
             wire.tick();
             self.advance(now);
         }
@@ -81,31 +88,31 @@ impl Exchange {
 
     /// Whether the peer is not read since what it has said is not taken yet where that is to go.
     pub(super) fn is_held_back(&self) -> bool {
-        self.connection.has_asked() && !self.input_ended
+        self.connection.has_pending_requests() && !self.input_ended
     }
 
     /// The conversation has begun, whatever its session has asked for.
     pub(super) fn be_here(&mut self) {
         if let Some(wire) = &mut self.wire {
-            wire.ask(ALONE, vec![Request::Here]);
+            wire.send(ALONE, vec![Request::Ready]);
         }
     }
 
     /// It was said and heard what there was to be, in rooms as well.
     pub(super) fn depart(&mut self) {
         if let Some(mut wire) = self.wire.take() {
-            wire.ask(ALONE, vec![Request::Depart]);
+            wire.send(ALONE, vec![Request::Disconnect]);
         }
     }
 
     /// Whether more is to be read from the peer, who may make the session ask the hub for more.
     pub(super) fn wants_input(&self) -> bool {
-        self.connection.wants_input() && !self.wire.as_ref().is_some_and(Wire::is_clogged)
+        self.connection.wants_input() && !self.wire.as_ref().is_some_and(Link::is_full)
     }
 
     /// Whether the session may be told of its rooms. What it may not waits in the hub.
     pub(super) fn wants_news(&self) -> bool {
-        matches!(self.phase, Phase::Talking) && self.connection.wants_news()
+        matches!(self.phase, Phase::Talking) && self.connection.wants_room_events()
     }
 }
 

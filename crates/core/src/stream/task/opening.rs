@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::exec::supervisor::Given;
-use crate::hub_link::link::Wire;
+use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Count;
@@ -26,7 +26,7 @@ impl Exchange {
         arrived: Arrived,
         service: &dyn Service,
         limits: &Limits,
-        wire: Option<Wire>,
+        wire: Option<Link>,
     ) -> Self {
         let Arrived { stream, peer, slot } = arrived;
         slot.count(Count::Accepted);
@@ -36,7 +36,7 @@ impl Exchange {
 
     /// Tells a peer that there is no conversation.
     pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
-        let connection = Connection::over(CloseReason::Refused(refusal), Framing::Line, limits);
+        let connection = Connection::closed(CloseReason::Refused(refusal), Framing::Line, limits);
         Self::begin(stream, peer, None, connection, limits, None)
     }
 
@@ -44,7 +44,7 @@ impl Exchange {
     pub(crate) fn close(given: Given, ended: CloseReason) -> Self {
         given.count_moved();
         let (received, sent) = given.counted.get();
-        let connection = Connection::over(ended, Framing::Bytes, &given.limits);
+        let connection = Connection::closed(ended, Framing::Bytes, &given.limits);
         let Given {
             stream,
             peer,
@@ -72,7 +72,7 @@ impl Exchange {
         slot: Option<Slot>,
         connection: Connection,
         limits: &Limits,
-        wire: Option<Wire>,
+        wire: Option<Link>,
     ) -> Self {
         let now = Instant::now();
         let mut exchange = Self {

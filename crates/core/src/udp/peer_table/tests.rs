@@ -1,48 +1,46 @@
-use std::net::SocketAddr;
+use std::io;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::peer::Peer;
-use crate::session::config::{Config, UdpPolicy};
+use crate::session::config::Config;
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
-use crate::session::service::{Error, Flow, Refusal, Result, Session};
-use crate::udp::dedicated_port::NoPorts;
+use crate::session::service::{Error, Flow, Result, Session};
 
-/// Greets, if it is to; says back what it hears; does what some words ask for.
+/// Sends a greeting unless it is empty, echoes messages, and obeys some commands.
 #[derive(Clone, Copy)]
-struct Villain {
+struct TestService {
     framing: Framing,
     greeting: &'static str,
     policy: UdpPolicy,
 }
 
-const FRIEND: Villain = Villain {
+const LINES: TestService = TestService {
     framing: Framing::Line,
     greeting: "hello",
     policy: UdpPolicy::DEFAULT,
 };
 
-const ECHO: Villain = Villain {
+const ECHO: TestService = TestService {
     framing: Framing::Bytes,
     greeting: "",
     policy: UdpPolicy::DEFAULT,
 };
 
-const UNMEASURED: UdpPolicy = UdpPolicy::Limited {
+const UNLIMITED: UdpPolicy = UdpPolicy::Limited {
     bytes: u64::MAX,
     factor: 0,
     reason: "a test",
 };
 
-struct Talk {
+struct TestSession {
     greeting: &'static str,
-    left: u32,
+    remaining: u32,
 }
 
-impl Service for Villain {
+impl Service for TestService {
     fn config(&self, _: Transport) -> Config {
         Config::framed(self.framing).udp(self.policy)
     }
@@ -50,18 +48,21 @@ impl Service for Villain {
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         match self.greeting {
             "not you" => Err(Refusal("not you".into())),
-            greeting => Ok(Box::new(Talk { greeting, left: 0 })),
+            greeting => Ok(Box::new(TestSession {
+                greeting,
+                remaining: 0,
+            })),
         }
     }
 }
 
-impl Session for Talk {
+impl Session for TestSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         if !self.greeting.is_empty() {
             out.send(self.greeting.as_bytes());
         }
-        let over = self.greeting == "the time is noon";
-        Ok(if over { Flow::Close } else { Flow::Continue })
+        let closes = self.greeting == "the time is noon";
+        Ok(if closes { Flow::Close } else { Flow::Continue })
     }
 
     fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
@@ -73,7 +74,7 @@ impl Session for Talk {
             b"long" => out.send(&[b'x'; 500]),
             b"many" => (0..40).for_each(|_| out.send(b"xxxxx")),
             b"more" => {
-                self.left = 100;
+                self.remaining = 100;
                 return Ok(Flow::WhenWritable);
             }
             b"panic" => panic!("as asked"),
@@ -84,11 +85,11 @@ impl Session for Talk {
     }
 
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
-        while 0 < self.left && !out.is_full() {
-            out.send(format!("{} left", self.left).as_bytes());
-            self.left -= 1;
+        while 0 < self.remaining && !out.is_full() {
+            out.send(format!("{} left", self.remaining).as_bytes());
+            self.remaining -= 1;
         }
-        Ok(if 0 < self.left {
+        Ok(if 0 < self.remaining {
             Flow::WhenWritable
         } else {
             Flow::Continue
@@ -101,444 +102,613 @@ impl Session for Talk {
     }
 }
 
-/// A correspondence with its clock.
-struct Post {
-    correspondence: Correspondence,
+/// Echoes messages and closes after `bye`. Each session has a port of its own, and is sent at most ten
+/// bytes before it sends to that port.
+struct DedicatedEcho;
+
+impl Service for DedicatedEcho {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().udp(UdpPolicy::DedicatedPort {
+            bytes: 10,
+            reason: "a test",
+        })
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for DedicatedEcho {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        out.send(message);
+        Ok(match message {
+            b"bye" => Flow::Close,
+            _ => Flow::Continue,
+        })
+    }
+}
+
+/// A peer table with a clock and a supply of ports.
+struct TestTable {
+    peers: PeerTable,
+    ports_left: u16,
     now: Instant,
 }
 
-impl Post {
-    fn new(villain: Villain, limits: &Limits) -> Self {
+/// A datagram that was sent. Its text has one character per byte.
+#[derive(Debug, PartialEq, Eq)]
+struct Sent {
+    from: SocketAddr,
+    to: SocketAddr,
+    text: String,
+}
+
+impl TestTable {
+    fn new(service: impl Service + 'static, limits: &Limits) -> Self {
         let now = Instant::now();
+        let admission = Admission::uncounted(limits);
+        let own_ports = vec![1212];
         Self {
-            correspondence: Correspondence::new(
-                Arc::new(villain),
-                limits,
-                Admission::uncounted(limits),
-                Guard::new(vec![1212]),
-                now,
-            ),
+            peers: PeerTable::new(Arc::new(service), limits, admission, own_ports, now),
+            ports_left: 0,
             now,
         }
     }
 
-    /// All that is sent when peer `number` says this, with a character for each byte.
-    fn say(&mut self, number: u8, said: impl AsRef<[u8]>) -> Vec<String> {
-        self.say_from(address(&format!("192.0.2.{number}:40000")), said)
+    /// A table of a service with dedicated ports, of which this many can be opened: those below
+    /// 50,000 plus this number, in descending order.
+    fn with_ports(ports_left: u16) -> Self {
+        let limits = Limits {
+            datagrams_per_second: NonZeroU32::new(1),
+            ..Limits::default()
+        };
+        Self {
+            ports_left,
+            ..Self::new(DedicatedEcho, &limits)
+        }
     }
 
-    fn say_from(&mut self, remote: SocketAddr, said: impl AsRef<[u8]>) -> Vec<String> {
-        let heard = self.say_to(remote, "192.0.2.200:1212", said);
-        assert!(heard.iter().all(|(to, _)| *to == remote));
-        heard.into_iter().map(|(_, words)| words).collect()
+    /// Receives a datagram from peer `number`; returns what is sent to it.
+    fn receive(&mut self, number: u8, datagram: impl AsRef<[u8]>) -> Vec<String> {
+        self.receive_from(address(&format!("192.0.2.{number}:40000")), datagram)
     }
 
-    fn say_to(&mut self, remote: SocketAddr, local: &str, said: impl AsRef<[u8]>) -> Heard {
+    fn receive_from(&mut self, remote: SocketAddr, datagram: impl AsRef<[u8]>) -> Vec<String> {
+        let sent = self.receive_at("192.0.2.200:1212", remote, datagram);
+        assert!(sent.iter().all(|sent| sent.to == remote));
+        texts(sent)
+    }
+
+    fn receive_at(
+        &mut self,
+        local: &str,
+        remote: SocketAddr,
+        datagram: impl AsRef<[u8]>,
+    ) -> Vec<Sent> {
+        let mut out = SendBatch::default();
+        self.push(local, remote, datagram.as_ref(), &mut out);
+        self.drain(out)
+    }
+
+    /// Receives a datagram from peer `number` at this port; returns what is sent to it, with the
+    /// ports it is sent from.
+    fn receive_at_port(
+        &mut self,
+        port: u16,
+        number: u8,
+        datagram: impl AsRef<[u8]>,
+    ) -> Vec<(u16, String)> {
+        let local = format!("198.51.100.1:{port}");
+        let remote = address(&format!("192.0.2.{number}:40000"));
+        let sent = self.receive_at(&local, remote, datagram);
+        assert!(sent.iter().all(|sent| sent.to == remote));
+        let sent = sent.into_iter();
+        sent.map(|sent| (sent.from.port(), sent.text)).collect()
+    }
+
+    fn push(&mut self, local: &str, remote: SocketAddr, bytes: &[u8], out: &mut SendBatch) {
         let local = address(local);
-        let arrival = Arrival {
-            bytes: said.as_ref(),
+        let incoming = Incoming {
+            bytes,
             remote,
             local,
             destination: local.ip(),
         };
-        let mut out = Departures::default();
-        self.correspondence
-            .receive(&arrival, &mut NoPorts, &mut out, self.now);
-        self.deliver(out)
+        let ports_left = &mut self.ports_left;
+        let mut open_port = |listener: SocketAddr| {
+            *ports_left = ports_left.checked_sub(1).ok_or(io::ErrorKind::AddrInUse)?;
+            Ok(SocketAddr::new(listener.ip(), 50_000 + *ports_left))
+        };
+        self.peers.receive(&incoming, &mut open_port, out, self.now);
     }
 
-    /// All that is sent when so much time has passed, or at a stop.
-    fn wait(&mut self, time: Duration) -> Heard {
+    /// Lets this time pass; returns what is sent.
+    fn wait(&mut self, time: Duration) -> Vec<Sent> {
         self.now += time;
-        self.correspondence.tick(self.now);
-        self.deliver(Departures::default())
+        self.peers.tick(self.now);
+        self.drain(SendBatch::default())
     }
 
-    fn deliver(&mut self, mut out: Departures) -> Heard {
-        let mut heard = Vec::new();
+    /// Resumes peers until none is ready; returns what is sent.
+    fn drain(&mut self, mut out: SendBatch) -> Vec<Sent> {
+        let mut all = Vec::new();
         loop {
-            let texts = out.waiting().map(|(departure, bytes)| {
-                let text = bytes.iter().map(|&byte| char::from(byte)).collect();
-                (departure.to, text)
-            });
-            heard.extend(texts);
-            let count = out.waiting().len();
-            out.left(count);
-            if !self.correspondence.is_ready() {
-                return heard;
+            all.extend(out.queued().map(|(queued, bytes)| Sent {
+                from: queued.from,
+                to: queued.to,
+                text: bytes.iter().map(|&byte| char::from(byte)).collect(),
+            }));
+            let count = out.queued().len();
+            out.remove(count);
+            if !self.peers.is_ready() {
+                return all;
             }
-            self.correspondence.go_on(&mut out, self.now);
+            self.peers.resume_ready(&mut out, self.now);
         }
     }
 
     fn dropped(&mut self, reason: Dropped) -> u64 {
-        self.correspondence.drops().of(reason)
+        self.peers.drops().of(reason)
+    }
+
+    fn closed_ports(&mut self) -> Vec<u16> {
+        let closed = self.peers.take_closed_ports();
+        closed.iter().map(SocketAddr::port).collect()
     }
 }
-
-type Heard = Vec<(SocketAddr, String)>;
 
 fn address(address: &str) -> SocketAddr {
     address.parse().expect("an address")
 }
 
-fn texts(heard: Heard) -> Vec<String> {
-    heard.into_iter().map(|(_, text)| text).collect()
+fn texts(sent: Vec<Sent>) -> Vec<String> {
+    sent.into_iter().map(|sent| sent.text).collect()
+}
+
+fn from(port: u16, text: &str) -> Vec<(u16, String)> {
+    vec![(port, text.to_owned())]
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn each_peer_has_a_conversation_of_its_own() {
-    let mut post = Post::new(FRIEND, &Limits::default());
-    assert_eq!(post.say(1, "\n"), ["hello\n"]);
-    assert_eq!(post.say(2, "\r\n"), ["hello\n"]);
-    assert_eq!(post.say(1, "one\r\n"), ["one\r\n"]);
-    assert_eq!(post.say(2, "two"), ["two\n"]);
-    // Who asks at another address is answered from there, and is another peer.
+fn each_peer_has_its_own_session() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    assert_eq!(table.receive(1, "\n"), ["hello\n"]);
+    assert_eq!(table.receive(2, "\r\n"), ["hello\n"]);
+    assert_eq!(table.receive(1, "one\r\n"), ["one\r\n"]);
+    assert_eq!(table.receive(2, "two"), ["two\n"]);
+    // Another local address makes it another peer, answered from that address.
     let remote = address("192.0.2.1:40000");
-    let heard = post.say_to(remote, "192.0.2.201:1212", " ");
-    assert_eq!(heard, [(remote, "hello\n".to_owned())]);
-    assert_eq!(post.say_from(address("192.0.2.1:40001"), ""), ["hello\n"]);
-    assert_eq!(post.correspondence.peers.len(), 4);
+    let sent = table.receive_at("192.0.2.201:1212", remote, " ");
+    let expected = Sent {
+        from: address("192.0.2.201:1212"),
+        to: remote,
+        text: "hello\n".to_owned(),
+    };
+    assert_eq!(sent, [expected]);
+    assert_eq!(
+        table.receive_from(address("192.0.2.1:40001"), ""),
+        ["hello\n"]
+    );
+    assert_eq!(table.peers.peers.len(), 4);
 }
 
 #[test]
-fn a_first_datagram_is_a_knock_or_is_answered() {
+fn a_blank_first_datagram_is_answered_by_the_greeting() {
     let limits = Limits::default();
-    let friend = |said: &str| Post::new(FRIEND, &limits).say(1, said);
-    assert_eq!(friend("\r\n"), ["hello\n"]);
-    assert_eq!(friend("I am sad\n"), ["I am sad\n"]);
-    let noon = Villain {
+    let answer = |datagram: &str| TestTable::new(LINES, &limits).receive(1, datagram);
+    assert_eq!(answer("\r\n"), ["hello\n"]);
+    assert_eq!(answer("I am sad\n"), ["I am sad\n"]);
+    let noon = TestService {
         greeting: "the time is noon",
-        ..FRIEND
+        ..LINES
     };
-    let refusing = Villain {
+    let refusing = TestService {
         greeting: "not you",
         ..ECHO
     };
-    for said in ["\n", "what?\n"] {
-        for (villain, words) in [(noon, "the time is noon\n"), (refusing, "not you\n")] {
-            let mut post = Post::new(villain, &limits);
-            assert_eq!(post.say(1, said), [words]);
-            assert_eq!(post.say(1, said), [words], "the next one begins anew");
+    for datagram in ["\n", "what?\n"] {
+        for (service, text) in [(noon, "the time is noon\n"), (refusing, "not you\n")] {
+            let mut table = TestTable::new(service, &limits);
+            assert_eq!(table.receive(1, datagram), [text]);
+            assert_eq!(table.receive(1, datagram), [text], "a new session");
         }
     }
-    // Who has nothing to say first hears what is blank.
-    let mut echo = Post::new(ECHO, &limits);
-    assert_eq!(echo.say(1, ""), [""]);
-    assert_eq!(echo.say(2, " \r\n"), [" \r\n"]);
+    // Without a greeting, a blank datagram is a message.
+    let mut echo = TestTable::new(ECHO, &limits);
+    assert_eq!(echo.receive(1, ""), [""]);
+    assert_eq!(echo.receive(2, " \r\n"), [" \r\n"]);
 }
 
 #[test]
-fn what_ends_a_conversation_ends_no_other() {
-    let mut post = Post::new(FRIEND, &Limits::default());
-    post.say(2, "here\n");
-    for (said, answer) in [
+fn the_end_of_a_session_affects_no_other() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    table.receive(2, "here\n");
+    for (datagram, answer) in [
         ("bye", vec!["bye bye\n"]),
         ("panic", vec![]),
         ("fail", vec![]),
     ] {
-        assert_eq!(post.say(1, said), answer);
-        assert_eq!(post.say(1, "\n"), ["hello\n"], "the next one begins anew");
+        assert_eq!(table.receive(1, datagram), answer);
+        assert_eq!(table.receive(1, "\n"), ["hello\n"], "a new session");
     }
-    assert_eq!(post.say(2, "there\n"), ["there\n"]);
-    let tired = "That line is too long. Goodbye.\n";
-    assert_eq!(post.say(2, vec![b'x'; 8193]), [tired]);
+    assert_eq!(table.receive(2, "there\n"), ["there\n"]);
+    let too_long = "That line is too long. Goodbye.\n";
+    assert_eq!(table.receive(2, vec![b'x'; 8193]), [too_long]);
 }
 
 #[test]
-fn a_reply_over_the_measure_waits_for_a_proof() {
-    let mut post = Post::new(FRIEND, &Limits::default());
-    let asked = post.say(1, "long\r\n");
-    let challenge = asked.first().expect("it is asked").clone();
+fn a_reply_over_the_limit_waits_for_validation() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    let sent = table.receive(1, "long\r\n");
+    let challenge = sent.first().expect("a challenge").clone();
     assert!(challenge.starts_with("Say ") && challenge.ends_with(" to go on.\r\n"));
-    assert_eq!(asked.len(), 1);
-    // The challenge said back is no proof; what it brings is not enough for the reply.
-    assert_eq!(post.say(1, &challenge), [challenge.as_str()]);
+    assert_eq!(sent.len(), 1);
+    // The whole challenge is not the code, and does not raise the limit enough for the reply.
+    assert_eq!(table.receive(1, &challenge), [challenge.as_str()]);
     let code = &challenge[4..10];
-    let proven = post.say(1, format!("{code}\r\n"));
+    let sent = table.receive(1, format!("{code}\r\n"));
     let long = "x".repeat(500);
-    assert_eq!(proven, [format!("{long}\r\n"), challenge.clone()]);
-    assert_eq!(post.say(1, "long"), [format!("{long}\n")]);
-    // It is remembered beyond the end of the conversation.
-    assert_eq!(post.say(1, "bye"), ["bye bye\n"]);
-    assert_eq!(post.say(1, "long"), [format!("{long}\n")]);
+    assert_eq!(sent, [format!("{long}\r\n"), challenge.clone()]);
+    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
+    // The address stays verified after the end of the session.
+    assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
+    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
 }
 
 #[test]
-fn credit_lets_out_what_waits_in_order() {
-    let mut post = Post::new(FRIEND, &Limits::default());
-    assert_eq!(post.say(1, "long").len(), 1, "the challenge");
-    let patience = "-".repeat(120);
-    assert!(post.say(1, &patience)[0].starts_with("Say "), "again");
-    let heard = post.say(1, &patience);
-    let patience = patience + "\n";
-    assert_eq!(heard, ["x".repeat(500) + "\n", patience.clone(), patience]);
+fn received_bytes_release_queued_replies_in_order() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    assert_eq!(table.receive(1, "long").len(), 1, "the challenge");
+    let message = "-".repeat(120);
+    assert!(table.receive(1, &message)[0].starts_with("Say "), "again");
+    let sent = table.receive(1, &message);
+    let message = message + "\n";
+    assert_eq!(sent, ["x".repeat(500) + "\n", message.clone(), message]);
 }
 
 #[test]
-fn the_end_of_a_conversation_renews_no_measure() {
-    let silent = Villain {
+fn a_new_session_does_not_renew_the_limit() {
+    let silent = TestService {
         greeting: "",
-        ..FRIEND
+        ..LINES
     };
-    let mut post = Post::new(silent, &Limits::default());
-    let said = 20;
-    let heard: usize = (0..said)
-        .flat_map(|_| post.say(1, "bye"))
+    let mut table = TestTable::new(silent, &Limits::default());
+    let count = 20;
+    let sent: usize = (0..count)
+        .flat_map(|_| table.receive(1, "bye"))
         .map(|answer| answer.len())
         .sum();
-    assert!(heard <= 128 + 3 * 3 * said, "{heard} bytes");
-    assert!(100 < heard);
+    assert!(sent <= 128 + 3 * 3 * count, "{sent} bytes");
+    assert!(100 < sent);
 }
 
 #[test]
-fn bytes_over_the_measure_are_dropped() {
-    let mut post = Post::new(ECHO, &Limits::default());
-    assert_eq!(post.say(1, "long"), [""; 0]);
-    assert_eq!(post.dropped(Dropped::OverMeasure), 1);
-    assert_eq!(post.say(1, "short"), ["short"]);
+fn raw_replies_over_the_limit_are_dropped() {
+    let mut table = TestTable::new(ECHO, &Limits::default());
+    assert_eq!(table.receive(1, "long"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::AmplificationLimit), 1);
+    assert_eq!(table.receive(1, "short"), ["short"]);
 }
 
 #[test]
-fn what_is_over_the_rate_is_dropped() {
+fn replies_over_the_rate_are_dropped() {
     let limits = Limits {
         datagrams_per_second: NonZeroU32::new(5),
         ..Limits::default()
     };
-    let mut post = Post::new(ECHO, &limits);
-    let mut sent = |count| (0..count).flat_map(|_| post.say(1, "x")).count();
+    let mut table = TestTable::new(ECHO, &limits);
+    let mut sent = |count| (0..count).flat_map(|_| table.receive(1, "x")).count();
     assert_eq!(sent(100), 5);
-    assert_eq!(post.say(2, "x"), ["x"], "others have theirs");
-    post.wait(SECOND);
-    assert_eq!((0..100).flat_map(|_| post.say(1, "x")).count(), 5);
-    assert_eq!(post.dropped(Dropped::OverRate), 190);
+    assert_eq!(table.receive(2, "x"), ["x"], "other peers are not affected");
+    table.wait(SECOND);
+    assert_eq!((0..100).flat_map(|_| table.receive(1, "x")).count(), 5);
+    assert_eq!(table.dropped(Dropped::RateLimit), 190);
 }
 
 #[test]
-fn a_session_with_more_is_held_back_to_the_rate() {
+fn a_session_with_more_to_send_is_delayed_to_the_rate() {
     let limits = Limits {
         datagrams_per_second: NonZeroU32::new(50),
         outbox_bytes: 100,
         ..Limits::default()
     };
-    let unmeasured = Villain {
-        policy: UNMEASURED,
+    let unlimited = TestService {
+        policy: UNLIMITED,
         ..ECHO
     };
-    let mut post = Post::new(unmeasured, &limits);
-    let mut heard = post.say(1, "more");
-    assert_eq!(heard.len(), 50);
-    assert_eq!(post.say(1, "too early"), [""; 0]);
-    assert_eq!(post.dropped(Dropped::Busy), 1);
-    while heard.len() < 100 {
-        let before = heard.len();
-        let due = post.correspondence.deadline().expect("it waits");
-        heard.extend(texts(post.wait(due - post.now)));
-        assert!(before < heard.len(), "the deadline was not for nothing");
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut sent = table.receive(1, "more");
+    assert_eq!(sent.len(), 50);
+    assert_eq!(table.receive(1, "too early"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::Busy), 1);
+    while sent.len() < 100 {
+        let before = sent.len();
+        let due = table.peers.deadline().expect("a delayed datagram");
+        sent.extend(texts(table.wait(due - table.now)));
+        assert!(before < sent.len(), "something is sent at each deadline");
     }
     let all: Vec<_> = (1..=100).rev().map(|left| format!("{left} left")).collect();
-    assert_eq!(heard, all);
+    assert_eq!(sent, all);
 }
 
 #[test]
-fn nobody_keeps_the_others_from_their_turn() {
+fn busy_peers_take_turns() {
     let limits = Limits {
         datagrams_per_second: None,
         ..Limits::default()
     };
-    let unmeasured = Villain {
-        policy: UNMEASURED,
+    let unlimited = TestService {
+        policy: UNLIMITED,
         ..ECHO
     };
-    let mut post = Post::new(unmeasured, &limits);
-    let mut out = Departures::default();
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut out = SendBatch::default();
     for number in [1, 2] {
-        let local = address("192.0.2.200:1212");
-        let arrival = Arrival {
-            bytes: b"more",
-            remote: address(&format!("192.0.2.{number}:40000")),
-            local,
-            destination: local.ip(),
-        };
-        post.correspondence
-            .receive(&arrival, &mut NoPorts, &mut out, post.now);
+        let remote = address(&format!("192.0.2.{number}:40000"));
+        table.push("192.0.2.200:1212", remote, b"more", &mut out);
     }
-    let heard = post.deliver(out);
-    assert_eq!(heard.len(), 200);
-    let first = heard[..64].iter();
-    let of_second = first.filter(|(to, _)| to.ip() == address("192.0.2.2:1").ip());
+    let sent = table.drain(out);
+    assert_eq!(sent.len(), 200);
+    let first = sent[..64].iter();
+    let of_second = first.filter(|sent| sent.to.ip() == address("192.0.2.2:1").ip());
     assert_eq!(of_second.count(), 32);
 }
 
 #[test]
-fn who_is_silent_is_forgotten_without_words() {
+fn a_timeout_while_output_is_blocked_waits_for_room() {
+    let limits = Limits {
+        datagrams_per_second: None,
+        session: Some(10 * SECOND),
+        ..Limits::default()
+    };
+    let unlimited = TestService {
+        policy: UNLIMITED,
+        ..LINES
+    };
+    let mut table = TestTable::new(unlimited, &limits);
+    let mut out = SendBatch::default();
+    while !out.is_full() {
+        let remote = address("192.0.2.1:40000");
+        table.push("192.0.2.200:1212", remote, b"many", &mut out);
+    }
+    assert!(table.peers.is_ready());
+    table.now += 10 * SECOND;
+    table.peers.tick(table.now);
+    let sent = texts(table.drain(out));
+    let message = "The time for this conversation is over. Goodbye.\n";
+    assert_eq!(sent.last().map(String::as_str), Some(message));
+}
+
+#[test]
+fn idle_peers_are_removed_without_a_message() {
     let limits = Limits {
         idle: Some(10 * SECOND),
         ..Limits::default()
     };
-    let mut post = Post::new(FRIEND, &limits);
-    post.say(1, "one");
-    post.wait(4 * SECOND);
-    post.say(2, "two");
-    post.wait(4 * SECOND);
-    post.say(1, "one");
+    let mut table = TestTable::new(LINES, &limits);
+    table.receive(1, "one");
+    table.wait(4 * SECOND);
+    table.receive(2, "two");
+    table.wait(4 * SECOND);
+    table.receive(1, "one");
     assert_eq!(
-        post.correspondence.deadline(),
-        Some(post.now + 2 * SECOND),
-        "early, and looked up anew"
+        table.peers.deadline(),
+        Some(table.now + 2 * SECOND),
+        "a stale entry expires early"
     );
-    assert_eq!(post.wait(2 * SECOND), []);
-    assert_eq!(post.correspondence.peers.len(), 2);
-    assert_eq!(post.correspondence.deadline(), Some(post.now + 4 * SECOND));
-    assert_eq!(post.wait(4 * SECOND), []);
-    assert_eq!(post.correspondence.peers.len(), 1, "the second has gone");
-    assert_eq!(post.wait(4 * SECOND), []);
-    assert!(post.correspondence.peers.is_empty() && post.correspondence.quiet.is_empty());
-    assert_eq!(post.correspondence.deadline(), None);
-    assert_eq!(post.say(1, ""), ["hello\n"]);
+    assert_eq!(table.wait(2 * SECOND), []);
+    assert_eq!(table.peers.peers.len(), 2);
+    assert_eq!(table.peers.deadline(), Some(table.now + 4 * SECOND));
+    assert_eq!(table.wait(4 * SECOND), []);
+    assert_eq!(table.peers.peers.len(), 1, "the second is removed");
+    assert_eq!(table.wait(4 * SECOND), []);
+    assert!(table.peers.peers.is_empty() && table.peers.by_activity.is_empty());
+    assert_eq!(table.peers.deadline(), None);
+    assert_eq!(table.receive(1, ""), ["hello\n"]);
 }
 
 #[test]
-fn whoever_was_silent_for_longest_makes_room() {
+fn the_least_active_peer_is_evicted() {
     let limits = Limits {
         clients: 3,
         session: Some(1000 * SECOND),
         ..Limits::default()
     };
-    let mut post = Post::new(FRIEND, &limits);
+    let mut table = TestTable::new(LINES, &limits);
     for number in [1, 2, 3, 1, 2] {
-        post.say(number, "here");
-        post.wait(SECOND);
+        table.receive(number, "here");
+        table.wait(SECOND);
     }
-    post.say(4, "here");
-    post.say(5, "here");
-    let mut ports: Vec<_> = post
-        .correspondence
+    table.receive(4, "here");
+    table.receive(5, "here");
+    let mut remotes: Vec<_> = table
+        .peers
         .peers
         .keys()
-        .map(|pair| pair.0.to_string())
+        .map(|key| key.0.to_string())
         .collect();
-    ports.sort();
+    remotes.sort();
     assert_eq!(
-        ports,
+        remotes,
         ["192.0.2.2:40000", "192.0.2.4:40000", "192.0.2.5:40000"]
     );
-    assert_eq!(post.correspondence.quiet.len(), 3);
-    assert_eq!(post.correspondence.due.len(), 3);
+    assert_eq!(table.peers.by_activity.len(), 3);
+    assert_eq!(table.peers.schedule.due.len(), 3);
 }
 
 #[test]
-fn the_bookkeeping_is_bounded_by_the_peers() {
+fn all_queues_are_bounded_by_the_number_of_peers() {
     let limits = Limits {
         clients: 10,
         session: Some(1000 * SECOND),
         ..Limits::default()
     };
-    let mut post = Post::new(FRIEND, &limits);
+    let mut table = TestTable::new(LINES, &limits);
     for number in 0..5000_u32 {
         let [.., high, low] = number.to_be_bytes();
-        post.say_from(SocketAddr::from(([10, 0, high, low], 40_000)), "long");
+        table.receive_from(SocketAddr::from(([10, 0, high, low], 40_000)), "long");
     }
-    let held = &post.correspondence;
+    let bounded = &table.peers;
     assert_eq!(
         (
-            held.peers.len(),
-            held.quiet.len(),
-            held.due.len(),
-            held.ready.len()
+            bounded.peers.len(),
+            bounded.by_activity.len(),
+            bounded.schedule.due.len(),
+            bounded.schedule.ready.len()
         ),
         (10, 10, 10, 0)
     );
 }
 
 #[test]
-fn a_host_has_no_more_than_its_share() {
+fn sessions_per_host_are_limited() {
     let limits = Limits {
         clients_per_host: Some(1),
         ..Limits::default()
     };
-    let mut post = Post::new(FRIEND, &limits);
-    assert_eq!(post.say(1, "one"), ["one\n"]);
+    let mut table = TestTable::new(LINES, &limits);
+    assert_eq!(table.receive(1, "one"), ["one\n"]);
     let other = |number: u16| SocketAddr::from(([192, 0, 2, 1], 40_001 + number));
-    let words = post.say_from(other(0), "two");
-    assert!(words[0].starts_with("Too many conversations with 192.0.2.1"));
-    let refusals = (1..100).flat_map(|number| post.say_from(other(number), "two"));
-    assert_eq!(refusals.count(), 9, "no more in this second");
-    assert_eq!(post.correspondence.peers.len(), 1);
-    assert_eq!(post.say(1, "bye"), ["bye bye\n"]);
-    assert_eq!(post.say_from(other(0), "two"), ["two\n"]);
+    let sent = table.receive_from(other(0), "two");
+    assert!(sent[0].starts_with("Too many conversations with 192.0.2.1"));
+    let refusals = (1..100).flat_map(|number| table.receive_from(other(number), "two"));
+    assert_eq!(refusals.count(), 9, "the rate limit of refusals");
+    assert_eq!(table.peers.peers.len(), 1);
+    assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
+    assert_eq!(table.receive_from(other(0), "two"), ["two\n"]);
 }
 
 #[test]
-fn the_time_of_a_conversation_ends() {
+fn sessions_time_out() {
     let limits = Limits {
         session: Some(10 * SECOND),
         ..Limits::default()
     };
-    let mut post = Post::new(FRIEND, &limits);
-    let over = "The time for this conversation is over. Goodbye.\n";
+    let mut table = TestTable::new(LINES, &limits);
+    let message = "The time for this conversation is over. Goodbye.\n";
     for _ in 0..2 {
-        post.say(1, "here");
-        post.wait(9 * SECOND);
-        assert_eq!(post.say(1, "still here"), ["still here\n"]);
-        assert_eq!(texts(post.wait(SECOND)), [over]);
+        table.receive(1, "here");
+        table.wait(9 * SECOND);
+        assert_eq!(table.receive(1, "still here"), ["still here\n"]);
+        assert_eq!(texts(table.wait(SECOND)), [message]);
     }
 }
 
 #[test]
-fn at_a_stop_there_are_last_words_and_nothing_begins() {
-    let mut post = Post::new(FRIEND, &Limits::default());
-    post.say(1, "here");
-    post.say(2, "here");
-    post.say(2, "bye");
-    post.say(3, "long");
-    assert!(!post.correspondence.is_over());
-    post.correspondence.stop(post.now);
-    // The third may not be sent so much, and is not waited for.
+fn a_stop_notifies_sessions_and_opens_no_new_ones() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    table.receive(1, "here");
+    table.receive(2, "here");
+    table.receive(2, "bye");
+    table.receive(3, "long");
+    assert!(!table.peers.is_over());
+    table.peers.stop(table.now);
+    // The reply to the third exceeds its limit, and is dropped.
     assert_eq!(
-        texts(post.wait(Duration::ZERO)),
+        texts(table.wait(Duration::ZERO)),
         ["last words\n", "last words\n"]
     );
-    assert!(post.correspondence.is_over());
-    assert_eq!(post.say(4, "here"), [""; 0]);
-    assert_eq!(post.dropped(Dropped::Stopping), 1);
+    assert!(table.peers.is_over());
+    assert_eq!(table.receive(4, "here"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::Stopping), 1);
+}
+
+#[test]
+fn each_session_has_its_own_port() {
+    let mut table = TestTable::with_ports(9);
+    assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_008, "one"));
+    assert_eq!(table.receive_at_port(1212, 2, "two"), from(50_007, "two"));
+    assert_eq!(
+        table.receive_at_port(50_008, 1, "more"),
+        from(50_008, "more")
+    );
+    assert_eq!(
+        table.receive_at_port(1212, 1, "again"),
+        from(50_008, "again")
+    );
+    assert_eq!(table.receive_at_port(50_008, 1, "bye"), from(50_008, "bye"));
+    assert_eq!(table.closed_ports(), [50_008]);
+    assert_eq!(table.receive_at_port(1212, 1, "new"), from(50_006, "new"));
+    assert!(table.closed_ports().is_empty());
+}
+
+#[test]
+fn a_datagram_to_the_dedicated_port_lifts_all_limits() {
+    let mut table = TestTable::with_ports(9);
+    assert_eq!(table.receive_at_port(1212, 1, "0123456789").len(), 1);
+    assert_eq!(
+        table.receive_at_port(1212, 1, "x").len(),
+        0,
+        "over the limit"
+    );
+    for _ in 0..100 {
+        assert_eq!(table.receive_at_port(50_008, 1, [b'x'; 1000]).len(), 1);
+    }
+}
+
+#[test]
+fn another_peer_at_a_dedicated_port_has_its_own_session() {
+    let mut table = TestTable::with_ports(9);
+    table.receive_at_port(1212, 1, "one");
+    assert_eq!(table.receive_at_port(50_008, 2, "hm?"), from(50_008, "hm?"));
+    assert_eq!(table.receive_at_port(50_008, 2, "longer than ten").len(), 0);
+    table.now += 10 * SECOND;
+    assert_eq!(table.receive_at_port(50_008, 2, "bye"), from(50_008, "bye"));
+    assert!(table.closed_ports().is_empty());
+    assert_eq!(
+        table.receive_at_port(50_008, 1, "more"),
+        from(50_008, "more")
+    );
+}
+
+#[test]
+fn without_a_free_port_there_is_no_session() {
+    let mut table = TestTable::with_ports(1);
+    assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_000, "one"));
+    assert_eq!(table.receive_at_port(1212, 2, "two"), []);
+    table.peers.stop(table.now);
+    table
+        .peers
+        .resume_ready(&mut SendBatch::default(), table.now);
+    assert_eq!(table.closed_ports(), [50_000], "its session was notified");
 }
 
 proptest! {
     #[test]
-    fn nothing_panics_and_nobody_is_sent_more_than_the_measure(
-        villain in 0..4_usize,
+    fn nothing_panics_and_no_peer_is_sent_more_than_its_limit(
+        service in 0..4_usize,
         outbox_bytes in prop::sample::select(vec![1_usize, 30, 10_000]),
-        said in prop::collection::vec((0..4_u8, 0..3_u32, prop_oneof![
+        datagrams in prop::collection::vec((0..4_u8, 0..3_u32, prop_oneof![
             any::<Vec<u8>>(),
             prop::sample::select(vec!["", "\n", "bye", "long", "many", "more", "panic", "fail\r\n", "long\n", "000000"])
-                .prop_map(|words| words.as_bytes().to_vec()),
+                .prop_map(|text| text.as_bytes().to_vec()),
         ]), 0..60),
     ) {
-        let villain = [
-            FRIEND,
+        let service = [
+            LINES,
             ECHO,
-            Villain { framing: Framing::Bytes, ..FRIEND },
-            Villain { greeting: "the time is noon", ..FRIEND },
-        ][villain];
+            TestService { framing: Framing::Bytes, ..LINES },
+            TestService { greeting: "the time is noon", ..LINES },
+        ][service];
         let limits = Limits { outbox_bytes, message_bytes: 50, ..Limits::default() };
-        let mut post = Post::new(villain, &limits);
+        let mut table = TestTable::new(service, &limits);
         let mut received = [0; 4];
         let mut sent = [0; 4];
-        let mut count = |heard: Heard| for (to, text) in heard {
+        let mut count = |datagrams: Vec<Sent>| for Sent { to, text, .. } in datagrams {
             let std::net::IpAddr::V4(ip) = to.ip() else { panic!("all are IPv4") };
             sent[usize::from(ip.octets()[3])] += text.chars().count();
         };
-        for (number, wait, bytes) in said {
+        for (number, wait, bytes) in datagrams {
             received[usize::from(number)] += bytes.len();
             let remote = address(&format!("192.0.2.{number}:40000"));
-            count(post.say_to(remote, "192.0.2.200:1212", &bytes));
-            count(post.wait(SECOND * wait));
+            count(table.receive_at("192.0.2.200:1212", remote, &bytes));
+            count(table.wait(SECOND * wait));
         }
-        post.correspondence.stop(post.now);
-        count(post.wait(Duration::ZERO));
+        table.peers.stop(table.now);
+        count(table.wait(Duration::ZERO));
         for (received, sent) in received.into_iter().zip(sent) {
             prop_assert!(sent <= 128 + 3 * received, "{sent} for {received}");
         }

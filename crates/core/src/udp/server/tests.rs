@@ -11,9 +11,8 @@ use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
 use crate::session::service::{Flow, Refusal, Result, Session};
-use crate::udp::filter::Dropped;
 
-/// Sends each message back, and 70,000 bytes for `huge`; says goodbye at a stop.
+/// Echoes messages, sends 70,000 bytes for `huge`, and `goodbye` when the server stops.
 struct Echo(Framing);
 
 impl Service for Echo {
@@ -45,9 +44,9 @@ impl Session for Echo {
     }
 }
 
-/// A server that is driven by the test itself.
+/// A server without a reactor: the test calls it.
 struct Server {
-    task: Datagrams,
+    task: UdpServer,
     port: u16,
 }
 
@@ -70,19 +69,19 @@ impl Server {
             number: 0,
             ports: vec![port],
         };
-        let task = Datagrams::new(inlet, service, &limits, State::uncounted(), None);
+        let task = UdpServer::new(inlet, service, &limits, State::uncounted(), None);
         let task = task.expect("it can be served");
         Self { task, port }
     }
 
-    /// Waits for something to happen, and does what it makes possible.
+    /// Waits for an event and handles it.
     fn turn(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(5);
         let [Some((fd, interest)), None, None] = self.task.watched() else {
-            panic!("there is one socket")
+            panic!("one socket is watched")
         };
         let ready = wait(&[(0, fd, interest)], Some(deadline)).expect("poll works");
-        let (place, broken) = *ready.first().expect("something happens");
+        let (place, broken) = *ready.first().expect("an event occurs in time");
         self.task.attend(place, broken, &mut [], Instant::now());
     }
 }
@@ -98,7 +97,7 @@ fn bound(address: &str) -> Socket {
     socket
 }
 
-/// A peer that speaks from `own` to `server`.
+/// A client at the address `own` of the address `server`.
 fn peer(own: &str, server: &str, port: u16) -> UdpSocket {
     let socket = UdpSocket::bind((own, 0)).expect("a free port");
     let timeout = Some(Duration::from_secs(5));
@@ -107,28 +106,28 @@ fn peer(own: &str, server: &str, port: u16) -> UdpSocket {
     socket
 }
 
-/// The next datagram that comes from where the peer sends to.
-fn heard(peer: &UdpSocket) -> Vec<u8> {
-    let mut heard = vec![0; 65_535];
-    let count = peer.recv(&mut heard).expect("an answer");
-    heard.truncate(count);
-    heard
+/// The next datagram from the address that the client sends to.
+fn recv(peer: &UdpSocket) -> Vec<u8> {
+    let mut bytes = vec![0; 65_535];
+    let count = peer.recv(&mut bytes).expect("a reply");
+    bytes.truncate(count);
+    bytes
 }
 
 #[track_caller]
-fn check(bound: &str, asked: &[(&str, &str)]) {
+fn check(bound: &str, peers: &[(&str, &str)]) {
     let mut server = Server::bind(bound, Framing::Bytes);
-    for (own, asked) in asked {
-        let peer = peer(own, asked, server.port);
+    for (own, server_address) in peers {
+        let peer = peer(own, server_address, server.port);
         peer.send(b"hello").expect("a datagram can be sent");
         server.turn();
-        // The system lets nothing through to it from another address.
-        assert_eq!(heard(&peer), b"hello", "{asked} at {bound}");
+        // A connected socket receives nothing from another address.
+        assert_eq!(recv(&peer), b"hello", "{server_address} at {bound}");
     }
 }
 
 #[test]
-fn answers_leave_from_the_address_that_was_asked() {
+fn replies_leave_from_the_address_of_the_request() {
     check(
         "0.0.0.0:0",
         &[("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "127.0.0.2")],
@@ -139,88 +138,88 @@ fn answers_leave_from_the_address_that_was_asked() {
 }
 
 #[test]
-fn who_was_there_before_the_server_is_answered() {
-    for (everywhere, here) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1")] {
-        let socket = bound(everywhere);
+fn datagrams_queued_before_the_start_are_answered() {
+    for (any, loopback) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1")] {
+        let socket = bound(any);
         let address = socket.local_addr().expect("it is bound").as_socket();
         let port = address.expect("an Internet address").port();
-        let peer = peer(here, here, port);
+        let peer = peer(loopback, loopback, port);
         peer.send(b"hello").expect("a datagram can be sent");
         let mut server = Server::serve(socket, Framing::Bytes);
         server.turn();
-        assert_eq!(heard(&peer), b"hello");
+        assert_eq!(recv(&peer), b"hello");
     }
 }
 
 #[test]
-fn the_largest_and_the_smallest_pass() {
+fn the_longest_and_the_empty_datagram_pass() {
     for bound in ["0.0.0.0:0", "127.0.0.1:0"] {
         let mut server = Server::bind(bound, Framing::Bytes);
         let peer = peer("127.0.0.1", "127.0.0.1", server.port);
         for size in [65_507, 0, 1, 1472, 1473, 65_507] {
-            let said: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
-            peer.send(&said).expect("a datagram can be sent");
+            let sent: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+            peer.send(&sent).expect("a datagram can be sent");
             server.turn();
-            assert_eq!(heard(&peer), said);
+            assert_eq!(recv(&peer), sent);
         }
     }
 }
 
 #[test]
-fn what_is_longer_than_a_read_is_cut_off() {
-    let pieces = Framing::Pieces(NonZeroUsize::new(10).expect("10 is not 0"));
+fn datagrams_longer_than_a_read_are_truncated() {
+    let pieces = Framing::Chunks(NonZeroUsize::new(10).expect("10 is not 0"));
     let mut server = Server::bind("127.0.0.1:0", pieces);
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
-    for (said, answer) in [
+    for (message, reply) in [
         ("0123456789abc", "0123456789"),
         ("0123456789", "0123456789"),
         ("0", "0"),
     ] {
-        peer.send(said.as_bytes()).expect("a datagram can be sent");
+        peer.send(message.as_bytes())
+            .expect("a datagram can be sent");
         server.turn();
-        assert_eq!(heard(&peer), answer.as_bytes());
+        assert_eq!(recv(&peer), reply.as_bytes());
     }
 }
 
 #[test]
-fn those_who_come_at_once_are_told_apart() {
+fn interleaved_datagrams_of_many_peers_are_answered() {
     let mut server = Server::bind("0.0.0.0:0", Framing::Line);
     let peers: Vec<_> = (0..100)
         .map(|_| peer("127.0.0.1", "127.0.0.1", server.port))
         .collect();
     for word in ["one", "two"] {
-        for (place, peer) in peers.iter().enumerate() {
-            let said = format!("{word} from {place}\r\n");
-            peer.send(said.as_bytes()).expect("a datagram can be sent");
+        for (index, peer) in peers.iter().enumerate() {
+            let message = format!("{word} from {index}\r\n");
+            peer.send(message.as_bytes())
+                .expect("a datagram can be sent");
         }
     }
     server.turn();
-    for (place, peer) in peers.iter().enumerate() {
+    for (index, peer) in peers.iter().enumerate() {
         for word in ["one", "two"] {
-            let expected = format!("{word} from {place}\r\n");
-            assert_eq!(heard(peer), expected.as_bytes());
+            let expected = format!("{word} from {index}\r\n");
+            assert_eq!(recv(peer), expected.as_bytes());
         }
     }
 }
 
 #[test]
-fn what_cannot_be_sent_stops_nothing() {
+fn a_reply_that_cannot_be_sent_is_dropped_alone() {
     let mut server = Server::bind("127.0.0.1:0", Framing::Bytes);
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
-    for said in ["before", "huge", "after"] {
-        peer.send(said.as_bytes()).expect("a datagram can be sent");
+    for message in ["before", "huge", "after"] {
+        peer.send(message.as_bytes())
+            .expect("a datagram can be sent");
     }
     server.turn();
-    assert_eq!(heard(&peer), b"before");
-    assert_eq!(heard(&peer), b"after");
-    assert_eq!(
-        server.task.correspondence.drops().of(Dropped::Unsendable),
-        1
-    );
+    assert_eq!(recv(&peer), b"before");
+    assert_eq!(recv(&peer), b"after");
+    assert_eq!(server.task.peers.drops().of(Dropped::Unsendable), 1);
 }
 
 #[test]
-fn a_peer_that_has_gone_stops_nothing() {
+fn a_closed_peer_affects_no_other() {
     let mut server = Server::bind("127.0.0.1:0", Framing::Bytes);
     let gone = peer("127.0.0.1", "127.0.0.1", server.port);
     gone.send(b"hello").expect("a datagram can be sent");
@@ -229,19 +228,19 @@ fn a_peer_that_has_gone_stops_nothing() {
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
     peer.send(b"hello").expect("a datagram can be sent");
     server.turn();
-    assert_eq!(heard(&peer), b"hello");
+    assert_eq!(recv(&peer), b"hello");
 }
 
 #[test]
-fn at_a_stop_everybody_has_the_last_words() {
+fn a_stop_notifies_sessions_before_the_end() {
     let mut server = Server::bind("127.0.0.1:0", Framing::Line);
     let peer = peer("127.0.0.1", "127.0.0.1", server.port);
     peer.send(b"hello\r\n").expect("a datagram can be sent");
     server.turn();
-    assert_eq!(heard(&peer), b"hello\r\n");
+    assert_eq!(recv(&peer), b"hello\r\n");
     assert!(!server.task.is_over());
     server.task.stop(Instant::now());
-    assert_eq!(heard(&peer), b"goodbye\r\n");
+    assert_eq!(recv(&peer), b"goodbye\r\n");
     assert!(server.task.is_over());
     let task: Box<dyn Task> = Box::new(server.task);
     assert!(task.end().is_none());

@@ -137,7 +137,7 @@ fn resolve_tags(rules: &mut [Rule], memory: &mut Option<Memory>) -> Option<Fault
                 continue;
             }
             total += words().count();
-            if MAX_TAGGED < total {
+            if MAX_TAGGED_WORDS < total {
                 return Some((asked.at, "too many tagged words".to_owned()));
             }
             let term = Term::one_of(words());
@@ -162,4 +162,4 @@ fn assign_slots(rules: &mut [Rule]) -> usize {
 
 /// The maximum number of words of all tags together, counted once for each combination of tags in
 /// use. It limits the memory for scripts with many words, tags and combinations.
-const MAX_TAGGED: usize = 1 << 18;
+const MAX_TAGGED_WORDS: usize = 1 << 18;

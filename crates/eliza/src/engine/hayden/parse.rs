@@ -162,7 +162,7 @@ impl<'a> Compiler<'a> {
         let place = self.script.keys.len();
         self.script.keys.push(Key {
             word: Id::MAX,
-            rank: USUAL_RANK,
+            rank: DEFAULT_RANK,
             line: line.number,
             decomps: Vec::new(),
         });
@@ -344,5 +344,5 @@ fn nothing_more(line: Line<'_>, tokens: usize) -> Result<(), Problem> {
     }
 }
 
-const USUAL_RANK: u32 = 0; // as in the Java program
+const DEFAULT_RANK: u32 = 0; // as in the Java program
 const FALLBACK: &str = "xnone";

@@ -122,21 +122,21 @@ impl<'a> Response<'a> {
     }
 
     fn by_rule(&mut self, key: &Key, words: &[Id]) -> Result<Outcome, Exhausted> {
-        let mut has_fitted = false;
+        let mut has_match = false;
         for decomp in &key.decomps {
             let fits = self.matcher.matches(&decomp.pattern.terms, words);
             if MAX_COMPARISONS < self.matcher.comparisons {
                 return Err(Exhausted);
             }
             if fits {
-                has_fitted = true;
+                has_match = true;
                 match self.by_decomp(key, decomp, words)? {
                     Outcome::Nothing => {}
                     found => return Ok(found),
                 }
             }
         }
-        if !has_fitted {
+        if !has_match {
             self.steps.record(|| Step::Unmatched {
                 keyword: self.script.vocabulary.text(key.word).to_owned(),
                 line: key.line,
@@ -153,7 +153,7 @@ impl<'a> Response<'a> {
         words: &[Id],
     ) -> Result<Outcome, Exhausted> {
         self.matches += 1;
-        if MAX_FITTED < self.matches {
+        if MAX_MATCHES < self.matches {
             return Err(Exhausted);
         }
         let parts = decomp.pattern.parts.iter();
@@ -161,7 +161,7 @@ impl<'a> Response<'a> {
             .map(|&term| &words[self.matcher.parts()[term].clone()])
             .collect();
         let reply = self.state.next_reply(decomp);
-        let is_recorded = self.matches <= MAX_NOTED;
+        let is_recorded = self.matches <= MAX_RECORDED;
         if is_recorded {
             self.steps.record(|| Step::Matched {
                 keyword: Some(self.script.vocabulary.text(key.word).to_owned()),
@@ -213,9 +213,9 @@ fn joined(interner: &LineInterner<'_>, words: &[Id]) -> String {
 }
 
 /// The maximum number of matching patterns per line. A script that reaches it is in a loop.
-const MAX_FITTED: usize = 10_000;
+const MAX_MATCHES: usize = 10_000;
 /// The maximum number of matches in a trace; the rest of a loop adds nothing new.
-const MAX_NOTED: usize = 100;
+const MAX_RECORDED: usize = 100;
 /// The maximum number of comparisons per line, which take a fraction of a second.
 const MAX_COMPARISONS: usize = 10_000_000;
 /// The maximum length of a sentence after the `pre:` lines; the rest is cut.

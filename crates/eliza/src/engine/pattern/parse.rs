@@ -153,7 +153,7 @@ impl<'a> Compiler<'a> {
         let schema = schema.as_ref();
         Topic {
             name: schema.name.as_ref().clone(),
-            turns: schema.turns.unwrap_or(USUAL_TURNS),
+            turns: schema.turns.unwrap_or(DEFAULT_TURNS),
             replies: self.replies(&schema.replies, 0),
         }
     }
@@ -290,7 +290,7 @@ fn pattern_ids((number, rule): (u16, &Rule)) -> impl Iterator<Item = (u16, u16)>
 const MAX_RULES: usize = 1000;
 const MAX_NAMED: usize = 1000; // of synonyms, and of topics
 const MAX_PATTERNS: usize = 1000; // at maximum size they take some 400 MB and two seconds
-const USUAL_TURNS: u8 = 3;
+const DEFAULT_TURNS: u8 = 3;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ pub(crate) fn literals(pattern: &Hir) -> Option<Vec<Literal>> {
     };
     texts.sort_unstable();
     texts.dedup();
-    is_useful(&texts).then(|| texts.iter().map(|text| Literal::new(text)).collect())
+    is_selective(&texts).then(|| texts.iter().map(|text| Literal::new(text)).collect())
 }
 
 impl Literal {
@@ -94,7 +94,7 @@ impl Needs {
                 .iter()
                 .flat_map(|range| range.start()..=range.end())
         };
-        if FEW < characters().take(FEW + 1).count() {
+        if SMALL_CLASS < characters().take(SMALL_CLASS + 1).count() {
             return Self::Nothing;
         }
         Self::Exactly(characters().map(|c| c.to_lowercase().collect()).collect())
@@ -107,28 +107,30 @@ impl Needs {
         let mut is_exact = true;
         for part in parts {
             match Self::of(part) {
-                Self::Exactly(literals) if joined.len() * literals.len() <= MAX => {
+                Self::Exactly(literals) if joined.len() * literals.len() <= MAX_JOINED => {
                     joined = product(&joined, &literals);
                 }
                 Self::Exactly(literals) => {
                     is_exact = false;
-                    best = better(best, std::mem::replace(&mut joined, literals));
+                    best = more_selective(best, std::mem::replace(&mut joined, literals));
                 }
                 Self::OneOf(literals) => {
                     is_exact = false;
-                    best = better(best, std::mem::replace(&mut joined, vec![String::new()]));
-                    best = better(best, literals);
+                    best =
+                        more_selective(best, std::mem::replace(&mut joined, vec![String::new()]));
+                    best = more_selective(best, literals);
                 }
                 Self::Nothing => {
                     is_exact = false;
-                    best = better(best, std::mem::replace(&mut joined, vec![String::new()]));
+                    best =
+                        more_selective(best, std::mem::replace(&mut joined, vec![String::new()]));
                 }
             }
         }
         if is_exact {
             return Self::Exactly(joined);
         }
-        better(best, joined).map_or(Self::Nothing, Self::OneOf)
+        more_selective(best, joined).map_or(Self::Nothing, Self::OneOf)
     }
 
     /// A choice: the union of the requirements.
@@ -145,7 +147,7 @@ impl Needs {
                 Self::Nothing => return Self::Nothing,
             }
         }
-        if is_exact && all.len() <= MAX {
+        if is_exact && all.len() <= MAX_JOINED {
             Self::Exactly(all)
         } else {
             Self::OneOf(all)
@@ -162,17 +164,17 @@ fn product(heads: &[String], tails: &[String]) -> Vec<String> {
 }
 
 /// The more selective set: the one whose shortest literal is longer.
-fn better(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> {
+fn more_selective(best: Option<Vec<String>>, other: Vec<String>) -> Option<Vec<String>> {
     let shortest = |literals: &[String]| literals.iter().map(|literal| weight(literal)).min();
     match best {
-        _ if !is_useful(&other) => best,
+        _ if !is_selective(&other) => best,
         Some(best) if shortest(&other) <= shortest(&best) => Some(best),
         _ => Some(other),
     }
 }
 
 /// Whether a search for them excludes any sentence.
-fn is_useful(literals: &[String]) -> bool {
+fn is_selective(literals: &[String]) -> bool {
     let is_any = |literal: &String| 0 < weight(literal);
     (1..=MAX_LITERALS).contains(&literals.len()) && literals.iter().all(is_any)
 }
@@ -182,9 +184,9 @@ fn weight(literal: &str) -> usize {
     literal.chars().filter(|&c| !c.is_control()).count()
 }
 
-const FEW: usize = 4; // characters of a class
+const SMALL_CLASS: usize = 4; // characters of a class
 const MAX_LITERALS: usize = 1000; // of one pattern
-const MAX: usize = 64; // joined literals; a choice may have more
+const MAX_JOINED: usize = 64; // joined literals; a choice may have more
 
 #[cfg(test)]
 mod tests {

@@ -49,15 +49,15 @@ impl Session for InOthers {
 
 #[track_caller]
 fn check(others: usize, said: &str, answers: &str) {
-    let mut gathering = Gathering::new(Arc::new(Crowded(others)), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, said.as_bytes());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(others)), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, said.as_bytes());
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         [GREETING, answers].concat(),
         "{others}"
     );
-    assert!(gathering.is_heard(ALICE));
+    assert!(driver.wants_input(ALICE));
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn without_room_nothing_changes() {
 
 #[test]
 fn who_finds_no_room_keeps_no_name() {
-    let mut gathering = Gathering::new(Arc::new(Crowded(15)), Limits::default());
+    let mut driver = RoomDriver::new(Arc::new(Crowded(15)), Limits::default());
     for who in [ALICE, BOB] {
-        gathering.come(who);
-        gathering.say(who, b"alice\n");
+        driver.connect(who);
+        driver.send(who, b"alice\n");
     }
-    let answer = heard(&mut gathering, BOB);
+    let answer = heard(&mut driver, BOB);
     assert!(
         answer.ends_with("-- You are in #lobby as alice, alone.\n"),
         "{answer}"

@@ -5,21 +5,21 @@ use std::time::Duration;
 use super::*;
 
 /// Alice and Bob are there; Alice has just said `count` lines, all at once.
-fn flood(words: &str, count: usize) -> Gathering {
-    let mut gathering = gathering(words, 64 * 1024);
+fn flood(words: &str, count: usize) -> RoomDriver {
+    let mut driver = driver(words, 64 * 1024);
     for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-        gathering.come(who);
-        gathering.say(who, name.as_bytes());
+        driver.connect(who);
+        driver.send(who, name.as_bytes());
     }
-    gathering.heard(ALICE);
-    gathering.heard(BOB);
+    driver.received(ALICE);
+    driver.received(BOB);
     let lines: String = (1..=count).map(|line| format!("{line}\n")).collect();
-    gathering.say(ALICE, lines.as_bytes());
-    gathering
+    driver.send(ALICE, lines.as_bytes());
+    driver
 }
 
-fn numbers(gathering: &mut Gathering) -> Vec<usize> {
-    let heard = heard(gathering, BOB);
+fn numbers(driver: &mut RoomDriver) -> Vec<usize> {
+    let heard = heard(driver, BOB);
     let lines = heard
         .lines()
         .filter_map(|line| line.strip_prefix("alice: "));
@@ -30,87 +30,87 @@ const WARNING: &str = "-- You say much at once: all of it is passed on,";
 
 #[test]
 fn a_paste_goes_straight_through() {
-    let mut gathering = flood("", 200);
-    assert_eq!(numbers(&mut gathering), Vec::from_iter(1..=200));
-    assert!(gathering.is_heard(ALICE));
-    gathering.pass(Duration::from_secs(100));
-    assert_eq!(heard(&mut gathering, ALICE), "");
+    let mut driver = flood("", 200);
+    assert_eq!(numbers(&mut driver), Vec::from_iter(1..=200));
+    assert!(driver.wants_input(ALICE));
+    driver.advance(Duration::from_secs(100));
+    assert_eq!(heard(&mut driver, ALICE), "");
 }
 
 #[test]
 fn a_flood_is_slowed_and_not_lost() {
-    let mut gathering = flood("--burst 10 --pace 3", 18);
+    let mut driver = flood("--burst 10 --pace 3", 18);
     let second = Duration::from_secs(1);
-    gathering.hang_up(ALICE);
-    assert_eq!(numbers(&mut gathering), Vec::from_iter(1..=10));
-    assert!(!gathering.is_heard(ALICE));
+    driver.end_input(ALICE);
+    assert_eq!(numbers(&mut driver), Vec::from_iter(1..=10));
+    assert!(!driver.wants_input(ALICE));
     for lines in [11..=13, 14..=16, 17..=18] {
-        assert!(gathering.ended(ALICE).is_none());
-        gathering.pass(second - Duration::from_millis(1));
-        assert!(numbers(&mut gathering).is_empty());
-        gathering.pass(Duration::from_millis(1));
-        assert_eq!(numbers(&mut gathering), Vec::from_iter(lines));
+        assert!(driver.close_reason(ALICE).is_none());
+        driver.advance(second - Duration::from_millis(1));
+        assert!(numbers(&mut driver).is_empty());
+        driver.advance(Duration::from_millis(1));
+        assert_eq!(numbers(&mut driver), Vec::from_iter(lines));
     }
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         format!("{WARNING} 3 lines a second.\n")
     );
     assert!(
-        gathering.ended(ALICE).is_some(),
+        driver.close_reason(ALICE).is_some(),
         "it is told of the end of input at last"
     );
 }
 
 #[test]
 fn steady_talk_is_never_slowed() {
-    let mut gathering = flood("--burst 3 --pace 1", 0);
+    let mut driver = flood("--burst 3 --pace 1", 0);
     for line in 1..=50 {
-        gathering.say(ALICE, format!("{line}\n").as_bytes());
-        assert_eq!(numbers(&mut gathering), [line]);
+        driver.send(ALICE, format!("{line}\n").as_bytes());
+        assert_eq!(numbers(&mut driver), [line]);
         // One a second on the whole, and two within one second.
-        gathering.pass(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
+        driver.advance(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
     }
-    assert_eq!(heard(&mut gathering, ALICE), "");
+    assert_eq!(heard(&mut driver, ALICE), "");
 }
 
 #[test]
 fn each_flood_is_warned_of_once() {
-    let mut gathering = flood("--burst 10 --pace 5", 11);
+    let mut driver = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {
         assert_eq!(
-            heard(&mut gathering, ALICE),
+            heard(&mut driver, ALICE),
             format!("{WARNING} 5 lines a second.\n")
         );
-        gathering.say(ALICE, b"1\n");
-        gathering.pass(Duration::from_secs(seconds));
-        assert_eq!(heard(&mut gathering, ALICE), "");
-        gathering.pass(Duration::from_secs(60));
-        gathering.say(ALICE, "1\n".repeat(11).as_bytes());
+        driver.send(ALICE, b"1\n");
+        driver.advance(Duration::from_secs(seconds));
+        assert_eq!(heard(&mut driver, ALICE), "");
+        driver.advance(Duration::from_secs(60));
+        driver.send(ALICE, "1\n".repeat(11).as_bytes());
     }
 }
 
 #[test]
 fn who_says_little_in_many_bytes_is_slowed_too() {
-    let mut gathering = flood("", 0);
+    let mut driver = flood("", 0);
     let line = [&[b'x'; 8000], &b"\n"[..]].concat();
-    (0..20).for_each(|_| gathering.say(ALICE, &line));
-    assert_eq!(heard(&mut gathering, BOB).lines().count(), 13);
+    (0..20).for_each(|_| driver.send(ALICE, &line));
+    assert_eq!(heard(&mut driver, BOB).lines().count(), 13);
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         format!("{WARNING} 5 lines a second.\n")
     );
-    gathering.pass(Duration::from_secs(60));
-    assert_eq!(heard(&mut gathering, BOB).lines().count(), 7);
+    driver.advance(Duration::from_secs(60));
+    assert_eq!(heard(&mut driver, BOB).lines().count(), 7);
 }
 
 #[test]
 fn what_happens_elsewhere_does_not_end_a_rest() {
-    let mut gathering = flood("--burst 2 --pace 1", 4);
-    gathering.say(BOB, b"hello\n");
+    let mut driver = flood("--burst 2 --pace 1", 4);
+    driver.send(BOB, b"hello\n");
     assert_eq!(
-        heard(&mut gathering, ALICE),
+        heard(&mut driver, ALICE),
         format!("{WARNING} 1 lines a second.\nbob: hello\n")
     );
-    assert_eq!(numbers(&mut gathering), [1, 2]);
-    assert!(!gathering.is_heard(ALICE));
+    assert_eq!(numbers(&mut driver), [1, 2]);
+    assert!(!driver.wants_input(ALICE));
 }

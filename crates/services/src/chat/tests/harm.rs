@@ -50,23 +50,23 @@ impl Session for Rogue {
 }
 
 /// Alice, and the rogue, who says these lines.
-fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> Gathering {
-    let mut gathering = Gathering::new(Arc::new(WithRogue(chat(""))), Limits::default());
-    gathering.come(ALICE);
-    gathering.say(ALICE, b"alice\n");
-    gathering.heard(ALICE);
-    gathering.come(9);
+fn with_rogue<L: AsRef<[u8]>>(lines: &[L]) -> RoomDriver {
+    let mut driver = RoomDriver::new(Arc::new(WithRogue(chat(""))), Limits::default());
+    driver.connect(ALICE);
+    driver.send(ALICE, b"alice\n");
+    driver.received(ALICE);
+    driver.connect(9);
     for line in lines {
-        gathering.say(9, &[line.as_ref(), b"\n"].concat());
+        driver.send(9, &[line.as_ref(), b"\n"].concat());
     }
-    gathering
+    driver
 }
 
 #[test]
 fn a_post_is_read_only_where_it_belongs() {
     // What is said and a notice in the room, and what is for her alone from her own.
-    let mut gathering = with_rogue(&["x"]);
-    assert_eq!(heard(&mut gathering, ALICE), "-- x is here.\nx\n-- x\nx\n");
+    let mut driver = with_rogue(&["x"]);
+    assert_eq!(heard(&mut driver, ALICE), "-- x is here.\nx\n-- x\nx\n");
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -93,15 +93,15 @@ proptest! {
             0..12,
         ),
     ) {
-        let mut gathering = gathering("--with-eliza", 64 * 1024);
+        let mut driver = driver("--with-eliza", 64 * 1024);
         for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-            gathering.come(who);
-            gathering.say(who, name.as_bytes());
+            driver.connect(who);
+            driver.send(who, name.as_bytes());
         }
         for (command, bytes, end) in lines {
-            gathering.say(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
+            driver.send(ALICE, &[command.as_bytes(), &bytes, end.as_bytes()].concat());
         }
-        let [alice, bob] = [ALICE, BOB].map(|who| heard(&mut gathering, who));
+        let [alice, bob] = [ALICE, BOB].map(|who| heard(&mut driver, who));
         prop_assert!(is_harmless(&alice), "{alice:?}");
         prop_assert!(is_harmless(&bob), "{bob:?}");
         let marks = ["-- ", "* ", "[", "| "];
@@ -115,10 +115,10 @@ proptest! {
 
     #[test]
     fn no_post_does_harm(said in prop::collection::vec(bytes(), 1..6)) {
-        let mut gathering = with_rogue(&said);
-        gathering.say(ALICE, b"/who\n");
-        let all = heard(&mut gathering, ALICE);
+        let mut driver = with_rogue(&said);
+        driver.send(ALICE, b"/who\n");
+        let all = heard(&mut driver, ALICE);
         prop_assert!(is_harmless(&all), "{all:?}");
-        prop_assert!(gathering.ended(ALICE).is_none());
+        prop_assert!(driver.close_reason(ALICE).is_none());
     }
 }

@@ -80,13 +80,13 @@ fn no_two_have_the_same_name() {
 
 #[test]
 fn a_crowd_of_one_name_finds_names_for_all() {
-    let mut gathering = gathering("", 64 * 1024);
+    let mut driver = driver("", 64 * 1024);
     for who in 1..=60 {
-        gathering.come(who);
-        gathering.say(who, b"guest\n");
+        driver.connect(who);
+        driver.send(who, b"guest\n");
     }
-    gathering.say(60, b"/who\n");
-    let heard = heard(&mut gathering, 60);
+    driver.send(60, b"/who\n");
+    let heard = heard(&mut driver, 60);
     let listed = heard
         .lines()
         .filter_map(|line| line.strip_prefix("-- In #lobby: "));
@@ -98,12 +98,12 @@ fn a_crowd_of_one_name_finds_names_for_all() {
 
 #[test]
 fn a_name_is_free_again_when_its_owner_is_gone() {
-    let mut gathering = gathering("", 1);
-    for leave in [Gathering::hang_up, Gathering::vanish] {
-        gathering.come(ALICE);
-        gathering.say(ALICE, b"alice\n");
-        assert!(heard(&mut gathering, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
-        leave(&mut gathering, ALICE);
+    let mut driver = driver("", 1);
+    for leave in [RoomDriver::end_input, RoomDriver::kill] {
+        driver.connect(ALICE);
+        driver.send(ALICE, b"alice\n");
+        assert!(heard(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
+        leave(&mut driver, ALICE);
     }
 }
 

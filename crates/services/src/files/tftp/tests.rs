@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::testing::{Datagram, rehearse_datagrams};
+use switchboard_core::testing::{Datagram, drive_datagrams};
 use switchboard_core::{Limits, Service};
 use switchboard_files::tftp::Options;
 use tempfile::{TempDir, tempdir};
@@ -51,7 +51,7 @@ impl Place {
             peer,
             bytes,
         });
-        let heard = rehearse_datagrams(self.files(), said, &Limits::default());
+        let heard = drive_datagrams(self.files(), said, &Limits::default());
         [1, 2].map(|peer| {
             let to = heard.iter().filter(|(to, _)| *to == peer);
             to.map(|(_, bytes)| bytes.clone()).collect()
