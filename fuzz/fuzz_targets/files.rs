@@ -1,5 +1,5 @@
-//! Lines of a peer, as commands and as answers, and to a folder that is shown: what is read is
-//! written as it can be read again, pieces are answered as the whole is, and nothing gets outside.
+//! Lines of a peer, parsed as requests and responses, and sent to a folder that is served: what is
+//! displayed parses again, every chunking yields the same responses, and nothing leaves the folder.
 #![no_main]
 
 use std::fs;
@@ -8,19 +8,22 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use switchboard_core::testing::{Chunks, drive_stream};
 use switchboard_core::{Limits, Sanitized};
-use switchboard_files::{Response, Request, Folder, Name, Rules, Timestamp, Quoted, Words};
+use switchboard_files::{Folder, Name, Quoted, Request, Response, Rules, Timestamp, Words};
 use switchboard_services::Files;
 use tempfile::TempDir;
 
-/// A line is read as a command, an answer and words, and what they are written as means the same.
+/// A line is parsed as a request, a response and words; what they display as parses again.
 fn check_line(line: &[u8]) {
-    if let Ok(command) = Request::parse(line) {
-        let written = command.to_string();
-        assert_eq!(Request::parse(written.as_bytes()), Ok(command));
+    if let Ok(request) = Request::parse(line) {
+        let written = request.to_string();
+        assert_eq!(Request::parse(written.as_bytes()), Ok(request));
         assert_eq!(Sanitized(written.as_bytes()).to_string(), written);
     }
-    if let Ok(answer) = Response::parse(line) {
-        assert_eq!(Response::parse(answer.to_string().as_bytes()), Ok(answer));
+    if let Ok(response) = Response::parse(line) {
+        assert_eq!(
+            Response::parse(response.to_string().as_bytes()),
+            Ok(response)
+        );
     }
     for word in Words::new(line).flatten() {
         let written = Quoted(&word).to_string();
@@ -29,14 +32,14 @@ fn check_line(line: &[u8]) {
     }
 }
 
-const OUTSIDE: &str = "what nobody is shown, 83d1f0";
+const OUTSIDE: &str = "secret content, 83d1f0";
 
-/// A folder in a folder, with something to read.
-fn place() -> TempDir {
-    let place = tempfile::tempdir().expect("a folder can be made");
-    let top = place.path().join("top");
+/// A folder with some files, inside another folder.
+fn example() -> TempDir {
+    let directory = tempfile::tempdir().expect("a folder can be made");
+    let top = directory.path().join("top");
     fs::create_dir_all(top.join("sub")).expect("there is room");
-    fs::write(place.path().join("outside"), OUTSIDE).expect("there is room");
+    fs::write(directory.path().join("outside"), OUTSIDE).expect("there is room");
     fs::write(top.join("a"), "inside").expect("there is room");
     fs::write(top.join("b c"), "").expect("there is room");
     std::os::unix::fs::symlink("../outside", top.join("l")).expect("there is room");
@@ -45,11 +48,11 @@ fn place() -> TempDir {
         let time = Timestamp::default().to_system();
         file.set_modified(time).expect("it is ours");
     }
-    place
+    directory
 }
 
-fn show(place: &TempDir) -> Files {
-    Files::new(&place.path().join("top")).expect("it was made")
+fn serve(directory: &TempDir) -> Files {
+    Files::new(&directory.path().join("top")).expect("it was made")
 }
 
 fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
@@ -66,32 +69,32 @@ fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<
     heard
 }
 
-/// What is only read is read in the same way whatever the pieces.
+/// Requests that only read get the same responses for every chunking.
 fn check_reading(said: &[u8], piece: usize) {
-    static PLACE: OnceLock<TempDir> = OnceLock::new();
-    let files = show(PLACE.get_or_init(place));
+    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
+    let files = serve(DIRECTORY.get_or_init(example));
     let at_once = answer(&files, said, said.len().max(1), 1 << 16);
     assert_eq!(answer(&files, said, piece, 3), at_once);
 }
 
-/// What is written stays in the folder, and within its bounds.
+/// What is stored stays in the folder and within its limits.
 fn check_writing(said: &[u8], piece: usize) {
-    let place = place();
+    let directory = example();
     let rules = Rules {
         overwrite: piece.is_multiple_of(2),
         make_folders: true,
         max_file: Some(100),
         quota: Some(200),
     };
-    answer(&show(&place).writable(rules), said, piece, 100);
-    let outside = fs::read_dir(place.path()).expect("a folder");
+    answer(&serve(&directory).writable(rules), said, piece, 100);
+    let outside = fs::read_dir(directory.path()).expect("a folder");
     assert_eq!(outside.count(), 2);
-    let untouched = fs::read(place.path().join("outside")).expect("it was made");
+    let untouched = fs::read(directory.path().join("outside")).expect("it was made");
     assert_eq!(untouched, OUTSIDE.as_bytes());
-    let folder = Folder::open(place.path().join("top")).expect("it was made");
+    let folder = Folder::open(directory.path().join("top")).expect("it was made");
     let shown = folder.with_hidden(true).list(&Name::root());
     for entry in shown.expect("a folder") {
-        assert!(!entry.name.starts_with(b"."), "a draft was left");
+        assert!(!entry.name.starts_with(b"."), "a temporary file was left");
     }
 }
 

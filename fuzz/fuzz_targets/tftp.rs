@@ -1,6 +1,5 @@
-//! TFTP: any bytes as packets, and any packets at any time to both sides of a transfer. Whatever
-//! comes, a side says a window at most for it, and what was received are the first blocks that came, in
-//! their order.
+//! TFTP: any bytes as packets, and any packets at any time to both sides of a transfer. Each packet
+//! makes a side send at most one window, and what is received are the first blocks in order.
 #![no_main]
 
 use std::collections::HashMap;
@@ -8,15 +7,15 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use switchboard_files::tftp::{
-    Requester, Caps, Mode, Options, Packet, Receiver, Request, Sender, Step, RequestKind,
+    Caps, Mode, Options, Packet, Receiver, Request, RequestKind, Requester, Sender, Step, Transfer,
 };
 
-/// What happens: which of several things, a number and bytes for it.
+/// An event: its kind, a number and bytes.
 type Event<'a> = (u8, u16, &'a [u8]);
 
 fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
-    let (asked, size, opens, events) = input;
-    let options = match Packet::parse(asked) {
+    let (request, size, opens, events) = input;
+    let options = match Packet::parse(request) {
         Ok(packet) => {
             let written = packet.to_bytes();
             assert_eq!(Packet::parse(&written), Ok(packet.clone()));
@@ -28,13 +27,13 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
         }
         Err(_) => Options::default(),
     };
-    let (negotiated, agreed) = options.negotiate(&Caps::ethernet(false), Some(size.into()));
-    assert!(options.accept(&agreed).is_ok());
+    let (negotiated, acked) = options.negotiate(&Caps::ethernet(false), Some(size.into()));
+    assert!(options.accept(&acked).is_ok());
     let window = usize::from(negotiated.window);
     assert!((1..=64).contains(&window) && (8..=1468).contains(&negotiated.block_bytes));
     let content: Vec<u8> = (0..size).map(|at| (at ^ (at >> 8)) as u8).collect();
     let mut now = Duration::ZERO;
-    let opening = Packet::OptionAck(agreed).to_bytes();
+    let opening = Packet::OptionAck(acked).to_bytes();
     let mut sender = Some(Sender::new(
         &*content,
         &negotiated,
@@ -59,9 +58,9 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
         let bytes = match kind % 5 {
             0 => {
                 now += Duration::from_millis(number.into());
-                sender = sender.while_going(|side| side.on_timeout(now).is_ok());
-                receiver = receiver.while_going(|side| side.on_timeout(now).is_ok());
-                requester = requester.while_going(|side| side.on_timeout(now).is_ok());
+                sender = sender.while_ok(|side| side.on_timeout(now).is_ok());
+                receiver = receiver.while_ok(|side| side.on_timeout(now).is_ok());
+                requester = requester.while_ok(|side| side.on_timeout(now).is_ok());
                 Vec::new()
             }
             1 => {
@@ -71,7 +70,7 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
             }
             2 => Packet::Ack(number).to_bytes(),
             3 => {
-                // Near the last, and mostly the next.
+                // Near the last block, and often the next.
                 let block = last.wrapping_add(number % 7);
                 Packet::Data { block, bytes }.to_bytes()
             }
@@ -79,9 +78,9 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
         };
         if let Ok(packet) = Packet::parse(&bytes) {
             sender =
-                sender.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
-            requester =
-                requester.while_going(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
+                sender.while_ok(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
+            requester = requester
+                .while_ok(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
             if let Some(mut side) = receiver.take() {
                 let step = side.on_packet(&packet, now);
                 let is_done = matches!(step, Ok(Step::Done));
@@ -112,32 +111,34 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
             }
         }
         if let Some(side) = &mut sender {
-            let mut said = 0;
+            let mut sent = 0;
             while let Some(packet) = side.next_packet(now).expect("a slice can be read") {
                 assert!(packet.len() <= 4 + usize::from(negotiated.block_bytes).max(512));
-                said += 1;
+                sent += 1;
             }
-            assert!(said <= window, "{said} packets in a window of {window}");
+            assert!(sent <= window, "{sent} packets in a window of {window}");
             assert!(side.bytes() <= content.len() as u64);
         }
         if let Some(side) = &mut receiver {
-            let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
-            assert!(said <= 1);
+            let sent =
+                std::iter::from_fn(|| side.next_packet(now).expect("no file is read").map(drop))
+                    .count();
+            assert!(sent <= 1);
         }
         if let Some(side) = &mut requester {
-            let said = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
-            assert!(said <= 1);
+            let sent = std::iter::from_fn(|| side.next_packet(now).map(drop)).count();
+            assert!(sent <= 1);
         }
     }
 });
 
-/// Keeps a side as long as it goes on.
-trait GoesOn<T> {
-    fn while_going(self, goes_on: impl FnOnce(&mut T) -> bool) -> Option<T>;
+/// Keeps a side until it ends.
+trait WhileOk<T> {
+    fn while_ok(self, is_ok: impl FnOnce(&mut T) -> bool) -> Option<T>;
 }
 
-impl<T> GoesOn<T> for Option<T> {
-    fn while_going(self, goes_on: impl FnOnce(&mut T) -> bool) -> Option<T> {
-        self.and_then(|mut side| goes_on(&mut side).then_some(side))
+impl<T> WhileOk<T> for Option<T> {
+    fn while_ok(self, is_ok: impl FnOnce(&mut T) -> bool) -> Option<T> {
+        self.and_then(|mut side| is_ok(&mut side).then_some(side))
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     };
     match (out, path) {
         (Some(mut out), _) => getting.print(&names[0], &mut out)?,
-        (None, Some(path)) => match Destination::around(path) {
+        (None, Some(path)) => match Destination::parent_of(path) {
             Ok((destination, own)) => getting.file(&names[0], &destination, &own)?,
             Err(error) => getting.reporter.failed(names[0].as_bytes(), &error)?,
         },
@@ -72,7 +72,7 @@ struct Getting<'a> {
 
 impl Getting<'_> {
     fn print(&mut self, name: &Name, out: &mut dyn Write) -> Result<(), Failure> {
-        self.reporter.begins(name.as_bytes());
+        self.reporter.file_started(name.as_bytes());
         let target = Target::Output(out);
         let done = self.client.get(name, target, &mut self.reporter);
         self.reporter.file(name.as_bytes(), done)
@@ -94,7 +94,7 @@ impl Getting<'_> {
     }
 
     fn file(&mut self, name: &Name, destination: &Destination, own: &Name) -> Result<(), Failure> {
-        self.reporter.begins(name.as_bytes());
+        self.reporter.file_started(name.as_bytes());
         let target = Target::File {
             destination,
             name: own,
@@ -127,7 +127,7 @@ impl Getting<'_> {
             if entry.name.starts_with(b".") {
                 let words = format!("{} is hidden: left out", Sanitized(name.as_bytes()));
                 self.reporter.note(&words);
-                walk.pass_over();
+                walk.skip_folder();
                 continue;
             }
             let below = &name.as_bytes()[folder.as_bytes().len()..];
@@ -143,7 +143,7 @@ impl Getting<'_> {
                 Kind::File(_) => self.file(&name, destination, &there)?,
                 Kind::Folder => {
                     if let Err(error) = destination.make_folder(&there) {
-                        walk.pass_over();
+                        walk.skip_folder();
                         self.reporter.failed(name.as_bytes(), &error)?;
                     }
                 }

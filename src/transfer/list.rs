@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
-use switchboard_files::{Entry, Kind, Name};
+use switchboard_files::{Entry, Kind, Name, Quoted};
 
 use super::report::Reporter;
 use super::{ListOptions, name};
@@ -48,7 +48,9 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
                 let below = below.strip_prefix(b"/").unwrap_or(below);
                 print(below, &entry).map_err(Failure::unwritten)?;
             }
-            Err((name, error)) => reporter.failed(name.word().to_string().as_bytes(), &error)?,
+            Err((name, error)) => {
+                reporter.failed(Quoted::from(&name).to_string().as_bytes(), &error)?
+            }
         }
     }
     reporter.end()

@@ -165,7 +165,7 @@ impl TftpWords {
             },
             block_bytes: self.block_size.unwrap_or(BLOCK_BYTES),
             window: self.window.unwrap_or(WINDOW),
-            patience,
+            timeout: patience,
         }
     }
 

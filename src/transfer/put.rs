@@ -84,7 +84,7 @@ impl Putting<'_> {
     }
 
     fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
-        self.reporter.begins(name.as_bytes());
+        self.reporter.file_started(name.as_bytes());
         let done = match Source::open(path) {
             Ok(source) => {
                 let resume = self.options.resume;

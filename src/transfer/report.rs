@@ -159,7 +159,7 @@ impl Reporter {
 }
 
 impl Progress for Reporter {
-    fn begins(&mut self, name: &[u8]) {
+    fn file_started(&mut self, name: &[u8]) {
         self.clear();
         self.began = Some(Instant::now());
         if !self.has_bars {
@@ -170,7 +170,7 @@ impl Progress for Reporter {
         self.bar = Some(bar);
     }
 
-    fn moves(&mut self, from: u64, length: Option<u64>) {
+    fn transfer_started(&mut self, from: u64, length: Option<u64>) {
         let Some(bar) = &self.bar else {
             return;
         };
@@ -188,7 +188,7 @@ impl Progress for Reporter {
         bar.reset_eta(); // what was there before says nothing about the rate
     }
 
-    fn at(&mut self, position: u64) {
+    fn advanced(&mut self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         }

@@ -24,10 +24,10 @@ pub(super) fn get(
     for words in &options.names {
         // The server may have its own idea of names; here it is the last part.
         let name = words.as_bytes();
-        reporter.begins(name);
+        reporter.file_started(name);
         let done = match (&mut out, options.output.as_deref()) {
             (Some(out), _) => client.get(name, Target::Output(out), reporter),
-            (None, Some(path)) => Destination::around(path).and_then(|(destination, own)| {
+            (None, Some(path)) => Destination::parent_of(path).and_then(|(destination, own)| {
                 client.get(name, file(&destination, &own, options), reporter)
             }),
             (None, None) => own_name(words).and_then(|own| {
@@ -74,7 +74,7 @@ pub(super) fn put(
             (_, Some(folder)) => [folder.as_bytes(), b"/", last.as_bytes()].concat(),
             _ => last.as_bytes().to_owned(),
         };
-        reporter.begins(&name);
+        reporter.file_started(&name);
         let done = Source::open(path)
             .map_err(|cause| Error::Local {
                 file: path.clone(),

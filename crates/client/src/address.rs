@@ -1,4 +1,4 @@
-//! From words to the addresses that are called, one after the other.
+//! Resolves the address of a server.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -8,76 +8,76 @@ use switchboard_core::{HostPort, ListenAddr};
 
 use crate::error::Error;
 
-/// A server that can be called.
+/// A server to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     address: ListenAddr,
     endpoint: Endpoint,
 }
 
-/// How a server is called.
+/// Where a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Over TCP, at the first of these that answers.
+    /// Over TCP, at the first of these addresses that accepts.
     Tcp(Vec<SocketAddr>),
-    /// Over UDP, likewise.
+    /// Over UDP, at the first of these addresses that answers.
     Udp(Vec<SocketAddr>),
-    /// By a Unix socket.
+    /// Over a Unix socket.
     Unix(PathBuf),
 }
 
 impl Server {
-    /// Finds the addresses of a place; a name has all that it is resolved to. A port without a host
-    /// is one of this machine.
+    /// Resolves an address. A host name yields all its addresses, and a port without a host those of
+    /// loopback.
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnectable`] if nobody can be called there, [`Error::Unreachable`] if a name means
-    /// nothing.
-    pub fn resolve(place: &ListenAddr) -> Result<Self, Error> {
+    /// [`Error::NotConnectable`] for an address that can only be listened on, and
+    /// [`Error::Unreachable`] if the host name cannot be resolved.
+    pub fn resolve(address: &ListenAddr) -> Result<Self, Error> {
         let unreachable = |cause| Error::Unreachable {
-            place: place.to_string(),
+            address: address.to_string(),
             cause,
         };
-        let endpoint = match place {
-            ListenAddr::Tcp(at) => Endpoint::Tcp(addresses(at).map_err(unreachable)?),
-            ListenAddr::Udp(at) => Endpoint::Udp(addresses(at).map_err(unreachable)?),
+        let endpoint = match address {
+            ListenAddr::Tcp(host) => Endpoint::Tcp(addresses(host).map_err(unreachable)?),
+            ListenAddr::Udp(host) => Endpoint::Udp(addresses(host).map_err(unreachable)?),
             ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
             ListenAddr::Fd(_) | ListenAddr::Stdio => {
-                return Err(Error::NotConnectable(place.clone()));
+                return Err(Error::NotConnectable(address.clone()));
             }
         };
-        let address = place.clone();
+        let address = address.clone();
         Ok(Self { address, endpoint })
     }
 
-    /// How it is called.
+    /// Where it is reached.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// What it was called in words.
+    /// The address before it was resolved.
     #[must_use]
     pub fn address(&self) -> &ListenAddr {
         &self.address
     }
 }
 
-fn addresses(place: &HostPort) -> io::Result<Vec<SocketAddr>> {
-    let mut addresses: Vec<SocketAddr> = match place {
+fn addresses(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
+    let mut addresses: Vec<SocketAddr> = match host {
         HostPort::Loopback(port) | HostPort::Everywhere(port) => vec![
             (Ipv4Addr::LOCALHOST, *port).into(),
             (Ipv6Addr::LOCALHOST, *port).into(),
         ],
-        HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(name, port) => (name.as_str(), *port).to_socket_addrs()?.collect(),
     };
     addresses.dedup();
     if addresses.is_empty() {
-        return Err(io::Error::other("the name has no address"));
+        return Err(io::Error::other("the host name has no address"));
     }
     if addresses.iter().any(|address| address.port() == 0) {
-        return Err(io::Error::other("nobody listens on port 0"));
+        return Err(io::Error::other("port 0 cannot be connected to"));
     }
     Ok(addresses)
 }
@@ -87,9 +87,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(words: &str, expected: &[&str]) {
-        let place: ListenAddr = words.parse().expect("it is an address");
-        let found = match Server::resolve(&place).map(|server| server.endpoint) {
+    fn check(text: &str, expected: &[&str]) {
+        let address: ListenAddr = text.parse().expect("it is an address");
+        let found = match Server::resolve(&address).map(|server| server.endpoint) {
             Ok(Endpoint::Tcp(addresses)) => addresses,
             Ok(Endpoint::Udp(addresses)) => addresses,
             other => panic!("{other:?}"),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn places_have_addresses() {
+    fn addresses_are_resolved() {
         check("1212", &["127.0.0.1:1212", "[::1]:1212"]);
         check(":7", &["127.0.0.1:7", "[::1]:7"]);
         check("[::1]:7", &["[::1]:7"]);
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn not_every_place_can_be_called() {
-        for words in ["fd:3", "stdio:", "0"] {
-            let place: ListenAddr = words.parse().expect("it can be listened on");
-            assert!(Server::resolve(&place).is_err(), "{words}");
+    fn not_every_address_can_be_connected_to() {
+        for text in ["fd:3", "stdio:", "0"] {
+            let address: ListenAddr = text.parse().expect("it can be listened on");
+            assert!(Server::resolve(&address).is_err(), "{text}");
         }
         let unix = Server::resolve(&ListenAddr::Unix("a".into())).expect("a path");
         assert_eq!(*unix.endpoint(), Endpoint::Unix("a".into()));

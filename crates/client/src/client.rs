@@ -1,104 +1,445 @@
-//! A client: one connection after the other to the same server.
+//! The client of the files protocol.
 
+use std::io::{Read, Write};
+use std::path::Path;
 use std::time::Duration;
 
-use switchboard_files::Digest;
+use switchboard_files::{
+    AtomicFile, Content, Digest, Entry, FileError, FileHasher, Hasher, Kind, Name, Request,
+    Response, Source, Status,
+};
 
 use crate::address::Server;
-use crate::error::Error;
+use crate::destination::{Destination, Target, rules};
+use crate::error::{DisplayPath, Error};
+use crate::partial_file::PartialFile;
+use crate::progress::{Outcome, Progress};
 use crate::session::Session;
-use crate::transport::{Stop, Transport, connect};
+use crate::stop::Stop;
+use crate::transport::{Transport, connect};
 
-/// Whoever gets, puts and lists, over one connection while that stands, else over another.
+/// Gets, puts and lists files of one server. A connection is reused as long as it works.
 ///
-/// What a server says is bounded: each line in length and time, each listing in number, each silence
-/// by the client's patience.
+/// All that a server sends is limited: lines in length and time, listings in number, and silence in
+/// time.
 pub struct Client {
     connect: Box<Connect>,
-    pub(crate) patience: Duration,
-    pub(crate) stop: Option<Stop>,
+    timeout: Duration,
+    stop: Option<Stop>,
     session: Option<Session>,
 }
 
 pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Transport>, Error>;
 
-/// What became of a file that was got or put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// So many bytes it has.
-    pub bytes: u64,
-    /// Its digest, where that was compared.
-    pub sha256: Option<Digest>,
-    /// So many bytes were there before, and not moved again.
-    pub resumed_from: Option<u64>,
-    /// Whether it was there already as it is, so nothing was moved.
-    pub already_there: bool,
-}
-
-/// Who is told how far a transfer is.
-pub trait Progress {
-    /// The next file begins.
-    fn begins(&mut self, name: &[u8]);
-    /// Its bytes begin to move, from this one on; it has so many in all, if that is known.
-    fn moves(&mut self, from: u64, length: Option<u64>);
-    /// So many of its bytes are there now, those from before included.
-    fn at(&mut self, position: u64);
-    /// Something that a person may want to know, in clean words.
-    fn note(&mut self, words: &str);
-}
-
 impl Client {
-    /// A client of this server, which it calls when there is something to ask.
+    /// A client of this server. It connects with the first request.
     ///
-    /// `patience` is how long the server may be silent; what a signal `stop`s ends with
+    /// `timeout` limits how long the server may be silent. A signal ends any call with
     /// [`Error::Stopped`].
     #[must_use]
-    pub fn new(server: Server, patience: Duration, stop: Option<Stop>) -> Self {
+    pub fn new(server: Server, timeout: Duration, stop: Option<Stop>) -> Self {
         let signals = stop.clone();
         let connect = Box::new(move || {
-            let transport = connect(&server, patience, signals.as_ref())?;
+            let transport = connect(&server, timeout, signals.as_ref())?;
             Ok(Box::new(transport) as Box<dyn Transport>)
         });
         Self {
             connect,
-            patience,
+            timeout,
             stop,
             session: None,
         }
     }
 
-    /// A client of whatever this connects to.
     #[cfg(test)]
-    pub(crate) fn over(connect: Box<Connect>, patience: Duration) -> Self {
+    pub(crate) fn over(connect: Box<Connect>, timeout: Duration) -> Self {
         Self {
             connect,
-            patience,
+            timeout,
             stop: None,
             session: None,
         }
     }
 
-    /// The conversation that stands, or a new one.
-    pub(crate) fn session(&mut self) -> Result<&mut Session, Error> {
-        let standing = self.session.take().filter(Session::is_ready);
-        let session = match standing {
+    /// The current session, or a new one.
+    fn session(&mut self) -> Result<&mut Session, Error> {
+        let session = match self.session.take().filter(Session::is_ready) {
             Some(session) => session,
-            None => Session::begin((self.connect)()?, self.patience)?,
+            None => Session::begin((self.connect)()?, self.timeout)?,
         };
         Ok(self.session.insert(session))
     }
 
+    /// Describes one file or folder.
+    ///
     /// # Errors
     ///
-    /// A signal has asked to stop.
-    pub(crate) fn check_stop(&self) -> Result<(), Error> {
-        self.stop.as_ref().map_or(Ok(()), Stop::check)
+    /// There is no such file or folder, or the session fails.
+    pub fn stat(&mut self, name: &Name) -> Result<Entry, Error> {
+        let session = self.session()?;
+        match session.request(&Request::Stat(name.clone()))? {
+            Response::Entry(entry) => Ok(entry),
+            other => Err(session.unexpected(other)),
+        }
+    }
+
+    /// Lists a folder, and passes each entry to `each` as it arrives.
+    ///
+    /// # Errors
+    ///
+    /// There is no such folder, the session fails, or `each` does.
+    pub fn list(
+        &mut self,
+        folder: &Name,
+        each: &mut dyn FnMut(Entry) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let timeout = self.timeout;
+        let session = self.session()?;
+        let count = match session.request(&Request::List(folder.clone()))? {
+            Response::Lines(count) => count,
+            other => return Err(session.unexpected(other)),
+        };
+        let listed = if MAX_ENTRIES < count {
+            Err(Error::protocol("a listing has too many entries"))
+        } else {
+            (0..count).try_for_each(|_| {
+                let entry = Entry::parse(&session.line(timeout)?);
+                let entry = entry.filter(|entry| is_single_part(&entry.name));
+                each(entry.ok_or_else(|| Error::protocol("a listing has an invalid entry"))?)
+            })
+        };
+        listed.inspect_err(|_| session.abandon()) // more lines may be on their way
+    }
+
+    /// Gets a file. It is compared with the server's by digest before it gets its name.
+    ///
+    /// An existing local file is compared, too: if it is equal, nothing is transferred.
+    ///
+    /// # Errors
+    ///
+    /// The server has no such file, a different local file exists, or the transfer fails.
+    pub fn get(
+        &mut self,
+        name: &Name,
+        target: Target<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let (destination, own, overwrite, resume) = match target {
+            Target::Output(out) => return self.get_to_output(name, out, progress),
+            Target::File {
+                destination,
+                name,
+                overwrite,
+                resume,
+            } => (destination, name, overwrite, resume),
+        };
+        if !overwrite && let Some(outcome) = self.compare(name, destination, own)? {
+            return Ok(outcome);
+        }
+        if resume {
+            let part = PartialFile::open(destination, own, overwrite)?;
+            return self.get_to_part(name, part, progress);
+        }
+        let path = destination.path_of(own);
+        let length = self.request_content(name, 0, progress)?;
+        // The length is the server's claim, so no space is allocated for it.
+        let file = AtomicFile::create(&destination.folder, own, None, rules(overwrite));
+        let file = file.inspect_err(|_| self.session = None); // the content is on its way
+        let mut file = file.map_err(|error| Error::writing(&path, error))?;
+        let content = self.receive_content(0..length, progress, &mut |bytes| {
+            let written = file.write_all(bytes);
+            written.map_err(|error| Error::writing(&path, error))
+        })?;
+        let published = file.publish(Some(&content));
+        published.map_err(|error| Error::writing(&path, error))?;
+        Ok(content.into())
+    }
+
+    fn get_to_output(
+        &mut self,
+        name: &Name,
+        out: &mut dyn Write,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let mut hasher = Hasher::default();
+        let length = self.request_content(name, 0, progress)?;
+        let content = self.receive_content(0..length, progress, &mut |bytes| {
+            hasher.update(bytes);
+            out.write_all(bytes).map_err(Error::Output)
+        })?;
+        out.flush().map_err(Error::Output)?;
+        if hasher.content() != content {
+            return Err(Error::Mismatch);
+        }
+        Ok(content.into())
+    }
+
+    fn get_to_part(
+        &mut self,
+        name: &Name,
+        mut part: PartialFile,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let offset = self.resume_offset(name, &mut part, progress)?;
+        let length = self.request_content(name, offset, progress);
+        let received = length.and_then(|length| {
+            self.receive_content(offset..length, progress, &mut |bytes| part.write(bytes))
+        });
+        if received.is_err() && 0 < part.length() {
+            let (length, path) = (part.length(), DisplayPath(part.part_path()));
+            progress.note(&format!(
+                "{length} bytes are kept in {path}; --resume continues with them"
+            ));
+        }
+        let content = received?;
+        part.publish(&content)?;
+        Ok(Outcome {
+            resumed_from: Some(offset).filter(|&offset| 0 < offset),
+            ..content.into()
+        })
+    }
+
+    /// The offset from which `part` lacks content. What differs from the server's file is discarded.
+    fn resume_offset(
+        &mut self,
+        name: &Name,
+        part: &mut PartialFile,
+        progress: &mut dyn Progress,
+    ) -> Result<u64, Error> {
+        let length = part.length();
+        if length == 0 {
+            return Ok(0);
+        }
+        let timeout = timeout_for(self.timeout, length);
+        let stop = self.stop.clone();
+        let session = self.session()?;
+        session.send(&Request::Hash {
+            name: name.clone(),
+            length: Some(length),
+        })?;
+        // Both sides compute the digest at the same time.
+        let sha256 = hash(stop.as_ref(), |max_bytes| part.hash(max_bytes));
+        let sha256 = sha256.inspect_err(|_| session.abandon())?; // the response is on its way
+        let own = Content { length, sha256 };
+        let reason = match session.response(timeout)? {
+            Response::Hash(content) if content == own => return Ok(length),
+            Response::Hash(content) if content.length == length => "differs from the file",
+            Response::Text(Status::SHORT, _) => "is longer than the file",
+            other => return Err(session.unexpected(other)),
+        };
+        let path = DisplayPath(part.part_path());
+        progress.note(&format!("{path} {reason} of the server: starting over"));
+        part.clear()?;
+        Ok(0)
+    }
+
+    /// The outcome, if the local file exists and equals the server's; `None` if it does not exist.
+    fn compare(
+        &mut self,
+        name: &Name,
+        destination: &Destination,
+        own: &Name,
+    ) -> Result<Option<Outcome>, Error> {
+        let file = destination.path_of(own);
+        let source = match destination.folder.read(own) {
+            Ok(source) => source,
+            // A symbolic link counts as missing here, and is refused when the file gets its name.
+            Err(FileError::NotFound) => return Ok(None),
+            Err(cause) => return Err(Error::CannotCreate { file, cause }),
+        };
+        // Only for a file of the same length the digest is worth its cost.
+        if self.stat(name)?.kind != Kind::File(source.length) {
+            return Err(Error::Exists(file));
+        }
+        let content = self.content_of(&file, &source)?;
+        if !self.has_content(name, content)? {
+            return Err(Error::Exists(file));
+        }
+        Ok(Some(Outcome {
+            already_there: true,
+            ..content.into()
+        }))
+    }
+
+    /// Requests a file from `offset` on, and then its digest. Returns its length.
+    fn request_content(
+        &mut self,
+        name: &Name,
+        offset: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<u64, Error> {
+        let session = self.session()?;
+        let name = name.clone();
+        let response = session.request(&Request::Get {
+            name: name.clone(),
+            offset,
+        })?;
+        let count = match response {
+            Response::Bytes(count) => count,
+            other => return Err(session.unexpected(other)),
+        };
+        let Some(length) = offset.checked_add(count) else {
+            session.abandon();
+            return Err(Error::protocol("the file is too long"));
+        };
+        progress.transfer_started(offset, Some(length));
+        let request = Request::Hash {
+            name,
+            length: Some(length),
+        };
+        session
+            .send_ahead(&request)
+            .inspect_err(|_| session.abandon())?;
+        Ok(length)
+    }
+
+    /// Receives the requested content, and returns length and digest of the whole file.
+    fn receive_content(
+        &mut self,
+        range: std::ops::Range<u64>,
+        progress: &mut dyn Progress,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<Content, Error> {
+        let timeout = timeout_for(self.timeout, range.end);
+        let session = self.session.as_mut().expect("content was requested");
+        let mut offset = range.start;
+        session.receive_content(range.end - offset, &mut |bytes| {
+            take(bytes)?;
+            offset += bytes.len() as u64;
+            progress.advanced(offset);
+            Ok(())
+        })?;
+        match session.response(timeout)? {
+            Response::Hash(content) if content.length == range.end => Ok(content),
+            Response::Hash(_) | Response::Text(Status::SHORT, _) => Err(Error::Mismatch),
+            other => Err(session.unexpected(other)),
+        }
+    }
+
+    /// Puts a file under a name. `path` is that of the file, for errors.
+    ///
+    /// With `resume`, nothing is sent if the server has the same file already.
+    ///
+    /// # Errors
+    ///
+    /// The server does not store it, the file cannot be read, or the transfer fails.
+    pub fn put(
+        &mut self,
+        path: &Path,
+        source: Source,
+        name: &Name,
+        resume: bool,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let content = self.content_of(path, &source)?;
+        let already_there = resume && self.has_file(name, content)?;
+        if !already_there {
+            self.send(path, source, name, content, progress)?;
+        }
+        Ok(Outcome {
+            already_there,
+            ..content.into()
+        })
+    }
+
+    fn send(
+        &mut self,
+        path: &Path,
+        mut source: Source,
+        name: &Name,
+        content: Content,
+        progress: &mut dyn Progress,
+    ) -> Result<(), Error> {
+        progress.transfer_started(0, Some(content.length));
+        let timeout = timeout_for(self.timeout, content.length);
+        let session = self.session()?;
+        let name = name.clone();
+        session.send(&Request::Put { name, content })?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut sent = 0;
+        while sent < content.length {
+            let count = source.read(&mut buffer).inspect_err(|_| session.abandon());
+            let count = count.map_err(|error| Error::reading(path, error))?;
+            if !session.send_content(&buffer[..count])? {
+                break; // the server does not want the rest
+            }
+            sent += count as u64;
+            progress.advanced(sent);
+        }
+        match session.response(timeout)? {
+            Response::Stored(stored) if stored == content && sent == content.length => Ok(()),
+            other => Err(session.unexpected(other)),
+        }
+    }
+
+    /// Length and digest of a local file.
+    fn content_of(&self, path: &Path, source: &Source) -> Result<Content, Error> {
+        let failed = |error| Error::reading(path, error);
+        let file = source
+            .file
+            .try_clone()
+            .map_err(|error| failed(error.into()))?;
+        let mut hasher = FileHasher::new(file, source.length);
+        Ok(Content {
+            length: source.length,
+            sha256: hash(self.stop.as_ref(), |max_bytes| {
+                hasher.step(max_bytes).map_err(failed)
+            })?,
+        })
+    }
+
+    /// Whether the server has a file with this content.
+    fn has_file(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
+        match self.stat(name) {
+            // Only for a file of the same length the digest is worth its cost.
+            Ok(entry) if entry.kind == Kind::File(content.length) => {
+                self.has_content(name, content)
+            }
+            Ok(_) | Err(Error::Rejected(Status::NOT_FOUND, _)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a file of the server has this content.
+    fn has_content(&mut self, name: &Name, content: Content) -> Result<bool, Error> {
+        let timeout = timeout_for(self.timeout, content.length);
+        let session = self.session()?;
+        session.send(&Request::Hash {
+            name: name.clone(),
+            length: None,
+        })?;
+        match session.response(timeout)? {
+            Response::Hash(there) => Ok(there == content),
+            other => Err(session.unexpected(other)),
+        }
     }
 }
 
-/// How long a server may be silent that has to read or write so many bytes before it answers.
-pub(crate) fn patience_for(patience: Duration, bytes: u64) -> Duration {
-    patience + Duration::from_secs(bytes / SLOW_BYTES)
+/// Computes a digest with calls of `step` that each read this many bytes, and checks for signals in
+/// between.
+fn hash(
+    stop: Option<&Stop>,
+    mut step: impl FnMut(u64) -> Result<Option<Digest>, Error>,
+) -> Result<Digest, Error> {
+    loop {
+        stop.map_or(Ok(()), Stop::check)?;
+        if let Some(digest) = step(HASH_STEP_BYTES)? {
+            return Ok(digest);
+        }
+    }
 }
 
-const SLOW_BYTES: u64 = 16 * 1024 * 1024; // in a second; a disk that is slower is taken for silent
+/// How long a server may be silent that has to read or write this many bytes before it responds.
+fn timeout_for(timeout: Duration, bytes: u64) -> Duration {
+    timeout + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
+}
+
+/// Whether this is a valid name of something directly in a folder.
+fn is_single_part(name: &[u8]) -> bool {
+    Name::parse(name).is_ok_and(|parsed| parsed.as_bytes() == name && parsed.parts().count() == 1)
+}
+
+const MAX_ENTRIES: u64 = 100_000; // as many as our server lists
+const HASH_STEP_BYTES: u64 = 16 * 1024 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
+const MIN_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024; // a slower disk counts as silent

@@ -1,25 +1,42 @@
-//! Where files are put here: below one folder, and nowhere else.
+//! Where received files go.
 
-use std::os::fd::OwnedFd;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use switchboard_files::{FileError, Folder, Name};
+use switchboard_files::{FileError, Folder, Name, Rules};
 
 use crate::error::Error;
 
-/// A folder here, below which files are put. Whatever they are called, no link is followed, so they
-/// come to lie nowhere else.
+/// A local folder that receives files. No symbolic link below it is followed, whatever names a server
+/// sends, so no file is created outside.
 pub struct Destination {
     path: PathBuf,
     pub(crate) folder: Folder,
 }
 
+/// Where one file goes.
+pub enum Target<'a> {
+    /// To a writer, as it arrives. A digest that differs is detected only afterwards.
+    Output(&'a mut dyn Write),
+    /// Into a file that is complete or absent.
+    File {
+        /// Below this folder.
+        destination: &'a Destination,
+        /// Under this name.
+        name: &'a Name,
+        /// Whether an existing file is replaced.
+        overwrite: bool,
+        /// Whether an incomplete file is kept as `NAME.part`, and the next transfer continues it.
+        resume: bool,
+    },
+}
+
 impl Destination {
-    /// The folder at this path, which may lead through links.
+    /// Opens the folder at `path`. Symbolic links in `path` are followed.
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// It does not exist or cannot be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Folder::open(path).map_err(|error| Error::CannotCreate {
             file: path.to_owned(),
@@ -31,17 +48,17 @@ impl Destination {
         })
     }
 
-    /// The destination for the file at this path, and the name of that there.
+    /// Opens the parent folder of the file at `path`; also returns the file's name in it.
     ///
     /// # Errors
     ///
-    /// There is no such folder, or the path does not end in a name.
-    pub fn around(path: &Path) -> Result<(Self, Name), Error> {
+    /// There is no such folder, or `path` does not end in a name.
+    pub fn parent_of(path: &Path) -> Result<(Self, Name), Error> {
         let last = path
             .file_name()
             .map(|last| Name::parse(last.as_encoded_bytes()));
         let Some(Ok(name)) = last else {
-            return Err(Error::InvalidInput("a file needs a name here"));
+            return Err(Error::InvalidInput("the path does not end in a file name"));
         };
         let parent = path
             .parent()
@@ -49,33 +66,30 @@ impl Destination {
         Ok((Self::open(parent.unwrap_or(Path::new(".")))?, name))
     }
 
-    /// Makes a folder, and those that it is in, where they are not there yet.
+    /// Creates a folder and its missing parents. It may exist already.
     ///
     /// # Errors
     ///
-    /// Something else has that name, or the system does not let us.
+    /// Something else has the name, or the system denies it.
     pub fn make_folder(&self, name: &Name) -> Result<(), Error> {
-        self.make(name).map(drop)
+        let created = self.folder.create_folder(name);
+        created.map_err(|error| Error::writing(&self.path_of(name), error))
     }
 
-    /// The path of a file, for people.
+    /// The path of a file, to display.
     pub(crate) fn path_of(&self, name: &Name) -> PathBuf {
         if self.path == Path::new(".") {
             return name.as_path().to_owned();
         }
         self.path.join(name.as_path())
     }
+}
 
-    /// The folder that a file is to lie in, which is made if need be, and its name there.
-    pub(crate) fn parent<'a>(&self, name: &'a Name) -> Result<(OwnedFd, &'a [u8]), Error> {
-        let (parent, last) = name
-            .split_last()
-            .ok_or(Error::InvalidInput("a file needs a name"))?;
-        Ok((self.make(&parent)?, last))
-    }
-
-    fn make(&self, name: &Name) -> Result<OwnedFd, Error> {
-        let made = self.folder.make(name);
-        made.map_err(|problem| Error::writing(&self.path_of(name), problem))
+/// How received files are stored.
+pub(crate) fn rules(overwrite: bool) -> Rules {
+    Rules {
+        overwrite,
+        make_folders: true,
+        ..Rules::default()
     }
 }

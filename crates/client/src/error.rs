@@ -1,5 +1,6 @@
-//! Why something was not got, put or listed.
+//! Why a file was not transferred or listed.
 
+use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -9,79 +10,79 @@ use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::tftp::TransferError;
 use switchboard_files::{FileError, Status};
 
-/// Why something was not got, put or listed. The words are clean, whoever they come from.
+/// Why a file was not transferred or listed. Displayed, it is safe to print on a terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An address that can be listened on, but not called.
-    #[error("{} cannot be called: an address is PORT, HOST:PORT, [V6]:PORT or unix:PATH", Sanitized(.0.to_string().as_bytes()))]
+    /// An address that can be listened on, but not connected to.
+    #[error("cannot connect to {}: use PORT, HOST:PORT, [V6]:PORT or unix:PATH", Sanitized(.0.to_string().as_bytes()))]
     NotConnectable(ListenAddr),
-    /// No connection came about.
-    #[error("cannot connect to {place}: {cause}", place = Sanitized(.place.as_bytes()))]
+    /// No address of the server accepts a connection.
+    #[error("cannot connect to {}: {cause}", Sanitized(.address.as_bytes()))]
     Unreachable {
-        /// Where to.
-        place: String,
-        /// What became of the last attempt.
+        /// As the user gave it.
+        address: String,
+        /// The error of the last attempt.
         cause: io::Error,
     },
-    /// Nothing came from there, where no connection is needed.
+    /// No datagram came from the server at this address.
     #[error("no answer from {}", Sanitized(.0.as_bytes()))]
     NoReply(String),
-    /// The server refused the peer, or ended the conversation, in words of its own.
-    #[error("the server says: {}", Sanitized(.0))]
+    /// The server refused the client, or ended the session, with a message outside the protocol.
+    #[error("the server answered: {}", Sanitized(.0))]
     Closed(Vec<u8>),
-    /// The server answered that it does not do this, and why.
-    #[error("the server says: {words} ({0})", words = Sanitized(.1.as_bytes()))]
+    /// The server rejected the request with this status and message.
+    #[error("the server answered: {message} ({0})", message = Sanitized(.1.as_bytes()))]
     Rejected(Status, String),
-    /// What the server said makes no sense here, so nothing more is said to it.
-    #[error("the server makes no sense: {0}")]
+    /// The server violated the protocol; nothing more is sent to it.
+    #[error("protocol error: {0}")]
     Protocol(String),
-    /// What arrived is not what the server has.
-    #[error("what arrived is not what the server has: its digest differs, so nothing is kept")]
+    /// What arrived differs from what the server has.
+    #[error("the content was damaged on the way: its digest differs from the server's")]
     Mismatch,
-    /// The connection broke off.
+    /// The connection broke.
     #[error("the connection was lost: {0}")]
     Lost(io::Error),
-    /// Nothing moved for this long.
+    /// The server was silent for this long.
     #[error("the server was silent for {} s", .0.as_secs_f32())]
     TimedOut(Duration),
     /// A transfer by TFTP failed.
     #[error(transparent)]
-    Tftp(TransferError),
-    /// There is something of this name here already.
-    #[error("{} is there already (--overwrite replaces it)", Shown(.0))]
+    Tftp(#[from] TransferError),
+    /// A local file of this name exists.
+    #[error("{} exists already (--overwrite replaces it)", DisplayPath(.0))]
     Exists(PathBuf),
-    /// A file here cannot be made.
-    #[error("cannot make {}: {cause}", Shown(.file))]
+    /// A local file or folder cannot be created.
+    #[error("cannot create {}: {cause}", DisplayPath(.file))]
     CannotCreate {
-        /// Which one.
+        /// Its path.
         file: PathBuf,
-        /// What the system said.
+        /// The reason.
         cause: FileError,
     },
-    /// Reading or writing a file failed here.
-    #[error("{}: {cause}", Shown(.file))]
+    /// A local file cannot be read or written.
+    #[error("{}: {cause}", DisplayPath(.file))]
     Local {
-        /// Which file.
+        /// Its path.
         file: PathBuf,
-        /// What the system said.
+        /// The reason.
         cause: FileError,
     },
-    /// What the output goes to takes no more.
+    /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(io::Error),
-    /// It cannot be done for that name.
+    /// The operation does not apply to this name.
     #[error("{0}")]
     InvalidInput(&'static str),
-    /// A signal asked to stop.
+    /// This signal asked the program to stop.
     #[error("stopped by a signal")]
     Stopped(i32),
 }
 
 impl Error {
-    /// What went wrong with a file here while it was written.
-    pub(crate) fn writing(file: &Path, problem: FileError) -> Self {
+    /// A local file cannot be written.
+    pub(crate) fn writing(file: &Path, error: impl Into<FileError>) -> Self {
         let file = file.to_owned();
-        match problem {
+        match error.into() {
             FileError::Exists => Self::Exists(file),
             FileError::Mismatch => Self::Mismatch,
             cause @ (FileError::NoSpace | FileError::Quota { .. } | FileError::Io(_)) => {
@@ -91,20 +92,24 @@ impl Error {
         }
     }
 
-    /// What went wrong with a file here while it was read.
-    pub(crate) fn reading(file: &Path, problem: impl Into<FileError>) -> Self {
+    /// A local file cannot be read.
+    pub(crate) fn reading(file: &Path, error: impl Into<FileError>) -> Self {
         Self::Local {
             file: file.to_owned(),
-            cause: problem.into(),
+            cause: error.into(),
         }
+    }
+
+    pub(crate) fn protocol(message: &str) -> Self {
+        Self::Protocol(message.to_owned())
     }
 }
 
-/// A path for people: clean, since a server may have named it.
-pub(crate) struct Shown<'a>(pub(crate) &'a Path);
+/// Displays a path without control characters, since a server may have chosen it.
+pub(crate) struct DisplayPath<'a>(pub(crate) &'a Path);
 
-impl std::fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DisplayPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Sanitized(self.0.as_os_str().as_bytes()).fmt(f)
     }
 }

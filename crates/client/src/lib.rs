@@ -1,15 +1,15 @@
-//! The other end of file transfer: connects, and gets, puts and lists files.
+//! The client of the files protocol and of TFTP: gets, puts and lists files.
 
 mod address;
 mod client;
 mod destination;
 mod error;
-mod get;
-mod list;
 mod local_walk;
 mod partial_file;
-mod put;
+mod progress;
+mod remote_walk;
 mod session;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod tftp;
@@ -17,12 +17,11 @@ mod tftp_client;
 mod transport;
 
 pub use address::{Endpoint, Server};
-pub use client::{Client, Outcome, Progress};
-pub use destination::Destination;
+pub use client::Client;
+pub use destination::{Destination, Target};
 pub use error::Error;
-pub use get::Target;
-pub use list::RemoteWalk;
 pub use local_walk::{Found, LocalWalk};
-pub use tftp::TftpOptions;
-pub use tftp_client::TftpClient;
-pub use transport::Stop;
+pub use progress::{Outcome, Progress};
+pub use remote_walk::RemoteWalk;
+pub use stop::Stop;
+pub use tftp_client::{TftpClient, TftpOptions};

@@ -1,4 +1,4 @@
-//! All files below a folder here, for putting them.
+//! All files below a local folder, in order to put them.
 
 use std::ffi::OsStr;
 use std::fs::{self, FileType};
@@ -7,27 +7,27 @@ use std::path::{Path, PathBuf};
 
 use switchboard_files::Name;
 
-use crate::error::{Error, Shown};
+use crate::error::{DisplayPath, Error};
 
-/// The files below a folder, in the order of their names; links, pipes and devices are none.
+/// Iterates over the files below a folder, sorted by name. Symbolic links are not followed.
 pub struct LocalWalk {
     folders: Vec<(PathBuf, Name)>,
-    files: Vec<Found>, // of one folder, the last one first
+    files: Vec<Found>, // of one folder, in reverse order
 }
 
-/// What is below a folder.
+/// What was found below a folder.
 #[derive(Debug)]
 pub enum Found {
-    /// A file: where it is, and its name as a path from the folder.
+    /// A regular file: its path, and its name on the server.
     File(PathBuf, Name),
-    /// Something else, and what of it is to be told.
+    /// A link, pipe or device, which is skipped; with a message that says so.
     Other(String),
-    /// What cannot be read, and why.
+    /// A file or folder that cannot be read.
     Unreadable(PathBuf, Error),
 }
 
 impl LocalWalk {
-    /// LocalWalk the folder at this path, each under its name in the folder `name`.
+    /// Below the folder at `path`. `name` is that of the folder on the server.
     #[must_use]
     pub fn new(path: &Path, name: Name) -> Self {
         Self {
@@ -43,25 +43,25 @@ impl LocalWalk {
             let entry = entry.map_err(failed)?;
             entries.push((entry.file_name(), entry.file_type().map_err(failed)?));
         }
-        entries.sort_unstable_by(|one, other| other.0.cmp(&one.0)); // they are taken from the end
-        for (own, kind) in entries {
-            self.keep(folder.join(&own), name, &own, kind);
+        entries.sort_unstable_by(|one, other| other.0.cmp(&one.0)); // taken from the end
+        for (last, kind) in entries {
+            self.keep(folder.join(&last), name, &last, kind);
         }
         Ok(())
     }
 
-    fn keep(&mut self, path: PathBuf, folder: &Name, own: &OsStr, kind: FileType) {
-        let found = match folder.join(own.as_bytes()) {
-            Err(why) => Found::Unreadable(
-                path,
-                Error::Local {
-                    file: own.into(),
-                    cause: why.into(),
-                },
-            ),
+    fn keep(&mut self, path: PathBuf, folder: &Name, last: &OsStr, kind: FileType) {
+        let found = match folder.join(last.as_bytes()) {
+            Err(error) => {
+                let error = Error::reading(Path::new(last), error);
+                Found::Unreadable(path, error)
+            }
             Ok(name) if kind.is_file() => Found::File(path, name),
             Ok(name) if kind.is_dir() => return self.folders.push((path, name)),
-            Ok(_) => Found::Other(format!("{} is no file: left out", Shown(&path))),
+            Ok(_) => {
+                let path = DisplayPath(&path);
+                Found::Other(format!("{path} is not a regular file: skipped"))
+            }
         };
         self.files.push(found);
     }
@@ -90,27 +90,28 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
+    use switchboard_files::Quoted;
 
     #[test]
     fn files_are_found_and_links_are_not_followed() {
-        let place = tempdir().expect("a temporary folder");
-        let path = |name: &str| place.path().join(name);
+        let directory = tempdir().expect("a temporary folder");
+        let path = |name: &str| directory.path().join(name);
         fs::create_dir_all(path("b/c")).expect("there is room");
         for file in ["a", "z", "b/one", "b/c/two"] {
             fs::write(path(file), "").expect("there is room");
         }
         symlink("/etc", path("etc")).expect("there is room");
         let top = Name::parse(b"top").expect("a name");
-        let found: Vec<String> = LocalWalk::new(place.path(), top)
+        let found: Vec<String> = LocalWalk::new(directory.path(), top)
             .map(|found| match found {
-                Found::File(_, name) => name.word().to_string(),
-                Found::Other(words) => words[words.rfind('/').unwrap_or(0)..].to_owned(),
+                Found::File(_, name) => Quoted::from(&name).to_string(),
+                Found::Other(message) => message[message.rfind('/').unwrap_or(0)..].to_owned(),
                 Found::Unreadable(_, error) => error.to_string(),
             })
             .collect();
         let expected = [
             "top/a",
-            "/etc is no file: left out",
+            "/etc is not a regular file: skipped",
             "top/z",
             "top/b/one",
             "top/b/c/two",

@@ -1,4 +1,4 @@
-//! The conversation with a server: a line there, an answer back, and content between.
+//! A session of the files protocol: requests, responses, and content between them.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,248 +9,233 @@ use switchboard_files::{NotAResponse, Request, Response, Status};
 use crate::error::Error;
 use crate::transport::{Interrupt, Transport};
 
-/// A conversation with a server that has greeted.
+/// A session with a server that has sent its greeting.
 pub(crate) struct Session {
     transport: Box<dyn Transport>,
-    patience: Duration,
+    timeout: Duration,
     input: Vec<u8>,
-    /// What of `input` was read and not taken yet.
-    from: usize,
-    to: usize,
-    /// Whether the peer may not be waiting for a line: then no line can be said any more.
-    broken: bool,
+    /// What was read and not consumed is `input[start..end]`.
+    start: usize,
+    end: usize,
+    /// The server may not be waiting for a request, so none can be sent.
+    is_broken: bool,
 }
 
 impl Session {
-    /// Hears the greeting. Silence ends the conversation after `patience`, always.
+    /// Waits for the greeting. Any silence longer than `timeout` ends the session.
     ///
     /// # Errors
     ///
-    /// The words of a server that refuses, or whatever else becomes of the connection.
-    pub(crate) fn begin(transport: Box<dyn Transport>, patience: Duration) -> Result<Self, Error> {
+    /// The server refuses the client or does not speak the protocol, or the connection fails.
+    pub(crate) fn begin(transport: Box<dyn Transport>, timeout: Duration) -> Result<Self, Error> {
         let mut session = Self {
             transport,
-            patience,
+            timeout,
             input: vec![0; INPUT_BYTES],
-            from: 0,
-            to: 0,
-            broken: false,
+            start: 0,
+            end: 0,
+            is_broken: false,
         };
-        match session.hear()? {
+        match session.response(timeout)? {
             Response::Text(Status::GREETING, _) => Ok(session),
-            other => Err(session.misfit(other)),
+            other => Err(session.unexpected(other)),
         }
     }
 
-    /// Says a command.
-    pub(crate) fn say(&mut self, command: &Request) -> Result<(), Error> {
-        if self.write(command)? {
-            Ok(())
-        } else {
-            Err(self.last_words())
+    /// Sends a request and waits for the response.
+    pub(crate) fn request(&mut self, request: &Request) -> Result<Response, Error> {
+        self.send(request)?;
+        self.response(self.timeout)
+    }
+
+    /// Sends a request.
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), Error> {
+        if self.write_line(request)? {
+            return Ok(());
         }
+        // The server has closed. It may have sent the reason.
+        Err(match self.response(self.timeout) {
+            Ok(response) => self.unexpected(response),
+            Err(error) => error,
+        })
     }
 
-    /// Says a command while content is still to come. Whether the server hears it is seen then, when
-    /// all that it sent was taken. Lines are short, and there is room for them.
-    pub(crate) fn say_ahead(&mut self, command: &Request) -> Result<(), Error> {
-        self.write(command).map(drop)
+    /// Sends a request while content is still arriving. If the server has closed, that shows at the end
+    /// of the content. A line always fits into the socket's buffer.
+    pub(crate) fn send_ahead(&mut self, request: &Request) -> Result<(), Error> {
+        self.write_line(request).map(drop)
     }
 
-    /// `false` if the server is gone.
-    fn write(&mut self, command: &Request) -> Result<bool, Error> {
-        let line = format!("{command}\n");
+    /// Sends content. `false` if the server responds meanwhile or has closed: its response can be read,
+    /// and the rest was not sent.
+    pub(crate) fn send_content(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        self.write_all(bytes, Interrupt::Input)
+    }
+
+    /// `false` if the server has closed.
+    fn write_line(&mut self, request: &Request) -> Result<bool, Error> {
+        let line = format!("{request}\n");
         self.write_all(line.as_bytes(), Interrupt::Hangup)
     }
 
-    /// `false` if the server is gone, or says what is to be heeded.
+    /// `false` if it was interrupted, or the server has closed.
     fn write_all(&mut self, mut rest: &[u8], interrupt: Interrupt) -> Result<bool, Error> {
         while !rest.is_empty() {
-            match self.transport.write(rest, interrupt, self.patience) {
+            match self.transport.write(rest, interrupt, self.timeout) {
                 Ok(0) => {
-                    self.broken = true;
+                    self.is_broken = true;
                     return Ok(false);
                 }
                 Ok(count) => rest = &rest[count..],
-                Err(error) => return Err(self.breaks(error)),
+                Err(error) => return Err(self.fail(error)),
             }
         }
         Ok(true)
     }
 
-    /// Says a command and hears the answer.
-    pub(crate) fn ask(&mut self, command: &Request) -> Result<Response, Error> {
-        self.say(command)?;
-        self.hear()
-    }
-
-    /// Hears an answer.
-    pub(crate) fn hear(&mut self) -> Result<Response, Error> {
-        self.hear_for(self.patience)
-    }
-
-    /// Hears an answer for which the server has to do something that takes time.
-    pub(crate) fn hear_for(&mut self, patience: Duration) -> Result<Response, Error> {
-        let line = self.line(patience)?;
+    /// Waits for a response, which the server may need `timeout` to prepare.
+    pub(crate) fn response(&mut self, timeout: Duration) -> Result<Response, Error> {
+        let line = self.line(timeout)?;
         Response::parse(&line).map_err(|NotAResponse(mut line)| {
-            line.truncate(SHOWN_BYTES);
-            let error = if has_code(&line) {
-                Error::Protocol(format!("'{}' is no answer", Sanitized(&line)))
+            line.truncate(DISPLAYED_BYTES);
+            let has_status = line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit);
+            let error = if has_status {
+                Error::Protocol(format!("invalid response '{}'", Sanitized(&line)))
             } else {
                 Error::Closed(line)
             };
-            self.breaks(error)
+            self.fail(error)
         })
     }
 
-    /// Hears one line, without its end. All of it has to be there in time.
-    pub(crate) fn line(&mut self, patience: Duration) -> Result<Vec<u8>, Error> {
-        let end = Instant::now() + patience;
-        let mut looked_at = 0;
+    /// Waits for a line, and returns it without its end. All of it must arrive within `timeout`.
+    pub(crate) fn line(&mut self, timeout: Duration) -> Result<Vec<u8>, Error> {
+        let deadline = Instant::now() + timeout;
+        let mut searched = 0;
         loop {
-            let waiting = &self.input[self.from..self.to];
-            let line_end = waiting[looked_at..].iter().position(|&byte| byte == b'\n');
+            let input = &self.input[self.start..self.end];
+            let line_end = input[searched..].iter().position(|&byte| byte == b'\n');
             if let Some(line_end) = line_end {
-                let line = &waiting[..looked_at + line_end];
+                let line = &input[..searched + line_end];
                 let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-                self.from += looked_at + line_end + 1;
+                self.start += searched + line_end + 1;
                 return Ok(line);
             }
-            looked_at = waiting.len();
-            if LINE_BYTES < looked_at {
-                let words = "its line has no end";
-                return Err(self.breaks(Error::Protocol(words.into())));
+            searched = input.len();
+            if MAX_LINE_BYTES < searched {
+                return Err(self.fail(Error::protocol("a line is too long")));
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(self.breaks(Error::TimedOut(patience)));
+                return Err(self.fail(Error::TimedOut(timeout)));
             }
             match self.fill(left) {
-                Ok(0) => return Err(self.end_within_line()),
+                Ok(0) => return Err(self.closed()),
                 Ok(_) => (),
-                Err(Error::TimedOut(_)) => return Err(Error::TimedOut(patience)),
+                Err(Error::TimedOut(_)) => return Err(Error::TimedOut(timeout)),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Takes `count` bytes that are no line, piece by piece.
+    /// Receives `count` bytes of content, and passes them to `take` as they arrive.
     ///
     /// # Errors
     ///
-    /// Those of `take` too; then the rest is still to come, and the conversation is over.
-    pub(crate) fn content(
+    /// Also those of `take`, which end the session, since the rest of the content is on its way.
+    pub(crate) fn receive_content(
         &mut self,
         count: u64,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut left = count;
         while 0 < left {
-            if self.from == self.to && self.fill(self.patience)? == 0 {
-                let words = format!("it ended {left} bytes too early");
-                return Err(self.breaks(Error::Lost(io::Error::other(words))));
+            if self.start == self.end && self.fill(self.timeout)? == 0 {
+                let missing = io::Error::other(format!("{left} bytes are missing"));
+                return Err(self.fail(Error::Lost(missing)));
             }
-            let most = usize::try_from(left).unwrap_or(usize::MAX);
-            let piece = &self.input[self.from..self.to];
-            let piece = &piece[..piece.len().min(most)];
+            let input = &self.input[self.start..self.end];
+            let piece = &input[..input.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
             let taken = piece.len();
             if let Err(error) = take(piece) {
-                return Err(self.breaks(error));
+                return Err(self.fail(error));
             }
-            self.from += taken;
+            self.start += taken;
             left -= taken as u64;
         }
         Ok(())
     }
 
-    /// Sends bytes that are no line. `false` if the server answers meanwhile, or is gone: what it
-    /// said can be heard, and the rest was not sent.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        self.write_all(bytes, Interrupt::Input)
+    /// Makes the session unusable: content or lines are outstanding in one direction.
+    pub(crate) fn abandon(&mut self) {
+        self.is_broken = true;
     }
 
-    /// From now on nothing can be said: the server waits for something else than a line.
-    pub(crate) fn give_up(&mut self) {
-        self.broken = true;
-    }
-
-    /// Whether a line can be said; nothing is outstanding, and the server has not gone.
+    /// Whether a request can be sent: nothing is outstanding, and the server has not closed.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.broken && self.from == self.to && !self.transport.has_input()
+        !self.is_broken && self.start == self.end && !self.transport.has_input()
     }
 
-    /// Reads what there is, behind what waits already.
-    fn fill(&mut self, patience: Duration) -> Result<usize, Error> {
-        if self.from == self.to {
-            (self.from, self.to) = (0, 0);
-        } else if self.input.len() - self.from < 2 * LINE_BYTES {
-            self.input.copy_within(self.from..self.to, 0);
-            (self.from, self.to) = (0, self.to - self.from);
+    /// Reads once, behind what is there already.
+    fn fill(&mut self, timeout: Duration) -> Result<usize, Error> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.input.len() - self.start < 2 * MAX_LINE_BYTES {
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
         }
-        match self.transport.read(&mut self.input[self.to..], patience) {
+        match self.transport.read(&mut self.input[self.end..], timeout) {
             Ok(count) => {
-                self.to += count;
+                self.end += count;
                 Ok(count)
             }
-            Err(error) => Err(self.breaks(error)),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// Why an answer that was not waited for ends what was asked: a reason of the server's, or none
-    /// that makes sense.
-    pub(crate) fn misfit(&mut self, answer: Response) -> Error {
-        match answer {
-            Response::Text(code, words) if !code.is_success() => {
-                let error = Error::Rejected(code, shortened(words));
-                if code == Status::STOPPING {
-                    return self.breaks(error);
+    /// The error for a response that does not fit the request: the server rejects it, or violates the
+    /// protocol.
+    pub(crate) fn unexpected(&mut self, response: Response) -> Error {
+        match response {
+            Response::Text(status, message) if !status.is_success() => {
+                let error = Error::Rejected(status, shortened(message));
+                if status == Status::STOPPING {
+                    return self.fail(error);
                 }
                 error
             }
             other => {
-                let words = shortened(other.to_string());
-                let words = format!("'{}' answers something else", Sanitized(words.as_bytes()));
-                self.breaks(Error::Protocol(words))
+                let response = shortened(other.to_string());
+                let response = Sanitized(response.as_bytes());
+                self.fail(Error::Protocol(format!("unexpected response '{response}'")))
             }
         }
     }
 
-    /// Why a server does not listen any more: what it said last, if it said anything.
-    fn last_words(&mut self) -> Error {
-        match self.hear() {
-            Ok(answer) => self.misfit(answer),
-            Err(error) => error,
-        }
-    }
-
-    fn end_within_line(&mut self) -> Error {
-        let mut rest = self.input[self.from..self.to].trim_ascii().to_vec();
-        rest.truncate(SHOWN_BYTES);
+    /// The error for a connection that the server closed within a line.
+    fn closed(&mut self) -> Error {
+        let mut rest = self.input[self.start..self.end].trim_ascii().to_vec();
+        rest.truncate(DISPLAYED_BYTES);
         let error = if rest.is_empty() {
             Error::Lost(io::Error::other("the server closed it"))
         } else {
             Error::Closed(rest)
         };
-        self.breaks(error)
+        self.fail(error)
     }
 
-    fn breaks(&mut self, error: Error) -> Error {
-        self.broken = true;
+    fn fail(&mut self, error: Error) -> Error {
+        self.is_broken = true;
         error
     }
 }
 
-/// Whether a line begins as an answer does.
-fn has_code(line: &[u8]) -> bool {
-    line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit)
+/// A text cut to a length that can be displayed.
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(DISPLAYED_BYTES));
+    text
 }
 
-/// Words that are not too long to be shown.
-fn shortened(mut words: String) -> String {
-    words.truncate(words.floor_char_boundary(SHOWN_BYTES));
-    words
-}
-
-const LINE_BYTES: usize = 32 * 1024; // a path of 4096 bytes, each escaped, and what stands before it
-const SHOWN_BYTES: usize = 500;
-const INPUT_BYTES: usize = 512 * 1024; // so much is read at once
+const MAX_LINE_BYTES: usize = 32 * 1024; // an entry with a path of 4096 bytes, each escaped
+const DISPLAYED_BYTES: usize = 500;
+const INPUT_BYTES: usize = 512 * 1024;

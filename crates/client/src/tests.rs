@@ -1,4 +1,4 @@
-//! Whole transfers without a socket, with a server that is data.
+//! Whole transfers without a socket, with a simulated server.
 
 mod fake_server;
 
@@ -6,31 +6,31 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use switchboard_files::{Name, Source, Status};
+use switchboard_files::{Content, Name, Quoted, Source, Status};
 use tempfile::{TempDir, tempdir};
 
-use crate::client::{Client, Outcome};
-use crate::destination::Destination;
+use crate::client::Client;
+use crate::destination::{Destination, Target};
 use crate::error::Error;
-use crate::get::Target;
-use crate::list::RemoteWalk;
-use fake_server::{Notes, Trick, content, name, server};
+use crate::progress::Outcome;
+use crate::remote_walk::RemoteWalk;
+use fake_server::{Fault, Notes, name, server};
 
-/// A folder here, and a way to get files into it.
-struct Here {
-    place: TempDir,
+/// A local folder, and how files are transferred to and from it.
+struct Local {
+    directory: TempDir,
     destination: Destination,
     overwrite: bool,
     resume: bool,
     notes: Notes,
 }
 
-impl Here {
+impl Local {
     fn new() -> Self {
-        let place = tempdir().expect("a temporary folder");
+        let directory = tempdir().expect("a temporary folder");
         Self {
-            destination: Destination::open(place.path()).expect("it is there"),
-            place,
+            destination: Destination::open(directory.path()).expect("it is there"),
+            directory,
             overwrite: false,
             resume: false,
             notes: Notes::default(),
@@ -48,20 +48,20 @@ impl Here {
     }
 
     fn put(&mut self, client: &mut Client, own: &str, resume: bool) -> Result<Outcome, Error> {
-        let path = self.place.path().join(own);
+        let path = self.directory.path().join(own);
         let source = Source::open(&path).expect("it is there");
         client.put(&path, source, &name(own), resume, &mut self.notes)
     }
 
     fn write(&self, own: &str, bytes: &[u8]) {
-        fs::write(self.place.path().join(own), bytes).expect("there is room");
+        fs::write(self.directory.path().join(own), bytes).expect("there is room");
     }
 
-    /// All that is here, by name.
+    /// Checks all files in the folder, sorted by name.
     #[track_caller]
     fn has(&self, files: &[(&str, &[u8])]) {
         let mut found = Vec::new();
-        collect(self.place.path(), self.place.path(), &mut found);
+        collect(self.directory.path(), self.directory.path(), &mut found);
         found.sort();
         let expected: Vec<_> = files
             .iter()
@@ -84,7 +84,7 @@ fn collect(top: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[track_caller]
-fn said(result: Result<Outcome, Error>) -> Status {
+fn rejected(result: Result<Outcome, Error>) -> Status {
     match result {
         Err(Error::Rejected(code, _)) => code,
         other => panic!("{other:?}"),
@@ -97,33 +97,36 @@ const LONG: &[u8] = &[b'x'; 3000];
 fn files_arrive_in_pieces_of_any_size() {
     for piece in [1, 2, 3, 7, 100, 100_000] {
         let files: [(&str, &[u8]); 3] = [("a", b"hello\n"), ("d/b", LONG), ("e", b"")];
-        let (mut client, server) = server(&files, Trick::None, piece);
-        let mut here = Here::new();
+        let (mut client, server) = server(&files, Fault::None, piece);
+        let mut local = Local::new();
         for (own, bytes) in files {
-            let done = here.get(&mut client, own).expect("it is there");
+            let done = local.get(&mut client, own).expect("it is there");
             let expected = Outcome {
                 bytes: bytes.len() as u64,
-                sha256: Some(content(bytes).sha256),
+                sha256: Some(Content::of(bytes).sha256),
                 resumed_from: None,
                 already_there: false,
             };
             assert_eq!(done, expected);
-            assert_eq!(said(here.get(&mut client, "nothing")), Status::NOT_FOUND);
+            assert_eq!(
+                rejected(local.get(&mut client, "nothing")),
+                Status::NOT_FOUND
+            );
         }
-        here.has(&files);
+        local.has(&files);
         assert_eq!(server.borrow().connections, 1);
     }
 }
 
 #[test]
-fn what_goes_to_output_is_compared_too() {
-    for trick in [Trick::None, Trick::Damages] {
-        let (mut client, _) = server(&[("a", LONG)], trick.clone(), 1000);
+fn output_is_compared_too() {
+    for fault in [Fault::None, Fault::Damages] {
+        let (mut client, _) = server(&[("a", LONG)], fault.clone(), 1000);
         let mut out = Vec::new();
         let target = Target::Output(&mut out);
         let done = client.get(&name("a"), target, &mut Notes::default());
-        match trick {
-            Trick::None => assert_eq!(done.expect("it is the same").bytes, 3000),
+        match fault {
+            Fault::None => assert_eq!(done.expect("it is the same").bytes, 3000),
             _ => assert!(matches!(done, Err(Error::Mismatch))),
         }
         assert_eq!(out.len(), 3000);
@@ -131,132 +134,135 @@ fn what_goes_to_output_is_compared_too() {
 }
 
 #[test]
-fn a_file_is_there_whole_or_not_at_all() {
+fn a_file_is_complete_or_absent() {
     for resume in [false, true] {
-        let (mut client, _) = server(&[("a", LONG)], Trick::Damages, 1000);
-        let mut here = Here::new();
-        here.resume = resume;
-        assert!(matches!(here.get(&mut client, "a"), Err(Error::Mismatch)));
-        here.has(&[]);
+        let (mut client, _) = server(&[("a", LONG)], Fault::Damages, 1000);
+        let mut local = Local::new();
+        local.resume = resume;
+        assert!(matches!(local.get(&mut client, "a"), Err(Error::Mismatch)));
+        local.has(&[]);
     }
-    let (mut client, server) = server(&[("a", LONG)], Trick::Breaks(1000), 300);
-    let mut here = Here::new();
-    assert!(matches!(here.get(&mut client, "a"), Err(Error::Lost(_))));
-    here.has(&[]);
-    server.borrow_mut().trick = Trick::None;
-    here.get(&mut client, "a").expect("over another connection");
+    let (mut client, server) = server(&[("a", LONG)], Fault::Breaks(1000), 300);
+    let mut local = Local::new();
+    assert!(matches!(local.get(&mut client, "a"), Err(Error::Lost(_))));
+    local.has(&[]);
+    server.borrow_mut().fault = Fault::None;
+    local
+        .get(&mut client, "a")
+        .expect("over another connection");
     assert_eq!(server.borrow().connections, 2);
 }
 
 #[test]
-fn what_has_come_is_gone_on_with() {
-    let (mut client, server) = server(&[("a", LONG)], Trick::Breaks(1000), 300);
-    let mut here = Here::new();
-    here.resume = true;
-    assert!(matches!(here.get(&mut client, "a"), Err(Error::Lost(_))));
-    here.has(&[("a.part", &LONG[..1000])]);
+fn an_interrupted_transfer_is_resumed() {
+    let (mut client, server) = server(&[("a", LONG)], Fault::Breaks(1000), 300);
+    let mut local = Local::new();
+    local.resume = true;
+    assert!(matches!(local.get(&mut client, "a"), Err(Error::Lost(_))));
+    local.has(&[("a.part", &LONG[..1000])]);
     assert!(
-        here.notes.0[0].contains("1000 bytes are kept in"),
+        local.notes.0[0].contains("1000 bytes are kept in"),
         "{:?}",
-        here.notes.0
+        local.notes.0
     );
-    here.get(&mut client, "a").expect_err("it breaks again");
-    here.has(&[("a.part", &LONG[..2000])]);
-    server.borrow_mut().trick = Trick::None;
-    let done = here.get(&mut client, "a").expect("the rest");
+    local.get(&mut client, "a").expect_err("it breaks again");
+    local.has(&[("a.part", &LONG[..2000])]);
+    server.borrow_mut().fault = Fault::None;
+    let done = local.get(&mut client, "a").expect("the rest");
     assert_eq!((done.bytes, done.resumed_from), (3000, Some(2000)));
-    here.has(&[("a", LONG)]);
-    let asked = server.borrow().asked.clone();
+    local.has(&[("a", LONG)]);
+    let requests = server.borrow().requests.clone();
     assert_eq!(
-        asked[asked.len() - 3..],
+        requests[requests.len() - 3..],
         ["HASH a 2000", "GET a 2000", "HASH a 3000"]
     );
 }
 
 #[test]
-fn a_part_of_something_else_is_not_gone_on_with() {
+fn a_part_of_another_file_is_not_resumed() {
     for (part, why) in [
-        (vec![b'y'; 1000], "is another file's"),
+        (vec![b'y'; 1000], "differs from the file"),
         (vec![b'x'; 3001], "is longer than the file"),
     ] {
-        let (mut client, _) = server(&[("a", LONG)], Trick::None, 300);
-        let mut here = Here::new();
-        here.write("a.part", &part);
-        here.resume = true;
-        let done = here.get(&mut client, "a").expect("from the beginning");
+        let (mut client, _) = server(&[("a", LONG)], Fault::None, 300);
+        let mut local = Local::new();
+        local.write("a.part", &part);
+        local.resume = true;
+        let done = local.get(&mut client, "a").expect("from the beginning");
         assert_eq!(done.resumed_from, None);
-        assert!(here.notes.0[0].contains(why), "{:?}", here.notes.0);
-        here.has(&[("a", LONG)]);
+        assert!(local.notes.0[0].contains(why), "{:?}", local.notes.0);
+        local.has(&[("a", LONG)]);
     }
-    // As long as the file already.
-    let (mut client, _) = server(&[("a", LONG)], Trick::None, 300);
-    let mut here = Here::new();
-    here.write("a.part", LONG);
-    here.resume = true;
-    let done = here.get(&mut client, "a").expect("nothing is missing");
+    // The part is complete.
+    let (mut client, _) = server(&[("a", LONG)], Fault::None, 300);
+    let mut local = Local::new();
+    local.write("a.part", LONG);
+    local.resume = true;
+    let done = local.get(&mut client, "a").expect("nothing is missing");
     assert_eq!(done.resumed_from, Some(3000));
-    here.has(&[("a", LONG)]);
+    local.has(&[("a", LONG)]);
 }
 
 #[test]
-fn nothing_is_kept_where_nothing_came() {
-    let (mut client, _) = server(&[], Trick::None, 300);
-    let mut here = Here::new();
-    here.resume = true;
-    assert_eq!(said(here.get(&mut client, "a")), Status::NOT_FOUND);
-    here.has(&[]);
+fn no_empty_part_is_kept() {
+    let (mut client, _) = server(&[], Fault::None, 300);
+    let mut local = Local::new();
+    local.resume = true;
+    assert_eq!(rejected(local.get(&mut client, "a")), Status::NOT_FOUND);
+    local.has(&[]);
 }
 
 #[test]
-fn what_is_here_is_compared_or_replaced() {
+fn an_existing_file_is_compared_or_replaced() {
     for resume in [false, true] {
-        let (mut client, server) = server(&[("a", b"hello")], Trick::None, 300);
-        let mut here = Here::new();
-        here.resume = resume;
-        here.write("a", b"hello");
-        assert!(here.get(&mut client, "a").expect("the same").already_there);
+        let (mut client, server) = server(&[("a", b"hello")], Fault::None, 300);
+        let mut local = Local::new();
+        local.resume = resume;
+        local.write("a", b"hello");
+        assert!(local.get(&mut client, "a").expect("the same").already_there);
         for other in [&b"hullo"[..], b"hell"] {
-            here.write("a", other);
-            assert!(matches!(here.get(&mut client, "a"), Err(Error::Exists(_))));
-            here.has(&[("a", other)]);
+            local.write("a", other);
+            assert!(matches!(local.get(&mut client, "a"), Err(Error::Exists(_))));
+            local.has(&[("a", other)]);
         }
-        // What is not as long is not compared.
-        let asked = server.borrow().asked.clone();
+        // A file of another length is not compared.
+        let requests = server.borrow().requests.clone();
         assert_eq!(
-            asked,
+            requests,
             ["STAT a", "HASH a", "STAT a", "HASH a", "STAT a"],
             "a digest costs much"
         );
         assert!(
             !server
                 .borrow()
-                .asked
+                .requests
                 .iter()
                 .any(|line| line.starts_with("GET"))
         );
-        here.overwrite = true;
-        assert!(!here.get(&mut client, "a").expect("replaced").already_there);
-        here.has(&[("a", b"hello")]);
+        local.overwrite = true;
+        assert!(!local.get(&mut client, "a").expect("replaced").already_there);
+        local.has(&[("a", b"hello")]);
     }
 }
 
 #[test]
-fn no_link_leads_elsewhere() {
+fn symbolic_links_are_not_followed() {
     for resume in [false, true] {
         let outside = tempdir().expect("a temporary folder");
         let secret = outside.path().join("secret");
         fs::write(&secret, "old").expect("there is room");
-        let (mut client, _) = server(&[("a", b"new"), ("d/b", b"new")], Trick::None, 300);
-        let mut here = Here::new();
-        (here.resume, here.overwrite) = (resume, true);
+        let (mut client, _) = server(&[("a", b"new"), ("d/b", b"new")], Fault::None, 300);
+        let mut local = Local::new();
+        (local.resume, local.overwrite) = (resume, true);
         let link = |to: &Path, own: &str| {
-            std::os::unix::fs::symlink(to, here.place.path().join(own)).expect("there is room");
+            std::os::unix::fs::symlink(to, local.directory.path().join(own))
+                .expect("there is room");
         };
         link(&secret, "a");
         link(&secret, "a.part");
         link(outside.path(), "d");
-        here.get(&mut client, "a").expect_err("a link");
-        here.get(&mut client, "d/b").expect_err("a link");
+        local.get(&mut client, "a").expect_err("a link");
+        local.get(&mut client, "d/b").expect_err("a link");
         assert_eq!(fs::read(&secret).expect("it is there"), b"old");
         assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
     }
@@ -265,11 +271,11 @@ fn no_link_leads_elsewhere() {
 #[test]
 fn files_are_put_in_pieces_of_any_size() {
     for piece in [1, 2, 7, 100_000] {
-        let (mut client, server) = server(&[], Trick::None, piece);
-        let mut here = Here::new();
+        let (mut client, server) = server(&[], Fault::None, piece);
+        let mut local = Local::new();
         for (own, bytes) in [("a", LONG), ("b", b"")] {
-            here.write(own, bytes);
-            let done = here.put(&mut client, own, false).expect("it is kept");
+            local.write(own, bytes);
+            let done = local.put(&mut client, own, false).expect("it is kept");
             assert_eq!(done.bytes, bytes.len() as u64);
             assert_eq!(server.borrow().files[&name(own)], bytes);
         }
@@ -278,33 +284,35 @@ fn files_are_put_in_pieces_of_any_size() {
 }
 
 #[test]
-fn what_is_refused_is_not_sent() {
-    let (mut client, server) = server(&[("a", b"other")], Trick::None, 300);
-    let mut here = Here::new();
-    here.write("a", &[b'x'; 1_000_000]);
-    here.write("b", b"hello");
-    assert_eq!(said(here.put(&mut client, "a", false)), Status::EXISTS);
-    here.put(&mut client, "b", false)
+fn a_rejected_file_is_not_sent() {
+    let (mut client, server) = server(&[("a", b"other")], Fault::None, 300);
+    let mut local = Local::new();
+    local.write("a", &[b'x'; 1_000_000]);
+    local.write("b", b"hello");
+    assert_eq!(rejected(local.put(&mut client, "a", false)), Status::EXISTS);
+    local
+        .put(&mut client, "b", false)
         .expect("over another connection");
     assert_eq!(server.borrow().content, 5);
     assert_eq!(server.borrow().connections, 2);
 }
 
 #[test]
-fn what_is_there_is_not_put_again() {
-    let (mut client, server) = server(&[("a", b"hello"), ("b", b"hello")], Trick::None, 300);
-    let mut here = Here::new();
-    here.write("a", b"hello");
+fn an_equal_file_is_not_put_again() {
+    let (mut client, server) = server(&[("a", b"hello"), ("b", b"hello")], Fault::None, 300);
+    let mut local = Local::new();
+    local.write("a", b"hello");
     assert!(
-        here.put(&mut client, "a", true)
+        local
+            .put(&mut client, "a", true)
             .expect("the same")
             .already_there
     );
-    here.write("b", b"hullo");
-    assert_eq!(said(here.put(&mut client, "b", true)), Status::EXISTS);
-    here.write("c", b"hello");
+    local.write("b", b"hullo");
+    assert_eq!(rejected(local.put(&mut client, "b", true)), Status::EXISTS);
+    local.write("c", b"hello");
     assert!(
-        !here
+        !local
             .put(&mut client, "c", true)
             .expect("kept")
             .already_there
@@ -313,7 +321,7 @@ fn what_is_there_is_not_put_again() {
 }
 
 #[test]
-fn listings_hold_what_can_be_in_a_folder() {
+fn listings_have_valid_entries() {
     let names = |client: &mut Client, folder: &str| {
         let mut names = Vec::new();
         client.list(&name(folder), &mut |entry| {
@@ -322,7 +330,7 @@ fn listings_hold_what_can_be_in_a_folder() {
         })?;
         Ok::<_, Error>(names)
     };
-    let (mut client, _) = server(&[("a", b""), ("d/b c", b""), ("e", b"")], Trick::None, 3);
+    let (mut client, _) = server(&[("a", b""), ("d/b c", b""), ("e", b"")], Fault::None, 3);
     assert_eq!(names(&mut client, "/").expect("a folder"), ["a", "d", "e"]);
     assert_eq!(names(&mut client, "d").expect("a folder"), ["b c"]);
     let entry = "file 1 2026-01-31T12:00:00Z";
@@ -341,7 +349,7 @@ fn listings_hold_what_can_be_in_a_folder() {
         format!("210 1\n{entry} {}", "a".repeat(1_000_000)),
         "210 2\n\n\n".to_owned(),
     ] {
-        let (mut client, _) = server(&[], Trick::Answers(wrong.clone()), 100_000);
+        let (mut client, _) = server(&[], Fault::Answers(wrong.clone()), 100_000);
         let listed = names(&mut client, "/");
         assert!(
             matches!(listed, Err(Error::Protocol(_))),
@@ -350,67 +358,68 @@ fn listings_hold_what_can_be_in_a_folder() {
     }
 }
 
-/// All that a walk tells.
-fn told(mut walk: RemoteWalk, client: &mut Client) -> Vec<String> {
-    let told = std::iter::from_fn(|| walk.next(client)).map(|found| match found {
-        Ok((name, _)) => name.word().to_string(),
-        Err((name, error)) => format!("{}: {error}", name.word()),
+/// All that a walk returns.
+fn collect_walk(mut walk: RemoteWalk, client: &mut Client) -> Vec<String> {
+    let found = std::iter::from_fn(|| walk.next(client)).map(|found| match found {
+        Ok((name, _)) => Quoted::from(&name).to_string(),
+        Err((name, error)) => format!("{}: {error}", Quoted::from(&name)),
     });
-    told.collect()
+    found.collect()
 }
 
 #[test]
-fn a_walk_tells_all_and_ends() {
+fn a_walk_returns_everything_and_ends() {
     let files: [(&str, &[u8]); 4] = [("a", b""), ("d/b", b""), ("d/e/c", b""), ("f", b"")];
-    let (mut client, _) = server(&files, Trick::None, 100);
+    let (mut client, _) = server(&files, Fault::None, 100);
     assert_eq!(
-        told(RemoteWalk::below(Name::root()), &mut client),
+        collect_walk(RemoteWalk::below(Name::root()), &mut client),
         ["a", "d", "d/b", "d/e", "d/e/c", "f"]
     );
-    let (mut client, _) = server(&[], Trick::Deep, 100);
-    let told = told(RemoteWalk::below(Name::root()), &mut client);
-    assert!(told.len() <= 2 * 4096, "{}", told.len());
-    assert!(told.iter().any(|words| words.contains("too long a name")));
-    let (mut client, _) = server(&[], Trick::Wide, 1_000_000);
+    let (mut client, _) = server(&[], Fault::Deep, 100);
+    let found = collect_walk(RemoteWalk::below(Name::root()), &mut client);
+    assert!(found.len() <= 2 * 4096, "{}", found.len());
+    assert!(
+        found
+            .iter()
+            .any(|line| line.contains("name in a listing is too long"))
+    );
+    let (mut client, _) = server(&[], Fault::Wide, 1_000_000);
     let mut walk = RemoteWalk::below(Name::root());
-    walk.most_held_bytes = 64 * 1024;
-    let told = self::told(walk, &mut client);
-    assert!(told.len() < 10, "{}", told.len());
-    assert!(told[told.len() - 1].contains("no end to what it lists"));
+    walk.max_pending_bytes = 64 * 1024;
+    let found = collect_walk(walk, &mut client);
+    assert!(found.len() < 10, "{}", found.len());
+    assert!(found[found.len() - 1].contains("folders have too many entries"));
 }
 
 #[test]
-fn a_server_that_is_none_is_quoted() {
-    for (says, shown) in [
+fn other_servers_are_quoted() {
+    for (sent, displayed) in [
         (
             "HTTP/1.1 400 Bad Request\r\n\r\n",
-            "the server says: HTTP/1.1 400 Bad Request",
+            "the server answered: HTTP/1.1 400 Bad Request",
         ),
         (
-            "Too many conversations",
-            "the server says: Too many conversations",
+            "Too many connections",
+            "the server answered: Too many connections",
         ),
-        ("\x1b[2J\n", "the server says: \\x1b[2J"),
-        ("421 stopping\n", "the server says: stopping (421)"),
-        (
-            "226 5\n",
-            "the server makes no sense: '226 5' answers something else",
-        ),
+        ("\x1b[2J\n", "the server answered: \\x1b[2J"),
+        ("421 stopping\n", "the server answered: stopping (421)"),
+        ("226 5\n", "protocol error: unexpected response '226 5'"),
         ("", "the connection was lost: the server closed it"),
     ] {
-        let (mut client, _) = server(&[], Trick::Says(says.into()), 100);
-        let mut here = Here::new();
-        let error = here.get(&mut client, "a").expect_err("no file");
-        assert_eq!(error.to_string(), shown);
-        here.has(&[]);
+        let (mut client, _) = server(&[], Fault::Sends(sent.into()), 100);
+        let mut local = Local::new();
+        let error = local.get(&mut client, "a").expect_err("no file");
+        assert_eq!(error.to_string(), displayed);
+        local.has(&[]);
     }
-    let (mut client, _) = server(&[], Trick::Says(vec![b'x'; 10_000_000]), 100_000);
-    let error = Here::new().get(&mut client, "a").expect_err("no file");
+    let (mut client, _) = server(&[], Fault::Sends(vec![b'x'; 10_000_000]), 100_000);
+    let error = Local::new().get(&mut client, "a").expect_err("no file");
     assert!(error.to_string().len() < 1000, "{error}");
 }
 
-/// What a server may say, made of what it should say and of anything.
-fn saying() -> impl Strategy<Value = Vec<u8>> {
+/// Bytes of a server: valid responses, entries and arbitrary bytes.
+fn server_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         any::<Vec<u8>>(),
         Just(b"\n".to_vec()),
@@ -425,21 +434,21 @@ fn saying() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn whatever_a_server_says_nothing_comes_of_it(said in saying(), piece in 1_usize..300, resume: bool) {
+    fn no_response_creates_a_file(sent in server_bytes(), piece in 1_usize..300, resume: bool) {
         let above = tempdir().expect("a temporary folder");
         let folder = above.path().join("here");
         fs::create_dir(&folder).expect("there is room");
-        let mut here = Here::new();
-        here.destination = Destination::open(&folder).expect("it is there");
-        here.resume = resume;
-        let (mut client, _) = server(&[], Trick::Says(said), piece);
-        here.get(&mut client, "a").expect_err("no digest can be true");
+        let mut local = Local::new();
+        local.destination = Destination::open(&folder).expect("it is there");
+        local.resume = resume;
+        let (mut client, _) = server(&[], Fault::Sends(sent), piece);
+        local.get(&mut client, "a").expect_err("no digest matches");
         client.list(&Name::root(), &mut |_| Ok(())).ok();
         client.stat(&name("a")).ok();
         let mut walk = RemoteWalk::below(Name::root());
         while walk.next(&mut client).is_some() {}
-        here.write("b", b"hello");
-        here.put(&mut client, "b", resume).expect_err("it was not heard");
+        local.write("b", b"hello");
+        local.put(&mut client, "b", resume).expect_err("no response matches");
         prop_assert_eq!(fs::read_dir(above.path()).expect("a folder").count(), 1);
         let left = fs::read_dir(&folder).expect("a folder").flatten();
         prop_assert!(left.into_iter().all(|entry| resume && entry.file_name() == "a.part"));

@@ -1,98 +1,42 @@
-//! A connection to a server: calls that end when nothing moves for too long, or a signal asks to
-//! stop.
+//! A connection to a server, whose calls end on a timeout or a signal.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::address::{Endpoint, Server};
 use crate::error::Error;
+use crate::stop::Stop;
 
-/// Bytes in both directions.
+/// A stream of bytes in both directions.
 pub(crate) trait Transport {
-    /// Waits for bytes, for so long at most. None at all means that the peer has ended its side.
-    fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error>;
+    /// Waits for bytes, at most `timeout`. Returns 0 if the peer has closed its side.
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, Error>;
 
-    /// Waits until some of `bytes` are taken, and says how many. None at all means that the peer is
-    /// gone, or that something came that was to be heeded: it can be read.
+    /// Waits until some of `bytes` are accepted, and returns how many. Returns 0 if the wait was
+    /// interrupted, or the peer has closed.
     fn write(
         &mut self,
         bytes: &[u8],
         interrupt: Interrupt,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<usize, Error>;
 
-    /// Whether something is to be read now; the end counts.
+    /// Whether `read` would return at once, also because the peer has closed.
     fn has_input(&self) -> bool;
 }
 
-/// What ends the wait for room.
+/// What interrupts the wait to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupt {
-    /// That the peer is gone.
+    /// The peer closes the connection.
     Hangup,
-    /// Something to be read, too.
+    /// Bytes arrive, or the peer closes the connection.
     Input,
-}
-
-/// The signals that ask to stop, taken out of their usual way: a transfer ends in order, and then
-/// the program.
-#[derive(Clone, Debug)]
-pub struct Stop(Rc<SignalFd>);
-
-impl Stop {
-    /// From now on the signals SIGINT, SIGTERM and SIGHUP end what this is given to, and nothing
-    /// else. Those that are ignored, as nohup(1) has it, stay so.
-    ///
-    /// # Errors
-    ///
-    /// The system has no descriptor for it.
-    pub fn on_signals() -> io::Result<Self> {
-        let ignored = ignored();
-        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
-            .into_iter()
-            .filter(|&signal| ignored >> (signal as u32 - 1) & 1 == 0)
-            .collect();
-        signals.thread_block()?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&signals, flags)?;
-        Ok(Self(Rc::new(signals)))
-    }
-
-    /// What can be read once a signal has asked for it.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-
-    /// # Errors
-    ///
-    /// [`Error::Stopped`] once a signal has asked for it.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        match self.0.read_signal() {
-            Ok(Some(signal)) => Err(Error::Stopped(
-                signal.ssi_signo.try_into().unwrap_or_default(),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The signals that this process was started to ignore, a bit for each. The system would tell of them
-/// once they are blocked.
-fn ignored() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mut lines = status.lines();
-    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
 }
 
 /// A connected socket.
@@ -101,28 +45,28 @@ pub(crate) struct SocketTransport {
     stop: Option<Stop>,
 }
 
-/// Connects to the first address that answers.
+/// Connects to the first address that accepts.
 ///
 /// # Errors
 ///
-/// Of the last address, if none did, or that a signal asked to stop.
+/// That of the last address, if none accepted; or a signal arrived.
 pub(crate) fn connect(
     server: &Server,
-    patience: Duration,
+    timeout: Duration,
     stop: Option<&Stop>,
 ) -> Result<SocketTransport, Error> {
     let unreachable = |cause| {
-        let place = server.address().to_string();
-        Error::Unreachable { place, cause }
+        let address = server.address().to_string();
+        Error::Unreachable { address, cause }
     };
     let addresses: Vec<SockAddr> = match server.endpoint() {
         Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
         Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
         Endpoint::Udp(_) => Vec::new(),
     };
-    let mut cause = io::Error::other("not an address of a stream");
+    let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");
     for address in addresses {
-        match connect_to(&address, patience, stop) {
+        match connect_to(&address, timeout, stop) {
             Ok(socket) => {
                 let stop = stop.cloned();
                 return Ok(SocketTransport { socket, stop });
@@ -134,17 +78,13 @@ pub(crate) fn connect(
     Err(unreachable(cause))
 }
 
-fn connect_to(
-    address: &SockAddr,
-    patience: Duration,
-    stop: Option<&Stop>,
-) -> Result<Socket, Error> {
+fn connect_to(address: &SockAddr, timeout: Duration, stop: Option<&Stop>) -> Result<Socket, Error> {
     let socket = Socket::new(address.domain(), Type::STREAM, None).map_err(Error::Lost)?;
     socket.set_nonblocking(true).map_err(Error::Lost)?;
     match socket.connect(address) {
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
-            let came = wait(socket.as_fd(), PollFlags::POLLOUT, patience, stop)?;
-            if came.is_empty() {
+            let ready = wait(socket.as_fd(), PollFlags::POLLOUT, timeout, stop)?;
+            if ready.is_empty() {
                 return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
             }
             match socket.take_error() {
@@ -155,21 +95,22 @@ fn connect_to(
         connected => connected.map_err(Error::Lost)?,
     }
     if address.domain() != Domain::UNIX {
-        socket.set_tcp_nodelay(true).map_err(Error::Lost)?; // commands are small, and waited for
+        // Requests are small, and each waits for its response.
+        socket.set_tcp_nodelay(true).map_err(Error::Lost)?;
     }
     Ok(socket)
 }
 
 impl Transport for SocketTransport {
-    fn read(&mut self, into: &mut [u8], patience: Duration) -> Result<usize, Error> {
-        self.stop.as_ref().map_or(Ok(()), Stop::check)?; // much may come without a wait
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, Error> {
+        self.stop.as_ref().map_or(Ok(()), Stop::check)?; // a fast peer never makes us wait
         loop {
-            match (&self.socket).read(into) {
+            match (&self.socket).read(buffer) {
                 Ok(count) => return Ok(count),
-                Err(error) if is_passing(&error) => (),
+                Err(error) if is_transient(&error) => (),
                 Err(error) => return Err(Error::Lost(error)),
             }
-            self.wait(PollFlags::POLLIN, patience)?;
+            self.wait(PollFlags::POLLIN, timeout)?;
         }
     }
 
@@ -177,20 +118,19 @@ impl Transport for SocketTransport {
         &mut self,
         bytes: &[u8],
         interrupt: Interrupt,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<usize, Error> {
         let mut ends = PollFlags::POLLHUP | PollFlags::POLLERR;
         ends.set(PollFlags::POLLIN, interrupt == Interrupt::Input);
         loop {
-            let came = self.wait(ends | PollFlags::POLLOUT, patience)?;
-            if came.intersects(ends) {
+            let ready = self.wait(ends | PollFlags::POLLOUT, timeout)?;
+            if ready.intersects(ends) {
                 return Ok(0);
             }
             match (&self.socket).write(bytes) {
                 Ok(count) => return Ok(count),
-                Err(error) if is_passing(&error) => (),
-                // It may have said why before it went.
-                Err(_) => return Ok(0),
+                Err(error) if is_transient(&error) => (),
+                Err(_) => return Ok(0), // the peer may have sent the reason
             }
         }
     }
@@ -202,62 +142,66 @@ impl Transport for SocketTransport {
 }
 
 impl SocketTransport {
-    fn wait(&self, events: PollFlags, patience: Duration) -> Result<PollFlags, Error> {
-        let came = wait(self.socket.as_fd(), events, patience, self.stop.as_ref())?;
-        if came.is_empty() {
-            return Err(Error::TimedOut(patience));
+    fn wait(&self, events: PollFlags, timeout: Duration) -> Result<PollFlags, Error> {
+        let ready = wait(self.socket.as_fd(), events, timeout, self.stop.as_ref())?;
+        if ready.is_empty() {
+            return Err(Error::TimedOut(timeout));
         }
-        Ok(came)
+        Ok(ready)
     }
 }
 
-/// Waits for a socket, for so long at most; what came is empty if nothing did.
+/// Waits for events of a socket, at most `timeout`. Returns an empty set on a timeout.
 fn wait(
     socket: BorrowedFd<'_>,
     events: PollFlags,
-    patience: Duration,
+    timeout: Duration,
     stop: Option<&Stop>,
 ) -> Result<PollFlags, Error> {
-    let end = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     loop {
-        let waited = wait_once(socket, events, end, stop.map(Stop::as_fd));
-        let (came, stops) = match waited {
-            Err(Errno::EINTR) => continue,
-            waited => waited.map_err(|errno| Error::Lost(errno.into()))?,
-        };
-        if let Some(stop) = stop.filter(|_| stops) {
-            stop.check()?;
-        }
-        if !came.is_empty() || Instant::now() >= end {
-            return Ok(came);
+        let ready = wait_once(socket, events, deadline, stop)?;
+        if !ready.is_empty() || Instant::now() >= deadline {
+            return Ok(ready);
         }
     }
 }
 
-/// Waits until this time, or until something comes: what came at the socket, and whether `stop` can
-/// be read.
+/// Waits for events of a socket, until `deadline`. May return an empty set earlier.
+///
+/// # Errors
+///
+/// A signal arrived, or the socket cannot be polled.
 pub(crate) fn wait_once(
     socket: BorrowedFd<'_>,
     events: PollFlags,
-    until: Instant,
-    stop: Option<BorrowedFd<'_>>,
-) -> Result<(PollFlags, bool), Errno> {
-    // Rounded up, so that a wait that ends just before its time is not repeated many times.
-    let left = until.saturating_duration_since(Instant::now());
+    deadline: Instant,
+    stop: Option<&Stop>,
+) -> Result<PollFlags, Error> {
+    // Rounded up to the milliseconds of poll(2), so that it does not end just before the deadline.
+    let left = deadline.saturating_duration_since(Instant::now());
     let left = match left.is_zero() {
         true => left,
         false => left + Duration::from_micros(999),
     };
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     let mut polled = vec![PollFd::new(socket, events)];
-    polled.extend(stop.map(|stop| PollFd::new(stop, PollFlags::POLLIN)));
-    poll(&mut polled, timeout)?;
-    let came = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
-    let stops = polled.get(1).is_some_and(|stop| !came(stop).is_empty());
-    Ok((came(&polled[0]), stops))
+    polled.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
+    match poll(&mut polled, timeout) {
+        Ok(_) => (),
+        Err(Errno::EINTR) => return Ok(PollFlags::empty()),
+        Err(errno) => return Err(Error::Lost(errno.into())),
+    }
+    let ready = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
+    if let (Some(stop), Some(polled)) = (stop, polled.get(1))
+        && !ready(polled).is_empty()
+    {
+        stop.check()?;
+    }
+    Ok(ready(&polled[0]))
 }
 
-fn is_passing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
@@ -269,7 +213,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
-    use nix::sys::signal::raise;
+    use nix::sys::signal::{Signal, raise};
 
     use super::*;
 
@@ -281,29 +225,29 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_heard_though_much_arrives() {
+    fn a_signal_ends_a_call_even_if_bytes_arrive() {
         let stop = Stop::on_signals().expect("a descriptor");
         let (mut transport, mut peer) = connected(Some(stop));
         peer.write_all(&[0; 1000]).expect("there is room");
-        let patience = Duration::from_secs(30);
+        let timeout = Duration::from_secs(30);
         let mut buffer = [0; 10];
-        assert_eq!(transport.read(&mut buffer, patience).expect("bytes"), 10);
-        raise(Signal::SIGINT).expect("this thread can be told");
-        let stopped = transport.read(&mut buffer, patience);
+        assert_eq!(transport.read(&mut buffer, timeout).expect("bytes"), 10);
+        raise(Signal::SIGINT).expect("a signal can be raised");
+        let stopped = transport.read(&mut buffer, timeout);
         assert!(matches!(stopped, Err(Error::Stopped(2))), "{stopped:?}");
-        raise(Signal::SIGTERM).expect("this thread can be told");
-        let stopped = transport.write(&buffer, Interrupt::Hangup, patience);
+        raise(Signal::SIGTERM).expect("a signal can be raised");
+        let stopped = transport.write(&buffer, Interrupt::Hangup, timeout);
         assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
     }
 
     #[test]
-    fn who_has_gone_takes_nothing() {
+    fn a_closed_peer_accepts_nothing() {
         let (mut transport, mut peer) = connected(None);
-        let patience = Duration::from_secs(30);
+        let timeout = Duration::from_secs(30);
         assert!(!transport.has_input());
         assert_eq!(
             transport
-                .write(b"hello", Interrupt::Input, patience)
+                .write(b"hello", Interrupt::Input, timeout)
                 .expect("room"),
             5
         );
@@ -311,27 +255,27 @@ mod tests {
         assert!(transport.has_input());
         assert_eq!(
             transport
-                .write(b"more", Interrupt::Input, patience)
+                .write(b"more", Interrupt::Input, timeout)
                 .expect("bye"),
             0
         );
         assert_eq!(
             transport
-                .write(b"more", Interrupt::Hangup, patience)
+                .write(b"more", Interrupt::Hangup, timeout)
                 .expect("room"),
             4
         );
         drop(peer);
         assert_eq!(
             transport
-                .write(b"more", Interrupt::Hangup, patience)
-                .expect("gone"),
+                .write(b"more", Interrupt::Hangup, timeout)
+                .expect("closed"),
             0
         );
         let mut buffer = [0; 10];
-        assert_eq!(transport.read(&mut buffer, patience).expect("bye"), 3);
+        assert_eq!(transport.read(&mut buffer, timeout).expect("bye"), 3);
         assert!(matches!(
-            transport.read(&mut buffer, patience),
+            transport.read(&mut buffer, timeout),
             Ok(0) | Err(Error::Lost(_))
         ));
         let silent = connected(None)

@@ -1,43 +1,55 @@
-//! What a file is, in a few bytes: its length and its SHA-256.
+//! The identity of a file's content: its length and SHA-256.
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::str::FromStr;
 
+use base16ct::HexDisplay;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::FileError;
 
-/// A SHA-256, shown as 64 hexadecimal digits.
+/// A SHA-256, displayed as 64 lower-case hexadecimal digits and parsed in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
-/// What a file is: no other has the same. It is shown as both numbers.
+/// Length and digest of a file; displayed as both, separated by a space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// So many bytes.
+    /// In bytes.
     pub length: u64,
-    /// Of all of them.
+    /// Of all these bytes.
     pub sha256: Digest,
 }
 
-/// Words that are no digest.
+/// The text is not a SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits")]
 pub struct ParseDigestError;
 
 impl Digest {
-    /// That of these bytes.
+    /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Content::of(bytes).sha256
+    }
+}
+
+impl Content {
+    /// Length and digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        hasher.content()
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:x}", HexDisplay(&self.0))
     }
 }
 
@@ -52,84 +64,100 @@ impl FromStr for Digest {
 
     fn from_str(digits: &str) -> Result<Self, ParseDigestError> {
         let mut digest = [0; 32];
-        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-            return Err(ParseDigestError);
-        };
-        if pairs.len() != digest.len() {
-            return Err(ParseDigestError);
+        match base16ct::mixed::decode(digits, &mut digest) {
+            Ok(_) if digits.len() == 64 => Ok(Self(digest)),
+            _ => Err(ParseDigestError),
         }
-        for (byte, pair) in digest.iter_mut().zip(pairs) {
-            for &digit in pair {
-                let value = char::from(digit).to_digit(16).ok_or(ParseDigestError)?;
-                *byte = *byte << 4 | u8::try_from(value).map_err(|_| ParseDigestError)?;
-            }
-        }
-        Ok(Self(digest))
     }
 }
 
-/// The digest of a file in the making, so that no step takes long.
-#[derive(Debug)]
-pub struct FileHasher {
-    file: File,
-    done: u64,
+/// Computes length and digest of bytes as they arrive.
+#[derive(Clone, Default)]
+pub struct Hasher {
+    sha256: Sha256,
     length: u64,
-    hash: Hasher,
 }
 
-impl FileHasher {
-    /// Of the first `length` bytes of `file`.
+impl Hasher {
+    /// Appends `bytes`.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        self.length += bytes.len() as u64;
+    }
+
+    /// Length and digest of all bytes up to now.
     #[must_use]
-    pub fn new(file: File, length: u64) -> Self {
-        Self {
-            file,
-            done: 0,
-            length,
-            hash: Hasher::default(),
+    pub fn content(&self) -> Content {
+        Content {
+            length: self.length,
+            sha256: Digest(self.sha256.clone().finalize().into()),
         }
     }
 
-    /// Goes on for about `most` bytes; tells the digest once all are done.
+    /// Appends bytes of `file`, from the current length on: about `max_bytes`, and none behind `end`.
+    /// Returns the digest once the length is `end`.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or has become shorter.
-    pub fn step(&mut self, most: u64) -> Result<Option<Digest>, FileError> {
-        let goal = self.length.min(self.done.saturating_add(most.max(1)));
+    /// The file cannot be read, or is shorter than `end`.
+    pub(crate) fn read_file(
+        &mut self,
+        file: &File,
+        end: u64,
+        max_bytes: u64,
+    ) -> Result<Option<Digest>, FileError> {
+        let goal = end.min(self.length.saturating_add(max_bytes.max(1)));
         let mut buffer = vec![0; BUFFER_BYTES];
-        while self.done < goal {
-            let wanted = usize::try_from(goal - self.done).unwrap_or(usize::MAX);
+        while self.length < goal {
+            let wanted = usize::try_from(goal - self.length).unwrap_or(usize::MAX);
             let wanted = &mut buffer[..wanted.min(BUFFER_BYTES)];
-            let count = match self.file.read_at(wanted, self.done) {
-                Ok(0) => return Err(FileError::Short { length: self.done }),
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            match file.read_at(wanted, self.length) {
+                Ok(0) => {
+                    return Err(FileError::Short {
+                        length: self.length,
+                    });
+                }
+                Ok(count) => self.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(error) => return Err(error.into()),
-            };
-            self.hash.update(&wanted[..count]);
-            self.done += count as u64;
+            }
         }
-        Ok((self.done == self.length).then(|| self.hash.digest()))
-    }
-}
-
-/// The digest of what has come so far.
-#[derive(Clone, Default)]
-pub(crate) struct Hasher(Sha256);
-
-impl Hasher {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn digest(&self) -> Digest {
-        Digest(self.0.clone().finalize().into())
+        Ok((self.length == end).then(|| self.content().sha256))
     }
 }
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.digest().fmt(f)
+        self.content().fmt(f)
+    }
+}
+
+/// Computes the digest of a file in steps, each of bounded length.
+#[derive(Debug)]
+pub struct FileHasher {
+    file: File,
+    length: u64,
+    hasher: Hasher,
+}
+
+impl FileHasher {
+    /// For the first `length` bytes of `file`, whatever its current position.
+    #[must_use]
+    pub fn new(file: File, length: u64) -> Self {
+        Self {
+            file,
+            length,
+            hasher: Hasher::default(),
+        }
+    }
+
+    /// Reads about `max_bytes` more. Returns the digest once all bytes were read.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has become shorter.
+    pub fn step(&mut self, max_bytes: u64) -> Result<Option<Digest>, FileError> {
+        self.hasher.read_file(&self.file, self.length, max_bytes)
     }
 }
 
@@ -146,7 +174,7 @@ mod tests {
     const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn digests_are_words() {
+    fn digests_are_hexadecimal() {
         assert_eq!(Digest::of(b"").to_string(), OF_NOTHING);
         let capitals = OF_NOTHING.to_uppercase();
         assert_eq!(capitals.parse(), Ok(Digest::of(b"")));
@@ -172,7 +200,7 @@ mod tests {
             let own = file.try_clone().expect("a file can be cloned");
             let mut hashing = FileHasher::new(own, length);
             let digest = loop {
-                if let Some(digest) = hashing.step(most).expect("it is as long as that") {
+                if let Some(digest) = hashing.step(most).expect("the file is long enough") {
                     break digest;
                 }
             };
@@ -180,13 +208,13 @@ mod tests {
             assert_eq!(digest, Digest::of(&content[..length]));
         }
         let mut hashing = FileHasher::new(file, 300_001);
-        let problem = hashing.step(u64::MAX).expect_err("it is shorter");
+        let problem = hashing.step(u64::MAX).expect_err("the file is shorter");
         assert!(matches!(problem, FileError::Short { length: 300_000 }));
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read(bytes: [u8; 32]) {
+        fn a_displayed_digest_parses(bytes: [u8; 32]) {
             prop_assert_eq!(Digest(bytes).to_string().parse(), Ok(Digest(bytes)));
         }
     }

@@ -1,89 +1,74 @@
-//! What can go wrong with files.
+//! Why a file cannot be read, listed or stored.
 
 use std::io;
 
 use nix::errno::Errno;
 
 use crate::name::NameError;
-use crate::protocol::status::Status;
 
-/// Why a file is not read, shown or kept.
+/// Why a file cannot be read, listed or stored.
+///
+/// It converts to [`io::Error`] and back without loss, so that a file can be used through
+/// [`Read`](io::Read) and [`Write`](io::Write).
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// There is nothing of this name, or nothing that is shown.
-    #[error("there is no such file or folder")]
+    /// No file or folder has this name, or it is hidden.
+    #[error("no such file or folder")]
     NotFound,
-    /// It is something else, mostly a folder.
-    #[error("that is no file")]
+    /// The name leads to something else, mostly a folder.
+    #[error("not a regular file")]
     NotAFile,
-    /// It is something else, mostly a file.
-    #[error("that is no folder")]
+    /// The name leads to something else, mostly a file.
+    #[error("not a folder")]
     NotAFolder,
-    /// The system does not let us.
-    #[error("that may not be read or written")]
+    /// The system denies access.
+    #[error("permission denied")]
     Denied,
-    /// It cannot be a name here.
+    /// The name is not valid here.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// There is something of this name already.
-    #[error("there is something of this name already")]
+    /// The name is taken and must not be replaced.
+    #[error("a file or folder of this name exists already")]
     Exists,
-    /// Larger than a file may be.
-    #[error("a file has at most {most} bytes here")]
+    /// The file exceeds [`Rules::max_file`](crate::Rules::max_file).
+    #[error("the file is too large: at most {max} bytes are allowed")]
     TooLarge {
-        /// So many bytes are allowed.
-        most: u64,
+        /// In bytes.
+        max: u64,
     },
-    /// The disk is full, or the system allows no file to be so large.
-    #[error("the disk has no room for that")]
+    /// The disk is full, or the system allows no file of this size (`RLIMIT_FSIZE`).
+    #[error("no space left on the disk")]
     NoSpace,
-    /// All files together would be more than they may be.
-    #[error("there is no room: all files may have {quota} bytes together")]
+    /// The files together would exceed [`Rules::quota`](crate::Rules::quota).
+    #[error("quota exceeded: all files together may have {quota} bytes")]
     Quota {
-        /// So many bytes are allowed.
+        /// In bytes.
         quota: u64,
     },
-    /// What was written is not what was announced.
-    #[error("the content is not what its length and digest say")]
+    /// The content is not the one that was announced.
+    #[error("the content does not match its length and digest")]
     Mismatch,
-    /// The file ends before that.
+    /// The file ends early.
     #[error("the file has only {length} bytes")]
     Short {
-        /// So long is it.
+        /// In bytes.
         length: u64,
     },
-    /// A folder has more in it than is told.
-    #[error("there are more than {most} entries")]
+    /// The folder is too large to be listed.
+    #[error("the folder has more than {max} entries")]
     TooManyEntries {
-        /// So many are told.
-        most: usize,
+        /// The limit.
+        max: usize,
     },
-    /// Anything else that the system says.
+    /// Any other error of the system.
     #[error("reading or writing failed: {0}")]
     Io(io::Error),
-}
-
-impl FileError {
-    /// What the protocol says then.
-    #[must_use]
-    pub fn code(&self) -> Status {
-        match self {
-            Self::NotFound | Self::NotAFile | Self::NotAFolder | Self::Denied => Status::NOT_FOUND,
-            Self::Name(_) => Status::BAD_NAME,
-            Self::Exists => Status::EXISTS,
-            Self::TooLarge { .. } => Status::TOO_LARGE,
-            Self::NoSpace | Self::Quota { .. } => Status::NO_SPACE,
-            Self::Mismatch => Status::MISMATCH,
-            Self::Short { .. } => Status::SHORT,
-            Self::TooManyEntries { .. } | Self::Io(_) => Status::FAILED,
-        }
-    }
 }
 
 impl From<Errno> for FileError {
     fn from(errno: Errno) -> Self {
         match errno {
-            // A part that is a link is not there, and neither is anything below a file.
+            // Symbolic links, and names below a file, count as missing.
             Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => Self::NotFound,
             Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ETXTBSY => Self::Denied,
             Errno::ENAMETOOLONG => Self::Name(NameError::Long),
@@ -97,9 +82,31 @@ impl From<Errno> for FileError {
 
 impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(number) => Errno::from_raw(number).into(),
-            None => Self::Io(error),
-        }
+        error
+            .downcast()
+            .unwrap_or_else(|error| match error.raw_os_error() {
+                Some(number) => Errno::from_raw(number).into(),
+                None => Self::Io(error),
+            })
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        let kind = match error {
+            FileError::NotFound => io::ErrorKind::NotFound,
+            FileError::NotAFile => io::ErrorKind::IsADirectory,
+            FileError::NotAFolder => io::ErrorKind::NotADirectory,
+            FileError::Denied => io::ErrorKind::PermissionDenied,
+            FileError::Name(_) => io::ErrorKind::InvalidFilename,
+            FileError::Exists => io::ErrorKind::AlreadyExists,
+            FileError::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            FileError::NoSpace => io::ErrorKind::StorageFull,
+            FileError::Quota { .. } => io::ErrorKind::QuotaExceeded,
+            FileError::Short { .. } => io::ErrorKind::UnexpectedEof,
+            FileError::Mismatch | FileError::TooManyEntries { .. } => io::ErrorKind::Other,
+            FileError::Io(error) => return error,
+        };
+        Self::new(kind, error)
     }
 }

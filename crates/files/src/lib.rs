@@ -1,20 +1,20 @@
-//! Files on their way: folders that nobody leaves, files that are whole or not there, and what is
-//! said about them. No sockets here.
+//! Confined folders, atomic files, and two protocols for them as state machines without I/O: the line
+//! protocol of `docs/files-protocol.md` and [TFTP](tftp). No sockets here.
 //!
-//! A [`Folder`] is one that is shown to others. Whatever [`Name`] it is asked for, it leads to a
-//! regular file or a folder below it, never through a link and never outside. What is to be put
-//! there is a [`AtomicFile`] until all of it is there, and nobody sees that.
+//! A [`Folder`] resolves each [`Name`] to a regular file or folder below it, never through a symbolic
+//! link and never outside. An [`AtomicFile`] appears under its name only when it is complete.
 //!
 //! ```
-//! use switchboard_files::{Folder, Name, Rules};
+//! use std::io::Write;
+//! use switchboard_files::{AtomicFile, Folder, Name, Rules};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let place = tempfile::tempdir()?;
-//! let folder = Folder::open(place.path())?;
+//! # let directory = tempfile::tempdir()?;
+//! let folder = Folder::open(directory.path())?;
 //! let name = Name::parse(b"notes.txt")?;
-//! let mut draft = folder.draft(&name, None, Rules::default())?;
-//! draft.write(b"hello")?;
-//! draft.publish(None)?;
+//! let mut file = AtomicFile::create(&folder, &name, None, Rules::default())?;
+//! file.write_all(b"hello")?;
+//! file.publish(None)?;
 //! assert_eq!(folder.read(&name)?.length, 5);
 //! # Ok(())
 //! # }
@@ -28,7 +28,7 @@ mod storage;
 pub mod tftp;
 mod timestamp;
 
-pub use digest::{Content, Digest, FileHasher, ParseDigestError};
+pub use digest::{Content, Digest, FileHasher, Hasher, ParseDigestError};
 pub use error::FileError;
 pub use name::{Name, NameError};
 pub use protocol::entry::{Entry, Kind};

@@ -4,49 +4,46 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::protocol::quoting::Quoted;
-
-/// A path below a folder, which does not lead up: parts, separated by `/`.
+/// A relative path below a folder: parts of any bytes but NUL, separated by `/`, none of them `..`.
 ///
-/// It is made of any bytes but NUL. That it leads through no link is seen to by the
-/// [`Folder`](crate::Folder) that it is asked of.
+/// [`Folder`](crate::Folder) makes sure that it leads through no symbolic link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Vec<u8>);
 
-/// Why bytes are no name.
+/// Why bytes are not a valid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// It is the folder itself, where a file is to be.
-    #[error("a file needs a name")]
+    /// It is the folder itself, where a file is required.
+    #[error("the name of a file is missing")]
     Empty,
     /// A part is `..`.
-    #[error("a name cannot lead up (..)")]
+    #[error("a name must not lead up (..)")]
     Up,
-    /// It has a byte 0.
-    #[error("a name cannot have the byte 0")]
+    /// It has a zero byte.
+    #[error("a name must not have a zero byte")]
     Nul,
-    /// A part begins with a dot, and such names are not used here.
-    #[error("names that begin with a dot are not used here")]
+    /// A part begins with a dot, and hidden files are not served.
+    #[error("names that begin with a dot are not allowed here")]
     Hidden,
-    /// A part is longer than 255 bytes, or all of it longer than 4095.
+    /// A part is longer than 255 bytes, or the whole is longer than 4095.
     #[error("a name has at most 255 bytes in each part, and 4095 in all")]
     Long,
 }
 
 impl Name {
-    /// The name of the folder itself.
+    /// The folder itself.
     #[must_use]
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// Reads a name: `/` in front, empty parts and `.` are left out.
+    /// Parses a name. A leading `/`, empty parts and `.` are dropped.
     ///
     /// # Errors
     ///
-    /// It leads up, is too long, or has a byte 0.
+    /// A part is `..`, there is a zero byte, or the name is too long.
     pub fn parse(bytes: &[u8]) -> Result<Self, NameError> {
-        if MOST_BYTES < bytes.len() {
+        if MAX_BYTES < bytes.len() {
             return Err(NameError::Long);
         }
         if bytes.contains(&0) {
@@ -57,7 +54,7 @@ impl Name {
             match part {
                 b"" | b"." => (),
                 b".." => return Err(NameError::Up),
-                part if MOST_PART_BYTES < part.len() => return Err(NameError::Long),
+                part if MAX_PART_BYTES < part.len() => return Err(NameError::Long),
                 part => name.push(part),
             }
         }
@@ -71,13 +68,13 @@ impl Name {
         self.0.extend_from_slice(part);
     }
 
-    /// Its bytes, without a leading `/`; none for the folder itself.
+    /// The bytes, without a leading `/`; empty for the folder itself.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// It as a path below a folder; `.` for the folder itself.
+    /// As a relative path; `.` for the folder itself.
     #[must_use]
     pub fn as_path(&self) -> &Path {
         let bytes: &[u8] = if self.is_root() { b"." } else { &self.0 };
@@ -90,19 +87,19 @@ impl Name {
         self.0.is_empty()
     }
 
-    /// Whether some part begins with a dot.
+    /// Whether a part begins with a dot.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.parts().any(|part| part.starts_with(b"."))
     }
 
-    /// Its parts, from the folder down.
+    /// The parts, from the folder down.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let parts = self.0.split(|&byte| byte == b'/');
-        parts.filter(|part| !part.is_empty()) // the one part of the folder itself
+        parts.filter(|part| !part.is_empty()) // splitting nothing yields one empty part
     }
 
-    /// The last part, and the name of the folder that it is in; nothing for the folder itself.
+    /// The name of the parent folder, and the last part; `None` for the folder itself.
     #[must_use]
     pub fn split_last(&self) -> Option<(Self, &[u8])> {
         if self.is_root() {
@@ -114,24 +111,18 @@ impl Name {
         }
     }
 
-    /// The name of what is called `below` in this folder.
+    /// The name of `below` in this folder.
     ///
     /// # Errors
     ///
-    /// That is no name, or both are too long together.
+    /// `below` is not a valid name, or the result is too long.
     pub fn join(&self, below: &[u8]) -> Result<Self, NameError> {
         Self::parse(&[&self.0, &b"/"[..], below].concat())
     }
-
-    /// It as a word of a line; `/` for the folder itself.
-    #[must_use]
-    pub fn word(&self) -> Quoted<'_> {
-        Quoted(if self.is_root() { b"/" } else { &self.0 })
-    }
 }
 
-const MOST_BYTES: usize = 4095; // the system takes no longer path
-const MOST_PART_BYTES: usize = 255; // and no file system a longer name
+const MAX_BYTES: usize = 4095; // PATH_MAX without the NUL
+const MAX_PART_BYTES: usize = 255; // NAME_MAX
 
 #[cfg(test)]
 mod tests {
@@ -173,13 +164,12 @@ mod tests {
         let parts: Vec<_> = name.parts().collect();
         assert_eq!(parts, [&b"a"[..], b".b", b"c"]);
         assert!(name.is_hidden());
-        let (folder, last) = name.split_last().expect("it has a last part");
+        let (folder, last) = name.split_last().expect("a last part");
         assert_eq!((folder.as_bytes(), last), (&b"a/.b"[..], &b"c"[..]));
         assert_eq!(folder.join(last), Ok(name.clone()));
         assert_eq!(folder.join(b".."), Err(NameError::Up));
         assert_eq!(Name::root().split_last(), None);
         assert_eq!(Name::root().parts().count(), 0);
-        assert_eq!(Name::root().word().to_string(), "/");
         assert_eq!(Name::root().as_path(), Path::new("."));
         assert!(!Name::parse(b"a.b/c.").expect("a name").is_hidden());
     }

@@ -1,4 +1,4 @@
-//! The lines of the files protocol: requests, responses and what they consist of.
+//! The lines of the files protocol, as `docs/files-protocol.md` defines them.
 
 pub(crate) mod entry;
 pub(crate) mod quoting;

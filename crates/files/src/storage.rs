@@ -1,4 +1,4 @@
-//! Folders and files of this machine.
+//! Files and folders of this machine.
 
 pub(crate) mod atomic_file;
 pub(crate) mod folder;

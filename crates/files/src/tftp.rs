@@ -1,14 +1,17 @@
-//! TFTP, the trivial file transfer protocol (RFC 1350), with options (RFC 2347 to 2349) and windows
-//! (RFC 7440): what is said, and who says what when. Time is data here, and nothing waits.
+//! TFTP, the Trivial File Transfer Protocol (RFC 1350), with options (RFC 2347 to 2349) and windows
+//! (RFC 7440): packets and state machines. Nothing here waits: time is an argument, counted from any
+//! fixed instant.
 //!
-//! A file goes from a [`Sender`] to a [`Receiver`]; a client is [`Requester`] before, and whoever
-//! received all of a file stays for a while, [`Dally`]. All are used in the same way: they are
-//! told of each packet that comes and when the time of their `deadline` has come, and whenever they
-//! were told anything (and once at the beginning), what they have to say is taken from `next_packet`
-//! until there is no more.
+//! A [`Sender`] sends a file to a [`Receiver`]. On the client, a [`Requester`] comes first. After the
+//! last block, the receiving side [dallies](Dally) in case its acknowledgement was lost.
+//!
+//! All are driven alike. Each packet goes to `on_packet`, and `on_timeout` is called at the
+//! `deadline`. After each of these, and once at the beginning, `next_packet` is called until it
+//! returns `None`, and what it returns is sent.
 
 mod dally;
 mod error;
+mod field;
 mod netascii;
 mod options;
 mod packet;
@@ -18,12 +21,14 @@ mod retransmit;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use dally::Dally;
-pub use error::{Step, TransferError};
+pub use error::{ErrorCode, Malformed, TransferError};
 pub use netascii::{FromNetascii, ToNetascii};
 pub use options::{Caps, Negotiated, Options};
-pub use packet::{ErrorCode, Malformed, Mode, Packet, Request, RequestKind};
+pub use packet::{Mode, Packet, Request, RequestKind};
 pub use receiver::Receiver;
 pub use request::Requester;
 pub use sender::Sender;
+pub use transfer::{Step, Transfer};

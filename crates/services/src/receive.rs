@@ -54,8 +54,8 @@ impl Receive {
     ///
     /// The file is there already, or could not be.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
-        let (folder, name) = Folder::around(path)?;
-        folder.draft(&name, None, rules)?;
+        let (folder, name) = Folder::parent_of(path)?;
+        AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
             name,
@@ -85,7 +85,7 @@ impl Service for Receive {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let draft = self.folder.draft(&self.name, None, self.rules);
+        let draft = AtomicFile::create(&self.folder, &self.name, None, self.rules);
         let draft = draft.map_err(|problem| Refusal(not_received(&problem).into()))?;
         Ok(Box::new(Receiving {
             draft: Some(draft),
@@ -121,11 +121,11 @@ impl Receiving {
 
 impl Session for Receiving {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        match self.draft.as_mut().map(|draft| draft.write(bytes)) {
+        match self.draft.as_mut().map(|draft| draft.write_all(bytes)) {
             None | Some(Ok(())) => Ok(Flow::Continue),
-            Some(Err(problem)) => {
+            Some(Err(error)) => {
                 self.draft = None;
-                end(&problem, out)
+                end(&error.into(), out)
             }
         }
     }
@@ -260,7 +260,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: a file has at most 3 bytes here\n";
+        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));
@@ -276,7 +276,7 @@ mod tests {
         fast.end_input();
         assert!(fast.output().starts_with(b"received 4 bytes"));
         slow.end_input();
-        let there = b"not received: there is something of this name already\n";
+        let there = b"not received: a file or folder of this name exists already\n";
         assert_eq!(slow.output(), there);
         let late = open();
         assert_eq!(late.output(), there);

@@ -159,7 +159,7 @@ fn a_folder_swapped_for_a_symlink_does_not_lead_outside() {
         let mut asked = 0;
         let deadline = Instant::now() + DEADLINE;
         let kept = stored(b"");
-        let all = ["226 6", "550 that is no folder", &kept];
+        let all = ["226 6", "550 not a folder", &kept];
         while asked <= 500 || !all.iter().all(|&answer| answers.contains(answer)) {
             assert!(Instant::now() < deadline, "{answers:?}");
             asked += 1;
@@ -239,7 +239,7 @@ fn the_file_size_limit_is_reported_and_does_not_end_the_session() {
     }
 }
 
-const NO_ROOM: &str = "452 the disk has no room for that";
+const NO_ROOM: &str = "452 no space left on the disk";
 
 #[test]
 fn an_interrupted_upload_leaves_nothing() {
@@ -311,7 +311,7 @@ fn one_of_two_uploads_gets_the_name() {
             client.send(content);
         }
         let answers = clients.each_mut().map(|(client, _)| client.line());
-        let lost = "554 there is something of this name already";
+        let lost = "554 a file or folder of this name exists already";
         let winner = answers.iter().position(|answer| answer != lost);
         let winner = winner.expect("one of them has it");
         assert_eq!(answers[winner], stored(&contents[winner]), "{model}");
@@ -334,7 +334,7 @@ fn simultaneous_uploads_do_not_exceed_the_quota() {
         clients.iter_mut().for_each(|client| client.send(&content));
         let mut answers = clients.each_mut().map(Client::line);
         answers.sort();
-        let no_room = "452 there is no room: all files may have 153600 bytes together";
+        let no_room = "452 quota exceeded: all files together may have 153600 bytes";
         assert_eq!(answers, [stored(&content).as_str(), no_room], "{model}");
         assert_eq!(shared.count(), 1);
     }
@@ -405,6 +405,6 @@ fn a_refused_upload_is_read_to_its_end() {
         shared.server.port()
     );
     let answer =
-        "220 files, read-only. HELP tells the commands.\n555 files cannot be put here\n221 Bye.\n";
+        "220 files, read-only. HELP lists the commands.\n555 files cannot be put here\n221 Bye.\n";
     assert_eq!(stdout_of(&said, ""), answer);
 }

@@ -31,7 +31,7 @@ fn common_clients_get_and_put() {
              print(s.read().decode().strip(), len(content))'"
         );
         if installed(&["nc", "sha256sum", "python3"]) {
-            let greeting = "220 files. HELP tells the commands.";
+            let greeting = "220 files. HELP lists the commands.";
             let answer = format!("{greeting}\n{}\n", stored(&content));
             assert_eq!(stdout_of(&nc, ""), answer, "{model}");
             assert_eq!(shared.read("there"), Some(content));
@@ -160,7 +160,7 @@ fn files_are_served_on_stdio() {
     );
     let output = shell(&command, b"GET a\nQUIT\n");
     let heard = String::from_utf8_lossy(&output.stdout).into_owned();
-    let greeting = "220 files, read-only. HELP tells the commands.\n";
+    let greeting = "220 files, read-only. HELP lists the commands.\n";
     assert_eq!(
         heard,
         format!("{greeting}226 6\nhello\n221 Bye.\n"),

@@ -115,14 +115,14 @@ fn each_failure_has_its_exit_code() {
         here,
         &["get", port, "missing"],
         1,
-        "missing: the server says:",
+        "missing: the server answered:",
     );
     check_run(here, &["put", port, "mine"], 1, "(555)");
     check_run(here, &["list", port, "a"], 1, "(550)");
     check_run(here, &["get", port, "../a"], 2, "lead up");
     check_run(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
     check_run(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
-    check_run(here, &["get", "fd:3", "a"], 2, "cannot be called");
+    check_run(here, &["get", "fd:3", "a"], 2, "cannot connect to");
     check_run(here, &["list", "-u", port], 2, "TFTP has no listing");
     check_run(here, &["put", port, "."], 2, "--recursive");
     check_run(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
@@ -135,7 +135,7 @@ fn each_failure_has_its_exit_code() {
     check_run(here, &["put", port, "missing"], 74, "missing");
     check_run(here, &["get", port, "a", "-C", "nowhere"], 73, "nowhere");
     fs::write(here.join("a"), "other").expect("the disk has room");
-    check_run(here, &["get", port, "a"], 73, "a is there already");
+    check_run(here, &["get", port, "a"], 73, "a exists already");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"other");
     check_run(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
     check_run(here, &["get", port, "a"], 0, "the same");
@@ -161,14 +161,14 @@ fn the_client_survives_any_server() {
         (
             "Too many conversations\r\n".into(),
             1,
-            "says: Too many conversations",
+            "answered: Too many conversations",
         ),
-        ("SSH-2.0-x\r\n".into(), 1, "says: SSH-2.0-x"),
+        ("SSH-2.0-x\r\n".into(), 1, "answered: SSH-2.0-x"),
         ("421 stopping\n".into(), 1, "stopping (421)"),
-        ("226 5\n".into(), 76, "makes no sense"),
-        ("220 files\n200 yes\n".into(), 76, "makes no sense"),
-        (format!("220 files\n226 {huge}\n"), 76, "makes no sense"),
-        ("220 files\n226 -1\n".into(), 76, "makes no sense"),
+        ("226 5\n".into(), 76, "protocol error"),
+        ("220 files\n200 yes\n".into(), 76, "protocol error"),
+        (format!("220 files\n226 {huge}\n"), 76, "protocol error"),
+        ("220 files\n226 -1\n".into(), 76, "protocol error"),
         ("220 files\n452 full\n".into(), 74, "full (452)"),
         (
             "220 files\n550 \x1b[2J\u{9b}1m\x07\n".into(),
@@ -185,8 +185,8 @@ fn the_client_survives_any_server() {
             76,
             "digest differs",
         ),
-        ("x".repeat(1_000_000), 76, "no end"),
-        (format!("220 files\n213 {entry} a\n"), 76, "makes no sense"),
+        ("x".repeat(1_000_000), 76, "a line is too long"),
+        (format!("220 files\n213 {entry} a\n"), 76, "protocol error"),
     ] {
         let here = temp_dir();
         let address = fake_server_sending(said).to_string();
@@ -200,12 +200,12 @@ fn the_client_survives_any_server() {
         (
             format!("220 files\n210 1\n{entry} ../a\n"),
             76,
-            "makes no sense",
+            "protocol error",
         ),
         (
             "220 files\n210 4000000000\n".into(),
             76,
-            "more than a folder has",
+            "a listing has too many entries",
         ),
     ] {
         let address = fake_server_sending(said).to_string();
@@ -231,9 +231,9 @@ fn listed_names_cannot_lead_out_of_the_folder() {
     // What is asked for as a folder has a file that is one above, a hidden one, and itself.
     let entry = "file 5 2026-01-31T12:00:00Z";
     for (listed, words) in [
-        (format!("{entry} ../../evil"), "makes no sense"),
-        (format!("{entry} /evil"), "makes no sense"),
-        (format!("{entry} .."), "makes no sense"),
+        (format!("{entry} ../../evil"), "protocol error"),
+        (format!("{entry} /evil"), "protocol error"),
+        (format!("{entry} .."), "protocol error"),
         (format!("{entry} .bashrc"), "hidden: left out"),
     ] {
         let above = temp_dir();
@@ -469,7 +469,7 @@ fn a_file_shorter_than_its_tsize_is_discarded() {
         here.path(),
         &["get", &address, "a"],
         76,
-        "as long as the server said",
+        "shorter than the server announced",
     );
     server.join().expect("it was asked as expected");
     assert_eq!(names(here.path()), [""; 0]);

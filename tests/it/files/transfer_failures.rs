@@ -97,13 +97,13 @@ fn obstacles_are_reported() {
         (
             &["get", port, "a", "-C", "d"][..],
             73,
-            "d/a: that is no file",
+            "d/a: not a regular file",
         ),
-        (&["get", port, "d"], 73, "d: that is no file"),
+        (&["get", port, "d"], 73, "d: not a regular file"),
         (
             &["put", port, "/dev/null"],
             74,
-            "/dev/null: that is no file",
+            "/dev/null: not a regular file",
         ),
         (&["list", &long], 69, "SUN_LEN"),
         (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),

@@ -39,19 +39,23 @@ fn unusable_files_are_refused_at_start() {
     };
     for (args, code, reason) in [
         ("file none --listen 0", 1, "none: "),
-        ("file . --listen 0", 1, ".: that is no file"),
-        ("file pipe --listen 0", 1, "pipe: that is no file"),
+        ("file . --listen 0", 1, ".: not a regular file"),
+        ("file pipe --listen 0", 1, "pipe: not a regular file"),
         (
             "receive file --listen 0",
             1,
-            "file: there is something of this name already",
+            "file: a file or folder of this name exists already",
         ),
         (
             "receive pipe --listen 0 --overwrite",
             1,
-            "pipe: that is no file",
+            "pipe: not a regular file",
         ),
-        ("receive . --listen 0", 1, ".: a file needs a name"),
+        (
+            "receive . --listen 0",
+            1,
+            ".: the name of a file is missing",
+        ),
         ("receive none/new --listen 0", 1, "none/new: "),
         ("receive new --max-file 1X --listen 0", 2, "a size is"),
         ("file file --listen udp://127.0.0.1:0", 1, "TFTP"),
@@ -120,7 +124,7 @@ fn the_first_complete_upload_wins() {
     second.shutdown_write();
     assert_eq!(second.line(), received(b"the second"));
     first.shutdown_write();
-    let refused = "not received: there is something of this name already";
+    let refused = "not received: a file or folder of this name exists already";
     assert_eq!(first.line(), refused);
     assert_eq!(server.connect().line(), refused);
     assert_eq!(file.read().as_deref(), Some(&b"the second"[..]));
@@ -215,10 +219,10 @@ fn a_full_disk_is_reported() {
     let mut stream = client.stream.try_clone().expect("a socket can be cloned");
     // The server may close before it has read all.
     let writer = thread::spawn(move || stream.write_all(&content(200_000)).ok());
-    assert_eq!(client.line(), "not received: the disk has no room for that");
+    assert_eq!(client.line(), "not received: no space left on the disk");
     writer.join().expect("the writer does not panic");
     drop(client);
-    server.log("failed: not received: the disk has no room for that");
+    server.log("failed: not received: no space left on the disk");
     assert_eq!(count(), 0);
     let mut client = server.connect();
     let small = content(40_000);

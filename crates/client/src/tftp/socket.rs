@@ -1,9 +1,9 @@
-//! A socket for datagrams to one server, and what comes back from the way there.
+//! A UDP socket that also reports undelivered datagrams.
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,49 +12,49 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 
-use crate::tftp::TftpError;
+use crate::error::Error;
+use crate::stop::Stop;
 use crate::transport::wait_once;
 
-/// A socket that is not connected, since a server answers from another port than it was asked at.
+/// A socket that is not connected, since a TFTP server answers from another port than 69.
 pub(super) struct Socket<'a> {
     socket: UdpSocket,
-    stop: Option<BorrowedFd<'a>>,
-    buffer: Box<[u8]>, // what came together, in datagrams that are all of one length but the last
-    received: Range<usize>,
-    rest: Range<usize>, // came with it
+    stop: Option<&'a Stop>,
+    buffer: Box<[u8]>, // datagrams of equal length but the last, from one call (UDP_GRO)
+    received: Range<usize>, // the current one
+    rest: Range<usize>,
     from: Option<SocketAddr>,
-    space: Vec<u8>, // for what is told about it
-    unchecked: u32, // datagrams that came without a look at whether to stop
+    space: Vec<u8>, // for control messages
+    unchecked: u32, // datagrams since the last check for a signal
 }
 
-/// What happened at last.
-pub(super) enum Arrived {
-    /// The time has come.
-    Nothing,
-    /// A datagram, from there.
-    From(SocketAddr),
-    /// What was sent there did not arrive.
+/// What ended a wait.
+pub(super) enum Event {
+    /// The deadline has passed.
+    Deadline,
+    /// A datagram arrived from this address.
+    Received(SocketAddr),
+    /// An ICMP error arrived for a datagram to this address.
     Undelivered(SocketAddr, io::Error),
 }
 
 impl<'a> Socket<'a> {
-    /// A socket to speak to this address, and others like it.
+    /// A socket that can send to the address family of `server`.
     ///
     /// # Errors
     ///
-    /// None is to be had.
-    pub(super) fn new(server: SocketAddr, stop: Option<BorrowedFd<'a>>) -> io::Result<Self> {
+    /// The system has no free socket or port.
+    pub(super) fn new(server: SocketAddr, stop: Option<&'a Stop>) -> io::Result<Self> {
         let socket = match server {
             SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?,
             SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?,
         };
-        // Else nobody would tell that there is no server.
+        // Without this, an unconnected socket does not report that no server listens.
         match server {
             SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
-        // Where the system can, it hands over at once what came at once.
-        setsockopt(&socket, sockopt::UdpGroSegment, &true).ok();
+        setsockopt(&socket, sockopt::UdpGroSegment, &true).ok(); // where the system supports it
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,
@@ -68,79 +68,76 @@ impl<'a> Socket<'a> {
         })
     }
 
-    /// Sends a datagram. It may be lost.
+    /// Sends a datagram, which may be lost.
     ///
     /// # Errors
     ///
-    /// There is no way there: not even when that is tried again.
-    pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> Result<(), TftpError> {
+    /// There is no route, also after a few attempts; or a signal arrived.
+    pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> Result<(), Error> {
         let mut failed = None;
-        for _ in 0..TRIES {
+        for _ in 0..SEND_ATTEMPTS {
             let Err(error) = self.socket.send_to(packet, to) else {
                 return Ok(());
             };
             match error.kind() {
                 ErrorKind::WouldBlock => {
-                    self.wait(PollFlags::POLLOUT, Instant::now() + SEND_TIME)?;
+                    self.wait(PollFlags::POLLOUT, Instant::now() + SEND_TIMEOUT)?;
                 }
                 ErrorKind::Interrupted => (),
-                // It may be about one before that has not arrived, which is told elsewhere, or about
-                // a way that is there again.
+                // It may belong to an earlier datagram, which `receive` reports, or be transient.
                 _ => failed = Some(error),
             }
         }
         match failed {
-            Some(error) if error.kind() != ErrorKind::ConnectionRefused => {
-                Err(TftpError::Unreachable(error))
-            }
+            Some(error) if error.kind() != ErrorKind::ConnectionRefused => Err(Error::Lost(error)),
             _ => Ok(()),
         }
     }
 
-    /// Waits for a datagram, until this time.
+    /// Waits for a datagram, until `deadline`.
     ///
     /// # Errors
     ///
-    /// It is to stop.
-    pub(super) fn receive(&mut self, until: Instant) -> Result<Arrived, TftpError> {
+    /// A signal arrived.
+    pub(super) fn receive(&mut self, deadline: Instant) -> Result<Event, Error> {
         loop {
             match self.next() {
                 Ok(from) => {
                     self.unchecked += 1;
-                    if CHECKED_EVERY < self.unchecked {
+                    if MAX_UNCHECKED < self.unchecked {
                         self.unchecked = 0;
-                        self.wait(PollFlags::empty(), Instant::now())?;
+                        self.stop.map_or(Ok(()), Stop::check)?;
                     }
-                    return Ok(Arrived::From(from));
+                    return Ok(Event::Received(from));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => (),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => {
                     if let Some((to, error)) = self.undelivered() {
-                        return Ok(Arrived::Undelivered(to, error));
+                        return Ok(Event::Undelivered(to, error));
                     }
                     continue;
                 }
             }
             self.unchecked = 0;
-            let came = self.wait(PollFlags::POLLIN, until)?;
-            if came.contains(PollFlags::POLLERR)
+            let ready = self.wait(PollFlags::POLLIN, deadline)?;
+            if ready.contains(PollFlags::POLLERR)
                 && let Some((to, error)) = self.undelivered()
             {
-                return Ok(Arrived::Undelivered(to, error));
+                return Ok(Event::Undelivered(to, error));
             }
-            if came.is_empty() && until <= Instant::now() {
-                return Ok(Arrived::Nothing);
+            if ready.is_empty() && deadline <= Instant::now() {
+                return Ok(Event::Deadline);
             }
         }
     }
 
-    /// The datagram that came last.
+    /// The datagram that arrived last.
     pub(super) fn received(&self) -> &[u8] {
         &self.buffer[self.received.clone()]
     }
 
-    /// The next datagram, out of what came at once with the last one or else from the system.
+    /// Moves on to the next datagram: one that arrived with the last, or else from the system.
     fn next(&mut self) -> io::Result<SocketAddr> {
         if let Some(from) = self.from.filter(|_| !self.rest.is_empty()) {
             let length = self.received.len().min(self.rest.len());
@@ -154,29 +151,23 @@ impl<'a> Socket<'a> {
         let message = recvmsg::<SockaddrStorage>(fd, &mut parts, space, MsgFlags::empty())?;
         let from = message.address.as_ref().and_then(internet);
         let from = from.ok_or(Errno::EAFNOSUPPORT)?;
-        let each = message.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::UdpGroSegments(each) => usize::try_from(each).ok(),
+        let segment = message.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::UdpGroSegments(length) => usize::try_from(length).ok(),
             _ => None,
         });
-        let each = each.filter(|&each| 0 < each);
-        let length = each.map_or(message.bytes, |each| each.min(message.bytes));
+        let segment = segment.filter(|&length| 0 < length);
+        let length = segment.map_or(message.bytes, |length| length.min(message.bytes));
         self.received = 0..length;
         self.rest = length..message.bytes;
         self.from = Some(from);
         Ok(from)
     }
 
-    /// Waits for the socket, until this time; what came is empty if nothing did.
-    fn wait(&self, events: PollFlags, until: Instant) -> Result<PollFlags, TftpError> {
-        match wait_once(self.socket.as_fd(), events, until, self.stop) {
-            Ok((_, true)) => Err(TftpError::Stopped),
-            Ok((came, false)) => Ok(came),
-            Err(Errno::EINTR) => Ok(PollFlags::empty()),
-            Err(errno) => Err(TftpError::Unreachable(errno.into())),
-        }
+    fn wait(&self, events: PollFlags, deadline: Instant) -> Result<PollFlags, Error> {
+        wait_once(self.socket.as_fd(), events, deadline, self.stop)
     }
 
-    /// Where something was sent that did not arrive, and what became of it.
+    /// The destination of a datagram that was not delivered, and the error.
     fn undelivered(&self) -> Option<(SocketAddr, io::Error)> {
         let mut space = nix::cmsg_space!(nix::libc::sock_extended_err, nix::libc::sockaddr_in6);
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
@@ -193,7 +184,7 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// An address of the Internet, if it is one.
+/// An IPv4 or IPv6 address.
 fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in();
     let v4 = v4.map(|v4| SocketAddrV4::from(*v4).into());
@@ -201,6 +192,6 @@ fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 const DATAGRAM_BYTES: usize = 65_535;
-const CHECKED_EVERY: u32 = 256;
-const TRIES: u32 = 4;
-const SEND_TIME: Duration = Duration::from_millis(100);
+const MAX_UNCHECKED: u32 = 256;
+const SEND_ATTEMPTS: u32 = 4;
+const SEND_TIMEOUT: Duration = Duration::from_millis(100);

@@ -3,55 +3,47 @@
 use std::io::{ErrorKind, Read, Write};
 use std::mem;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use switchboard_files::tftp::{
-    ErrorCode, Packet, Receiver, Request, Requester, Sender, Step, TransferError,
+    ErrorCode, Packet, Receiver, Request, Requester, Sender, Step, Transfer, TransferError,
 };
 
-use crate::tftp::TftpError;
-use crate::tftp::socket::{Arrived, Socket};
+use crate::error::Error;
+use crate::stop::Stop;
+use crate::tftp::socket::{Event, Socket};
 
-/// A socket for one transfer, and who is at the other end.
-pub(super) struct ClientTransfer<'a> {
+/// A socket for one transfer, and the server's address.
+pub(crate) struct ClientTransfer<'a> {
     socket: Socket<'a>,
-    server: SocketAddr, // with the port of the transfer, once that is known
+    server: SocketAddr, // with the port of the transfer, once known
     began: Instant,
-    patience: Duration,
-    silent_at: Duration, // if nothing comes from the server until then
-    first: Vec<u8>,      // what answered the request
+    timeout: Duration,
+    silent_at: Duration, // when the server counts as gone
+    first: Vec<u8>,      // the packet that answered the request
     bytes: u64,
 }
 
-/// Either side of a transfer.
-trait Transfer {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError>;
-    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError>;
-    fn deadline(&self) -> Duration;
-    fn bytes(&self) -> u64;
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError>;
-}
-
 impl<'a> ClientTransfer<'a> {
-    /// Asks the server at this address, until it has answered. It is not to be silent for longer than
-    /// `patience`, from now on.
+    /// Sends the request to the server at this address until it answers. From now on, the server may be
+    /// silent for `timeout` at most.
     ///
     /// # Errors
     ///
-    /// It cannot be reached, does not answer or refuses.
-    pub(super) fn ask(
+    /// The server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
+    /// ([`Error::Lost`]).
+    pub(crate) fn request(
         server: SocketAddr,
         request: &Request<'_>,
-        patience: Duration,
-        stop: Option<BorrowedFd<'a>>,
-    ) -> Result<(Self, Requester), TftpError> {
+        timeout: Duration,
+        stop: Option<&'a Stop>,
+    ) -> Result<(Self, Requester), Error> {
         let mut transfer = Self {
-            socket: Socket::new(server, stop).map_err(TftpError::Unreachable)?,
+            socket: Socket::new(server, stop).map_err(Error::Lost)?,
             server,
             began: Instant::now(),
-            patience,
-            silent_at: patience,
+            timeout,
+            silent_at: timeout,
             first: Vec::new(),
             bytes: 0,
         };
@@ -60,59 +52,55 @@ impl<'a> ClientTransfer<'a> {
             while let Some(packet) = requester.next_packet(transfer.now()) {
                 transfer.socket.send(packet, server)?;
             }
-            let from = match transfer
-                .socket
-                .receive(transfer.until(requester.deadline()))?
-            {
-                Arrived::Nothing => {
+            let wait_end = transfer.wait_end(requester.deadline());
+            let from = match transfer.socket.receive(wait_end)? {
+                Event::Deadline => {
                     transfer.check_silence()?;
                     requester.on_timeout(transfer.now())?;
                     continue;
                 }
-                Arrived::Undelivered(to, error) if to == server => {
-                    return Err(TftpError::Unreachable(error));
-                }
-                Arrived::From(from) if from.ip() == server.ip() => from,
-                Arrived::From(_) | Arrived::Undelivered(..) => continue,
+                Event::Undelivered(to, error) if to == server => return Err(Error::Lost(error)),
+                Event::Received(from) if from.ip() == server.ip() => from,
+                Event::Received(_) | Event::Undelivered(..) => continue,
             };
             let Ok(packet) = Packet::parse(transfer.socket.received()) else {
                 continue;
             };
             let step = requester.on_packet(&packet, transfer.now());
             transfer.server = from;
-            transfer.silent_at = transfer.now() + patience;
-            step.map_err(|failure| transfer.failed(failure))?;
+            transfer.silent_at = transfer.now() + timeout;
+            step.map_err(|error| transfer.fail(error))?;
             transfer.first = transfer.socket.received().to_vec();
             return Ok((transfer, requester));
         }
     }
 
-    /// Receives the file, and gives back what it was written to.
+    /// Receives the file, and returns the sink. Each call of `progress` gets the number of bytes.
     ///
     /// # Errors
     ///
-    /// Not all of it came.
-    pub(super) fn receive<W: Write>(
+    /// The transfer failed.
+    pub(crate) fn receive<W: Write>(
         &mut self,
         mut receiver: Receiver<W>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<W, TftpError> {
+    ) -> Result<W, Error> {
         let first = mem::take(&mut self.first);
         let packet = Packet::parse(&first).map_err(TransferError::from)?;
         let step = receiver.on_packet(&packet, self.now());
-        self.follow(&mut receiver, step, progress)?;
-        // Where nothing was lost, the last answer will not be lost.
+        self.run(&mut receiver, step, progress)?;
+        // If no packet was lost before, the last acknowledgement is most likely not lost either.
         let linger = match receiver.has_repeated() {
             true => LINGER,
             false => Duration::ZERO,
         };
         let (sink, mut dally) = receiver.finish(linger, self.now());
         loop {
+            // The file is complete, so errors do not matter any more.
             while let Some(packet) = dally.next_packet() {
                 self.socket.send(packet, self.server).ok();
             }
-            // All is here, whatever else goes wrong.
-            if linger.is_zero() || !self.hear(dally.deadline()).unwrap_or(false) {
+            if linger.is_zero() || !self.wait_for_packet(dally.deadline()).unwrap_or(false) {
                 return Ok(sink);
             }
             if let Ok(packet) = Packet::parse(self.socket.received()) {
@@ -121,114 +109,107 @@ impl<'a> ClientTransfer<'a> {
         }
     }
 
-    /// Sends the file.
+    /// Sends the file. Each call of `progress` gets the number of acknowledged bytes.
     ///
     /// # Errors
     ///
-    /// It was not acknowledged to the end.
-    pub(super) fn send<R: Read>(
+    /// The transfer failed.
+    pub(crate) fn send<R: Read>(
         &mut self,
         mut sender: Sender<R>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), TftpError> {
-        self.follow(&mut sender, Ok(Step::Continue), progress)
+    ) -> Result<(), Error> {
+        self.run(&mut sender, Ok(Step::Continue), progress)
     }
 
-    /// Goes on after that, until all of the file is there.
-    fn follow(
+    /// Runs one side from its first `step` to its end.
+    fn run(
         &mut self,
-        transfer: &mut dyn Transfer,
+        side: &mut dyn Transfer,
         mut step: Result<Step, TransferError>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), TftpError> {
+    ) -> Result<(), Error> {
         loop {
-            let done = step.map_err(|failure| self.failed(failure))? == Step::Done;
-            if self.bytes != transfer.bytes() || done {
-                self.bytes = transfer.bytes();
+            let is_done = step.map_err(|error| self.fail(error))? == Step::Done;
+            if self.bytes != side.bytes() || is_done {
+                self.bytes = side.bytes();
                 progress(self.bytes);
             }
-            if done {
+            if is_done {
                 return Ok(());
             }
-            step = self.step(transfer).map_err(|error| match error {
-                TftpError::Unreachable(cause) => TftpError::Lost(cause), // it was there
-                error => error,
-            })?;
+            step = self.step(side)?;
         }
     }
 
-    /// Says what there is to say, and waits for one answer.
-    fn step(
-        &mut self,
-        transfer: &mut dyn Transfer,
-    ) -> Result<Result<Step, TransferError>, TftpError> {
+    /// Sends what is due, and waits for one packet.
+    fn step(&mut self, side: &mut dyn Transfer) -> Result<Result<Step, TransferError>, Error> {
         loop {
-            match transfer.next_packet(self.now()) {
+            match side.next_packet(self.now()) {
                 Ok(Some(packet)) => self.socket.send(packet, self.server)?,
                 Ok(None) => break,
-                Err(failure) => return Ok(Err(failure)),
+                Err(error) => return Ok(Err(error)),
             }
         }
-        if !self.hear(transfer.deadline())? {
+        if !self.wait_for_packet(side.deadline())? {
             self.check_silence()?;
-            return Ok(transfer.on_timeout(self.now()));
+            return Ok(side.on_timeout(self.now()).map(|()| Step::Continue));
         }
-        self.silent_at = self.now() + self.patience;
+        self.silent_at = self.now() + self.timeout;
         Ok(match Packet::parse(self.socket.received()) {
-            Ok(packet) => transfer.on_packet(&packet, self.now()),
+            Ok(packet) => side.on_packet(&packet, self.now()),
             Err(_) => Ok(Step::Continue),
         })
     }
 
-    /// Waits until the server says something, or the time has come: that, or the end of patience.
-    /// Whether it did.
-    fn hear(&mut self, deadline: Duration) -> Result<bool, TftpError> {
+    /// Waits for a packet of the server. `false` at the deadline, or when the server counts as gone.
+    fn wait_for_packet(&mut self, deadline: Duration) -> Result<bool, Error> {
         loop {
-            match self.socket.receive(self.until(deadline)) {
-                Ok(Arrived::Nothing) => return Ok(false),
-                Ok(Arrived::From(from)) if from == self.server => return Ok(true),
-                Ok(Arrived::From(from)) => self.refuse(from)?,
-                Ok(Arrived::Undelivered(to, error))
+            match self.socket.receive(self.wait_end(deadline)) {
+                Ok(Event::Deadline) => return Ok(false),
+                Ok(Event::Received(from)) if from == self.server => return Ok(true),
+                Ok(Event::Received(from)) => self.refuse(from)?,
+                Ok(Event::Undelivered(to, error))
                     if to == self.server && error.kind() == ErrorKind::ConnectionRefused =>
                 {
-                    return Err(TftpError::Unreachable(error));
+                    return Err(Error::Lost(error));
                 }
-                Ok(Arrived::Undelivered(..)) => (), // may pass, or was to somebody who was refused
+                Ok(Event::Undelivered(..)) => (), // may pass, or was for a host that was refused
                 Err(error) => {
-                    let words = Packet::error(ErrorCode::Undefined, "stopped");
-                    self.socket.send(&words, self.server).ok();
+                    let packet = Packet::error(ErrorCode::Undefined, "stopped");
+                    self.socket.send(&packet, self.server).ok();
                     return Err(error);
                 }
             }
         }
     }
 
-    /// Tells somebody else that this is not the transfer that was meant.
-    fn refuse(&self, from: SocketAddr) -> Result<(), TftpError> {
+    /// Answers a packet from another port or host (RFC 1350, section 4).
+    fn refuse(&self, from: SocketAddr) -> Result<(), Error> {
         if let Ok(Packet::Error { .. }) = Packet::parse(self.socket.received()) {
             return Ok(());
         }
-        let words = "there is no such transfer";
-        let packet = Packet::error(ErrorCode::UnknownTransfer, words);
+        let packet = Packet::error(ErrorCode::UnknownTransfer, "unknown transfer");
         self.socket.send(&packet, from)
     }
 
-    /// Tells the server about it, as far as it has to know.
-    fn failed(&self, failure: TransferError) -> TftpError {
-        if let Some(packet) = failure.answer() {
-            self.socket.send(&packet, self.server).ok(); // the failure is worse
+    /// Sends an error packet, if the server is to know about the error.
+    fn fail(&self, error: TransferError) -> Error {
+        if let Some((code, message)) = error.reply() {
+            let packet = Packet::error(code, message);
+            self.socket.send(&packet, self.server).ok(); // `error` is what matters
         }
-        failure.into()
+        error.into()
     }
 
-    /// How long it is since the beginning.
-    pub(super) fn now(&self) -> Duration {
+    /// The time since the transfer began.
+    pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// The end of a wait that is to end at this time, if patience does not end before.
-    fn until(&self, time: Duration) -> Instant {
-        self.began + time.min(self.silent_at)
+    /// When to stop waiting: at the deadline, or when the server counts as gone.
+    fn wait_end(&self, deadline: Duration) -> Instant {
+        self.began + deadline.min(self.silent_at)
     }
 
     fn check_silence(&self) -> Result<(), TransferError> {
@@ -239,48 +220,4 @@ impl<'a> ClientTransfer<'a> {
     }
 }
 
-impl<R: Read> Transfer for Sender<R> {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
-        Self::on_packet(self, packet, now)
-    }
-
-    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
-        Self::on_timeout(self, now)
-    }
-
-    fn deadline(&self) -> Duration {
-        Self::deadline(self)
-    }
-
-    fn bytes(&self) -> u64 {
-        Self::bytes(self)
-    }
-
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
-        Ok(Self::next_packet(self, now)?)
-    }
-}
-
-impl<W: Write> Transfer for Receiver<W> {
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
-        Self::on_packet(self, packet, now)
-    }
-
-    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
-        Self::on_timeout(self, now)
-    }
-
-    fn deadline(&self) -> Duration {
-        Self::deadline(self)
-    }
-
-    fn bytes(&self) -> u64 {
-        Self::bytes(self)
-    }
-
-    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
-        Ok(Self::next_packet(self, now))
-    }
-}
-
-const LINGER: Duration = Duration::from_secs(1); // for a server that asks again, but no longer
+const LINGER: Duration = Duration::from_secs(1); // for a server that retransmits its last block

@@ -1,38 +1,37 @@
-//! One file or folder, as it is told of.
+//! A line of a listing.
 
 use std::fmt;
 
 use nix::sys::stat::{FileStat, SFlag};
 
-use crate::protocol::quoting::number;
-use crate::protocol::quoting::{Quoted, Words};
+use crate::protocol::quoting::{Quoted, Words, number};
 use crate::timestamp::Timestamp;
 
-/// A file or folder: what there is to know of it from outside.
+/// A file or folder, as it is listed.
 ///
-/// Its name is bytes that somebody else said: whoever is to keep a file under it makes a
-/// [`Name`](crate::Name) of it first.
+/// The name may come from a peer. [`Name::parse`](crate::Name::parse) checks it before a file is
+/// stored under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// File or folder.
     pub kind: Kind,
     /// When it was last changed.
     pub modified: Timestamp,
-    /// How it is called.
+    /// Any bytes.
     pub name: Vec<u8>,
 }
 
 /// A file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file, with so many bytes.
+    /// A regular file of this length, in bytes.
     File(u64),
     /// A folder.
     Folder,
 }
 
 impl Entry {
-    /// What the system says of a file or folder; nothing else is there.
+    /// `None` if it is neither a regular file nor a folder.
     pub(crate) fn from_stat(stat: &FileStat, name: Vec<u8>) -> Option<Self> {
         let kind = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
@@ -46,16 +45,16 @@ impl Entry {
         })
     }
 
-    /// Reads an entry as it is shown.
+    /// Parses the displayed form.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let mut words = Words::new(line);
         let mut word = || words.next()?.ok();
-        let (what, size, time, name) = (word()?, word()?, word()?, word()?);
+        let (kind, size, time, name) = (word()?, word()?, word()?, word()?);
         if words.next().is_some() {
             return None;
         }
-        let kind = match (&*what, &*size) {
+        let kind = match (&*kind, &*size) {
             (b"file", size) => Kind::File(number(size)?),
             (b"folder", b"-") => Kind::Folder,
             _ => return None,
@@ -110,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read(size: Option<u64>, seconds: i64, name: Vec<u8>) {
+        fn a_displayed_entry_parses(size: Option<u64>, seconds: i64, name: Vec<u8>) {
             let kind = size.map_or(Kind::Folder, Kind::File);
             let entry = Entry { kind, modified: Timestamp::from_seconds(seconds), name };
             prop_assert_eq!(Entry::parse(entry.to_string().as_bytes()), Some(entry));

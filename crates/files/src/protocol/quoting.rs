@@ -1,4 +1,4 @@
-//! The words of a line: bare, or quoted where they have to be.
+//! Arguments of a line: bare, or between quotes where they have to be.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -6,8 +6,10 @@ use std::str;
 
 use switchboard_core::Sanitized;
 
-/// Bytes as one word of a line: bare where they can be, else quoted, with escapes for what is no
-/// UTF-8 and for what would act on a terminal.
+use crate::name::Name;
+
+/// Displays bytes as one word of a line: bare where possible, else between quotes, with escapes for
+/// invalid UTF-8 and for characters that act on a terminal.
 ///
 /// ```
 /// use switchboard_files::Quoted;
@@ -18,25 +20,36 @@ use switchboard_core::Sanitized;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted<'a>(pub &'a [u8]);
 
-/// The words of a line, which are separated by blanks; nothing follows an error.
+/// Iterates over the words of a line, which are separated by spaces. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Words<'a>(&'a [u8]);
 
-/// Why a line is not made of words.
+/// Why a line cannot be split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuotingError {
-    /// A control character stands for itself.
-    #[error("control characters are written as escapes, between quotes")]
+    /// A control character that is not escaped.
+    #[error("control characters must be written as escapes, between quotes")]
     Control,
     /// A quote in the middle of a word.
-    #[error("a quote stands at the beginning of a word, and at its end")]
+    #[error("quotes are allowed only around a whole word")]
     Quote,
-    /// A quoted word has no end.
-    #[error("a quote is missing at the end")]
+    /// The closing quote is missing.
+    #[error("the closing quote is missing")]
     Unclosed,
-    /// An escape that is none.
+    /// An unknown escape.
     #[error(r#"the escapes are \\ \" \n \r \t and \x with two digits"#)]
     Escape,
+}
+
+impl<'a> From<&'a Name> for Quoted<'a> {
+    /// The folder itself is displayed as `/`.
+    fn from(name: &'a Name) -> Self {
+        Self(if name.is_root() {
+            b"/"
+        } else {
+            name.as_bytes()
+        })
+    }
 }
 
 impl fmt::Display for Quoted<'_> {
@@ -63,7 +76,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 impl Quoted<'_> {
-    /// It as it is, if it needs no quotes.
+    /// The bytes as they are, if they need no quotes.
     fn bare(&self) -> Option<&str> {
         let text = str::from_utf8(self.0).ok()?;
         let is_bare = |character| is_plain(character) && !matches!(character, ' ' | '"');
@@ -75,26 +88,26 @@ fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
 }
 
-/// Whether a character is seen, and does nothing else.
+/// Whether a character is visible and does not act on a terminal.
 fn is_plain(character: char) -> bool {
     !character.is_control() && !Sanitized::acts(character)
 }
 
 impl<'a> Words<'a> {
-    /// Of this line.
+    /// The words of `line`.
     #[must_use]
     pub fn new(line: &'a [u8]) -> Self {
         Self(line)
     }
 
-    /// What was not cut yet, without blanks in front.
+    /// The rest of the line, without leading spaces.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
-        let blanks = self.0.iter().take_while(|&&byte| byte == b' ').count();
-        &self.0[blanks..]
+        let spaces = self.0.iter().take_while(|&&byte| byte == b' ').count();
+        &self.0[spaces..]
     }
 
-    /// Cuts up to the next blank.
+    /// Takes a word up to the next space.
     fn bare(&mut self) -> Result<Cow<'a, [u8]>, QuotingError> {
         let length = self.0.iter().position(|&byte| byte == b' ');
         let (word, rest) = self.0.split_at(length.unwrap_or(self.0.len()));
@@ -108,7 +121,7 @@ impl<'a> Words<'a> {
         Ok(Cow::Borrowed(word))
     }
 
-    /// Cuts up to the closing quote; the opening one is cut already.
+    /// Takes a word up to its closing quote. The opening one has been taken.
     fn quoted(&mut self) -> Result<Cow<'a, [u8]>, QuotingError> {
         let mut word = Vec::new();
         loop {
@@ -124,7 +137,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Cuts an escape, behind its backslash.
+    /// Takes an escape, behind its backslash.
     fn escaped(&mut self) -> Result<u8, QuotingError> {
         let (byte, rest) = match *self.0 {
             [byte @ (b'\\' | b'"'), ref rest @ ..] => (byte, rest),
@@ -132,9 +145,10 @@ impl<'a> Words<'a> {
             [b'r', ref rest @ ..] => (b'\r', rest),
             [b't', ref rest @ ..] => (b'\t', rest),
             [b'x', high, low, ref rest @ ..] => {
-                let digit = |byte| char::from(byte).to_digit(16).ok_or(QuotingError::Escape);
-                let byte = digit(high)? * 16 + digit(low)?;
-                (u8::try_from(byte).map_err(|_| QuotingError::Escape)?, rest)
+                let mut byte = [0];
+                base16ct::mixed::decode([high, low], &mut byte)
+                    .map_err(|_| QuotingError::Escape)?;
+                (byte[0], rest)
             }
             [] => return Err(QuotingError::Unclosed),
             _ => return Err(QuotingError::Escape),
@@ -164,11 +178,14 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-/// A number in decimal digits, and nothing else.
+/// Parses a decimal number: digits and nothing else, no sign.
 pub(crate) fn number(word: &[u8]) -> Option<u64> {
-    let digits = str::from_utf8(word).ok()?;
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| all_digits) // `parse` would take a sign
+    let all_digits = word.iter().all(u8::is_ascii_digit); // `parse` would accept a sign
+    str::from_utf8(word)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|_| all_digits)
 }
 
 #[cfg(test)]
@@ -177,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    fn read(line: &[u8]) -> Result<Vec<Vec<u8>>, QuotingError> {
+    fn parse(line: &[u8]) -> Result<Vec<Vec<u8>>, QuotingError> {
         let words = Words::new(line).map(|word| word.map(Cow::into_owned));
         words.collect()
     }
@@ -188,17 +205,18 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_read(line: &str, words: &[&[u8]]) {
+    fn check_parsed(line: &str, words: &[&[u8]]) {
         let words = words.iter().map(|word| word.to_vec()).collect();
-        assert_eq!(read(line.as_bytes()), Ok(words));
+        assert_eq!(parse(line.as_bytes()), Ok(words));
     }
 
     #[test]
-    fn a_word_is_quoted_where_it_has_to_be() {
+    fn a_word_is_quoted_where_necessary() {
         check_written(b"notes.txt", "notes.txt");
         check_written(b"a\\b'c", "a\\b'c");
         check_written("Grüße-你好".as_bytes(), "Grüße-你好");
         check_written(b"", r#""""#);
+        assert_eq!(Quoted::from(&Name::root()).to_string(), "/");
         check_written(b"my notes", r#""my notes""#);
         check_written(b"say \"\\\"", r#""say \"\\\"""#);
         check_written(b"\"", r#""\"""#);
@@ -209,12 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read() {
-        check_read("", &[]);
-        check_read("  GET  a.txt 5 ", &[b"GET", b"a.txt", b"5"]);
-        check_read(r#"GET "a b" c"#, &[b"GET", b"a b", b"c"]);
-        check_read(r#""\\\"\n\r\t\x00\xfF""#, &[b"\\\"\n\r\t\0\xff"]);
-        check_read(r#""" a\b"#, &[b"", b"a\\b"]);
+    fn words_are_parsed() {
+        check_parsed("", &[]);
+        check_parsed("  GET  a.txt 5 ", &[b"GET", b"a.txt", b"5"]);
+        check_parsed(r#"GET "a b" c"#, &[b"GET", b"a b", b"c"]);
+        check_parsed(r#""\\\"\n\r\t\x00\xfF""#, &[b"\\\"\n\r\t\0\xff"]);
+        check_parsed(r#""" a\b"#, &[b"", b"a\\b"]);
         for (line, why) in [
             ("a\tb", QuotingError::Control),
             ("\"a\x7f\"", QuotingError::Control),
@@ -227,13 +245,13 @@ mod tests {
             ("\"\\x+1\"", QuotingError::Escape),
             ("\"\\x", QuotingError::Escape),
         ] {
-            assert_eq!(read(line.as_bytes()), Err(why), "{line}");
+            assert_eq!(parse(line.as_bytes()), Err(why), "{line}");
         }
         assert_eq!(Words::new(b"\"\\a b\" c").count(), 1);
     }
 
     #[test]
-    fn numbers_are_digits() {
+    fn numbers_have_only_digits() {
         assert_eq!(number(b"0"), Some(0));
         assert_eq!(number(b"0012"), Some(12));
         assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
@@ -244,15 +262,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_and_printable(words: Vec<Vec<u8>>) {
+        fn written_words_parse_and_are_printable(words: Vec<Vec<u8>>) {
             let written: Vec<_> = words.iter().map(|word| Quoted(word).to_string()).collect();
             let line = written.join(" ");
-            prop_assert_eq!(read(line.as_bytes()), Ok(words));
+            prop_assert_eq!(parse(line.as_bytes()), Ok(words));
             prop_assert_eq!(Sanitized(line.as_bytes()).to_string(), line);
         }
 
         #[test]
-        fn any_line_is_read_or_refused(line: Vec<u8>) {
+        fn any_line_is_parsed_or_refused(line: Vec<u8>) {
             let words = Words::new(&line).count();
             prop_assert!(words <= line.len());
         }

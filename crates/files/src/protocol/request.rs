@@ -1,132 +1,137 @@
-//! What a peer asks for.
+//! What a peer requests, in one line.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::digest::{Content, ParseDigestError};
 use crate::name::{Name, NameError};
-use crate::protocol::quoting::number;
-use crate::protocol::quoting::{QuotingError, Words};
+use crate::protocol::quoting::{Quoted, QuotingError, Words, number};
 use crate::protocol::status::Status;
 
-/// A command, as one line says it.
+/// A request: a command with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// What can be asked for.
+    /// List the commands.
     Help,
-    /// What there is in a folder.
+    /// List a folder.
     List(Name),
-    /// One file or folder.
+    /// Describe one file or folder.
     Stat(Name),
-    /// The bytes of a file, from `offset` on.
+    /// Send a file, from `offset` to its end.
     Get {
-        /// Of this file.
+        /// The file.
         name: Name,
-        /// So many are left out in front.
+        /// In bytes.
         offset: u64,
     },
-    /// The digest of a file, or of what is in front of `length`.
+    /// Compute the digest of a file, or of its beginning.
     Hash {
-        /// Of this file.
+        /// The file.
         name: Name,
-        /// Of so many bytes; of all of them if it is not said.
+        /// In bytes; `None` for all.
         length: Option<u64>,
     },
-    /// A file is to be kept; its content follows.
+    /// Store a file. Its content follows the line.
     Put {
-        /// Under this name, which is not that of the folder itself.
+        /// Not the folder itself.
         name: Name,
-        /// That is what follows.
+        /// Length and digest of what follows.
         content: Content,
     },
-    /// The end.
+    /// Close the connection.
     Quit,
 }
 
-/// A line that is no command, and what to answer.
+/// A line that is no valid request, and how to respond.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidRequest {
-    /// What became of it.
-    pub code: Status,
-    /// Why, in words.
-    pub words: String,
-    /// What comes behind the line.
+    /// The status to respond with.
+    pub status: Status,
+    /// The reason, for people.
+    pub message: String,
+    /// What the peer sends next.
     pub follows: Follows,
 }
 
-/// What comes behind a line that is no command.
+/// What follows an invalid request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// The next command.
+    /// The next request.
     Request,
-    /// So many bytes of a file that is not taken.
+    /// The content of a file, this many bytes.
     Content(u64),
-    /// Nobody knows.
+    /// Content of unknown length.
     Unknown,
 }
 
 impl Request {
-    /// What `HELP` tells.
+    /// The lines that answer `HELP`.
     pub const HELP: [&str; 9] = [
-        "LIST [NAME]            what there is in a folder",
-        "STAT NAME              one file or folder",
-        "GET NAME [OFFSET]      the bytes of a file, from OFFSET on",
-        "HASH NAME [LENGTH]     the SHA-256 of a file, or of its first LENGTH bytes",
-        "PUT NAME SIZE SHA256   keeps a file; its SIZE bytes follow at once",
-        "QUIT                   the end",
-        "Files are served as they are; SIZE, OFFSET and LENGTH count bytes.",
-        "A NAME with blanks stands between quotes: \"my notes.txt\"",
-        "Answers begin with a number: 2.. done, 4.. try again later, 5.. not done.",
+        "LIST [NAME]            list a folder",
+        "STAT NAME              describe one file or folder",
+        "GET NAME [OFFSET]      send the bytes of a file, from OFFSET on",
+        "HASH NAME [LENGTH]     compute the SHA-256 of a file, or of its first LENGTH bytes",
+        "PUT NAME SIZE SHA256   store a file; its SIZE bytes follow at once",
+        "QUIT                   close the connection",
+        "Files are sent unchanged; SIZE, OFFSET and LENGTH count bytes.",
+        "Put a NAME with spaces between quotes: \"my notes.txt\"",
+        "Responses begin with a number: 2.. done, 4.. try again later, 5.. not done.",
     ];
 
-    /// Reads a line.
+    /// Parses a line, without its end.
     ///
     /// # Errors
     ///
-    /// It is no command, or has not the words of that command.
+    /// The command is unknown, or its arguments do not fit.
     pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
-        let mut words = Arguments(Words::new(line));
-        let verb = words.word().unwrap_or_default().to_ascii_uppercase();
-        let (usage, read): (_, Read) = match &*verb {
+        let mut arguments = Arguments(Words::new(line));
+        let command = arguments.word().unwrap_or_default().to_ascii_uppercase();
+        let (usage, parse): (_, Parse) = match &*command {
             b"HELP" => ("HELP", |_| Ok(Self::Help)),
-            b"LIST" => ("LIST [NAME]", |words| {
-                let name = words.optional(Arguments::name)?;
+            b"LIST" => ("LIST [NAME]", |arguments| {
+                let name = arguments.optional(Arguments::name)?;
                 Ok(Self::List(name.unwrap_or_default()))
             }),
-            b"STAT" => ("STAT NAME", |words| Ok(Self::Stat(words.name()?))),
-            b"GET" => ("GET NAME [OFFSET]", |words| {
-                let name = words.name()?;
-                let offset = words.optional(Arguments::number)?.unwrap_or(0);
+            b"STAT" => ("STAT NAME", |arguments| Ok(Self::Stat(arguments.name()?))),
+            b"GET" => ("GET NAME [OFFSET]", |arguments| {
+                let name = arguments.name()?;
+                let offset = arguments.optional(Arguments::number)?.unwrap_or(0);
                 Ok(Self::Get { name, offset })
             }),
-            b"HASH" => ("HASH NAME [LENGTH]", |words| {
-                let name = words.name()?;
-                let length = words.optional(Arguments::number)?;
+            b"HASH" => ("HASH NAME [LENGTH]", |arguments| {
+                let name = arguments.name()?;
+                let length = arguments.optional(Arguments::number)?;
                 Ok(Self::Hash { name, length })
             }),
-            b"PUT" => return Self::put(&mut words),
+            b"PUT" => return Self::parse_put(&mut arguments),
             b"QUIT" => ("QUIT", |_| Ok(Self::Quit)),
-            _ => return Err(InvalidRequest::no_command()),
+            _ => {
+                return Err(InvalidRequest {
+                    status: Status::UNKNOWN_COMMAND,
+                    message: "unknown command; HELP lists the commands".to_owned(),
+                    follows: Follows::Request,
+                });
+            }
         };
-        read(&mut words)
-            .and_then(|command| words.end().map(|()| command))
-            .map_err(|wrong| wrong.tell(usage, Follows::Request))
+        parse(&mut arguments)
+            .and_then(|request| arguments.end().map(|()| request))
+            .map_err(|error| error.into_invalid(usage, Follows::Request))
     }
 
-    /// Whatever else is wrong, the length counts: content follows.
-    fn put(words: &mut Arguments<'_>) -> Result<Self, InvalidRequest> {
-        let name = words.word();
-        let length = words.number();
+    /// Even if another argument is wrong, the length says how much content follows.
+    fn parse_put(arguments: &mut Arguments<'_>) -> Result<Self, InvalidRequest> {
+        let name = arguments.word();
+        let length = arguments.number();
         let follows = match &length {
             Ok(length) => Follows::Content(*length),
             Err(_) => Follows::Unknown,
         };
-        let read = || {
+        let parse = || {
             let (name, length) = (name?, length?);
-            let sha256 = str::from_utf8(&words.word()?)
+            let sha256 = str::from_utf8(&arguments.word()?)
                 .map_err(|_| ParseDigestError)?
                 .parse()?;
-            words.end()?;
+            arguments.end()?;
             let name = Name::parse(&name)?;
             if name.is_root() {
                 return Err(NameError::Empty.into());
@@ -134,102 +139,98 @@ impl Request {
             let content = Content { length, sha256 };
             Ok(Self::Put { name, content })
         };
-        read().map_err(|wrong: Wrong| wrong.tell("PUT NAME SIZE SHA256", follows))
+        parse().map_err(|error: ArgumentError| error.into_invalid("PUT NAME SIZE SHA256", follows))
     }
 }
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (command, name) = match self {
+            Self::Help => return f.write_str("HELP"),
+            Self::Quit => return f.write_str("QUIT"),
+            Self::List(name) => ("LIST", name),
+            Self::Stat(name) => ("STAT", name),
+            Self::Get { name, .. } => ("GET", name),
+            Self::Hash { name, .. } => ("HASH", name),
+            Self::Put { name, .. } => ("PUT", name),
+        };
+        write!(f, "{command} {}", Quoted::from(name))?;
         match self {
-            Self::Help => f.write_str("HELP"),
-            Self::List(name) => write!(f, "LIST {}", name.word()),
-            Self::Stat(name) => write!(f, "STAT {}", name.word()),
-            Self::Get { name, offset: 0 } => write!(f, "GET {}", name.word()),
-            Self::Get { name, offset } => write!(f, "GET {} {offset}", name.word()),
-            Self::Hash { name, length: None } => write!(f, "HASH {}", name.word()),
+            Self::Get { offset: 0, .. } => Ok(()),
+            Self::Get { offset, .. } => write!(f, " {offset}"),
             Self::Hash {
-                name,
                 length: Some(length),
-            } => write!(f, "HASH {} {length}", name.word()),
-            Self::Put { name, content } => write!(f, "PUT {} {content}", name.word()),
-            Self::Quit => f.write_str("QUIT"),
+                ..
+            } => write!(f, " {length}"),
+            Self::Put { content, .. } => write!(f, " {content}"),
+            _ => Ok(()),
         }
     }
 }
 
-impl InvalidRequest {
-    fn no_command() -> Self {
-        Self {
-            code: Status::UNKNOWN_COMMAND,
-            words: "there is no such command; HELP tells the commands".to_owned(),
-            follows: Follows::Request,
-        }
-    }
-}
+type Parse = fn(&mut Arguments<'_>) -> Result<Request, ArgumentError>;
 
-type Read = fn(&mut Arguments<'_>) -> Result<Request, Wrong>;
-
-/// The words behind that of the command.
+/// The words behind the command.
 struct Arguments<'a>(Words<'a>);
 
 impl<'a> Arguments<'a> {
-    fn word(&mut self) -> Result<Cow<'a, [u8]>, Wrong> {
-        Ok(self.0.next().ok_or(Wrong::Missing)??)
+    fn word(&mut self) -> Result<Cow<'a, [u8]>, ArgumentError> {
+        Ok(self.0.next().ok_or(ArgumentError::Missing)??)
     }
 
-    fn name(&mut self) -> Result<Name, Wrong> {
+    fn name(&mut self) -> Result<Name, ArgumentError> {
         Ok(Name::parse(&self.word()?)?)
     }
 
-    fn number(&mut self) -> Result<u64, Wrong> {
-        number(&self.word()?).ok_or(Wrong::Number)
+    fn number(&mut self) -> Result<u64, ArgumentError> {
+        number(&self.word()?).ok_or(ArgumentError::Number)
     }
 
-    /// What `read` reads, if there is another word.
+    /// Parses another argument, if there is one.
     fn optional<T>(
         &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Wrong>,
-    ) -> Result<Option<T>, Wrong> {
+        parse: impl FnOnce(&mut Self) -> Result<T, ArgumentError>,
+    ) -> Result<Option<T>, ArgumentError> {
         if self.0.rest().is_empty() {
             return Ok(None);
         }
-        read(self).map(Some)
+        parse(self).map(Some)
     }
 
-    fn end(&mut self) -> Result<(), Wrong> {
+    fn end(&mut self) -> Result<(), ArgumentError> {
         match self.optional(Self::word)? {
             None => Ok(()),
-            Some(_) => Err(Wrong::Many),
+            Some(_) => Err(ArgumentError::TooMany),
         }
     }
 }
 
-/// What is wrong with the words of a command.
+/// What is wrong with the arguments of a command.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
-    #[error("a word is missing")]
+enum ArgumentError {
+    #[error("an argument is missing")]
     Missing,
-    #[error("there is a word too many (a name with blanks stands between quotes)")]
-    Many,
-    #[error("that is no number of bytes (a name with blanks stands between quotes)")]
+    #[error("too many arguments (put a name with spaces between quotes)")]
+    TooMany,
+    #[error("not a number of bytes (put a name with spaces between quotes)")]
     Number,
     #[error(transparent)]
     Digest(#[from] ParseDigestError),
     #[error(transparent)]
-    Quoted(#[from] QuotingError),
+    Quoting(#[from] QuotingError),
     #[error(transparent)]
     Name(#[from] NameError),
 }
 
-impl Wrong {
-    fn tell(self, usage: &str, follows: Follows) -> InvalidRequest {
-        let (code, words) = match self {
-            Self::Name(why) => (Status::BAD_NAME, why.to_string()),
-            why => (Status::BAD_ARGUMENTS, format!("{usage}: {why}")),
+impl ArgumentError {
+    fn into_invalid(self, usage: &str, follows: Follows) -> InvalidRequest {
+        let (status, message) = match self {
+            Self::Name(error) => (Status::BAD_NAME, error.to_string()),
+            error => (Status::BAD_ARGUMENTS, format!("{usage}: {error}")),
         };
         InvalidRequest {
-            code,
-            words,
+            status,
+            message,
             follows,
         }
     }
@@ -249,19 +250,19 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(line: &str, command: &Request) {
-        assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(command));
+    fn check(line: &str, request: &Request) {
+        assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(request));
     }
 
     #[track_caller]
-    fn check_wrong(line: &str, code: Status, words: &str, follows: Follows) {
-        let wrong = Request::parse(line.as_bytes()).expect_err("it is no command");
-        assert_eq!((wrong.code, wrong.follows), (code, follows), "{line}");
-        assert!(wrong.words.contains(words), "{line}: {}", wrong.words);
+    fn check_wrong(line: &str, status: Status, message: &str, follows: Follows) {
+        let wrong = Request::parse(line.as_bytes()).expect_err("the line is no request");
+        assert_eq!((wrong.status, wrong.follows), (status, follows), "{line}");
+        assert!(wrong.message.contains(message), "{line}: {}", wrong.message);
     }
 
     #[test]
-    fn commands_are_read() {
+    fn requests_are_parsed() {
         check("HELP", &Request::Help);
         check("  quit  ", &Request::Quit);
         check("list", &Request::List(Name::root()));
@@ -291,32 +292,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
-        let command = Follows::Request;
-        check_wrong("", Status::UNKNOWN_COMMAND, "HELP", command);
-        check_wrong("FETCH a", Status::UNKNOWN_COMMAND, "HELP", command);
-        check_wrong("\x1b[2J", Status::UNKNOWN_COMMAND, "HELP", command);
+    fn invalid_requests_have_a_reason() {
+        let request = Follows::Request;
+        check_wrong("", Status::UNKNOWN_COMMAND, "HELP", request);
+        check_wrong("FETCH a", Status::UNKNOWN_COMMAND, "HELP", request);
+        check_wrong("\x1b[2J", Status::UNKNOWN_COMMAND, "HELP", request);
         check_wrong(
             "GET",
             Status::BAD_ARGUMENTS,
-            "GET NAME [OFFSET]: a word",
-            command,
+            "GET NAME [OFFSET]: an argument",
+            request,
         );
-        check_wrong("GET my notes", Status::BAD_ARGUMENTS, "no number", command);
-        check_wrong("LIST my notes", Status::BAD_ARGUMENTS, "quotes", command);
-        check_wrong("GET a -1", Status::BAD_ARGUMENTS, "no number", command);
+        check_wrong(
+            "GET my notes",
+            Status::BAD_ARGUMENTS,
+            "not a number",
+            request,
+        );
+        check_wrong("LIST my notes", Status::BAD_ARGUMENTS, "quotes", request);
+        check_wrong("GET a -1", Status::BAD_ARGUMENTS, "not a number", request);
         check_wrong(
             "GET \"a",
             Status::BAD_ARGUMENTS,
-            "missing at the end",
-            command,
+            "closing quote is missing",
+            request,
         );
-        check_wrong("GET ../a", Status::BAD_NAME, "lead up", command);
-        check_wrong("QUIT now", Status::BAD_ARGUMENTS, "QUIT: there is", command);
+        check_wrong("GET ../a", Status::BAD_NAME, "lead up", request);
+        check_wrong("QUIT now", Status::BAD_ARGUMENTS, "QUIT: too many", request);
     }
 
     #[test]
-    fn content_follows_what_is_not_put() {
+    fn content_follows_an_invalid_put() {
         let five = Follows::Content(5);
         check_wrong("PUT a 5", Status::BAD_ARGUMENTS, "missing", five);
         check_wrong("PUT a 5 abc", Status::BAD_ARGUMENTS, "64", five);
@@ -330,7 +336,7 @@ mod tests {
         check_wrong(
             &format!("PUT / 5 {SHA256}"),
             Status::BAD_NAME,
-            "needs",
+            "missing",
             five,
         );
         let unknown = Follows::Unknown;
@@ -344,9 +350,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read(which in 0..7, bytes: Vec<u8>, number: u64, sha256: [u8; 32]) {
+        fn a_displayed_request_parses(which in 0..7, bytes: Vec<u8>, number: u64, sha256: [u8; 32]) {
             let Ok(name) = Name::parse(&bytes) else { return Ok(()) };
-            let command = match which {
+            let request = match which {
                 0 => Request::Help,
                 1 => Request::List(name),
                 2 => Request::Stat(name),
@@ -358,14 +364,14 @@ mod tests {
                 },
                 _ => Request::Quit,
             };
-            prop_assert_eq!(Request::parse(command.to_string().as_bytes()), Ok(command));
+            prop_assert_eq!(Request::parse(request.to_string().as_bytes()), Ok(request));
         }
 
         #[test]
-        fn any_line_is_read_or_answered(line: Vec<u8>) {
+        fn any_line_is_parsed_or_answered(line: Vec<u8>) {
             if let Err(wrong) = Request::parse(&line) {
-                prop_assert!(!wrong.words.is_empty());
-                prop_assert!(!wrong.code.is_success());
+                prop_assert!(!wrong.message.is_empty());
+                prop_assert!(!wrong.status.is_success());
             }
         }
     }

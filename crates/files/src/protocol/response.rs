@@ -1,4 +1,4 @@
-//! What a server answers.
+//! The line with which a server answers a request.
 
 use std::fmt;
 
@@ -7,89 +7,88 @@ use switchboard_core::Sanitized;
 use crate::digest::Content;
 use crate::error::FileError;
 use crate::protocol::entry::Entry;
-use crate::protocol::quoting::Words;
-use crate::protocol::quoting::number;
+use crate::protocol::quoting::{Words, number};
 use crate::protocol::status::Status;
 
-/// The line that answers a command, or greets.
+/// The answer to a request, or the greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// So many lines follow.
+    /// This many lines follow.
     Lines(u64),
     /// One file or folder.
     Entry(Entry),
-    /// The digest that was asked for, and of how much.
+    /// The requested digest, and the length that it covers.
     Hash(Content),
-    /// So many bytes follow.
+    /// This many bytes follow.
     Bytes(u64),
-    /// The file is there.
+    /// The file is stored.
     Stored(Content),
-    /// Anything else: what became of it, and words for people.
+    /// Any other status, with a message for people.
     Text(Status, String),
 }
 
-/// A line that is no answer: its server says it before it closes.
+/// A line that is no response. A server sends one before it closes; core refuses peers so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server says: {}", Sanitized(.0))]
+#[error("the server answered: {}", Sanitized(.0))]
 pub struct NotAResponse(pub Vec<u8>);
 
 impl Response {
-    /// What became of the command.
+    /// The code that the line begins with.
     #[must_use]
-    pub fn code(&self) -> Status {
+    pub fn status(&self) -> Status {
         match self {
             Self::Lines(_) => Status::LINES,
             Self::Entry(_) => Status::ENTRY,
             Self::Hash(_) => Status::HASH,
             Self::Bytes(_) => Status::BYTES,
             Self::Stored(_) => Status::STORED,
-            Self::Text(code, _) => *code,
+            Self::Text(status, _) => *status,
         }
     }
 
-    /// Reads an answer.
+    /// Parses a line, without its end.
     ///
     /// # Errors
     ///
-    /// It is none.
+    /// It does not begin with a status, or its arguments do not fit that status.
     pub fn parse(line: &[u8]) -> Result<Self, NotAResponse> {
-        Self::read(line).ok_or_else(|| NotAResponse(line.to_owned()))
+        Self::parse_line(line).ok_or_else(|| NotAResponse(line.to_owned()))
     }
 
-    fn read(line: &[u8]) -> Option<Self> {
-        let (code, rest) = Status::cut(line)?;
-        Some(match code {
+    fn parse_line(line: &[u8]) -> Option<Self> {
+        let (status, rest) = Status::split(line)?;
+        Some(match status {
             Status::LINES => Self::Lines(number(rest)?),
             Status::ENTRY => Self::Entry(Entry::parse(rest)?),
             Status::HASH => Self::Hash(content(rest)?),
             Status::BYTES => Self::Bytes(number(rest)?),
             Status::STORED => Self::Stored(content(rest)?),
-            code => Self::Text(code, String::from_utf8_lossy(rest).into_owned()),
+            status => Self::Text(status, String::from_utf8_lossy(rest).into_owned()),
         })
     }
 }
 
-fn content(rest: &[u8]) -> Option<Content> {
-    let mut words = Words::new(rest);
+fn content(text: &[u8]) -> Option<Content> {
+    let mut words = Words::new(text);
     let length = number(&words.next()?.ok()?)?;
     let sha256 = str::from_utf8(&words.next()?.ok()?).ok()?.parse().ok()?;
     words.next().is_none().then_some(Content { length, sha256 })
 }
 
 impl From<&FileError> for Response {
-    fn from(problem: &FileError) -> Self {
-        Self::Text(problem.code(), problem.to_string())
+    fn from(error: &FileError) -> Self {
+        Self::Text(error.into(), error.to_string())
     }
 }
 
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.code())?;
+        write!(f, "{} ", self.status())?;
         match self {
             Self::Lines(count) | Self::Bytes(count) => count.fmt(f),
             Self::Entry(entry) => entry.fmt(f),
             Self::Hash(content) | Self::Stored(content) => content.fmt(f),
-            Self::Text(_, words) => f.write_str(words),
+            Self::Text(_, message) => f.write_str(message),
         }
     }
 }
@@ -104,13 +103,13 @@ mod tests {
     use crate::timestamp::Timestamp;
 
     #[track_caller]
-    fn check(line: &str, answer: &Response) {
-        assert_eq!(Response::parse(line.as_bytes()).as_ref(), Ok(answer));
-        assert_eq!(answer.to_string(), line);
+    fn check(line: &str, response: &Response) {
+        assert_eq!(Response::parse(line.as_bytes()).as_ref(), Ok(response));
+        assert_eq!(response.to_string(), line);
     }
 
     #[test]
-    fn answers_are_lines() {
+    fn responses_are_lines() {
         check("210 2", &Response::Lines(2));
         check("226 1234", &Response::Bytes(1234));
         let content = Content {
@@ -129,17 +128,17 @@ mod tests {
             "213 folder - 1970-01-01T00:00:00Z a",
             &Response::Entry(entry),
         );
-        let words = Response::Text(Status::EXISTS, FileError::Exists.to_string());
-        check("554 there is something of this name already", &words);
-        assert_eq!(Response::from(&FileError::Exists), words);
+        let text = Response::Text(Status::EXISTS, FileError::Exists.to_string());
+        check("554 a file or folder of this name exists already", &text);
+        assert_eq!(Response::from(&FileError::Exists), text);
         assert!(Status::STORED.is_success() && !Status::EXISTS.is_success());
         assert!(Status::NO_SPACE.is_transient() && !Status::EXISTS.is_transient());
-        let short = Response::parse(b"421").expect("words may be missing");
+        let short = Response::parse(b"421").expect("the message may be missing");
         assert_eq!(short, Response::Text(Status::STOPPING, String::new()));
     }
 
     #[test]
-    fn what_is_no_answer_is_the_last_that_is_said() {
+    fn other_lines_are_quoted() {
         for line in [
             "",
             "22",
@@ -148,7 +147,7 @@ mod tests {
             "199 a",
             "600 a",
             "+22 a",
-            "Too many conversations with 127.0.0.1",
+            "Too many connections from 127.0.0.1",
             "210",
             "210 many",
             "210 2 3",
@@ -156,29 +155,29 @@ mod tests {
             "214 0",
             "226 -1",
         ] {
-            let no_answer = NotAResponse(line.as_bytes().to_owned());
-            assert_eq!(Response::parse(line.as_bytes()), Err(no_answer), "{line}");
+            let quoted = NotAResponse(line.as_bytes().to_owned());
+            assert_eq!(Response::parse(line.as_bytes()), Err(quoted), "{line}");
         }
-        let shown = NotAResponse(b"\x1b[2J".to_vec()).to_string();
-        assert_eq!(shown, r"the server says: \x1b[2J");
+        let displayed = NotAResponse(b"\x1b[2J".to_vec()).to_string();
+        assert_eq!(displayed, r"the server answered: \x1b[2J");
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read(which in 0..5, number: u64, sha256: [u8; 32], words: String) {
+        fn a_displayed_response_parses(which in 0..5, number: u64, sha256: [u8; 32], message: String) {
             let content = Content { length: number, sha256: Digest(sha256) };
-            let answer = match which {
+            let response = match which {
                 0 => Response::Lines(number),
                 1 => Response::Hash(content),
                 2 => Response::Bytes(number),
                 3 => Response::Stored(content),
-                _ => Response::Text(Status::NOT_FOUND, words),
+                _ => Response::Text(Status::NOT_FOUND, message),
             };
-            prop_assert_eq!(Response::parse(answer.to_string().as_bytes()), Ok(answer));
+            prop_assert_eq!(Response::parse(response.to_string().as_bytes()), Ok(response));
         }
 
         #[test]
-        fn any_line_is_read_or_refused(line: Vec<u8>, code in 200..300_u16) {
+        fn any_line_is_parsed_or_refused(line: Vec<u8>, code in 200..300_u16) {
             Response::parse(&line).ok();
             Response::parse(&[format!("{code} ").as_bytes(), &line].concat()).ok();
         }

@@ -1,53 +1,56 @@
-//! The three digits that an answer begins with.
+//! The three-digit code that a response begins with.
 
 use std::fmt;
 
-/// What became of a command, as `docs/files-protocol.md` lists it.
+use crate::error::FileError;
+
+/// The result of a request, as `docs/files-protocol.md` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(u16);
 
 impl Status {
-    /// So many lines follow.
+    /// Lines follow.
     pub const LINES: Self = Self(210);
-    /// An entry follows.
+    /// An entry follows, on the same line.
     pub const ENTRY: Self = Self(213);
-    /// A length and a digest follow.
+    /// A length and a digest follow, on the same line.
     pub const HASH: Self = Self(214);
-    /// The server greets.
+    /// The server is ready; sent first.
     pub const GREETING: Self = Self(220);
-    /// The server says goodbye.
+    /// The server closes, as requested.
     pub const BYE: Self = Self(221);
-    /// So many bytes follow.
+    /// Bytes of a file follow.
     pub const BYTES: Self = Self(226);
-    /// The file is there.
+    /// The file is stored.
     pub const STORED: Self = Self(230);
-    /// The server is stopping.
+    /// The server shuts down.
     pub const STOPPING: Self = Self(421);
     /// Reading or writing failed.
     pub const FAILED: Self = Self(451);
-    /// The disk is full, or the quota.
+    /// The disk is full, or the quota is exceeded.
     pub const NO_SPACE: Self = Self(452);
-    /// There is no such command.
+    /// The command does not exist.
     pub const UNKNOWN_COMMAND: Self = Self(500);
-    /// The command has other words.
+    /// The arguments do not fit the command.
     pub const BAD_ARGUMENTS: Self = Self(501);
-    /// There is no such file or folder.
+    /// No such file or folder.
     pub const NOT_FOUND: Self = Self(550);
-    /// The file is larger than files may be.
+    /// The file is larger than allowed.
     pub const TOO_LARGE: Self = Self(552);
-    /// That cannot be a name.
+    /// The name is not valid.
     pub const BAD_NAME: Self = Self(553);
-    /// There is a file of this name.
+    /// The name is taken.
     pub const EXISTS: Self = Self(554);
-    /// Files cannot be put here.
+    /// The folder is read-only.
     pub const READ_ONLY: Self = Self(555);
-    /// The content was another one.
+    /// The content does not match its length and digest.
     pub const MISMATCH: Self = Self(556);
-    /// The file is not as long as that.
+    /// The file is shorter than the requested range.
     pub const SHORT: Self = Self(557);
 
-    /// Reads the three digits that `line` begins with, and gives what stands behind the blank.
-    pub(crate) fn cut(line: &[u8]) -> Option<(Self, &[u8])> {
+    /// Splits `line` into its code and the text behind it. `None` if it does not begin with a code
+    /// from 200 to 599.
+    pub(super) fn split(line: &[u8]) -> Option<(Self, &[u8])> {
         let (digits, rest) = line.split_at_checked(3)?;
         let code = str::from_utf8(digits).ok()?.parse().ok()?;
         let rest = match rest {
@@ -58,22 +61,34 @@ impl Status {
         (200..600).contains(&code).then_some((Self(code), rest))
     }
 
-    /// Whether the command was done.
+    /// Whether the request succeeded (2xx).
     #[must_use]
     pub fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
 
-    /// Whether it was not done for a reason that may pass.
+    /// Whether the request failed for a reason that may pass (4xx).
     #[must_use]
     pub fn is_transient(self) -> bool {
         self.0 / 100 == 4
     }
+}
 
-    /// The number.
-    #[must_use]
-    pub fn number(self) -> u16 {
-        self.0
+impl From<&FileError> for Status {
+    fn from(error: &FileError) -> Self {
+        match error {
+            FileError::NotFound
+            | FileError::NotAFile
+            | FileError::NotAFolder
+            | FileError::Denied => Self::NOT_FOUND,
+            FileError::Name(_) => Self::BAD_NAME,
+            FileError::Exists => Self::EXISTS,
+            FileError::TooLarge { .. } => Self::TOO_LARGE,
+            FileError::NoSpace | FileError::Quota { .. } => Self::NO_SPACE,
+            FileError::Mismatch => Self::MISMATCH,
+            FileError::Short { .. } => Self::SHORT,
+            FileError::TooManyEntries { .. } | FileError::Io(_) => Self::FAILED,
+        }
     }
 }
 

@@ -1,67 +1,78 @@
-//! A file on its way into a folder.
+//! A file that appears under its name only when it is complete.
 
-use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstatat, mkdirat};
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
 use nix::unistd::fsync;
 
-use crate::digest::{Content, Hasher};
+use crate::digest::{Content, Digest, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::{Entry, Kind};
-use crate::storage::folder::Folder;
-use crate::storage::quota::{self, Most};
-use crate::storage::resolve;
+use crate::storage::folder::{Descent, Folder};
+use crate::storage::quota::{self, SizeLimit};
 use crate::storage::temporary::Temporary;
 
-/// A file that is being written where nobody sees it. It gets its name once it is
-/// [published](Self::publish); dropped before that, it leaves nothing.
+/// A file that is written under no name, or a temporary one. [`publish`](Self::publish) gives it its
+/// name. Dropped before that, it leaves nothing behind, unless it is [resumable](Self::resume).
+///
+/// [`Write`] appends to it. Errors of writing are a [`FileError`] within an [`io::Error`]; after one,
+/// the file cannot be used any more.
 #[derive(Debug)]
 pub struct AtomicFile {
     folder: Folder,
     name: Name,
     rules: Rules,
     temporary: Temporary,
-    most: Most,
+    limit: SizeLimit,
     length: u64,
-    hash: Hasher,
+    hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
 
-/// What may be put into a folder, and how.
+/// Which files may be stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// A regular file of the same name is replaced.
+    /// Whether a regular file of the same name is replaced.
     pub overwrite: bool,
-    /// The folders that its name leads through are made, where they are missing.
+    /// Whether missing parent folders are created.
     pub make_folders: bool,
-    /// No file has more bytes.
+    /// The maximum length of a file, in bytes.
     pub max_file: Option<u64>,
-    /// All files of the folder together have no more, hidden ones too. They are counted for each
-    /// draft, when it begins and when it ends.
+    /// The maximum length of all files below the folder together, in bytes, with hidden ones. They
+    /// are counted when a file is begun and when it is published.
     pub quota: Option<u64>,
 }
 
 impl AtomicFile {
-    pub(crate) fn begin(
+    /// Begins a file that is to be called `name` in `folder`. If its `length` is known, space is
+    /// allocated.
+    ///
+    /// # Errors
+    ///
+    /// It could not be published: the name is not valid or taken, or it exceeds a limit.
+    pub fn create(
         folder: &Folder,
         name: &Name,
         length: Option<u64>,
         rules: Rules,
     ) -> Result<Self, FileError> {
+        if folder.hides(name) {
+            return Err(NameError::Hidden.into());
+        }
         let (parent, last) = name.split_last().ok_or(NameError::Empty)?;
-        let (parent, replaced) = match descend(folder, &parent, false)? {
-            Descent::Arrived(parent) => {
+        let (parent, replaced) = match folder.descend(&parent, false)? {
+            Descent::Complete(parent) => {
                 let replaced = replaced(&parent, last, rules.overwrite)?;
                 (parent, replaced)
             }
-            Descent::Missing(above) if rules.make_folders => (above, 0),
-            Descent::Missing(_) => return Err(FileError::NotFound),
+            Descent::Partial(above) if rules.make_folders => (above, 0),
+            Descent::Partial(_) => return Err(FileError::NotFound),
         };
-        let most = Most::of(rules, folder, replaced)?;
-        most.check(length.unwrap_or(0))?;
+        let limit = SizeLimit::new(rules.max_file, rules.quota, folder, replaced)?;
+        limit.check(length.unwrap_or(0))?;
         let temporary = Temporary::new(parent)?;
         if let Some(length @ 1..) = length {
             temporary.reserve(length)?;
@@ -71,128 +82,132 @@ impl AtomicFile {
             name: name.clone(),
             rules,
             temporary,
-            most,
+            limit,
             length: 0,
-            hash: Hasher::default(),
+            hasher: Hasher::default(),
         })
     }
 
-    /// Appends `bytes`.
+    /// Begins a file with the content of `NAME.part`, which is kept when the file is dropped before it
+    /// is published, unless it is empty. No other process can resume it meanwhile.
     ///
     /// # Errors
     ///
-    /// They cannot be written, or the file would be too large. The draft is of no use then.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        let length = self.length.saturating_add(bytes.len() as u64);
-        self.most.check(length)?;
-        self.temporary.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.length = length;
+    /// `NAME.part` is in use or cannot be opened, or the parent folder does not exist.
+    pub fn resume(folder: &Folder, name: &Name, rules: Rules) -> Result<Self, FileError> {
+        let (parent, last) = name.split_last().ok_or(NameError::Empty)?;
+        let mut temporary = Temporary::resume(folder.open_folder(&parent)?, last)?;
+        let length = temporary.file.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            folder: folder.clone(),
+            name: name.clone(),
+            rules,
+            temporary,
+            limit: SizeLimit::new(rules.max_file, rules.quota, folder, length)?,
+            length,
+            hasher: Hasher::default(),
+        })
+    }
+
+    /// Hashes about `max_bytes` more of the content that was there when the file was
+    /// [resumed](Self::resume). Returns its digest once it is complete; only then may bytes be
+    /// appended.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn hash_resumed(&mut self, max_bytes: u64) -> Result<Option<Digest>, FileError> {
+        let file = &self.temporary.file;
+        self.hasher.read_file(file, self.length, max_bytes)
+    }
+
+    /// Discards all content.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be truncated.
+    pub fn clear(&mut self) -> Result<(), FileError> {
+        self.temporary.file.set_len(0)?;
+        self.temporary.file.rewind()?;
+        self.hasher = Hasher::default();
+        self.length = 0;
         Ok(())
     }
 
-    /// Whether it may become so long.
+    /// Checks whether the file may have this length, in bytes.
     ///
     /// # Errors
     ///
-    /// No file may be that large, or all files together.
-    pub fn check_room(&self, length: u64) -> Result<(), FileError> {
-        self.most.check(length)
+    /// It exceeds a limit.
+    pub fn check_length(&self, length: u64) -> Result<(), FileError> {
+        self.limit.check(length)
     }
 
-    /// How many bytes it has.
+    /// In bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Gives it its name, once it is what was `expected` and is on the disk; tells what it is.
-    ///
-    /// That may take as long as the disk needs.
+    /// Checks the content if it is known, syncs it to disk and gives the file its name. Returns the
+    /// content. This blocks until the disk is done.
     ///
     /// # Errors
     ///
-    /// It is something else, cannot be written, or there is no room or no such name any more; then
-    /// nothing stays of it but the folders that were made for it. Only where the system fails to tell that the name is on the disk may it
-    /// be there all the same.
-    pub fn publish(self, expected: Option<&Content>) -> Result<Content, FileError> {
-        let content = Content {
-            length: self.length,
-            sha256: self.hash.digest(),
-        };
-        if expected.is_some_and(|expected| *expected != content) {
+    /// The content is not the `expected` one, cannot be synced or exceeds a limit; or the name is taken
+    /// or not valid any more. Then nothing is left but the folders that were created, and a resumable
+    /// file whose content matched. Only if the parent folder cannot be synced, the file may exist.
+    pub fn publish(mut self, expected: Option<&Content>) -> Result<Content, FileError> {
+        let content = self.hasher.content();
+        let is_hashed = content.length == self.length;
+        if !is_hashed || expected.is_some_and(|expected| *expected != content) {
+            self.clear()?; // so that a resumable file is removed
             return Err(FileError::Mismatch);
         }
         self.temporary.file.sync_all()?;
         let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;
         let make = self.rules.make_folders;
-        let Descent::Arrived(parent) = descend(&self.folder, &parent, make)? else {
+        let Descent::Complete(parent) = self.folder.descend(&parent, make)? else {
             return Err(FileError::NotFound);
         };
-        // Whoever else publishes waits, so that what is counted stays true.
+        // Other publishers wait, so that the sum stays true.
         let _lock = match self.rules.quota {
             Some(_) => Some(quota::lock(&self.folder)?),
             None => None,
         };
-        let mut replaced = replaced(&parent, last, self.rules.overwrite)?;
+        let Rules {
+            overwrite,
+            max_file,
+            quota,
+            ..
+        } = self.rules;
+        let mut replaced = replaced(&parent, last, overwrite)?;
         if self.temporary.has_name() {
-            replaced += content.length; // it is among those that are counted
+            replaced += content.length; // it is counted itself
         }
-        Most::of(self.rules, &self.folder, replaced)?.check(content.length)?;
-        let overwrite = self.rules.overwrite;
+        SizeLimit::new(max_file, quota, &self.folder, replaced)?.check(content.length)?;
         self.temporary.publish(&parent, last, overwrite)?;
         fsync(&parent)?;
         Ok(content)
     }
 }
 
-impl Folder {
-    /// The folder of this name below, opened for reading; those that are missing on the way are made.
-    ///
-    /// # Errors
-    ///
-    /// Something else is in the way, or the system does not let us.
-    pub fn make(&self, name: &Name) -> Result<OwnedFd, FileError> {
-        match descend(self, name, true)? {
-            Descent::Arrived(folder) => Ok(folder),
-            Descent::Missing(_) => Err(FileError::NotFound), // it was taken away at once
-        }
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.limit
+            .check(self.length.saturating_add(bytes.len() as u64))?;
+        let count = self.temporary.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.length += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-/// How far the way down to a folder goes.
-enum Descent {
-    Arrived(OwnedFd),
-    Missing(OwnedFd), // below this one
-}
-
-/// Goes down to the folder of this name; those that are missing are made if `make`.
-fn descend(folder: &Folder, name: &Name, make: bool) -> Result<Descent, FileError> {
-    let mut above = folder.folder(&Name::root())?;
-    for part in name.parts() {
-        let open = || resolve::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
-        above = match open() {
-            Err(Errno::ENOENT) if !make => return Ok(Descent::Missing(above)),
-            Err(Errno::ENOENT) => {
-                make_folder(&above, part)?;
-                open()?
-            }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(FileError::NotAFolder),
-            opened => opened?,
-        };
-    }
-    Ok(Descent::Arrived(above))
-}
-
-fn make_folder(above: &OwnedFd, part: &[u8]) -> Result<(), FileError> {
-    match mkdirat(above, part, Mode::from_bits_truncate(0o777)) {
-        Ok(()) => Ok(fsync(above)?),
-        Err(Errno::EEXIST) => Ok(()), // somebody else was faster
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// How many bytes the file has that would be replaced; whether it may be.
+/// The length of the file that would be replaced; an error if it must not be.
 fn replaced(folder: impl AsFd, last: &[u8], overwrite: bool) -> Result<u64, FileError> {
     let stat = match fstatat(folder, last, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Err(Errno::ENOENT) => return Ok(0),
@@ -216,7 +231,6 @@ mod tests {
     use tempfile::{TempDir, tempdir};
 
     use super::*;
-    use crate::digest::Digest;
 
     const PLAIN: Rules = Rules {
         overwrite: false,
@@ -225,56 +239,55 @@ mod tests {
         quota: None,
     };
 
-    fn place() -> (TempDir, Folder) {
-        let place = tempdir().expect("a temporary folder");
-        let folder = Folder::open(place.path()).expect("a folder");
-        (place, folder)
+    fn example() -> (TempDir, Folder) {
+        let directory = tempdir().expect("a temporary folder");
+        let folder = Folder::open(directory.path()).expect("a folder");
+        (directory, folder)
     }
 
     fn name(bytes: &str) -> Name {
         Name::parse(bytes.as_bytes()).expect("a name")
     }
 
-    fn content(bytes: &[u8]) -> Content {
-        Content {
-            length: bytes.len() as u64,
-            sha256: Digest::of(bytes),
-        }
+    fn create(folder: &Folder, name: &str, length: Option<u64>) -> AtomicFile {
+        AtomicFile::create(folder, &self::name(name), length, PLAIN).expect("room")
     }
 
-    /// Puts `bytes`, whose length is known before.
+    /// Stores `bytes`, whose length is known beforehand.
     fn put(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, FileError> {
         let length = Some(bytes.len() as u64);
-        let mut draft = folder.draft(&self::name(name), length, rules)?;
-        draft.write(bytes)?;
-        draft.publish(Some(&content(bytes)))
+        let mut file = AtomicFile::create(folder, &self::name(name), length, rules)?;
+        file.write_all(bytes)?;
+        file.publish(Some(&Content::of(bytes)))
     }
 
-    /// The same, where it is not.
+    /// Stores `bytes` of unknown length.
     fn pour(folder: &Folder, name: &str, bytes: &[u8], rules: Rules) -> Result<Content, FileError> {
-        let mut draft = folder.draft(&self::name(name), None, rules)?;
-        bytes.chunks(3).try_for_each(|piece| draft.write(piece))?;
-        draft.publish(None)
+        let mut file = AtomicFile::create(folder, &self::name(name), None, rules)?;
+        bytes
+            .chunks(3)
+            .try_for_each(|piece| file.write_all(piece))?;
+        file.publish(None)
     }
 
-    fn publish_at_once<const N: usize>(drafts: [AtomicFile; N]) -> [Result<Content, FileError>; N] {
+    fn publish_at_once<const N: usize>(files: [AtomicFile; N]) -> [Result<Content, FileError>; N] {
         thread::scope(|scope| {
-            let publishing = drafts.map(|draft| scope.spawn(|| draft.publish(None)));
+            let publishing = files.map(|file| scope.spawn(|| file.publish(None)));
             publishing.map(|thread| thread.join().expect("no panic"))
         })
     }
 
     #[test]
-    fn a_file_is_there_whole_or_not_at_all() {
-        let (place, folder) = place();
-        let path = place.path().join("a");
-        let mut draft = folder.draft(&name("a"), Some(5), PLAIN).expect("room");
-        draft.write(b"hel").expect("room");
-        draft.write(b"lo").expect("room");
-        assert_eq!(draft.length(), 5);
+    fn a_file_is_complete_or_absent() {
+        let (directory, folder) = example();
+        let path = directory.path().join("a");
+        let mut file = create(&folder, "a", Some(5));
+        file.write_all(b"hel").expect("room");
+        file.write_all(b"lo").expect("room");
+        assert_eq!(file.length(), 5);
         assert!(!path.exists());
-        let whole = content(b"hello");
-        assert_eq!(draft.publish(Some(&whole)).expect("whole"), whole);
+        let whole = Content::of(b"hello");
+        assert_eq!(file.publish(Some(&whole)).expect("whole"), whole);
         assert_eq!(fs::read(&path).expect("a file"), b"hello");
 
         for (written, expected) in [
@@ -282,91 +295,97 @@ mod tests {
             (b"hell", b"hello"),
             (b"", b"hello"),
         ] {
-            let mut draft = folder.draft(&name("b"), Some(5), PLAIN).expect("room");
-            draft.write(written).expect("room");
-            let problem = draft
-                .publish(Some(&content(expected)))
+            let mut file = create(&folder, "b", Some(5));
+            file.write_all(written).expect("room");
+            let error = file
+                .publish(Some(&Content::of(expected)))
                 .expect_err("another");
-            assert!(matches!(problem, FileError::Mismatch), "{problem}");
+            assert!(matches!(error, FileError::Mismatch), "{error}");
         }
-        assert_eq!(fs::read_dir(place.path()).expect("a folder").count(), 1);
-        assert_eq!(pour(&folder, "b", b"", PLAIN).expect("room"), content(b""));
+        assert_eq!(fs::read_dir(directory.path()).expect("a folder").count(), 1);
+        assert_eq!(
+            pour(&folder, "b", b"", PLAIN).expect("room"),
+            Content::of(b"")
+        );
     }
 
     #[test]
-    fn what_is_there_is_replaced_only_if_asked() {
-        let (place, folder) = place();
+    fn a_file_is_replaced_only_with_overwrite() {
+        let (directory, folder) = example();
         put(&folder, "a", b"first", PLAIN).expect("room");
-        fs::create_dir(place.path().join("folder")).expect("room");
-        symlink("/etc/passwd", place.path().join("link")).expect("room");
+        fs::create_dir(directory.path().join("folder")).expect("room");
+        symlink("/etc/passwd", directory.path().join("link")).expect("room");
         for there in ["a", "folder", "link"] {
-            let problem = put(&folder, there, b"other", PLAIN).expect_err(there);
-            assert!(matches!(problem, FileError::Exists), "{there}: {problem}");
+            let error = put(&folder, there, b"other", PLAIN).expect_err(there);
+            assert!(matches!(error, FileError::Exists), "{there}: {error}");
         }
         let over = Rules {
             overwrite: true,
             ..PLAIN
         };
         put(&folder, "a", b"other", over).expect("room");
-        assert_eq!(fs::read(place.path().join("a")).expect("a file"), b"other");
+        assert_eq!(
+            fs::read(directory.path().join("a")).expect("a file"),
+            b"other"
+        );
         for there in ["folder", "link"] {
-            let problem = put(&folder, there, b"other", over).expect_err(there);
-            assert!(matches!(problem, FileError::NotAFile), "{there}: {problem}");
+            let error = put(&folder, there, b"other", over).expect_err(there);
+            assert!(matches!(error, FileError::NotAFile), "{there}: {error}");
         }
-        // It came while the other was written.
-        let draft = folder.draft(&name("b"), None, PLAIN).expect("room");
+        // Published while the other was written.
+        let file = create(&folder, "b", None);
         put(&folder, "b", b"first", PLAIN).expect("room");
-        let problem = draft.publish(None).expect_err("it is there");
-        assert!(matches!(problem, FileError::Exists), "{problem}");
-        assert_eq!(fs::read(place.path().join("b")).expect("a file"), b"first");
+        let error = file.publish(None).expect_err("it is there");
+        assert!(matches!(error, FileError::Exists), "{error}");
+        assert_eq!(
+            fs::read(directory.path().join("b")).expect("a file"),
+            b"first"
+        );
     }
 
     #[test]
-    fn folders_are_made_only_if_asked() {
-        let (place, folder) = place();
-        let problem = put(&folder, "x/y/a", b"hello", PLAIN).expect_err("no folder");
-        assert!(matches!(problem, FileError::NotFound), "{problem}");
+    fn folders_are_made_only_with_make_folders() {
+        let (directory, folder) = example();
+        let error = put(&folder, "x/y/a", b"hello", PLAIN).expect_err("no folder");
+        assert!(matches!(error, FileError::NotFound), "{error}");
         let make = Rules {
             make_folders: true,
             ..PLAIN
         };
-        drop(folder.draft(&name("x/y/a"), None, make).expect("room"));
-        assert!(!place.path().join("x").exists());
+        drop(AtomicFile::create(&folder, &name("x/y/a"), None, make).expect("room"));
+        assert!(!directory.path().join("x").exists());
         put(&folder, "x/y/a", b"hello", make).expect("room");
         put(&folder, "x/b", b"hello", make).expect("room");
         assert_eq!(
-            fs::read(place.path().join("x/y/a")).expect("a file"),
+            fs::read(directory.path().join("x/y/a")).expect("a file"),
             b"hello"
         );
-        let problem = put(&folder, "x/b/c", b"hello", make).expect_err("a file");
-        assert!(matches!(problem, FileError::NotAFolder), "{problem}");
-        symlink("/tmp", place.path().join("out")).expect("room");
+        let error = put(&folder, "x/b/c", b"hello", make).expect_err("a file");
+        assert!(matches!(error, FileError::NotAFolder), "{error}");
+        symlink("/tmp", directory.path().join("out")).expect("room");
         for through in ["out/a", "out/a/b"] {
-            let problem = put(&folder, through, b"hello", make).expect_err("a link");
-            assert!(matches!(problem, FileError::NotAFolder), "{problem}");
+            let error = put(&folder, through, b"hello", make).expect_err("a link");
+            assert!(matches!(error, FileError::NotAFolder), "{error}");
         }
     }
 
     #[test]
-    fn names_that_are_none_are_refused() {
-        let (_place, folder) = place();
+    fn invalid_names_are_refused() {
+        let (_directory, folder) = example();
         for (bad, why) in [
             ("/", NameError::Empty),
             (".a", NameError::Hidden),
             (".a/b", NameError::Hidden),
         ] {
-            let problem = put(&folder, bad, b"", PLAIN).expect_err(bad);
-            assert!(
-                matches!(problem, FileError::Name(is) if is == why),
-                "{problem}"
-            );
+            let error = put(&folder, bad, b"", PLAIN).expect_err(bad);
+            assert!(matches!(error, FileError::Name(is) if is == why), "{error}");
         }
         put(&folder.with_hidden(true), ".a", b"", PLAIN).expect("room");
     }
 
     #[test]
-    fn whatever_can_be_put_can_be_read() {
-        let (_place, folder) = place();
+    fn every_stored_file_can_be_read() {
+        let (_directory, folder) = example();
         let make = Rules {
             make_folders: true,
             ..PLAIN
@@ -383,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_too_large_and_neither_are_all() {
+    fn limits_apply_to_each_file_and_to_all() {
         let few = Rules {
             max_file: Some(6),
             quota: Some(10),
@@ -391,82 +410,112 @@ mod tests {
             ..PLAIN
         };
         for put in [put, pour] {
-            let (place, folder) = place();
-            let problem = put(&folder, "a", b"1234567", few).expect_err("too large");
-            assert!(
-                matches!(problem, FileError::TooLarge { most: 6 }),
-                "{problem}"
-            );
-            fs::write(place.path().join(".hidden"), "12345").expect("room");
+            let (directory, folder) = example();
+            let error = put(&folder, "a", b"1234567", few).expect_err("too large");
+            assert!(matches!(error, FileError::TooLarge { max: 6 }), "{error}");
+            fs::write(directory.path().join(".hidden"), "12345").expect("room");
             put(&folder, "a", b"12345", few).expect("room");
-            let problem = put(&folder, "b", b"1", few).expect_err("no room");
-            assert!(
-                matches!(problem, FileError::Quota { quota: 10 }),
-                "{problem}"
-            );
+            let error = put(&folder, "b", b"1", few).expect_err("no room");
+            assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
             put(&folder, "a", b"54321", few).expect("in the place of the other");
-            fs::create_dir_all(place.path().join("x/y")).expect("room");
-            fs::rename(place.path().join("a"), place.path().join("x/y/a")).expect("room");
+            fs::create_dir_all(directory.path().join("x/y")).expect("room");
+            fs::rename(directory.path().join("a"), directory.path().join("x/y/a")).expect("room");
             put(&folder, "b", b"1", few).expect_err("no room");
             put(&folder, "b", b"", few).expect("nothing needs no room");
         }
     }
 
     #[test]
-    fn two_at_once_do_not_share_the_same_room() {
+    fn concurrent_files_do_not_share_quota() {
         for _ in 0..20 {
-            let (_place, folder) = place();
+            let (_directory, folder) = example();
             let few = Rules {
                 quota: Some(10),
                 ..PLAIN
             };
-            let drafts = ["a", "b", "c", "d"].map(|name| {
-                let mut draft = folder.draft(&self::name(name), Some(4), few).expect("room");
-                draft.write(b"1234").expect("room");
-                draft
+            let files = ["a", "b", "c", "d"].map(|name| {
+                let mut file =
+                    AtomicFile::create(&folder, &self::name(name), Some(4), few).expect("room");
+                file.write_all(b"1234").expect("room");
+                file
             });
-            let done = publish_at_once(drafts);
+            let done = publish_at_once(files);
             assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
             assert_eq!(quota::used(&folder).expect("a folder"), 8);
         }
     }
 
     #[test]
-    fn a_draft_with_a_name_takes_its_room_once() {
-        let (place, folder) = place();
+    fn a_file_with_a_temporary_name_counts_once() {
+        let (directory, folder) = example();
         let few = Rules {
             quota: Some(10),
             ..PLAIN
         };
         let put = |beside: &str| {
-            let mut draft = folder.draft(&name("a"), Some(6), few).expect("room");
-            let here = folder.folder(&Name::root()).expect("a folder");
-            draft.temporary = Temporary::with_name(here).expect("room");
-            draft.write(b"123456").expect("room");
-            fs::write(place.path().join("b"), beside).expect("room");
-            let done = draft.publish(None);
-            fs::write(place.path().join("b"), "").expect("room");
+            let mut file = AtomicFile::create(&folder, &name("a"), Some(6), few).expect("room");
+            let here = folder.open_folder(&Name::root()).expect("a folder");
+            file.temporary = Temporary::with_random_name(here).expect("room");
+            file.write_all(b"123456").expect("room");
+            fs::write(directory.path().join("b"), beside).expect("room");
+            let done = file.publish(None);
+            fs::write(directory.path().join("b"), "").expect("room");
             done
         };
-        let problem = put("12345").expect_err("no room");
-        assert!(matches!(problem, FileError::Quota { .. }), "{problem}");
+        let error = put("12345").expect_err("no room");
+        assert!(matches!(error, FileError::Quota { .. }), "{error}");
         put("1234").expect("room");
         assert_eq!(quota::used(&folder).expect("a folder"), 6);
     }
 
     #[test]
-    fn one_of_two_gets_the_name() {
-        let (_place, folder) = place();
-        let drafts = ["one", "two"].map(|bytes| {
-            let mut draft = folder.draft(&name("a"), None, PLAIN).expect("room");
-            draft.write(bytes.as_bytes()).expect("room");
-            draft
+    fn one_of_two_files_gets_the_name() {
+        let (_directory, folder) = example();
+        let files = ["one", "two"].map(|bytes| {
+            let mut file = create(&folder, "a", None);
+            file.write_all(bytes.as_bytes()).expect("room");
+            file
         });
-        let done = publish_at_once(drafts);
+        let done = publish_at_once(files);
         let lost = done
             .iter()
             .filter(|done| matches!(done, Err(FileError::Exists)));
         assert_eq!(lost.count(), 1);
         assert_eq!(folder.read(&name("a")).expect("a file").length, 3);
+    }
+
+    #[test]
+    fn a_resumed_file_continues_with_what_is_there() {
+        let (directory, folder) = example();
+        let resume = || AtomicFile::resume(&folder, &name("a"), PLAIN).expect("room");
+        let names = || {
+            let entries = folder.list(&Name::root()).expect("a folder").into_iter();
+            let names = entries.map(|entry| String::from_utf8(entry.name).expect("text"));
+            names.collect::<Vec<_>>()
+        };
+        resume().write_all(b"hel").expect("room");
+        assert_eq!(names(), ["a.part"]);
+        let mut file = resume();
+        assert_eq!(file.length(), 3);
+        assert_eq!(file.hash_resumed(2).expect("a file"), None);
+        assert_eq!(
+            file.hash_resumed(2).expect("a file"),
+            Some(Digest::of(b"hel"))
+        );
+        file.write_all(b"lo").expect("room");
+        file.publish(Some(&Content::of(b"hello"))).expect("whole");
+        assert_eq!(names(), ["a"]);
+        let path = directory.path().join("a");
+        assert_eq!(fs::read(path).expect("a file"), b"hello");
+
+        let name = name("b");
+        for (content, expected) in [(&b"hullo"[..], &b"hello"[..]), (b"hello", b"hello")] {
+            fs::write(directory.path().join("b.part"), content).expect("room");
+            let file = AtomicFile::resume(&folder, &name, PLAIN).expect("room");
+            let error = file.publish(Some(&Content::of(expected)));
+            let error = error.expect_err("it was not hashed");
+            assert!(matches!(error, FileError::Mismatch), "{error}");
+            assert_eq!(names(), ["a"]);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A folder that is shown to others, and that nobody leaves.
+//! A folder that is served, and what is below it.
 
 use std::fs::File;
 use std::io;
@@ -9,51 +9,57 @@ use std::sync::Arc;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::unistd::fsync;
 
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::{Entry, Kind};
-use crate::storage::atomic_file::{AtomicFile, Rules};
 use crate::storage::resolve;
 use crate::storage::source::Source;
 
-/// A folder, of which others may read, and perhaps write, what is below it.
+/// A folder to which all access is confined.
 ///
-/// The system itself resolves each name below the folder (`openat2`), whatever is moved about at
-/// the same time: no part may be a link, so nothing leads outside. Only regular files and folders
-/// are there.
+/// The kernel resolves each name below it (`openat2`) and refuses symbolic links, also while others
+/// rename things, so no name leads outside. Only regular files and folders are visible.
 ///
-/// It is the same folder when it is moved or renamed, and for all clones of this.
+/// It stays the same folder if it is moved or renamed. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    top: Arc<OwnedFd>,
+    root: Arc<OwnedFd>,
     hidden: bool,
 }
 
+/// How far the path to a folder exists.
+pub(super) enum Descent {
+    Complete(OwnedFd),
+    /// The rest is missing below this folder.
+    Partial(OwnedFd),
+}
+
 impl Folder {
-    /// The folder at `path`, which may lead through links.
+    /// Opens the folder at `path`. Symbolic links in `path` are followed.
     ///
     /// # Errors
     ///
-    /// There is none, it may not be read, or the system has no `openat2` (before Linux 5.6).
+    /// There is no folder, it cannot be read, or the system has no `openat2` (before Linux 5.6).
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let top = nix::fcntl::open(path.as_ref(), flags, Mode::empty())?;
-        let folder = Self {
-            top: Arc::new(top),
+        let root = nix::fcntl::open(path.as_ref(), flags, Mode::empty())?;
+        resolve::open(&root, Name::root().as_path(), OFlag::O_PATH)?;
+        Ok(Self {
+            root: Arc::new(root),
             hidden: false,
-        };
-        resolve::open(&folder.top, Name::root().as_path(), OFlag::O_PATH)?;
-        Ok(folder)
+        })
     }
 
-    /// The folder that the file at `path` is or is to be in, and its name there. Nothing is hidden.
+    /// Opens the parent folder of the file at `path`, with hidden names; also returns the file's name.
+    /// The file need not exist.
     ///
     /// # Errors
     ///
-    /// As for [`open`](Self::open); or `path` does not end in a name.
-    pub fn around(path: impl AsRef<Path>) -> Result<(Self, Name), FileError> {
+    /// As [`open`](Self::open); or `path` does not end in a name.
+    pub fn parent_of(path: impl AsRef<Path>) -> Result<(Self, Name), FileError> {
         let path = path.as_ref();
         let last = path.file_name().ok_or(NameError::Empty)?;
         let name = Name::parse(last.as_encoded_bytes())?;
@@ -64,33 +70,33 @@ impl Folder {
         Ok((folder.with_hidden(true), name))
     }
 
-    /// It with the files and folders whose names begin with a dot, or without them as at first.
+    /// Sets whether names with a part that begins with a dot are visible. The default is no.
     #[must_use]
     pub fn with_hidden(self, hidden: bool) -> Self {
         Self { hidden, ..self }
     }
 
-    /// The file of this name, opened for reading.
+    /// Opens a file for reading.
     ///
     /// # Errors
     ///
-    /// There is no regular file of this name, or it may not be read.
+    /// There is no regular file of this name, or it cannot be opened.
     pub fn read(&self, name: &Name) -> Result<Source, FileError> {
-        // Nothing else is even opened, since that alone can do something: start a device, or let
-        // the writer of a pipe go. What was opened then is looked at again.
+        // Opening alone has effects on a device or a pipe, so the kind is checked before; and again
+        // after, in case the name changed hands.
         match self.entry(name)?.kind {
-            Kind::File(_) => Source::new(File::from(self.open_beneath(name, OFlag::O_RDONLY)?)),
+            Kind::File(_) => Source::new(File::from(self.resolve(name, OFlag::O_RDONLY)?)),
             Kind::Folder => Err(FileError::NotAFile),
         }
     }
 
-    /// What there is to know of the file or folder of this name, under that name.
+    /// Describes the file or folder of this name, under its whole name; `/` for the folder itself.
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// There is no such file or folder.
     pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
-        let found = self.open_beneath(name, OFlag::O_PATH)?;
+        let found = self.resolve(name, OFlag::O_PATH)?;
         let shown = if name.is_root() {
             b"/"
         } else {
@@ -99,14 +105,13 @@ impl Folder {
         Entry::from_stat(&fstat(found)?, shown.to_owned()).ok_or(FileError::NotFound)
     }
 
-    /// The files and folders in the folder of this name, in the order of their bytes; each under the
-    /// last part of its name.
+    /// Lists the files and folders in a folder, sorted by bytes; each under the last part of its name.
     ///
     /// # Errors
     ///
-    /// There is no such folder, it may not be read, or has more than 100,000 entries.
+    /// There is no such folder, it cannot be read, or it has more than 100,000 entries.
     pub fn list(&self, name: &Name) -> Result<Vec<Entry>, FileError> {
-        let mut dir = Dir::from_fd(self.folder(name)?)?;
+        let mut dir = Dir::from_fd(self.open_folder(name)?)?;
         let mut entries = Vec::new();
         let mut names = Vec::new();
         for found in dir.iter() {
@@ -115,8 +120,8 @@ impl Folder {
             if matches!(name, b"." | b"..") || (name.starts_with(b".") && !self.hidden) {
                 continue;
             }
-            if names.len() == MOST_ENTRIES {
-                return Err(FileError::TooManyEntries { most: MOST_ENTRIES });
+            if names.len() == MAX_ENTRIES {
+                return Err(FileError::TooManyEntries { max: MAX_ENTRIES });
             }
             names.push(name.to_owned());
         }
@@ -124,50 +129,72 @@ impl Folder {
         for name in names {
             match fstatat(&dir, &*name, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) => entries.extend(Entry::from_stat(&stat, name)),
-                Err(Errno::ENOENT) => (), // it has gone meanwhile
+                Err(Errno::ENOENT) => (), // removed meanwhile
                 Err(errno) => return Err(errno.into()),
             }
         }
         Ok(entries)
     }
 
-    /// Begins a file that is to get this name; `length` is how long it will be, if that is known.
+    /// Creates the folder of this name and its missing parents. It may exist already.
     ///
     /// # Errors
     ///
-    /// It could not be kept: it is too large, there is no room, or there is something of this name.
-    pub fn draft(
-        &self,
-        name: &Name,
-        length: Option<u64>,
-        rules: Rules,
-    ) -> Result<AtomicFile, FileError> {
-        if name.is_hidden() && !self.hidden {
-            return Err(NameError::Hidden.into());
+    /// Something else has the name, or the system denies it.
+    pub fn create_folder(&self, name: &Name) -> Result<(), FileError> {
+        match self.descend(name, true)? {
+            Descent::Complete(_) => Ok(()),
+            Descent::Partial(_) => Err(FileError::NotFound), // removed at once
         }
-        AtomicFile::begin(self, name, length, rules)
     }
 
-    /// The folder of this name, opened for reading.
-    pub(crate) fn folder(&self, name: &Name) -> Result<OwnedFd, FileError> {
+    /// Opens a folder for reading.
+    pub(super) fn open_folder(&self, name: &Name) -> Result<OwnedFd, FileError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        match self.open_beneath(name, flags) {
-            // The system says so of a file as well.
+        match self.resolve(name, flags) {
+            // ENOTDIR also means that the name itself is a file.
             Err(FileError::NotFound) if self.entry(name).is_ok() => Err(FileError::NotAFolder),
             opened => opened,
         }
     }
 
-    /// What has this name, unless it is hidden.
-    fn open_beneath(&self, name: &Name, flags: OFlag) -> Result<OwnedFd, FileError> {
-        if name.is_hidden() && !self.hidden {
+    /// Opens the folder of this name, as far as the path exists; missing folders are created if
+    /// `create`.
+    pub(super) fn descend(&self, name: &Name, create: bool) -> Result<Descent, FileError> {
+        let mut above = self.open_folder(&Name::root())?;
+        for part in name.parts() {
+            let open = || resolve::open(&above, part, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+            above = match open() {
+                Err(Errno::ENOENT) if !create => return Ok(Descent::Partial(above)),
+                Err(Errno::ENOENT) => {
+                    match mkdirat(&above, part, Mode::from_bits_truncate(0o777)) {
+                        Ok(()) => fsync(&above)?,
+                        Err(Errno::EEXIST) => (), // another process was faster
+                        Err(errno) => return Err(errno.into()),
+                    }
+                    open()?
+                }
+                Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(FileError::NotAFolder),
+                opened => opened?,
+            };
+        }
+        Ok(Descent::Complete(above))
+    }
+
+    /// Whether the name is hidden and hidden names are not visible.
+    pub(super) fn hides(&self, name: &Name) -> bool {
+        name.is_hidden() && !self.hidden
+    }
+
+    fn resolve(&self, name: &Name, flags: OFlag) -> Result<OwnedFd, FileError> {
+        if self.hides(name) {
             return Err(FileError::NotFound);
         }
-        Ok(resolve::open(&self.top, name.as_path(), flags)?)
+        Ok(resolve::open(&self.root, name.as_path(), flags)?)
     }
 }
 
-const MOST_ENTRIES: usize = 100_000; // some ten megabytes, while they are told
+const MAX_ENTRIES: usize = 100_000; // about ten megabytes of memory for one peer
 
 #[cfg(test)]
 mod tests {
@@ -183,12 +210,12 @@ mod tests {
         Name::parse(bytes.as_ref()).expect("a name")
     }
 
-    /// A folder in a folder, with one of everything.
-    fn place() -> (TempDir, Folder) {
-        let place = tempdir().expect("a temporary folder");
-        let top = place.path().join("top");
+    /// A folder with one entry of each kind, inside another folder.
+    fn example() -> (TempDir, Folder) {
+        let directory = tempdir().expect("a temporary folder");
+        let top = directory.path().join("top");
         fs::create_dir_all(top.join("sub/deep")).expect("room");
-        fs::write(place.path().join("secret"), "outside").expect("room");
+        fs::write(directory.path().join("secret"), "outside").expect("room");
         fs::write(top.join("notes"), "inside").expect("room");
         fs::write(top.join("sub/more"), "").expect("room");
         fs::write(top.join(".dot"), "hidden").expect("room");
@@ -198,7 +225,7 @@ mod tests {
         symlink("sub", top.join("sub-link")).expect("room");
         mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("room");
         let folder = Folder::open(top).expect("a folder");
-        (place, folder)
+        (directory, folder)
     }
 
     fn names(folder: &Folder, of: &str) -> Vec<String> {
@@ -208,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_and_nothing_else() {
-        let (_place, folder) = place();
+    fn only_regular_files_are_read() {
+        let (_directory, folder) = example();
         let source = folder.read(&name("notes")).expect("a file");
         assert_eq!(source.length, 6);
         assert_eq!(folder.read(&name("/sub//more")).expect("a file").length, 0);
@@ -223,23 +250,14 @@ mod tests {
             ".dot",
             "notes/a",
         ] {
-            let problem = folder.read(&name(missing)).expect_err(missing);
-            assert!(
-                matches!(problem, FileError::NotFound),
-                "{missing}: {problem}"
-            );
-            let problem = folder.entry(&name(missing)).expect_err(missing);
-            assert!(
-                matches!(problem, FileError::NotFound),
-                "{missing}: {problem}"
-            );
+            let error = folder.read(&name(missing)).expect_err(missing);
+            assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
+            let error = folder.entry(&name(missing)).expect_err(missing);
+            assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
         }
         for no_file in ["", "sub"] {
-            let problem = folder.read(&name(no_file)).expect_err(no_file);
-            assert!(
-                matches!(problem, FileError::NotAFile),
-                "{no_file}: {problem}"
-            );
+            let error = folder.read(&name(no_file)).expect_err(no_file);
+            assert!(matches!(error, FileError::NotAFile), "{no_file}: {error}");
         }
         let folder = folder.with_hidden(true);
         assert_eq!(folder.read(&name(".dot")).expect("a file").length, 6);
@@ -247,49 +265,48 @@ mod tests {
 
     #[test]
     fn folders_are_listed() {
-        let (_place, folder) = place();
+        let (_directory, folder) = example();
         assert_eq!(names(&folder, "/"), ["notes", "sub"]);
         assert_eq!(names(&folder, "sub"), ["deep", "more"]);
         assert_eq!(names(&folder, "sub/deep"), [""; 0]);
         let hidden = folder.clone().with_hidden(true);
         assert_eq!(names(&hidden, "/"), [".dot", "notes", "sub"]);
-        let problem = |of| folder.list(&name(of)).expect_err(of);
-        assert!(matches!(problem("none"), FileError::NotFound));
-        assert!(matches!(problem("up"), FileError::NotFound));
-        assert!(matches!(problem("notes"), FileError::NotAFolder));
+        let error = |of| folder.list(&name(of)).expect_err(of);
+        assert!(matches!(error("none"), FileError::NotFound));
+        assert!(matches!(error("up"), FileError::NotFound));
+        assert!(matches!(error("notes"), FileError::NotAFolder));
         let entry = folder.entry(&name("sub")).expect("a folder");
         assert_eq!((entry.kind, &*entry.name), (Kind::Folder, &b"sub"[..]));
     }
 
     #[test]
-    fn a_pipe_is_left_alone() {
-        let (place, folder) = place();
-        let path = place.path().join("top/pipe");
-        // Who reads can open it at once, without anybody who writes; who writes cannot, unless
-        // somebody reads.
+    fn a_pipe_is_not_opened() {
+        let (directory, folder) = example();
+        let path = directory.path().join("top/pipe");
+        // A pipe can be opened for writing only while another process has it open for reading.
         folder.read(&name("pipe")).expect_err("no file");
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK;
         let opened = nix::fcntl::open(&path, flags, Mode::empty());
-        assert_eq!(opened.expect_err("nobody reads"), Errno::ENXIO);
+        assert_eq!(opened.expect_err("no reader"), Errno::ENXIO);
     }
 
     #[test]
     fn a_folder_stays_the_same_when_it_is_moved() {
-        let (place, folder) = place();
-        fs::rename(place.path().join("top"), place.path().join("moved")).expect("room");
+        let (directory, folder) = example();
+        fs::rename(directory.path().join("top"), directory.path().join("moved")).expect("room");
         assert_eq!(folder.read(&name("notes")).expect("a file").length, 6);
     }
 
     #[test]
-    fn what_is_no_folder_is_not_opened() {
-        let (place, _) = place();
-        Folder::open(place.path().join("secret")).expect_err("a file");
-        Folder::open(place.path().join("none")).expect_err("nothing");
-        let (folder, name) = Folder::around(place.path().join("secret")).expect("a path");
+    fn only_a_folder_is_opened() {
+        let (directory, _) = example();
+        Folder::open(directory.path().join("secret")).expect_err("a file");
+        Folder::open(directory.path().join("none")).expect_err("nothing");
+        let (folder, name) = Folder::parent_of(directory.path().join("secret")).expect("a path");
         assert_eq!(folder.read(&name).expect("a file").length, 7);
         for no_name in ["/", "..", "."] {
-            let problem = Folder::around(no_name).expect_err(no_name);
-            assert!(matches!(problem, FileError::Name(NameError::Empty)));
+            let error = Folder::parent_of(no_name).expect_err(no_name);
+            assert!(matches!(error, FileError::Name(NameError::Empty)));
         }
     }
 }

@@ -1,68 +1,84 @@
-//! How much is in a folder, and how much may be.
+//! Limits on the size of files, and how much a folder contains.
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg};
+use nix::fcntl::AtFlags;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstatat;
 
 use crate::error::FileError;
 use crate::name::Name;
 use crate::protocol::entry::{Entry, Kind};
-use crate::storage::atomic_file::Rules;
 use crate::storage::folder::Folder;
 
-/// How long a file may become.
+/// How long a file may become, in bytes.
 #[derive(Debug)]
-pub(crate) struct Most {
-    file: Option<u64>,
-    left: Option<(u64, u64)>, // of the quota, and that
+pub(super) struct SizeLimit {
+    max_file: Option<u64>,
+    quota: Option<Quota>,
     system: u64,
 }
 
-impl Most {
-    /// For a file that takes the place of one with `replaced` bytes.
-    pub(crate) fn of(rules: Rules, folder: &Folder, replaced: u64) -> Result<Self, FileError> {
-        let left = |quota: u64| {
-            let used = used(folder)?.saturating_sub(replaced);
-            Ok::<_, FileError>((quota.saturating_sub(used), quota))
+#[derive(Debug)]
+struct Quota {
+    total: u64,
+    left: u64,
+}
+
+impl SizeLimit {
+    /// For a file that replaces `replaced` bytes in `folder`; `quota` limits all its files together.
+    pub(super) fn new(
+        max_file: Option<u64>,
+        quota: Option<u64>,
+        folder: &Folder,
+        replaced: u64,
+    ) -> Result<Self, FileError> {
+        let quota = match quota {
+            None => None,
+            Some(total) => {
+                let used = used(folder)?.saturating_sub(replaced);
+                let left = total.saturating_sub(used);
+                Some(Quota { total, left })
+            }
         };
-        // Who writes beyond this is not told but killed.
+        // Writing beyond this limit raises SIGXFSZ, which kills the process.
         let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
         Ok(Self {
-            file: rules.max_file,
-            left: rules.quota.map(left).transpose()?,
+            max_file,
+            quota,
             system,
         })
     }
 
-    /// Whether it may have so many bytes.
-    pub(crate) fn check(&self, length: u64) -> Result<(), FileError> {
-        match (self.file, self.left) {
-            (Some(most), _) if most < length => Err(FileError::TooLarge { most }),
-            (_, Some((left, quota))) if left < length => Err(FileError::Quota { quota }),
+    /// # Errors
+    ///
+    /// A file of `length` bytes exceeds a limit.
+    pub(super) fn check(&self, length: u64) -> Result<(), FileError> {
+        match (self.max_file, &self.quota) {
+            (Some(max), _) if max < length => Err(FileError::TooLarge { max }),
+            (_, Some(quota)) if quota.left < length => Err(FileError::Quota { quota: quota.total }),
             _ if self.system < length => Err(FileError::NoSpace),
             _ => Ok(()),
         }
     }
 }
 
-/// How many bytes all files below `folder` have, hidden ones too.
-///
-/// What may not be looked into is not counted.
-pub(crate) fn used(folder: &Folder) -> Result<u64, FileError> {
+/// The length of all files below `folder` together, including hidden ones. Folders without read
+/// permission are skipped.
+pub(super) fn used(folder: &Folder) -> Result<u64, FileError> {
     let folder = folder.clone().with_hidden(true);
     let mut used: u64 = 0;
     let mut names = VecDeque::from([Name::root()]);
     while let Some(name) = names.pop_front() {
-        let mut dir = match folder.folder(&name) {
+        let mut dir = match folder.open_folder(&name) {
             Ok(opened) => Dir::from_fd(opened)?,
-            // Gone since it was seen, or not for us to see.
+            // Removed meanwhile, or not readable.
             Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
-            Err(problem) => return Err(problem),
+            Err(error) => return Err(error),
         };
         let entries: Vec<_> = dir.iter().collect::<Result<_, _>>()?;
         for entry in entries {
@@ -84,16 +100,15 @@ pub(crate) fn used(folder: &Folder) -> Result<u64, FileError> {
     Ok(used)
 }
 
-/// Keeps everybody else, in this process or another, from counting what is in `folder` in order to
-/// add to it.
-pub(crate) fn lock(folder: &Folder) -> Result<Flock<File>, FileError> {
-    // Opened anew, since a lock belongs to what was opened.
-    let mut opened = File::from(folder.folder(&Name::root())?);
+/// Locks `folder` against other publishers that count its files, in this process and in others, until
+/// the result is dropped.
+pub(super) fn lock(folder: &Folder) -> Result<File, FileError> {
+    // A lock belongs to the open file description, so each publisher needs its own.
+    let file = File::from(folder.open_folder(&Name::root())?);
     loop {
-        match Flock::lock(opened, FlockArg::LockExclusive) {
-            Ok(lock) => return Ok(lock),
-            Err((file, Errno::EINTR)) => opened = file,
-            Err((_, errno)) => return Err(errno.into()),
+        match file.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            locked => return locked.map(|()| file).map_err(FileError::from),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The one way from a folder to what is below it.
+//! Opens a path below a folder (`openat2(2)`).
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -6,25 +6,25 @@ use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
-/// Opens what is at `path` below `folder`, through no link, without waiting for anybody.
-pub(crate) fn open<P: NixPath + ?Sized>(
+/// Opens `path` below `folder`, following no symbolic link and never blocking, on a pipe for instance.
+pub(super) fn open<P: NixPath + ?Sized>(
     folder: impl AsFd,
     path: &P,
     flags: OFlag,
 ) -> Result<OwnedFd, Errno> {
-    let own = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let always = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let flags = if flags.contains(OFlag::O_PATH) {
-        flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW // it takes no others
+        flags | always // openat2 rejects the others
     } else {
-        flags | own
+        flags | always | OFlag::O_NONBLOCK | OFlag::O_NOCTTY
     };
     let resolve = ResolveFlag::RESOLVE_BENEATH
         | ResolveFlag::RESOLVE_NO_SYMLINKS
         | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     let how = OpenHow::new().flags(flags).resolve(resolve);
-    for _ in 0..MOST_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         match openat2(&folder, path, how) {
-            // Something was moved on the way, and the system is not sure where it would have come to.
+            // EAGAIN: something was renamed meanwhile, so the kernel could not rule out an escape.
             Err(Errno::EAGAIN | Errno::EINTR) => (),
             opened => return opened,
         }
@@ -32,4 +32,4 @@ pub(crate) fn open<P: NixPath + ?Sized>(
     Err(Errno::EAGAIN)
 }
 
-const MOST_ATTEMPTS: usize = 100; // who moves folders all the time only keeps them from being read
+const MAX_ATTEMPTS: usize = 100; // a process that renames folders in a loop must not block others

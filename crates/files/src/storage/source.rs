@@ -1,6 +1,7 @@
 //! A file that is read.
 
 use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,35 +13,36 @@ use crate::protocol::entry::{Entry, Kind};
 use crate::timestamp::Timestamp;
 
 /// A regular file, opened for reading.
+///
+/// [`Read`] ends at `length`, even if the file grows. If it shrinks, reading fails with
+/// [`FileError::Short`], so that no part is mistaken for the whole.
 #[derive(Debug)]
 pub struct Source {
-    /// The file.
+    /// The file, positioned at its beginning.
     pub file: File,
-    /// How long it was when it was opened.
+    /// In bytes, when it was opened.
     pub length: u64,
     /// When it was last changed.
     pub modified: Timestamp,
+    position: u64,
 }
 
 impl Source {
-    /// The file at `path` of this machine, which may lead through links.
+    /// Opens the file at `path`. Symbolic links are followed.
     ///
     /// # Errors
     ///
-    /// There is no regular file, or it may not be read.
+    /// There is no regular file, or it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
-        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY; // not to wait for the other end of a pipe
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY; // opening a pipe would wait for a writer
         let file = File::options()
             .read(true)
             .custom_flags(flags.bits())
             .open(path)?;
-        Self::new(file).map_err(|problem| match problem {
-            FileError::NotFound => FileError::NotAFile, // here it is there, whatever it is
-            problem => problem,
-        })
+        Self::new(file)
     }
 
-    pub(crate) fn new(file: File) -> Result<Self, FileError> {
+    pub(super) fn new(file: File) -> Result<Self, FileError> {
         let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(FileError::NotAFile)?;
         let Kind::File(length) = entry.kind else {
             return Err(FileError::NotAFile);
@@ -49,6 +51,43 @@ impl Source {
             file,
             length,
             modified: entry.modified,
+            position: 0,
         })
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.length - self.position;
+        let count = (&self.file).take(left).read(buffer)?;
+        if count == 0 && 0 < left && !buffer.is_empty() {
+            return Err(FileError::Short {
+                length: self.position,
+            }
+            .into());
+        }
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn reading_ends_at_the_length_when_opened() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        fs::write(&file, "hello").expect("there is room");
+        let mut grown = Source::open(file.path()).expect("a file");
+        let mut shrunk = Source::open(file.path()).expect("a file");
+        file.as_file().set_len(3).expect("it can be cut");
+        let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
+        assert!(matches!(error.into(), FileError::Short { length: 3 }));
+        file.as_file().write_all(b"hello world").expect("room");
+        assert_eq!(io::read_to_string(&mut grown).expect("text"), "hello");
     }
 }

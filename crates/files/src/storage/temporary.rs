@@ -1,6 +1,7 @@
-//! A file that nobody sees, until it gets its name.
+//! The file that an atomic file is written to, before it gets its name.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -8,134 +9,198 @@ use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
 };
-use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
 
-/// A file without a name; or with one that nobody knows, where the file system has no others.
+/// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///
-/// Without a name the system removes it whatever happens. With one it is removed when this is
-/// dropped, but stays behind if the process is killed.
+/// The system removes a file without a name in any case. One with a random name is removed by `Drop`,
+/// so it stays behind if the process is killed. A resumable one is kept unless it is empty.
 #[derive(Debug)]
-pub(crate) struct Temporary {
-    pub(crate) file: File,
-    name: Option<HiddenName>,
+pub(super) struct Temporary {
+    pub(super) file: File,
+    name: Option<PartName>,
 }
 
-/// The name of a file that is removed in the end, unless it has another by then.
 #[derive(Debug)]
-struct HiddenName {
+struct PartName {
     folder: OwnedFd,
-    name: String,
+    name: Vec<u8>,
+    is_resumable: bool,
 }
 
 impl Temporary {
-    /// A file that can get its name in `folder`, or in a folder below.
-    pub(crate) fn new(folder: OwnedFd) -> Result<Self, Errno> {
-        match Self::without_name(&folder) {
-            Ok(file) => Ok(file),
-            // If that was not the reason, it is told again.
-            Err(_) => Self::with_name(folder),
-        }
+    /// An empty file on the file system of `folder`.
+    pub(super) fn new(folder: OwnedFd) -> Result<Self, Errno> {
+        // Not every file system supports files without a name. Other errors occur again.
+        Self::without_name(&folder).or_else(|_| Self::with_random_name(folder))
     }
 
     fn without_name(folder: &OwnedFd) -> Result<Self, Errno> {
         if !Path::new(OWN_FILES).exists() {
             return Err(Errno::EOPNOTSUPP); // it could not get a name later
         }
-        let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        let file = openat(folder, ".", flags, permissions())?.into();
+        let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY;
+        let file = open(folder, b".", flags)?;
         Ok(Self { file, name: None })
     }
 
-    pub(crate) fn with_name(folder: OwnedFd) -> Result<Self, Errno> {
-        let name = hidden_name();
-        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        let file = openat(&folder, &*name, flags, permissions())?.into();
-        let name = Some(HiddenName { folder, name });
+    pub(super) fn with_random_name(folder: OwnedFd) -> Result<Self, Errno> {
+        let name = PartName::random(folder);
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
+        let file = open(&name.folder, &name.name, flags)?;
+        let name = Some(name);
         Ok(Self { file, name })
     }
 
-    /// Makes room for `length` bytes, where the file system can.
+    /// The file `NAME.part` in `folder`, with what it contains; locked against other processes.
     ///
     /// # Errors
     ///
-    /// There is no room.
-    pub(crate) fn reserve(&self, length: u64) -> Result<(), FileError> {
+    /// It is locked, is no regular file, or cannot be opened or created.
+    pub(super) fn resume(folder: OwnedFd, name: &[u8]) -> Result<Self, FileError> {
+        let name = PartName {
+            folder,
+            name: [name, b".part"].concat(),
+            is_resumable: true,
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            let flags = OFlag::O_CREAT | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+            let file = open(&name.folder, &name.name, flags)?;
+            match file.try_lock() {
+                Ok(()) => (),
+                Err(TryLockError::WouldBlock) => return Err(other("another program writes it")),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+            let opened = fstat(&file)?;
+            if SFlag::from_bits_truncate(opened.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+                return Err(FileError::NotAFile);
+            }
+            // Before it was locked, another process may have published or removed it.
+            let named = fstatat(&name.folder, &*name.name, AtFlags::AT_SYMLINK_NOFOLLOW);
+            let is_same = |named: nix::sys::stat::FileStat| {
+                (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+            };
+            if named.is_ok_and(is_same) {
+                let name = Some(name);
+                return Ok(Self { file, name });
+            }
+        }
+        Err(other("other programs keep removing it"))
+    }
+
+    /// Allocates `length` bytes on the disk, where the file system supports that.
+    ///
+    /// # Errors
+    ///
+    /// There is no space.
+    pub(super) fn reserve(&self, length: u64) -> Result<(), FileError> {
         let length = i64::try_from(length).map_err(|_| FileError::NoSpace)?;
         match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
             Err(full @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(full.into()),
-            Ok(()) | Err(_) => Ok(()), // what cannot be told now is told later
+            Ok(()) | Err(_) => Ok(()), // any other error shows when the file is written
         }
     }
 
-    /// Whether it is in its folder already, under a name that nobody knows.
-    pub(crate) fn has_name(&self) -> bool {
+    /// Whether it has a name, so that it counts among the files of its folder.
+    pub(super) fn has_name(&self) -> bool {
         self.name.is_some()
     }
 
-    /// Gives it its name in `folder`; what has that name is replaced if `overwrite`.
+    /// Names it `name` in `folder`. A file of this name is replaced if `overwrite`.
     ///
     /// # Errors
     ///
-    /// As the system says; it is [`Errno::EEXIST`] where nothing is to be replaced.
-    pub(crate) fn publish(
-        self,
+    /// As the system reports them; [`Errno::EEXIST`] if the name is taken and not to be replaced.
+    pub(super) fn publish(
+        &mut self,
         folder: &OwnedFd,
         name: &[u8],
         overwrite: bool,
     ) -> Result<(), Errno> {
-        match (&self.name, overwrite) {
-            (Some(own), true) => renameat(&own.folder, &*own.name, folder, name),
-            (Some(own), false) => {
-                let (from, own) = (&own.folder, &*own.name);
-                match linkat(from, own, folder, name, AtFlags::empty()) {
-                    // This file system has one name for each file.
-                    Err(Errno::EPERM | Errno::EOPNOTSUPP) => {
-                        let flags = RenameFlags::RENAME_NOREPLACE;
-                        renameat2(from, own, folder, name, flags)
-                    }
-                    linked => linked,
-                }
+        if self.name.is_none() {
+            if !overwrite {
+                return self.link(folder, name);
             }
-            (None, true) => {
-                // A link replaces nothing, but a name does.
-                let own = HiddenName {
-                    folder: folder.try_clone().map_err(|_| Errno::last())?,
-                    name: hidden_name(),
-                };
-                self.link(folder, own.name.as_bytes())?;
-                renameat(&own.folder, &*own.name, folder, name)
-            }
-            (None, false) => self.link(folder, name),
+            // A link cannot replace a file, but a rename can.
+            let part = PartName::random(folder.try_clone().map_err(|_| Errno::last())?);
+            self.link(folder, &part.name)?;
+            self.name = Some(part);
         }
+        if let Some(part) = &self.name {
+            rename(&part.folder, &part.name, folder, name, overwrite)?;
+            self.name = None;
+        }
+        Ok(())
     }
 
-    /// Gives a name to a file that has none.
+    /// Gives a name to a file without one.
     fn link(&self, folder: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
         let own = format!("{OWN_FILES}/{}", self.file.as_raw_fd());
         linkat(AT_FDCWD, &*own, folder, name, AtFlags::AT_SYMLINK_FOLLOW)
     }
 }
 
-impl Drop for HiddenName {
+impl Drop for Temporary {
     fn drop(&mut self) {
-        unlinkat(&self.folder, &*self.name, UnlinkatFlags::NoRemoveDir).ok();
+        let Some(part) = &self.name else {
+            return;
+        };
+        let is_empty = || self.file.metadata().is_ok_and(|file| file.len() == 0);
+        if part.is_resumable && !is_empty() {
+            fsync(&part.folder).ok();
+        } else {
+            unlinkat(&part.folder, &*part.name, UnlinkatFlags::NoRemoveDir).ok();
+        }
     }
 }
 
-/// A name that is left out where files are shown.
-fn hidden_name() -> String {
-    format!(".{:016x}.part", rand::random::<u64>())
+impl PartName {
+    /// A hidden name that is not taken.
+    fn random(folder: OwnedFd) -> Self {
+        Self {
+            folder,
+            name: format!(".{:016x}.part", rand::random::<u64>()).into_bytes(),
+            is_resumable: false,
+        }
+    }
 }
 
-/// Those that the umask leaves.
-fn permissions() -> Mode {
-    Mode::from_bits_truncate(0o666)
+fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
+    let permissions = Mode::from_bits_truncate(0o666); // less the umask
+    openat(folder, name, flags | OFlag::O_CLOEXEC, permissions).map(File::from)
+}
+
+/// Renames a file. A file that has the new name is replaced only if `overwrite`.
+fn rename(
+    from: &OwnedFd,
+    old: &[u8],
+    to: &OwnedFd,
+    new: &[u8],
+    overwrite: bool,
+) -> Result<(), Errno> {
+    if overwrite {
+        return renameat(from, old, to, new);
+    }
+    match renameat2(from, old, to, new, RenameFlags::RENAME_NOREPLACE) {
+        // The file system does not support the flag, as with NFS.
+        Err(Errno::EINVAL) => {
+            linkat(from, old, to, new, AtFlags::empty())?;
+            unlinkat(from, old, UnlinkatFlags::NoRemoveDir).ok(); // it has its new name
+            Ok(())
+        }
+        renamed => renamed,
+    }
+}
+
+fn other(message: &str) -> FileError {
+    FileError::Io(io::Error::other(message))
 }
 
 const OWN_FILES: &str = "/proc/self/fd";
+const MAX_ATTEMPTS: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -146,40 +211,65 @@ mod tests {
 
     use super::*;
 
-    /// A file of either kind: what comes of it, and that nothing else stays.
-    fn check(make: fn(OwnedFd) -> Result<Temporary, Errno>, seen: usize) {
-        let place = tempdir().expect("a temporary folder");
-        let open = || OwnedFd::from(File::open(place.path()).expect("a folder"));
-        let count = || fs::read_dir(place.path()).expect("a folder").count();
-        let begin = |content: &[u8]| {
-            let mut temporary = make(open()).expect("room");
+    /// Publishes files of one kind: with or without overwriting, and nothing else stays behind.
+    fn check(create: fn(OwnedFd) -> Result<Temporary, Errno>, visible: usize) {
+        let directory = tempdir().expect("a temporary folder");
+        let open = || OwnedFd::from(File::open(directory.path()).expect("a folder"));
+        let count = || fs::read_dir(directory.path()).expect("a folder").count();
+        let write = |content: &[u8]| {
+            let mut temporary = create(open()).expect("room");
             temporary.reserve(5).expect("room");
             temporary.file.write_all(content).expect("room");
             assert_eq!(temporary.file.metadata().expect("a file").len(), 5);
             temporary
         };
-        drop(begin(b"never"));
+        drop(write(b"never"));
         assert_eq!(count(), 0);
-        let first = begin(b"first");
-        assert_eq!(count(), seen);
+        let mut first = write(b"first");
+        assert_eq!(count(), visible);
         first.publish(&open(), b"a", false).expect("room");
         assert_eq!(count(), 1);
-        let publish = |content, overwrite| begin(content).publish(&open(), b"a", overwrite);
+        let publish = |content, overwrite| write(content).publish(&open(), b"a", overwrite);
+        let content = || fs::read(directory.path().join("a")).expect("a file");
         assert_eq!(publish(b"other", false), Err(Errno::EEXIST));
-        assert_eq!(fs::read(place.path().join("a")).expect("a file"), b"first");
+        assert_eq!(content(), b"first");
         assert_eq!(publish(b"third", true), Ok(()));
-        assert_eq!(fs::read(place.path().join("a")).expect("a file"), b"third");
+        assert_eq!(content(), b"third");
         assert_eq!(count(), 1);
-        fs::create_dir(place.path().join("b")).expect("room");
-        let over_folder = begin(b"never").publish(&open(), b"b", true);
+        fs::create_dir(directory.path().join("b")).expect("room");
+        let over_folder = write(b"never").publish(&open(), b"b", true);
         assert_eq!(over_folder, Err(Errno::EISDIR));
         assert_eq!(count(), 2);
     }
 
     #[test]
-    fn a_file_gets_its_name_once_it_is_whole() {
+    fn a_file_gets_its_name_when_it_is_complete() {
         check(|folder| Temporary::without_name(&folder), 0);
-        check(Temporary::with_name, 1);
+        check(Temporary::with_random_name, 1);
+    }
+
+    #[test]
+    fn a_resumable_file_is_kept_unless_it_is_empty() {
+        let directory = tempdir().expect("a temporary folder");
+        let open = || OwnedFd::from(File::open(directory.path()).expect("a folder"));
+        let resume = || Temporary::resume(open(), b"a");
+        let names = || {
+            let entries = fs::read_dir(directory.path()).expect("a folder");
+            let names = entries.map(|entry| entry.expect("an entry").file_name());
+            names.collect::<Vec<_>>()
+        };
+        drop(resume().expect("room"));
+        assert_eq!(names(), [""; 0]);
+        let mut part = resume().expect("room");
+        part.file.write_all(b"hel").expect("room");
+        resume().expect_err("it is locked");
+        drop(part);
+        assert_eq!(names(), ["a.part"]);
+        let mut part = resume().expect("it was unlocked");
+        assert_eq!(part.file.metadata().expect("a file").len(), 3);
+        part.publish(&open(), b"a", false).expect("room");
+        drop(part);
+        assert_eq!(names(), ["a"]);
     }
 
     #[test]
@@ -187,8 +277,8 @@ mod tests {
         let folder = File::open(std::env::temp_dir()).expect("a folder");
         let temporary = Temporary::new(folder.into()).expect("room");
         for length in [i64::MAX as u64, u64::MAX] {
-            let problem = temporary.reserve(length).expect_err("no room");
-            assert!(matches!(problem, FileError::NoSpace), "{problem}");
+            let error = temporary.reserve(length).expect_err("no room");
+            assert!(matches!(error, FileError::NoSpace), "{error}");
         }
         temporary.reserve(0).expect("room");
     }

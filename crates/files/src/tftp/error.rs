@@ -1,90 +1,119 @@
-//! How a transfer goes on, or ends.
+//! Why a packet cannot be parsed, and why a transfer fails.
 
 use std::io;
 
 use switchboard_core::Sanitized;
 
-use crate::tftp::packet::{ErrorCode, Malformed, Packet};
-
-/// How a transfer goes on.
+/// The code of an error packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// There may be something to say, and more is to come.
-    Continue,
-    /// The file is over.
-    Done,
+pub enum ErrorCode {
+    /// See the message.
+    Undefined = 0,
+    /// No such file.
+    NotFound = 1,
+    /// Permission denied.
+    Access = 2,
+    /// The disk is full.
+    Full = 3,
+    /// A malformed packet, or one that is not expected now.
+    Illegal = 4,
+    /// A packet that belongs to no transfer.
+    UnknownTransfer = 5,
+    /// The file exists already.
+    Exists = 6,
+    /// The options are refused (RFC 2347).
+    Options = 8,
 }
 
-/// Why a transfer is over before its file is.
+/// Why bytes are not a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Too short for an operation code.
+    #[error("the packet has no operation code")]
+    Nothing,
+    /// An unknown operation code.
+    #[error("unknown operation code")]
+    Operation,
+    /// A field is incomplete.
+    #[error("the packet is too short")]
+    Short,
+    /// A mode that is not supported, such as mail.
+    #[error("the mode must be octet or netascii")]
+    Mode,
+    /// An option acknowledgement that is malformed or does not fit the request.
+    #[error("the option acknowledgement is invalid")]
+    Options,
+}
+
+/// Why a transfer failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// Nothing came from the peer, or nothing new for a long time.
-    #[error("there was no answer for too long")]
+    /// The peer did not answer, or did not make progress.
+    #[error("no answer for too long")]
     Timeout,
-    /// The peer gave it up.
-    #[error("{}", told(*code, words))]
+    /// The peer sent an error packet.
+    #[error("{}", describe(*code, message))]
     Peer {
-        /// What the peer says it is, see [`ErrorCode`].
+        /// See [`ErrorCode`]; may be another one.
         code: u16,
-        /// Its words, as they came.
-        words: Vec<u8>,
+        /// As it was received.
+        message: Vec<u8>,
     },
-    /// The peer sent what makes no sense.
+    /// The peer violated the protocol.
     #[error("{0}")]
     Protocol(&'static str),
-    /// The answer to the options makes no sense.
+    /// A packet is malformed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// Reading or writing the file failed.
+    /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl TransferError {
-    /// What the peer is to be told, if it is to be told anything: errors are not answered, and who is
-    /// silent is not sent more.
+    /// The error packet to send to the peer: its code and message. `None` if there should be no
+    /// answer, as for an error of the peer or a timeout.
     #[must_use]
-    pub fn answer(&self) -> Option<Vec<u8>> {
-        let (code, words) = match self {
+    pub fn reply(&self) -> Option<(ErrorCode, &'static str)> {
+        Some(match self {
             Self::Timeout | Self::Peer { .. } => return None,
-            Self::Protocol(words) => (ErrorCode::Illegal, *words),
+            Self::Protocol(message) => (ErrorCode::Illegal, message),
             Self::Malformed(Malformed::Options) => {
-                (ErrorCode::Options, "the options make no sense")
+                (ErrorCode::Options, "invalid option acknowledgement")
             }
-            Self::Malformed(_) => (ErrorCode::Illegal, "that makes no sense"),
+            Self::Malformed(_) => (ErrorCode::Illegal, "malformed packet"),
             Self::Io(error) => match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge => (ErrorCode::Full, "there is no room"),
+                | io::ErrorKind::FileTooLarge => (ErrorCode::Full, "no space left"),
                 _ => (ErrorCode::Undefined, "reading or writing the file failed"),
             },
-        };
-        Some(Packet::error(code, words))
+        })
     }
 
-    pub(super) fn told(code: u16, words: &[u8]) -> Self {
+    pub(super) fn peer(code: u16, message: &[u8]) -> Self {
         Self::Peer {
             code,
-            words: words.to_vec(),
+            message: message.to_vec(),
         }
     }
 }
 
-/// What the peer said, as words that can be shown.
-fn told(code: u16, words: &[u8]) -> String {
+/// The peer's message, or else the usual one for its code.
+fn describe(code: u16, message: &[u8]) -> String {
     let usual = match code {
         1 => "no such file",
-        2 => "it may not be read or written",
-        3 => "there is no room",
+        2 => "permission denied",
+        3 => "no space left",
         4 => "illegal operation",
         5 => "unknown transfer",
-        6 => "it is there already",
+        6 => "the file exists already",
         7 => "no such user",
         8 => "the options are refused",
-        _ => "it failed",
+        _ => "the transfer failed",
     };
-    match words {
+    match message {
         [] => format!("error {code}: {usual}"),
-        words => format!("error {code}: {}", Sanitized(words)),
+        message => format!("error {code}: {}", Sanitized(message)),
     }
 }

@@ -1,18 +1,18 @@
-//! Text as it is on the way (RFC 764): a line ends with CR LF, and a CR that ends none is CR NUL.
+//! Netascii (RFC 764): a line ends with CR LF, and any other CR is followed by NUL.
 
 use std::io::{self, Read, Write};
 
-/// Reads what another reader has as text on the way.
+/// Encodes what another reader returns as netascii.
 #[derive(Debug)]
 pub struct ToNetascii<R> {
     inner: R,
     read: Vec<u8>,
-    at: usize,           // so much of `read` is done
-    pending: Option<u8>, // the second half of what is two bytes on the way
+    at: usize,           // position in `read`
+    pending: Option<u8>, // the second byte of a pair
 }
 
 impl<R: Read> ToNetascii<R> {
-    /// What `inner` has, from where it is.
+    /// Encodes what `inner` returns from now on.
     pub fn new(inner: R) -> Self {
         Self {
             inner,
@@ -22,7 +22,7 @@ impl<R: Read> ToNetascii<R> {
         }
     }
 
-    /// The next byte, on the way.
+    /// The next encoded byte.
     fn next(&mut self) -> io::Result<Option<u8>> {
         if let Some(byte) = self.pending.take() {
             return Ok(Some(byte));
@@ -54,18 +54,18 @@ impl<R: Read> ToNetascii<R> {
 
 impl<R: Read> Read for ToNetascii<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        for (count, place) in out.iter_mut().enumerate() {
+        for (count, slot) in out.iter_mut().enumerate() {
             match self.next() {
-                Ok(Some(byte)) => *place = byte,
+                Ok(Some(byte)) => *slot = byte,
                 Err(error) if count == 0 => return Err(error),
-                Ok(None) | Err(_) => return Ok(count), // an error comes again, or it was none
+                Ok(None) | Err(_) => return Ok(count), // a lasting error occurs again
             }
         }
         Ok(out.len())
     }
 }
 
-/// Writes text that came, as another writer is to have it.
+/// Decodes netascii for another writer.
 #[derive(Debug)]
 pub struct FromNetascii<W> {
     inner: W,
@@ -74,7 +74,7 @@ pub struct FromNetascii<W> {
 }
 
 impl<W: Write> FromNetascii<W> {
-    /// Writes to `inner`.
+    /// Writes decoded bytes to `inner`.
     pub fn new(inner: W) -> Self {
         Self {
             inner,
@@ -83,11 +83,11 @@ impl<W: Write> FromNetascii<W> {
         }
     }
 
-    /// The writer, which has all of it now.
+    /// Writes a CR at the very end, and returns the inner writer.
     ///
     /// # Errors
     ///
-    /// A CR that was the last byte could not be written.
+    /// That CR could not be written.
     pub fn finish(mut self) -> io::Result<W> {
         if self.after_cr {
             self.inner.write_all(b"\r")?;
@@ -107,7 +107,7 @@ impl<W: Write> Write for FromNetascii<W> {
                     self.after_cr = true;
                     self.plain.extend_from_slice(if was { b"\r" } else { b"" });
                 }
-                (true, other) => self.plain.extend_from_slice(&[b'\r', other]), // none of ours
+                (true, other) => self.plain.extend_from_slice(&[b'\r', other]), // not netascii
                 (false, other) => self.plain.push(other),
             }
         }
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// What `bytes` are on the way, read in pieces of this size.
+    /// Encodes `bytes`, reading `size` bytes at a time.
     fn encoded(bytes: &[u8], size: usize) -> Vec<u8> {
         let mut reader = ToNetascii::new(bytes);
         let mut encoded = Vec::new();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_cr_lf_on_the_way() {
+    fn lines_end_with_cr_lf() {
         for size in 1..10 {
             assert_eq!(
                 encoded(b"one\ntwo\r\nthree\r", size),
@@ -164,20 +164,20 @@ mod tests {
             assert_eq!(
                 decoded(strange, size),
                 b"\na\r\rb\rc\r",
-                "kept as far as it goes"
+                "a CR without LF or NUL is kept"
             );
         }
     }
 
     proptest! {
         #[test]
-        fn it_comes_as_it_was(
+        fn decoding_reverses_encoding(
             bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(0), any::<u8>()], 0..100),
             sizes in (1..20_usize, 1..20_usize),
         ) {
-            let way = encoded(&bytes, sizes.0);
-            prop_assert!(!way.windows(2).any(|pair| pair[0] == b'\r' && !matches!(pair[1], 0 | b'\n')));
-            prop_assert_eq!(decoded(&way, sizes.1), bytes);
+            let text = encoded(&bytes, sizes.0);
+            prop_assert!(!text.windows(2).any(|pair| pair[0] == b'\r' && !matches!(pair[1], 0 | b'\n')));
+            prop_assert_eq!(decoded(&text, sizes.1), bytes);
         }
     }
 }

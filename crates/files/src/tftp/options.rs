@@ -1,37 +1,38 @@
-//! What is asked for beyond the plain protocol, and agreed to.
+//! Options, and their negotiation.
 
 use std::time::Duration;
 
 use crate::protocol::quoting::number;
-use crate::tftp::packet::{Malformed, push, string};
+use crate::tftp::error::Malformed;
+use crate::tftp::field::{push, split};
 
-/// Options, asked for or agreed to. Others are not known here.
+/// Options of a request, or of its acknowledgement. Unknown ones are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Bytes in a block, 8 to 65464.
+    /// Bytes in a block, 8 to 65464 (RFC 2348).
     pub blksize: Option<u16>,
-    /// Seconds until something is said again, 1 to 255.
+    /// Seconds until a retransmission, 1 to 255 (RFC 2349).
     pub timeout: Option<u8>,
-    /// Bytes in the file; who asks for a file asks for 0.
+    /// Bytes in the file; 0 in a read request (RFC 2349).
     pub tsize: Option<u64>,
-    /// Blocks that may be under way at the same time, from 1.
+    /// Blocks in a window, from 1 (RFC 7440).
     pub windowsize: Option<u16>,
 }
 
-/// How a file is sent.
+/// The parameters of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Bytes in every block but the last.
     pub block_bytes: u16,
-    /// So many blocks are sent before an acknowledgement is waited for.
+    /// Blocks that are sent before an acknowledgement is awaited.
     pub window: u16,
-    /// How long to wait for the first answer, where that was agreed.
+    /// Time until the first retransmission, if it was negotiated.
     pub timeout: Option<Duration>,
-    /// Bytes in the file, as far as the other side said so.
+    /// Bytes in the file, if the peer announced it.
     pub size: Option<u64>,
 }
 
-/// The most that is agreed to.
+/// The maximum values that a server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     /// Bytes in a block.
@@ -41,7 +42,7 @@ pub struct Caps {
 }
 
 impl Default for Negotiated {
-    /// Those of the plain protocol.
+    /// The parameters without options (RFC 1350).
     fn default() -> Self {
         Self {
             block_bytes: 512,
@@ -53,8 +54,8 @@ impl Default for Negotiated {
 }
 
 impl Caps {
-    /// For packets that need not be cut into fragments on an Ethernet, and windows that most can
-    /// take: one client is known to fail beyond 64.
+    /// Blocks that fit into an Ethernet frame without fragmentation, and windows that most clients
+    /// support: one is known to fail beyond 64.
     #[must_use]
     pub fn ethernet(ipv6: bool) -> Self {
         Self {
@@ -65,56 +66,59 @@ impl Caps {
 }
 
 impl Options {
-    /// How a server sends or takes a file of which it knows this size, and what it answers: no
-    /// option that was not asked for, and none at all if nothing was.
+    /// The server's part: the parameters for these requested options, and the options to acknowledge,
+    /// which are none that were not requested. `size` is that of the file, if it is known.
     ///
-    /// The size of an empty file is not told, since some clients take 0 for a mistake.
+    /// The size of an empty file is not sent, since some clients take 0 for an error.
     #[must_use]
     pub fn negotiate(&self, caps: &Caps, size: Option<u64>) -> (Negotiated, Self) {
         let plain = Negotiated::default();
-        let blksize = self.blksize.map(|asked| asked.min(caps.block_bytes));
+        let blksize = self.blksize.map(|bytes| bytes.min(caps.block_bytes));
         let block_bytes = blksize.unwrap_or(plain.block_bytes);
-        let fit = WINDOW_BYTES / u32::from(block_bytes.max(1));
-        let most = u16::try_from(fit).map_or(caps.window, |fit| fit.min(caps.window).max(1));
-        let windowsize = self.windowsize.map(|asked| asked.min(most));
-        let negotiated = Negotiated {
-            block_bytes,
-            window: windowsize.unwrap_or(plain.window),
-            timeout: self.timeout.map(|asked| Duration::from_secs(asked.into())),
-            size: self.tsize,
-        };
-        let agreed = Self {
+        let fit = MAX_WINDOW_BYTES / u32::from(block_bytes.max(1));
+        let max = u16::try_from(fit).map_or(caps.window, |fit| fit.min(caps.window).max(1));
+        let windowsize = self.windowsize.map(|blocks| blocks.min(max));
+        let acked = Self {
             blksize,
             timeout: self.timeout,
             tsize: self.tsize.and(size).filter(|&size| 0 < size),
             windowsize,
         };
-        (negotiated, agreed)
+        let negotiated = Negotiated {
+            size: self.tsize,
+            ..acked.parameters()
+        };
+        (negotiated, acked)
     }
 
-    /// What a client that asked for these makes of the answer.
+    /// The client's part: the parameters, if the server `acked` these options for a request with
+    /// `self`.
     ///
     /// # Errors
     ///
-    /// It was answered more than it had asked for.
-    pub fn accept(&self, agreed: &Self) -> Result<Negotiated, Malformed> {
-        let within = |agreed: Option<u16>, asked| agreed <= asked; // none is less than any
-        let modest = within(agreed.blksize, self.blksize)
-            && within(agreed.windowsize, self.windowsize)
-            && (agreed.timeout.is_none() || agreed.timeout == self.timeout)
-            && (agreed.tsize.is_none() || self.tsize.is_some());
-        if !modest {
-            return Err(Malformed::Options);
-        }
+    /// The server acknowledges more than was requested.
+    pub fn accept(&self, acked: &Self) -> Result<Negotiated, Malformed> {
+        let within = |acked: Option<u16>, requested| acked <= requested; // `None` is the least
+        let is_valid = within(acked.blksize, self.blksize)
+            && within(acked.windowsize, self.windowsize)
+            && (acked.timeout.is_none() || acked.timeout == self.timeout)
+            && (acked.tsize.is_none() || self.tsize.is_some());
+        is_valid
+            .then(|| acked.parameters())
+            .ok_or(Malformed::Options)
+    }
+
+    /// The parameters once these options are acknowledged.
+    fn parameters(&self) -> Negotiated {
         let plain = Negotiated::default();
-        Ok(Negotiated {
-            block_bytes: agreed.blksize.unwrap_or(plain.block_bytes),
-            window: agreed.windowsize.unwrap_or(plain.window),
-            timeout: agreed
+        Negotiated {
+            block_bytes: self.blksize.unwrap_or(plain.block_bytes),
+            window: self.windowsize.unwrap_or(plain.window),
+            timeout: self
                 .timeout
                 .map(|seconds| Duration::from_secs(seconds.into())),
-            size: agreed.tsize,
-        })
+            size: self.tsize,
+        }
     }
 
     /// Whether there is none.
@@ -123,36 +127,38 @@ impl Options {
         *self == Self::default()
     }
 
-    /// Those of a request. What is unknown, out of range or no whole pair is as if it were not there.
-    pub(super) fn parse_asked(mut bytes: &[u8]) -> Self {
+    /// Options of a request. Those that are unknown, out of range or incomplete are ignored.
+    pub(super) fn parse_requested(mut bytes: &[u8]) -> Self {
         let mut options = Self::default();
         while let Some((name, value, rest)) = pair(bytes) {
-            options.take(name, value);
+            options.set(name, value);
             bytes = rest;
         }
         options
     }
 
-    /// Those of an answer, where nothing may be misunderstood.
-    pub(super) fn parse_agreed(mut bytes: &[u8]) -> Result<Self, Malformed> {
+    /// Options of an acknowledgement, where nothing may be misunderstood.
+    pub(super) fn parse_acked(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = Self::default();
         while let Some((name, value, rest)) = pair(bytes) {
-            options.take(name, value).ok_or(Malformed::Options)?;
+            options.set(name, value).ok_or(Malformed::Options)?;
             bytes = rest;
         }
-        let is_whole = bytes.is_empty();
-        is_whole.then_some(options).ok_or(Malformed::Options)
+        bytes
+            .is_empty()
+            .then_some(options)
+            .ok_or(Malformed::Options)
     }
 
-    /// Takes an option, if it was not given before; `None` if it or its value is unknown. More than
-    /// there can be of something is as much as there can be.
-    fn take(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
+    /// Sets an option; its first value counts, capped at the maximum. `None` if it is unknown, or its
+    /// value is not valid.
+    fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let number = number(value);
         if is(BLKSIZE) {
-            let bytes = number.filter(|bytes| BLOCK_BYTES_LEAST <= *bytes)?;
+            let bytes = number.filter(|bytes| MIN_BLOCK_BYTES <= *bytes)?;
             let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
-            self.blksize.get_or_insert(bytes.min(BLOCK_BYTES_MOST));
+            self.blksize.get_or_insert(bytes.min(MAX_BLOCK_BYTES));
         } else if is(TIMEOUT) {
             let seconds = u8::try_from(number?).ok().filter(|&seconds| 0 < seconds)?;
             self.timeout.get_or_insert(seconds);
@@ -184,10 +190,10 @@ impl Options {
     }
 }
 
-/// The first name with its value, and what follows.
+/// The first option's name and value, and the rest.
 fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (name, rest) = string(bytes).filter(|(name, _)| !name.is_empty())?;
-    let (value, rest) = string(rest)?;
+    let (name, rest) = split(bytes).filter(|(name, _)| !name.is_empty())?;
+    let (value, rest) = split(rest)?;
     Some((name, value, rest))
 }
 
@@ -196,9 +202,9 @@ const TIMEOUT: &str = "timeout";
 const TSIZE: &str = "tsize";
 const WINDOWSIZE: &str = "windowsize";
 
-const BLOCK_BYTES_LEAST: u64 = 8; // RFC 2348
-const BLOCK_BYTES_MOST: u16 = 65_464; // what an IPv4 datagram can hold
-const WINDOW_BYTES: u32 = 128 * 1024; // what systems let wait at a socket, or not much more
+const MIN_BLOCK_BYTES: u64 = 8; // RFC 2348
+const MAX_BLOCK_BYTES: u16 = 65_464; // fits into an IPv4 datagram
+const MAX_WINDOW_BYTES: u32 = 128 * 1024; // about the default receive buffer of a socket
 
 #[cfg(test)]
 mod tests {
@@ -211,18 +217,18 @@ mod tests {
         windowsize: Some(16),
     };
 
-    fn negotiate(asked: Options, size: Option<u64>) -> (Negotiated, Options) {
-        asked.negotiate(&Caps::ethernet(false), size)
+    fn negotiate(requested: Options, size: Option<u64>) -> (Negotiated, Options) {
+        requested.negotiate(&Caps::ethernet(false), size)
     }
 
     #[test]
-    fn nothing_is_agreed_to_that_was_not_asked_for() {
-        let (negotiated, agreed) = negotiate(Options::default(), Some(1000));
+    fn only_requested_options_are_acknowledged() {
+        let (negotiated, acked) = negotiate(Options::default(), Some(1000));
         assert_eq!(negotiated, Negotiated::default());
-        assert!(agreed.is_empty());
-        let (negotiated, agreed) = negotiate(ALL, Some(1000));
+        assert!(acked.is_empty());
+        let (negotiated, acked) = negotiate(ALL, Some(1000));
         assert_eq!(
-            agreed,
+            acked,
             Options {
                 tsize: Some(1000),
                 ..ALL
@@ -233,19 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_told_unless_it_is_nothing_or_unknown() {
-        let asked = Options {
+    fn the_size_is_sent_unless_it_is_zero_or_unknown() {
+        let requested = Options {
             tsize: Some(0),
             ..Options::default()
         };
-        assert!(negotiate(asked, Some(0)).1.is_empty());
-        assert!(negotiate(asked, None).1.is_empty());
-        assert_eq!(negotiate(asked, Some(1)).1.tsize, Some(1));
+        assert!(negotiate(requested, Some(0)).1.is_empty());
+        assert!(negotiate(requested, None).1.is_empty());
+        assert_eq!(negotiate(requested, Some(1)).1.tsize, Some(1));
     }
 
     #[test]
     fn blocks_and_windows_are_capped() {
-        let asked = |blksize, windowsize| Options {
+        let requested = |blksize, windowsize| Options {
             blksize: Some(blksize),
             windowsize: Some(windowsize),
             ..Options::default()
@@ -256,30 +262,30 @@ mod tests {
             (65_464, 65_535, 1468, 64),
             (1469, 2, 1468, 2),
         ] {
-            let (negotiated, agreed) = negotiate(asked(blksize, windowsize), None);
+            let (negotiated, acked) = negotiate(requested(blksize, windowsize), None);
             assert_eq!(
                 (negotiated.block_bytes, negotiated.window),
                 (blocks, window)
             );
-            assert_eq!(agreed, asked(blocks, window));
+            assert_eq!(acked, requested(blocks, window));
         }
         let roomy = Caps {
             block_bytes: 65_464,
             window: 64,
         };
-        let (negotiated, _) = asked(65_464, 64).negotiate(&roomy, None);
+        let (negotiated, _) = requested(65_464, 64).negotiate(&roomy, None);
         assert_eq!((negotiated.block_bytes, negotiated.window), (65_464, 2));
     }
 
     #[test]
-    fn more_than_was_asked_for_is_not_accepted() {
+    fn more_than_was_requested_is_not_accepted() {
         let none = Options::default();
         assert_eq!(none.accept(&none), Ok(Negotiated::default()));
         let negotiated = ALL.accept(&Options {
             tsize: Some(7),
             ..ALL
         });
-        let negotiated = negotiated.expect("it is what was asked for");
+        let negotiated = negotiated.expect("it is what was requested for");
         assert_eq!(
             (negotiated.block_bytes, negotiated.window, negotiated.size),
             (1428, 16, Some(7))
@@ -300,7 +306,7 @@ mod tests {
         ] {
             assert_eq!(ALL.accept(&more), Err(Malformed::Options));
         }
-        for unasked in [
+        for unrequested in [
             Options {
                 blksize: Some(8),
                 ..none
@@ -318,12 +324,12 @@ mod tests {
                 ..none
             },
         ] {
-            assert_eq!(none.accept(&unasked), Err(Malformed::Options));
+            assert_eq!(none.accept(&unrequested), Err(Malformed::Options));
         }
     }
 
     #[test]
-    fn values_that_are_none_are_not_asked_for() {
+    fn invalid_values_are_ignored() {
         let none = Options::default();
         for bytes in [
             &b"blksize\x007\0"[..],
@@ -335,15 +341,16 @@ mod tests {
             b"windowsize\x000\0",
         ] {
             assert_eq!(
-                Options::parse_asked(bytes),
+                Options::parse_requested(bytes),
                 none,
                 "{}",
                 bytes.escape_ascii()
             );
         }
-        let asked = Options::parse_asked(b"blksize\x0070000\0windowsize\x0070000\0blksize\x008\0");
+        let requested =
+            Options::parse_requested(b"blksize\x0070000\0windowsize\x0070000\0blksize\x008\0");
         assert_eq!(
-            (asked.blksize, asked.windowsize),
+            (requested.blksize, requested.windowsize),
             (Some(65_464), Some(65_535))
         );
     }

@@ -1,111 +1,72 @@
-//! Packets, from bytes and to bytes.
+//! Packets, and their encoding.
 
+use crate::tftp::error::{ErrorCode, Malformed};
+use crate::tftp::field::{push, split};
 use crate::tftp::options::Options;
 
-/// One datagram of TFTP.
+/// One datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
-    /// A file is wanted, or offered.
+    /// RRQ or WRQ: opens a transfer.
     Request(Request<'a>),
-    /// A block of a file. One that is shorter than all others is the last.
+    /// DATA: a block of a file. A block that is shorter than negotiated is the last one.
     Data {
-        /// Its number, from 1; 65535 is followed by 0.
+        /// The number of the block, from 1; 65535 is followed by 0.
         block: u16,
-        /// What the file has there.
+        /// The block.
         bytes: &'a [u8],
     },
-    /// All blocks up to this one have come.
+    /// ACK: all blocks up to this one arrived.
     Ack(u16),
-    /// The transfer is over, or the packet was nobody's.
+    /// ERROR: ends the transfer.
     Error {
-        /// Which of the [codes](ErrorCode) it is, if it is one of them.
+        /// See [`ErrorCode`]; may be another one.
         code: u16,
-        /// Words for people.
-        words: &'a [u8],
+        /// For people.
+        message: &'a [u8],
     },
-    /// These of the options asked for are agreed to.
+    /// OACK: the requested options that are accepted.
     OptionAck(Options),
 }
 
 /// What opens a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// Which way the file is to go.
+    /// The direction.
     pub kind: RequestKind,
     /// The name of the file, without NUL.
     pub name: &'a [u8],
-    /// How its bytes are meant.
+    /// How the file is encoded.
     pub mode: Mode,
-    /// What is asked for beyond the plain protocol.
+    /// The requested options.
     pub options: Options,
 }
 
-/// Which way a file is to go.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
-    /// From the server.
+    /// RRQ: the server sends the file.
     Read,
-    /// To the server.
+    /// WRQ: the client sends the file.
     Write,
 }
 
-/// How the bytes of a file are meant.
+/// How a file is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// As they are.
+    /// Bytes as they are.
     Octet,
-    /// As text, whose lines end with CR LF on the way.
+    /// Text whose lines end with CR LF.
     Netascii,
 }
 
-/// Why a transfer is not begun, or is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCode {
-    /// See the words.
-    Undefined = 0,
-    /// There is no such file.
-    NotFound = 1,
-    /// It may not be read or written.
-    Access = 2,
-    /// There is no room for it.
-    Full = 3,
-    /// A packet that makes no sense, or not now.
-    Illegal = 4,
-    /// A packet that belongs to no transfer.
-    UnknownTransfer = 5,
-    /// A file of this name is there already.
-    Exists = 6,
-    /// The options are refused.
-    Options = 8,
-}
-
-/// Bytes that are no packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// Too short to say what it is.
-    #[error("that is no packet")]
-    Nothing,
-    /// An operation that does not exist.
-    #[error("there is no such operation")]
-    Operation,
-    /// It ends in the middle of something.
-    #[error("the packet ends too early")]
-    Short,
-    /// A mode that is not served, such as mail.
-    #[error("the mode has to be octet or netascii")]
-    Mode,
-    /// Options that were agreed to, but not in a way that can be understood.
-    #[error("the options make no sense")]
-    Options,
-}
-
 impl<'a> Packet<'a> {
-    /// Reads one datagram.
+    /// Parses one datagram.
     ///
-    /// What follows a whole acknowledgement is ignored, and so is the rest of a request whose
-    /// options are not whole pairs, or begins with an empty name: some boot loaders send requests of
-    /// a fixed length. An option that is not answered is not used, so nothing can be misunderstood
-    /// there. An error may lack its last NUL, which many forget.
+    /// Some boot loaders send requests of a fixed length. So bytes behind an acknowledgement are
+    /// ignored, as is the rest of a request from the first incomplete option or empty name on. An
+    /// option that is not acknowledged is not used, so that is safe. The NUL at the end of an error
+    /// packet may be missing, as many implementations forget it.
     ///
     /// # Errors
     ///
@@ -113,22 +74,20 @@ impl<'a> Packet<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (operation, rest) = bytes.split_first_chunk().ok_or(Malformed::Nothing)?;
         match u16::from_be_bytes(*operation) {
-            GET => Request::parse(RequestKind::Read, rest).map(Self::Request),
-            PUT => Request::parse(RequestKind::Write, rest).map(Self::Request),
+            RRQ => Request::parse(RequestKind::Read, rest).map(Self::Request),
+            WRQ => Request::parse(RequestKind::Write, rest).map(Self::Request),
             DATA => number(rest).map(|(block, bytes)| Self::Data { block, bytes }),
             ACK => number(rest).map(|(block, _)| Self::Ack(block)),
-            ERROR => number(rest).map(|(code, words)| Self::Error {
+            ERROR => number(rest).map(|(code, rest)| Self::Error {
                 code,
-                words: string(words).map_or(words, |(words, _)| words),
+                message: split(rest).map_or(rest, |(message, _)| message),
             }),
-            AGREEMENT => Options::parse_agreed(rest).map(Self::OptionAck),
+            OACK => Options::parse_acked(rest).map(Self::OptionAck),
             _ => Err(Malformed::Operation),
         }
     }
 
-    /// Writes it behind what `out` has already.
-    ///
-    /// A name is written up to its first NUL.
+    /// Appends the packet to `out`. A name or message is cut at its first NUL.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut numbers = |operation: u16, number: u16| {
             out.extend_from_slice(&operation.to_be_bytes());
@@ -141,18 +100,18 @@ impl<'a> Packet<'a> {
                 out.extend_from_slice(bytes);
             }
             Self::Ack(block) => numbers(ACK, *block),
-            Self::Error { code, words } => {
+            Self::Error { code, message } => {
                 numbers(ERROR, *code);
-                push(out, words);
+                push(out, message);
             }
             Self::OptionAck(options) => {
-                out.extend_from_slice(&AGREEMENT.to_be_bytes());
+                out.extend_from_slice(&OACK.to_be_bytes());
                 options.write(out);
             }
         }
     }
 
-    /// As a datagram of its own.
+    /// The encoded packet.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -160,43 +119,43 @@ impl<'a> Packet<'a> {
         bytes
     }
 
-    /// An error with these words, as a datagram of its own.
+    /// An encoded error packet.
     #[must_use]
-    pub fn error(code: ErrorCode, words: &'a str) -> Vec<u8> {
-        let (code, words) = (code as u16, words.as_bytes());
-        Self::Error { code, words }.to_bytes()
+    pub fn error(code: ErrorCode, message: &'a str) -> Vec<u8> {
+        let (code, message) = (code as u16, message.as_bytes());
+        Self::Error { code, message }.to_bytes()
     }
 }
 
 impl<'a> Request<'a> {
     fn parse(kind: RequestKind, bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let (name, rest) = string(bytes).ok_or(Malformed::Short)?;
-        let (mode, rest) = string(rest).ok_or(Malformed::Short)?;
+        let (name, rest) = split(bytes).ok_or(Malformed::Short)?;
+        let (mode, rest) = split(rest).ok_or(Malformed::Short)?;
         let mode = [Mode::Octet, Mode::Netascii]
             .into_iter()
-            .find(|known| mode.eq_ignore_ascii_case(known.word().as_bytes()));
+            .find(|known| mode.eq_ignore_ascii_case(known.name().as_bytes()));
         Ok(Self {
             kind,
             name,
             mode: mode.ok_or(Malformed::Mode)?,
-            options: Options::parse_asked(rest),
+            options: Options::parse_requested(rest),
         })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         let operation = match self.kind {
-            RequestKind::Read => GET,
-            RequestKind::Write => PUT,
+            RequestKind::Read => RRQ,
+            RequestKind::Write => WRQ,
         };
         out.extend_from_slice(&operation.to_be_bytes());
         push(out, self.name);
-        push(out, self.mode.word().as_bytes());
+        push(out, self.mode.name().as_bytes());
         self.options.write(out);
     }
 }
 
 impl Mode {
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Octet => "octet",
             Self::Netascii => "netascii",
@@ -204,30 +163,18 @@ impl Mode {
     }
 }
 
-/// The number after the operation, and what follows.
+/// The number behind the operation code, and the rest.
 fn number(bytes: &[u8]) -> Result<(u16, &[u8]), Malformed> {
     let (number, rest) = bytes.split_first_chunk().ok_or(Malformed::Short)?;
     Ok((u16::from_be_bytes(*number), rest))
 }
 
-/// What comes before the first NUL, and what follows; `None` without a NUL.
-pub(super) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|&byte| byte == 0)?;
-    Some((&bytes[..end], &bytes[end + 1..]))
-}
-
-/// Writes what comes before the first NUL, and a NUL.
-pub(super) fn push(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(string(bytes).map_or(bytes, |(before, _)| before));
-    out.push(0);
-}
-
-const GET: u16 = 1;
-const PUT: u16 = 2;
+const RRQ: u16 = 1;
+const WRQ: u16 = 2;
 const DATA: u16 = 3;
 const ACK: u16 = 4;
 const ERROR: u16 = 5;
-const AGREEMENT: u16 = 6;
+const OACK: u16 = 6;
 
 #[cfg(test)]
 mod tests {
@@ -243,7 +190,7 @@ mod tests {
         }
     }
 
-    fn get(options: Options) -> Packet<'static> {
+    fn read(options: Options) -> Packet<'static> {
         Packet::Request(Request {
             kind: RequestKind::Read,
             name: b"a b",
@@ -253,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_as_the_standards_have_them() {
+    fn packets_are_encoded_as_in_the_rfcs() {
         let none = Options::default();
         let all = Options {
             blksize: Some(1428),
@@ -261,10 +208,11 @@ mod tests {
             tsize: Some(0),
             windowsize: Some(16),
         };
-        let asked = b"\0\x01a b\0OCTET\0BlkSize\x001428\0nonsense\0x\0timeout\x002\0tsize\x000\0\
+        let requested =
+            b"\0\x01a b\0OCTET\0BlkSize\x001428\0nonsense\0x\0timeout\x002\0tsize\x000\0\
             windowsize\x0016\0";
-        check(asked, Ok(get(all)));
-        check(b"\0\x01a b\0octet\0", Ok(get(none)));
+        check(requested, Ok(read(all)));
+        check(b"\0\x01a b\0octet\0", Ok(read(none)));
         let bytes: &[u8] = b"\0x";
         check(
             b"\0\x03\xff\xff\0x",
@@ -283,7 +231,7 @@ mod tests {
         check(b"\0\x04\0\x07", Ok(Packet::Ack(7)));
         let error = Packet::Error {
             code: 1,
-            words: b"no",
+            message: b"no",
         };
         check(b"\0\x05\0\x01no\0", Ok(error));
         check(
@@ -295,13 +243,13 @@ mod tests {
         );
         check(b"\0\x06", Ok(Packet::OptionAck(none)));
         assert_eq!(
-            get(all).to_bytes(),
+            read(all).to_bytes(),
             b"\0\x01a b\0octet\0blksize\x001428\0timeout\x002\0tsize\x000\0windowsize\x0016\0"
         );
     }
 
     #[test]
-    fn what_some_clients_send_is_understood() {
+    fn lenient_parsing_accepts_what_clients_send() {
         let none = Options::default();
         for tail in [
             &b"\0\0\0\0"[..],
@@ -310,27 +258,27 @@ mod tests {
             b"blksize\x0012",
             b"\0x\0y\0",
         ] {
-            check(&[b"\0\x01a b\0octet\0", tail].concat(), Ok(get(none)));
+            check(&[b"\0\x01a b\0octet\0", tail].concat(), Ok(read(none)));
         }
         check(b"\0\x04\0\x07padding", Ok(Packet::Ack(7)));
         check(
             b"\0\x05\0\x01no",
             Ok(Packet::Error {
                 code: 1,
-                words: b"no",
+                message: b"no",
             }),
         );
         check(
             b"\0\x05\0\x01",
             Ok(Packet::Error {
                 code: 1,
-                words: b"",
+                message: b"",
             }),
         );
     }
 
     #[test]
-    fn what_is_no_packet_is_refused() {
+    fn malformed_packets_are_refused() {
         for bytes in [&b""[..], b"\0"] {
             check(bytes, Err(Malformed::Nothing));
         }
@@ -380,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_packet_is_read_as_it_was_written(
+        fn an_encoded_packet_parses(
             name in proptest::collection::vec(1_u8.., 0..40), number: u16, bytes: Vec<u8>,
             options in options(), choice in 0..6, octet: bool,
         ) {
@@ -391,7 +339,7 @@ mod tests {
                 1 => request(RequestKind::Write),
                 2 => Packet::Data { block: number, bytes: &bytes },
                 3 => Packet::Ack(number),
-                4 => Packet::Error { code: number, words: &name },
+                4 => Packet::Error { code: number, message: &name },
                 _ => Packet::OptionAck(options),
             };
             let bytes = packet.to_bytes();
@@ -399,7 +347,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_too_strange(operation in 0..8_u8, mut bytes: Vec<u8>) {
+        fn any_bytes_are_parsed_or_refused(operation in 0..8_u8, mut bytes: Vec<u8>) {
             bytes.splice(0..0, [0, operation]);
             if let Ok(packet) = Packet::parse(&bytes) {
                 let written = packet.to_bytes();

@@ -1,57 +1,64 @@
-//! The side that wants the file.
+//! The receiving side of a transfer.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
 use crate::tftp::dally::Dally;
-use crate::tftp::error::{Step, TransferError};
+use crate::tftp::error::TransferError;
 use crate::tftp::options::Negotiated;
 use crate::tftp::packet::Packet;
-use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::retransmit::RetransmitTimer;
+use crate::tftp::transfer::{Step, Transfer};
 
 /// Receives a file, a window of blocks at a time.
 ///
-/// What came is acknowledged at the end of a window, where a block is missing (once), and when no
-/// more comes for too long. The last block is not: that is for [`finish`](Self::finish), when the
-/// file is where it is to be. Blocks that come too early are kept: the missing one may only be late,
-/// or be the only one.
+/// It acknowledges at the end of a window, once where a block is missing, and on a timeout. The last
+/// block is acknowledged by [`finish`](Self::finish), after the file was stored. Blocks that arrive
+/// early are kept, since the missing one may only be late, or be the only one lost.
 #[derive(Debug)]
 pub struct Receiver<W> {
     sink: W,
     block_bytes: usize,
     window: u64,
-    // Blocks are counted from 1 and do not go round here.
-    received: u64,                 // all up to this one
-    early: BTreeMap<u64, Vec<u8>>, // some of those of a window behind it
-    said: Option<u64>,             // what was acknowledged last
-    window_ended: bool,            // with the block that came last
-    gap_said: bool,                // that the next one is missing
-    due: bool,                     // something is to be said now
-    waits: bool,                   // nothing new came since that
-    timed: Option<Duration>,       // when that was said, if for the first time
-    repeated: bool,                // something was said again, or missing
+    // Block numbers count from 1 and do not wrap around here.
+    received: u64,                 // all blocks up to this one
+    early: BTreeMap<u64, Vec<u8>>, // some blocks behind it, at most a window
+    acked: Option<u64>,            // by the last acknowledgement
+    window_ended: bool,            // with the last block that arrived
+    gap_reported: bool,            // the next block was requested
+    due: bool,                     // an acknowledgement
+    is_waiting: bool,              // no new block since the last acknowledgement
+    timed: Option<Duration>,       // when that was sent, if it was not a retransmission
+    has_repeated: bool,
     bytes: u64,
-    packet: Vec<u8>, // the opening, until the first block is here
+    packet: Vec<u8>, // before the first block: the response to the request
     timer: RetransmitTimer,
 }
 
 impl<W: Write> Receiver<W> {
-    /// Writes to `sink`, and says until the first block comes what was `agreed`, or else that block 0
-    /// was received.
-    pub fn new(sink: W, negotiated: &Negotiated, agreed: Option<Vec<u8>>, now: Duration) -> Self {
-        let timer = RetransmitTimer::new(now).agreed(negotiated.timeout);
-        match agreed {
-            // Who asked says it again by itself; some clients fail if they are answered twice.
-            Some(agreed) => Self::with(sink, negotiated, agreed, timer.giving_way_first()),
-            None => Self::with(sink, negotiated, Packet::Ack(0).to_bytes(), timer),
-        }
-    }
-
-    pub(super) fn with(
+    /// Receives into `sink`. Until the first block arrives, it sends `option_ack` (an encoded packet),
+    /// or else an acknowledgement of block 0.
+    pub fn new(
         sink: W,
         negotiated: &Negotiated,
-        opening: Vec<u8>,
+        option_ack: Option<Vec<u8>>,
+        now: Duration,
+    ) -> Self {
+        let timer = RetransmitTimer::new(now).negotiated(negotiated.timeout);
+        let timer = match option_ack {
+            // The client repeats its request by itself, and some fail on a second option
+            // acknowledgement.
+            Some(_) => timer.yielding_first(),
+            None => timer,
+        };
+        Self::with_timer(sink, negotiated, option_ack, timer)
+    }
+
+    pub(super) fn with_timer(
+        sink: W,
+        negotiated: &Negotiated,
+        option_ack: Option<Vec<u8>>,
         timer: RetransmitTimer,
     ) -> Self {
         Self {
@@ -60,99 +67,26 @@ impl<W: Write> Receiver<W> {
             window: negotiated.window.max(1).into(),
             received: 0,
             early: BTreeMap::new(),
-            said: None,
+            acked: None,
             window_ended: false,
-            gap_said: false,
+            gap_reported: false,
             due: true,
-            waits: true,
+            is_waiting: true,
             timed: None,
-            repeated: false,
+            has_repeated: false,
             bytes: 0,
-            packet: opening,
-            timer: timer.giving_way(),
+            packet: option_ack.unwrap_or_else(|| Packet::Ack(0).to_bytes()),
+            timer: timer.yielding(),
         }
     }
 
-    /// A packet came. [`Step::Done`] if all of the file has come and was written; then there is
-    /// nothing to do but [`finish`](Self::finish).
-    ///
-    /// # Errors
-    ///
-    /// The peer gives up, sends what makes no sense, or its file cannot be written.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
-        match packet {
-            Packet::Data { block, bytes } => self.on_data(*block, bytes, now),
-            Packet::Error { code, words } => Err(TransferError::told(*code, words)),
-            Packet::OptionAck(_) if self.received == 0 => {
-                self.due = true; // what we said to that was lost
-                Ok(Step::Continue)
-            }
-            _ => Ok(Step::Continue),
-        }
-    }
-
-    /// The time may have come.
-    ///
-    /// # Errors
-    ///
-    /// The peer was silent for too long.
-    pub fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
-        match self.timer.check(now) {
-            Due::Nothing => (),
-            Due::Again => {
-                self.due = true;
-                self.repeated = true;
-            }
-            Due::Over => return Err(TransferError::Timeout),
-        }
-        Ok(Step::Continue)
-    }
-
-    /// The request came again. While nothing else did, the answer is due, as if its time had come.
-    pub fn on_request(&mut self, now: Duration) {
-        if self.received == 0 {
-            self.timer.hurry(now);
-        }
-    }
-
-    /// When it is to be told of the time.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.timer.due()
-    }
-
-    /// Whether anything was said again, came again, or was missing.
+    /// Whether a packet was retransmitted, arrived twice or was missing.
     #[must_use]
     pub fn has_repeated(&self) -> bool {
-        self.repeated
+        self.has_repeated
     }
 
-    /// So many bytes have come.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// What is to be sent.
-    pub fn next_packet(&mut self, now: Duration) -> Option<&[u8]> {
-        if !std::mem::take(&mut self.due) {
-            return None;
-        }
-        // That the next one is missing is asked for by what has come since the last answer.
-        let is_new = self.said != Some(self.received) || self.gap_said;
-        self.timed = (is_new && !self.timer.has_waited()).then_some(now);
-        self.said = Some(self.received);
-        self.waits = true;
-        self.timer.restart(now);
-        // What was agreed has arrived, if any block has.
-        if 0 < self.received || !self.early.is_empty() {
-            self.packet.clear();
-            Packet::Ack(self.received as u16).write(&mut self.packet);
-        }
-        Some(&self.packet)
-    }
-
-    /// What was written to, and who tells the peer that it has got there, for so long.
+    /// Returns the sink, and what acknowledges the last block, for as long as `linger`.
     pub fn finish(self, linger: Duration, now: Duration) -> (W, Dally) {
         let dally = Dally::new(self.received, now + linger);
         (self.sink, dally)
@@ -160,12 +94,12 @@ impl<W: Write> Receiver<W> {
 
     fn on_data(&mut self, block: u16, bytes: &[u8], now: Duration) -> Result<Step, TransferError> {
         if self.block_bytes < bytes.len() {
-            return Err(TransferError::Protocol("a block is longer than was agreed"));
+            return Err(TransferError::Protocol("a block is longer than negotiated"));
         }
         match u64::from(block.wrapping_sub(self.received as u16)) {
             1 => {
                 let mut step = self.take(bytes, now)?;
-                // What comes behind the end is no part of the file.
+                // What follows the last block is not part of the file.
                 while step == Step::Continue
                     && let Some(bytes) = self.early.remove(&(self.received + 1))
                 {
@@ -174,48 +108,48 @@ impl<W: Write> Receiver<W> {
                 return Ok(step);
             }
             0 => {
-                // It was sent again, so what was said about it was lost.
+                // The peer retransmits, so it missed the acknowledgement.
                 self.due |= self.window_ended;
-                self.repeated = true;
+                self.has_repeated = true;
             }
-            // One more than a window: some clients go on by a block when their time is over.
+            // One more than a window: after a timeout, some clients advance by one block.
             ahead if ahead <= self.window + 1 => self.keep(self.received + ahead, bytes, now),
-            _ => (), // an old one
+            _ => (), // an old block
         }
         Ok(Step::Continue)
     }
 
-    /// Keeps a block that came before the next one. That is missing, and not only late, if several
-    /// overtook it or no more come.
+    /// Keeps a block that arrived before the next one. If several overtook that, or the window ends,
+    /// it is lost and not only late.
     fn keep(&mut self, block: u64, bytes: &[u8], now: Duration) {
         let is_end = self.window_end() <= block || bytes.len() < self.block_bytes;
         self.early.entry(block).or_insert_with(|| bytes.to_vec());
-        if is_end || OVERTAKING <= self.early.len() {
-            self.due |= !self.gap_said;
-            self.gap_said = true;
+        if is_end || MAX_OVERTAKING <= self.early.len() {
+            self.due |= !self.gap_reported;
+            self.gap_reported = true;
         }
-        self.repeated = true;
-        self.timer.hasten(now);
+        self.has_repeated = true;
+        self.timer.stop_yielding(now);
     }
 
-    /// Takes the next block.
+    /// Writes the next block.
     fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Step, TransferError> {
         self.sink.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         self.received += 1;
-        // Who sends single blocks sends them again when the time is over.
+        // A peer that sends single blocks retransmits them by itself.
         if self.window <= 1 {
-            self.timer.wait_longer();
+            self.timer.double();
         }
-        if std::mem::take(&mut self.waits) {
-            let late = |said: &Duration| self.gap_said && self.timer.is_too_soon(*said, now);
-            let said = self.timed.take().filter(|said| !late(said));
-            let trip = said.map(|said| now.saturating_sub(said));
-            self.timer.progress(trip, now);
+        if std::mem::take(&mut self.is_waiting) {
+            let is_old = |sent: &Duration| self.gap_reported && self.timer.is_too_soon(*sent, now);
+            let sent = self.timed.take().filter(|sent| !is_old(sent));
+            let round_trip = sent.map(|sent| now.saturating_sub(sent));
+            self.timer.progress(round_trip, now);
         } else {
             self.timer.advance(now);
         }
-        self.gap_said = false;
+        self.gap_reported = false;
         self.window_ended = self.window_end() <= self.received;
         self.due = self.window_ended;
         if bytes.len() < self.block_bytes {
@@ -225,10 +159,64 @@ impl<W: Write> Receiver<W> {
         Ok(Step::Continue)
     }
 
-    /// The last block that comes before an answer is waited for.
+    /// The last block before the peer waits for an acknowledgement.
     fn window_end(&self) -> u64 {
-        self.said.unwrap_or(0) + self.window
+        self.acked.unwrap_or(0) + self.window
     }
 }
 
-const OVERTAKING: usize = 3; // as TCP has it
+/// After [`Step::Done`], the whole file was written and only [`finish`](Receiver::finish) is left.
+impl<W: Write> Transfer for Receiver<W> {
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
+        match packet {
+            Packet::Data { block, bytes } => return self.on_data(*block, bytes, now),
+            Packet::Error { code, message } => return Err(TransferError::peer(*code, message)),
+            // Our acknowledgement of the options was lost.
+            Packet::OptionAck(_) if self.received == 0 => self.due = true,
+            _ => (),
+        }
+        Ok(Step::Continue)
+    }
+
+    fn on_request(&mut self, now: Duration) {
+        if self.received == 0 {
+            self.timer.expedite(now);
+        }
+    }
+
+    fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+        if self.timer.has_expired(now)? {
+            self.due = true;
+            self.has_repeated = true;
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Duration {
+        self.timer.deadline()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
+        if !std::mem::take(&mut self.due) {
+            return Ok(None);
+        }
+        // The request for a missing block is answered by other blocks than the acknowledgement before.
+        let is_new = self.acked != Some(self.received) || self.gap_reported;
+        self.timed = (is_new && !self.timer.has_retried()).then_some(now);
+        self.acked = Some(self.received);
+        self.is_waiting = true;
+        self.timer.restart(now);
+        // Any block shows that the option acknowledgement arrived.
+        if 0 < self.received || !self.early.is_empty() {
+            self.packet.clear();
+            Packet::Ack(self.received as u16).write(&mut self.packet);
+        }
+        Ok(Some(&self.packet))
+    }
+}
+
+const MAX_OVERTAKING: usize = 3; // as in TCP

@@ -1,106 +1,105 @@
-//! A client, until the server has answered its request.
+//! The client's request, until the server answers.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::tftp::error::{Step, TransferError};
+use crate::tftp::error::TransferError;
 use crate::tftp::options::{Negotiated, Options};
 use crate::tftp::packet::{Packet, Request, RequestKind};
 use crate::tftp::receiver::Receiver;
-use crate::tftp::retransmit::{Due, RetransmitTimer};
+use crate::tftp::retransmit::RetransmitTimer;
 use crate::tftp::sender::Sender;
+use crate::tftp::transfer::Step;
 
-/// Sends a request until it is answered; then it becomes the transfer.
+/// Sends a request until it is answered; then it becomes a [`Sender`] or [`Receiver`].
 #[derive(Debug)]
 pub struct Requester {
     packet: Vec<u8>,
     kind: RequestKind,
-    asked: Options,
+    options: Options,
     due: bool,
-    timed: Option<Duration>, // when it was sent, if that was once
+    sent: Option<Duration>, // if it was sent only once
     negotiated: Negotiated,
     timer: RetransmitTimer,
 }
 
 impl Requester {
-    /// Asks for this.
+    /// Sends this request.
     #[must_use]
     pub fn new(request: &Request<'_>, now: Duration) -> Self {
         let mut timer = RetransmitTimer::new(now);
-        timer.wait_longer(); // a server may have to be started first
+        timer.double(); // an inetd may have to start the server first
         Self {
             packet: Packet::Request(request.clone()).to_bytes(),
             kind: request.kind,
-            asked: request.options,
+            options: request.options,
             due: true,
-            timed: None,
+            sent: None,
             negotiated: Negotiated::default(),
             timer,
         }
     }
 
-    /// A packet came, from whatever port of the server. [`Step::Done`] if it answers the request: now
-    /// it is time for [`sender`](Self::sender) or [`receiver`](Self::receiver), to and from that
-    /// port. The packet may be the first of the file, and has to be given to that as well.
+    /// Processes a packet from any port of the server. [`Step::Done`] if it answers the request; then
+    /// call [`into_sender`](Self::into_sender) or [`into_receiver`](Self::into_receiver) for a transfer
+    /// with that port. A receiver must process this packet as well: it may be the first block.
     ///
     /// # Errors
     ///
-    /// The server refuses, or answers something else.
+    /// The server refuses, or the packet is no answer to the request.
     pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         match (packet, self.kind) {
-            (Packet::OptionAck(agreed), _) => self.negotiated = self.asked.accept(agreed)?,
+            (Packet::OptionAck(options), _) => self.negotiated = self.options.accept(options)?,
             (Packet::Data { block: 1, .. }, RequestKind::Read)
             | (Packet::Ack(0), RequestKind::Write) => (),
-            (Packet::Error { code, words }, _) => return Err(TransferError::told(*code, words)),
-            _ => return Err(TransferError::Protocol("that is no answer to a request")),
+            (Packet::Error { code, message }, _) => {
+                return Err(TransferError::peer(*code, message));
+            }
+            _ => return Err(TransferError::Protocol("unexpected answer to a request")),
         }
-        let trip = self.timed.map(|sent| now.saturating_sub(sent));
-        self.timer.progress(trip, now);
+        let round_trip = self.sent.map(|sent| now.saturating_sub(sent));
+        self.timer.progress(round_trip, now);
         Ok(Step::Done)
     }
 
-    /// Sends the file, as it was agreed.
-    pub fn sender<R: Read>(self, source: R, now: Duration) -> Sender<R> {
-        let timer = self.timer.agreed(self.negotiated.timeout);
-        Sender::with(source, &self.negotiated, None, timer, now)
+    /// Sends the file from `source`, with the negotiated options.
+    pub fn into_sender<R: Read>(self, source: R, now: Duration) -> Sender<R> {
+        let timer = self.timer.negotiated(self.negotiated.timeout);
+        Sender::with_timer(source, &self.negotiated, None, timer, now)
     }
 
-    /// Receives the file, as it was agreed.
-    pub fn receiver<W: Write>(self, sink: W) -> Receiver<W> {
-        let timer = self.timer.agreed(self.negotiated.timeout);
-        Receiver::with(sink, &self.negotiated, Packet::Ack(0).to_bytes(), timer)
+    /// Receives the file into `sink`, with the negotiated options.
+    pub fn into_receiver<W: Write>(self, sink: W) -> Receiver<W> {
+        let timer = self.timer.negotiated(self.negotiated.timeout);
+        Receiver::with_timer(sink, &self.negotiated, None, timer)
     }
 
-    /// The time may have come.
+    /// Retransmits, if the deadline has passed.
     ///
     /// # Errors
     ///
-    /// The server was silent for too long.
-    pub fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
-        match self.timer.check(now) {
-            Due::Nothing => (),
-            Due::Again => self.due = true,
-            Due::Over => return Err(TransferError::Timeout),
-        }
-        Ok(Step::Continue)
+    /// [`TransferError::Timeout`] if the server did not answer for too long.
+    pub fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+        self.due |= self.timer.has_expired(now)?;
+        Ok(())
     }
 
-    /// When it is to be told of the time.
+    /// When [`on_timeout`](Self::on_timeout) is to be called.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        self.timer.due()
+        self.timer.deadline()
     }
 
-    /// What is to be sent, to the port where requests go.
+    /// The next packet to send, to the port for requests.
     pub fn next_packet(&mut self, now: Duration) -> Option<&[u8]> {
         std::mem::take(&mut self.due).then(|| {
-            self.timed = (!self.timer.has_waited()).then_some(now);
+            self.sent = (!self.timer.has_retried()).then_some(now);
             self.timer.restart(now);
             &*self.packet
         })
     }
 
-    /// What was agreed to, once it was answered.
+    /// The negotiated options, once the request is answered.
     #[must_use]
     pub fn negotiated(&self) -> Negotiated {
         self.negotiated

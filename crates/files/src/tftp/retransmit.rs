@@ -1,230 +1,208 @@
-//! When something is said again, and when it is no use any more.
+//! When to retransmit, and when to give up.
 
 use std::time::Duration;
 
-/// The patience of one side of a transfer.
+use crate::tftp::error::TransferError;
+
+/// The retransmission timer of one side of a transfer.
 ///
-/// How long it waits follows from the round trips it measures, as TCP does it (RFC 6298), with a
-/// smaller floor: saying something again costs little here. A round trip is not measured by what was
-/// said twice (Karn).
+/// The timeout follows from measured round-trip times as in TCP (RFC 6298), with a smaller minimum,
+/// since a retransmission costs little here. Retransmitted packets are not measured (Karn's
+/// algorithm).
 #[derive(Debug)]
 pub(super) struct RetransmitTimer {
-    factor: u32,     // waits so many times as long
-    gives_way: bool, // after a few tries
-    usual: Duration, // before anything is said for the second time
-    wait: Duration,  // now
-    most: Duration,  // whatever happens
-    trips: Option<Trips>,
-    ambiguous: u32, // answers in a row that tell nothing about the round trip
-    tries: u32,     // since there was anything new
-    new_at: Duration,
-    due: Duration,
-    answered: bool,
+    factor: u32,       // multiplies each wait
+    is_yielding: bool, // after a few retries
+    initial: Duration, // the wait before the first retry
+    wait: Duration,    // the current one
+    max: Duration,     // of `initial` and of exponential backoff
+    round_trips: Option<RoundTrips>,
+    unmeasured: u32, // answers in a row without a round-trip time
+    retries: u32,    // since the last progress
+    progress_at: Duration,
+    deadline: Duration,
+    is_answered: bool,
 }
 
-/// Round trips that were measured.
+/// Measured round-trip times.
 #[derive(Clone, Copy, Debug)]
-struct Trips {
-    usual: Duration,
+struct RoundTrips {
+    smoothed: Duration,
     deviation: Duration,
-    least: Duration,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Nothing yet.
-    Nothing,
-    /// Say it again.
-    Again,
-    /// Give up.
-    Over,
+    min: Duration,
 }
 
 impl RetransmitTimer {
-    /// For a peer that was not heard of yet.
     pub(super) fn new(now: Duration) -> Self {
         Self {
             factor: 1,
-            gives_way: false,
-            usual: FIRST,
-            wait: FIRST,
-            most: MOST,
-            trips: None,
-            ambiguous: 0,
-            tries: 0,
-            new_at: now,
-            due: now + FIRST,
-            answered: false,
+            is_yielding: false,
+            initial: INITIAL,
+            wait: INITIAL,
+            max: MAX,
+            round_trips: None,
+            unmeasured: 0,
+            retries: 0,
+            progress_at: now,
+            deadline: now + INITIAL,
+            is_answered: false,
         }
     }
 
-    /// Waits twice as long as others from now on, so that the other side's time is over first.
-    pub(super) fn wait_longer(&mut self) {
+    /// From now on waits twice as long, so that the peer retransmits first.
+    pub(super) fn double(&mut self) {
         self.factor = 2;
     }
 
-    /// Where it did not help to say something a few times, waits until the other side has surely done
-    /// so. The clocks of some clients begin anew with all that comes, and would never run out.
-    pub(super) fn giving_way(mut self) -> Self {
-        self.gives_way = true;
+    /// After a few retries without effect, waits long enough for the peer to retransmit. Some clients
+    /// restart their timer with each packet, and would never get that far otherwise.
+    pub(super) fn yielding(mut self) -> Self {
+        self.is_yielding = true;
         self
     }
 
-    /// The same before that too: it may do harm to say the first thing twice.
-    pub(super) fn giving_way_first(mut self) -> Self {
-        self.wait = self.wait.max(TURN);
-        self.giving_way()
+    /// As [`yielding`](Self::yielding), and already for the first packet, which may do harm if it
+    /// arrives twice.
+    pub(super) fn yielding_first(mut self) -> Self {
+        self.wait = self.wait.max(YIELD);
+        self.yielding()
     }
 
-    /// It gives way no longer for now: the other side goes on.
-    pub(super) fn hasten(&mut self, now: Duration) {
-        if self.most < self.wait {
-            self.wait = self.usual;
+    /// Ends the current yielding: the peer is sending.
+    pub(super) fn stop_yielding(&mut self, now: Duration) {
+        if self.max < self.wait {
+            self.wait = self.initial;
             self.restart(now);
         }
     }
 
-    /// Waits so long from now on, if that was agreed.
-    pub(super) fn agreed(mut self, first: Option<Duration>) -> Self {
+    /// Sets the timeout, if one was negotiated, and ends [`double`](Self::double).
+    pub(super) fn negotiated(mut self, timeout: Option<Duration>) -> Self {
         self.factor = 1;
-        if let Some(first) = first {
-            self.usual = first;
-            self.wait = first;
-            self.most = MOST.max(first);
+        if let Some(timeout) = timeout {
+            self.initial = timeout;
+            self.wait = timeout;
+            self.max = MAX.max(timeout);
         }
         self
     }
 
-    /// Something was said, or came: it waits from now on.
+    /// A packet was sent or received: the wait begins now.
     pub(super) fn restart(&mut self, now: Duration) {
-        self.due = now + self.wait * self.factor;
+        self.deadline = now + self.wait * self.factor;
     }
 
-    /// Something new came as an answer, after this time if that can be told.
-    pub(super) fn progress(&mut self, trip: Option<Duration>, now: Duration) {
-        self.ambiguous = match trip {
-            Some(trip) => {
-                self.measured(trip);
+    /// A new answer arrived; `round_trip` is its time if it is unambiguous.
+    pub(super) fn progress(&mut self, round_trip: Option<Duration>, now: Duration) {
+        self.unmeasured = match round_trip {
+            Some(round_trip) => {
+                self.measure(round_trip);
                 0
             }
-            None => self.ambiguous + 1,
+            None => self.unmeasured + 1,
         };
         self.advance(now);
-        if self.ambiguous.is_multiple_of(AMBIGUOUS_MOST) {
-            // The round trip may have become so long that all is said twice, and never measured: for
-            // once, it waits longer, and the next time much longer.
-            let times = 4_u32.saturating_pow(self.ambiguous / AMBIGUOUS_MOST);
-            self.wait = self.usual.saturating_mul(times).min(self.most);
+        if self.unmeasured.is_multiple_of(MAX_UNMEASURED) {
+            // The round trip may have grown so long that all is retransmitted and nothing measured.
+            // So wait longer once, and each time much longer.
+            let factor = 4_u32.saturating_pow(self.unmeasured / MAX_UNMEASURED);
+            self.wait = self.initial.saturating_mul(factor).min(self.max);
             self.restart(now);
         }
     }
 
-    /// Something new came, as more of the same answer.
+    /// More of the same answer arrived.
     pub(super) fn advance(&mut self, now: Duration) {
-        self.answered = true;
-        self.tries = 0;
-        self.new_at = now;
-        self.wait = self.usual;
+        self.is_answered = true;
+        self.retries = 0;
+        self.progress_at = now;
+        self.wait = self.initial;
         self.restart(now);
     }
 
-    /// What is to be done now; that it is [`Due::Again`] is said once.
-    pub(super) fn check(&mut self, now: Duration) -> Due {
-        if now < self.due {
-            return Due::Nothing;
+    /// Whether the deadline has passed, so that the same is to be sent again. That sets a new deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::Timeout`] after too many retries.
+    pub(super) fn has_expired(&mut self, now: Duration) -> Result<bool, TransferError> {
+        if now < self.deadline {
+            return Ok(false);
         }
-        let over = TRIES <= self.tries;
-        if over && (!self.answered || self.new_at + PATIENCE <= now) {
-            return Due::Over;
+        let is_exhausted = MAX_RETRIES <= self.retries;
+        if is_exhausted && (!self.is_answered || self.progress_at + PATIENCE <= now) {
+            return Err(TransferError::Timeout);
         }
-        self.tries += 1;
-        self.wait = if self.gives_way && QUICK_TRIES < self.tries {
-            TURN.max(self.most) / self.factor
-        } else if self.most < self.wait {
-            self.usual // the other side had its turn before
+        self.retries += 1;
+        self.wait = if self.is_yielding && QUICK_RETRIES < self.retries {
+            YIELD.max(self.max) / self.factor
+        } else if self.max < self.wait {
+            self.initial // the first packet yielded already
         } else {
-            (self.wait * 2).min(self.most)
+            (self.wait * 2).min(self.max)
         };
         self.restart(now);
-        Due::Again
+        Ok(true)
     }
 
-    /// Whether anything new ever came.
+    /// Whether the peer has answered at all.
     pub(super) fn is_answered(&self) -> bool {
-        self.answered
+        self.is_answered
     }
 
-    /// Whether anything was said again since there was anything new.
-    pub(super) fn has_waited(&self) -> bool {
-        0 < self.tries
+    /// Whether something was retransmitted since the last progress.
+    pub(super) fn has_retried(&self) -> bool {
+        0 < self.retries
     }
 
-    /// The peer asks again: it does not wait any longer, if it waited for as long as it does at least.
-    pub(super) fn hurry(&mut self, now: Duration) {
-        let said = self.due.saturating_sub(self.wait * self.factor);
-        if said + FIRST <= now {
-            self.due = self.due.min(now);
+    /// The peer repeats its request: retransmits now, unless the last packet was sent just before.
+    pub(super) fn expedite(&mut self, now: Duration) {
+        let sent = self.deadline.saturating_sub(self.wait * self.factor);
+        if sent + INITIAL <= now {
+            self.deadline = self.deadline.min(now);
         }
     }
 
-    /// Whether an answer that comes now cannot be one to what was said then: none came so soon.
-    pub(super) fn is_too_soon(&self, said: Duration, now: Duration) -> bool {
-        self.trips
-            .is_some_and(|trips| now.saturating_sub(said) < trips.least / 2)
+    /// Whether an answer that arrives now is faster than any before, so that it answers an earlier
+    /// packet than the one `sent` then.
+    pub(super) fn is_too_soon(&self, sent: Duration, now: Duration) -> bool {
+        self.round_trips
+            .is_some_and(|trips| now.saturating_sub(sent) < trips.min / 2)
     }
 
-    /// Whether an answer to what was said then should have come by now.
-    pub(super) fn is_late(&self, said: Duration, now: Duration) -> bool {
-        let usual = self.trips.map_or(FIRST, |trips| trips.usual);
-        said + usual <= now
+    /// Whether an answer to what was `sent` then should have arrived by now.
+    pub(super) fn is_late(&self, sent: Duration, now: Duration) -> bool {
+        let usual = self.round_trips.map_or(INITIAL, |trips| trips.smoothed);
+        sent + usual <= now
     }
 
-    pub(super) fn due(&self) -> Duration {
-        self.due
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
-    fn measured(&mut self, trip: Duration) {
-        let trips = match self.trips {
-            None => Trips {
-                usual: trip,
+    fn measure(&mut self, trip: Duration) {
+        let trips = match self.round_trips {
+            None => RoundTrips {
+                smoothed: trip,
                 deviation: trip / 2,
-                least: trip,
+                min: trip,
             },
-            Some(trips) => Trips {
-                usual: (trips.usual * 7 + trip) / 8,
-                deviation: (trips.deviation * 3 + trips.usual.abs_diff(trip)) / 4,
-                least: trips.least.min(trip),
+            Some(trips) => RoundTrips {
+                smoothed: (trips.smoothed * 7 + trip) / 8,
+                deviation: (trips.deviation * 3 + trips.smoothed.abs_diff(trip)) / 4,
+                min: trips.min.min(trip),
             },
         };
-        self.trips = Some(trips);
-        self.usual = (trips.usual + trips.deviation * 4).clamp(LEAST, self.most);
+        self.round_trips = Some(trips);
+        self.initial = (trips.smoothed + trips.deviation * 4).clamp(MIN, self.max);
     }
 }
 
-/// A block whose answer is waited for, to know how long that takes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timed {
-    pub(super) block: u64,
-    pub(super) sent: Duration,
-    pub(super) again: bool, // was sent before
-}
-
-impl Timed {
-    pub(super) fn new(block: u64, sent: Duration) -> Self {
-        Self {
-            block,
-            sent,
-            again: false,
-        }
-    }
-}
-
-const FIRST: Duration = Duration::from_millis(250); // most networks are faster
-const LEAST: Duration = Duration::from_millis(20); // a busy peer may need as much to get its turn
-const MOST: Duration = Duration::from_secs(2); // whoever comes back should not wait for long
-const TRIES: u32 = 5;
-const QUICK_TRIES: u32 = 3; // before it gives way
-const TURN: Duration = Duration::from_secs(6); // most clients say it again after five
-const PATIENCE: Duration = Duration::from_secs(25); // some clients pause, to write what they have
-const AMBIGUOUS_MOST: u32 = 8;
+const INITIAL: Duration = Duration::from_millis(250); // most networks are faster
+const MIN: Duration = Duration::from_millis(20); // a busy peer may need as long to be scheduled
+const MAX: Duration = Duration::from_secs(2); // so that a peer that is back does not wait long
+const MAX_RETRIES: u32 = 5;
+const QUICK_RETRIES: u32 = 3; // before it yields
+const YIELD: Duration = Duration::from_secs(6); // most clients retransmit after five seconds
+const PATIENCE: Duration = Duration::from_secs(25); // some clients pause to write to their disk
+const MAX_UNMEASURED: u32 = 8;

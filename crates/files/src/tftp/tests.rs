@@ -1,96 +1,99 @@
-//! Whole transfers, between two machines that are joined by a pretend network.
+//! Whole transfers between a client and a server on a simulated network.
 
 mod network;
 mod steps;
 
 use std::time::Duration;
 
-use network::{Link, Run, Wishes};
+use network::{Link, Run, Setup};
 
 use crate::tftp::{
-    ErrorCode, Mode, Negotiated, Options, Packet, Receiver, RequestKind, Sender, Step,
+    ErrorCode, Mode, Negotiated, Options, Packet, Receiver, RequestKind, Sender, Step, Transfer,
     TransferError,
 };
 
-/// Nothing is lost, and all takes a hundredth of a second.
+/// No loss, and ten milliseconds of delay.
 const GOOD: Link = Link {
     loss: 0,
-    twice: 0,
+    duplicates: 0,
     delay: Duration::from_millis(10),
     jitter: Duration::ZERO,
 };
 
-/// So many of a hundred packets are lost, some are doubled, and some overtake others.
+/// `loss` percent of the packets are lost, some arrive twice, and some overtake others.
 fn bad(loss: u32) -> Link {
     Link {
         loss,
-        twice: 5,
+        duplicates: 5,
         jitter: Duration::from_micros(300),
         delay: Duration::from_millis(1),
     }
 }
 
-/// Every packet comes twice.
-const DOUBLE: Link = Link { twice: 100, ..GOOD };
+/// Every packet arrives twice.
+const DOUBLE: Link = Link {
+    duplicates: 100,
+    ..GOOD
+};
 
-fn plain(kind: RequestKind) -> Wishes {
-    Wishes {
+fn plain(kind: RequestKind) -> Setup {
+    Setup {
         kind,
         mode: Mode::Octet,
         options: Options::default(),
     }
 }
 
-fn windows(kind: RequestKind, blksize: u16, windowsize: u16) -> Wishes {
+fn windows(kind: RequestKind, blksize: u16, windowsize: u16) -> Setup {
     let options = Options {
         blksize: Some(blksize),
         tsize: Some(0),
         windowsize: Some(windowsize),
         ..Options::default()
     };
-    Wishes {
+    Setup {
         options,
         ..plain(kind)
     }
 }
 
-fn kinds(kind: RequestKind) -> [Wishes; 4] {
+fn kinds(kind: RequestKind) -> [Setup; 4] {
     let windows = |windowsize| windows(kind, 512, windowsize);
     [plain(kind), windows(2), windows(16), windows(64)]
 }
 
-/// Bytes of which no two blocks are the same.
+/// A file of which no two blocks are equal.
 fn content(size: usize) -> Vec<u8> {
     (0..size)
         .map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8)
         .collect()
 }
 
-/// A file of this size comes as it was, and both sides know. Returns how it went.
+/// A file of this size arrives unchanged, and both sides succeed.
 #[track_caller]
-fn check(wishes: &Wishes, size: usize, link: &Link, seed: u64) -> Run {
-    let run = check_unless_silent(wishes, size, link, seed);
+fn check(setup: &Setup, size: usize, link: &Link, seed: u64) -> Run {
+    let run = check_unless_timeout(setup, size, link, seed);
     assert!(run.content.is_some(), "{run:?}: {link:?}, seed {seed}");
     run
 }
 
-/// The same, unless one side has never heard of the other.
+/// As `check`, unless one side timed out because of loss.
 #[track_caller]
-fn check_unless_silent(wishes: &Wishes, size: usize, link: &Link, seed: u64) -> Run {
+fn check_unless_timeout(setup: &Setup, size: usize, link: &Link, seed: u64) -> Run {
     let content = content(size);
-    let run = Run::of(wishes, &content, link, seed);
-    let what = format!("{run:?}, {size} bytes, {wishes:?}, {link:?}, seed {seed}");
-    for failure in [&run.receiver_failed, &run.sender_failed] {
-        let silent = matches!(failure, Some(TransferError::Timeout)) && 0 < link.loss;
-        assert!(failure.is_none() || silent, "{what}");
+    let run = Run::of(setup, &content, link, seed);
+    let what = format!("{run:?}, {size} bytes, {setup:?}, {link:?}, seed {seed}");
+    for error in [&run.receiver_error, &run.sender_error] {
+        let timed_out = matches!(error, Some(TransferError::Timeout)) && 0 < link.loss;
+        assert!(error.is_none() || timed_out, "{what}");
     }
     match &run.content {
         Some(arrived) => assert!(
-            arrived == &content && run.receiver_failed.is_none(),
+            arrived == &content && run.receiver_error.is_none(),
             "{what}"
         ),
         None => assert!(
-            run.sender_failed.is_some() || run.receiver_failed.is_some(),
+            run.sender_error.is_some() || run.receiver_error.is_some(),
             "{what}"
         ),
     }
@@ -98,7 +101,7 @@ fn check_unless_silent(wishes: &Wishes, size: usize, link: &Link, seed: u64) -> 
 }
 
 #[test]
-fn every_size_arrives_as_it_was() {
+fn files_of_any_size_arrive_unchanged() {
     for kind in [RequestKind::Read, RequestKind::Write] {
         for size in [0, 1, 511, 512, 513, 1023, 1024, 1025, 10_000] {
             let run = check(&plain(kind), size, &GOOD, 1);
@@ -118,25 +121,25 @@ fn every_size_arrives_as_it_was() {
 }
 
 #[test]
-fn text_arrives_as_it_was() {
+fn text_arrives_unchanged() {
     for size in [0, 1, 511, 512, 513, 4096] {
         for kind in [RequestKind::Read, RequestKind::Write] {
-            let mut wishes = windows(kind, 512, 3);
-            wishes.mode = Mode::Netascii;
-            check(&wishes, size, &bad(5), 7);
+            let mut setup = windows(kind, 512, 3);
+            setup.mode = Mode::Netascii;
+            check(&setup, size, &bad(5), 7);
         }
     }
 }
 
 #[test]
-fn block_numbers_go_round() {
+fn block_numbers_wrap_around() {
     for kind in [RequestKind::Read, RequestKind::Write] {
-        for wishes in [
+        for setup in [
             windows(kind, 8, 1),
             windows(kind, 8, 7),
             windows(kind, 8, 64),
         ] {
-            let run = check(&wishes, 8 * 132_000 + 3, &GOOD, 1);
+            let run = check(&setup, 8 * 132_000 + 3, &GOOD, 1);
             assert_eq!(run.data, 132_001);
         }
         check(&windows(kind, 8, 16), 8 * 66_000, &bad(2), 1);
@@ -145,12 +148,12 @@ fn block_numbers_go_round() {
 }
 
 #[test]
-fn whatever_is_lost_is_sent_again() {
+fn lost_packets_are_retransmitted() {
     for loss in [1, 5, 20] {
         for kind in [RequestKind::Read, RequestKind::Write] {
             for seed in 0..20 {
-                for wishes in kinds(kind) {
-                    check(&wishes, 512 * 50 + 100, &bad(loss), seed);
+                for setup in kinds(kind) {
+                    check(&setup, 512 * 50 + 100, &bad(loss), seed);
                 }
             }
         }
@@ -158,19 +161,19 @@ fn whatever_is_lost_is_sent_again() {
 }
 
 #[test]
-fn when_half_is_lost_most_arrives_and_nothing_in_part() {
+fn with_half_lost_most_files_arrive_and_none_in_part() {
     for kind in [RequestKind::Read, RequestKind::Write] {
-        for wishes in kinds(kind) {
-            let run = |seed| check_unless_silent(&wishes, 512 * 20 + 100, &bad(50), seed);
+        for setup in kinds(kind) {
+            let run = |seed| check_unless_timeout(&setup, 512 * 20 + 100, &bad(50), seed);
             let arrived = (0..20).filter(|&seed| run(seed).content.is_some());
-            // Who has never answered is sent six packets, and three of four trips fail.
-            assert!(10 <= arrived.count(), "{wishes:?}");
+            // A peer that never answered gets six packets, and three of four round trips fail.
+            assert!(10 <= arrived.count(), "{setup:?}");
         }
     }
 }
 
 #[test]
-fn what_comes_twice_is_not_sent_twice() {
+fn duplicates_cause_no_retransmission() {
     for kind in [RequestKind::Read, RequestKind::Write] {
         let run = check(&plain(kind), 512 * 1000, &DOUBLE, 1);
         assert_eq!(run.data, 1001, "{kind:?}");
@@ -188,7 +191,7 @@ fn a_lost_block_costs_a_window_and_little_time() {
         for seed in 0..20 {
             let link = Link { loss: 2, ..GOOD };
             let run = check(&windows(kind, 1428, 16), 1 << 20, &link, seed);
-            // 735 blocks, of which some 15 are lost, and for each a part of a window is sent again.
+            // 735 blocks, of which about 15 are lost; each costs a part of a window.
             assert!(run.data < 735 + 16 * 40, "{} blocks", run.data);
             assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
         }
@@ -196,7 +199,7 @@ fn a_lost_block_costs_a_window_and_little_time() {
 }
 
 #[test]
-fn much_loss_costs_little_patience() {
+fn a_transfer_with_much_loss_ends_in_time() {
     for kind in [RequestKind::Read, RequestKind::Write] {
         for seed in 0..5 {
             let link = Link {
@@ -204,14 +207,14 @@ fn much_loss_costs_little_patience() {
                 ..bad(20)
             };
             let run = check(&windows(kind, 1428, 16), 1 << 22, &link, seed);
-            // 735 blocks, and some four of them arrive before one is missing.
+            // 735 blocks, and about four of them arrive before one is lost.
             assert!(run.took < Duration::from_secs(40), "{:?}", run.took);
         }
     }
 }
 
 #[test]
-fn what_overtakes_costs_little() {
+fn reordering_costs_little() {
     let link = Link {
         jitter: Duration::from_millis(3),
         ..GOOD
@@ -223,7 +226,7 @@ fn what_overtakes_costs_little() {
 }
 
 #[test]
-fn a_long_way_is_learned() {
+fn long_round_trips_are_learned() {
     let far = Link {
         delay: Duration::from_millis(900),
         ..GOOD
@@ -235,10 +238,10 @@ fn a_long_way_is_learned() {
 }
 
 #[test]
-fn who_never_answers_is_sent_one_packet_six_times() {
+fn a_silent_peer_gets_one_packet_six_times() {
     for kind in [RequestKind::Read, RequestKind::Write] {
-        for wishes in [plain(kind), windows(kind, 1428, 64)] {
-            let sent = network::to_nobody(&wishes, &content(100_000));
+        for setup in [plain(kind), windows(kind, 1428, 64)] {
+            let sent = network::to_silent_client(&setup, &content(100_000));
             assert_eq!(sent.len(), 6);
             assert!(
                 sent.iter()
@@ -249,63 +252,78 @@ fn who_never_answers_is_sent_one_packet_six_times() {
 }
 
 #[test]
-fn whose_clock_begins_anew_gets_its_turn() {
+fn a_sender_that_restarts_its_timer_gets_to_retransmit() {
     const CLOCK: Duration = Duration::from_secs(5);
     for lost in [1, 2] {
         let mut now = Duration::ZERO;
         let mut receiver = Receiver::new(Vec::new(), &Negotiated::default(), None, now);
-        let say = |receiver: &mut Receiver<_>, block, now| {
+        let deliver = |receiver: &mut Receiver<_>, block, now| {
             let bytes = &[b'x'; 512][..if block == 2 { 1 } else { 512 }];
             receiver.on_packet(&Packet::Data { block, bytes }, now)
         };
-        assert!(receiver.next_packet(now).is_some());
+        assert!(receiver.next_packet(now).expect("a packet").is_some());
         if lost == 2 {
-            assert_eq!(say(&mut receiver, 1, now).expect("a block"), Step::Continue);
-            assert!(receiver.next_packet(now).is_some());
+            assert_eq!(
+                deliver(&mut receiver, 1, now).expect("a block"),
+                Step::Continue
+            );
+            assert!(receiver.next_packet(now).expect("a packet").is_some());
         }
-        let mut heard = now;
-        while receiver.deadline() < heard + CLOCK {
+        let mut received_at = now;
+        while receiver.deadline() < received_at + CLOCK {
             now = receiver.deadline();
-            assert!(now < 10 * CLOCK, "it never ends");
-            receiver.on_timeout(now).expect("it has time");
-            if receiver.next_packet(now).is_some() {
-                heard = now;
+            assert!(now < 10 * CLOCK, "the transfer never ends");
+            receiver.on_timeout(now).expect("no timeout yet");
+            if receiver.next_packet(now).expect("a packet").is_some() {
+                received_at = now;
             }
         }
-        assert!(lost == 1 || heard < CLOCK / 4, "it has its turn soon");
+        assert!(
+            lost == 1 || received_at < CLOCK / 4,
+            "it may retransmit soon"
+        );
         for block in lost..=2 {
-            let step = say(&mut receiver, block, heard + CLOCK).expect("a block");
+            let step = deliver(&mut receiver, block, received_at + CLOCK).expect("a block");
             assert_eq!(step == Step::Done, block == 2);
         }
     }
 }
 
-/// The same where it receives, and answers the same block twice at most until its clock runs out.
+/// The receiver acknowledges the same block at most twice until its timer expires.
 #[test]
-fn who_answers_no_more_gets_its_turn() {
+fn a_receiver_that_restarts_its_timer_gets_to_retransmit() {
     const CLOCK: Duration = Duration::from_secs(5);
     let mut now = Duration::ZERO;
     let mut sender = Sender::new(&b"x"[..], &Negotiated::default(), None, now);
-    assert!(sender.next_packet(now).expect("it can be read").is_some());
-    let mut heard = now;
-    while sender.deadline() < heard + CLOCK {
+    assert!(
+        sender
+            .next_packet(now)
+            .expect("a slice can be read")
+            .is_some()
+    );
+    let mut received_at = now;
+    while sender.deadline() < received_at + CLOCK {
         now = sender.deadline();
-        assert!(now < 10 * CLOCK, "it never ends");
-        sender.on_timeout(now).expect("it has time");
-        if sender.next_packet(now).expect("it can be read").is_some() {
-            heard = now;
+        assert!(now < 10 * CLOCK, "the transfer never ends");
+        sender.on_timeout(now).expect("no timeout yet");
+        if sender
+            .next_packet(now)
+            .expect("a slice can be read")
+            .is_some()
+        {
+            received_at = now;
         }
     }
-    let step = sender.on_packet(&Packet::Ack(1), heard + CLOCK);
-    assert_eq!(step.expect("an answer"), Step::Done);
+    let step = sender.on_packet(&Packet::Ack(1), received_at + CLOCK);
+    assert_eq!(step.expect("an acknowledgement"), Step::Done);
 }
 
 #[test]
-fn an_error_ends_it_and_is_not_answered() {
+fn an_error_packet_ends_both_sides_without_reply() {
     let error = Packet::error(ErrorCode::Full, "no\x1b room");
-    let packet = Packet::parse(&error).expect("it is one");
-    for failure in network::both_told(&packet) {
-        assert_eq!(failure.to_string(), "error 3: no\\x1b room");
-        assert!(failure.answer().is_none());
+    let packet = Packet::parse(&error).expect("a packet");
+    for error in network::both_sides_process(&packet) {
+        assert_eq!(error.to_string(), "error 3: no\\x1b room");
+        assert!(error.reply().is_none());
     }
 }

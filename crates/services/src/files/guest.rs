@@ -1,5 +1,6 @@
 //! One peer of a folder, and what it asked for.
 
+use std::io::Write;
 use std::time::Duration;
 use std::vec;
 
@@ -49,7 +50,7 @@ impl Guest {
         let command = match Request::parse(line) {
             Ok(command) => command,
             Err(wrong) => {
-                say(out, &Response::Text(wrong.code, wrong.words));
+                say(out, &Response::Text(wrong.status, wrong.message));
                 return Ok(match wrong.follows {
                     Follows::Request => Flow::Continue,
                     Follows::Content(count) => self.forget(count, out),
@@ -135,7 +136,7 @@ impl Guest {
             return self.forget(content.length, out);
         }
         let folder = &self.shelf.folder;
-        match folder.draft(name, Some(content.length), self.shelf.rules) {
+        match AtomicFile::create(folder, name, Some(content.length), self.shelf.rules) {
             Ok(draft) => {
                 out.expect_raw(content.length);
                 let taking = Box::new(Taking { draft, content });
@@ -159,13 +160,13 @@ impl Guest {
     fn take(&mut self, piece: &[u8], out: &mut Outbox) -> Flow {
         let count = piece.len() as u64;
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
-            Doing::Taking(mut taking, left) => match taking.draft.write(piece) {
+            Doing::Taking(mut taking, left) => match taking.draft.write_all(piece) {
                 Ok(()) if count < left => {
                     self.doing = Doing::Taking(taking, left.saturating_sub(count))
                 }
                 Ok(()) => say(out, &taking.publish()),
-                Err(problem) => {
-                    say(out, &Response::from(&problem));
+                Err(error) => {
+                    say(out, &Response::from(&FileError::from(error)));
                     self.doing = Doing::Forgetting(left.saturating_sub(count));
                 }
             },
@@ -205,7 +206,7 @@ impl Session for Guest {
         } else {
             ", read-only"
         };
-        let words = format!("files{only}. HELP tells the commands.");
+        let words = format!("files{only}. HELP lists the commands.");
         say(out, &Response::Text(Status::GREETING, words));
         Ok(Flow::Continue)
     }

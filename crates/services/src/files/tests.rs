@@ -124,7 +124,7 @@ fn a_folder_is_read_in_whatever_pieces() {
         HASH empty\nHASH \"a b\" 3\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
         DELE a\nPUT a 5 x\nQUIT?PUT x\nQUIT\nHELP\n";
     let answer = format!(
-        "220 files, read-only. HELP tells the commands.\n\
+        "220 files, read-only. HELP lists the commands.\n\
          210 3\n\
          file 1 1970-01-01T00:00:00Z \"\\x1b[2J\"\n\
          file 8 1970-01-01T00:00:00Z \"a b\"\n\
@@ -137,14 +137,14 @@ fn a_folder_is_read_in_whatever_pieces() {
          214 0 {}\n\
          214 3 {}\n\
          226 0\n\
-         550 there is no such file or folder\n\
-         550 there is no such file or folder\n\
-         550 that is no folder\n\
-         553 a name cannot lead up (..)\n\
-         500 there is no such command; HELP tells the commands\n\
-         500 there is no such command; HELP tells the commands\n\
+         550 no such file or folder\n\
+         550 no such file or folder\n\
+         550 not a folder\n\
+         553 a name must not lead up (..)\n\
+         500 unknown command; HELP lists the commands\n\
+         500 unknown command; HELP lists the commands\n\
          501 PUT NAME SIZE SHA256: a SHA-256 has 64 hexadecimal digits\n\
-         501 PUT NAME SIZE SHA256: a word is missing\n",
+         501 PUT NAME SIZE SHA256: an argument is missing\n",
         Digest::of(b""),
         Digest::of(b"one"),
     );
@@ -163,10 +163,10 @@ fn a_file_is_put_in_whatever_pieces() {
         b"quit\r\n",
     ];
     let answer = format!(
-        "220 files. HELP tells the commands.\n{}\n{}\n\
-         554 there is something of this name already\n\
+        "220 files. HELP lists the commands.\n{}\n{}\n\
+         554 a file or folder of this name exists already\n\
          226 9\none\r\ntwo\n\
-         553 a name cannot lead up (..)\n\
+         553 a name must not lead up (..)\n\
          221 Bye.\r\n",
         kept(b"one\r\ntwo\n"),
         kept(b""),
@@ -179,18 +179,21 @@ fn what_is_not_taken_is_answered_and_forgotten() {
     let place = Place::new("");
     place.check(put("a", b"QUIT\n"), "555 files cannot be put here");
     let place = Place::new("--writable --max-file 4 --quota 6");
-    place.check(put("a", b"12345"), "552 a file has at most 4 bytes here");
+    place.check(
+        put("a", b"12345"),
+        "552 the file is too large: at most 4 bytes are allowed",
+    );
     place.check(put("a", b"1234"), &kept(b"1234"));
-    let no_room = "452 there is no room: all files may have 6 bytes together";
+    let no_room = "452 quota exceeded: all files together may have 6 bytes";
     place.check(put("b", b"123"), no_room);
     place.check(put("b", b"12"), &kept(b"12"));
     place.check(
         put("b", b"12"),
-        "554 there is something of this name already",
+        "554 a file or folder of this name exists already",
     );
     place.check(
         put(".c", b""),
-        "553 names that begin with a dot are not used here",
+        "553 names that begin with a dot are not allowed here",
     );
     place.check(put("c", b""), &kept(b""));
     assert_eq!(place.names(), ["a", "b", "c"]);
@@ -206,7 +209,7 @@ fn what_is_not_taken_is_answered_and_forgotten() {
     let wrong = wrong.replace("\n12", "\n21");
     place.check(
         wrong,
-        "556 the content is not what its length and digest say",
+        "556 the content does not match its length and digest",
     );
     assert_eq!(place.names(), [".c", "a", "b", "c"]);
 }
@@ -278,7 +281,7 @@ fn a_stop_lets_a_file_be_completed() {
     let told = last(&mut stop(&refused[..refused.len() - 1], &limits));
     assert_eq!(
         told,
-        ["554 there is something of this name already", stopping]
+        ["554 a file or folder of this name exists already", stopping]
     );
 }
 

@@ -2,19 +2,19 @@
 
 mod file;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::mem;
 use std::time::Duration;
 
 use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
     Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
-    ToNetascii, TransferError,
+    ToNetascii, Transfer, TransferError,
 };
-use switchboard_files::{FileError, Name};
+use switchboard_files::{AtomicFile, FileError, Name};
 
 use super::Shelf;
-use file::{Intake, Whole};
+use file::Upload;
 
 /// A peer, from its request to the end of the file; then it may ask for another.
 ///
@@ -33,7 +33,7 @@ enum Doing {
     /// A request is waited for.
     Nothing,
     Sending(Box<Sender<Box<dyn Read>>>),
-    Receiving(Box<Receiver<Intake>>),
+    Receiving(Box<Receiver<Upload>>),
     /// A file has come and is there, which its peer may not know.
     Lingering(Dally),
 }
@@ -73,27 +73,24 @@ impl Visitor {
             self.doing = self.begin(request)?;
             return Ok(Step::Continue);
         }
-        Ok(match (&mut self.doing, &packet) {
-            (Doing::Nothing, Packet::Error { .. }) => return Err(End(None)),
-            (Doing::Nothing, _) => {
+        match (self.doing.transfer(), &packet) {
+            (Some(transfer), Packet::Request(_)) => {
+                transfer.on_request(now);
+                transfer.on_timeout(now)?;
+                return Ok(Step::Continue);
+            }
+            (Some(transfer), packet) => return Ok(transfer.on_packet(packet, now)?),
+            (None, _) => (),
+        }
+        match (&mut self.doing, &packet) {
+            (Doing::Lingering(dally), packet) => dally.on_packet(packet),
+            (_, Packet::Error { .. }) => return Err(End(None)),
+            _ => {
                 let words = "there is no such transfer";
                 return Err(End::because(ErrorCode::UnknownTransfer, words));
             }
-            (Doing::Sending(sending), Packet::Request(_)) => {
-                sending.on_request(now);
-                sending.on_timeout(now)?
-            }
-            (Doing::Receiving(receiving), Packet::Request(_)) => {
-                receiving.on_request(now);
-                receiving.on_timeout(now)?
-            }
-            (Doing::Sending(sending), packet) => sending.on_packet(packet, now)?,
-            (Doing::Receiving(receiving), packet) => receiving.on_packet(packet, now)?,
-            (Doing::Lingering(lingering), packet) => {
-                lingering.on_packet(packet);
-                Step::Continue
-            }
-        })
+        }
+        Ok(Step::Continue)
     }
 
     /// Whether a request is one for another file: nothing is missing of this one. Some clients ask
@@ -101,7 +98,7 @@ impl Visitor {
     fn is_free(&self) -> bool {
         match &self.doing {
             Doing::Nothing | Doing::Lingering(_) => true,
-            Doing::Sending(sending) => sending.is_all_sent() && !sending.is_unheard(),
+            Doing::Sending(sending) => sending.is_all_sent() && !sending.is_unanswered(),
             Doing::Receiving(_) => false,
         }
     }
@@ -115,14 +112,14 @@ impl Visitor {
     }
 
     fn get(&self, name: &Name, request: &Request<'_>) -> Result<Doing, End> {
-        let whole = Whole::new(self.shelf.folder.read(name)?);
+        let source = self.shelf.folder.read(name)?;
         // How long it becomes as text is not known before.
-        let size = (request.mode == Mode::Octet).then_some(whole.length());
+        let size = (request.mode == Mode::Octet).then_some(source.length);
         let (terms, agreed) = request.options.negotiate(&self.caps, size);
         let opening = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
         let source: Box<dyn Read> = match request.mode {
-            Mode::Octet => Box::new(whole),
-            Mode::Netascii => Box::new(ToNetascii::new(whole)),
+            Mode::Octet => Box::new(source),
+            Mode::Netascii => Box::new(ToNetascii::new(source)),
         };
         let sending = Sender::new(source, &terms, opening, self.now);
         Ok(Doing::Sending(Box::new(sending)))
@@ -133,26 +130,27 @@ impl Visitor {
             return Err(End::because(ErrorCode::Access, "files cannot be put here"));
         }
         // No room is reserved for somebody who may not be there.
-        let draft = self.shelf.folder.draft(name, None, self.shelf.rules)?;
+        let file = AtomicFile::create(&self.shelf.folder, name, None, self.shelf.rules)?;
         let size = request.options.tsize;
         // Of text it is another one here; 0 may stand for one that is not known.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
-        draft.check_room(length.unwrap_or(0))?;
+        file.check_length(length.unwrap_or(0))?;
         let (terms, agreed) = request.options.negotiate(&self.caps, size);
         let agreed = (!agreed.is_empty()).then(|| Packet::OptionAck(agreed).to_bytes());
-        let intake = Intake::new(draft, request.mode, length);
-        let receiving = Receiver::new(intake, &terms, agreed, self.now);
+        let upload = Upload::new(file, request.mode, length);
+        let receiving = Receiver::new(upload, &terms, agreed, self.now);
         Ok(Doing::Receiving(Box::new(receiving)))
     }
 
     /// The time has come that it waited for.
     fn tick(&mut self) -> Result<Step, End> {
         let now = self.now;
-        Ok(match &mut self.doing {
-            Doing::Sending(sending) => sending.on_timeout(now)?,
-            Doing::Receiving(receiving) => receiving.on_timeout(now)?,
-            Doing::Lingering(lingering) if lingering.deadline() <= now => Step::Done,
-            Doing::Lingering(_) | Doing::Nothing => Step::Continue,
+        if let Some(transfer) = self.doing.transfer() {
+            transfer.on_timeout(now)?;
+        }
+        Ok(match &self.doing {
+            Doing::Lingering(dally) if dally.deadline() <= now => Step::Done,
+            _ => Step::Continue,
         })
     }
 
@@ -185,10 +183,8 @@ impl Visitor {
         loop {
             let packet = match &mut self.doing {
                 Doing::Nothing => None,
-                Doing::Sending(sending) => {
-                    sending.next_packet(self.now).map_err(TransferError::from)?
-                }
-                Doing::Receiving(receiving) => receiving.next_packet(self.now),
+                Doing::Sending(sending) => sending.next_packet(self.now)?,
+                Doing::Receiving(receiving) => receiving.next_packet(self.now)?,
                 Doing::Lingering(lingering) => lingering.next_packet(),
             };
             match packet {
@@ -211,8 +207,8 @@ impl Visitor {
         let Doing::Receiving(receiving) = mem::replace(&mut self.doing, Doing::Nothing) else {
             return Ok(Flow::Close);
         };
-        let (intake, lingering) = receiving.finish(LINGER, self.now);
-        intake.publish()?;
+        let (upload, lingering) = receiving.finish(LINGER, self.now);
+        upload.publish()?;
         self.doing = Doing::Lingering(lingering);
         let flow = self.say(out)?;
         Ok(if self.stopping { Flow::Close } else { flow })
@@ -248,6 +244,16 @@ impl Session for Visitor {
     }
 }
 
+impl Doing {
+    fn transfer(&mut self) -> Option<&mut dyn Transfer> {
+        match self {
+            Self::Sending(sending) => Some(&mut **sending),
+            Self::Receiving(receiving) => Some(&mut **receiving),
+            Self::Lingering(_) | Self::Nothing => None,
+        }
+    }
+}
+
 impl End {
     fn because(code: ErrorCode, words: &str) -> Self {
         Self(Some(Packet::error(code, words)))
@@ -277,15 +283,14 @@ impl From<FileError> for End {
 impl From<TransferError> for End {
     fn from(failure: TransferError) -> Self {
         match failure {
-            TransferError::Io(error) => problem(error).into(),
-            failure => Self(failure.answer()),
+            TransferError::Io(error) => FileError::from(error).into(),
+            failure => Self(
+                failure
+                    .reply()
+                    .map(|(code, words)| Packet::error(code, words)),
+            ),
         }
     }
-}
-
-/// What went wrong with a file, out of what stands for it among readers and writers.
-fn problem(error: io::Error) -> FileError {
-    error.downcast().unwrap_or_else(FileError::from)
 }
 
 const LINGER: Duration = Duration::from_secs(17); // some clients ask again every five, which may be lost

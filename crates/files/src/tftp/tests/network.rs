@@ -1,4 +1,4 @@
-//! A pretend network, and a client and a server at its ends.
+//! A simulated network with a client and a server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,32 +10,32 @@ use rand::{RngExt, SeedableRng};
 
 use crate::tftp::{
     Caps, Dally, FromNetascii, Mode, Negotiated, Options, Packet, Receiver, Request, RequestKind,
-    Requester, Sender, Step, ToNetascii, TransferError,
+    Requester, Sender, Step, ToNetascii, Transfer, TransferError,
 };
 
-/// How packets get from one side to the other.
+/// The properties of the network.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
-    pub(super) loss: u32,  // of a hundred
-    pub(super) twice: u32, // of a hundred
+    pub(super) loss: u32,       // percent
+    pub(super) duplicates: u32, // percent
     pub(super) delay: Duration,
-    pub(super) jitter: Duration, // at most so much later
+    pub(super) jitter: Duration, // additional delay, at most
 }
 
-/// What a client wants.
+/// The request of the client.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wishes {
+pub(super) struct Setup {
     pub(super) kind: RequestKind,
     pub(super) mode: Mode,
     pub(super) options: Options,
 }
 
-/// How a transfer went.
+/// The result of a transfer.
 pub(super) struct Run {
-    pub(super) content: Option<Vec<u8>>, // as it was received, once all was
-    pub(super) receiver_failed: Option<TransferError>,
-    pub(super) sender_failed: Option<TransferError>,
-    pub(super) data: u64, // packets that were sent
+    pub(super) content: Option<Vec<u8>>, // as received, once complete
+    pub(super) receiver_error: Option<TransferError>,
+    pub(super) sender_error: Option<TransferError>,
+    pub(super) data: u64, // packets sent
     pub(super) acks: u64,
     pub(super) took: Duration,
 }
@@ -45,261 +45,261 @@ impl fmt::Debug for Run {
         let Self {
             data, acks, took, ..
         } = self;
-        let failed = (&self.receiver_failed, &self.sender_failed);
+        let errors = (&self.receiver_error, &self.sender_error);
         write!(
             f,
-            "{data} blocks and {acks} answers in {took:?}, failed: {failed:?}"
+            "{data} blocks and {acks} acknowledgements in {took:?}, errors: {errors:?}"
         )
     }
 }
 
-/// What is written to, as bytes or as text.
+/// Stores a file, decoded if it is text.
 enum Sink {
     Plain(Vec<u8>),
     Text(FromNetascii<Vec<u8>>),
 }
 
-/// One side.
-enum End {
+/// The state of one side.
+enum State {
     Idle,
-    Requester(Requester),
-    Sender(Sender<Box<dyn Read>>),
-    Receiver(Receiver<Sink>),
-    Dally(Dally),
-    Over,
+    Requesting(Requester),
+    Sending(Sender<Box<dyn Read>>),
+    Receiving(Receiver<Sink>),
+    Dallying(Dally),
+    Done,
 }
 
 struct Host {
-    end: End,
-    wishes: Wishes,
+    state: State,
+    setup: Setup,
     source: Vec<u8>,
     written: Option<Vec<u8>>,
-    failure: Option<TransferError>,
-    over: Option<Duration>,
+    error: Option<TransferError>,
+    done_at: Option<Duration>,
 }
 
 impl Run {
-    pub(super) fn of(wishes: &Wishes, content: &[u8], link: &Link, seed: u64) -> Self {
+    pub(super) fn of(setup: &Setup, content: &[u8], link: &Link, seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
-        let mut hosts = [Host::client(wishes, content), Host::server(wishes, content)];
-        let mut way: BTreeMap<(Duration, u64), (usize, Vec<u8>)> = BTreeMap::new();
+        let mut hosts = [Host::client(setup, content), Host::server(setup, content)];
+        let mut in_flight: BTreeMap<(Duration, u64), (usize, Vec<u8>)> = BTreeMap::new();
         let (mut data, mut acks, mut number) = (0, 0, 0);
         let mut now = Duration::ZERO;
         loop {
             for (from, host) in hosts.iter_mut().enumerate() {
-                for packet in host.said(now) {
+                for packet in host.packets(now) {
                     data += u64::from(packet[1] == 3);
                     acks += u64::from(packet[1] == 4);
-                    let times = 1 + u32::from(random.random_range(0..100) < link.twice);
+                    let times = 1 + u32::from(random.random_range(0..100) < link.duplicates);
                     for _ in 0..times {
                         if random.random_range(0..100) < link.loss {
                             continue;
                         }
-                        let late = random.random_range(Duration::ZERO..=link.jitter);
+                        let jitter = random.random_range(Duration::ZERO..=link.jitter);
                         number += 1;
-                        way.insert(
-                            (now + link.delay + late, number),
+                        in_flight.insert(
+                            (now + link.delay + jitter, number),
                             (1 - from, packet.clone()),
                         );
                     }
                 }
             }
             let due = hosts.iter().filter_map(Host::deadline).min();
-            match way.first_key_value() {
+            match in_flight.first_key_value() {
                 Some((&(at, number), _)) if due.is_none_or(|due| at <= due) => {
                     now = at;
-                    let (to, packet) = way.remove(&(at, number)).expect("it was looked at");
-                    hosts[to].hear(&packet, now);
+                    let (to, packet) = in_flight.remove(&(at, number)).expect("it is the first");
+                    hosts[to].receive(&packet, now);
                 }
                 _ => match due {
                     Some(due) => {
                         now = due;
-                        hosts.iter_mut().for_each(|host| host.tick(now));
+                        hosts.iter_mut().for_each(|host| host.on_timeout(now));
                     }
                     None => break,
                 },
             }
-            assert!(now < Duration::from_secs(10_000), "it never ends");
+            assert!(now < Duration::from_secs(10_000), "the transfer never ends");
         }
         let [client, server] = hosts;
-        let (sender, receiver) = match wishes.kind {
+        let (sender, receiver) = match setup.kind {
             RequestKind::Read => (server, client),
             RequestKind::Write => (client, server),
         };
         Self {
             content: receiver.written,
-            receiver_failed: receiver.failure,
-            sender_failed: sender.failure,
+            receiver_error: receiver.error,
+            sender_error: sender.error,
             data,
             acks,
-            took: receiver.over.unwrap_or_default(),
+            took: receiver.done_at.unwrap_or_default(),
         }
     }
 }
 
 impl Host {
-    fn client(wishes: &Wishes, content: &[u8]) -> Self {
+    fn client(setup: &Setup, content: &[u8]) -> Self {
         let request = Request {
-            kind: wishes.kind,
+            kind: setup.kind,
             name: b"name",
-            mode: wishes.mode,
-            options: wishes.options,
+            mode: setup.mode,
+            options: setup.options,
         };
         let requester = Requester::new(&request, Duration::ZERO);
         Self {
-            end: End::Requester(requester),
-            ..Self::server(wishes, content)
+            state: State::Requesting(requester),
+            ..Self::server(setup, content)
         }
     }
 
-    fn server(wishes: &Wishes, content: &[u8]) -> Self {
+    fn server(setup: &Setup, content: &[u8]) -> Self {
         Self {
-            end: End::Idle,
-            wishes: *wishes,
+            state: State::Idle,
+            setup: *setup,
             source: content.to_vec(),
             written: None,
-            failure: None,
-            over: None,
+            error: None,
+            done_at: None,
         }
     }
 
     fn source(&self) -> Box<dyn Read> {
         let plain = std::io::Cursor::new(self.source.clone());
-        match self.wishes.mode {
+        match self.setup.mode {
             Mode::Octet => Box::new(plain),
             Mode::Netascii => Box::new(ToNetascii::new(plain)),
         }
     }
 
     fn sink(&self) -> Sink {
-        match self.wishes.mode {
+        match self.setup.mode {
             Mode::Octet => Sink::Plain(Vec::new()),
             Mode::Netascii => Sink::Text(FromNetascii::new(Vec::new())),
         }
     }
 
-    fn hear(&mut self, packet: &[u8], now: Duration) {
+    /// The transfer, once it has begun and while it goes on.
+    fn transfer(&mut self) -> Option<&mut dyn Transfer> {
+        match &mut self.state {
+            State::Sending(sender) => Some(sender),
+            State::Receiving(receiver) => Some(receiver),
+            _ => None,
+        }
+    }
+
+    fn receive(&mut self, packet: &[u8], now: Duration) {
         let packet = Packet::parse(packet).expect("only packets are sent");
-        let step = match &mut self.end {
-            End::Idle => {
-                self.begin(&packet, now);
+        let step = match &mut self.state {
+            State::Idle => {
+                self.accept(&packet, now);
                 Ok(Step::Continue)
             }
-            End::Requester(requester) => match requester.on_packet(&packet, now) {
-                Ok(_) => return self.agreed(&packet, now),
-                Err(failure) => Err(failure),
+            State::Requesting(requester) => match requester.on_packet(&packet, now) {
+                Ok(_) => return self.start_transfer(&packet, now),
+                Err(error) => Err(error),
             },
-            End::Sender(sender) => match packet {
-                Packet::Request(_) => {
-                    sender.on_request(now);
-                    Ok(Step::Continue)
-                }
-                packet => sender.on_packet(&packet, now),
-            },
-            End::Receiver(receiver) => match packet {
-                Packet::Request(_) => {
-                    receiver.on_request(now);
-                    Ok(Step::Continue)
-                }
-                packet => receiver.on_packet(&packet, now),
-            },
-            End::Dally(dally) => {
+            State::Dallying(dally) => {
                 dally.on_packet(&packet);
                 Ok(Step::Continue)
             }
-            End::Over => Ok(Step::Continue),
+            _ => match (self.transfer(), packet) {
+                (Some(transfer), Packet::Request(_)) => {
+                    transfer.on_request(now);
+                    Ok(Step::Continue)
+                }
+                (Some(transfer), packet) => transfer.on_packet(&packet, now),
+                (None, _) => Ok(Step::Continue),
+            },
         };
-        self.follow(step, now);
+        self.apply(step, now);
     }
 
-    /// The server hears a request.
-    fn begin(&mut self, packet: &Packet<'_>, now: Duration) {
+    /// The server processes a request.
+    fn accept(&mut self, packet: &Packet<'_>, now: Duration) {
         let Packet::Request(request) = packet else {
-            return; // it never heard the first
+            return; // the request was lost
         };
         let caps = Caps::ethernet(false);
-        let (negotiated, agreed) = request
-            .options
-            .negotiate(&caps, Some(self.source.len() as u64));
-        let answer = Packet::OptionAck(agreed).to_bytes();
-        let answer = Some(answer).filter(|_| !agreed.is_empty());
-        match request.kind {
+        let size = Some(self.source.len() as u64);
+        let (negotiated, acked) = request.options.negotiate(&caps, size);
+        let option_ack = (!acked.is_empty()).then(|| Packet::OptionAck(acked).to_bytes());
+        self.state = match request.kind {
             RequestKind::Read => {
-                self.end = End::Sender(Sender::new(self.source(), &negotiated, answer, now));
+                State::Sending(Sender::new(self.source(), &negotiated, option_ack, now))
             }
             RequestKind::Write => {
-                self.end = End::Receiver(Receiver::new(self.sink(), &negotiated, answer, now));
+                State::Receiving(Receiver::new(self.sink(), &negotiated, option_ack, now))
             }
-        }
-    }
-
-    /// The client's request is answered.
-    fn agreed(&mut self, packet: &Packet<'_>, now: Duration) {
-        let End::Requester(requester) = std::mem::replace(&mut self.end, End::Over) else {
-            unreachable!("it asked");
         };
-        match self.wishes.kind {
+    }
+
+    /// The client processes the first answer.
+    fn start_transfer(&mut self, packet: &Packet<'_>, now: Duration) {
+        let State::Requesting(requester) = std::mem::replace(&mut self.state, State::Done) else {
+            unreachable!("it was requesting");
+        };
+        match self.setup.kind {
             RequestKind::Read => {
-                self.end = End::Receiver(requester.receiver(self.sink()));
-                self.hear(&packet.to_bytes(), now);
+                self.state = State::Receiving(requester.into_receiver(self.sink()));
+                self.receive(&packet.to_bytes(), now);
             }
-            RequestKind::Write => self.end = End::Sender(requester.sender(self.source(), now)),
+            RequestKind::Write => {
+                self.state = State::Sending(requester.into_sender(self.source(), now));
+            }
         }
     }
 
-    fn tick(&mut self, now: Duration) {
-        let step = match &mut self.end {
-            End::Requester(requester) => requester.on_timeout(now),
-            End::Sender(sender) => sender.on_timeout(now),
-            End::Receiver(receiver) => receiver.on_timeout(now),
-            End::Dally(dally) if dally.deadline() <= now => {
-                self.end = End::Over;
+    fn on_timeout(&mut self, now: Duration) {
+        let result = match &mut self.state {
+            State::Requesting(requester) => requester.on_timeout(now),
+            State::Dallying(dally) if dally.deadline() <= now => {
+                self.state = State::Done;
                 return;
             }
-            _ => Ok(Step::Continue),
+            _ => self
+                .transfer()
+                .map_or(Ok(()), |transfer| transfer.on_timeout(now)),
         };
-        self.follow(step, now);
+        self.apply(result.map(|()| Step::Continue), now);
     }
 
-    fn follow(&mut self, step: Result<Step, TransferError>, now: Duration) {
+    fn apply(&mut self, step: Result<Step, TransferError>, now: Duration) {
         match step {
             Ok(Step::Continue) => return,
-            Err(failure) => {
-                self.failure = Some(failure);
-                self.end = End::Over;
+            Err(error) => {
+                self.error = Some(error);
+                self.state = State::Done;
             }
-            Ok(Step::Done) => match std::mem::replace(&mut self.end, End::Over) {
-                End::Receiver(receiver) => {
+            Ok(Step::Done) => match std::mem::replace(&mut self.state, State::Done) {
+                State::Receiving(receiver) => {
                     let (sink, dally) = receiver.finish(Duration::from_secs(100), now);
                     self.written = Some(sink.finish());
-                    self.end = End::Dally(dally);
+                    self.state = State::Dallying(dally);
                 }
-                _ => self.end = End::Over,
+                _ => self.state = State::Done,
             },
         }
-        self.over = Some(now);
+        self.done_at = Some(now);
     }
 
     fn deadline(&self) -> Option<Duration> {
-        match &self.end {
-            End::Requester(requester) => Some(requester.deadline()),
-            End::Sender(sender) => Some(sender.deadline()),
-            End::Receiver(receiver) => Some(receiver.deadline()),
-            End::Dally(dally) => Some(dally.deadline()),
-            End::Idle | End::Over => None,
+        match &self.state {
+            State::Requesting(requester) => Some(requester.deadline()),
+            State::Sending(sender) => Some(sender.deadline()),
+            State::Receiving(receiver) => Some(receiver.deadline()),
+            State::Dallying(dally) => Some(dally.deadline()),
+            State::Idle | State::Done => None,
         }
     }
 
-    fn said(&mut self, now: Duration) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| match &mut self.end {
-            End::Requester(requester) => requester.next_packet(now).map(<[u8]>::to_vec),
-            End::Sender(sender) => {
-                let packet = sender.next_packet(now).expect("a vector can be read");
-                packet.map(<[u8]>::to_vec)
+    fn packets(&mut self, now: Duration) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| match &mut self.state {
+            State::Requesting(requester) => requester.next_packet(now).map(<[u8]>::to_vec),
+            State::Dallying(dally) => dally.next_packet().map(<[u8]>::to_vec),
+            _ => {
+                let packet = self.transfer()?.next_packet(now);
+                packet.expect("a vector can be read").map(<[u8]>::to_vec)
             }
-            End::Receiver(receiver) => receiver.next_packet(now).map(<[u8]>::to_vec),
-            End::Dally(dally) => dally.next_packet().map(<[u8]>::to_vec),
-            End::Idle | End::Over => None,
         })
         .collect()
     }
@@ -327,29 +327,29 @@ impl Write for Sink {
     }
 }
 
-/// All that a server sends to a client that is never heard again.
-pub(super) fn to_nobody(wishes: &Wishes, content: &[u8]) -> Vec<Vec<u8>> {
-    let mut server = Host::server(wishes, content);
-    let request = Host::client(wishes, content).said(Duration::ZERO);
+/// All packets of a server to a client that never answers.
+pub(super) fn to_silent_client(setup: &Setup, content: &[u8]) -> Vec<Vec<u8>> {
+    let mut server = Host::server(setup, content);
+    let request = Host::client(setup, content).packets(Duration::ZERO);
     let mut now = Duration::ZERO;
-    server.hear(&request[0], now);
-    let mut sent = server.said(now);
+    server.receive(&request[0], now);
+    let mut sent = server.packets(now);
     while let Some(due) = server.deadline() {
         now = due;
-        server.tick(now);
-        sent.extend(server.said(now));
+        server.on_timeout(now);
+        sent.extend(server.packets(now));
     }
-    assert!(matches!(server.failure, Some(TransferError::Timeout)));
+    assert!(matches!(server.error, Some(TransferError::Timeout)));
     sent
 }
 
-/// How somebody who sends and somebody who receives end, when they are told this.
-pub(super) fn both_told(packet: &Packet<'_>) -> [TransferError; 2] {
+/// The errors with which a sender and a receiver process an error packet.
+pub(super) fn both_sides_process(packet: &Packet<'_>) -> [TransferError; 2] {
     let (negotiated, now) = (Negotiated::default(), Duration::ZERO);
     let mut sender = Sender::new(&b"content"[..], &negotiated, None, now);
     let mut receiver = Receiver::new(Vec::new(), &negotiated, None, now);
     [
-        sender.on_packet(packet, now).expect_err("it is told"),
-        receiver.on_packet(packet, now).expect_err("it is told"),
+        sender.on_packet(packet, now).expect_err("it is an error"),
+        receiver.on_packet(packet, now).expect_err("it is an error"),
     ]
 }

@@ -1,66 +1,25 @@
-//! The file that goes one way or the other.
+//! The file that a TFTP client writes.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 
 use switchboard_files::tftp::{FromNetascii, Mode};
-use switchboard_files::{AtomicFile, Content, FileError, Source};
+use switchboard_files::{AtomicFile, Content, FileError};
 
-use super::problem;
-
-/// A file that is read as long as it was when it was opened. One that has become shorter is an
-/// error, since its end would be taken for that of all.
-pub(super) struct Whole {
-    file: File,
-    length: u64,
-    read: u64,
-}
-
-impl Whole {
-    pub(super) fn new(source: Source) -> Self {
-        Self {
-            file: source.file,
-            length: source.length,
-            read: 0,
-        }
-    }
-
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-}
-
-impl Read for Whole {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
-        let most = into.len().min(left);
-        let count = self.file.read(&mut into[..most])?;
-        if count == 0 && 0 < most {
-            return Err(failed(FileError::Short { length: self.read }));
-        }
-        self.read += count as u64;
-        Ok(count)
-    }
-}
-
-/// A file that comes.
-pub(super) struct Intake {
+/// A file that is received, decoded if it is text.
+pub(super) struct Upload {
     writer: Writer,
-    length: Option<u64>, // that it is to have
+    length: Option<u64>, // as announced
 }
 
 enum Writer {
-    Octet(BufWriter<Drafted>),
-    Netascii(FromNetascii<BufWriter<Drafted>>),
+    Octet(BufWriter<AtomicFile>),
+    Netascii(FromNetascii<BufWriter<AtomicFile>>),
 }
 
-/// A draft, as something that is written to.
-pub(super) struct Drafted(AtomicFile);
-
-impl Intake {
-    /// It has this `length`, if that is known.
-    pub(super) fn new(draft: AtomicFile, mode: Mode, length: Option<u64>) -> Self {
-        let writer = BufWriter::with_capacity(BUFFER_BYTES, Drafted(draft));
+impl Upload {
+    /// Receives into `file`, which is to have this `length` if that is known.
+    pub(super) fn new(file: AtomicFile, mode: Mode, length: Option<u64>) -> Self {
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         let writer = match mode {
             Mode::Octet => Writer::Octet(writer),
             Mode::Netascii => Writer::Netascii(FromNetascii::new(writer)),
@@ -68,26 +27,23 @@ impl Intake {
         Self { writer, length }
     }
 
-    /// Gives the file its name, now that all of it has come.
+    /// Gives the file its name, after all of it was received.
     pub(super) fn publish(self) -> Result<Content, FileError> {
         let writer = match self.writer {
             Writer::Octet(writer) => writer,
-            Writer::Netascii(text) => text.finish().map_err(problem)?,
+            Writer::Netascii(text) => text.finish()?,
         };
-        let drafted = writer
+        let file = writer
             .into_inner()
-            .map_err(|failed| problem(failed.into_error()))?;
-        if self
-            .length
-            .is_some_and(|length| length != drafted.0.length())
-        {
+            .map_err(io::IntoInnerError::into_error)?;
+        if self.length.is_some_and(|length| length != file.length()) {
             return Err(FileError::Mismatch);
         }
-        drafted.0.publish(None)
+        file.publish(None)
     }
 }
 
-impl Write for Intake {
+impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.writer {
             Writer::Octet(writer) => writer.write(bytes),
@@ -101,22 +57,6 @@ impl Write for Intake {
             Writer::Netascii(writer) => writer.flush(),
         }
     }
-}
-
-impl Write for Drafted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(failed)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What went wrong, among readers and writers.
-fn failed(problem: FileError) -> io::Error {
-    io::Error::other(problem)
 }
 
 const BUFFER_BYTES: usize = 64 * 1024; // many blocks in one call
