@@ -1,16 +1,19 @@
 //! The command line, parsed once into types.
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate, rate_per_second, size_in, time, timeout,
 };
 
+use crate::json::JsonOption;
 use crate::script;
 use crate::talk::TalkOptions;
 use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
@@ -20,11 +23,17 @@ use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
     /// Log every accept, fork, close and reap
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        display_order = 900
+    )]
     pub(crate) verbose: bool,
 
-    /// Print errors only
-    #[arg(short, long, global = true)]
+    /// Print results and errors only
+    #[arg(short, long, global = true, display_order = 900)]
     pub(crate) quiet: bool,
 
     #[command(subcommand)]
@@ -61,7 +70,7 @@ pub(crate) enum Command {
     List(ListOptions),
     /// List the services
     #[command(after_help = SERVICES_HELP)]
-    Services(ServicesOptions),
+    Services(JsonOption),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -162,14 +171,6 @@ pub(crate) struct ServeOptions {
     grace: Duration,
 }
 
-/// The options of `services`.
-#[derive(Args)]
-pub(crate) struct ServicesOptions {
-    /// Print a JSON object for each service
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// The shells that have completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
@@ -243,20 +244,80 @@ impl ServeOptions {
     }
 }
 
-/// The command line, with a subcommand of `serve` for each service. The options of `serve` may stand
-/// before or after the service.
+/// Parses the arguments of the program. The matches of a service are below those of `serve`.
+///
+/// # Errors
+///
+/// Wrong usage, or a request for help or the version.
+pub(crate) fn parse(
+    services: &Services,
+    args: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<(Cli, ArgMatches), clap::Error> {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let mut command = command(services);
+    let matches = command
+        .try_get_matches_from_mut(move_options_behind_service(args))
+        .map_err(|error| describe_service_error(&mut command, error))?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
+}
+
+/// The command line, with a subcommand of `serve` for each service. `serve` and the service accept
+/// the same options.
 pub(crate) fn command(services: &Services) -> clap::Command {
+    let services: Vec<_> = services
+        .commands()
+        .map(ServeOptions::augment_args)
+        .collect();
     Cli::command().mut_subcommand("serve", |serve| {
-        let own: Vec<_> = serve
-            .get_arguments()
-            .map(|arg| arg.get_id().clone())
-            .collect();
-        let serve = ServeOptions::augment_args(serve).mut_args(|arg| {
-            let is_shared = !own.contains(arg.get_id());
-            arg.global(is_shared)
-        });
-        serve.subcommands(services.commands())
+        ServeOptions::augment_args(serve).subcommands(services)
     })
+}
+
+/// Moves the options between `serve` and the service behind the service. There clap accumulates
+/// them with the other options, and finds duplicates and conflicts.
+fn move_options_behind_service(mut args: Vec<OsString>) -> Vec<OsString> {
+    let Some(serve) = args.iter().position(|arg| arg == "serve") else {
+        return args;
+    };
+    // clap finds the service: an argument that is neither an option of `serve` nor the value of one.
+    let parser = Cli::command().mut_subcommand("serve", |serve| {
+        ServeOptions::augment_args(serve).allow_external_subcommands(true)
+    });
+    let Ok(matches) = parser.try_get_matches_from(&args) else {
+        return args; // The full command line reports this error, too.
+    };
+    if let Some(("serve", matches)) = matches.subcommand()
+        && let Some((_, matches)) = matches.subcommand()
+        && let Some(behind) = matches.get_many::<OsString>("")
+    {
+        let service = args.len() - behind.len() - 1;
+        args[serve + 1..=service].rotate_right(1);
+    }
+    args
+}
+
+/// Replaces clap's messages for a wrong or missing subcommand of `serve`: that is a service.
+fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> clap::Error {
+    let problem = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::MissingSubcommand, _) => "no service is given".to_owned(),
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+            format!("unknown service '{name}'")
+        }
+        _ => return error,
+    };
+    match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) if usage.to_string().contains(" serve ") => (),
+        _ => return error,
+    }
+    let similar = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(names)) if !names.is_empty() => {
+            format!("; similar names: {}", names.join(", "))
+        }
+        _ => String::new(),
+    };
+    let message = format!("{problem}{similar}\n\n`switchboard services` lists the services.");
+    let serve = command.find_subcommand_mut("serve");
+    serve.expect("it is a command").error(error.kind(), message)
 }
 
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
@@ -270,8 +331,8 @@ Examples:
   switchboard get server:1212 notes.txt   fetch a file from `switchboard serve files`
   switchboard services                    list the services
 
-With --json, a command prints its results as JSON on standard output, one object per line.
-With -q, a command prints nothing but its results and errors.
+With --json, a command prints its results as JSON on standard output, one object per line. With -q,
+it prints nothing but its results and errors.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
 denied; `switchboard get --help` lists those of file transfer.";
@@ -298,8 +359,8 @@ Examples:
   switchboard serve exec -- /usr/bin/sort           a program for each client
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
-The options may stand before or after SERVICE. `switchboard serve SERVICE --help` shows those of
-one service, too.";
+These options may stand before or after SERVICE. `switchboard serve SERVICE --help` also lists the
+options of that service, which stand after it.";
 
 const SERVICES_HELP: &str = "\
 Examples:
@@ -319,23 +380,24 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::{ArgMatches, FromArgMatches};
     use switchboard_core::HostPort;
 
     use super::*;
 
-    fn parse(words: &str) -> Result<ArgMatches, clap::Error> {
-        let words = ["switchboard"].into_iter().chain(words.split_whitespace());
-        command(&switchboard_services::all()).try_get_matches_from(words)
+    fn parse(args: &str) -> Result<(Cli, ArgMatches), clap::Error> {
+        let args = ["switchboard"].into_iter().chain(args.split_whitespace());
+        super::parse(&switchboard_services::all(), args)
     }
 
-    fn serve(words: &str) -> ServeOptions {
-        let matches = parse(words).unwrap_or_else(|error| panic!("{error}"));
-        let service = matches
-            .subcommand()
-            .and_then(|(_, serve)| serve.subcommand());
-        let (_, options) = service.expect("a service is served");
-        ServeOptions::from_arg_matches(options).unwrap_or_else(|error| panic!("{error}"))
+    /// The name of the service, and the options that `serve` uses.
+    #[track_caller]
+    fn serve(args: &str) -> (String, ServeOptions) {
+        let (_, matches) = parse(args).unwrap_or_else(|error| panic!("{error}"));
+        let serve = matches.subcommand_matches("serve").expect("`serve` is run");
+        let (service, matches) = serve.subcommand().expect("a service is required");
+        let options = ServeOptions::from_arg_matches(matches);
+        let options = options.unwrap_or_else(|error| panic!("{error}"));
+        (service.to_owned(), options)
     }
 
     #[test]
@@ -345,40 +407,92 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_library() {
-        let options = serve("serve eliza");
+        let (_, options) = serve("serve eliza");
         assert_eq!(options.limits(), Limits::default());
-        assert_eq!(options.places(), [ListenAddr::default()]);
+        assert_eq!(options.listen_addrs(), [ListenAddr::default()]);
         assert_eq!(options.model, Model::Fork);
     }
 
     #[test]
-    fn options_are_read() {
-        let options = serve("serve echo --listen :80 --listen unix:a --max-clients 3 --idle none");
-        assert_eq!(
-            options.listen,
-            [
+    fn options_of_serve_stand_on_both_sides_of_the_service() {
+        for args in [
+            "serve echo --listen :80 --listen unix:a --max-clients 3 --idle-timeout none -6 --json",
+            "serve --listen :80 echo --listen unix:a --max-clients 3 --idle-timeout none -6 --json",
+            "serve --listen :80 -6 --listen=unix:a --max-clients 3 --idle-timeout none --json echo",
+            "-v serve -6 -l:80 -lunix:a --max-clients=3 -v echo --idle-timeout none --json",
+        ] {
+            let (service, options) = serve(args);
+            assert_eq!(service, "echo", "{args}");
+            let listen = [
                 ListenAddr::Tcp(HostPort::Everywhere(80)),
-                ListenAddr::Unix("a".into())
-            ]
+                ListenAddr::Unix("a".into()),
+            ];
+            assert_eq!(options.listen_addrs(), listen, "{args}");
+            assert_eq!(options.limits().clients, 3, "{args}");
+            assert_eq!(options.limits().idle, None, "{args}");
+            assert_eq!(options.bind().only, Some(Family::V6), "{args}");
+            assert!(options.json, "{args}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_a_program_are_no_options_of_serve() {
+        let (service, options) = serve("serve --listen 1 exec --listen 2 -- serve --listen 3 echo");
+        assert_eq!(service, "exec");
+        assert_eq!(options.listen_addrs().len(), 2);
+        assert!(parse("list unix:serve --json").is_ok());
+        assert!(
+            parse("put serve serve --json")
+                .is_ok_and(|(cli, _)| matches!(cli.command, Command::Put(_)))
         );
-        assert_eq!(options.limits().clients, 3);
-        assert_eq!(options.limits().idle, None);
     }
 
     #[test]
     fn wrong_usage_is_refused() {
-        for wrong in [
-            "",
-            "serve",
-            "serve nothing",
-            "serve echo --listen a:b",
-            "serve echo --max-clients 0",
-            "serve echo --max-per-host -1",
-            "serve echo --idle 0",
-            "serve echo x",
-            "serve --listen 0 echo",
+        use ErrorKind::*;
+        for (args, kind) in [
+            ("", DisplayHelpOnMissingArgumentOrSubcommand),
+            ("serve", DisplayHelpOnMissingArgumentOrSubcommand),
+            ("serve --listen 0", MissingSubcommand),
+            ("serve nothing", InvalidSubcommand),
+            ("serve --listen 0 nothing", InvalidSubcommand),
+            ("nothing", InvalidSubcommand),
+            ("serve echo --listen a:b", ValueValidation),
+            ("serve --listen a:b echo", ValueValidation),
+            ("serve --script friend eliza", UnknownArgument),
+            ("serve echo --max-clients 0", ValueValidation),
+            ("serve echo --max-per-host -1", UnknownArgument),
+            ("serve echo --idle-timeout 0", ValueValidation),
+            ("serve echo x", UnknownArgument),
+            ("serve -4 echo -6", ArgumentConflict),
+            ("serve --model fork echo --model events", ArgumentConflict),
+            ("serve --json echo --json", ArgumentConflict),
+            ("serve -q echo -v", ArgumentConflict),
+            ("completions bash --json", UnknownArgument),
+            ("man pages --json", UnknownArgument),
+            ("get 1 a --hidden", MissingRequiredArgument),
+            ("put 1 a --hidden", MissingRequiredArgument),
+            ("talk --json --trace", ArgumentConflict),
+            ("script run turing --json --steps", ArgumentConflict),
         ] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            let error = parse(args).err().map(|error| error.kind());
+            assert_eq!(error, Some(kind), "{args}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_or_missing_service_is_described() {
+        for (args, message) in [
+            ("serve ech", "unknown service 'ech'; similar names: "),
+            (
+                "serve --listen 0 ech",
+                "unknown service 'ech'; similar names: ",
+            ),
+            ("serve --listen 0", "no service is given\n"),
+            ("serv", "unrecognized subcommand 'serv'\n"),
+        ] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            assert!(error.starts_with(&format!("error: {message}")), "{error}");
         }
     }
 }

@@ -45,9 +45,9 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The failure of `get`, `put` and `list` to write their output: EX_IOERR of sysexits(3), unless
-    /// the reader has closed the pipe.
-    pub(crate) fn unwritten(error: io::Error) -> Self {
+    /// Standard output of `get`, `put` or `list` cannot be written: EX_IOERR of sysexits(3), or
+    /// success if its reader has closed the pipe.
+    pub(crate) fn transfer_output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Output(error),
             _ => Self::Transfer(Error::Output(error)),

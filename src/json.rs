@@ -1,6 +1,15 @@
 //! Results as JSON, one object per line.
 
+use clap::Args;
 use serde::Serialize;
+
+/// The option `--json`, which means the same in every command.
+#[derive(Args)]
+pub(crate) struct JsonOption {
+    /// Print the results as JSON, one object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// The value as one line of ASCII: other characters are escaped, so that none acts on a terminal.
 pub(crate) fn line(value: &impl Serialize) -> String {

@@ -26,16 +26,16 @@ mod serve;
 mod talk;
 mod transfer;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
 use serde::Serialize;
 
 pub use switchboard_core::*;
 pub use switchboard_services::{Services, Unusable};
 
-use crate::args::{Cli, Command};
+use crate::args::Command;
 use crate::error::Failure;
 
 /// Runs the program with the services that come with it.
@@ -58,19 +58,18 @@ pub fn run<S: Service + 'static>(
 pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let mut services = switchboard_services::all();
     add(&mut services);
-    let matches = match args::command(&services).try_get_matches() {
-        Ok(matches) => matches,
+    let (cli, matches) = match args::parse(&services, env::args_os()) {
+        Ok(parsed) => parsed,
         Err(usage) => {
             usage.print().ok(); // the reader of the help may have closed the pipe
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log::init(cli.verbose, cli.quiet);
     let done = match (cli.command, matches.subcommand()) {
         (Command::Serve, Some((_, matches))) => serve::run(&services, matches, cli.quiet),
         (Command::Talk(options), _) => talk::run(options),
-        (Command::Script(command), _) => script::run(command, cli.quiet),
+        (Command::Script(command), _) => script::run(&command, cli.quiet),
         (Command::Get(options), _) => transfer::get(&options, cli.quiet),
         (Command::Put(options), _) => transfer::put(&options, cli.quiet),
         (Command::List(options), _) => transfer::list(&options, cli.quiet),

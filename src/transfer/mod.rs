@@ -1,8 +1,7 @@
-//! `get`, `put` and `list`: from words to a client, names, and what is told of each.
+//! `get`, `put` and `list`: the clients of the `files` service.
 
 mod get;
 mod list;
-mod output;
 mod put;
 mod report;
 mod tftp;
@@ -11,9 +10,10 @@ pub(crate) use get::get;
 pub(crate) use list::list;
 pub(crate) use put::put;
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -24,139 +24,148 @@ use switchboard_files::tftp::Mode;
 use switchboard_services::units::{count, size_in, timeout};
 
 use crate::error::Failure;
+use crate::json::JsonOption;
 
 #[derive(Args)]
 pub(crate) struct GetOptions {
     #[command(flatten)]
-    peer: PeerOptions,
+    server: ServerOptions,
 
-    /// What to get: paths as the server has them
+    /// Paths on the server
     #[arg(value_name = "NAME", required = true)]
     names: Vec<OsString>,
 
-    /// Write it to this file; to standard output if it is -; to a device or a pipe that is there
+    /// Write to this file, or to standard output if it is -; an existing device or pipe is written to
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["directory", "recursive"])]
     output: Option<PathBuf>,
 
-    /// Where the files go, each under the last part of its name
+    /// Folder for the files; each gets the last part of its name on the server
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
 
-    /// Go on where an earlier try ended: what has come is kept in NAME.part until all is there
+    /// Continue an interrupted transfer; until a file is complete, its content is in NAME.part
     #[arg(long)]
     resume: bool,
 
-    /// Replace files that are there already
+    /// Replace existing files
     #[arg(long)]
     overwrite: bool,
 
-    /// Get folders, with all that is in them
-    #[arg(short, long)]
-    recursive: bool,
+    #[command(flatten)]
+    folders: FolderOptions,
 
     #[command(flatten)]
-    tftp: TftpWords,
+    tftp: TftpArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct PutOptions {
     #[command(flatten)]
-    peer: PeerOptions,
+    server: ServerOptions,
 
-    /// What to put
+    /// Local files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// What the file is called there
+    /// Name of the file on the server
     #[arg(long = "as", value_name = "NAME", conflicts_with = "recursive")]
     name: Option<OsString>,
 
-    /// The folder there in which the files go
+    /// Folder on the server for the files
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     to: Option<OsString>,
 
-    /// Send nothing that is there already with the same digest
+    /// Skip files that the server has already, with the same content
     #[arg(long)]
     resume: bool,
 
-    /// Put folders, with all that is in them
-    #[arg(short, long)]
-    recursive: bool,
+    #[command(flatten)]
+    folders: FolderOptions,
 
     #[command(flatten)]
-    tftp: TftpWords,
+    tftp: TftpArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
-    peer: PeerOptions,
+    server: ServerOptions,
 
-    /// Which folder [default: the one that is served]
+    /// Folder on the server [default: the folder that is served]
     #[arg(value_name = "DIR")]
     folder: Option<OsString>,
 
-    /// List what is in its folders, too
+    /// List the content of folders, too
     #[arg(short, long)]
     recursive: bool,
 }
 
-/// Whom to call, and how to tell what becomes of it.
+/// Which folders are transferred, and what of them.
 #[derive(Args)]
-struct PeerOptions {
-    /// Where the server is: PORT (of this machine), HOST:PORT, [V6]:PORT, unix:PATH, or
+struct FolderOptions {
+    /// Transfer folders with everything in them
+    #[arg(short, long)]
+    recursive: bool,
+
+    /// Include names below a folder that begin with a dot
+    #[arg(long, requires = "recursive")]
+    hidden: bool,
+}
+
+/// The server, and the output about it.
+#[derive(Args)]
+struct ServerOptions {
+    /// Address of the server: PORT (of this machine), HOST:PORT, [V6]:PORT, unix:PATH, or
     /// udp://HOST:PORT for TFTP
     #[arg(value_name = "ADDR")]
     address: ListenAddr,
 
-    /// Over UDP, by TFTP: nothing is checked by a digest
+    /// Use TFTP, over UDP and without digests
     #[arg(short, long)]
     udp: bool,
 
-    /// How long the server may be silent; by TFTP it may be given up sooner
+    /// Longest silence of the server; TFTP may give up earlier
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     timeout: Duration,
 
-    /// Tell what becomes of each as JSON, an object on each line of standard output
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    json: JsonOption,
 }
 
-impl PeerOptions {
-    /// Where the server is.
-    fn server(&self) -> Result<Server, Failure> {
-        let place = match (&self.address, self.udp) {
-            (ListenAddr::Tcp(place), true) => ListenAddr::Udp(place.clone()),
-            (place, _) => place.clone(),
+impl ServerOptions {
+    /// Resolves the address.
+    fn resolve(&self) -> Result<Server, Failure> {
+        let address = match (&self.address, self.udp) {
+            (ListenAddr::Tcp(address), true) => ListenAddr::Udp(address.clone()),
+            (address, _) => address.clone(),
         };
-        let server = Server::resolve(&place)?;
+        let server = Server::resolve(&address)?;
         if self.udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
-            return Err(Failure::Usage("TFTP goes over UDP, to HOST:PORT".into()));
+            return Err(Failure::Usage("--udp requires HOST:PORT".into()));
         }
         Ok(server)
     }
 }
 
-/// How to move files by TFTP.
+/// The options of TFTP.
 #[derive(Args)]
 #[command(next_help_heading = "TFTP")]
-struct TftpWords {
-    /// Ask for blocks of so many bytes, 8 to 65464 [default: 1428]
+struct TftpArgs {
+    /// Size of the blocks to request, in bytes, 8 to 65464 [default: 1428]
     #[arg(long, value_name = "BYTES", value_parser = size_in::<u16>(8..=65_464))]
     block_size: Option<u16>,
 
-    /// Ask for so many blocks under way at the same time, 1 to 64 [default: 16]
+    /// Number of blocks to request per acknowledgement, 1 to 64 [default: 16]
     #[arg(long, value_name = "BLOCKS", value_parser = count(1_u16..=64))]
     window: Option<u16>,
 
-    /// Move text, with the ends of lines of either side
+    /// Transfer text, and convert the line ends
     #[arg(long)]
     netascii: bool,
 }
 
-impl TftpWords {
-    /// What was asked for, and the usual where nothing was.
-    fn options(&self, patience: Duration) -> TftpOptions {
+impl TftpArgs {
+    fn options(&self, timeout: Duration) -> TftpOptions {
         TftpOptions {
             mode: if self.netascii {
                 Mode::Netascii
@@ -165,71 +174,92 @@ impl TftpWords {
             },
             block_bytes: self.block_size.unwrap_or(BLOCK_BYTES),
             window: self.window.unwrap_or(WINDOW),
-            timeout: patience,
+            timeout,
         }
     }
 
     /// # Errors
     ///
-    /// Something was asked for, though the server is called in another way.
+    /// One of the options is used, but the server does not speak TFTP.
     fn check(&self, server: &Server) -> Result<(), Failure> {
-        let asked = self.block_size.is_some() || self.window.is_some() || self.netascii;
-        if asked && !matches!(server.endpoint(), Endpoint::Udp(_)) {
-            let words = "--block-size, --window and --netascii are for TFTP: with -u, or udp://";
-            return Err(Failure::Usage(words.into()));
+        let is_used = self.block_size.is_some() || self.window.is_some() || self.netascii;
+        if is_used && !matches!(server.endpoint(), Endpoint::Udp(_)) {
+            let message = "--block-size, --window and --netascii are for TFTP: use -u or udp://";
+            return Err(Failure::Usage(message.into()));
         }
         Ok(())
     }
 }
 
-/// A name for the server, as it was said.
-fn name(words: &OsStr) -> Result<Name, Failure> {
-    let bytes = words.as_bytes();
-    Name::parse(bytes).map_err(|why| Failure::Usage(format!("'{}': {why}", Sanitized(bytes))))
+/// Parses a name of a file on the server.
+fn name(text: &OsStr) -> Result<Name, Failure> {
+    let bytes = text.as_bytes();
+    Name::parse(bytes).map_err(|error| Failure::Usage(format!("'{}': {error}", Sanitized(bytes))))
 }
 
-/// The last part of a name, which a file goes by here.
-fn last_part(name: &Name) -> Option<Name> {
-    let (_, last) = name.split_last()?;
-    Name::parse(last).ok()
+/// The last part of a name; the root has none, and is returned as it is.
+fn last_part(name: &Name) -> Name {
+    let last = name.split_last().map(|(_, last)| Name::parse(last));
+    last.and_then(Result::ok).unwrap_or_default()
 }
 
-const BLOCK_BYTES: u16 = 1428; // what goes through Ethernet in one piece, tunnels included
+/// The last part of a local path; empty for a path such as `.`, whose content goes into the folder
+/// itself.
+fn file_name(path: &Path) -> &[u8] {
+    path.file_name().map_or(b"", OsStrExt::as_bytes)
+}
+
+/// Checks that no two of these pairs of a source and its target have the same target.
+fn check_targets<'a>(pairs: impl IntoIterator<Item = (&'a OsStr, Vec<u8>)>) -> Result<(), Failure> {
+    let mut sources = HashMap::new();
+    for (source, target) in pairs {
+        if let Some(earlier) = sources.insert(target.clone(), source) {
+            let shown = |name: &OsStr| Sanitized(name.as_bytes()).to_string();
+            let (earlier, source) = (shown(earlier), shown(source));
+            let target = Sanitized(if target.is_empty() { b"." } else { &target });
+            return Err(Failure::Usage(format!(
+                "'{earlier}' and '{source}' have the same target, '{target}'"
+            )));
+        }
+    }
+    Ok(())
+}
+
+const BLOCK_BYTES: u16 = 1428; // fits an Ethernet frame, also through tunnels
 const WINDOW: u16 = 16;
 
 pub(crate) const GET_HELP: &str = "\
 Examples:
-  switchboard get server:1212 notes.txt            into notes.txt, here
+  switchboard get server:1212 notes.txt            to ./notes.txt
   switchboard get server:1212 notes.txt -o - | wc  to standard output
   switchboard get server:1212 -r 'my pictures' -C /tmp
-  switchboard get server:1212 large.iso --resume   again after it broke off
-  switchboard get -u server:69 pxelinux.0          by TFTP
+  switchboard get server:1212 large.iso --resume   continue an interrupted transfer
+  switchboard get -u server:69 pxelinux.0          over TFTP
 
-A file is there whole or not at all: it gets its name once its digest is that of the server's
-file. (TFTP has no digests.) What goes to standard output is compared behind its end. A file
-that is here already is not replaced, unless --overwrite; if it is the same, that is fine.
-Names that begin with a dot are left out of folders.
+A file gets its name once it is complete and its SHA-256 digest is equal to that of the server's
+file. (TFTP has no digests.) On standard output, the digest is compared after the last byte. An
+existing file is not replaced without --overwrite; if its content is equal, that is a success.
 
-When one of several files cannot be got, the others are still tried; the exit code is that of
-the first failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 a file cannot be
-made here or is there already, 74 reading, writing or the connection failed, 76 the server
-makes no sense or the digest differs.";
+If one of several files fails, the others are still transferred. The exit code is that of the
+first failure: 1 the server refused, 2 wrong usage, 69 no connection, 73 a local file cannot be
+created or exists, 74 reading, writing or the connection failed, 76 the server violated the
+protocol or the digest differs.";
 
 pub(crate) const PUT_HELP: &str = "\
 Examples:
   switchboard put server:1212 notes.txt
   switchboard put server:1212 *.txt --to letters
   switchboard put server:1212 notes.txt --as letters/first.txt
-  switchboard put server:1212 -r pictures --resume   only those that are not there yet
-  switchboard put -u server:69 config.txt            by TFTP
+  switchboard put server:1212 -r pictures --resume   only those that the server lacks
+  switchboard put -u server:69 config.txt            over TFTP
 
-A file is there whole or not at all: the server keeps it once its digest is the one that was
-announced. (TFTP has no digests.) Links, pipes and devices below a folder are left out.
+The server stores a file once it is complete and its SHA-256 digest is correct. (TFTP has no
+digests.) Symbolic links, pipes and devices below a folder are skipped.
 
-When one of several files cannot be put, the others are still tried; the exit code is that of
-the first failure: 1 the server says no, 2 wrong usage, 69 no connection, 73 the server has a
-file of this name, 74 reading, writing or the connection failed, or the server has no room, 76
-the server makes no sense or the digest differs.";
+If one of several files fails, the others are still transferred. The exit code is that of the
+first failure: 1 the server refused, 2 wrong usage, 69 no connection, 73 the file exists on the
+server, 74 reading, writing or the connection failed, or the server has no space, 76 the server
+violated the protocol or the digest differs.";
 
 pub(crate) const LIST_HELP: &str = "\
 Examples:
@@ -237,5 +267,5 @@ Examples:
   switchboard list server:1212 'my pictures' --recursive
   switchboard list server:1212 --json | jq -r .name
 
-Exit codes: 0 fine, 1 the server says no, 2 wrong usage, 69 no connection, 74 writing or the
-connection failed, 76 the server makes no sense.";
+Exit codes: 0 success, 1 the server refused, 2 wrong usage, 69 no connection, 74 writing or the
+connection failed, 76 the server violated the protocol.";

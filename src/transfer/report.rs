@@ -1,4 +1,4 @@
-//! What is told of each file: how far it is, and what became of it.
+//! Reports of transfers: progress bars, summaries, errors and JSON.
 
 use std::io::{self, IsTerminal, Write};
 use std::iter;
@@ -12,21 +12,21 @@ use switchboard_core::Sanitized;
 use crate::error::{Failure, transfer_code};
 use crate::json;
 
-/// Tells how far a file is, on a terminal, and what became of it: in a line, or as JSON.
+/// Reports each file: a progress bar on a terminal, a line on standard error when it ends, and with
+/// `--json` an object on standard output.
 pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
     has_bars: bool,
     bar: Option<ProgressBar>,
-    began: Option<Instant>, // the file that is under way
+    started: Option<Instant>, // the current file
     files: usize,
     failed: usize,
     code: Option<u8>, // of the first failure
 }
 
-/// What programs are told.
 #[derive(Serialize)]
-struct Told<'a> {
+struct JsonFile<'a> {
     name: &'a str,
     result: &'static str,
     seconds: f64,
@@ -49,14 +49,14 @@ impl Reporter {
             quiet,
             has_bars: !quiet && !json && io::stderr().is_terminal(),
             bar: None,
-            began: None,
+            started: None,
             files: 0,
             failed: 0,
             code: None,
         }
     }
 
-    /// Draws no bar: what is got goes to the terminal itself, and a bar would wipe some of it out.
+    /// Draws no bars. They would overwrite a file that is printed on the same terminal.
     pub(crate) fn without_bars(self) -> Self {
         Self {
             has_bars: false,
@@ -64,47 +64,45 @@ impl Reporter {
         }
     }
 
-    /// Tells what became of a file.
+    /// Reports the result of a file.
     ///
     /// # Errors
     ///
-    /// Nothing else need be tried: no server is there, or nobody to tell it to.
+    /// The other files cannot succeed either: the server cannot be reached, standard output cannot
+    /// be written, or a signal has arrived.
     pub(crate) fn file(
         &mut self,
         name: &[u8],
         result: Result<Outcome, Error>,
     ) -> Result<(), Failure> {
-        match result {
-            Ok(done) => self.done(name, &done),
-            Err(error) => self.failed(name, &error),
-        }
-    }
-
-    fn done(&mut self, name: &[u8], done: &Outcome) -> Result<(), Failure> {
-        let seconds = self.ends(name, Ok(done))?;
-        if !self.json && !self.quiet {
-            self.say(&summary(name, done, seconds));
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) => return self.failed(name, &error),
+        };
+        let seconds = self.file_ended(name, Ok(&outcome))?;
+        if !self.json {
+            self.note(&summary(name, &outcome, seconds));
         }
         Ok(())
     }
 
-    /// Tells why something was not done.
+    /// Reports a failure.
     ///
     /// # Errors
     ///
     /// As [`file`](Self::file).
     pub(crate) fn failed(&mut self, name: &[u8], error: &Error) -> Result<(), Failure> {
-        self.ends(name, Err(error))?;
+        self.file_ended(name, Err(error))?;
         if let Error::Output(cause) = error
             && cause.kind() == io::ErrorKind::BrokenPipe
         {
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
-        let words = match error {
+        let message = match error {
             Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
             error => format!("{}: {error}", Sanitized(name)),
         };
-        self.say(&format!("switchboard: {words}"));
+        self.print(&format!("switchboard: {message}"));
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
@@ -116,28 +114,33 @@ impl Reporter {
         }
     }
 
-    /// Counts it, and tells programs. Says for how many seconds it was under way.
-    fn ends(&mut self, name: &[u8], result: Result<&Outcome, &Error>) -> Result<f64, Failure> {
-        let began = self.began.take();
-        let seconds = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    /// Counts a file and prints its JSON object. Returns the seconds since it was started.
+    fn file_ended(
+        &mut self,
+        name: &[u8],
+        result: Result<&Outcome, &Error>,
+    ) -> Result<f64, Failure> {
+        let started = self.started.take();
+        let seconds = started.map_or(0.0, |started| started.elapsed().as_secs_f64());
         self.files += 1;
         self.clear();
         if self.json {
-            print(&told(name, result, seconds)).map_err(Failure::unwritten)?;
+            let mut out = io::stdout().lock();
+            writeln!(out, "{}", json_line(name, result, seconds))
+                .and_then(|()| out.flush())
+                .map_err(Failure::transfer_output)?;
         }
         Ok(seconds)
     }
 
-    /// What the program ends with: the first failure, if there was one.
-    pub(crate) fn end(self) -> Result<(), Failure> {
+    /// Returns the first failure, if there was one.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
         let Some(code) = self.code else {
             return Ok(());
         };
         if 1 < self.files {
-            self.say(&format!(
-                "switchboard: {} of {} failed",
-                self.failed, self.files
-            ));
+            let message = format!("switchboard: {} of {} failed", self.failed, self.files);
+            self.note(&message);
         }
         Err(Failure::Reported(code))
     }
@@ -148,9 +151,9 @@ impl Reporter {
         }
     }
 
-    /// Writes a line on standard error, above the bar if there is one.
-    fn say(&self, line: &str) {
-        let write = || writeln!(io::stderr(), "{line}").ok(); // where nobody listens, nobody is told
+    /// Prints a line on standard error, above the bar if there is one.
+    fn print(&self, line: &str) {
+        let write = || writeln!(io::stderr(), "{line}").ok(); // a failing standard error has no substitute
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -161,16 +164,16 @@ impl Reporter {
 impl Progress for Reporter {
     fn file_started(&mut self, name: &[u8]) {
         self.clear();
-        self.began = Some(Instant::now());
+        self.started = Some(Instant::now());
         if !self.has_bars {
             return;
         }
-        let bar = ProgressBar::hidden(); // until there is something to show
-        bar.set_prefix(brief(Sanitized(name).to_string()));
+        let bar = ProgressBar::hidden(); // until content is transferred
+        bar.set_prefix(shortened(Sanitized(name).to_string()));
         self.bar = Some(bar);
     }
 
-    fn transfer_started(&mut self, from: u64, length: Option<u64>) {
+    fn transfer_started(&mut self, offset: u64, length: Option<u64>) {
         let Some(bar) = &self.bar else {
             return;
         };
@@ -183,47 +186,46 @@ impl Progress for Reporter {
         if let Some(length) = length {
             bar.set_length(length);
         }
-        bar.set_position(from);
+        bar.set_position(offset);
         bar.set_draw_target(ProgressDrawTarget::stderr());
-        bar.reset_eta(); // what was there before says nothing about the rate
+        bar.reset_eta(); // the part before the offset took no time
     }
 
-    fn advanced(&mut self, position: u64) {
+    fn advanced(&mut self, offset: u64) {
         if let Some(bar) = &self.bar {
-            bar.set_position(position);
+            bar.set_position(offset);
         }
     }
 
-    fn note(&mut self, words: &str) {
+    fn note(&mut self, message: &str) {
         if !self.quiet {
-            self.say(words);
+            self.print(message);
         }
     }
 }
 
-/// As much of the end of a name as leaves room for a bar beside it.
-fn brief(name: String) -> String {
-    let Some(beyond) = name.chars().count().checked_sub(BRIEF_CHARACTERS + 1) else {
+/// The end of a name, short enough for a line with a bar.
+fn shortened(name: String) -> String {
+    let Some(excess) = name.chars().count().checked_sub(MAX_PREFIX_CHARS + 1) else {
         return name;
     };
-    let rest = name.chars().skip(beyond + 2);
-    iter::once('\u{2026}').chain(rest).collect()
+    let end = name.chars().skip(excess + 2);
+    iter::once('\u{2026}').chain(end).collect()
 }
 
-/// A line for people.
-fn summary(name: &[u8], done: &Outcome, seconds: f64) -> String {
+fn summary(name: &[u8], outcome: &Outcome, seconds: f64) -> String {
     let name = Sanitized(name);
-    let bytes = done.bytes;
-    if done.already_there {
-        return format!("{name}: there already, the same ({bytes} bytes)");
+    let bytes = outcome.bytes;
+    if outcome.already_there {
+        return format!("{name}: unchanged ({bytes} bytes)");
     }
-    let moved = bytes - done.resumed_from.unwrap_or(0).min(bytes);
-    let from = match done.resumed_from {
-        Some(from) => format!(", {from} of them from before"),
+    let transferred = bytes - outcome.resumed_from.unwrap_or(0).min(bytes);
+    let resumed = match outcome.resumed_from {
+        Some(offset) => format!(", resumed at {offset},"),
         None => String::new(),
     };
     let rate = if seconds < 0.1 {
-        String::new() // nobody can say
+        String::new() // too short to measure
     } else {
         #[expect(
             clippy::cast_possible_truncation,
@@ -231,43 +233,33 @@ fn summary(name: &[u8], done: &Outcome, seconds: f64) -> String {
             clippy::cast_precision_loss,
             reason = "a rate, rounded"
         )]
-        let rate = (moved as f64 / seconds) as u64;
+        let rate = (transferred as f64 / seconds) as u64;
         format!(" ({}/s)", DecimalBytes(rate))
     };
-    format!("{name}: {bytes} bytes{from} in {seconds:.1} s{rate}")
+    format!("{name}: {bytes} bytes{resumed} in {seconds:.1} s{rate}")
 }
 
-/// A line for programs.
-fn told(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {
-    let name = &String::from_utf8_lossy(name);
-    let (done, error) = (result.ok(), result.err());
-    let told = Told {
-        name,
-        result: match done {
+fn json_line(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {
+    let (outcome, error) = (result.ok(), result.err());
+    json::line(&JsonFile {
+        name: &String::from_utf8_lossy(name),
+        result: match outcome {
             None => "failed",
-            Some(done) if done.already_there => "there",
+            Some(outcome) if outcome.already_there => "unchanged",
             Some(_) => "done",
         },
         seconds,
-        bytes: done.map(|done| done.bytes),
-        sha256: done
-            .and_then(|done| done.sha256)
+        bytes: outcome.map(|outcome| outcome.bytes),
+        sha256: outcome
+            .and_then(|outcome| outcome.sha256)
             .map(|digest| digest.to_string()),
-        resumed_from: done.and_then(|done| done.resumed_from),
+        resumed_from: outcome.and_then(|outcome| outcome.resumed_from),
         error: error.map(ToString::to_string),
         code: error.map(transfer_code),
-    };
-    json::line(&told)
+    })
 }
 
-/// Prints a line on standard output, at once.
-pub(super) fn print(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
-}
-
-const BRIEF_CHARACTERS: usize = 30;
+const MAX_PREFIX_CHARS: usize = 30;
 const STYLE: &str =
     "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
 const STYLE_WITHOUT_LENGTH: &str = "{prefix} {spinner} {decimal_bytes} {decimal_bytes_per_sec}";
@@ -284,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn names_beside_a_bar_are_brief() {
+    fn long_names_are_shortened() {
         for (name, shown) in [
             ("", ""),
             (
@@ -300,9 +292,9 @@ mod tests {
                 "\u{2026}3456789 123456789 12345678901",
             ),
         ] {
-            let found = brief(name.to_owned());
+            let found = shortened(name.to_owned());
             assert_eq!(found, shown);
-            assert!(found.chars().count() <= BRIEF_CHARACTERS);
+            assert!(found.chars().count() <= MAX_PREFIX_CHARS);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `get` and `put` by TFTP.
+//! `get` and `put` over TFTP.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -8,85 +8,75 @@ use switchboard_client::{Destination, Error, Progress, Target, TftpClient};
 use switchboard_files::{Name, Source};
 
 use super::report::Reporter;
-use super::{GetOptions, PutOptions, last_part};
+use super::{GetOptions, PutOptions, file_name, last_part};
 use crate::error::Failure;
 
-/// Gets all that was asked for, into `out` if there is one.
+/// Gets the files, to `out` if there is one.
 pub(super) fn get(
     options: &GetOptions,
     client: &TftpClient,
     mut out: Option<Box<dyn Write>>,
     reporter: &mut Reporter,
 ) -> Result<(), Failure> {
-    if options.resume || options.recursive {
-        return Err(beyond("neither --resume nor --recursive"));
-    }
-    for words in &options.names {
-        // The server may have its own idea of names; here it is the last part.
-        let name = words.as_bytes();
-        reporter.file_started(name);
-        let done = match (&mut out, options.output.as_deref()) {
-            (Some(out), _) => client.get(name, Target::Output(out), reporter),
+    check_unsupported(options.resume, options.folders.recursive)?;
+    for name in &options.names {
+        let bytes = name.as_bytes(); // the server may have other rules for names
+        reporter.file_started(bytes);
+        let result = match (&mut out, options.output.as_deref()) {
+            (Some(out), _) => client.get(bytes, Target::Output(out), reporter),
             (None, Some(path)) => Destination::parent_of(path).and_then(|(destination, own)| {
-                client.get(name, file(&destination, &own, options), reporter)
+                client.get(bytes, options.target(&destination, &own), reporter)
             }),
-            (None, None) => own_name(words).and_then(|own| {
+            (None, None) => local_name(name).and_then(|own| {
                 let destination = Destination::open(&options.directory)?;
-                client.get(name, file(&destination, &own, options), reporter)
+                client.get(bytes, options.target(&destination, &own), reporter)
             }),
         };
-        reporter.file(name, done)?;
+        reporter.file(bytes, result)?;
     }
     Ok(())
 }
 
-fn file<'a>(destination: &'a Destination, name: &'a Name, options: &GetOptions) -> Target<'a> {
-    Target::File {
-        destination,
-        name,
-        overwrite: options.overwrite,
-        resume: false,
-    }
+/// The local name of a file that the server calls `name`.
+fn local_name(name: &OsStr) -> Result<Name, Error> {
+    let own = Name::parse(name.as_bytes()).map(|name| last_part(&name));
+    own.ok()
+        .filter(|own| !own.is_root())
+        .ok_or(Error::InvalidInput(
+            "this name is not possible for a local file (-o gives another)",
+        ))
 }
 
-/// What a file goes by here of which the server was asked by these words.
-fn own_name(words: &OsStr) -> Result<Name, Error> {
-    let name = Name::parse(words.as_bytes()).ok();
-    let own = name.as_ref().and_then(last_part);
-    own.ok_or(Error::InvalidInput(
-        "that is no name for a file here (-o says one)",
-    ))
-}
-
-/// Puts all that was asked for.
+/// Puts the files.
 pub(super) fn put(
     options: &PutOptions,
     client: &TftpClient,
     reporter: &mut Reporter,
 ) -> Result<(), Failure> {
-    if options.resume || options.recursive {
-        return Err(beyond("neither --resume nor --recursive"));
-    }
+    check_unsupported(options.resume, options.folders.recursive)?;
     for path in &options.files {
-        let last = path.file_name().unwrap_or_default();
+        let last = file_name(path);
         let name = match (&options.name, &options.to) {
             (Some(name), _) => name.as_bytes().to_owned(),
-            (_, Some(folder)) => [folder.as_bytes(), b"/", last.as_bytes()].concat(),
-            _ => last.as_bytes().to_owned(),
+            (_, Some(folder)) => [folder.as_bytes(), b"/", last].concat(),
+            _ => last.to_owned(),
         };
         reporter.file_started(&name);
-        let done = Source::open(path)
+        let result = Source::open(path)
             .map_err(|cause| Error::Local {
                 file: path.clone(),
                 cause,
             })
             .and_then(|source| client.put(path, source, &name, reporter));
-        reporter.file(&name, done)?;
+        reporter.file(&name, result)?;
     }
     Ok(())
 }
 
-/// By TFTP there is no such thing.
-fn beyond(what: &str) -> Failure {
-    Failure::Usage(format!("TFTP has {what}"))
+fn check_unsupported(resume: bool, recursive: bool) -> Result<(), Failure> {
+    if resume || recursive {
+        let message = "TFTP supports neither --resume nor --recursive";
+        return Err(Failure::Usage(message.into()));
+    }
+    Ok(())
 }

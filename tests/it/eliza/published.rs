@@ -146,7 +146,7 @@ fn the_script_has_no_warnings() {
     let check = format!("$PROGRAM script check --deny-warnings {script}");
     assert_eq!(
         stdout_of(&check, ""),
-        format!("{script}: 1966, 67 rules, fine\n")
+        format!("{script}: 1966, 67 rules, no problems\n")
     );
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use switchboard_core::Sanitized;
-use switchboard_eliza::{Script, ScriptError};
+use switchboard_eliza::{Problem, Script, ScriptError};
 
 /// Scripts and what they are called. There is one at least, and the first is spoken unless another is
 /// asked for.
@@ -159,6 +159,17 @@ impl Scripts {
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(|entry| entry.name.as_str()).collect();
         Sanitized(names.join(", ").as_bytes()).to_string()
+    }
+}
+
+impl NoScript {
+    /// The problems of the script; empty if it cannot be read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match &self.why {
+            Why::Unreadable(_) => &[],
+            Why::Unusable(error) => error.problems(),
+        }
     }
 }
 
