@@ -218,29 +218,28 @@ impl ServeOptions {
     }
 
     pub(crate) fn bind(&self) -> BindOptions {
-        BindOptions {
-            only: match (self.ipv4, self.ipv6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
-            },
-            unix_mode: self.unix_mode,
-        }
+        let mut options = BindOptions::default();
+        options.only = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        options.unix_mode = self.unix_mode;
+        options
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            clients: self.max_clients,
-            clients_per_host: self.max_per_host,
-            rate: self.rate,
-            datagrams_per_second: self.datagram_rate,
-            first: self.first_message_timeout,
-            idle: self.idle_timeout,
-            session: self.session_timeout,
-            grace: self.grace,
-            message_bytes: self.max_line,
-            ..Limits::default()
-        }
+        let mut limits = Limits::default();
+        limits.max_clients = self.max_clients;
+        limits.max_clients_per_host = self.max_per_host;
+        limits.rate = self.rate;
+        limits.datagrams_per_second = self.datagram_rate;
+        limits.first_message_timeout = self.first_message_timeout;
+        limits.idle_timeout = self.idle_timeout;
+        limits.session_timeout = self.session_timeout;
+        limits.grace_period = self.grace;
+        limits.message_bytes = self.max_line;
+        limits
     }
 }
 
@@ -428,8 +427,8 @@ mod tests {
                 ListenAddr::Unix("a".into()),
             ];
             assert_eq!(options.listen_addrs(), listen, "{args}");
-            assert_eq!(options.limits().clients, 3, "{args}");
-            assert_eq!(options.limits().idle, None, "{args}");
+            assert_eq!(options.limits().max_clients, 3, "{args}");
+            assert_eq!(options.limits().idle_timeout, None, "{args}");
             assert_eq!(options.bind().only, Some(Family::V6), "{args}");
             assert!(options.json, "{args}");
         }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{
-    Address, Listener, Reporting, Server, Service, Signals, Transport, UdpPolicy, inherited,
-    notify, use_all_descriptors,
+    Address, Listener, Reporting, Server, Service, Signals, Transport, UdpPolicy,
+    notify_service_manager, raise_fd_limit, take_inherited,
 };
 use switchboard_services::Services;
 use tracing::{debug, warn};
@@ -26,15 +26,14 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let ready = options.ready_fd.map(ready_at).transpose()?;
     let listeners = Listener::bind(&options.listen_addrs(), options.bind())?;
     check_transports(name, &*service, &listeners)?;
-    let reporting = Reporting {
-        json: options.json,
-        write: log::write,
-    };
+    let mut reporting = Reporting::default();
+    reporting.json = options.json;
+    reporting.write = log::write;
     if options.model == Model::Sequential && service.rooms().is_some() {
         warn!("--model sequential serves one client at a time: its rooms have one member");
     }
-    let signals = Signals::block(reporting).map_err(Failure::Serve)?;
-    use_all_descriptors().ok(); // with fewer, peers wait
+    let signals = Signals::block().map_err(Failure::Serve)?;
+    raise_fd_limit().ok(); // with fewer, clients wait in the backlog
     if !quiet {
         announce(name, &*service, &listeners);
     }
@@ -43,18 +42,19 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
             .write_all(b"\n")
             .map_err(|error| Failure::Ready(number, error))?;
     }
-    notify("READY=1");
+    notify_service_manager("READY=1");
     let server = Server::from(service)
         .limits(options.limits())
         .model(options.model.into());
     server
         .signals(signals)
+        .reporting(reporting)
         .serve(listeners)
         .map_err(Failure::Serve)
 }
 
 fn ready_at(number: u16) -> Result<(u16, File), Failure> {
-    match inherited(number) {
+    match take_inherited(number) {
         Ok(fd) => Ok((number, File::from(fd))),
         Err(error) => Err(Failure::Ready(number, error)),
     }

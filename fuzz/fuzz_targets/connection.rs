@@ -30,11 +30,9 @@ fn answer(
     input: usize,
     outbox_bytes: usize,
 ) -> (Vec<u8>, String) {
-    let limits = Limits {
-        message_bytes: 64,
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.message_bytes = 64;
+    limits.outbox_bytes = outbox_bytes;
     let (output, reason) = drive_stream(service, bytes, Chunks { input, output: 1 }, &limits);
     (output, reason.to_string())
 }

@@ -35,11 +35,9 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Act<'_>)>)| {
         1 => &DUEL,
         _ => &FORWARD,
     };
-    let limits = Limits {
-        outbox_bytes: 1 + 64 * usize::from(outbox),
-        message_bytes: 100,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.outbox_bytes = 1 + 64 * usize::from(outbox);
+    limits.message_bytes = 100;
     let mut driver = RoomDriver::new(Arc::clone(service), limits);
     let mut connected = BTreeSet::new();
     for (peer, act) in acts {

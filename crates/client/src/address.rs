@@ -43,9 +43,7 @@ impl Server {
             ListenAddr::Tcp(host) => Endpoint::Tcp(addresses(host).map_err(unreachable)?),
             ListenAddr::Udp(host) => Endpoint::Udp(addresses(host).map_err(unreachable)?),
             ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
-            ListenAddr::Fd(_) | ListenAddr::Stdio => {
-                return Err(Error::NotConnectable(address.clone()));
-            }
+            _ => return Err(Error::NotConnectable(address.clone())),
         };
         let address = address.clone();
         Ok(Self { address, endpoint })

@@ -43,20 +43,15 @@ impl Client {
             let transport = connect(&server, timeout, signals.as_ref())?;
             Ok(Box::new(transport) as Box<dyn Transport>)
         });
+        Self::over(connect, timeout, stop)
+    }
+
+    /// A client of the server that `connect` connects to.
+    pub(crate) fn over(connect: Box<Connect>, timeout: Duration, stop: Option<Stop>) -> Self {
         Self {
             connect,
             timeout,
             stop,
-            session: None,
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn over(connect: Box<Connect>, timeout: Duration) -> Self {
-        Self {
-            connect,
-            timeout,
-            stop: None,
             session: None,
         }
     }

@@ -40,7 +40,7 @@ impl Destination {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Folder::open(path).map_err(|error| Error::CannotCreate {
             file: path.to_owned(),
-            cause: FileError::Io(error),
+            cause: error.into(),
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -54,16 +54,15 @@ impl Destination {
     ///
     /// There is no such folder, or `path` does not end in a name.
     pub fn parent_of(path: &Path) -> Result<(Self, Name), Error> {
-        let last = path
-            .file_name()
-            .map(|last| Name::parse(last.as_encoded_bytes()));
-        let Some(Ok(name)) = last else {
-            return Err(Error::InvalidInput("the path does not end in a file name"));
-        };
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        Ok((Self::open(parent.unwrap_or(Path::new(".")))?, name))
+        let (folder, name) = Folder::parent_of(path).map_err(|error| match error {
+            FileError::Name(_) => Error::InvalidInput("the path does not end in a file name"),
+            cause => Error::CannotCreate {
+                file: path.to_owned(),
+                cause,
+            },
+        })?;
+        let path = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok((Self { path, folder }, name))
     }
 
     /// Creates a folder and its missing parents. It may exist already.

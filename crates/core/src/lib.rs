@@ -62,7 +62,6 @@ pub use hub::types::{LeaveReason, Member, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;
 pub use net::bind::{BindError, BindOptions, Family};
-pub use net::inherited::inherited;
 pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError};
 pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
@@ -77,5 +76,6 @@ pub use session::rooms::Rooms;
 pub use session::service::{
     Error, Flow, Refusal, Result, RoomService, Service, Session, service_fn,
 };
-pub use sys::rlimit::use_all_descriptors;
-pub use sys::systemd::notify;
+pub use sys::fd::take_inherited;
+pub use sys::rlimit::raise_fd_limit;
+pub use sys::systemd::notify_service_manager;

@@ -1,7 +1,6 @@
 //! When a file was last changed.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -23,12 +22,6 @@ impl Timestamp {
         let time = DateTime::strptime("%Y-%m-%dT%H:%M:%S%.fZ", text).ok()?;
         let seconds = time.duration_since(EPOCH).as_secs();
         u64::try_from(seconds).ok().map(Self)
-    }
-
-    /// As a time of the system.
-    #[must_use]
-    pub fn to_system(self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0)
     }
 }
 

@@ -71,10 +71,8 @@ mod tests {
     /// What it sends when it is taken in pieces of at most `taken` bytes: the beginning, and how
     /// the conversation goes on.
     fn heard(taken: usize, outbox_bytes: usize) -> (Vec<u8>, Connection) {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
         let mut connection = Connection::open(&Chargen, &Peer::stdio(), &limits);
         let mut heard = Vec::new();
         while heard.len() < 40_000 {

@@ -9,10 +9,8 @@ use switchboard_core::{Limits, Peer, Service, Transport};
 #[track_caller]
 pub(crate) fn every_chunking(service: &dyn Service, said: &[u8], answer: &[u8]) {
     for outbox_bytes in [1, 7, 64 * 1024] {
-        let limits = Limits {
-            outbox_bytes,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
         for size in 1..=said.len().max(1) {
             for taken in [1, 3, usize::MAX] {
                 let pieces = Chunks {

@@ -59,28 +59,28 @@ fn the_examples_of_the_help_work() {
     let examples = help
         .lines()
         .filter_map(|line| line.trim().strip_prefix("switchboard "))
-        .filter(|words| words.starts_with("serve ") && !words.contains("SERVICE"));
+        .filter(|args| args.starts_with("serve ") && !args.contains("SERVICE"));
     let mut tried = 0;
     for example in examples {
-        // With a port of the test's own, and without what follows in the shell.
-        let words = example
+        // With port 0, and without the explanation behind the command.
+        let args = example
             .split("  ")
             .next()
             .expect("a split has a first part");
-        let words = words
+        let args = args
             .split(" then")
             .next()
             .expect("a split has a first part")
             .replace("1212", "0");
-        let words = words.split(" > ").next().expect("a split has a first part");
+        let args = args.split(" > ").next().expect("a split has a first part");
         let folder = temp_dir();
-        let words = words.replace("/tmp/", &format!("{}/", folder.path().display()));
-        let mut words: Vec<&str> = words.split_whitespace().collect();
-        if !words.contains(&"--listen") {
-            words.splice(2..2, ["--listen", "0"]); // a program's own words come last
+        let args = args.replace("/tmp/", &format!("{}/", folder.path().display()));
+        let mut args: Vec<&str> = args.split_whitespace().collect();
+        if !args.contains(&"--listen") {
+            args.splice(2..2, ["--listen", "0"]); // the arguments of a program come last
         }
         let mut command = Command::new(program());
-        command.args(words).env("TMPDIR", folder.path());
+        command.args(args).env("TMPDIR", folder.path());
         drop(Server::run(&mut command));
         tried += 1;
     }
@@ -111,17 +111,17 @@ fn an_unusable_script_is_refused_before_listening() {
     let name = path.display();
     let (code, stdout, stderr) =
         run_program(&format!("serve eliza --listen 0 --script {name}"), "");
-    let words = format!(
+    let message = format!(
         "switchboard: cannot serve eliza: {name}:7:13: the pattern is too large: more than 256 KiB when compiled\n"
     );
-    assert_eq!((code, stdout.as_str(), stderr), (1, "", words));
+    assert_eq!((code, stdout.as_str(), stderr), (1, "", message));
     let (code, _, stderr) = run_program("talk --script /no/such/file", "");
     let built_in = Script::NAMES.join(", ");
-    let words = format!(
+    let message = format!(
         "switchboard: /no/such/file: No such file or directory (os error 2); \
          the built-in scripts are: {built_in}\n"
     );
-    assert_eq!((code, stderr), (1, words));
+    assert_eq!((code, stderr), (1, message));
     let (code, _, stderr) = run_program(&format!("talk --script {}", folder.path().display()), "");
     assert!(code == 1 && stderr.contains("Is a directory"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! `script check`, `run` and `list`, and the traces of `talk`, as who writes scripts meets them.
+//! `script check`, `script run`, `script list`, and `talk --trace`.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn check_reports_every_problem_with_its_position() {
         (code, stderr.as_str()),
         (1, "switchboard: 1 of 3 cannot be used\n")
     );
-    // Nothing speaks by it, and its problems are the same.
+    // Other commands refuse it with the same problems.
     let problems: Vec<&str> = lines
         .iter()
         .filter(|line| line.contains("bad.toml:"))
@@ -95,16 +95,16 @@ fn deny_warnings_makes_warnings_errors() {
 
 #[test]
 fn files_that_are_no_script_are_refused() {
-    for (file, why) in [
+    for (file, reason) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
         ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
         ("/dev/null", "/dev/null:1:"),
     ] {
         let (code, stdout, _) = run_program(&format!("script check {file}"), "");
-        assert!(code == 1 && stdout.starts_with(why), "{stdout}");
+        assert!(code == 1 && stdout.starts_with(reason), "{stdout}");
     }
-    // However much there is, little is read.
+    // Little is read, however long the input is.
     let check = "set -o pipefail; (ulimit -v 1000000; yes | head -c 3G | $PROGRAM script check -)";
     let output = shell(check, b"");
     assert!(
@@ -135,7 +135,7 @@ fn no_terminal_control_of_a_script_is_printed() {
     }
 }
 
-/// What stands in the README between this line and the end of its block.
+/// The text of the README from `begin` to the end of its code block.
 fn in_the_readme(begin: &str) -> &'static str {
     let readme = include_str!("../../../README.md");
     let (_, rest) = readme.split_once(begin).expect("it is there");
@@ -152,10 +152,10 @@ fn the_script_in_the_readme_works_as_shown() {
         "echo 'My cat is ill' | switchboard talk --script cat.toml --seed 1 --trace",
         "echo 'INCREMENT I' | switchboard script run turing --steps",
     ] {
-        let words = command.replace("switchboard", "$PROGRAM");
+        let shell_command = command.replace("switchboard", "$PROGRAM");
         let folder = folder.path().display();
-        let told = stdout_of(&format!("cd {folder}; {words}"), "");
-        assert_eq!(told, in_the_readme(&format!("$ {command}\n")));
+        let output = stdout_of(&format!("cd {folder}; {shell_command}"), "");
+        assert_eq!(output, in_the_readme(&format!("$ {command}\n")));
     }
 }
 
@@ -164,26 +164,26 @@ fn list_shows_the_built_in_scripts() {
     let listed = stdout_of("$PROGRAM script list", "");
     assert_eq!(listed.lines().count(), Script::NAMES.len());
     for (line, name) in listed.lines().zip(Script::NAMES) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words[0], name);
-        assert_eq!(words[3], "rules");
-        assert!(words.len() > 5 && line.len() <= 80, "{line}");
-        let talk = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
-        assert!(!talk.is_empty(), "{name}");
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(columns[0], name);
+        assert_eq!(columns[3], "rules");
+        assert!(columns.len() > 5 && line.len() <= 80, "{line}");
+        let output = stdout_of(&format!("$PROGRAM talk --script {name}"), "quit\n");
+        assert!(!output.is_empty(), "{name}");
     }
 }
 
 #[test]
 fn trace_explains_a_reply_as_text() {
-    let talk = stdout_of(
+    let output = stdout_of(
         "$PROGRAM talk --seed 1 --trace",
         "I need \x1b[31ma coat\nquit\n",
     );
-    assert!(!talk.contains('\x1b'), "{talk}");
-    let lines: Vec<&str> = talk.lines().collect();
+    assert!(!output.contains('\x1b'), "{output}");
+    let lines: Vec<&str> = output.lines().collect();
     assert!(
         lines[1].starts_with("  input       I need \\u{1b}[31ma coat"),
-        "{talk}"
+        "{output}"
     );
     for label in [
         "read", "rule", "pattern", "parts", "template", "reply", "from",
@@ -191,12 +191,12 @@ fn trace_explains_a_reply_as_text() {
         let label = format!("  {label:12}");
         assert!(
             lines.iter().any(|line| line.starts_with(&label)),
-            "no {label}: {talk}"
+            "no {label}: {output}"
         );
     }
     assert!(
         lines.iter().all(|line| line.chars().count() <= 80),
-        "{talk}"
+        "{output}"
     );
     let same = stdout_of("$PROGRAM talk --seed 1", "I need \x1b[31ma coat\nquit\n");
     let replies: Vec<&str> = lines
@@ -213,16 +213,19 @@ fn trace_explains_a_reply_as_text() {
 #[test]
 fn trace_explains_a_reply_as_json() {
     let long = "x".repeat(9000);
-    for said in [
+    for input in [
         "I need a coat\nquit\n",
         "\n\x01\n",
         "",
         "no end",
         &format!("hi\n{long}\nhi\n"),
     ] {
-        let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", said);
-        assert!(told.ends_with('\n') && 2 <= told.lines().count(), "{told}");
-        for line in told.lines() {
+        let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", input);
+        assert!(
+            output.ends_with('\n') && 2 <= output.lines().count(),
+            "{output}"
+        );
+        for line in output.lines() {
             let object: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
             assert!(
                 object["reply"].is_string() && object["source"].is_string(),
@@ -230,8 +233,8 @@ fn trace_explains_a_reply_as_json() {
             );
         }
     }
-    let told = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
-    let lines: Vec<&str> = told.lines().collect();
+    let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let lines: Vec<&str> = output.lines().collect();
     assert!(
         lines[0].contains("\"source\":\"greeting\"")
             && lines[2].contains("\"source\":\"farewell\"")
@@ -257,22 +260,22 @@ fn trace_explains_a_reply_as_json() {
 
 #[test]
 fn piped_input_is_answered_completely() {
-    let said: String = (0..20_000)
+    let input: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
     for option in ["", "--trace", "--trace=json"] {
-        let talk = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &said);
-        let last = talk.lines().rev().take(20).collect::<Vec<_>>().join(" ");
+        let output = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &input);
+        let last = output.lines().rev().take(20).collect::<Vec<_>>().join(" ");
         assert!(last.contains("19999 coats"), "{last}");
         if option != "--trace" {
-            assert_eq!(talk.lines().count(), 20_002);
+            assert_eq!(output.lines().count(), 20_002);
         }
     }
 }
 
 #[test]
 fn a_single_line_is_answered_immediately() {
-    // Each line is said only when the one before was answered.
+    // Each line is sent after the answer to the one before.
     let ask = "coproc T { $PROGRAM talk --seed 1; }; read -r line <&${T[0]}; \
         for n in 1 2 3; do echo \"I need $n coats\" >&${T[1]}; read -r line <&${T[0]}; echo \"$line\"; done";
     let answers = stdout_of(ask, "");
@@ -284,4 +287,21 @@ fn a_single_line_is_answered_immediately() {
             .all(|(line, n)| line.contains(&format!("{n} coats"))),
         "{answers}"
     );
+}
+
+#[test]
+fn a_script_with_an_endless_loop_is_stopped() {
+    let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
+        (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
+    let folder = temp_dir();
+    let path = folder.path().join("round.script");
+    fs::write(&path, script).expect("it can be written");
+    for option in ["", "--steps", "--trace", "--trace=json"] {
+        let output = shell(
+            &format!("$PROGRAM script run {option} {}", path.display()),
+            b"a\na\n",
+        );
+        assert!(output.status.success(), "{option}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{option}");
+    }
 }

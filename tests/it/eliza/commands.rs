@@ -1,35 +1,34 @@
-//! What a peer may ask of the program beside talking: lines that begin with an asterisk.
+//! `--commands`: lines that begin with an asterisk.
 
 use crate::support::{MODELS, Server, UdpClient, installed, stdout_of};
 
 const PARROT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/transcripts/parrot.toml");
 
-const SAID: &str = "*why\nI need my mother.\n*why\n*script /etc/passwd\n*script friend\n*script parrot\n*help\n*reset\nBye\n";
+const INPUT: &str = "*why\nI need my mother.\n*why\n*script /etc/passwd\n*script friend\n*script parrot\n*help\n*reset\nBye\n";
 
-/// What a peer hears to `SAID`; of the friend's greeting, of which there are several, only that it is
-/// one line.
+/// Checks the answers to `INPUT`. The friend has several greetings; each is one line.
 #[track_caller]
-fn check(heard: &str, how: &str) {
-    let lines: Vec<&str> = heard.lines().collect();
+fn check(output: &str, case: &str) {
+    let lines: Vec<&str> = output.lines().collect();
     let expected = [
         "How do you feel?",
         "Nothing was answered yet.",
         "Why do you need your mother?",
         "input       I need my mother.",
     ];
-    assert_eq!(lines[..4], expected, "{how}");
+    assert_eq!(lines[..4], expected, "{case}");
     let end = lines.iter().position(|line| *line == "from        a rule");
-    let rest = &lines[end.unwrap_or_else(|| panic!("{how}: {heard}")) + 1..];
+    let rest = &lines[end.unwrap_or_else(|| panic!("{case}: {output}")) + 1..];
     assert!(
         rest[0].starts_with("No such script; there are: parrot, friend"),
-        "{how}: {heard}"
+        "{case}: {output}"
     );
-    assert!(rest[1].contains("feel"), "{how}: {heard}");
-    assert_eq!(rest[2], "How do you feel?", "{how}");
+    assert!(rest[1].contains("feel"), "{case}: {output}");
+    assert_eq!(rest[2], "How do you feel?", "{case}");
     for (line, command) in rest[3..].iter().zip(["*why", "*reset", "*script", "*help"]) {
-        assert!(line.starts_with(command), "{how}: {heard}");
+        assert!(line.starts_with(command), "{case}: {output}");
     }
-    assert_eq!(rest[7..], ["How do you feel?", "Goodbye."], "{how}");
+    assert_eq!(rest[7..], ["How do you feel?", "Goodbye."], "{case}");
 }
 
 #[test]
@@ -41,17 +40,17 @@ fn commands_work_by_nc_under_every_model() {
         let server = Server::start(&format!(
             "eliza --commands --script {PARROT} --model {model}"
         ));
-        let call = format!("nc.openbsd -N localhost {}", server.port());
-        check(&stdout_of(&call, SAID), model);
+        let nc = format!("nc.openbsd -N localhost {}", server.port());
+        check(&stdout_of(&nc, INPUT), model);
     }
 }
 
 #[test]
 fn commands_work_on_stdio_and_in_talk() {
     let serve = format!("$PROGRAM serve eliza --commands --script {PARROT} --listen -");
-    check(&stdout_of(&serve, SAID), "standard input");
+    check(&stdout_of(&serve, INPUT), "standard input");
     let talk = format!("$PROGRAM talk --commands --script {PARROT}");
-    check(&stdout_of(&talk, SAID), "talk");
+    check(&stdout_of(&talk, INPUT), "talk");
 }
 
 #[test]
@@ -59,13 +58,13 @@ fn commands_work_over_udp() {
     let server = Server::start_udp(&format!("eliza --commands --script {PARROT}"));
     let client = UdpClient::connect(&server);
     client.ask("I need my mother.");
-    // What is longer than the question needs an address that was shown to be the asker's own.
-    let proof = client.ask("*why\n");
-    let number: String = proof.chars().filter(char::is_ascii_digit).collect();
-    let trace = client.ask(format!("{number}\n"));
+    // The trace is over the amplification limit, so the client has to validate its address.
+    let challenge = client.ask("*why\n");
+    let code: String = challenge.chars().filter(char::is_ascii_digit).collect();
+    let trace = client.ask(format!("{code}\n"));
     assert!(
         trace.contains("input       I need my mother.\n"),
-        "{proof}{trace}"
+        "{challenge}{trace}"
     );
     assert_eq!(client.ask("*reset\n"), "How do you feel?\n");
 }
@@ -108,6 +107,6 @@ fn a_trace_of_a_long_line_is_short() {
     client.ask(&"you ".repeat(200_000));
     client.send("*why\n");
     client.shutdown_write();
-    let heard = client.rest();
-    assert!(heard.len() < 8 * 1024, "{}", heard.len());
+    let trace = client.rest();
+    assert!(trace.len() < 8 * 1024, "{}", trace.len());
 }

@@ -1,4 +1,4 @@
-//! The friend over TCP, as people meet it.
+//! The friend and scripts of all three kinds over TCP.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,15 +6,15 @@ use std::io::Write;
 
 use crate::support::{MODELS, Server, installed, shell, stdout_of, temp_dir};
 
-const SAID: &str = "I need a holiday\nquit\n";
+const INPUT: &str = "I need a holiday\nquit\n";
 
 #[track_caller]
-fn check_talk(talk: &str) {
-    let lines: Vec<&str> = talk.lines().collect();
-    assert_eq!(lines.len(), 3, "{talk}");
-    assert!(lines[0].contains("feel"), "{talk}");
-    assert!(lines[1].contains("a holiday"), "{talk}");
-    assert!(lines[2].contains("oodbye"), "{talk}");
+fn check_conversation(output: &str) {
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.len(), 3, "{output}");
+    assert!(lines[0].contains("feel"), "{output}");
+    assert!(lines[1].contains("a holiday"), "{output}");
+    assert!(lines[2].contains("oodbye"), "{output}");
 }
 
 #[test]
@@ -22,15 +22,18 @@ fn common_clients_talk_to_the_friend() {
     let server = Server::start("eliza");
     let port = server.port();
     if installed(&["nc.openbsd"]) {
-        check_talk(&stdout_of(&format!("nc.openbsd -N localhost {port}"), SAID));
+        check_conversation(&stdout_of(
+            &format!("nc.openbsd -N localhost {port}"),
+            INPUT,
+        ));
     }
     if installed(&["ncat"]) {
-        check_talk(&stdout_of(&format!("ncat localhost {port}"), SAID));
+        check_conversation(&stdout_of(&format!("ncat localhost {port}"), INPUT));
     }
     if installed(&["socat"]) {
-        check_talk(&stdout_of(
+        check_conversation(&stdout_of(
             &format!("socat -t 10 - TCP:localhost:{port}"),
-            SAID,
+            INPUT,
         ));
     }
     if installed(&["python3"]) {
@@ -41,7 +44,7 @@ fn common_clients_talk_to_the_friend() {
                  f.write(line + '\\n'); f.flush(); print(f.readline(), end='')\n\
              assert s.recv(1) == b''"
         );
-        check_talk(&stdout_of(&format!("python3 -c \"{script}\""), ""));
+        check_conversation(&stdout_of(&format!("python3 -c \"{script}\""), ""));
     }
 }
 
@@ -59,8 +62,8 @@ fn ten_clients_have_a_process_each() {
     for (number, client) in clients.iter_mut().enumerate() {
         assert!(client.line().contains(&format!("{number} apples")));
     }
-    // With ten answers to each of four lines, equal chance in all would be seen.
-    let talks: HashSet<String> = clients
+    // If all processes had the same random numbers, all conversations would be equal.
+    let conversations: HashSet<String> = clients
         .iter_mut()
         .map(|client| {
             ["I feel well", "because", "the weather", "why?"]
@@ -68,13 +71,13 @@ fn ten_clients_have_a_process_each() {
                 .join("|")
         })
         .collect();
-    assert!(1 < talks.len(), "{talks:?}");
+    assert!(1 < conversations.len(), "{conversations:?}");
 }
 
 #[test]
 fn a_seed_makes_replies_reproducible() {
     let server = Server::start("eliza --seed 7");
-    let talk = || {
+    let conversation = || {
         let mut client = server.connect();
         let greeting = client.line();
         [greeting]
@@ -82,7 +85,7 @@ fn a_seed_makes_replies_reproducible() {
             .chain(["I am sad", "yes", "quit"].map(|line| client.ask(line)))
             .collect::<Vec<_>>()
     };
-    assert_eq!(talk(), talk());
+    assert_eq!(conversation(), conversation());
 }
 
 #[test]
@@ -102,15 +105,15 @@ fn binary_and_telnet_input_is_answered() {
             "{answer:?}"
         );
     }
-    // As telnet does: it negotiates first, and its lines end with CR NUL.
+    // telnet negotiates options, and ends its lines with CR NUL.
     let mut telnet = server.connect();
     telnet.line();
     telnet.send(b"\xff\xfd\x03\xff\xfb\x01I need a rest\r\0");
     assert!(telnet.line().contains("a rest"));
 }
 
-/// A friend, a script of 1966 and one of Hayden's, each of which repeats what is needed.
-const NEEDS: [(&str, &str); 3] = [
+/// A script of each kind (friend, 1966, Hayden) that answers `I need X` with X.
+const NEED_SCRIPTS: [(&str, &str); 3] = [
     (
         "needs.toml",
         "greeting = ['Hi']\nfarewell = ['Ciao']\nsilence = ['?', '!']\notherwise = ['a', 'b']\nquit = ['ciao']\n\
@@ -131,7 +134,7 @@ const NEEDS: [(&str, &str); 3] = [
 #[test]
 fn every_kind_of_script_answers_binary_input() {
     let folder = temp_dir();
-    for (name, script) in NEEDS {
+    for (name, script) in NEED_SCRIPTS {
         let path = folder.path().join(name);
         fs::write(&path, script).expect("it can be written");
         for model in MODELS {
@@ -148,14 +151,14 @@ fn every_kind_of_script_answers_binary_input() {
             ] {
                 client.send(line);
                 let answer = client.line();
-                let words = answer.to_lowercase();
+                let lower = answer.to_lowercase();
                 assert!(
-                    words.contains("you need") && words.contains("rest"),
+                    lower.contains("you need") && lower.contains("rest"),
                     "{name}: {answer:?}"
                 );
                 assert!(!answer.chars().any(char::is_control), "{name}: {answer:?}");
             }
-            // Nothing but what is no text, nothing at all, and then as ever.
+            // Lines without any text do not disturb the next one.
             for line in [&b"\xf5\xc0\n"[..], b"\0\n", b"\n"] {
                 client.send(line);
                 client.line();
@@ -176,11 +179,11 @@ fn a_script_with_an_endless_loop_answers_the_next_line() {
     for script in [CLASSIC, HAYDEN] {
         fs::write(&path, script).expect("it can be written");
         for model in MODELS {
-            let words = format!(
+            let args = format!(
                 "eliza --model {model} --commands --script {}",
                 path.display()
             );
-            let server = Server::start(&words);
+            let server = Server::start(&args);
             let mut client = server.connect();
             assert_eq!(client.line(), "HI");
             for _ in 0..3 {
@@ -227,8 +230,8 @@ fn binary_and_endless_scripts_are_refused() {
     let path = folder.path().join("latin.toml");
     fs::write(&path, b"greeting = ['a']\nfarewell = ['\xe4']\n").expect("it can be written");
     let name = path.display();
-    let refused = |words: &str| {
-        let output = shell(&format!("$PROGRAM talk --script {words}"), b"");
+    let refused = |path: &str| {
+        let output = shell(&format!("$PROGRAM talk --script {path}"), b"");
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -244,9 +247,9 @@ fn binary_and_endless_scripts_are_refused() {
 
 #[test]
 fn scripts_are_read_from_pipes() {
-    let talk = stdout_of(
+    let output = stdout_of(
         "$PROGRAM talk --script <(cat data/transcripts/parrot.toml)",
         "I need you\n",
     );
-    assert!(talk.contains("Why do you need me?"), "{talk}");
+    assert!(output.contains("Why do you need me?"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! What others may try with a folder that is shared, and what may happen meanwhile.
+//! The `files` service against hostile clients and failing disks.
 
 use std::collections::HashSet;
 use std::fs;
@@ -94,7 +94,7 @@ fn no_path_leads_out_of_the_folder() {
     ] {
         for verb in ["GET", "HASH", "STAT", "LIST"] {
             let answer = client.ask(&format!("{verb} {name}"));
-            // A file with a slash behind it is the file.
+            // `file/.` is the file itself.
             let is_file = name == "file/." && verb != "LIST";
             let code = answer.split(' ').next().unwrap_or_default();
             if is_file {
@@ -144,10 +144,10 @@ fn a_folder_swapped_for_a_symlink_does_not_lead_outside() {
                 renameat2(AT_FDCWD, &one, AT_FDCWD, &other, flags).expect("both are there");
             }
         });
-        let _done = WhenDropped(&done); // also if this panics, which would wait for the other else
+        let _stop = SetOnDrop(&done); // also when this thread panics: the scope waits for the other
         let mut client = shared.connect();
-        let mut says = client.stream.try_clone().expect("a socket can be cloned");
-        scope.spawn(move || says.write_all(&b"GET one/x\n".repeat(10_000)));
+        let mut stream = client.stream.try_clone().expect("a socket can be cloned");
+        scope.spawn(move || stream.write_all(&b"GET one/x\n".repeat(10_000)));
         for _ in 0..10_000 {
             let answer = client.line();
             if answer.starts_with("226") {
@@ -156,23 +156,23 @@ fn a_folder_swapped_for_a_symlink_does_not_lead_outside() {
             }
             answers.insert(answer);
         }
-        let mut asked = 0;
+        let mut count = 0;
         let deadline = Instant::now() + DEADLINE;
         let kept = stored(b"");
         let all = ["226 6", "550 not a folder", &kept];
-        while asked <= 500 || !all.iter().all(|&answer| answers.contains(answer)) {
+        while count <= 500 || !all.iter().all(|&answer| answers.contains(answer)) {
             assert!(Instant::now() < deadline, "{answers:?}");
-            asked += 1;
-            answers.insert(client.ask(put_line(&format!("one/{asked}"), b"").trim_end()));
+            count += 1;
+            answers.insert(client.ask(put_line(&format!("one/{count}"), b"").trim_end()));
         }
     });
     assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
 }
 
-/// Tells a thread that it is done.
-struct WhenDropped<'a>(&'a AtomicBool);
+/// Sets a flag when it is dropped.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for WhenDropped<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -184,13 +184,13 @@ fn a_full_disk_is_reported_before_the_content_is_sent() {
         return;
     }
     let folder = temp_dir();
-    // In a mount namespace of its own, so that nothing stays mounted.
-    let mounted = format!(
+    // The mount namespace keeps the file system from outliving the test.
+    let script = format!(
         "mount -t tmpfs -o size=64k tmpfs {0} && exec {1} -v serve files --writable --root {0} --listen 0",
         folder.path().display(),
         program().display()
     );
-    let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &mounted]));
+    let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &script]));
     let inside = format!("/proc/{}/root{}", server.pid(), folder.path().display());
     let content = content(200_000);
     let mut client = server.connect();
@@ -232,10 +232,10 @@ fn the_file_size_limit_is_reported_and_does_not_end_the_session() {
             "{model}"
         );
         client.send(&content);
-        let most = &content[..100_000];
-        client.send(put_line("a", most));
-        client.send(most);
-        assert_eq!(client.line(), stored(most), "{model}");
+        let largest = &content[..100_000];
+        client.send(put_line("a", largest));
+        client.send(largest);
+        assert_eq!(client.line(), stored(largest), "{model}");
     }
 }
 
@@ -270,9 +270,9 @@ fn a_killed_session_leaves_the_whole_file_or_nothing() {
     for round in 0..20 {
         let mut client = shared.connect();
         let [(child, _)] = shared.server.children()[..] else {
-            panic!("one conversation");
+            panic!("one session");
         };
-        // The last ones are killed while the file gets its name, or shortly before or after.
+        // In the last rounds, the session is killed about when the file gets its name.
         let sent = match round {
             0..10 => rand::rng().random_range(0..content.len()),
             _ => content.len(),
@@ -290,7 +290,7 @@ fn a_killed_session_leaves_the_whole_file_or_nothing() {
             None => drop(client),
         }
     }
-    assert_eq!(shared.count(), whole, "nothing else is there");
+    assert_eq!(shared.count(), whole, "no other entry may exist");
     let mut next = shared.connect();
     next.send(put_line("b", b""));
     assert_eq!(next.line(), stored(b""));
@@ -311,11 +311,11 @@ fn one_of_two_uploads_gets_the_name() {
             client.send(content);
         }
         let answers = clients.each_mut().map(|(client, _)| client.line());
-        let lost = "554 a file or folder of this name exists already";
-        let winner = answers.iter().position(|answer| answer != lost);
+        let refused = "554 a file or folder of this name exists already";
+        let winner = answers.iter().position(|answer| answer != refused);
         let winner = winner.expect("one of them has it");
         assert_eq!(answers[winner], stored(&contents[winner]), "{model}");
-        assert_eq!(answers[1 - winner], lost, "{model}");
+        assert_eq!(answers[1 - winner], refused, "{model}");
         assert!(shared.read("a").as_ref() == Some(&contents[winner]));
     }
 }
@@ -361,12 +361,12 @@ fn file_names_are_escaped_in_listings() {
     assert_eq!(client.ask("LIST"), "210 8");
     let lines: Vec<String> = (0..8).map(|_| client.line()).collect();
     for line in &lines {
-        let acts = |c: char| c.is_control() || "\u{202e}\u{2028}\u{9b}".contains(c);
+        let controls = |c: char| c.is_control() || "\u{202e}\u{2028}\u{9b}".contains(c);
         assert!(
-            !line.contains(acts) && !line.contains('\u{fffd}'),
+            !line.contains(controls) && !line.contains('\u{fffd}'),
             "{line:?}"
         );
-        // What was told can be asked for.
+        // A name as listed can be requested.
         let (_, name) = line.split_once("Z ").expect("a time");
         assert_eq!(client.ask(&format!("GET {name}")), "226 4");
         assert_eq!(client.text(4), "here");
@@ -398,7 +398,7 @@ fn a_refused_upload_is_read_to_its_end() {
     }
     let shared = SharedFolder::start("");
     let seconds = DEADLINE.as_secs();
-    let said = format!(
+    let command = format!(
         "(printf 'PUT a 50000000 {}\\n'; head -c 50000000 /dev/zero; echo QUIT) | \
          timeout {seconds} nc -N localhost {}",
         "0".repeat(64),
@@ -406,5 +406,5 @@ fn a_refused_upload_is_read_to_its_end() {
     );
     let answer =
         "220 files, read-only. HELP lists the commands.\n555 files cannot be put here\n221 Bye.\n";
-    assert_eq!(stdout_of(&said, ""), answer);
+    assert_eq!(stdout_of(&command, ""), answer);
 }

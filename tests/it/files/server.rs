@@ -1,4 +1,4 @@
-//! A folder that is shared, through the whole program.
+//! The `files` service: its line protocol over every model.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -46,11 +46,11 @@ fn pipelined_commands_are_answered_in_order() {
         let shared = SharedFolder::start(&format!("--writable --model {model}"));
         let content = content(1_000_000);
         let mut client = shared.connect();
-        let mut says = client.stream.try_clone().expect("a socket can be cloned");
+        let mut stream = client.stream.try_clone().expect("a socket can be cloned");
         let line = put_line("a", &content);
-        let asked = b"GET a\nGET a 999999\nHASH a\n".repeat(10);
-        let said = [line.as_bytes(), &content, &asked, b"QUIT\n"].concat();
-        let saying = thread::spawn(move || says.write_all(&said));
+        let commands = b"GET a\nGET a 999999\nHASH a\n".repeat(10);
+        let input = [line.as_bytes(), &content, &commands, b"QUIT\n"].concat();
+        let writer = thread::spawn(move || stream.write_all(&input));
         assert_eq!(client.line(), stored(&content));
         for _ in 0..10 {
             assert_eq!(client.line(), "226 1000000", "{model}");
@@ -62,7 +62,8 @@ fn pipelined_commands_are_answered_in_order() {
         }
         assert_eq!(client.line(), "221 Bye.");
         assert_eq!(client.rest(), b"");
-        saying.join().expect("no panic").expect("the server reads");
+        let written = writer.join().expect("the writer does not panic");
+        written.expect("the server reads");
     }
 }
 
@@ -79,7 +80,7 @@ fn large_transfers_take_little_memory() {
     assert!(client.bytes(content.len()) == content);
     let children = shared.server.children();
     let [(child, _)] = children[..] else {
-        panic!("one conversation: {children:?}");
+        panic!("one session, not {children:?}");
     };
     let peak = peak_memory_kib(child).expect("it runs");
     assert!(peak < 24 * 1024, "{peak} KiB");
@@ -127,26 +128,26 @@ fn shutdown_waits_for_an_upload() {
 #[test]
 fn invalid_options_are_refused_at_start() {
     let folder = temp_dir();
-    let serve = |words: &str| {
+    let serve = |args: &str| {
         let output = Command::new(program())
             .args(["serve", "files", "--listen", "0"])
-            .args(words.split_whitespace())
+            .args(args.split_whitespace())
             .current_dir(folder.path())
             .output()
             .expect("it runs");
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), words)
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), stderr)
     };
-    let (code, words) = serve("--root none");
-    assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("none: No such file"), "{words}");
+    let (code, stderr) = serve("--root none");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("none: No such file"), "{stderr}");
     for wrong in [
         "--overwrite",
         "--writable --quota much",
         "--writable --max-file 1X",
     ] {
-        let (code, words) = serve(wrong);
-        assert_eq!(code, Some(2), "{words}");
+        let (code, stderr) = serve(wrong);
+        assert_eq!(code, Some(2), "{stderr}");
     }
 }
 
@@ -159,10 +160,10 @@ fn files_are_served_on_stdio() {
         folder.path().display()
     );
     let output = shell(&command, b"GET a\nQUIT\n");
-    let heard = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let greeting = "220 files, read-only. HELP lists the commands.\n";
     assert_eq!(
-        heard,
+        stdout,
         format!("{greeting}226 6\nhello\n221 Bye.\n"),
         "{output:?}"
     );

@@ -1,4 +1,4 @@
-//! `get`, `put` and `list`: the program against servers that mean well, and others.
+//! `get`, `put` and `list`, against our server and hostile ones.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use crate::support::files::{
     fake_server_stalling, names, run_in, serve_files,
 };
 use crate::support::{
-    DEADLINE, Process, installed, is_root, peak_memory_kib, program, shell, temp_dir, wait_for,
+    DEADLINE, Process, installed, is_root, peak_memory_kib, program, shell, temp_dir, wait_until,
 };
 
 #[test]
@@ -31,7 +31,7 @@ fn files_are_put_listed_and_got_back() {
     );
     let v6 = server.log("[::1]:");
     let v6 = v6.split([' ', ';']).find(|word| word.starts_with("[::1]:"));
-    let v6 = v6.expect("it listens there");
+    let v6 = v6.expect("the address is logged");
     let content: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
     fs::write(here.path().join("a b"), &content).expect("the disk has room");
     fs::write(here.path().join("empty"), "").expect("the disk has room");
@@ -43,13 +43,13 @@ fn files_are_put_listed_and_got_back() {
             fs::read(there.path().join(&folder).join("a b")).expect("it is there"),
             content
         );
-        let into = format!("back{number}");
+        let into = format!("got{number}");
         fs::create_dir(here.path().join(&into)).expect("the disk has room");
         let get = ["get", address, &folder, "-r", "-C", &into];
         check_run(here.path(), &get, 0, "empty: 0 bytes in");
-        let back = here.path().join(&into).join("deep");
-        assert_eq!(names(&back), ["a b", "empty"]);
-        assert_eq!(fs::read(back.join("a b")).expect("it is there"), content);
+        let got = here.path().join(&into).join("deep");
+        assert_eq!(names(&got), ["a b", "empty"]);
+        assert_eq!(fs::read(got.join("a b")).expect("it is there"), content);
         let listed = check_run(here.path(), &["list", address, &folder], 0, "");
         let listed = String::from_utf8_lossy(&listed.stdout);
         let ends: Vec<_> = listed
@@ -66,8 +66,8 @@ fn json_describes_each_file() {
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
     fs::write(there.path().join("\u{202e}a\x1b[2J"), "hello").expect("the disk has room");
-    let json = |words: &[&str], code| {
-        let output = check_run(here.path(), words, code, "");
+    let json = |args: &[&str], code| {
+        let output = check_run(here.path(), args, code, "");
         assert!(
             output
                 .stdout
@@ -81,24 +81,24 @@ fn json_describes_each_file() {
             .expect("each line is JSON")
     };
     let name = "\u{202e}a\x1b[2J";
-    let told = json(&["list", port, "--json"], 0);
+    let files = json(&["list", port, "--json"], 0);
     assert_eq!(
-        (&told[0]["name"], &told[0]["bytes"]),
+        (&files[0]["name"], &files[0]["bytes"]),
         (&name.into(), &5.into())
     );
     fs::write(here.path().join("here"), "here").expect("the disk has room");
-    let told = json(&["get", port, name, "missing", name, "--json"], 1);
-    let results: Vec<_> = told.iter().map(|told| told["result"].as_str()).collect();
+    let files = json(&["get", port, name, "missing", name, "--json"], 1);
+    let results: Vec<_> = files.iter().map(|files| files["result"].as_str()).collect();
     assert_eq!(results, [Some("done"), Some("failed"), Some("there")]);
     let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     assert_eq!(
-        (&told[0]["sha256"], &told[0]["bytes"]),
+        (&files[0]["sha256"], &files[0]["bytes"]),
         (&sha256.into(), &5.into())
     );
-    assert_eq!(told[1]["code"], 1);
-    let told = json(&["put", port, "here", "here", "--json"], 73);
+    assert_eq!(files[1]["code"], 1);
+    let files = json(&["put", port, "here", "here", "--json"], 73);
     assert_eq!(
-        (&told[0]["result"], &told[1]["code"]),
+        (&files[0]["result"], &files[1]["code"]),
         (&"done".into(), &73.into())
     );
 }
@@ -125,7 +125,7 @@ fn each_failure_has_its_exit_code() {
     check_run(here, &["get", "fd:3", "a"], 2, "cannot connect to");
     check_run(here, &["list", "-u", port], 2, "TFTP has no listing");
     check_run(here, &["put", port, "."], 2, "--recursive");
-    check_run(here, &["get", "unix:nobody", "a"], 69, "cannot connect");
+    check_run(here, &["get", "unix:missing", "a"], 69, "cannot connect");
     check_run(
         here,
         &["get", "no.such.host.invalid", "a"],
@@ -139,7 +139,7 @@ fn each_failure_has_its_exit_code() {
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"other");
     check_run(here, &["get", port, "a", "--overwrite"], 0, "a: 5 bytes");
     check_run(here, &["get", port, "a"], 0, "the same");
-    // The first one counts, and the others are tried.
+    // The first failure decides the exit code, and the other files are tried.
     fs::remove_file(here.join("a")).expect("it is there");
     check_run(here, &["get", port, "missing", "a"], 1, "1 of 2 failed");
     assert_eq!(fs::read(here.join("a")).expect("it is there"), b"hello");
@@ -154,7 +154,7 @@ fn each_failure_has_its_exit_code() {
 fn the_client_survives_any_server() {
     let entry = "file 1 2026-01-31T12:00:00Z";
     let huge = "9".repeat(30);
-    for (said, code, words) in [
+    for (input, code, message) in [
         (String::new(), 74, "silent for 0.2 s"),
         ("220 files\n".into(), 74, "silent"),
         ("220 files\n226 5\nhel".into(), 74, "silent"),
@@ -189,13 +189,13 @@ fn the_client_survives_any_server() {
         (format!("220 files\n213 {entry} a\n"), 76, "protocol error"),
     ] {
         let here = temp_dir();
-        let address = fake_server_sending(said).to_string();
+        let address = fake_server_sending(input).to_string();
         let get = ["get", &address, "a", "--timeout", "200ms"];
-        let output = check_run(here.path(), &get, code, words);
+        let output = check_run(here.path(), &get, code, message);
         assert!(!output.stderr.contains(&0x1b));
         assert_eq!(names(here.path()), [""; 0]);
     }
-    for (said, code, words) in [
+    for (input, code, message) in [
         (format!("220 files\n210 2\n{entry} a\n"), 74, "silent"),
         (
             format!("220 files\n210 1\n{entry} ../a\n"),
@@ -208,18 +208,18 @@ fn the_client_survives_any_server() {
             "a listing has too many entries",
         ),
     ] {
-        let address = fake_server_sending(said).to_string();
+        let address = fake_server_sending(input).to_string();
         let list = ["list", &address, "--timeout", "200ms"];
-        check_run(temp_dir().path(), &list, code, words);
+        check_run(temp_dir().path(), &list, code, message);
     }
 }
 
 #[test]
 fn the_timeout_applies_to_a_line_that_arrives_byte_by_byte() {
     let address = fake_server(|mut peer| {
-        // Never long enough for silence.
-        let pace = Duration::from_millis(50);
-        peer.set_read_timeout(Some(pace)).expect("it is not zero");
+        // A byte every 50 ms: no pause is longer than the timeout.
+        let pause = Duration::from_millis(50);
+        peer.set_read_timeout(Some(pause)).expect("it is not zero");
         while peer.write_all(b"2").is_ok() && !matches!(peer.read(&mut [0]), Ok(0)) {}
     });
     let get = ["get", &address.to_string(), "a", "--timeout", "300ms"];
@@ -228,16 +228,16 @@ fn the_timeout_applies_to_a_line_that_arrives_byte_by_byte() {
 
 #[test]
 fn listed_names_cannot_lead_out_of_the_folder() {
-    // What is asked for as a folder has a file that is one above, a hidden one, and itself.
+    // Names above the folder, an absolute one, the parent, a hidden one.
     let entry = "file 5 2026-01-31T12:00:00Z";
-    for (listed, words) in [
+    for (listed, message) in [
         (format!("{entry} ../../evil"), "protocol error"),
         (format!("{entry} /evil"), "protocol error"),
         (format!("{entry} .."), "protocol error"),
         (format!("{entry} .bashrc"), "hidden: left out"),
     ] {
-        let above = temp_dir();
-        let here = above.path().join("here");
+        let outer = temp_dir();
+        let here = outer.path().join("here");
         fs::create_dir(&here).expect("the disk has room");
         let address = fake_server_answering(move |line| match line.split(' ').next() {
             Some("STAT") => "213 folder - 2026-01-31T12:00:00Z d\n".to_owned(),
@@ -247,9 +247,9 @@ fn listed_names_cannot_lead_out_of_the_folder() {
         let address = address.to_string();
         let get = ["get", &address, "d", "-r", "--timeout", "200ms"];
         let output = run_in(&here, &get);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(error.contains(words), "{error}");
-        assert_eq!(names(above.path()), ["here"]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(message), "{stderr}");
+        assert_eq!(names(outer.path()), ["here"]);
         assert_eq!(names(&here), ["d"]);
         assert_eq!(names(&here.join("d")), [""; 0]);
     }
@@ -265,11 +265,11 @@ fn a_refused_file_is_not_sent() {
         while peer.read_exact(&mut byte).is_ok() && byte != *b"\n" {
             line.push(byte[0]);
         }
-        // It does not read what follows.
+        // The content is not read.
         peer.write_all(b"554 there is one\n").ok();
-        let said = String::from_utf8_lossy(&line).into_owned();
-        assert!(said.starts_with("PUT a 16777216 "), "{said}");
-        thread::park_timeout(DEADLINE); // it keeps the connection
+        let line = String::from_utf8_lossy(&line).into_owned();
+        assert!(line.starts_with("PUT a 16777216 "), "{line}");
+        thread::park_timeout(DEADLINE); // keeps the connection open
     });
     let here = temp_dir();
     let file = fs::File::create(here.path().join("a")).expect("the disk has room");
@@ -291,32 +291,31 @@ fn an_interrupted_get_leaves_nothing_or_a_part() {
         (None, true),
     ] {
         let here = temp_dir();
-        let (address, told) = fake_server_stalling(CONTENT, 60_000);
+        let (address, stalled) = fake_server_stalling(CONTENT, 60_000);
         let address = address.to_string();
-        let mut words = vec!["get", &address, "a"];
-        words.extend(resume.then_some("--resume"));
-        let mut command = command_in(here.path(), &words);
+        let mut args = vec!["get", &address, "a"];
+        args.extend(resume.then_some("--resume"));
+        let mut command = command_in(here.path(), &args);
         let mut process = Process::start(command.stderr(Stdio::piped()));
-        let peer = told.recv_timeout(DEADLINE).expect("it asks");
+        let peer = stalled.recv_timeout(DEADLINE).expect("the client asks");
         let part = here.path().join("a.part");
         if resume {
-            wait_for("all that was sent to be kept", || {
-                let length = fs::metadata(&part).map(|about| about.len());
-                length.is_ok_and(|length| length == 60_000).then_some(())
+            wait_until("the bytes to be stored", || {
+                fs::metadata(&part).is_ok_and(|part| part.len() == 60_000)
             });
         }
         match signal {
             Some(signal) => process.signal(signal),
             None => drop(peer.shutdown(Shutdown::Both)),
         }
-        let ended = process.wait();
+        let status = process.wait();
         let code = match signal {
             Some(Signal::SIGINT) => Some(130),
             Some(Signal::SIGTERM) => Some(143),
             Some(_) => None,
             None => Some(74),
         };
-        assert_eq!(ended.code(), code, "{signal:?} {resume}");
+        assert_eq!(status.code(), code, "{signal:?} {resume}");
         if !resume {
             assert_eq!(names(here.path()), [""; 0]);
             continue;
@@ -335,13 +334,13 @@ fn an_interrupted_get_leaves_nothing_or_a_part() {
 #[test]
 fn ignored_signals_stay_ignored() {
     let here = temp_dir();
-    let (address, told) = fake_server_stalling(b"hello", 3);
+    let (address, stalled) = fake_server_stalling(b"hello", 3);
     let mut command = Command::new("bash");
     let get = format!("trap '' INT HUP; exec \"$PROGRAM\" get {address} a");
     command.args(["-c", &get]).env("PROGRAM", program());
     command.current_dir(here.path()).stderr(Stdio::null());
     let mut process = Process::start(&mut command);
-    let peer = told.recv_timeout(DEADLINE).expect("it asks");
+    let peer = stalled.recv_timeout(DEADLINE).expect("the client asks");
     process.signal(Signal::SIGINT);
     process.signal(Signal::SIGHUP);
     drop(peer.shutdown(Shutdown::Both));
@@ -353,25 +352,22 @@ fn memory_of_get_does_not_grow_with_the_file() {
     const CONTENT: &[u8] = &[b'x'; 32 * 1024 * 1024];
     let here = temp_dir();
     let peak = |sent| {
-        let (address, told) = fake_server_stalling(CONTENT, sent);
+        let (address, stalled) = fake_server_stalling(CONTENT, sent);
         let address = address.to_string();
         let mut command = command_in(here.path(), &["get", &address, "a", "--resume"]);
         let process = Process::start(command.stderr(Stdio::null()));
-        let _peer = told.recv_timeout(DEADLINE).expect("it asks");
+        let _peer = stalled.recv_timeout(DEADLINE).expect("the client asks");
         let part = here.path().join("a.part");
-        wait_for("all that was sent to be kept", || {
-            let length = fs::metadata(&part).map(|about| about.len());
-            length
-                .is_ok_and(|length| length == sent as u64)
-                .then_some(())
+        wait_until("the bytes to be stored", || {
+            fs::metadata(&part).is_ok_and(|part| part.len() == sent as u64)
         });
         let peak = peak_memory_kib(process.pid()).expect("it runs");
         drop(process);
         fs::remove_file(&part).expect("it is there");
         peak
     };
-    let (few, many) = (peak(1024 * 1024), peak(CONTENT.len()));
-    assert!(many < few + 2048, "{few} KiB, and {many} KiB");
+    let (small, large) = (peak(1024 * 1024), peak(CONTENT.len()));
+    assert!(large < small + 2048, "{small} KiB, and {large} KiB");
 }
 
 #[test]
@@ -383,21 +379,21 @@ fn no_terminal_control_is_printed() {
     let name = "a\x1b]0;x\x07\u{9b}2J\u{202e}";
     fs::write(there.path().join(name), [b'x'; 100_000]).expect("the disk has room");
     let server = serve_files(there.path(), "");
-    for words in ["list PORT -r", "get PORT -r /"] {
-        let words = words.replace("PORT", &server.port());
+    for args in ["list PORT -r", "get PORT -r /"] {
+        let args = args.replace("PORT", &server.port());
         let command = format!(
-            "cd {} && TERM=xterm script -qec '$PROGRAM {words}' /dev/null",
+            "cd {} && TERM=xterm script -qec '$PROGRAM {args}' /dev/null",
             here.path().display()
         );
         let output = shell(&command, b"");
         assert!(output.status.success(), "{output:?}");
-        let shown = String::from_utf8(output.stdout).expect("it is text");
+        let screen = String::from_utf8(output.stdout).expect("it is text");
         assert!(
-            shown.contains("\\x1b]0;x\\x07\\u{9b}2J\\u{202e}"),
-            "{shown:?}"
+            screen.contains("\\x1b]0;x\\x07\\u{9b}2J\\u{202e}"),
+            "{screen:?}"
         );
-        for wrong in ["\x1b]", "\x07", "\u{9b}", "\u{202e}"] {
-            assert!(!shown.contains(wrong), "{shown:?}");
+        for control in ["\x1b]", "\x07", "\u{9b}", "\u{202e}"] {
+            assert!(!screen.contains(control), "{screen:?}");
         }
     }
     assert_eq!(names(here.path()), [name]);
@@ -454,13 +450,13 @@ fn a_file_shorter_than_its_tsize_is_discarded() {
         socket
             .set_read_timeout(Some(DEADLINE))
             .expect("it is not zero");
-        let (_, peer) = socket.recv_from(&mut packet).expect("it asks");
+        let (_, peer) = socket.recv_from(&mut packet).expect("the client asks");
         let own = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
         own.set_read_timeout(Some(DEADLINE))
             .expect("it is not zero");
         for sent in [&b"\0\x06tsize\x00100\0"[..], b"\0\x03\0\x01hello"] {
-            own.send_to(sent, peer).expect("it is there");
-            own.recv_from(&mut packet).expect("it answers");
+            own.send_to(sent, peer).expect("it can be sent");
+            own.recv_from(&mut packet).expect("the client answers");
         }
     });
     let here = temp_dir();
@@ -471,11 +467,11 @@ fn a_file_shorter_than_its_tsize_is_discarded() {
         76,
         "shorter than the server announced",
     );
-    server.join().expect("it was asked as expected");
+    server.join().expect("the client follows the protocol");
     assert_eq!(names(here.path()), [""; 0]);
 }
 
-/// A device or a pipe is no file that could be made, or replaced.
+/// Devices and pipes are opened, not replaced.
 #[test]
 fn get_writes_to_devices_and_pipes() {
     let (there, here) = (temp_dir(), temp_dir());
@@ -490,7 +486,10 @@ fn get_writes_to_devices_and_pipes() {
         0,
         "",
     );
-    assert_eq!(reader.join().expect("it was read"), b"content");
+    assert_eq!(
+        reader.join().expect("the reader does not panic"),
+        b"content"
+    );
     let full = ["get", &server.port(), "it", "-o", "/dev/full"];
     check_run(here.path(), &full, 74, "cannot write");
     assert_eq!(names(here.path()), ["pipe"]);

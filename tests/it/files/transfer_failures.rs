@@ -1,4 +1,4 @@
-//! How `get`, `put` and `list` end where something goes wrong, and what they tell then.
+//! `get`, `put` and `list` that fail: exit codes, messages, JSON.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -12,7 +12,7 @@ use nix::unistd::mkfifo;
 use crate::support::files::{check_run, command_in, fake_server_stalling, serve_files};
 use crate::support::{DEADLINE, Process, installed, shell, temp_dir};
 
-/// However long nobody reads what was got.
+/// Even while the pipe is full.
 #[test]
 fn a_signal_ends_a_get_that_writes_to_a_pipe() {
     const CONTENT: &[u8] = &[b'x'; 1024 * 1024];
@@ -21,15 +21,15 @@ fn a_signal_ends_a_get_that_writes_to_a_pipe() {
     mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe can be made");
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
     let _reader = open(&pipe, flags, Mode::empty()).expect("a pipe can be read");
-    let (address, told) = fake_server_stalling(CONTENT, CONTENT.len());
+    let (address, stalled) = fake_server_stalling(CONTENT, CONTENT.len());
     let get = ["get", &address.to_string(), "a", "-o", "pipe"];
     let mut process = Process::start(command_in(here.path(), &get).stderr(Stdio::null()));
-    let _peer = told.recv_timeout(DEADLINE).expect("it asks");
+    let _peer = stalled.recv_timeout(DEADLINE).expect("the client asks");
     process.signal(Signal::SIGINT);
     assert_eq!(process.wait().signal(), Some(Signal::SIGINT as i32));
 }
 
-/// What is not even begun with counts too.
+/// Files that were not tried because of an earlier failure count as well.
 #[test]
 fn every_failure_is_reported_and_counted() {
     let (here, there) = (temp_dir(), temp_dir());
@@ -40,7 +40,7 @@ fn every_failure_is_reported_and_counted() {
     fs::write(there.path().join("d/c"), "hello").expect("the disk has room");
     fs::create_dir(here.path().join("d")).expect("the disk has room");
     fs::write(here.path().join("d/b"), "in the way").expect("the disk has room");
-    for (words, code, failed) in [
+    for (args, code, failed) in [
         (
             &["get", port, "a", "x", "y", "d", "-r"][..],
             1,
@@ -50,23 +50,23 @@ fn every_failure_is_reported_and_counted() {
         (&["get", port, "x", "-r"], 1, ""),
         (&["get", port, "x", "-o", "nowhere/x"], 73, ""),
     ] {
-        check_run(here.path(), words, code, failed);
-        let words = [words, &["--json"]].concat();
-        let output = check_run(here.path(), &words, code, failed);
-        let told = String::from_utf8(output.stdout).expect("it is ASCII");
-        let failures = told.matches("\"result\":\"failed\"").count();
+        check_run(here.path(), args, code, failed);
+        let args = [args, &["--json"]].concat();
+        let output = check_run(here.path(), &args, code, failed);
+        let json = String::from_utf8(output.stdout).expect("it is ASCII");
+        let failures = json.matches("\"result\":\"failed\"").count();
         let expected = failed
             .split(' ')
             .next()
             .and_then(|count| count.parse().ok());
-        assert_eq!(failures, expected.unwrap_or(1), "{words:?}: {told}");
+        assert_eq!(failures, expected.unwrap_or(1), "{args:?}: {json}");
     }
-    // What cannot be listed is no entry of the list.
+    // A failed list prints no entry.
     let listed = check_run(here.path(), &["list", port, "x", "-r", "--json"], 1, "x:");
     assert!(listed.stdout.is_empty());
 }
 
-/// What was printed is not wiped out, though it does not end with the end of a line.
+/// Output without a line end at its end stays visible.
 #[test]
 fn the_progress_bar_does_not_overwrite_output() {
     if !installed(&["script"]) {
@@ -93,7 +93,7 @@ fn obstacles_are_reported() {
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
     let long = format!("unix:{}", "x".repeat(200));
-    for (words, code, said) in [
+    for (args, code, message) in [
         (
             &["get", port, "a", "-C", "d"][..],
             73,
@@ -109,7 +109,7 @@ fn obstacles_are_reported() {
         (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
         (&["list", port, "--timeout", "0s"], 2, "in no time"),
     ] {
-        check_run(here.path(), words, code, said);
+        check_run(here.path(), args, code, message);
     }
 }
 
@@ -119,20 +119,20 @@ fn a_full_stdout_is_an_io_error() {
     fs::write(there.path().join("a"), "hello").expect("the disk has room");
     let server = serve_files(there.path(), "");
     let port = &*server.port();
-    for words in [
+    for args in [
         &["list", port][..],
         &["list", port, "-r", "--json"],
         &["get", port, "a", "--json"],
         &["get", port, "a", "-o", "-"],
     ] {
-        let full = File::create("/dev/full").expect("it is everywhere");
-        let mut command = command_in(here.path(), words);
+        let full = File::create("/dev/full").expect("Linux has it");
+        let mut command = command_in(here.path(), args);
         let mut process = Process::start(command.stdout(full).stderr(Stdio::null()));
-        assert_eq!(process.wait().code(), Some(74), "{words:?}");
+        assert_eq!(process.wait().code(), Some(74), "{args:?}");
     }
 }
 
-/// No signal ends who would write more than any file may have.
+/// The limit of `ulimit -f` is an error, and SIGXFSZ does not end the program.
 #[test]
 fn the_file_size_limit_is_reported() {
     let (here, there) = (temp_dir(), temp_dir());

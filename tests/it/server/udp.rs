@@ -117,7 +117,7 @@ fn two_servers_do_not_answer_each_other_forever() {
         for port in 2001 2002; do
             "$PROGRAM" -v serve echo --listen udp://127.0.0.1:$port 2> $port &
         done
-        until grep -q listens 2001 && grep -q listens 2002; do :; done
+        until grep -q listens 2001 && grep -q listens 2002; do sleep 0.02; done
         python3 -c '
 import socket, struct
 data = b"x" * 100
@@ -126,7 +126,7 @@ here = socket.inet_aton("127.0.0.1")
 udp = struct.pack("!HHHH", 2001, 2002, 8 + len(data), 0) + data
 ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, here, here)
 raw.sendto(ip + udp, ("127.0.0.1", 0))'
-        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do :; done
+        until grep -q "dropped: the reply exceeds the rate limit" 2001 2002; do sleep 0.02; done
         kill %1 %2
         wait
         grep -h "end: " 2001 2002

@@ -1,12 +1,12 @@
-//! People who meet in rooms, through the whole program.
+//! The `chat` service: rooms, names, messages, hostile input.
 
 use std::thread;
 
 use crate::support::chat::{ALICE_AND_BOB, GREETING};
 use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, shell};
 
-/// What they may do there, and what a third one hears of it.
-const EVENING: &str = "
+/// What follows: the commands of the chat, and a third member.
+const MEETING: &str = "
     1> hello
     2< alice: hello
     2> /me waves
@@ -77,7 +77,7 @@ const EVENING: &str = "
 fn members_meet_in_rooms() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
-        Scene::at(&server, &GREETING).play(&(ALICE_AND_BOB.to_owned() + EVENING));
+        Scene::at(&server, &GREETING).play(&(ALICE_AND_BOB.to_owned() + MEETING));
     }
 }
 
@@ -89,12 +89,12 @@ fn members_meet_in_rooms_by_nc() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("chat --model {model}"));
         let (port, mut processes) = (server.port(), Vec::new());
-        let come = |_: &str| Client::nc(&port, &mut processes);
-        Scene::new(&GREETING, come).play(&(ALICE_AND_BOB.to_owned() + EVENING));
+        let connect = |_: &str| Client::nc(&port, &mut processes);
+        Scene::new(&GREETING, connect).play(&(ALICE_AND_BOB.to_owned() + MEETING));
     }
 }
 
-/// What Alice types and what Bob sees of it: nothing that a terminal would obey.
+/// What alice sends, and what bob receives: no terminal control.
 const HOSTILE: [(&[u8], &str); 12] = [
     (b"\x1b[2J\x1b[31mred", "alice: \\x1b[2J\\x1b[31mred"),
     (b"\x1b]0;title\x07", "alice: \\x1b]0;title\\x07"),
@@ -113,7 +113,7 @@ const HOSTILE: [(&[u8], &str); 12] = [
     (b"/msg bob \x1b[A", "[alice to you] \\x1b[A"),
 ];
 
-/// What Alice may try beside that, and is told; Bob hears nothing of it.
+/// What alice sends and only she gets an answer to.
 const REFUSED: [&[u8]; 6] = [
     b"/nick \x1b[31m",
     b"/nick \xe2\x80\xaealice",
@@ -129,28 +129,31 @@ fn no_terminal_control_reaches_other_members() {
         let server = Server::start(&format!("chat --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         scene.play(ALICE_AND_BOB);
-        for (typed, seen) in HOSTILE {
-            let line = [typed, b"\n"].concat();
+        for (input, expected) in HOSTILE {
+            let line = [input, b"\n"].concat();
             scene.client(1).send(line);
-            assert_eq!(scene.client(2).line(), seen, "{model}");
+            assert_eq!(scene.client(2).line(), expected, "{model}");
         }
         scene.play(
             "1< [you to bob] \\x1b[A
             2> still here",
         );
         assert_eq!(scene.client(1).line(), "bob: still here");
-        for typed in REFUSED {
-            scene.client(1).send([typed, b"\n"].concat());
-            let told = scene.client(1).line();
-            let is_text = told.starts_with("-- ") && !told.contains(char::is_control);
-            assert!(is_text, "{model}, {typed:?}: {told:?}");
+        for input in REFUSED {
+            scene.client(1).send([input, b"\n"].concat());
+            let answer = scene.client(1).line();
+            let is_text = answer.starts_with("-- ") && !answer.contains(char::is_control);
+            assert!(is_text, "{model}, {input:?}: {answer:?}");
         }
         scene.play(
             "+3
             3> \x1b[31malice\x07",
         );
-        let told = scene.client(3).line();
-        assert!(told.starts_with("-- A name is up to 20 letters"), "{told}");
+        let answer = scene.client(3).line();
+        assert!(
+            answer.starts_with("-- A name is up to 20 letters"),
+            "{answer}"
+        );
         scene.play(
             "1> the end
             2< alice: the end",
@@ -175,10 +178,10 @@ fn a_long_paste_arrives_complete() {
         for line in &lines {
             assert_eq!(scene.client(2).line(), format!("alice: {line}"), "{model}");
         }
-        // Some of it was held back for a second, and none of it lost.
-        let told = scene.client(1).line();
-        assert!(told.starts_with("-- You say much at once:"), "{told}");
-        // And from a pipe that ends with it, without a line end.
+        // The rate limit has delayed some lines, and none is lost.
+        let notice = scene.client(1).line();
+        assert!(notice.starts_with("-- You say much at once:"), "{notice}");
+        // The same from a pipe that ends without a line end.
         let paste = format!("carol\n{}", lines[..200].join("\n"));
         let command = format!("nc.openbsd -N 127.0.0.1 {}", server.port());
         let output = shell(&command, paste.as_bytes());

@@ -1,4 +1,4 @@
-//! What goes wrong in a chat: people who do not read, vanish, or leave in the middle.
+//! The `chat` service with members that do not read, crash, or leave in the middle.
 
 use std::thread;
 
@@ -11,31 +11,31 @@ use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, pid_in, temp_dir,
 #[test]
 fn a_member_that_does_not_read_is_dropped_without_delaying_others() {
     for model in ["fork", "events"] {
-        // The system lets far less wait in a Unix socket than in a connection.
+        // A Unix socket buffers far less than a TCP connection.
         let folder = temp_dir();
         let socket = folder.path().join("socket");
         let listen = format!("--listen unix:{}", socket.display());
         let server = Server::start(&format!("chat --model {model} {listen}"));
-        let mut deaf = Client::connect_unix(&socket);
-        setsockopt(&deaf.stream, sockopt::RcvBuf, &2048).expect("it is a socket");
-        enter(&mut deaf, "deaf");
-        let mut crowd: Vec<Client> = (0..49).map(|_| server.connect()).collect();
-        for (number, client) in crowd.iter_mut().enumerate() {
+        let mut slow = Client::connect_unix(&socket);
+        setsockopt(&slow.stream, sockopt::RcvBuf, &2048).expect("it is a socket");
+        enter(&mut slow, "slow");
+        let mut members: Vec<Client> = (0..49).map(|_| server.connect()).collect();
+        for (number, client) in members.iter_mut().enumerate() {
             enter(client, &format!("p{number}"));
         }
-        for (number, client) in crowd.iter_mut().enumerate() {
+        for (number, client) in members.iter_mut().enumerate() {
             for later in number + 1..49 {
                 assert_eq!(client.line(), format!("-- p{later} is here."));
             }
         }
-        // They say as much as they may by turns, until the one who does not read has been dropped;
-        // all others hear all of it meanwhile, and hear that too.
+        // They post by turns, each within its rate limit, until the member that does not read is dropped.
+        // All others get every post and a notice.
         let mut dropped = [false; 49];
         let long = "x".repeat(8000);
         for (turn, poster) in (0..49).cycle().take(49 * 12).enumerate() {
-            crowd[poster].send(format!("{turn} {long}\n"));
+            members[poster].send(format!("{turn} {long}\n"));
             let expected = format!("p{poster}: {turn} {long}");
-            for (number, client) in crowd.iter_mut().enumerate() {
+            for (number, client) in members.iter_mut().enumerate() {
                 if number == poster {
                     continue;
                 }
@@ -50,29 +50,29 @@ fn a_member_that_does_not_read_is_dropped_without_delaying_others() {
                 break;
             }
         }
-        for (number, client) in crowd.iter_mut().enumerate() {
+        for (number, client) in members.iter_mut().enumerate() {
             if !dropped[number] {
                 assert_eq!(client.line(), NOTICE, "{model}, {number}");
             }
         }
-        // Whoever was dropped is told so in the end.
-        let rest = deaf.rest();
-        let words = b"-- You fell too far behind what is said here. Goodbye.\n";
-        assert!(rest.ends_with(words), "{model}");
+        // The dropped member finds the reason at the end of its input.
+        let rest = slow.rest();
+        let reason = b"-- You fell too far behind what is said here. Goodbye.\n";
+        assert!(rest.ends_with(reason), "{model}");
         server.check_memory(16 * 1024);
     }
 }
 
-const NOTICE: &str = "-- deaf fell behind and was dropped.";
+const NOTICE: &str = "-- slow fell behind and was dropped.";
 
-/// The hub is started for the first one, and must not hold on to its connection.
+/// The hub process is forked at the first member, and must not keep the socket of that member open.
 #[test]
 fn the_first_member_is_disconnected_when_its_process_is_killed() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
     scene.play(ALICE_AND_BOB);
-    let own = scene.client(1).address();
-    let fork = server.log(&format!("fork peer={own}"));
+    let peer = scene.client(1).address();
+    let fork = server.log(&format!("fork peer={peer}"));
     kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play(
         "1.
@@ -85,8 +85,8 @@ fn a_killed_process_is_announced_as_a_lost_member() {
     let server = Server::start("chat");
     let mut scene = Scene::at(&server, &GREETING);
     scene.play(ALICE_AND_BOB);
-    let own = scene.client(2).address();
-    let fork = server.log(&format!("fork peer={own}"));
+    let peer = scene.client(2).address();
+    let fork = server.log(&format!("fork peer={peer}"));
     kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play(
         "1< -- bob was lost.
@@ -107,19 +107,19 @@ fn a_killed_process_is_announced_as_a_lost_member() {
     );
 }
 
-/// Gets as far as it gets until the server hears of the reset.
-fn come_and_reset(server: &Server, crowd: usize, guest: usize) {
+/// Connects, enters and joins a room, or does less, and resets the connection.
+fn connect_and_reset(server: &Server, thread: usize, number: usize) {
     let mut client = server.connect();
-    client.send(match guest % 3 {
+    client.send(match number % 3 {
         0 => String::new(),
-        1 => format!("guest{crowd}-{guest}\n"),
-        _ => format!("guest{crowd}-{guest}\n/join elsewhere\n"),
+        1 => format!("p{thread}-{number}\n"),
+        _ => format!("p{thread}-{number}\n/join elsewhere\n"),
     });
     client.reset();
 }
 
-/// The next line that does not tell who comes and goes; of those others so many are here.
-fn hear(client: &mut Client, others: &mut i32) -> String {
+/// The next line that is no notice of a member that came or left; these are counted in `others`.
+fn next_post(client: &mut Client, others: &mut i32) -> String {
     loop {
         match client.line() {
             line if line.ends_with(" is here.") => *others += 1,
@@ -135,30 +135,32 @@ fn resets_during_joining_do_not_disturb_members() {
         let server = Server::start(&format!("chat --history 0 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         scene.play(ALICE_AND_BOB);
-        // Many come and go at the same moment, in the middle of joining, and the two talk meanwhile.
+        // Other members connect and reset, some while they join, and the two talk meanwhile.
         let mut others = [0; 2];
         thread::scope(|scope| {
-            for crowd in 0..4 {
+            for thread in 0..4 {
                 let server = &server;
-                scope.spawn(move || (0..20).for_each(|guest| come_and_reset(server, crowd, guest)));
+                scope.spawn(move || {
+                    (0..20).for_each(|number| connect_and_reset(server, thread, number))
+                });
             }
             for number in 0..50 {
                 scene.client(1).send(format!("{number}\n"));
-                let heard = hear(scene.client(2), &mut others[1]);
-                assert_eq!(heard, format!("alice: {number}"), "{model}");
+                let post = next_post(scene.client(2), &mut others[1]);
+                assert_eq!(post, format!("alice: {number}"), "{model}");
             }
         });
         server.log_lines(" end: ", 80);
-        // Those who came so far as to be seen are seen to leave as well.
-        for (who, others) in [1, 2].into_iter().zip(&mut others) {
+        // Every member that was announced is announced to leave.
+        for (number, others) in [1, 2].into_iter().zip(&mut others) {
             wait_for("the two to be alone", || {
-                scene.client(who).send("/who\n");
-                let names = hear(scene.client(who), others);
+                scene.client(number).send("/who\n");
+                let names = next_post(scene.client(number), others);
                 (names == "-- In #lobby: alice, bob").then_some(())
             });
             assert_eq!(*others, 0, "{model}");
         }
-        // A line that is not ended is said when its peer ends its side, and is not when it is lost.
+        // A line without an end is posted at the end of input, and discarded at a reset.
         scene.play(
             "+3
             3> carol
@@ -185,8 +187,8 @@ fn resets_during_joining_do_not_disturb_members() {
             2< alice: hello",
         );
         if model == "fork" {
-            let left = server.wait_for_children("the others to be gone", |left| left.len() == 3);
-            assert!(left.iter().any(|(pid, _)| *pid == server.hub(1)));
+            let children = server.wait_for_children("the others to exit", |all| all.len() == 3);
+            assert!(children.iter().any(|(pid, _)| *pid == server.hub(1)));
         }
     }
 }

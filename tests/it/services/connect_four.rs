@@ -1,4 +1,4 @@
-//! A game for two, and those who watch, through the whole program.
+//! The Connect Four service: two players and a spectator.
 
 use nix::sys::signal::{Signal, kill};
 
@@ -6,8 +6,8 @@ use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in
 
 const GREETING: [&str; 1] = ["Connect Four: four in a line win. /help tells more."];
 
-/// An evening: `#` is a board, whatever is on it.
-const EVENING: &str = "
+/// A script of [`play`]: three games, a rematch, a change of players.
+const GAMES: &str = "
     +1
     1< You are X.
     1< Waiting for an opponent.
@@ -115,32 +115,43 @@ const EVENING: &str = "
     3.
 ";
 
-/// The scene with the boards and the moves written out: `1* 4` moves and is seen to, by all three.
-fn play(scene: &mut Scene<'_>, evening: &str) {
-    for line in evening.lines().map(str::trim_start) {
-        if let Some((who, column)) = line.split_once("* ") {
-            let (who, other) = if who == "1" { ("1", "2") } else { ("2", "1") };
-            let (side, turn) = if who == "1" { ("X", "O") } else { ("O", "X") };
-            let seen = format!("{side} plays column {column}.");
+/// Plays a script in which `1< #` stands for a board, and `1* 4` for a move into column 4 and what
+/// all three receive.
+fn play(scene: &mut Scene<'_>, script: &str) {
+    for line in script.lines().map(str::trim_start) {
+        if let Some((player, column)) = line.split_once("* ") {
+            let (player, other) = if player == "1" {
+                ("1", "2")
+            } else {
+                ("2", "1")
+            };
+            let (side, turn) = if player == "1" {
+                ("X", "O")
+            } else {
+                ("O", "X")
+            };
+            let notice = format!("{side} plays column {column}.");
             scene.play(&format!(
-                "{who}> {column}\n{who}< You play column {column}."
+                "{player}> {column}\n{player}< You play column {column}."
             ));
-            board(scene, who);
-            scene.play(&format!("{who}< {turn} is to move.\n{other}< {seen}"));
+            board(scene, player);
+            scene.play(&format!("{player}< {turn} is to move.\n{other}< {notice}"));
             board(scene, other);
-            scene.play(&format!("{other}< Your turn, {turn}: 1 to 7.\n3< {seen}"));
+            scene.play(&format!("{other}< Your turn, {turn}: 1 to 7.\n3< {notice}"));
             board(scene, "3");
             scene.play(&format!("3< {turn} is to move."));
-        } else if let Some(who) = line.strip_suffix("< #") {
-            board(scene, who);
+        } else if let Some(number) = line.strip_suffix("< #") {
+            board(scene, number);
         } else {
             scene.play(line);
         }
     }
 }
 
-fn board(scene: &mut Scene<'_>, who: &str) {
-    let client = scene.client(who.parse().expect("a number"));
+/// A board arrives.
+#[track_caller]
+fn board(scene: &mut Scene<'_>, number: &str) {
+    let client = scene.client(number.parse().expect("a number"));
     assert_eq!(client.line(), " 1 2 3 4 5 6 7");
     for _ in 0..6 {
         let row = client.line();
@@ -153,9 +164,9 @@ fn two_clients_play_and_others_watch() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        // All have left after it, and the table is as it was.
+        // All have left at the end, so the script starts over.
         for _ in 0..2 {
-            play(&mut scene, EVENING);
+            play(&mut scene, GAMES);
         }
     }
 }
@@ -168,13 +179,13 @@ fn two_clients_play_by_nc() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let (port, mut processes) = (server.port(), Vec::new());
-        let come = |_: &str| Client::nc(&port, &mut processes);
-        play(&mut Scene::new(&GREETING, come), EVENING);
+        let connect = |_: &str| Client::nc(&port, &mut processes);
+        play(&mut Scene::new(&GREETING, connect), GAMES);
     }
 }
 
-/// X and O sit at the table, and X is to move.
-const TWO: &str = "
+/// Two players connect, and X is to move.
+const TWO_PLAYERS: &str = "
     +1
     1< You are X.
     1< Waiting for an opponent.
@@ -194,7 +205,7 @@ fn a_player_over_the_move_time_loses() {
     for model in ["fork", "events"] {
         let server = Server::start(&format!("duel --move-time 1 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        play(&mut scene, TWO);
+        play(&mut scene, TWO_PLAYERS);
         play(
             &mut scene,
             "1< O wins: you took too long.
@@ -210,12 +221,12 @@ fn a_lost_player_has_left() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("duel --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
-        play(&mut scene, TWO);
-        // In the middle of a line, at best.
+        play(&mut scene, TWO_PLAYERS);
+        // In the middle of a line.
         scene.play("1: 4");
         if model == "fork" {
-            let own = scene.client(1).address();
-            let fork = server.log(&format!("fork peer={own}"));
+            let peer = scene.client(1).address();
+            let fork = server.log(&format!("fork peer={peer}"));
             kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
         } else {
             scene.play("!1");

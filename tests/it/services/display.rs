@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Client, Server, installed, program, shell, temp_dir};
+use crate::support::{Server, installed, program, shell, temp_dir};
 
 #[test]
 fn display_prints_each_line_with_its_peer() {
@@ -12,9 +12,8 @@ fn display_prints_each_line_with_its_peer() {
     server.output_lines(1);
     clients[1].send("\x1b[2Jtwo\n");
     let printed = server.output_lines(2);
-    let own = |client: &Client| client.address();
-    assert_eq!(printed[0], format!("{}: one", own(&clients[0])));
-    assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", own(&clients[1])));
+    assert_eq!(printed[0], format!("{}: one", clients[0].address()));
+    assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", clients[1].address()));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! A service of one's own, with the whole program around it.
+//! The programs in examples/.
 
 use std::process::Command;
 
-use crate::support::{MODELS, Server, villains};
+use crate::support::{MODELS, Server, example};
 
 #[test]
 fn rot13_is_short_and_served_by_every_model() {
@@ -10,7 +10,7 @@ fn rot13_is_short_and_served_by_every_model() {
     let source = std::fs::read_to_string(root.join("examples/rot13.rs")).expect("it is there");
     assert!(source.lines().count() <= 30);
     for model in MODELS {
-        let mut command = Command::new(villains().with_file_name("rot13"));
+        let mut command = Command::new(example("rot13"));
         let server =
             Server::run(command.args(["-v", "serve", "rot13", "--listen", "0", "--model", model]));
         let mut client = server.connect();

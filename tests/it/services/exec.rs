@@ -1,4 +1,4 @@
-//! Programs behind a port: what they are given, and what is kept from them.
+//! The `exec` service: what a program gets, and what it does not get.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,20 +9,14 @@ use std::process::Command;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::support::files::content;
 use crate::support::{
     Client, MODELS, Server, descriptors, installed, pid_in, proc_status, program, shell, temp_dir,
 };
 
-/// More than the sockets and pipes on the way hold.
-fn many_bytes() -> Vec<u8> {
-    let numbers =
-        (0..50_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
-    numbers.collect()
-}
-
 #[test]
 fn every_byte_comes_back_from_a_program() {
-    let sent = many_bytes();
+    let sent = content(200_000); // more than the sockets and pipes buffer
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
@@ -37,12 +31,13 @@ fn every_byte_comes_back_from_a_program() {
             ("socat", format!("socat -t 10 - UNIX:{path}")),
         ] {
             if installed(&[peer]) {
-                let heard = shell(&command, &sent).stdout;
-                assert!(heard == sent, "{model}: {command}: {} bytes", heard.len());
+                let received = shell(&command, &sent).stdout;
+                let count = received.len();
+                assert!(received == sent, "{model}: {command}: {count} bytes");
             }
         }
-        let through = format!("$PROGRAM serve exec --model {model} --listen - -- cat");
-        let output = shell(&through, &sent);
+        let on_stdio = format!("$PROGRAM serve exec --model {model} --listen - -- cat");
+        let output = shell(&on_stdio, &sent);
         assert!(output.stdout == sent && output.status.success());
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     }
@@ -50,18 +45,18 @@ fn every_byte_comes_back_from_a_program() {
 
 #[test]
 fn arguments_are_not_read_by_a_shell() {
-    let words = ["; id", "$(id)", "`id`", "a  b", "*", "", "-x", "--", "\\n"];
-    let expected: String = words.map(|word| format!("<{word}>\n")).concat();
+    let args = ["; id", "$(id)", "`id`", "a  b", "*", "", "-x", "--", "\\n"];
+    let expected: String = args.map(|arg| format!("<{arg}>\n")).concat();
     for model in MODELS {
-        let command = [&["/usr/bin/printf", "<%s>\\n"], &words[..]].concat();
+        let command = [&["/usr/bin/printf", "<%s>\\n"], &args[..]].concat();
         let server = Server::exec(&format!("--model {model}"), &command);
         let answer = server.connect().rest();
         assert_eq!(String::from_utf8_lossy(&answer), expected, "{model}");
     }
 }
 
-/// A server of `env`, itself with much in its environment that is nobody's business.
-fn env(model: &str, socket: &Path) -> Server {
+/// A server of the program `env`, with variables of its own that the program must not get.
+fn serve_env(model: &str, socket: &Path) -> Server {
     let mut command = Command::new(program());
     command
         .args(["-v", "serve", "exec", "--model", model, "--listen", "0"])
@@ -75,14 +70,14 @@ fn env(model: &str, socket: &Path) -> Server {
 }
 
 #[track_caller]
-fn check_environment(told: &[u8], expected: &[String]) {
-    let told = String::from_utf8_lossy(told).into_owned();
-    let mut told: Vec<&str> = told.lines().collect();
-    told.sort_unstable();
+fn check_environment(output: &[u8], expected: &[String]) {
+    let output = String::from_utf8_lossy(output).into_owned();
+    let mut variables: Vec<&str> = output.lines().collect();
+    variables.sort_unstable();
     let mut expected = expected.to_vec();
     expected.push("PATH=/usr/bin:/bin".to_owned());
     expected.sort_unstable();
-    assert_eq!(told, expected);
+    assert_eq!(variables, expected);
 }
 
 #[test]
@@ -90,9 +85,9 @@ fn the_environment_describes_the_peer_and_nothing_else() {
     let folder = temp_dir();
     for model in MODELS {
         let socket = folder.path().join(model);
-        let server = env(model, &socket);
+        let server = serve_env(model, &socket);
         let mut client = server.connect();
-        let own = client.address();
+        let peer = client.address();
         check_environment(
             &client.rest(),
             &[
@@ -100,28 +95,28 @@ fn the_environment_describes_the_peer_and_nothing_else() {
                 "TCPLOCALIP=127.0.0.1".to_owned(),
                 format!("TCPLOCALPORT={}", server.port()),
                 "TCPREMOTEIP=127.0.0.1".to_owned(),
-                format!("TCPREMOTEPORT={}", own.port()),
+                format!("TCPREMOTEPORT={}", peer.port()),
                 "REMOTE_ADDR=127.0.0.1".to_owned(),
-                format!("REMOTE_PORT={}", own.port()),
+                format!("REMOTE_PORT={}", peer.port()),
             ],
         );
-        // Not even the name of its socket can a peer put there.
+        // The path of the socket of a Unix peer, which the peer chooses, is not passed on.
         let peer = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket can be made");
         let name = folder.path().join(format!("() {{ :; }}; echo {model}"));
         let name = SockAddr::unix(name).expect("the path is short");
         peer.bind(&name).expect("the path is free");
         let server_at = SockAddr::unix(&socket).expect("the path is short");
         peer.connect(&server_at).expect("the server listens");
-        let mut told = Vec::new();
-        (&peer).read_to_end(&mut told).expect("it answers");
+        let mut output = Vec::new();
+        (&peer).read_to_end(&mut output).expect("it answers");
         let path = format!("UNIXLOCALPATH={}", socket.display());
-        check_environment(&told, &["PROTO=UNIX".to_owned(), path]);
+        check_environment(&output, &["PROTO=UNIX".to_owned(), path]);
     }
 }
 
-/// The program that talks with a client who was answered, so that it is itself by now.
+/// A client of `cat`, and the pid of `cat`, which has been executed by now.
 #[track_caller]
-fn running(server: &Server) -> (Client, nix::unistd::Pid) {
+fn connect_to_cat(server: &Server) -> (Client, nix::unistd::Pid) {
     let mut client = server.connect();
     assert_eq!(client.ask("hello"), "hello");
     let program = *server.programs(1).last().expect("there is one");
@@ -141,7 +136,7 @@ fn a_program_starts_with_default_descriptors_signals_and_limits() {
                 .arg(program)
                 .arg(model),
         );
-        let (_caller, pid) = running(&server);
+        let (_caller, pid) = connect_to_cat(&server);
         assert_eq!(descriptors(pid), [0, 1, 2], "{model}");
         for set in ["SigBlk", "SigIgn", "SigPnd"] {
             assert_eq!(proc_status(pid, set), "0".repeat(16), "{model}: {set}");
@@ -150,8 +145,12 @@ fn a_program_starts_with_default_descriptors_signals_and_limits() {
         let line = limits
             .lines()
             .find(|line| line.starts_with("Max open files"));
-        let words = line.expect("it is told").split_whitespace();
-        assert_eq!(words.collect::<Vec<_>>()[3..5], ["500", "2000"], "{model}");
+        let columns = line.expect("the kernel reports it").split_whitespace();
+        assert_eq!(
+            columns.collect::<Vec<_>>()[3..5],
+            ["500", "2000"],
+            "{model}"
+        );
     }
 }
 
@@ -159,10 +158,10 @@ fn a_program_starts_with_default_descriptors_signals_and_limits() {
 fn a_program_leads_a_process_group_and_replaces_the_forked_child() {
     for model in MODELS {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
-        let (_caller, pid) = running(&server);
+        let (_caller, pid) = connect_to_cat(&server);
         assert_eq!(proc_status(pid, "NSpgid"), pid.to_string(), "{model}");
         let children: Vec<_> = server.children().iter().map(|&(child, _)| child).collect();
-        assert_eq!(children, [pid], "{model}: nobody else is needed");
+        assert_eq!(children, [pid], "{model}: no other process");
         if model == "fork" {
             assert_eq!(pid_in(&server.log(" fork peer="), "pid="), pid);
         }
@@ -171,9 +170,9 @@ fn a_program_leads_a_process_group_and_replaces_the_forked_child() {
 
 #[test]
 fn stderr_of_a_program_goes_to_the_log_only() {
-    let complain = "printf 'one \\033[31m\\r\\ntwo\\377' >&2; printf '%5000s\\n' x >&2; cat";
+    let command = "printf 'one \\033[31m\\r\\ntwo\\377' >&2; printf '%5000s\\n' x >&2; cat";
     for model in MODELS {
-        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", complain]);
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", command]);
         let mut client = server.connect();
         let peer = client.address();
         client.send("hello\n");
@@ -182,19 +181,18 @@ fn stderr_of_a_program_goes_to_the_log_only() {
         let escaped = server.log("program: one \\x1b[31m\\r");
         assert!(escaped.contains(&format!("peer={peer}")), "{escaped}");
         server.log("program: two\\xff");
-        // A long line is shown in pieces, and nothing is lost.
+        // A long line is logged in pieces, without a loss.
         server.log("end: the program ended: exit status: 0");
         let log = server.log_lines("program: ", 4);
-        let shown = |line: &str| {
-            let (_, words) = line.split_once("program: ").expect("it was found by this");
-            words
-                .rsplit_once(" peer=")
-                .expect("its peer is named")
+        let length = |line: &str| {
+            let (_, text) = line.split_once("program: ").expect("it was found by this");
+            text.rsplit_once(" peer=")
+                .expect("the peer is logged")
                 .0
                 .len()
         };
-        let shown: usize = log[1..].iter().map(|line| shown(line)).sum();
-        assert_eq!(shown, "two\\xff".len() + 5000, "{log:#?}");
+        let logged: usize = log[1..].iter().map(|line| length(line)).sum();
+        assert_eq!(logged, "two\\xff".len() + 5000, "{log:#?}");
     }
 }
 
@@ -204,7 +202,7 @@ fn a_missing_program_is_refused_before_listening() {
     let file = folder.path().join("file");
     fs::write(&file, "#!/bin/sh\n").expect("it can be written");
     let file = file.display().to_string();
-    for (name, why) in [
+    for (name, reason) in [
         ("no-such-program", "no program of that name in PATH\n"),
         (
             "/no/such/program",
@@ -217,8 +215,8 @@ fn a_missing_program_is_refused_before_listening() {
         command.args(["serve", "exec", "--listen", "0", "--", name]);
         let output = command.output().expect("it runs");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        let words = format!("switchboard: cannot serve exec: {name}: {why}");
-        assert_eq!((output.status.code(), stderr), (Some(1), words));
+        let message = format!("switchboard: cannot serve exec: {name}: {reason}");
+        assert_eq!((output.status.code(), stderr), (Some(1), message));
     }
     let output = shell("$PROGRAM serve exec --listen 0", b"");
     assert_eq!(output.status.code(), Some(2));
@@ -228,21 +226,21 @@ fn a_missing_program_is_refused_before_listening() {
 fn a_program_deleted_since_the_start_ends_only_its_session() {
     let folder = temp_dir();
     for model in MODELS {
-        let (program, away) = (folder.path().join(model), folder.path().join("away"));
-        let words = program.to_str().expect("the path is text");
+        let (program, moved) = (folder.path().join(model), folder.path().join("moved"));
+        let path = program.to_str().expect("the path is text");
         fs::copy("/bin/cat", &program).expect("it can be copied");
-        let server = Server::exec(&format!("--model {model}"), &[words]);
+        let server = Server::exec(&format!("--model {model}"), &[path]);
         assert_eq!(server.connect().ask("hello"), "hello");
-        fs::rename(&program, &away).expect("it is there");
+        fs::rename(&program, &moved).expect("it is there");
         let mut client = server.connect();
         client.send("hello\n");
-        assert_eq!(client.rest(), b"", "{model}: it is closed politely");
+        assert_eq!(client.rest(), b"", "{model}: closed without a reset");
         let log = server.log("the program cannot be started");
         assert!(
             log.contains("ERROR") && log.contains("peer=127.0.0.1:"),
             "{log}"
         );
-        fs::rename(&away, &program).expect("it is there");
+        fs::rename(&moved, &program).expect("it is there");
         assert_eq!(server.connect().ask("hello"), "hello");
     }
 }
@@ -257,15 +255,19 @@ fn a_slow_reader_gets_all_output_of_a_program() {
         let count = bytes.to_string();
         let server = Server::exec(&options, &["head", "-c", &count, "/dev/zero"]);
         let mut client = server.connect();
-        client.send("a line that it never reads\n");
+        client.send("a line that head does not read\n");
         assert_eq!(client.rest().len(), bytes, "{model}");
         let mut client = UnixStream::connect(&socket).expect("the server listens");
-        client.write_all(b"nor this\n").expect("the disk has room");
-        client.shutdown(Shutdown::Write).expect("it stands");
+        client
+            .write_all(b"another line\n")
+            .expect("the disk has room");
+        client
+            .shutdown(Shutdown::Write)
+            .expect("the socket is connected");
         let mut rest = Vec::new();
         client
             .read_to_end(&mut rest)
-            .expect("it is closed politely");
+            .expect("the server closes without a reset");
         assert_eq!(rest.len(), bytes, "{model}");
     }
 }

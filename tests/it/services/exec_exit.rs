@@ -1,4 +1,4 @@
-//! Programs behind a port: how they end, and that nobody is left behind.
+//! The `exec` service: how programs end, and that no process stays.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,28 +11,26 @@ use crate::support::{
     stdout_of, temp_dir, wait_for, wait_for_exit,
 };
 
-/// A client of a program that says the number of a process before anything else, and that number.
-fn call(server: &Server) -> (Client, KillOnDrop) {
+/// A client of a program that prints a pid first, and the process with this pid.
+fn connect(server: &Server) -> (Client, KillOnDrop) {
     let mut client = server.connect();
-    let number = client.line();
-    let number = number
-        .parse()
-        .unwrap_or_else(|_| panic!("no number: {number}"));
-    (client, KillOnDrop(Pid::from_raw(number)))
+    let pid = client.line();
+    let pid = pid.parse().unwrap_or_else(|_| panic!("no pid: {pid}"));
+    (client, KillOnDrop(Pid::from_raw(pid)))
 }
 
-/// Ends only when it is made to, and so does what it starts; says the number of that.
-const STAYS: &str = "sleep 1000 & echo $!; wait";
-/// The same, and neither heeds SIGTERM.
-const DEFIES: &str = "trap '' TERM; sleep 1000 & echo $!; while :; do wait; done";
+/// Runs until it gets a signal, as does the process it starts, whose pid it prints.
+const WAITS: &str = "sleep 1000 & echo $!; wait";
+/// The same, but both ignore SIGTERM.
+const IGNORES_SIGTERM: &str = "trap '' TERM; sleep 1000 & echo $!; while :; do wait; done";
 
 #[test]
 fn a_program_ends_with_its_peer() {
     for model in MODELS {
-        // Only the reset can end it: everything else would take for ever.
-        let words = format!("--model {model} --idle none --grace 1h");
-        let server = Server::exec(&words, &["sh", "-c", STAYS]);
-        let (client, started) = call(&server);
+        // No timeout can end it, only the reset.
+        let options = format!("--model {model} --idle none --grace 1h");
+        let server = Server::exec(&options, &["sh", "-c", WAITS]);
+        let (client, started) = connect(&server);
         let program = server.programs(1)[0];
         client.reset();
         server.log("terminate: lost: Connection reset by peer");
@@ -41,10 +39,10 @@ fn a_program_ends_with_its_peer() {
         server.log("end: lost");
         server.wait_until_reaped();
         drop(server);
-        // One that closes looks as one that only ends its side, for as long as nobody says a word.
-        let words = format!("--model {model} --idle none --grace 200ms");
-        let server = Server::exec(&words, &["sh", "-c", STAYS]);
-        let (client, started) = call(&server);
+        // Until data flows, a closed connection looks like a half-closed one.
+        let options = format!("--model {model} --idle none --grace 200ms");
+        let server = Server::exec(&options, &["sh", "-c", WAITS]);
+        let (client, started) = connect(&server);
         drop(client);
         server.log("terminate: the peer left");
         wait_for_exit(started.0);
@@ -59,11 +57,11 @@ fn a_closed_unix_socket_ends_the_program_immediately() {
     let folder = temp_dir();
     for model in MODELS {
         let path = folder.path().join(model);
-        let words = format!(
+        let options = format!(
             "--model {model} --idle none --grace 1h --listen unix:{}",
             path.display()
         );
-        let server = Server::exec(&words, &["sh", "-c", "echo; exec sleep 1000"]);
+        let server = Server::exec(&options, &["sh", "-c", "echo; exec sleep 1000"]);
         let mut client = UnixStream::connect(&path).expect("the server listens");
         client.read_exact(&mut [0]).expect("it answers");
         let program = server.programs(1)[0];
@@ -76,12 +74,12 @@ fn a_closed_unix_socket_ends_the_program_immediately() {
 #[test]
 fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
     let servers = MODELS.map(|model| {
-        let words = format!("--model {model} --idle none --grace 1h");
-        Server::exec(&words, &["sh", "-c", DEFIES])
+        let options = format!("--model {model} --idle none --grace 1h");
+        Server::exec(&options, &["sh", "-c", IGNORES_SIGTERM])
     });
-    // All of them at once, since each is given its two seconds.
+    // All at once, since the server waits two seconds before SIGKILL.
     let started = servers.each_ref().map(|server| {
-        let (client, started) = call(server);
+        let (client, started) = connect(server);
         client.reset();
         started
     });
@@ -89,18 +87,18 @@ fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
         wait_for_exit(server.programs(1)[0]);
         wait_for_exit(started.0);
         server.log("end: lost");
-        // The next one is served, also where there is only one at a time.
-        call(server);
+        // The next client is served, under `sequential` as well.
+        connect(server);
     }
 }
 
 #[test]
 fn a_slow_answer_is_not_cut_off() {
-    // A second and a half in all, and never as long as the grace without a word.
+    // The answer takes 1.5 s in all, longer than the grace period, but no pause is longer than 0.15 s.
     let slow = "cat; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.15; echo $i; done";
     let servers = MODELS.map(|model| {
-        let words = format!("--model {model} --grace 1s");
-        Server::exec(&words, &["sh", "-c", slow])
+        let options = format!("--model {model} --grace 1s");
+        Server::exec(&options, &["sh", "-c", slow])
     });
     let clients = servers.each_ref().map(|server| {
         let mut client = server.connect();
@@ -125,10 +123,10 @@ fn timeouts_end_programs() {
             ("--idle none --first 200ms", "idle for too long"),
             ("--idle none --session 200ms", "lasted as long as it may"),
         ] {
-            let words = format!("--model {model} {limit}");
-            let server = Server::exec(&words, &["sh", "-c", STAYS]);
-            let (mut client, started) = call(&server);
-            assert_eq!(client.rest(), b"", "{words}");
+            let options = format!("--model {model} {limit}");
+            let server = Server::exec(&options, &["sh", "-c", WAITS]);
+            let (mut client, started) = connect(&server);
+            assert_eq!(client.rest(), b"", "{options}");
             drop(client);
             wait_for_exit(started.0);
             server.log(&format!("terminate: {end}"));
@@ -140,13 +138,13 @@ fn timeouts_end_programs() {
 #[test]
 fn the_first_message_timeout_ends_after_the_first_message() {
     for model in ["fork", "threads", "events"] {
-        let words = format!("--model {model} --idle none --first 1s");
-        let server = Server::exec(&words, &["cat"]);
-        let mut talker = server.connect();
-        assert_eq!(talker.ask("hello"), "hello");
+        let options = format!("--model {model} --idle none --first 1s");
+        let server = Server::exec(&options, &["cat"]);
+        let mut active = server.connect();
+        assert_eq!(active.ask("hello"), "hello");
         let mut silent = server.connect();
         assert_eq!(silent.rest(), b"");
-        assert_eq!(talker.ask("still there?"), "still there?");
+        assert_eq!(active.ask("still there?"), "still there?");
     }
 }
 
@@ -154,28 +152,29 @@ fn the_first_message_timeout_ends_after_the_first_message() {
 fn shutdown_ends_programs_and_leaves_no_process() {
     for model in MODELS {
         let count = if model == "sequential" { 1 } else { 3 };
-        for (deed, grace) in [(STAYS, "1h"), (DEFIES, "200ms")] {
-            let words = format!("--model {model} --idle none --grace {grace}");
-            let mut server = Server::exec(&words, &["sh", "-c", deed]);
-            let mut clients: Vec<_> = (0..count).map(|_| call(&server)).collect();
+        for (command, grace) in [(WAITS, "1h"), (IGNORES_SIGTERM, "200ms")] {
+            let options = format!("--model {model} --idle none --grace {grace}");
+            let mut server = Server::exec(&options, &["sh", "-c", command]);
+            let mut clients: Vec<_> = (0..count).map(|_| connect(&server)).collect();
             server.signal(Signal::SIGTERM);
             for (client, _) in &mut clients {
-                assert_eq!(client.rest(), b"", "{words}");
+                assert_eq!(client.rest(), b"", "{options}");
             }
             let started: Vec<_> = clients.into_iter().map(|(_, started)| started).collect();
-            assert_eq!(server.wait().code(), Some(0), "{words}");
+            assert_eq!(server.wait().code(), Some(0), "{options}");
             let all = server.programs(count);
             assert!(
                 all.into_iter().all(has_exited),
-                "{words}: a program is left"
+                "{options}: a program still runs"
             );
             started.iter().for_each(|started| wait_for_exit(started.0));
             server.log_lines("end: the server stopped", count);
         }
-        // It is asked politely first.
-        let polite = "trap 'echo goodbye; exit' TERM; echo $$; while :; do sleep 0.01; done";
-        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", polite]);
-        let (mut client, _program) = call(&server);
+        // SIGTERM comes before SIGKILL.
+        let handles_sigterm =
+            "trap 'echo goodbye; exit' TERM; echo $$; while :; do sleep 0.01; done";
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", handles_sigterm]);
+        let (mut client, _program) = connect(&server);
         server.signal(Signal::SIGTERM);
         assert_eq!(client.rest(), b"goodbye\n", "{model}");
     }
@@ -184,8 +183,8 @@ fn shutdown_ends_programs_and_leaves_no_process() {
 #[test]
 fn programs_end_with_a_killed_server() {
     for model in MODELS {
-        let mut server = Server::exec(&format!("--model {model}"), &["sh", "-c", DEFIES]);
-        let (_caller, _started) = call(&server); // no kernel tells that one
+        let mut server = Server::exec(&format!("--model {model}"), &["sh", "-c", IGNORES_SIGTERM]);
+        let (_client, _started) = connect(&server); // the process it started gets no signal
         let program = server.programs(1)[0];
         server.signal(Signal::SIGKILL);
         server.wait();
@@ -196,12 +195,12 @@ fn programs_end_with_a_killed_server() {
 #[test]
 fn the_exit_of_a_program_is_logged_immediately() {
     for model in MODELS {
-        for (deed, end) in [
+        for (command, end) in [
             ("true", "the program ended: exit status: 0"),
             ("exit 3", "the program ended: exit status: 3"),
             ("kill -SEGV $$", "the program ended: signal: 11 (SIGSEGV)"),
         ] {
-            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", deed]);
+            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", command]);
             assert_eq!(server.connect().rest(), b"");
             let log = server.log(" end: ");
             assert!(log.contains(end), "{model}: {log}");
@@ -213,9 +212,9 @@ fn the_exit_of_a_program_is_logged_immediately() {
 #[test]
 fn a_second_sigterm_kills_programs() {
     for model in MODELS {
-        let words = format!("--model {model} --idle none --grace 1h");
-        let mut server = Server::exec(&words, &["sh", "-c", DEFIES]);
-        let (_caller, started) = call(&server);
+        let options = format!("--model {model} --idle none --grace 1h");
+        let mut server = Server::exec(&options, &["sh", "-c", IGNORES_SIGTERM]);
+        let (_caller, started) = connect(&server);
         let program = server.programs(1)[0];
         server.signal(Signal::SIGTERM);
         server.log("terminate: the server stopped");
@@ -235,7 +234,7 @@ fn without_descriptors_a_peer_gets_a_busy_message() {
         let server = Server::exec(&format!("--model {model}"), &["cat"]);
         assert_eq!(server.connect().ask("hello"), "hello");
         server.log(" end: ");
-        let open = wait_for("the conversation to be closed", || {
+        let open = wait_for("the socket of the session to be closed", || {
             let open = descriptors(server.pid());
             let sockets = sockets(server.pid()).len();
             (sockets == 2).then_some(open)
@@ -244,13 +243,13 @@ fn without_descriptors_a_peer_gets_a_busy_message() {
             let pid = server.pid();
             stdout_of(&format!("prlimit --pid {pid} --nofile={count}:"), "");
         };
-        // Room for the peer and its thread, and not for its program.
+        // Enough descriptors for the connection and its thread, too few for the program.
         let free = (0..).filter(|number| !open.contains(number)).nth(2);
-        let most = free.expect("there are more numbers") + 1;
-        limit(most);
+        let lowered = free.expect("there are more numbers") + 1;
+        limit(lowered);
         let mut client = server.connect();
         assert_eq!(client.rest(), b"The server is busy. Try again later.\n");
-        limit(most + 100);
+        limit(lowered + 100);
         assert_eq!(server.connect().ask("again"), "again", "{model}");
     }
 }
@@ -258,20 +257,24 @@ fn without_descriptors_a_peer_gets_a_busy_message() {
 #[test]
 fn background_processes_do_not_delay_the_end() {
     for model in MODELS {
-        // In its group, where it is ended with the program; and out of it, with the socket open.
-        for (deed, is_ended) in [("sleep 1000 &", true), ("setsid sleep 1000 &", false)] {
-            let words = format!("{deed} echo $!; sleep 0.1");
-            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &words]);
-            let (mut client, started) = call(&server);
-            assert_eq!(client.rest(), b"", "{model}: {deed}");
+        // A process in the group of the program ends with it; one in a session of its own keeps running,
+        // with the socket open.
+        for (command, is_ended) in [("sleep 1000 &", true), ("setsid sleep 1000 &", false)] {
+            let script = format!("{command} echo $!; sleep 0.1");
+            let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &script]);
+            let (mut client, started) = connect(&server);
+            assert_eq!(client.rest(), b"", "{model}: {command}");
             drop(client);
             server.log("end: the program ended: exit status: 0");
             if is_ended {
                 wait_for_exit(started.0);
             } else {
-                assert!(!has_exited(started.0), "its own group is its own affair");
+                assert!(
+                    !has_exited(started.0),
+                    "it has left the group of the program"
+                );
             }
-            call(&server);
+            connect(&server);
         }
     }
 }
@@ -291,9 +294,9 @@ fn a_program_whose_peer_disconnects_ends_without_warnings() {
         let mut next = server.connect();
         assert_eq!(next.line(), "y");
         let log = server.log_so_far();
-        let is_loud = |line: &&String| line.contains(" ERROR ") || line.contains(" WARN ");
-        let loud = log.iter().find(is_loud);
-        assert_eq!(loud, None, "{model}");
+        let is_warning = |line: &&String| line.contains(" ERROR ") || line.contains(" WARN ");
+        let warning = log.iter().find(is_warning);
+        assert_eq!(warning, None, "{model}");
     }
 }
 

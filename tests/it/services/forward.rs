@@ -1,4 +1,4 @@
-//! What one client sends goes to another, or to all, through the whole program.
+//! The `forward` service: what one client sends goes to another, or to all.
 
 use std::process::Command;
 
@@ -6,16 +6,16 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
 
-/// Plays this at a server with these options, under each model.
+/// Plays a script at a server with these options, under each concurrent model.
 #[track_caller]
-fn check(options: &str, happenings: &str) {
+fn check(options: &str, script: &str) {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("forward --model {model} {options}"));
-        Scene::at(&server, &[]).play(happenings);
+        Scene::at(&server, &[]).play(script);
     }
 }
 
-/// Two, and a third one for whom there is no room.
+/// Two clients, and a third that is refused.
 const LINE: &str = "
     +1
     1= 1
@@ -27,7 +27,7 @@ const LINE: &str = "
     3.
     1> hello
     2< hello
-    2> nobody hears this
+    2> this is discarded
     1: and again
     2= and again
     -1
@@ -38,7 +38,7 @@ const LINE: &str = "
 #[test]
 fn the_first_client_sends_to_the_second() {
     check("", LINE);
-    // When they have left, the line is free.
+    // The line is free when both have left.
     check("", &LINE.repeat(2));
 }
 
@@ -50,14 +50,14 @@ fn the_first_client_sends_to_the_second_by_nc() {
     for model in CONCURRENT_MODELS {
         let server = Server::start(&format!("forward --model {model}"));
         let (port, mut processes) = (server.port(), Vec::new());
-        let come = |_: &str| Client::nc(&port, &mut processes);
-        // It ends with its input.
-        let happenings = LINE.replace("2.", "-2\n2.");
-        Scene::new(&[], come).play(&happenings);
+        let connect = |_: &str| Client::nc(&port, &mut processes);
+        // `nc -N` exits at the end of its input.
+        let script = LINE.replace("2.", "-2\n2.");
+        Scene::new(&[], connect).play(&script);
     }
 }
 
-/// Learns its role, then sends what it reads, or prints what it receives.
+/// Reads its role, then sends standard input, or prints what it receives.
 const CLIENT: &str = r#"
 import os, socket, sys
 line = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -81,16 +81,16 @@ fn a_client_learns_its_role() {
         let server = Server::start(&format!("forward --model {model}"));
         let port = server.port();
         let client = || Client::of_command(Command::new("python3").args(["-c", CLIENT, &port]));
-        let (mut one, mut sends) = client();
-        assert_eq!(sends.line(), "sending", "{model}");
-        sends.send("early\n");
-        let (mut two, mut prints) = client();
-        assert_eq!(prints.line(), "receiving", "{model}");
-        assert_eq!(prints.line(), "early");
-        sends.send("late\n");
-        assert_eq!(prints.line(), "late");
-        sends.shutdown_write();
-        assert_eq!(prints.rest(), b"");
+        let (mut one, mut sender) = client();
+        assert_eq!(sender.line(), "sending", "{model}");
+        sender.send("early\n");
+        let (mut two, mut receiver) = client();
+        assert_eq!(receiver.line(), "receiving", "{model}");
+        assert_eq!(receiver.line(), "early");
+        sender.send("late\n");
+        assert_eq!(receiver.line(), "late");
+        sender.shutdown_write();
+        assert_eq!(receiver.rest(), b"");
         assert!(one.wait().success() && two.wait().success());
     }
 }
@@ -190,15 +190,15 @@ fn the_sender_is_notified_or_closed_without_receivers() {
         1> hello
         2< hello
         !2";
-    let told = "
+    let notified = "
         1< Nobody receives any more; what you send waits for the next one.
-        1> who is next?
+        1> next?
         +3
         3= 2
-        3< who is next?
+        3< next?
         -1
         3.";
-    check("", &(two.to_owned() + told));
+    check("", &(two.to_owned() + notified));
     check("--on-leave close", &(two.to_owned() + "\n1."));
     check("--on-leave close --to all", &(two.to_owned() + "\n1."));
 }
@@ -206,12 +206,12 @@ fn the_sender_is_notified_or_closed_without_receivers() {
 #[test]
 fn listeners_can_have_roles() {
     for model in CONCURRENT_MODELS {
-        let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let listeners = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--role send --role receive";
-        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
-        let places = server.addresses();
-        let come = |place: &str| Client::connect(places[usize::from(place == "receives")]);
-        Scene::new(&[], come).play(
+        let server = Server::serve(&format!("forward --model {model} {roles} {listeners}"));
+        let addresses = server.addresses();
+        let connect = |role: &str| Client::connect(addresses[usize::from(role == "receives")]);
+        Scene::new(&[], connect).play(
             "+2 receives
             +1 sends
             1= 1
@@ -234,12 +234,12 @@ fn listeners_can_have_roles() {
 #[test]
 fn no_role_sends_no_role() {
     for model in CONCURRENT_MODELS {
-        let places = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
+        let listeners = "--listen 127.0.0.1:0 --listen 127.0.0.1:0";
         let roles = "--no-role --role receive --role send";
-        let server = Server::serve(&format!("forward --model {model} {roles} {places}"));
-        let places = server.addresses();
-        let come = |place: &str| Client::connect(places[usize::from(place == "sends")]);
-        Scene::new(&[], come).play(
+        let server = Server::serve(&format!("forward --model {model} {roles} {listeners}"));
+        let addresses = server.addresses();
+        let connect = |role: &str| Client::connect(addresses[usize::from(role == "sends")]);
+        Scene::new(&[], connect).play(
             "+1 sends
             1> hello
             -1
@@ -255,9 +255,9 @@ fn no_role_sends_no_role() {
 fn a_killed_process_ends_the_line() {
     let server = Server::start("forward");
     let mut scene = Scene::at(&server, &[]);
-    scene.play(LINE.split("2> ").next().expect("there is a first part"));
-    let own = scene.client(1).address();
-    let fork = server.log(&format!("fork peer={own}"));
+    scene.play(LINE.split("2> ").next().expect("a split has a first part"));
+    let peer = scene.client(1).address();
+    let fork = server.log(&format!("fork peer={peer}"));
     kill(pid_in(&fork, "pid="), Signal::SIGKILL).expect("it runs");
     scene.play("2.");
     Scene::at(&server, &[]).play(LINE);

@@ -65,15 +65,15 @@ fn a_receiver_that_stops_reading_is_reset_and_the_sender_is_notified() {
         let server = Server::start(&options);
         let mut sender = server.connect();
         let receiver = server.connect();
-        let own = receiver.address();
-        server.log(&format!("accept peer={own}"));
+        let peer = receiver.address();
+        server.log(&format!("accept peer={peer}"));
         let mut stream = sender.stream.try_clone().expect("a socket can be cloned");
         let sending = thread::spawn(move || {
             // It fails when the connection is shut down below.
             (0..BLOCKS).try_for_each(|number| stream.write_all(&block(number)))
         });
         let end = server.log("end: idle for too long");
-        assert!(end.contains(&format!("peer={own}")), "{end}");
+        assert!(end.contains(&format!("peer={peer}")), "{end}");
         let notice = sender.line();
         assert!(notice.starts_with("Nobody receives any more"), "{notice}");
         let end = (&receiver.stream).read_to_end(&mut Vec::new());

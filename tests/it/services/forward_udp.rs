@@ -1,23 +1,23 @@
-//! What one peer of datagrams sends goes to another, through the whole program.
+//! The `forward` service over UDP.
 
 use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Client, Server, UdpClient, installed, stdout_of, wait_for};
 
-const TOLD: &str = "Nobody receives any more; what you send waits for the next one.\n";
+const NO_RECEIVER: &str = "Nobody receives any more; what you send waits for the next one.\n";
 
-/// A server with these options, and peers who come to it in this order, by one datagram each.
+/// A server with these options, and peers that have sent these datagrams, in this order.
 fn start<const COUNT: usize>(
     model: &str,
     options: &str,
-    knocks: [&str; COUNT],
+    datagrams: [&str; COUNT],
 ) -> (Server, [UdpClient; COUNT]) {
     let listen = "--listen udp://127.0.0.1:0";
     let server = Server::serve(&format!("forward --model {model} {options} {listen}"));
-    let peers = knocks.map(|knock| {
+    let peers = datagrams.map(|datagram| {
         let peer = UdpClient::connect(&server);
-        peer.send(knock);
+        peer.send(datagram);
         peer
     });
     (server, peers)
@@ -27,24 +27,27 @@ fn start<const COUNT: usize>(
 fn an_empty_first_datagram_receives_and_others_send() {
     for model in ["fork", "events"] {
         for blank in ["", "\n", "\r\n"] {
-            let (_server, [receives, sends]) = start(model, "", [blank, "hello"]);
-            assert_eq!(receives.text(), "hello", "{model}");
-            sends.send("a datagram is one message");
-            assert_eq!(receives.text(), "a datagram is one message");
-            receives.send("nobody hears this");
-            sends.send("again");
-            assert_eq!(receives.text(), "again");
+            let (_server, [receiver, sender]) = start(model, "", [blank, "hello"]);
+            assert_eq!(receiver.text(), "hello", "{model}");
+            sender.send("a datagram is one message");
+            assert_eq!(receiver.text(), "a datagram is one message");
+            receiver.send("this is discarded");
+            sender.send("again");
+            assert_eq!(receiver.text(), "again");
         }
-        // Who sends may be there first, and what it sent waits.
-        let (server, [sends, receives]) = start(model, "", ["early", ""]);
-        assert_eq!(receives.text(), "early", "{model}");
-        sends.send("late");
-        assert_eq!(receives.text(), "late");
-        for (another, knock) in [UdpClient::connect(&server), UdpClient::connect(&server)]
+        // What a sender sends before there is a receiver waits.
+        let (server, [sender, receiver]) = start(model, "", ["early", ""]);
+        assert_eq!(receiver.text(), "early", "{model}");
+        sender.send("late");
+        assert_eq!(receiver.text(), "late");
+        for (another, datagram) in [UdpClient::connect(&server), UdpClient::connect(&server)]
             .iter()
             .zip(["", "x"])
         {
-            assert_eq!(another.ask(knock), "The line is taken. Try again later.\n");
+            assert_eq!(
+                another.ask(datagram),
+                "The line is taken. Try again later.\n"
+            );
         }
     }
 }
@@ -52,34 +55,34 @@ fn an_empty_first_datagram_receives_and_others_send() {
 #[test]
 fn udp_listeners_can_have_roles() {
     for model in ["fork", "events"] {
-        let places = "--listen 127.0.0.1:0 --listen udp://127.0.0.1:0";
+        let listeners = "--listen 127.0.0.1:0 --listen udp://127.0.0.1:0";
         let server = Server::serve(&format!(
-            "forward --model {model} --role send --role receive {places}"
+            "forward --model {model} --role send --role receive {listeners}"
         ));
-        let receives = UdpClient::connect(&server);
-        // Elsewhere it would send that, and the first one to come to the other place would not.
-        receives.send("hello?");
-        let mut sends = server.connect();
-        assert_eq!(sends.text(1), "1", "{model}");
-        sends.send("hello");
-        assert_eq!(receives.text(), "hello", "{model}");
+        let receiver = UdpClient::connect(&server);
+        // Without roles, this peer would be the sender, and the TCP client the receiver.
+        receiver.send("hello?");
+        let mut sender = server.connect();
+        assert_eq!(sender.text(1), "1", "{model}");
+        sender.send("hello");
+        assert_eq!(receiver.text(), "hello", "{model}");
     }
 }
 
 #[test]
 fn broadcasts_reach_all_other_udp_clients() {
     for model in ["fork", "events"] {
-        let (_server, [one, two, sends]) = start(model, "--to all", ["", "", "hello"]);
+        let (_server, [one, two, sender]) = start(model, "--to all", ["", "", "hello"]);
         assert_eq!((one.text(), two.text()), ("hello".into(), "hello".into()));
-        sends.send("again");
+        sender.send("again");
         assert_eq!((one.text(), two.text()), ("again".into(), "again".into()));
         let (_server, all) = start(model, "--to others", ["", "", ""]);
-        for (number, says) in all.iter().enumerate() {
-            let words = format!("from {number}");
-            says.send(&words);
-            for (other, hears) in all.iter().enumerate() {
+        for (number, sender) in all.iter().enumerate() {
+            let message = format!("from {number}");
+            sender.send(&message);
+            for (other, receiver) in all.iter().enumerate() {
                 if other != number {
-                    assert_eq!(hears.text(), words, "{model}");
+                    assert_eq!(receiver.text(), message, "{model}");
                 }
             }
         }
@@ -94,73 +97,70 @@ fn common_clients_send_and_receive_over_udp() {
     for model in ["fork", "events"] {
         let (server, []) = start(model, "", []);
         let port = server.udp_address().port();
-        // As a person would: an empty line, to receive.
+        // An empty line makes `nc` a receiver.
         let mut nc = Command::new("nc.openbsd");
-        let (_nc, mut receives) =
+        let (_nc, mut receiver) =
             Client::of_command(nc.args(["-u", "127.0.0.1", &port.to_string()]));
-        receives.send("\n");
+        receiver.send("\n");
         server.log(" begin ");
         let script = "import socket, sys; \
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
             [s.sendto(line.encode(), ('127.0.0.1', int(sys.argv[1]))) for line in sys.stdin]";
         let send = format!("python3 -c \"{script}\" {port}");
         stdout_of(&send, "one\ntwo\n");
-        assert_eq!(receives.line(), "one", "{model}");
-        assert_eq!(receives.line(), "two");
+        assert_eq!(receiver.line(), "one", "{model}");
+        assert_eq!(receiver.line(), "two");
         let script = "import socket, sys; \
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
             s.sendto(b'', ('127.0.0.1', int(sys.argv[1]))); print(s.recv(100))";
-        let (server, [sends]) = start(model, "", ["to a program"]);
+        let (server, [sender]) = start(model, "", ["to a program"]);
         let port = server.udp_address().port();
         let receive = format!("python3 -c \"{script}\" {port}");
         assert_eq!(stdout_of(&receive, ""), "b'to a program'\n");
-        drop(sends);
+        drop(sender);
     }
 }
 
 #[test]
 fn an_eot_datagram_ends_a_session() {
     for model in ["fork", "events"] {
-        let (server, [receives, sends]) = start(model, "", ["", "hello"]);
-        assert_eq!(receives.text(), "hello", "{model}");
-        receives.send("\x04");
-        assert_eq!(sends.text(), TOLD);
-        receives.send("");
-        sends.send("who is it now?");
-        assert_eq!(receives.text(), "who is it now?");
-        // The sender leaves, and the line is over for who receives.
-        sends.send("\x04");
+        let (server, [receiver, sender]) = start(model, "", ["", "hello"]);
+        assert_eq!(receiver.text(), "hello", "{model}");
+        receiver.send("\x04");
+        assert_eq!(sender.text(), NO_RECEIVER);
+        receiver.send("");
+        sender.send("a new receiver");
+        assert_eq!(receiver.text(), "a new receiver");
+        // When the sender leaves, the sessions of its receivers end too.
+        sender.send("\x04");
         server.log_lines(" end: ", 3);
-        sends.send("");
-        receives.send("now the other way");
-        assert_eq!(sends.text(), "now the other way");
-        let (server, [receives, sends]) = start(model, "--on-leave close", ["", "hello"]);
-        assert_eq!(receives.text(), "hello");
-        receives.send("\x04");
+        sender.send("");
+        receiver.send("now the other way");
+        assert_eq!(sender.text(), "now the other way");
+        let (server, [receiver, sender]) = start(model, "--on-leave close", ["", "hello"]);
+        assert_eq!(receiver.text(), "hello");
+        receiver.send("\x04");
         server.log_lines(" end: closed by the service", 2);
-        sends.send("");
-        receives.send("the other way");
-        assert_eq!(sends.text(), "the other way");
+        sender.send("");
+        receiver.send("the other way");
+        assert_eq!(sender.text(), "the other way");
     }
 }
 
 #[test]
 fn an_idle_receiver_has_left() {
     for model in ["fork", "events"] {
-        let (_server, [receives, sends]) = start(model, "--idle 1", ["", "hello"]);
-        assert_eq!(receives.text(), "hello", "{model}");
-        // It does not take part any more. Who sends says now and then that it is there.
-        let often = Some(Duration::from_millis(50));
-        sends
-            .0
-            .set_read_timeout(often)
-            .expect("a deadline can be set");
-        let mut told = [0; 100];
-        let count = wait_for("the sender to be told", || {
-            sends.send("");
-            sends.0.recv(&mut told).ok()
+        let (_server, [receiver, sender]) = start(model, "--idle 1", ["", "hello"]);
+        assert_eq!(receiver.text(), "hello", "{model}");
+        // The receiver sends nothing more. The sender keeps its session alive.
+        let interval = Some(Duration::from_millis(50));
+        sender.0.set_read_timeout(interval).expect("it is not zero");
+        let mut notice = [0; 100];
+        let count = wait_for("the notice to the sender", || {
+            sender.send("");
+            sender.0.recv(&mut notice).ok()
         });
-        assert_eq!(&told[..count], TOLD.as_bytes());
+        assert_eq!(&notice[..count], NO_RECEIVER.as_bytes());
     }
 }
 
@@ -168,19 +168,19 @@ fn an_idle_receiver_has_left() {
 fn a_receiver_validates_its_address() {
     for model in ["fork", "events"] {
         let hello = "x".repeat(100);
-        let (_server, [receives, sends]) = start(model, "", ["", &hello]);
-        assert_eq!(receives.text(), hello, "{model}");
-        // More than may be sent to an address that anybody may have written.
-        sends.send("y".repeat(100));
-        let asked = receives.text();
-        let code = asked
+        let (_server, [receiver, sender]) = start(model, "", ["", &hello]);
+        assert_eq!(receiver.text(), hello, "{model}");
+        // More than an unverified address may get.
+        sender.send("y".repeat(100));
+        let challenge = receiver.text();
+        let code = challenge
             .strip_prefix("Say ")
             .and_then(|rest| rest.strip_suffix(" to go on.\n"));
-        receives.send(code.unwrap_or_else(|| panic!("{asked:?}")));
+        receiver.send(code.unwrap_or_else(|| panic!("{challenge:?}")));
         for size in [1000, 10_000, 60_000] {
-            let much = "z".repeat(size);
-            sends.send(&much);
-            assert!(receives.text() == much, "{model}: {size}");
+            let large = "z".repeat(size);
+            sender.send(&large);
+            assert!(receiver.text() == large, "{model}: {size}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The small services of old, and what echo and display can be asked for, as people meet them.
+//! chargen, daytime, discard, and the options of echo and display.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{Server, installed, peak_memory_kib, shell, stdout_of, temp_dir};
+use crate::support::{MODELS, Server, installed, peak_memory_kib, shell, stdout_of, temp_dir};
 
 #[test]
 fn chargen_sends_the_lines_of_rfc_864() {
@@ -11,14 +11,13 @@ fn chargen_sends_the_lines_of_rfc_864() {
     let twice = characters.repeat(2);
     let lines = (0..200).map(|line| &twice[line % 95..line % 95 + 72]);
     let expected: String = lines.map(|line| format!("{line}\r\n")).collect();
-    for model in ["fork", "threads", "events", "sequential"] {
+    for model in MODELS {
         let server = Server::start(&format!("chargen --model {model}"));
         let port = server.port();
         if installed(&["nc.openbsd"]) {
-            // It leaves in the middle, and the next one is served all the same.
             let lines = stdout_of(
                 &format!("nc.openbsd localhost {port} | head -n 200"),
-                "enough!\n",
+                "hello\n",
             );
             assert_eq!(lines, expected);
             server.log("end: ");
@@ -36,14 +35,14 @@ fn chargen_sends_the_lines_of_rfc_864() {
 
 #[test]
 fn chargen_stops_when_the_client_does_not_read() {
-    // The server itself holds the conversation, and its memory can be looked at after that.
+    // Under `sequential`, the session runs in the process of the server.
     let server = Server::start("chargen --model sequential --idle 300ms --grace 100ms");
     let mut client = server.connect();
     assert!(client.line().starts_with(" !\"#"));
     let end = server.log("end: idle");
     let sent = end.split("sent=").nth(1).and_then(|sent| sent.parse().ok());
     assert!(sent.is_some_and(|sent: u64| sent < 64 << 20), "{end}");
-    let peak = peak_memory_kib(server.pid()).expect("the server is there");
+    let peak = peak_memory_kib(server.pid()).expect("the server runs");
     assert!(peak < 16 * 1024, "{peak} KiB");
     assert!(server.connect().line().starts_with(" !\"#"));
 }
@@ -62,26 +61,23 @@ fn daytime_sends_the_time() {
     let folder = temp_dir();
     let script = folder.path().join("parse.py");
     fs::write(&script, parse).expect("it can be written");
-    for said in ["", "what time is it?\n"] {
+    for input in ["", "what time is it?\n"] {
         let before = seconds();
         let command = format!(
             "nc.openbsd localhost {} | python3 {}",
             server.port(),
             script.display()
         );
-        let told: u64 = stdout_of(&command, said)
+        let time: u64 = stdout_of(&command, input)
             .parse()
             .expect("a number of seconds");
-        assert!(
-            (before..=seconds()).contains(&told),
-            "{told} is not {before}"
-        );
+        assert!((before..=seconds()).contains(&time), "{time}, not {before}");
     }
 }
 
 fn seconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("it is later than 1970").as_secs()
+    since.expect("the clock is past 1970").as_secs()
 }
 
 #[test]
@@ -107,17 +103,17 @@ fn receive_buffer_limits_how_much_is_read_at_once() {
     client.send("hello, world\n");
     let pieces = [format!("{peer}: hello, w"), format!("{peer}: orld\\n")];
     assert_eq!(server.output_lines(2), pieces);
-    // Nothing is lost, however long.
-    let said: String = (0..2000).map(|number| format!("{number:07},")).collect();
-    client.send(&said);
+    // No piece of a long line is lost.
+    let sent: String = (0..2000).map(|number| format!("{number:07},")).collect();
+    client.send(&sent);
     client.shutdown_write();
     client.rest();
     let printed = server.output_lines(2002);
-    let front = format!("{peer}: ");
+    let prefix = format!("{peer}: ");
     let pieces = printed[2..]
         .iter()
-        .map(|line| line.strip_prefix(&front).expect("its peer is in front"));
-    assert_eq!(pieces.collect::<String>(), said);
+        .map(|line| line.strip_prefix(&prefix).expect("the peer comes first"));
+    assert_eq!(pieces.collect::<String>(), sent);
     let echo = Server::start("echo --receive-buffer 1");
     let mut client = echo.connect();
     assert_eq!(client.ask("byte by byte"), "byte by byte");
@@ -128,14 +124,14 @@ fn a_stop_word_ends_the_session() {
     if !installed(&["nc.openbsd"]) {
         return;
     }
-    let said = "one\nstop it\nSTOP\r\nnot heard\n";
+    let input = "one\nstop it\nSTOP\r\nnot read\n";
     let echo = Server::start("echo --stop-word exit --stop-word stop");
-    let answer = stdout_of(&format!("nc.openbsd localhost {}", echo.port()), said);
+    let answer = stdout_of(&format!("nc.openbsd localhost {}", echo.port()), input);
     assert_eq!(answer, "one\nstop it\nSTOP\r\n");
     echo.log("end: closed by the service");
     let display = Server::start("display --stop-word stop --receive-buffer 3");
     let mut client = display.connect();
-    client.send(said);
+    client.send(input);
     assert!(client.rest().is_empty());
     let printed = display.output_lines(6);
     assert!(

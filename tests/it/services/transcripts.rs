@@ -1,9 +1,9 @@
-//! One transcript, every server: the same words get the same bytes, whoever holds the conversation,
-//! and whatever way it goes.
+//! The transcripts of data/transcripts, over every model and every kind of listener: the same input
+//! gets the same bytes.
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,16 @@ use std::process::{Command, Stdio};
 
 use socket2::Socket;
 
-use crate::support::{DEADLINE, MODELS, Process, Server, program, temp_dir};
+use crate::support::{DEADLINE, MODELS, Process, Server, UdpClient, program, temp_dir};
 
-/// A conversation: the first line has the words after `serve`, then `> ` was said and `< `
-/// answered. Escapes stand for bytes, and a line ends with LF unless it says otherwise. A remark
-/// may say that it is one `over streams` alone.
+/// A recorded session. Its first line is `serve` with arguments; then follow `> ` with a line of input
+/// and `< ` with a line of output. Lines end with LF unless an escape says otherwise, see [`bytes`].
+/// A comment with `over streams` excludes UDP.
 struct Transcript {
     serve: String,
+    /// Lines, with `true` for input.
     turns: Vec<(bool, Vec<u8>)>,
-    over_datagrams: bool,
+    over_udp: bool,
 }
 
 impl Transcript {
@@ -29,84 +30,81 @@ impl Transcript {
         let serve = lines
             .next()
             .and_then(|line| line.strip_prefix("serve "))
-            .expect("it says what is served")
+            .expect("the first line is `serve ...`")
             .to_owned();
         let turns = lines.map(|line| match line.split_at(2) {
-            ("> ", said) => (true, bytes(said)),
-            ("< ", answered) => (false, bytes(answered)),
-            _ => panic!("neither said nor answered: {line}"),
+            ("> ", input) => (true, bytes(input)),
+            ("< ", output) => (false, bytes(output)),
+            _ => panic!("neither input nor output: {line}"),
         });
         Self {
             serve,
             turns: turns.collect(),
-            over_datagrams: !text.contains("# over streams"),
+            over_udp: !text.contains("# over streams"),
         }
     }
 
-    /// The program that serves it, with these options.
+    /// The command that serves it, with these options.
     fn command(&self, options: &[&str]) -> Command {
-        let (name, words) = self.serve.split_once(' ').unwrap_or((&self.serve, ""));
+        let (name, args) = self.serve.split_once(' ').unwrap_or((&self.serve, ""));
         let mut command = Command::new(program());
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["-v", "serve", name])
             .args(options)
-            .args(words.split_whitespace());
+            .args(args.split_whitespace());
         command
     }
 
-    /// Plays it: says what was said, and hears exactly what was answered, to the end.
-    fn play(&self, peer: impl Into<OwnedFd>, how: &str) {
+    /// Plays it on a connected stream: sends the input, and checks the output up to its end.
+    #[track_caller]
+    fn play(&self, peer: impl Into<OwnedFd>, case: &str) {
         let peer = Socket::from(peer.into());
         peer.set_read_timeout(Some(DEADLINE))
-            .expect("a deadline can be set");
-        self.play_through(&peer, &peer, how);
-        peer.shutdown(Shutdown::Write).expect("it stands");
-        check_end(&peer, how);
+            .expect("the deadline is not zero");
+        self.play_through(&peer, &peer, case);
+        peer.shutdown(Shutdown::Write)
+            .expect("the socket is connected");
+        check_end(&peer, case);
     }
 
-    fn play_through(&self, mut says: impl Write, mut hears: impl Read, how: &str) {
-        for (said, bytes) in &self.turns {
-            if *said {
-                says.write_all(bytes).expect("the server reads");
+    #[track_caller]
+    fn play_through(&self, mut writer: impl Write, mut reader: impl Read, case: &str) {
+        for (is_input, bytes) in &self.turns {
+            if *is_input {
+                writer.write_all(bytes).expect("the server reads");
                 continue;
             }
-            let mut answered = vec![0; bytes.len()];
-            hears
-                .read_exact(&mut answered)
-                .unwrap_or_else(|error| panic!("{how}: {error}"));
-            check(&answered, bytes, how);
+            let mut output = vec![0; bytes.len()];
+            reader
+                .read_exact(&mut output)
+                .unwrap_or_else(|error| panic!("{case}: {error}"));
+            check(&output, bytes, case);
         }
     }
 
-    /// Plays it by datagrams, each a line that is said; what answers it may be several.
-    fn play_datagrams(&self, server: SocketAddr, how: &str) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
-        socket
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a deadline can be set");
-        socket.connect(server).expect("it is an address");
-        for (said, answer) in self.by_lines() {
-            socket.send(&said).expect("a datagram can be sent");
-            let mut answered = Vec::new();
-            while answered.len() < answer.len() {
-                let mut datagram = [0; 1024];
-                let heard = socket.recv(&mut datagram);
-                let count = heard.unwrap_or_else(|error| panic!("{how}: {error}: {answered:?}"));
-                answered.extend_from_slice(&datagram[..count]);
+    /// Plays it over UDP: a datagram per line of input, and any number for an answer.
+    #[track_caller]
+    fn play_udp(&self, server: &Server, case: &str) {
+        let client = UdpClient::connect(server);
+        for (input, expected) in self.by_lines() {
+            client.send(&input);
+            let mut output = Vec::new();
+            while output.len() < expected.len() {
+                output.extend(client.bytes());
             }
-            check(&answered, &answer, how);
+            check(&output, &expected, case);
         }
     }
 
-    /// Each line that was said, with all that was answered; a knock first, if nothing was said.
+    /// Each line of input with its output. An empty line comes first where the server sends first.
     fn by_lines(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut lines: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        for (said, bytes) in &self.turns {
+        for (is_input, bytes) in &self.turns {
             match lines.last_mut() {
-                Some((_, answer)) if !said => answer.extend_from_slice(bytes),
+                Some((_, output)) if !is_input => output.extend_from_slice(bytes),
                 Some((line, _)) if !line.ends_with(b"\n") => line.extend_from_slice(bytes),
-                _ if *said => lines.push((bytes.clone(), Vec::new())),
+                _ if *is_input => lines.push((bytes.clone(), Vec::new())),
                 _ => lines.push((b"\n".to_vec(), bytes.clone())),
             }
         }
@@ -115,21 +113,22 @@ impl Transcript {
 }
 
 #[track_caller]
-fn check(heard: &[u8], expected: &[u8], how: &str) {
-    let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    assert_eq!(shown(heard), shown(expected), "{how}");
+fn check(output: &[u8], expected: &[u8], case: &str) {
+    let escaped = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    assert_eq!(escaped(output), escaped(expected), "{case}");
 }
 
 #[track_caller]
-fn check_end(mut hears: impl Read, how: &str) {
+fn check_end(mut reader: impl Read, case: &str) {
     let mut rest = Vec::new();
-    hears
+    reader
         .read_to_end(&mut rest)
-        .expect("the server closes politely");
-    check(&rest, b"", how);
+        .expect("the server closes without a reset");
+    check(&rest, b"", case);
 }
 
-/// The bytes that a line of a transcript stands for.
+/// The bytes that a line of a transcript stands for: `\\r` is CR, `\\xHH` a byte, and `\\c` leaves out the
+/// line end.
 fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -148,7 +147,7 @@ fn bytes(text: &str) -> Vec<u8> {
                 bytes.push(u8::from_str_radix(digits, 16).expect("hexadecimal digits"));
                 rest = &rest[2..];
             }
-            b'c' => return bytes, // no line end
+            b'c' => return bytes,
             _ => panic!("no such escape: {text}"),
         }
     }
@@ -192,28 +191,28 @@ fn every_transcript_is_the_same_at_every_listener() {
             let folder = temp_dir();
             let socket = folder.path().join("socket");
             let unix = format!("unix:{}", socket.display());
-            // A socket that is passed on, as by a service manager.
+            // An inherited socket, as from systemd.
             let passed = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-            let passed_on = passed.local_addr().expect("it is bound");
+            let inherited = passed.local_addr().expect("it is bound");
             let mut options = vec!["--model", model];
-            for place in ["0", &unix, "fd:0", "udp://127.0.0.1:0"] {
-                if transcript.over_datagrams || !place.starts_with("udp:") {
-                    options.extend(["--listen", place]);
+            for address in ["0", &unix, "fd:0", "udp://127.0.0.1:0"] {
+                if transcript.over_udp || !address.starts_with("udp:") {
+                    options.extend(["--listen", address]);
                 }
             }
             let mut command = transcript.command(&options);
             let server = Server::run_with_input(&mut command, OwnedFd::from(passed).into());
-            let how = |place: &str| format!("{} over {model} at {place}", path.display());
+            let case = |address: &str| format!("{} over {model} at {address}", path.display());
             let address = server.address();
             let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()));
-            for place in [address, v6, passed_on] {
-                let peer = TcpStream::connect(place).expect("the server listens");
-                transcript.play(peer, &how(&place.to_string()));
+            for address in [address, v6, inherited] {
+                let peer = TcpStream::connect(address).expect("the server listens");
+                transcript.play(peer, &case(&address.to_string()));
             }
             let peer = UnixStream::connect(&socket).expect("the server listens");
-            transcript.play(peer, &how("a Unix socket"));
-            if transcript.over_datagrams {
-                transcript.play_datagrams(server.udp_address(), &how("UDP"));
+            transcript.play(peer, &case("a Unix socket"));
+            if transcript.over_udp {
+                transcript.play_udp(&server, &case("UDP"));
             }
         }
     }
@@ -223,11 +222,11 @@ fn every_transcript_is_the_same_at_every_listener() {
 fn every_transcript_is_the_same_on_stdio() {
     for (path, transcript) in transcripts() {
         if transcript.serve.starts_with("display") {
-            continue; // what it prints is among what it says
+            continue; // its standard output is not only for the peer
         }
         for model in MODELS {
             let options = ["--listen", "stdio:", "--model", model];
-            let how = |way: &str| format!("{} over {model} through {way}", path.display());
+            let case = |kind: &str| format!("{} over {model} through {kind}", path.display());
             let (own, other) = UnixStream::pair().expect("a pair can be made");
             let again = other.try_clone().expect("a socket can be cloned");
             let mut command = transcript.command(&options);
@@ -236,8 +235,8 @@ fn every_transcript_is_the_same_on_stdio() {
                 .stdout(OwnedFd::from(again))
                 .stderr(Stdio::null());
             let mut server = Process::start(&mut command);
-            drop(command); // its copies of the socket
-            transcript.play(own, &how("a socket"));
+            drop(command); // and its copies of the socket
+            transcript.play(own, &case("a socket"));
             assert!(server.wait().success());
 
             let mut command = transcript.command(&options);
@@ -246,10 +245,10 @@ fn every_transcript_is_the_same_on_stdio() {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null());
             let mut server = Process::start(&mut command);
-            let (says, mut hears) = server.take_pipes();
-            transcript.play_through(&says, &mut hears, &how("pipes"));
-            drop(says);
-            check_end(hears, &how("pipes"));
+            let (stdin, mut stdout) = server.take_pipes();
+            transcript.play_through(&stdin, &mut stdout, &case("pipes"));
+            drop(stdin);
+            check_end(stdout, &case("pipes"));
             assert!(server.wait().success());
         }
     }

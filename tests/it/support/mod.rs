@@ -18,7 +18,7 @@ pub(crate) use proc::{
     signal_and_wait, sockets, threads_of, wait_for_exit, wait_until_idle,
 };
 pub(crate) use scene::Scene;
-pub(crate) use server::{CONCURRENT_MODELS, MODELS, Server, free_port, program, villains};
+pub(crate) use server::{CONCURRENT_MODELS, MODELS, Server, example, free_port, program, villains};
 pub(crate) use shell::{can_run, installed, is_root, run_program, shell, stdout_of};
-pub(crate) use udp::UdpClient;
+pub(crate) use udp::{UdpClient, received_so_far};
 pub(crate) use wait::{DEADLINE, wait_for, wait_until};

@@ -1,422 +1,382 @@
-//! Files by TFTP, through the whole program: what clients do that follow the standards, and others.
+//! The `files` service over TFTP (RFC 1350, 2347 to 2349, 7440): conforming clients and others.
 
 use std::collections::HashSet;
-use std::fs;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
-use switchboard_files::tftp::{ErrorCode, Mode, Options, Packet, Request, RequestKind};
-use tempfile::TempDir;
 
-use crate::support::{DEADLINE, MODELS, Server, signal_and_wait, temp_dir, wait_until};
+use crate::support::files::{SharedFolder, content};
+use crate::support::{DEADLINE, MODELS, descriptors, received_so_far, signal_and_wait, wait_until};
 
-/// A folder with a file `notes`, that is served.
-struct Place {
-    folder: TempDir,
-    server: Server,
+/// Error codes of RFC 1350.
+const NOT_FOUND: u16 = 1;
+const ACCESS: u16 = 2;
+const FULL: u16 = 3;
+const ILLEGAL: u16 = 4;
+const UNKNOWN_TRANSFER: u16 = 5;
+const EXISTS: u16 = 6;
+
+/// A folder with the file `notes` of 3000 bytes, and its server.
+struct Setup {
+    shared: SharedFolder,
     notes: Vec<u8>,
 }
 
-impl Place {
-    fn new(words: &str) -> Self {
-        let folder = temp_dir();
-        let notes: Vec<u8> = (0..3000_u32).map(|at| (at ^ (at >> 8)) as u8).collect();
-        fs::write(folder.path().join("notes"), &notes).expect("the disk has room");
-        let root = folder.path().display();
-        let server = Server::start_udp(&format!("files --root {root} {words}"));
-        Self {
-            folder,
-            server,
-            notes,
-        }
+impl Setup {
+    fn start(options: &str) -> Self {
+        let shared = SharedFolder::start(&format!("--listen udp://127.0.0.1:0 {options}"));
+        let notes = content(3000);
+        shared.write("notes", &notes);
+        Self { shared, notes }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Somebody at this address.
-    fn client(&self, own: &str) -> Client {
-        let socket = UdpSocket::bind(own).expect("a free port");
+    /// A client at this address.
+    fn client_at(&self, address: &str) -> Client {
+        let socket = UdpSocket::bind(address).expect("the port is free");
         let timeout = socket.set_read_timeout(Some(DEADLINE));
-        timeout.expect("a deadline can be set");
+        timeout.expect("the deadline is not zero");
         Client {
             socket,
-            to: self.server.udp_address(),
-            heard: HashSet::new(),
+            server: self.shared.server.udp_address(),
+            received: HashSet::new(),
         }
     }
 
-    fn somebody(&self) -> Client {
-        self.client("127.0.0.1:0")
+    fn client(&self) -> Client {
+        self.client_at("127.0.0.1:0")
     }
 
+    /// The DATA packet with this block of `notes`.
     fn notes(&self, block: u16) -> Vec<u8> {
         let bytes = self.notes.chunks(512).nth(usize::from(block) - 1);
         data(block, bytes.unwrap_or_default())
     }
 }
 
-/// Somebody who speaks to where it heard from last.
+/// A client that sends to the address of the last packet it received.
 struct Client {
     socket: UdpSocket,
-    to: SocketAddr,
-    heard: HashSet<Vec<u8>>,
+    server: SocketAddr,
+    received: HashSet<Vec<u8>>,
 }
 
 impl Client {
-    fn say(&self, packet: &[u8]) {
-        self.socket
-            .send_to(packet, self.to)
-            .expect("a datagram can be sent");
+    fn send(&self, packet: &[u8]) {
+        let sent = self.socket.send_to(packet, self.server);
+        sent.expect("it can be sent");
     }
 
-    fn hear(&mut self) -> Vec<u8> {
+    fn receive(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 65_535];
-        let (count, from) = self
-            .socket
-            .recv_from(&mut bytes)
-            .expect("the server answers");
-        self.to = from;
+        let received = self.socket.recv_from(&mut bytes);
+        let (count, from) = received.expect("the server answers");
+        self.server = from;
         bytes.truncate(count);
         bytes
     }
 
-    /// The next one that did not come before: whoever is slow is told again.
-    fn hear_new(&mut self) -> Vec<u8> {
+    /// The next packet that is no retransmission.
+    fn receive_new(&mut self) -> Vec<u8> {
         loop {
-            let bytes = self.hear();
-            if self.heard.insert(bytes.clone()) {
-                return bytes;
+            let packet = self.receive();
+            if self.received.insert(packet.clone()) {
+                return packet;
             }
         }
     }
 
+    /// Sends a packet and returns the next new one.
     fn ask(&mut self, packet: &[u8]) -> Vec<u8> {
-        self.say(packet);
-        self.hear_new()
+        self.send(packet);
+        self.receive_new()
     }
 
-    /// The code of the error that this is answered by.
+    /// Sends a packet and returns the code of the error that answers it.
+    #[track_caller]
     fn refused(&mut self, packet: &[u8]) -> u16 {
-        self.say(packet);
+        self.send(packet);
         loop {
-            match Packet::parse(&self.hear()) {
-                Ok(Packet::Error { code, .. }) => return code,
-                Ok(Packet::Ack(_)) => (), // once more
-                other => panic!("{other:?}"),
+            match self.receive()[..] {
+                [0, 5, high, low, ..] => return u16::from_be_bytes([high, low]),
+                [0, 4, ..] => (), // a retransmitted ACK
+                ref other => panic!("no error: {}", other.escape_ascii()),
             }
         }
-    }
-
-    /// All that has come, when no more can come.
-    fn rest(&self) -> Vec<Vec<u8>> {
-        self.socket
-            .set_nonblocking(true)
-            .expect("a mode can be set");
-        let mut bytes = vec![0; 65_535];
-        let next = || {
-            let count = self.socket.recv(&mut bytes).ok()?;
-            Some(bytes[..count].to_vec())
-        };
-        let rest = std::iter::from_fn(next).collect();
-        self.socket
-            .set_nonblocking(false)
-            .expect("a mode can be set");
-        rest
     }
 }
 
-fn request(kind: RequestKind, name: &str, options: Options) -> Vec<u8> {
-    Packet::Request(Request {
-        kind,
-        name: name.as_bytes(),
-        mode: Mode::Octet,
-        options,
-    })
-    .to_bytes()
+fn packet(opcode: u16, rest: &[u8]) -> Vec<u8> {
+    [&opcode.to_be_bytes(), rest].concat()
+}
+
+/// A read request with options, as in `blksize 1428`.
+fn get_with(name: &str, options: &str) -> Vec<u8> {
+    request(1, name, options)
 }
 
 fn get(name: &str) -> Vec<u8> {
-    request(RequestKind::Read, name, Options::default())
+    request(1, name, "")
 }
 
 fn put(name: &str) -> Vec<u8> {
-    request(RequestKind::Write, name, Options::default())
+    request(2, name, "")
 }
 
-fn ack(block: u16) -> Vec<u8> {
-    Packet::Ack(block).to_bytes()
+fn request(opcode: u16, name: &str, options: &str) -> Vec<u8> {
+    let fields = [name, "octet"]
+        .into_iter()
+        .chain(options.split_whitespace());
+    let fields: Vec<Vec<u8>> = fields.map(|field| format!("{field}\0").into()).collect();
+    packet(opcode, &fields.concat())
 }
 
 fn data(block: u16, bytes: &[u8]) -> Vec<u8> {
-    Packet::Data { block, bytes }.to_bytes()
+    packet(3, &[&block.to_be_bytes(), bytes].concat())
+}
+
+fn ack(block: u16) -> Vec<u8> {
+    packet(4, &block.to_be_bytes())
+}
+
+/// An ERROR packet with the code "not defined".
+fn error(message: &str) -> Vec<u8> {
+    packet(5, format!("\0\0{message}\0").as_bytes())
 }
 
 #[test]
 fn files_are_sent_and_received_under_every_model() {
     for model in MODELS {
-        let place = Place::new(&format!("--writable --model {model}"));
-        let mut client = place.somebody();
-        let listens = client.to;
-        client.say(&get("notes"));
+        let setup = Setup::start(&format!("--writable --model {model}"));
+        let mut client = setup.client();
+        let listener = client.server;
+        client.send(&get("notes"));
         for block in 1..=6 {
-            assert_eq!(client.hear_new(), place.notes(block), "{model}");
-            assert_ne!(client.to.port(), listens.port(), "a port of its own");
-            client.say(&ack(block));
+            assert_eq!(client.receive_new(), setup.notes(block), "{model}");
+            assert_ne!(client.server.port(), listener.port(), "a port of its own");
+            client.send(&ack(block));
         }
-        let mut client = place.somebody();
+        let mut client = setup.client();
         assert_eq!(client.ask(&put("new")), ack(0));
         for block in 1..=6 {
-            assert_eq!(client.ask(&place.notes(block)), ack(block), "{model}");
+            assert_eq!(client.ask(&setup.notes(block)), ack(block), "{model}");
         }
-        // It is there as soon as that was said.
+        // The file exists before the last block is acknowledged.
         assert_eq!(
-            fs::read(place.path("new")).expect("it is there"),
-            place.notes
+            setup.shared.read("new").expect("the file exists"),
+            setup.notes
         );
     }
 }
 
 #[test]
 fn a_window_is_repeated_from_the_lost_block() {
-    let place = Place::new("");
-    let mut client = place.somebody();
-    let options = Options {
-        tsize: Some(0),
-        windowsize: Some(4),
-        ..Options::default()
-    };
-    let agreed = client.ask(&request(RequestKind::Read, "notes", options));
-    assert_eq!(agreed, b"\0\x06tsize\x003000\0windowsize\x004\0");
-    client.say(&ack(0));
+    let setup = Setup::start("");
+    let mut client = setup.client();
+    let accepted = client.ask(&get_with("notes", "tsize 0 windowsize 4"));
+    assert_eq!(accepted, b"\0\x06tsize\x003000\0windowsize\x004\0");
+    client.send(&ack(0));
     for block in 1..=4 {
-        assert_eq!(client.hear_new(), place.notes(block));
+        assert_eq!(client.receive_new(), setup.notes(block));
     }
-    client.say(&ack(2)); // the third was lost
-    let mut heard = Vec::new();
-    while heard.last() != Some(&place.notes(6)) {
-        heard.push(client.hear());
+    client.send(&ack(2)); // the third was lost
+    let mut received = Vec::new();
+    while received.last() != Some(&setup.notes(6)) {
+        received.push(client.receive());
     }
     for block in 3..=6 {
-        assert!(heard.contains(&place.notes(block)), "{block}");
+        assert!(received.contains(&setup.notes(block)), "{block}");
     }
-    client.say(&ack(6));
-    place.server.log("end: closed by the service");
+    client.send(&ack(6));
+    setup.shared.server.log("end: closed by the service");
 }
 
 #[test]
 fn duplicate_packets_have_no_effect() {
-    let place = Place::new("--model events");
-    let mut client = place.somebody();
-    let listens = client.to;
-    // All of it is there before the server looks.
-    place.server.pause();
-    client.say(&get("notes"));
-    client.say(&get("notes"));
-    place.server.resume();
-    assert_eq!(client.hear_new(), place.notes(1));
-    let transfer = client.to;
+    let setup = Setup::start("--model events");
+    let mut client = setup.client();
+    let listener = client.server;
+    // Both requests are in the receive buffer when the server continues.
+    setup.shared.server.pause();
+    client.send(&get("notes"));
+    client.send(&get("notes"));
+    setup.shared.server.resume();
+    assert_eq!(client.receive_new(), setup.notes(1));
+    let transfer = client.server;
     for block in 1..6 {
         for _ in 0..3 {
-            client.say(&ack(block));
+            client.send(&ack(block));
         }
-        assert_eq!(client.hear_new(), place.notes(block + 1));
-        assert_eq!(client.to, transfer, "one transfer, from one port");
+        assert_eq!(client.receive_new(), setup.notes(block + 1));
+        assert_eq!(client.server, transfer, "one transfer, from one port");
     }
-    client.say(&ack(6));
-    place.server.log("end: closed by the service");
-    // Whatever was sent again was sent because of the time; nothing was sent for what came twice.
-    let rest = client.rest();
-    assert!(rest.len() < 5, "{} more", rest.len());
-    client.to = listens;
-    assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
+    client.send(&ack(6));
+    setup.shared.server.log("end: closed by the service");
+    // A busy machine may cause some retransmissions, but duplicates must not.
+    let rest = received_so_far(&client.socket);
+    assert!(rest.len() < 5, "{} more packets", rest.len());
+    client.server = listener;
+    assert_eq!(client.refused(&get("none")), NOT_FOUND);
 }
 
 #[test]
 fn a_foreign_peer_gets_an_error_and_the_transfer_continues() {
-    let place = Place::new("--writable");
-    let (mut client, mut stranger) = (place.somebody(), place.somebody());
-    assert_eq!(client.ask(&get("notes")), place.notes(1));
-    stranger.to = client.to;
-    for said in [ack(1), data(1, b"x")] {
-        assert_eq!(stranger.refused(&said), ErrorCode::UnknownTransfer as u16);
+    let setup = Setup::start("--writable");
+    let (mut client, mut foreign) = (setup.client(), setup.client());
+    assert_eq!(client.ask(&get("notes")), setup.notes(1));
+    foreign.server = client.server;
+    for packet in [ack(1), data(1, b"x")] {
+        assert_eq!(foreign.refused(&packet), UNKNOWN_TRANSFER);
     }
-    stranger.say(&Packet::error(ErrorCode::Undefined, "give up"));
+    foreign.send(&error("give up"));
     for block in 1..6 {
-        assert_eq!(client.ask(&ack(block)), place.notes(block + 1));
+        assert_eq!(client.ask(&ack(block)), setup.notes(block + 1));
     }
-    let mut client = place.somebody();
+    let mut client = setup.client();
     assert_eq!(client.ask(&put("new")), ack(0));
-    stranger.to = client.to;
+    foreign.server = client.server;
+    assert_eq!(foreign.refused(&data(1, b"foreign")), UNKNOWN_TRANSFER);
+    assert_eq!(client.ask(&data(1, b"content")), ack(1));
     assert_eq!(
-        stranger.refused(&data(1, b"not mine")),
-        ErrorCode::UnknownTransfer as u16
+        setup.shared.read("new").expect("the file exists"),
+        b"content"
     );
-    assert_eq!(client.ask(&data(1, b"mine")), ack(1));
-    assert_eq!(fs::read(place.path("new")).expect("it is there"), b"mine");
 }
 
 #[test]
 fn a_silent_peer_gets_one_small_packet_six_times() {
-    let place = Place::new("--writable");
-    let options = Options {
-        blksize: Some(1428),
-        windowsize: Some(64),
-        ..Options::default()
-    };
-    let asked = [
+    let setup = Setup::start("--writable");
+    let requests = [
         get("notes"),
         put("new"),
-        request(RequestKind::Read, "notes", options),
+        get_with("notes", "blksize 1428 windowsize 64"),
     ];
-    let clients: Vec<_> = asked
-        .iter()
-        .map(|said| {
-            let client = place.somebody();
-            // Somebody who forges an address would not ask once only.
-            (0..20).for_each(|_| client.say(said));
-            client
-        })
-        .collect();
-    place
-        .server
-        .log_lines("end: closed by the service", asked.len());
+    let clients = requests.each_ref().map(|request| {
+        let client = setup.client();
+        // An attacker with a forged address would repeat the request.
+        (0..20).for_each(|_| client.send(request));
+        client
+    });
+    let server = &setup.shared.server;
+    server.log_lines("end: closed by the service", requests.len());
     for client in clients {
-        let heard = client.rest();
-        assert_eq!(heard.len(), 6);
-        assert!(
-            heard
-                .iter()
-                .all(|packet| packet == &heard[0] && packet.len() <= 516)
-        );
+        let received = received_so_far(&client.socket);
+        assert_eq!(received.len(), 6);
+        let first = &received[0];
+        assert!(received.iter().all(|packet| packet == first));
+        assert!(first.len() <= 516);
     }
-    assert!(!place.path("new").exists());
+    assert_eq!(setup.shared.read("new"), None);
 }
 
 #[test]
 fn the_same_port_of_two_hosts_is_two_peers() {
-    let place = Place::new("");
-    let mut one = place.somebody();
+    let setup = Setup::start("");
+    let mut one = setup.client();
     let port = one.socket.local_addr().expect("it is bound").port();
-    let mut two = place.client(&format!("127.0.0.2:{port}"));
-    assert_eq!(one.ask(&get("notes")), place.notes(1));
-    assert_eq!(two.ask(&get("notes")), place.notes(1));
-    assert_ne!(one.to, two.to);
+    let mut two = setup.client_at(&format!("127.0.0.2:{port}"));
+    assert_eq!(one.ask(&get("notes")), setup.notes(1));
+    assert_eq!(two.ask(&get("notes")), setup.notes(1));
+    assert_ne!(one.server, two.server);
     for block in 1..6 {
-        assert_eq!(one.ask(&ack(block)), place.notes(block + 1));
-        assert_eq!(two.ask(&ack(block)), place.notes(block + 1));
+        assert_eq!(one.ask(&ack(block)), setup.notes(block + 1));
+        assert_eq!(two.ask(&ack(block)), setup.notes(block + 1));
     }
 }
 
 #[test]
 fn an_incomplete_upload_is_discarded() {
     for signal in [None, Some(Signal::SIGKILL), Some(Signal::SIGTERM)] {
-        let mut place = Place::new("--writable --grace 200ms");
-        let mut client = place.somebody();
+        let mut setup = Setup::start("--writable --grace 200ms");
+        let mut client = setup.client();
         assert_eq!(client.ask(&put("new")), ack(0));
-        assert_eq!(client.ask(&place.notes(1)), ack(1));
-        assert_eq!(client.ask(&place.notes(2)), ack(2));
+        assert_eq!(client.ask(&setup.notes(1)), ack(1));
+        assert_eq!(client.ask(&setup.notes(2)), ack(2));
         match signal {
             None => {
-                client.say(&Packet::error(ErrorCode::Undefined, "no more"));
-                place.server.log("end: closed by the service");
+                client.send(&error("no more"));
+                setup.shared.server.log("end: closed by the service");
             }
             Some(signal) => {
-                place.server.signal(signal);
-                place.server.wait();
+                setup.shared.server.signal(signal);
+                setup.shared.server.wait();
             }
         }
-        let entries = fs::read_dir(place.folder.path()).expect("a folder");
-        assert_eq!(entries.count(), 1, "{signal:?}");
+        assert_eq!(setup.shared.count(), 1, "{signal:?}");
     }
 }
 
 #[test]
 fn shutdown_waits_for_a_transfer() {
-    let mut place = Place::new("--writable --model events");
-    let mut client = place.somebody();
+    let mut setup = Setup::start("--writable --model events");
+    let mut client = setup.client();
     assert_eq!(client.ask(&put("new")), ack(0));
-    assert_eq!(client.ask(&place.notes(1)), ack(1));
-    signal_and_wait(place.server.pid(), Signal::SIGTERM);
+    assert_eq!(client.ask(&setup.notes(1)), ack(1));
+    signal_and_wait(setup.shared.server.pid(), Signal::SIGTERM);
     for block in 2..=6 {
-        assert_eq!(client.ask(&place.notes(block)), ack(block));
+        assert_eq!(client.ask(&setup.notes(block)), ack(block));
     }
-    assert!(place.server.wait().success());
+    assert!(setup.shared.server.wait().success());
     assert_eq!(
-        fs::read(place.path("new")).expect("it is there"),
-        place.notes
+        setup.shared.read("new").expect("the file exists"),
+        setup.notes
     );
 }
 
 #[test]
 fn forbidden_requests_are_refused() {
-    let place = Place::new("--writable --max-file 1000");
-    std::os::unix::fs::symlink("/etc", place.path("etc")).expect("the disk has room");
-    let refused = |said: &[u8], code: ErrorCode| {
-        assert_eq!(
-            place.somebody().refused(said),
-            code as u16,
-            "{}",
-            said.escape_ascii()
-        );
+    let setup = Setup::start("--writable --max-file 1000");
+    symlink("/etc", setup.shared.folder.path().join("etc")).expect("the disk has room");
+    let refused = |packet: &[u8], code: u16| {
+        let found = setup.client().refused(packet);
+        assert_eq!(found, code, "{}", packet.escape_ascii());
     };
-    refused(&put("notes"), ErrorCode::Exists);
+    refused(&put("notes"), EXISTS);
     for name in ["../notes", "a/../../etc/passwd", ".."] {
-        refused(&get(name), ErrorCode::Access);
+        refused(&get(name), ACCESS);
     }
     for name in ["none", "/etc/passwd", "etc/passwd", "notes/../notes/", ""] {
         let code = if name.contains("..") {
-            ErrorCode::Access
+            ACCESS
         } else {
-            ErrorCode::NotFound
+            NOT_FOUND
         };
         refused(&get(name), code);
     }
-    let large = Options {
-        tsize: Some(1001),
-        ..Options::default()
-    };
-    refused(&request(RequestKind::Write, "new", large), ErrorCode::Full);
-    refused(b"\0\x01notes\0mail\0", ErrorCode::Illegal);
-    refused(&ack(7), ErrorCode::UnknownTransfer);
-    let place = Place::new("");
-    assert_eq!(
-        place.somebody().refused(&put("new")),
-        ErrorCode::Access as u16
-    );
+    refused(&request(2, "new", "tsize 1001"), FULL);
+    refused(b"\0\x01notes\0mail\0", ILLEGAL);
+    refused(&ack(7), UNKNOWN_TRANSFER);
+    let setup = Setup::start("");
+    assert_eq!(setup.client().refused(&put("new")), ACCESS);
 }
 
 #[test]
 fn the_second_upload_of_a_name_is_refused() {
-    let place = Place::new("--writable");
-    let (mut one, mut two) = (place.somebody(), place.somebody());
+    let setup = Setup::start("--writable");
+    let (mut one, mut two) = (setup.client(), setup.client());
     assert_eq!(one.ask(&put("new")), ack(0));
     assert_eq!(two.ask(&put("new")), ack(0));
     assert_eq!(one.ask(&data(1, b"one")), ack(1));
-    assert_eq!(two.refused(&data(1, b"two")), ErrorCode::Exists as u16);
-    assert_eq!(fs::read(place.path("new")).expect("it is there"), b"one");
+    assert_eq!(two.refused(&data(1, b"two")), EXISTS);
+    assert_eq!(setup.shared.read("new").expect("the file exists"), b"one");
 }
 
 #[test]
 fn transfers_leave_no_descriptor_open() {
-    let place = Place::new("--model events");
-    let descriptors = || {
-        let folder = format!("/proc/{}/fd", place.server.pid());
-        fs::read_dir(folder).expect("it runs").count()
-    };
+    let setup = Setup::start("--model events");
+    let server = &setup.shared.server;
+    let count = || descriptors(server.pid()).len();
     let refused = |client: &mut Client| {
-        assert_eq!(client.refused(&get("none")), ErrorCode::NotFound as u16);
+        assert_eq!(client.refused(&get("none")), NOT_FOUND);
     };
-    refused(&mut place.somebody()); // so all is open that stays
-    let before = descriptors();
+    refused(&mut setup.client()); // opens what stays open
+    let before = count();
     for _ in 0..50 {
-        let mut client = place.somebody();
+        let mut client = setup.client();
         refused(&mut client);
-        client.to = place.server.udp_address();
-        assert_eq!(client.ask(&get("notes")), place.notes(1));
-        client.say(&Packet::error(ErrorCode::Undefined, "enough"));
+        client.server = server.udp_address();
+        assert_eq!(client.ask(&get("notes")), setup.notes(1));
+        client.send(&error("enough"));
     }
-    wait_until("all to be closed", || descriptors() <= before);
+    wait_until("the descriptors to be closed", || count() <= before);
 }

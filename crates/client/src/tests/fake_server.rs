@@ -70,7 +70,7 @@ pub(super) fn server(files: &[(&str, &[u8])], fault: Fault, piece: usize) -> (Cl
         Ok(Box::new(connection) as Box<dyn Transport>)
     };
     (
-        Client::over(Box::new(connect), Duration::from_secs(1)),
+        Client::over(Box::new(connect), Duration::from_secs(1), None),
         server,
     )
 }

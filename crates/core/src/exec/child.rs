@@ -1,4 +1,4 @@
-//! Programs that take the place of a session.
+//! A program as a child process.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,50 +19,50 @@ use crate::reactor::poll::{Interest, after};
 use crate::sanitize::Sanitized;
 use crate::sys::process;
 
-/// A running program, at the head of a process group of its own unless a terminal is its peer.
+/// A running program. It leads a process group of its own, unless its peer is a terminal.
 ///
-/// It is waited for here. Dropped while it runs, it is killed with all that it started.
-pub(crate) struct Program {
+/// Only this type waits for the process. Dropping it kills the program and all processes in its group.
+pub(crate) struct Child {
     pid: Pid,
-    process: OwnedFd, // a pidfd: ready when it has ended
-    errors: OwnedFd,  // what it says on standard error
-    line: Vec<u8>,    // of that, the line begun
+    pidfd: OwnedFd,  // ready when the program has ended
+    errors: OwnedFd, // its standard error
+    line: Vec<u8>,   // the beginning of a line of that
     errors_ended: bool,
-    kill_at: Option<Instant>, // it was asked to end
+    kill_at: Option<Instant>, // set when SIGTERM was sent
     status: Option<ExitStatus>,
 }
 
-impl Program {
-    /// Starts `command`, talking over `input` and `output`.
+impl Child {
+    /// Starts `command`, with `input` and `output` as its standard input and output.
     ///
     /// # Errors
     ///
-    /// There is no such program, it may not be run, or the system has no room for it.
+    /// The program does not exist or may not be executed, or no process or descriptor is available.
     pub(crate) fn spawn(
         command: &mut Command,
         input: Stdio,
         output: Stdio,
         group: Group,
     ) -> io::Result<Self> {
-        let (errors, says) = pipe()?;
-        prepare(command, input, output, says, group);
+        let (errors, stderr) = pipe()?;
+        prepare(command, input, output, stderr, group);
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
         Self::adopt(pid, errors)
     }
 
-    /// Looks after a child of this process that becomes a program, see [`take_over`].
+    /// A child of this process that executes a program, see [`exec`].
     ///
     /// # Errors
     ///
-    /// No descriptor can be had; then the child is killed.
+    /// No descriptor is available. Then the child is killed.
     pub(crate) fn adopt(pid: Pid, errors: OwnedFd) -> io::Result<Self> {
         match process::pidfd(pid) {
-            Ok(process) => {
+            Ok(pidfd) => {
                 running().push(pid);
                 Ok(Self {
                     pid,
-                    process,
+                    pidfd,
                     errors,
                     line: Vec::new(),
                     errors_ended: false,
@@ -82,78 +82,79 @@ impl Program {
         self.pid
     }
 
-    /// What a task waits for to [`attend`](Self::attend) to its end, and to
-    /// [`log_errors`](Self::log_errors).
+    /// The descriptors to wait for: the first one to call [`on_exit`](Self::on_exit), the second one
+    /// to call [`log_errors`](Self::log_errors).
     pub(crate) fn watched(&self) -> [Option<(BorrowedFd<'_>, Interest)>; 2] {
-        let saying = if self.errors_ended {
+        let errors = if self.errors_ended {
             Interest::Nothing
         } else {
             Interest::READ
         };
         [
-            Some((self.process.as_fd(), Interest::READ)),
-            Some((self.errors.as_fd(), saying)),
+            Some((self.pidfd.as_fd(), Interest::READ)),
+            Some((self.errors.as_fd(), errors)),
         ]
     }
 
-    /// How it ended, if it has.
+    /// The exit status, once the program has ended.
     pub(crate) fn status(&self) -> Option<ExitStatus> {
         self.status
     }
 
-    /// Finds out whether it has ended.
-    pub(crate) fn attend(&mut self, peer: &Peer) {
+    /// Checks whether the program has ended.
+    pub(crate) fn on_exit(&mut self, peer: &Peer) {
         if self.status.is_none() {
             self.reap();
         }
         self.log_errors(peer);
     }
 
-    /// Asks it to end, and gives it so long.
-    pub(crate) fn terminate(&mut self, patience: Duration, now: Instant) {
+    /// Sends SIGTERM, and SIGKILL after the grace period.
+    pub(crate) fn terminate(&mut self, grace: Duration, now: Instant) {
         self.signal(Signal::SIGTERM);
-        self.kill_at = Some(after(now, patience));
+        self.kill_at = Some(after(now, grace));
     }
 
-    /// When it is not waited for any longer, since it was asked to end.
+    /// When SIGKILL is due, after [`terminate`](Self::terminate).
     pub(crate) fn kill_at(&self) -> Option<Instant> {
         self.kill_at
     }
 
-    /// Kills it, if it was asked to end and has had its time.
+    /// Sends SIGKILL if it is due.
     pub(crate) fn tick(&mut self, now: Instant) {
         if self.kill_at.is_some_and(|at| at <= now) {
             self.signal(Signal::SIGKILL);
-            self.kill_at = Some(after(now, PATIENCE));
+            self.kill_at = Some(after(now, TERMINATE_GRACE));
         }
     }
 
-    /// It cannot be waited for with others: kills it at once.
+    /// The event loop cannot wait for the program: kills it.
     pub(crate) fn fail(&mut self, error: &io::Error, peer: &Peer) {
         error!(%peer, "cannot wait for a program: {error}");
-        self.end_now();
+        self.kill();
     }
 
-    fn end_now(&mut self) {
+    fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         running().retain(|&pid| pid != self.pid);
-        waitid(Id::PIDFd(self.process.as_fd()), WaitPidFlag::WEXITED).ok();
+        waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED).ok();
         self.status = Some(ExitStatus::default());
     }
 
-    /// Signals it and all that it started in its group.
+    /// Signals the program's process group.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Not reaped yet, so the number is still its own. Before it has a group there is none.
+        // It is not reaped yet, so the pid is still its own. Until it calls setpgid(2), the group does
+        // not exist.
         if self.status.is_none() && killpg(self.pid, signal).is_err() {
             kill(self.pid, signal).ok();
         }
     }
 
-    /// Waits for it, if it has ended. What it left running is killed.
+    /// Reaps the program if it has ended, and kills the rest of its group.
     fn reap(&mut self) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-        let process = || Id::PIDFd(self.process.as_fd());
-        // As long as it is not reaped its number cannot become another group's.
+        let process = || Id::PIDFd(self.pidfd.as_fd());
+        // Until it is reaped, its pid cannot become that of another group.
         match waitid(process(), flags | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return,
             _ => self.signal(Signal::SIGKILL),
@@ -162,16 +163,16 @@ impl Program {
         self.status = Some(match waitid(process(), flags) {
             Ok(WaitStatus::Exited(_, code)) => ExitStatus::from_raw((code & 0xff) << 8),
             Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::from_raw(signal as i32),
-            _ => ExitStatus::default(), // somebody else waited for it
+            _ => ExitStatus::default(), // the service has waited for it
         });
     }
 
-    /// Logs what it has said on standard error.
+    /// Logs the lines that the program wrote to standard error.
     pub(crate) fn log_errors(&mut self, peer: &Peer) {
-        let mut said = [0; 4096];
+        let mut buffer = [0; 4096];
         for _ in 0..READS_AT_ONCE {
-            match unistd::read(&self.errors, &mut said) {
-                Ok(count) if 0 < count => self.line.extend_from_slice(&said[..count]),
+            match unistd::read(&self.errors, &mut buffer) {
+                Ok(count) if 0 < count => self.line.extend_from_slice(&buffer[..count]),
                 Err(Errno::EAGAIN | Errno::EINTR) => break,
                 Ok(_) | Err(_) => {
                     self.errors_ended = true;
@@ -187,15 +188,15 @@ impl Program {
         }
     }
 
-    /// A line without its end, or as much of a longer one as is shown at once.
+    /// A line without its end, or the beginning of one that is too long.
     fn next_line(&mut self) -> Option<Vec<u8>> {
-        let shown = &self.line[..self.line.len().min(LONGEST_LINE + 1)];
-        if let Some(end) = memchr::memchr(b'\n', shown) {
+        let start = &self.line[..self.line.len().min(MAX_LINE_BYTES + 1)];
+        if let Some(end) = memchr::memchr(b'\n', start) {
             let mut line: Vec<u8> = self.line.drain(..=end).collect();
             line.pop();
             return Some(line);
         }
-        (LONGEST_LINE < self.line.len()).then(|| self.line.drain(..LONGEST_LINE).collect())
+        (MAX_LINE_BYTES < self.line.len()).then(|| self.line.drain(..MAX_LINE_BYTES).collect())
     }
 }
 
@@ -203,16 +204,16 @@ fn log(peer: &Peer, line: &[u8]) {
     info!(%peer, "program: {}", Sanitized(line));
 }
 
-impl Drop for Program {
+impl Drop for Child {
     fn drop(&mut self) {
         if self.status.is_none() {
-            self.end_now();
+            self.kill();
         }
     }
 }
 
-/// Kills all programs that run, with what they started: for who ends without waiting for those who
-/// look after them.
+/// Kills all running programs and their process groups, for a server that does not wait for the
+/// threads that supervise them.
 pub(crate) fn kill_all() {
     for pid in running().drain(..) {
         killpg(pid, Signal::SIGKILL)
@@ -221,49 +222,63 @@ pub(crate) fn kill_all() {
     }
 }
 
-/// The programs that have not been waited for, whose numbers are their own still.
+/// The programs that have not been reaped, whose pids are still their own.
 fn running() -> MutexGuard<'static, Vec<Pid>> {
     static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where something that a program says is read, without waiting, and where it says it.
+/// A pipe for the output of a program: its reading end, which does not block, and its writing end.
+///
+/// # Errors
+///
+/// No descriptor is available.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reading, writing) = unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reading, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reading, writing))
 }
 
-/// Becomes `command`, in a process that was forked for it. Returns only why it could not.
-pub(crate) fn take_over(
+/// Replaces this process, which was forked for it, by `command`. Returns only if that fails.
+pub(crate) fn exec(
     command: &mut Command,
     input: Stdio,
     output: Stdio,
-    errors: OwnedFd,
+    stderr: OwnedFd,
     group: Group,
 ) -> io::Error {
-    prepare(command, input, output, errors, group);
+    prepare(command, input, output, stderr, group);
     command.exec()
 }
 
-/// Which process group a program runs in.
+/// The process group of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Own,
-    /// The server's: of all groups, a terminal lets one read from it.
-    Terminals,
+    /// That of the server: only the foreground process group may read from a terminal.
+    Inherited,
 }
 
-fn prepare(command: &mut Command, input: Stdio, output: Stdio, errors: OwnedFd, group: Group) {
-    process::start_clean(command);
-    command.stdin(input).stdout(output).stderr(errors);
+impl Group {
+    /// The group for a peer that is a terminal, or is not.
+    pub(crate) fn for_terminal(is_terminal: bool) -> Self {
+        if is_terminal {
+            Self::Inherited
+        } else {
+            Self::Own
+        }
+    }
+}
+
+fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr: OwnedFd, group: Group) {
+    process::reset_before_exec(command);
+    command.stdin(input).stdout(output).stderr(stderr);
     if group == Group::Own {
         command.process_group(0);
     }
 }
 
-/// How long a program usually has between SIGTERM and SIGKILL: long enough to put things in order,
-/// short enough for who stops a server.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
-const READS_AT_ONCE: usize = 16; // a flood must not hold up whoever else waits
-const LONGEST_LINE: usize = 2048;
+/// The usual time between SIGTERM and SIGKILL: a program can clean up, and a server stops soon.
+pub(crate) const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+const READS_AT_ONCE: usize = 16; // a flood must not delay other connections
+const MAX_LINE_BYTES: usize = 2048;

@@ -13,15 +13,15 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd;
 use tracing::{debug, error, warn};
 
-use crate::exec::child::{Group, PATIENCE, Program, pipe};
+use crate::exec::child::{Child, Group, TERMINATE_GRACE, pipe};
 use crate::exec::supervisor::not_started;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Count, State};
+use crate::limits::stats::{Counter, Stats};
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
-use crate::reactor::reactor::Tasks;
-use crate::reactor::source::{Task, Watched};
+use crate::reactor::reactor::Reactor;
+use crate::reactor::source::{EventSource, Watched};
 
 /// A program to start. `key` identifies the peer in its reply.
 pub(crate) struct Job<K> {
@@ -37,19 +37,19 @@ type Replies<K> = Rc<RefCell<Vec<(K, Vec<u8>)>>>;
 
 /// The running programs of one UDP socket.
 pub(crate) struct Jobs<K> {
-    running: Tasks,
+    running: Reactor,
     replies: Replies<K>,
     limits: Limits,
-    state: State,
+    state: Stats,
 }
 
 impl<K: Copy + 'static> Jobs<K> {
     /// # Errors
     ///
     /// No file descriptor is available.
-    pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits, state: Stats) -> io::Result<Self> {
         Ok(Self {
-            running: Tasks::new()?,
+            running: Reactor::new()?,
             replies: Replies::default(),
             limits: *limits,
             state,
@@ -60,9 +60,11 @@ impl<K: Copy + 'static> Jobs<K> {
     pub(crate) fn start(&mut self, job: Job<K>) {
         let (key, peer) = (job.key, job.peer.clone());
         match RunningJob::start(job, &self.replies, &self.limits) {
-            Ok(running) => self.running.add(Box::new(running)),
+            Ok(running) => {
+                self.running.add(Box::new(running));
+            }
             Err(error) => {
-                self.state.count(Count::Failed, 1);
+                self.state.count(Counter::Failed, 1);
                 error!(%peer, "end: {}", not_started(&error));
                 self.replies.borrow_mut().push((key, Vec::new()));
             }
@@ -71,7 +73,7 @@ impl<K: Copy + 'static> Jobs<K> {
 
     /// Does what is due and returns the replies of the programs that have ended, one for each job.
     pub(crate) fn attend(&mut self, now: Instant) -> Vec<(K, Vec<u8>)> {
-        self.running.attend(now);
+        self.running.poll(now);
         self.replies.take()
     }
 
@@ -97,7 +99,7 @@ impl<K> AsFd for Jobs<K> {
 }
 
 struct RunningJob<K> {
-    program: Program,
+    program: Child,
     output: OwnedFd,
     output_ended: bool,
     reply: Vec<u8>,
@@ -126,12 +128,16 @@ impl<K> RunningJob<K> {
         input.rewind()?;
         let (output, prints) = pipe()?;
         let (input, prints) = (Stdio::from(input), Stdio::from(prints));
-        let program = Program::spawn(&mut command, input, prints, Group::Own)?;
+        let program = Child::spawn(&mut command, input, prints, Group::Own)?;
         debug!(%peer, pid = %program.pid(), "program");
-        slot.runs_as(program.pid());
-        slot.moved(datagram.len() as u64, 0);
+        slot.set_pid(program.pid());
+        slot.count_bytes(datagram.len() as u64, 0);
         let now = Instant::now();
-        let timeout = limits.session.into_iter().chain(limits.idle).min();
+        let timeout = limits
+            .session_timeout
+            .into_iter()
+            .chain(limits.idle_timeout)
+            .min();
         Ok(Self {
             program,
             output,
@@ -171,12 +177,12 @@ impl<K> RunningJob<K> {
     }
 
     fn terminate(&mut self, now: Instant) {
-        self.program.terminate(PATIENCE, now);
+        self.program.terminate(TERMINATE_GRACE, now);
         self.terminate_at = None;
     }
 }
 
-impl<K> Task for RunningJob<K> {
+impl<K> EventSource for RunningJob<K> {
     fn watched(&self) -> Watched<'_> {
         let reading = if self.output_ended {
             Interest::Nothing
@@ -191,12 +197,12 @@ impl<K> Task for RunningJob<K> {
         self.program.kill_at().or(self.terminate_at)
     }
 
-    fn attend(&mut self, place: usize, _: bool, _: &mut [u8], _: Instant) {
-        match place {
+    fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], _: Instant) {
+        match index {
             0 => self.read(),
             1 => {
-                self.program.attend(&self.peer);
-                if self.is_over() && !self.output_ended {
+                self.program.on_exit(&self.peer);
+                if self.is_done() && !self.output_ended {
                     self.read(); // all of the output is in the pipe
                 }
             }
@@ -220,11 +226,11 @@ impl<K> Task for RunningJob<K> {
         self.program.fail(&error, &self.peer);
     }
 
-    fn is_over(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.program.status().is_some()
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+    fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
         let status = self.program.status().unwrap_or_default();
         debug!(peer = %self.peer, "end: the program ended: {status}");
         self.replies.borrow_mut().push((self.key, self.reply));

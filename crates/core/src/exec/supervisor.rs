@@ -1,78 +1,93 @@
-//! A peer and the program it was given to: ends each with the other.
+//! A connection that was handed to a program.
 
 use std::cell::Cell;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use crate::exec::child::{PATIENCE, Program};
+use crate::exec::child::{Child, Group, TERMINATE_GRACE};
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
-use crate::reactor::source::{Task, Watched};
+use crate::reactor::source::{EventSource, Watched};
+use crate::reactor::timers::Expired;
 use crate::session::close_reason::CloseReason;
-use crate::stream::task::Exchange;
+use crate::session::service::Error;
 
-/// Looks after a program that talks with a peer by itself: no byte passes through here.
+/// Supervises a program that communicates with a peer directly: no byte passes through the server.
 ///
-/// It is ended when its peer leaves or its time is over: by SIGTERM, then by SIGKILL. When it ends,
-/// the connection is closed politely.
-pub(crate) struct Chaperone {
-    program: Program,
-    given: Given,
+/// When the peer disconnects or a timeout expires, the program gets SIGTERM, then SIGKILL. When the
+/// program has ended, the connection is closed.
+pub(crate) struct Supervisor {
+    child: Child,
+    handover: Handover,
+    close: Close,
     began: Instant,
-    hung_up: Option<Instant>, // when the peer ended its side
+    hung_up: Option<Instant>, // when the peer closed its sending side
     broken: bool,
-    ending: Option<CloseReason>, // why it was asked to end
+    terminated: Option<CloseReason>, // why SIGTERM was sent
 }
 
-/// A peer that is given to a program.
-pub(crate) struct Given {
+/// A connection that passes from a session to a program, and back when the program has ended.
+pub(crate) struct Handover {
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
     pub(crate) slot: Option<Slot>,
     pub(crate) limits: Limits,
-    pub(crate) counted: Cell<(u64, u64)>, // of what was received and sent
+    counted: Cell<(u64, u64)>, // the bytes received and sent that were counted already
 }
 
-impl Given {
-    /// Counts what has moved since the last time.
-    pub(crate) fn count_moved(&self) {
-        if let (Some(slot), Some(moved)) = (&self.slot, self.stream.moved()) {
-            let (received, sent) = self.counted.replace((moved.received, moved.sent));
-            slot.moved(
-                moved.received.saturating_sub(received),
-                moved.sent.saturating_sub(sent),
+/// Closes a connection after its program has ended.
+pub(crate) type Close = fn(Handover, CloseReason) -> Box<dyn EventSource>;
+
+impl Handover {
+    pub(crate) fn new(stream: Stream, peer: Peer, slot: Option<Slot>, limits: Limits) -> Self {
+        Self {
+            stream,
+            peer,
+            slot,
+            limits,
+            counted: Cell::default(),
+        }
+    }
+
+    /// Counts the bytes that were received and sent since the last call. Returns all of them.
+    pub(crate) fn count_bytes(&self) -> (u64, u64) {
+        if let (Some(slot), Some(traffic)) = (&self.slot, self.stream.traffic()) {
+            let (received, sent) = self.counted.replace((traffic.received, traffic.sent));
+            slot.count_bytes(
+                traffic.received.saturating_sub(received),
+                traffic.sent.saturating_sub(sent),
             );
         }
+        self.counted.get()
+    }
+
+    /// Starts the program for this connection.
+    ///
+    /// # Errors
+    ///
+    /// The program does not exist or may not be executed, or no process or descriptor is available.
+    pub(crate) fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        let (input, output) = self.stream.to_stdio()?;
+        Child::spawn(&mut command, input, output, self.group())
+    }
+
+    /// The process group of its program.
+    pub(crate) fn group(&self) -> Group {
+        Group::for_terminal(self.stream.is_terminal())
     }
 }
 
-/// The task that follows: the program is started, or the peer told goodbye.
-pub(crate) fn give(given: Given, mut command: Command) -> Box<dyn Task> {
-    let ends = given.stream.ends();
-    let started = ends.and_then(|(input, output)| {
-        Program::spawn(&mut command, input, output, given.stream.group())
-    });
-    match started {
-        Ok(program) => Box::new(Chaperone::new(program, given)),
-        Err(error) if is_shortage(&error) => {
-            warn!(peer = %given.peer, "refuse: the program cannot be started: {error}");
-            Box::new(Exchange::turn_away(given))
-        }
-        Err(error) => Box::new(Exchange::close(given, not_started(&error))),
-    }
-}
-
-/// Whether the machine has run out of something that it may have again.
-fn is_shortage(error: &io::Error) -> bool {
+/// Whether the system may be able to start the program later.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(
         errno,
@@ -80,76 +95,68 @@ fn is_shortage(error: &io::Error) -> bool {
     )
 }
 
-/// Why a program could not be started.
+/// The close reason for a program that could not be started.
 pub(crate) fn not_started(error: &io::Error) -> CloseReason {
-    CloseReason::Failed(crate::session::service::Error::Failed(
-        format!("the program cannot be started: {error}").into(),
+    CloseReason::Failed(Error::Failed(
+        format!("cannot start the program: {error}").into(),
     ))
 }
 
-impl Chaperone {
-    pub(crate) fn new(program: Program, given: Given) -> Self {
-        debug!(peer = %given.peer, pid = %program.pid(), "program");
+impl Supervisor {
+    pub(crate) fn new(child: Child, handover: Handover, close: Close) -> Self {
+        debug!(peer = %handover.peer, pid = %child.pid(), "program");
         Self {
-            program,
-            given,
+            child,
+            handover,
+            close,
             began: Instant::now(),
             hung_up: None,
             broken: false,
-            ending: None,
+            terminated: None,
         }
     }
 
-    fn peer(&self) -> &Peer {
-        &self.given.peer
-    }
-
-    /// Asks the program to end, and kills it if it has not by then.
-    fn terminate(&mut self, why: CloseReason, patience: Duration, now: Instant) {
-        if self.ending.is_none() {
-            debug!(peer = %self.peer(), pid = %self.program.pid(), "terminate: {why}");
-            self.program.terminate(patience, now);
-            self.ending = Some(why);
+    fn terminate(&mut self, reason: CloseReason, grace: std::time::Duration, now: Instant) {
+        if self.terminated.is_none() {
+            debug!(peer = %self.handover.peer, pid = %self.child.pid(), "terminate: {reason}");
+            self.child.terminate(grace, now);
+            self.terminated = Some(reason);
         }
     }
 
-    /// When the program is to be ended because of its peer, and why.
+    /// When the program has to end because of its peer, and the reason.
     fn due(&self, now: Instant) -> Option<(Instant, CloseReason)> {
-        let Limits {
-            first,
-            idle,
-            session,
-            grace,
-            ..
-        } = self.given.limits;
-        let moved = self.given.stream.moved();
-        let heard = moved.is_none_or(|moved| 0 < moved.received);
-        let last = moved.map(|moved| {
-            let ago = now.checked_sub(moved.idle).unwrap_or(self.began);
-            ago.max(self.began)
+        let limits = &self.handover.limits;
+        let traffic = self.handover.stream.traffic();
+        let active = traffic.map(|traffic| {
+            let active = now.checked_sub(traffic.idle).unwrap_or(self.began);
+            active.max(self.began)
         });
-        let mut due: Vec<(Instant, CloseReason)> = Vec::new();
-        due.extend(
-            session.map(|session| (after(self.began, session), CloseReason::SessionTimeout)),
-        );
-        due.extend(
-            first
-                .filter(|_| !heard)
-                .map(|first| (after(self.began, first), CloseReason::IdleTimeout)),
-        );
-        if let Some(last) = last {
-            due.extend(idle.map(|idle| (after(last, idle), CloseReason::IdleTimeout)));
-            // A peer that closes looks as one that only ends its side and waits for the answer.
-            let hung_up = self.hung_up.map(|at| at.max(last));
-            due.extend(hung_up.map(|at| (after(at, grace), CloseReason::PeerClosed)));
-        }
-        due.into_iter().min_by_key(|(at, _)| *at)
+        let awaits_first = traffic.is_some_and(|traffic| traffic.received == 0);
+        let expires = limits.timeouts().next(self.began, active, awaits_first);
+        let expires = expires.map(|(at, expired)| (at, CloseReason::from(expired)));
+        // A peer that has closed the connection looks like one that has only closed its sending side
+        // and waits for the answer.
+        let left = self.hung_up.zip(active).map(|(hung_up, active)| {
+            let at = after(hung_up.max(active), limits.grace_period);
+            (at, CloseReason::PeerClosed)
+        });
+        expires.into_iter().chain(left).min_by_key(|&(at, _)| at)
     }
 }
 
-impl Task for Chaperone {
+impl From<Expired> for CloseReason {
+    fn from(expired: Expired) -> Self {
+        match expired {
+            Expired::Session => Self::SessionTimeout,
+            Expired::Idle => Self::IdleTimeout,
+        }
+    }
+}
+
+impl EventSource for Supervisor {
     fn watched(&self) -> Watched<'_> {
-        let (socket, interest) = self.given.stream.hang_up();
+        let (socket, interest) = self.handover.stream.hang_up();
         let interest = match (self.broken, self.hung_up) {
             (true, _) => Interest::Nothing,
             (false, Some(_)) => Interest::In {
@@ -158,70 +165,68 @@ impl Task for Chaperone {
             },
             (false, None) => interest,
         };
-        let [process, errors] = self.program.watched();
+        let [process, errors] = self.child.watched();
         [Some((socket, interest)), process, errors]
     }
 
     fn deadline(&self) -> Option<Instant> {
         let due = || self.due(Instant::now()).map(|(at, _)| at);
-        self.program.kill_at().or_else(due)
+        self.child.kill_at().or_else(due)
     }
 
-    fn attend(&mut self, place: usize, broken: bool, _: &mut [u8], now: Instant) {
-        match place {
+    fn on_ready(&mut self, index: usize, broken: bool, _: &mut [u8], now: Instant) {
+        match index {
             0 if broken => {
                 self.broken = true;
-                let error = self.given.stream.take_error();
-                let why = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
-                self.terminate(why, PATIENCE, now);
+                let error = self.handover.stream.take_error();
+                let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
+                self.terminate(reason, TERMINATE_GRACE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
-            1 => self.program.attend(&self.given.peer),
-            _ => self.program.log_errors(&self.given.peer),
+            1 => self.child.on_exit(&self.handover.peer),
+            _ => self.child.log_errors(&self.handover.peer),
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.ending.is_some() {
-            self.program.tick(now);
-        } else if let Some((at, why)) = self.due(now)
+        if self.terminated.is_some() {
+            self.child.tick(now);
+        } else if let Some((at, reason)) = self.due(now)
             && at <= now
         {
-            self.terminate(why, PATIENCE, now);
+            self.terminate(reason, TERMINATE_GRACE, now);
         }
     }
 
     fn stop(&mut self, now: Instant) {
-        self.terminate(CloseReason::Shutdown, self.given.limits.grace, now);
+        let grace = self.handover.limits.grace_period;
+        self.terminate(CloseReason::Shutdown, grace, now);
     }
 
     fn report(&self) {
-        self.given.count_moved();
+        self.handover.count_bytes();
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.program.fail(&error, &self.given.peer);
+        self.child.fail(&error, &self.handover.peer);
     }
 
-    fn is_over(&self) -> bool {
-        self.program.status().is_some()
+    fn is_done(&self) -> bool {
+        self.child.status().is_some()
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
-        let ended = match self.ending {
-            Some(why) => why,
-            None => {
-                let status = self.program.status().unwrap_or_default();
-                if status.signal().is_some() || status.code() == Some(NOT_STARTED) {
-                    let slot = self.given.slot.as_ref();
-                    slot.inspect(|slot| slot.count(Count::Failed));
-                }
-                CloseReason::Exited(status)
+    fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
+        let reason = self.terminated.unwrap_or_else(|| {
+            let status = self.child.status().unwrap_or_default();
+            if status.signal().is_some() || status.code() == Some(NOT_STARTED) {
+                let slot = self.handover.slot.as_ref();
+                slot.inspect(|slot| slot.count(Counter::Failed));
             }
-        };
-        Some(Box::new(Exchange::close(self.given, ended)))
+            CloseReason::Exited(status)
+        });
+        Some((self.close)(self.handover, reason))
     }
 }
 
-/// The exit code of a child in which the program could not be started, as of a shell.
+/// The exit code of a child that could not execute its program, as of a shell.
 pub(crate) const NOT_STARTED: i32 = 127;

@@ -18,7 +18,7 @@ use crate::hub_link::socket::{PACKET_BYTES, send_packets};
 use crate::reactor::poll::timeout;
 use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
-use crate::sys::process;
+use crate::sys::fd;
 
 /// Connects wires with the hub until its control is closed and the last wire has gone.
 ///
@@ -93,7 +93,7 @@ impl HubServer {
     /// Takes a new wire; whoever brings them may have gone.
     fn meet(&mut self) {
         let Some(control) = &self.control else { return };
-        match process::receive_descriptor(control.as_fd()) {
+        match fd::receive_fd(control.as_fd()) {
             Ok(Some(socket)) => {
                 self.met += 1;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.met);

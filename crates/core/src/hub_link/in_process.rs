@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::hub::hub::{Hub, MemberId};
 use crate::hub::message::{Notice, Request};
 use crate::reactor::poll::Interest;
-use crate::reactor::waker::Bell;
+use crate::reactor::waker::Waker;
 use crate::session::rooms::room_kinds;
 use crate::session::service::Service;
 
@@ -26,7 +26,7 @@ struct Inside {
 
 /// Where whoever holds a wire hears which of its members are to hear something.
 struct Mailbox {
-    bell: Bell,
+    waker: Waker,
     is_rung: AtomicBool,
     stirred: Mutex<Vec<(u32, MemberId)>>,
 }
@@ -47,7 +47,7 @@ impl SharedHub {
     /// No descriptor can be had.
     pub(super) fn link(&self) -> io::Result<InProcessLink> {
         let mailbox = Arc::new(Mailbox {
-            bell: Bell::new()?,
+            waker: Waker::new()?,
             is_rung: AtomicBool::new(false),
             stirred: Mutex::default(),
         });
@@ -76,7 +76,7 @@ impl InProcessLink {
         } else {
             Interest::Nothing
         };
-        (self.mailbox.bell.as_fd(), interest)
+        (self.mailbox.waker.as_fd(), interest)
     }
 
     pub(crate) fn send(&mut self, number: u32, requests: Vec<Request>) {
@@ -171,7 +171,7 @@ impl Inside {
 impl Mailbox {
     fn ring(&self) {
         if !self.is_rung.swap(true, Ordering::AcqRel) {
-            self.bell.ring();
+            self.waker.wake();
         }
     }
 
@@ -179,7 +179,7 @@ impl Mailbox {
     fn take(&self) -> Vec<(u32, MemberId)> {
         if self.is_rung.load(Ordering::Acquire) {
             // Silenced before it may be rung again.
-            self.bell.hear();
+            self.waker.clear();
             self.is_rung.store(false, Ordering::Release);
         }
         mem::take(&mut lock(&self.stirred))

@@ -1,4 +1,4 @@
-//! Who may come in: the caps on conversations at the same time, and who is there.
+//! Admission control: the caps on sessions at the same time, and the table of open sessions.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,167 +8,170 @@ use std::time::Instant;
 use nix::unistd::Pid;
 
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Count, Meter, Meters, State};
+use crate::limits::stats::{ByteCounterTable, ByteCounters, Counter, Stats};
 use crate::peer::{Host, Peer};
-use crate::session::service::Refusal;
 
-/// Counts the conversations held, in all and per host.
+/// Counts the open sessions, in total and per host.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    clients: usize,
-    clients_per_host: Option<usize>,
-    state: State,
-    held: Arc<Mutex<Held>>,
+    max_clients: usize,
+    max_clients_per_host: Option<usize>,
+    stats: Stats,
+    table: Arc<Mutex<Table>>,
 }
 
-/// One conversation's place. Dropping it frees the place, whatever became of the conversation.
+/// One session's entry in the table. Dropping it frees the entry, however the session ended.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    number: usize,
-    owner: u32, // the process whose conversation it is; a forked child has a copy
-    meter: Meter,
-    state: State,
-    held: Arc<Mutex<Held>>,
+    index: usize,
+    owner: u32, // the process that frees the entry; a forked child has a copy
+    bytes: ByteCounters,
+    stats: Stats,
+    table: Arc<Mutex<Table>>,
 }
 
-/// Kept close together, and not touched without need: what is written here while conversations are
-/// held by forked processes is copied for each of them.
+/// A host has as many sessions as it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("Too many connections from {host}: at most {limit} at the same time. Try again later.")]
+pub(crate) struct HostLimitReached {
+    host: Host,
+    limit: usize,
+}
+
+/// Kept compact, and written only when necessary: what is written here while children run is copied
+/// for each of them.
 #[derive(Debug)]
-struct Held {
-    places: Vec<Option<Place>>,
-    free: Vec<usize>,              // places that nobody has
-    by_host: HashMap<Host, usize>, // where there is a limit
-    meters: Meters,
+struct Table {
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,              // the indices of empty entries
+    by_host: HashMap<Host, usize>, // used only where there is a limit
+    bytes: ByteCounterTable,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Entry {
     peer: Peer,
     pid: Option<Pid>,
     began: Instant,
-    meter: Meter,
+    bytes: ByteCounters,
 }
 
 impl Admission {
     /// # Errors
     ///
-    /// No memory.
-    pub(crate) fn new(limits: &Limits, state: State) -> io::Result<Self> {
-        Ok(Self::with(limits, state, Meters::new(limits.clients)?))
+    /// No memory is available.
+    pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
+        let bytes = ByteCounterTable::new(limits.max_clients)?;
+        Ok(Self::with(limits, stats, bytes))
     }
 
-    /// For rehearsals, of which nobody asks what they are doing.
+    /// For tests, which do not read the counters.
     pub(crate) fn uncounted(limits: &Limits) -> Self {
-        Self::with(limits, State::uncounted(), Meters::unread())
+        Self::with(limits, Stats::uncounted(), ByteCounterTable::unread())
     }
 
-    fn with(limits: &Limits, state: State, meters: Meters) -> Self {
-        let held = Held {
-            places: Vec::new(),
+    fn with(limits: &Limits, stats: Stats, bytes: ByteCounterTable) -> Self {
+        let table = Table {
+            entries: Vec::new(),
             free: Vec::new(),
             by_host: HashMap::new(),
-            meters,
+            bytes,
         };
         Self {
-            clients: limits.clients,
-            clients_per_host: limits.clients_per_host,
-            state,
-            held: Arc::new(Mutex::new(held)),
+            max_clients: limits.max_clients,
+            max_clients_per_host: limits.max_clients_per_host,
+            stats,
+            table: Arc::new(Mutex::new(table)),
         }
     }
 
-    /// What counts for it.
-    pub(crate) fn state(&self) -> State {
-        self.state
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats
     }
 
-    /// Whether no further peer should be accepted: it waits better in the backlog than in front of
-    /// a closed door.
+    /// Whether the cap is reached. Then no peer is accepted, and the next ones wait in the backlog.
     pub(crate) fn is_full(&self) -> bool {
-        self.clients <= self.len()
+        self.max_clients <= self.len()
     }
 
-    /// How many conversations there are.
+    /// The number of open sessions.
     pub(crate) fn len(&self) -> usize {
-        let held = lock(&self.held);
-        held.places.len() - held.free.len()
+        let table = lock(&self.table);
+        table.entries.len() - table.free.len()
     }
 
-    /// A place for `peer`.
+    /// Counts a session with `peer`, until the slot is dropped.
     ///
     /// # Errors
     ///
-    /// The words for a host that has as many conversations as one may have.
-    pub(crate) fn admit(&self, peer: &Peer) -> Result<Slot, Refusal> {
+    /// The host of the peer has as many sessions as it may have. The error is the message for it.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Slot, HostLimitReached> {
         let host = peer.remote.host();
-        let mut held = lock(&self.held);
-        if let Some(most) = self.clients_per_host {
-            let here = held.by_host.entry(host).or_default();
-            if most <= *here {
-                self.state.count(Count::RefusedHost, 1);
-                let words = format!(
-                    "Too many conversations with {host} at the same time: at most {most}. Try again later."
-                );
-                return Err(Refusal(words.into()));
+        let mut table = lock(&self.table);
+        if let Some(limit) = self.max_clients_per_host {
+            let count = table.by_host.entry(host).or_default();
+            if limit <= *count {
+                self.stats.count(Counter::RefusedHost, 1);
+                return Err(HostLimitReached { host, limit });
             }
-            *here += 1;
+            *count += 1;
         }
-        let number = held.free.pop().unwrap_or_else(|| {
-            held.places.push(None);
-            held.places.len() - 1
+        let index = table.free.pop().unwrap_or_else(|| {
+            table.entries.push(None);
+            table.entries.len() - 1
         });
-        let meter = held.meters.of(number);
-        held.places[number] = Some(Place {
+        let bytes = table.bytes.of_slot(index);
+        table.entries[index] = Some(Entry {
             peer: peer.clone(),
             pid: None,
             began: Instant::now(),
-            meter,
+            bytes,
         });
-        self.state.enter();
+        self.stats.session_opened();
         Ok(Slot {
-            number,
+            index,
             owner: std::process::id(),
-            meter,
-            state: self.state,
-            held: Arc::clone(&self.held),
+            bytes,
+            stats: self.stats,
+            table: Arc::clone(&self.table),
         })
     }
 
-    /// Tells of each conversation.
-    pub(crate) fn tell(&self) {
-        let held = lock(&self.held);
-        let mut places: Vec<&Place> = held.places.iter().flatten().collect();
-        places.sort_by_key(|place| place.began);
-        for place in places {
-            let Place {
+    /// Reports each session.
+    pub(crate) fn report(&self) {
+        let table = lock(&self.table);
+        let mut entries: Vec<&Entry> = table.entries.iter().flatten().collect();
+        entries.sort_by_key(|entry| entry.began);
+        for entry in entries {
+            let Entry {
                 peer,
                 pid,
                 began,
-                meter,
-            } = place;
-            self.state.tell_session(peer, *pid, *began, *meter);
+                bytes,
+            } = entry;
+            self.stats.report_session(peer, *pid, *began, *bytes);
         }
     }
 }
 
 impl Slot {
-    /// Its conversation is held by this process.
-    pub(crate) fn runs_as(&self, pid: Pid) {
-        if let Some(place) = &mut lock(&self.held).places[self.number] {
-            place.pid = Some(pid);
+    /// Records the process that runs the session.
+    pub(crate) fn set_pid(&self, pid: Pid) {
+        if let Some(entry) = &mut lock(&self.table).entries[self.index] {
+            entry.pid = Some(pid);
         }
     }
 
-    /// Its conversation has moved so many bytes more.
-    pub(crate) fn moved(&self, received: u64, sent: u64) {
-        self.meter.count(received, sent);
-        self.state.count(Count::Received, received);
-        self.state.count(Count::Sent, sent);
+    /// Counts bytes that the session received and sent.
+    pub(crate) fn count_bytes(&self, received: u64, sent: u64) {
+        self.bytes.count(received, sent);
+        self.stats.count(Counter::Received, received);
+        self.stats.count(Counter::Sent, sent);
     }
 
-    /// Counts how its conversation went.
-    pub(crate) fn count(&self, what: Count) {
-        self.state.count(what, 1);
+    /// Adds one to a counter of the server.
+    pub(crate) fn count(&self, counter: Counter) {
+        self.stats.count(counter, 1);
     }
 }
 
@@ -177,25 +180,25 @@ impl Drop for Slot {
         if self.owner != std::process::id() {
             return;
         }
-        let mut held = lock(&self.held);
-        let Some(place) = held.places[self.number].take() else {
+        let mut table = lock(&self.table);
+        let Some(entry) = table.entries[self.index].take() else {
             return;
         };
-        held.free.push(self.number);
-        self.state.leave();
-        let host = place.peer.remote.host();
-        if let Some(here) = held.by_host.get_mut(&host) {
-            *here -= 1;
-            if *here == 0 {
-                held.by_host.remove(&host);
+        table.free.push(self.index);
+        self.stats.session_closed();
+        let host = entry.peer.remote.host();
+        if let Some(count) = table.by_host.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                table.by_host.remove(&host);
             }
         }
     }
 }
 
-/// Counts stay true through a panic elsewhere, so a poisoned lock is as good as any.
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
+/// No code panics between two writes that belong together, so a poisoned lock is usable.
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -211,18 +214,18 @@ mod tests {
         Peer::new(remote, Address::Stdio, Transport::Stream)
     }
 
-    fn admission(clients: usize, clients_per_host: Option<usize>) -> Admission {
+    fn admission(max_clients: usize, max_clients_per_host: Option<usize>) -> Admission {
         let limits = Limits {
-            clients,
-            clients_per_host,
+            max_clients,
+            max_clients_per_host,
             ..Limits::default()
         };
-        let state = State::new(Reporting::default()).expect("there is memory");
-        Admission::new(&limits, state).expect("there is memory")
+        let stats = Stats::new(Reporting::default()).expect("there is memory");
+        Admission::new(&limits, stats).expect("there is memory")
     }
 
     #[test]
-    fn a_slot_frees_its_place() {
+    fn dropping_a_slot_frees_its_entry() {
         let admission = admission(2, None);
         let first = admission.admit(&peer("192.0.2.1"));
         assert!(!admission.is_full());
@@ -232,23 +235,23 @@ mod tests {
         assert!(!admission.is_full());
         drop(second);
         assert!(
-            lock(&admission.held).by_host.is_empty(),
-            "hosts that left are forgotten"
+            lock(&admission.table).by_host.is_empty(),
+            "hosts without sessions are removed"
         );
     }
 
     #[test]
-    fn one_host_cannot_take_every_place() {
+    fn one_host_cannot_use_every_slot() {
         let admission = admission(10, Some(2));
-        let _held: Vec<_> = (0..2)
+        let _slots: Vec<_> = (0..2)
             .map(|_| admission.admit(&peer("192.0.2.1")))
             .collect();
         let refusal = admission
             .admit(&peer("192.0.2.1"))
-            .expect_err("the third is one too many");
+            .expect_err("the third exceeds the limit");
         assert_eq!(
-            refusal.0,
-            "Too many conversations with 192.0.2.1 at the same time: at most 2. Try again later."
+            refusal.to_string(),
+            "Too many connections from 192.0.2.1: at most 2 at the same time. Try again later."
         );
         assert!(admission.admit(&peer("192.0.2.2")).is_ok());
         assert!(admission.admit(&Peer::stdio()).is_ok());

@@ -1,80 +1,107 @@
-//! Limits on everything a peer can make grow.
+//! What the peers of one server may use.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What the peers of one server may use. `None` is no limit.
+use crate::reactor::timers::Timeouts;
+
+/// Limits on everything a peer can make grow. `None` is no limit.
+///
+/// ```
+/// use std::time::Duration;
+/// use switchboard_core::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.max_clients = 20;
+/// limits.idle_timeout = Some(Duration::from_secs(60));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Conversations at the same time; further peers wait in the listener's backlog.
-    pub clients: usize,
-    /// Conversations at the same time with one host (an IPv4 address, or the /64 of an IPv6 one);
-    /// more are refused.
-    pub clients_per_host: Option<usize>,
-    /// Conversations that one host begins in a stretch of time; those above begin later.
+    /// Sessions at the same time. At the cap, further clients wait in the listener's backlog.
+    pub max_clients: usize,
+    /// Sessions at the same time from one host (an IPv4 address, or the /64 of an IPv6 address).
+    /// More are refused.
+    pub max_clients_per_host: Option<usize>,
+    /// Sessions that one host starts per unit of time. More are delayed, and refused where they would
+    /// wait longer than ten seconds.
     pub rate: Option<Rate>,
-    /// A conversation is ended if the first whole message does not come within this time.
-    pub first: Option<Duration>,
-    /// A conversation is ended after this time in which no whole message came from the peer and no
-    /// byte could be sent to it. A line that never ends is no message, however long it trickles.
-    pub idle: Option<Duration>,
-    /// No conversation lasts longer than this.
-    pub session: Option<Duration>,
-    /// How long a conversation may take to end: when the server stops, after the last words were
-    /// sent, and while they wait without a byte that could be sent. A peer that was sent all of them
-    /// and is silent for half a second is not waited for longer.
-    pub grace: Duration,
-    /// The longest line.
+    /// The time from the start of a session until the first whole message has arrived. Then the
+    /// server closes the session.
+    pub first_message_timeout: Option<Duration>,
+    /// The time in which no whole message arrives from the peer and no byte can be sent to it. Then
+    /// the server closes the session. Parts of a line do not count as a message.
+    pub idle_timeout: Option<Duration>,
+    /// The longest duration of a session.
+    pub session_timeout: Option<Duration>,
+    /// How long a session may take to end: after the server was asked to stop, and after the last
+    /// output was sent. It also limits how long the last output waits without a byte being sent. A
+    /// peer that has received all output and is silent for half a second is not waited for longer.
+    pub grace_period: Duration,
+    /// The longest line, in bytes.
     pub message_bytes: usize,
-    /// With this much waiting to be sent to a peer, nothing more is read from it.
+    /// With this many bytes of unsent output, nothing more is read from the peer.
     pub outbox_bytes: usize,
-    /// So many datagrams are sent to one peer in a second, and as many at once after a pause. What
-    /// exceeds it is dropped: kept for later, it would keep two servers talking to each other. A
-    /// session that has [more](crate::Flow::WhenWritable) to send is held back instead.
+    /// Datagrams sent to one peer per second, and the burst that is possible after a pause. More are
+    /// dropped, not queued: two servers that answer each other would never stop. A session that
+    /// returns [`WhenWritable`](crate::Flow::WhenWritable) is delayed instead.
     pub datagrams_per_second: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            clients: 1000, // at some tens of KiB each, a small part of any machine
-            clients_per_host: None,
+            max_clients: 1000, // at some tens of KiB each, a small part of any machine
+            max_clients_per_host: None,
             rate: None,
-            first: None, // idleness bounds it, and people take their time
-            idle: Some(Duration::from_secs(5 * 60)),
-            session: None,
-            grace: Duration::from_secs(5),
-            message_bytes: 8 * 1024, // talk is far shorter; a flood is not
-            outbox_bytes: 64 * 1024, // a stream of bytes moves in few calls
-            datagrams_per_second: NonZeroU32::new(200), // nobody reads faster; a loop would
+            first_message_timeout: None, // the idle timeout applies, and people type slowly
+            idle_timeout: Some(Duration::from_secs(5 * 60)),
+            session_timeout: None,
+            grace_period: Duration::from_secs(5),
+            message_bytes: 8 * 1024, // typed lines are far shorter
+            outbox_bytes: 64 * 1024, // a stream of bytes moves in few system calls
+            datagrams_per_second: NonZeroU32::new(200), // faster than anyone reads; a loop is faster
         }
     }
 }
 
-/// So many in each stretch of time: `10/s`, `100/m`, `1000/h`.
+impl Limits {
+    /// The limits on time.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            first_message: self.first_message_timeout,
+            idle: self.idle_timeout,
+            session: self.session_timeout,
+            grace: self.grace_period,
+        }
+    }
+}
+
+/// A number per second, minute or hour, written `10/s`, `100/m`, `1000/h`. A number alone is per
+/// second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many.
     pub count: NonZeroU32,
-    /// In how much time.
+    /// In which time.
     pub per: Duration,
 }
 
-/// Words are no rate.
+/// The text is not a [`Rate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a rate is a whole number, 1 or more, in a second, minute or hour: 10/s, 100/m, 1000/h")]
+#[error("a rate is a whole number, 1 or more, per second, minute or hour: 10/s, 100/m, 1000/h")]
 pub struct ParseRateError;
 
 impl FromStr for Rate {
     type Err = ParseRateError;
 
-    fn from_str(words: &str) -> Result<Self, ParseRateError> {
-        let (count, per) = words.split_once('/').unwrap_or((words, "s"));
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let (count, per) = text.split_once('/').unwrap_or((text, "s"));
         let unit = UNITS.iter().find(|(unit, _)| *unit == per);
         match (count.parse(), unit) {
-            (Ok(count), Some(&(_, seconds))) if !words.starts_with('+') => Ok(Self {
+            (Ok(count), Some(&(_, seconds))) if !text.starts_with('+') => Ok(Self {
                 count,
                 per: Duration::from_secs(seconds),
             }),
@@ -94,6 +121,3 @@ impl fmt::Display for Rate {
 }
 
 const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 60 * 60)];
-
-/// The most that one read brings: twice a full outbox.
-pub(crate) const READ_BYTES: usize = 128 * 1024;

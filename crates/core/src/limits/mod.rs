@@ -1,3 +1,5 @@
+//! Caps, rate limits and counters.
+
 pub(crate) mod admission;
 pub(crate) mod host_rate;
 pub(crate) mod limits;

@@ -1,4 +1,4 @@
-//! What a server has done and is doing, for whoever asks by SIGUSR1.
+//! The counters of a server, and its report at SIGUSR1.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,60 +10,62 @@ use serde::Serialize;
 use crate::peer::Peer;
 use crate::sys::process;
 
-/// How a server tells what it is doing.
+/// How a server writes its report at SIGUSR1: a line for each session, and one with the counters.
+///
+/// The default is text on standard error.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Reporting {
-    /// Each line as a JSON object.
+    /// Whether each line is a JSON object.
     pub json: bool,
-    /// Where each line goes; it is called with one whole line at a time.
+    /// Writes one whole line, with its line end.
     pub write: fn(&[u8]),
 }
 
 impl Default for Reporting {
-    /// In words, on standard error.
     fn default() -> Self {
         let write = |line: &[u8]| {
-            // Where nobody reads it there is nobody to tell.
+            // If standard error cannot be written, there is nowhere to report that.
             io::Write::write_all(&mut io::stderr(), line).ok();
         };
         Self { json: false, write }
     }
 }
 
-/// The counters of a server, which all its processes and threads count on.
+/// The counters of a server, shared by all its processes and threads.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
+pub(crate) struct Stats {
     counters: &'static [AtomicU64],
-    live: usize, // which of them counts the conversations held here
+    live: usize, // the index of the gauge that counts the open sessions of this process
     reporting: Reporting,
 }
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Count {
-    /// Conversations begun.
+pub(crate) enum Counter {
+    /// Sessions started.
     Accepted,
-    /// Refused: too many at once from one host.
+    /// Refused: too many sessions from one host at the same time.
     RefusedHost,
-    /// Refused: too many from one host in a short time.
+    /// Refused: too many sessions from one host per unit of time.
     RefusedRate,
-    /// Refused: no room for another process or thread, or the server was stopping.
+    /// Refused: no process or thread could be started, or the server was shutting down.
     RefusedBusy,
-    /// Refused by the service itself.
+    /// Refused by the service.
     RefusedService,
-    /// Conversations ended by a fault of the service.
+    /// Sessions that failed because of the service.
     Failed,
     /// Bytes received.
     Received,
     /// Bytes sent.
     Sent,
-    /// Datagrams that were not answered.
+    /// Datagrams that got no reply.
     Dropped,
 }
 
-/// One conversation, as it is told.
+/// The report of one session.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SessionReport<'a> {
     peer: &'a str,
     local: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,12 +75,12 @@ struct Line<'a> {
     sent: u64,
 }
 
-/// The counters, as they are told.
+/// The report of the counters.
 #[derive(Serialize)]
-struct Counters {
+struct CounterReport {
     live: u64,
     accepted: u64,
-    refused: Refused,
+    refused: RefusedReport,
     failed: u64,
     received: u64,
     sent: u64,
@@ -86,17 +88,17 @@ struct Counters {
 }
 
 #[derive(Serialize)]
-struct Refused {
+struct RefusedReport {
     host: u64,
     rate: u64,
     busy: u64,
     service: u64,
 }
 
-impl State {
+impl Stats {
     /// # Errors
     ///
-    /// No memory.
+    /// No memory is available.
     pub(crate) fn new(reporting: Reporting) -> io::Result<Self> {
         Ok(Self {
             counters: process::shared_counters(COUNTERS + GAUGES)?,
@@ -105,37 +107,35 @@ impl State {
         })
     }
 
-    /// For rehearsals, whose counters nobody reads.
+    /// For tests, which do not read the counters.
     pub(crate) fn uncounted() -> Self {
-        static COUNTED: [AtomicU64; COUNTERS + GAUGES] =
+        static UNREAD: [AtomicU64; COUNTERS + GAUGES] =
             [const { AtomicU64::new(0) }; COUNTERS + GAUGES];
         Self {
-            counters: &COUNTED,
+            counters: &UNREAD,
             live: COUNTERS,
             reporting: Reporting::default(),
         }
     }
 
-    /// Counts `more`.
-    pub(crate) fn count(self, what: Count, more: u64) {
-        self.counters[what as usize].fetch_add(more, Ordering::Relaxed);
+    /// Adds to a counter.
+    pub(crate) fn count(self, counter: Counter, more: u64) {
+        self.counters[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
 
-    /// For the conversations of a socket for datagrams, of which there are none yet. They are counted
-    /// for themselves: should their process be killed, nobody counts them down.
-    pub(crate) fn of_socket(self, number: usize) -> Self {
-        let live = COUNTERS + (1 + number).min(GAUGES - 1);
+    /// The same counters for a UDP socket of this index, with a gauge of open sessions of its own,
+    /// reset to zero. If the process of the socket is killed, the next one resets the gauge.
+    pub(crate) fn for_udp_socket(self, index: usize) -> Self {
+        let live = COUNTERS + (1 + index).min(GAUGES - 1);
         self.counters[live].store(0, Ordering::Relaxed);
         Self { live, ..self }
     }
 
-    /// A conversation has begun.
-    pub(crate) fn enter(self) {
+    pub(crate) fn session_opened(self) {
         self.counters[self.live].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A conversation has ended.
-    pub(crate) fn leave(self) {
+    pub(crate) fn session_closed(self) {
         self.counters[self.live].fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -144,48 +144,56 @@ impl State {
         gauges.map(|gauge| gauge.load(Ordering::Relaxed)).sum()
     }
 
-    fn get(self, what: Count) -> u64 {
-        self.counters[what as usize].load(Ordering::Relaxed)
+    fn get(self, counter: Counter) -> u64 {
+        self.counters[counter as usize].load(Ordering::Relaxed)
     }
 
-    /// Tells of one conversation.
-    pub(crate) fn tell_session(self, peer: &Peer, pid: Option<Pid>, began: Instant, meter: Meter) {
-        let (shown, local) = (peer.to_string(), peer.local.to_string());
-        let (received, sent) = meter.read();
-        let line = Line {
-            peer: &shown,
+    /// Reports one session.
+    pub(crate) fn report_session(
+        self,
+        peer: &Peer,
+        pid: Option<Pid>,
+        began: Instant,
+        bytes: ByteCounters,
+    ) {
+        let (peer, local) = (peer.to_string(), peer.local.to_string());
+        let (received, sent) = bytes.read();
+        let report = SessionReport {
+            peer: &peer,
             local: &local,
             pid: pid.map(Pid::as_raw),
             seconds: began.elapsed().as_secs(),
             received,
             sent,
         };
-        self.tell("session", &line, || {
+        self.write("session", &report, || {
             let pid = pid.map(|pid| format!(" pid={pid}")).unwrap_or_default();
-            let seconds = line.seconds;
-            format!("session peer={shown} local={local}{pid} seconds={seconds} received={received} sent={sent}")
+            let seconds = report.seconds;
+            format!(
+                "session peer={peer} local={local}{pid} seconds={seconds} received={received} sent={sent}"
+            )
         });
     }
 
-    /// Tells the counters.
-    pub(crate) fn tell_counters(self) {
-        let refused = Refused {
-            host: self.get(Count::RefusedHost),
-            rate: self.get(Count::RefusedRate),
-            busy: self.get(Count::RefusedBusy),
-            service: self.get(Count::RefusedService),
+    /// Reports the counters.
+    pub(crate) fn report_counters(self) {
+        let refused = RefusedReport {
+            host: self.get(Counter::RefusedHost),
+            rate: self.get(Counter::RefusedRate),
+            busy: self.get(Counter::RefusedBusy),
+            service: self.get(Counter::RefusedService),
         };
-        let all = Counters {
+        let report = CounterReport {
             live: self.live(),
-            accepted: self.get(Count::Accepted),
+            accepted: self.get(Counter::Accepted),
             refused,
-            failed: self.get(Count::Failed),
-            received: self.get(Count::Received),
-            sent: self.get(Count::Sent),
-            dropped: self.get(Count::Dropped),
+            failed: self.get(Counter::Failed),
+            received: self.get(Counter::Received),
+            sent: self.get(Counter::Sent),
+            dropped: self.get(Counter::Dropped),
         };
-        self.tell("counters", &all, || {
-            let Counters {
+        self.write("counters", &report, || {
+            let CounterReport {
                 live,
                 accepted,
                 refused,
@@ -193,8 +201,8 @@ impl State {
                 received,
                 sent,
                 dropped,
-            } = &all;
-            let Refused {
+            } = &report;
+            let RefusedReport {
                 host,
                 rate,
                 busy,
@@ -208,66 +216,67 @@ impl State {
         });
     }
 
-    fn tell(self, kind: &str, what: &impl Serialize, words: impl FnOnce() -> String) {
+    fn write(self, kind: &str, report: &impl Serialize, text: impl FnOnce() -> String) {
         let line = if self.reporting.json {
-            let value = serde_json::to_string(what).expect("numbers and words can be written");
+            let value = serde_json::to_string(report).expect("numbers and text can be serialized");
             format!("{{\"{kind}\":{value}}}\n")
         } else {
-            words() + "\n"
+            text() + "\n"
         };
         (self.reporting.write)(line.as_bytes());
     }
 }
 
-/// What one conversation has moved, to be read from any process of the server.
+/// The bytes received and sent by one session, readable from any process of the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Meter(&'static [AtomicU64]);
+pub(crate) struct ByteCounters(&'static [AtomicU64]);
 
-impl Meter {
+impl ByteCounters {
     pub(crate) fn count(self, received: u64, sent: u64) {
         self.0[0].fetch_add(received, Ordering::Relaxed);
         self.0[1].fetch_add(sent, Ordering::Relaxed);
     }
 
     fn read(self) -> (u64, u64) {
-        let read = |number: usize| self.0[number].load(Ordering::Relaxed);
+        let read = |index: usize| self.0[index].load(Ordering::Relaxed);
         (read(0), read(1))
     }
 }
 
-/// A meter for each conversation of a server.
+/// The byte counters of all sessions of a server.
 #[derive(Debug)]
-pub(crate) struct Meters(&'static [AtomicU64]);
+pub(crate) struct ByteCounterTable(&'static [AtomicU64]);
 
-impl Meters {
-    /// Meters for so many conversations at the same time. Memory that is not used costs nothing.
+impl ByteCounterTable {
+    /// For this many sessions at the same time. The kernel allocates a page when it is first used.
     ///
     /// # Errors
     ///
-    /// No memory.
-    pub(crate) fn new(conversations: usize) -> io::Result<Self> {
-        let count = 2 * conversations.clamp(1, MOST);
+    /// No memory is available.
+    pub(crate) fn new(sessions: usize) -> io::Result<Self> {
+        let count = 2 * sessions.clamp(1, MAX_SESSIONS);
         Ok(Self(process::shared_counters(count)?))
     }
 
-    /// For rehearsals: one for all, since nobody reads it.
+    /// For tests, which do not read the counters: the same for every session.
     pub(crate) fn unread() -> Self {
-        static METERED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        Self(&METERED)
+        static UNREAD: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+        Self(&UNREAD)
     }
 
-    /// The meter of the conversation in place `number`, at zero. Beyond a million they are shared.
-    pub(crate) fn of(&self, number: usize) -> Meter {
-        let start = 2 * number % self.0.len();
-        let meter = Meter(&self.0[start..start + 2]);
-        meter
+    /// The counters of the session in this slot, reset to zero. Above a million slots, several
+    /// sessions share counters.
+    pub(crate) fn of_slot(&self, slot: usize) -> ByteCounters {
+        let start = 2 * slot % self.0.len();
+        let bytes = ByteCounters(&self.0[start..start + 2]);
+        bytes
             .0
             .iter()
             .for_each(|counter| counter.store(0, Ordering::Relaxed));
-        meter
+        bytes
     }
 }
 
-const MOST: usize = 1 << 20;
-const COUNTERS: usize = Count::Dropped as usize + 1;
-const GAUGES: usize = 64; // beyond so many sockets for datagrams, the last ones share theirs
+const MAX_SESSIONS: usize = 1 << 20;
+const COUNTERS: usize = Counter::Dropped as usize + 1;
+const GAUGES: usize = 64; // with more UDP sockets, the last ones share a gauge

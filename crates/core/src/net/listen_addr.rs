@@ -1,4 +1,4 @@
-//! Words that say where to listen.
+//! Addresses to listen on or to connect to, and their text form.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,40 +6,42 @@ use std::num::IntErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The port where nothing else is said.
+use crate::sys::systemd;
+
+/// The default port.
 pub const DEFAULT_PORT: u16 = 1212;
 
-/// Where to listen: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each also after `tcp://` or `udp://`;
-/// `unix:PATH`, `fd:N`, `fd:NAME` or `stdio:`, which is `-` too.
+/// A listen address: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each optionally after `tcp://` or
+/// `udp://`; `unix:PATH`, `fd:N`, `fd:NAME`, or `stdio:`, which can also be written `-`.
 ///
-/// Without a port it is [`DEFAULT_PORT`]; port 0 asks the system for one.
+/// Without a port it is [`DEFAULT_PORT`]; for port 0 the system chooses a free one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ListenAddr {
-    /// Over TCP.
+    /// TCP.
     Tcp(HostPort),
-    /// Over UDP.
+    /// UDP.
     Udp(HostPort),
-    /// A Unix socket.
+    /// A Unix stream socket.
     Unix(PathBuf),
-    /// A socket that whoever started this process left open for it: one that listens, one for
-    /// datagrams, or one with a peer.
+    /// An inherited socket: a listening one, a UDP socket, or a connected one.
     Fd(Descriptor),
-    /// Standard input and output: one peer, or whatever socket stands there.
+    /// Standard input and output: one connection, or the socket that both are.
     Stdio,
 }
 
-/// A place in the Internet protocols.
+/// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostPort {
-    /// A bare port: this machine alone, over IPv4 and IPv6.
+    /// `PORT`: the loopback addresses, 127.0.0.1 and ::1.
     Loopback(u16),
-    /// `:PORT`: every address of this machine, over IPv4 and IPv6.
+    /// `:PORT`: all addresses of this machine, IPv4 and IPv6.
     Everywhere(u16),
-    /// A name or an address; a name means all its addresses.
+    /// A name or an address. A name stands for all its addresses.
     Host(String, u16),
 }
 
-/// A descriptor that was left open.
+/// An inherited descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Descriptor {
     /// By its number.
@@ -48,28 +50,27 @@ pub enum Descriptor {
     Name(String),
 }
 
-/// Why words do not say where to listen.
+/// The text is not a [`ListenAddr`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseListenAddrError {
-    /// Nothing was said.
+    /// The text, or the path in it, is empty.
     #[error("an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:")]
     Empty,
-    /// The port is no number from 0 to 65535.
+    /// The port is not a number from 0 to 65535.
     #[error("a port is a number from 0 to 65535, not '{0}'")]
     Port(String),
-    /// An IPv6 address runs into its port.
-    #[error("an IPv6 address goes into brackets: [{0}] or [{0}]:PORT")]
+    /// An IPv6 address is not separated from its port.
+    #[error("an IPv6 address needs brackets: [{0}] or [{0}]:PORT")]
     Brackets(String),
-    /// Not a host's name, nor an address.
-    #[error("'{0}' is neither a name nor an address")]
+    /// Neither a host name nor an IP address.
+    #[error("'{0}' is neither a host name nor an IP address")]
     Host(String),
-    /// Neither a descriptor's number nor a name for one.
-    #[error("fd: is followed by the number or the name of an open descriptor, not by '{0}'")]
+    /// Neither a descriptor's number nor its name.
+    #[error("fd: needs the number or the name of an inherited descriptor, not '{0}'")]
     Descriptor(String),
-    /// Some other kind of address.
-    #[error(
-        "'{0}://' is not known here: addresses begin with tcp://, udp://, unix:, fd: or stdio:"
-    )]
+    /// An unknown scheme.
+    #[error("unknown scheme '{0}://': use tcp://, udp://, unix:, fd: or stdio:")]
     Scheme(String),
 }
 
@@ -80,11 +81,20 @@ impl Default for ListenAddr {
 }
 
 impl ListenAddr {
-    /// The port, where there is one.
+    /// The sockets that a service manager passed to this process: `LISTEN_FDS` of them, if
+    /// `LISTEN_PID` is this process (sd_listen_fds(3)).
+    #[must_use]
+    pub fn activated() -> Vec<Self> {
+        systemd::listen_fds()
+            .map(|number| Self::Fd(Descriptor::Number(number)))
+            .collect()
+    }
+
+    /// The port, if it has one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp(place) | Self::Udp(place) => Some(place.port()),
+            Self::Tcp(host_port) | Self::Udp(host_port) => Some(host_port.port()),
             Self::Unix(_) | Self::Fd(_) | Self::Stdio => None,
         }
     }
@@ -109,14 +119,14 @@ impl From<SocketAddr> for HostPort {
 impl FromStr for ListenAddr {
     type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
-        if words == "stdio:" || words == "-" {
+    fn from_str(text: &str) -> Result<Self, ParseListenAddrError> {
+        if text == "stdio:" || text == "-" {
             return Ok(Self::Stdio);
         }
-        if let Some(descriptor) = words.strip_prefix("fd:") {
+        if let Some(descriptor) = text.strip_prefix("fd:") {
             return descriptor.parse().map(Self::Fd);
         }
-        if let Some(path) = words.strip_prefix("unix:") {
+        if let Some(path) = text.strip_prefix("unix:") {
             let path = PathBuf::from(path);
             return if path.as_os_str().is_empty() {
                 Err(ParseListenAddrError::Empty)
@@ -124,10 +134,10 @@ impl FromStr for ListenAddr {
                 Ok(Self::Unix(path))
             };
         }
-        match words.split_once("://") {
-            None => words.parse().map(Self::Tcp),
-            Some(("tcp", place)) => place.parse().map(Self::Tcp),
-            Some(("udp", place)) => place.parse().map(Self::Udp),
+        match text.split_once("://") {
+            None => text.parse().map(Self::Tcp),
+            Some(("tcp", host_port)) => host_port.parse().map(Self::Tcp),
+            Some(("udp", host_port)) => host_port.parse().map(Self::Udp),
             Some((scheme, _)) => Err(ParseListenAddrError::Scheme(scheme.to_owned())),
         }
     }
@@ -136,29 +146,29 @@ impl FromStr for ListenAddr {
 impl FromStr for HostPort {
     type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
-        if words.is_empty() {
+    fn from_str(text: &str) -> Result<Self, ParseListenAddrError> {
+        if text.is_empty() {
             return Err(ParseListenAddrError::Empty);
         }
-        if words.starts_with(|first: char| first.is_ascii_digit()) && !words.contains(['.', ':']) {
-            return Ok(Self::Loopback(port(words)?));
+        if text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains(['.', ':']) {
+            return Ok(Self::Loopback(port(text)?));
         }
-        if let Some(bracketed) = words.strip_prefix('[') {
+        if let Some(bracketed) = text.strip_prefix('[') {
             let (host, rest) = bracketed
                 .split_once(']')
-                .ok_or_else(|| ParseListenAddrError::Host(words.to_owned()))?;
+                .ok_or_else(|| ParseListenAddrError::Host(text.to_owned()))?;
             let port = match rest.strip_prefix(':') {
                 Some(digits) => port(digits)?,
                 None if rest.is_empty() => DEFAULT_PORT,
-                None => return Err(ParseListenAddrError::Host(words.to_owned())),
+                None => return Err(ParseListenAddrError::Host(text.to_owned())),
             };
             return Ok(Self::Host(host_name(host, true)?, port));
         }
-        match words.split_once(':') {
-            None => Ok(Self::Host(host_name(words, false)?, DEFAULT_PORT)),
+        match text.split_once(':') {
+            None => Ok(Self::Host(host_name(text, false)?, DEFAULT_PORT)),
             Some(("", digits)) if !digits.contains(':') => Ok(Self::Everywhere(port(digits)?)),
             Some((_, rest)) if rest.contains(':') => {
-                Err(ParseListenAddrError::Brackets(words.to_owned()))
+                Err(ParseListenAddrError::Brackets(text.to_owned()))
             }
             Some((host, digits)) => Ok(Self::Host(host_name(host, false)?, port(digits)?)),
         }
@@ -168,17 +178,17 @@ impl FromStr for HostPort {
 impl FromStr for Descriptor {
     type Err = ParseListenAddrError;
 
-    fn from_str(words: &str) -> Result<Self, ParseListenAddrError> {
-        let refused = || ParseListenAddrError::Descriptor(words.to_owned());
-        if words.starts_with(|first: char| first.is_ascii_digit()) {
-            return words.parse().map(Self::Number).map_err(|_| refused());
+    fn from_str(text: &str) -> Result<Self, ParseListenAddrError> {
+        let error = || ParseListenAddrError::Descriptor(text.to_owned());
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return text.parse().map(Self::Number).map_err(|_| error());
         }
-        // What sd_listen_fds_with_names(3) allows in a name.
-        let fits = |c: char| c.is_ascii_graphic() && c != ':';
-        if words.is_empty() || 255 < words.len() || !words.chars().all(fits) {
-            return Err(refused());
+        // The characters that sd_listen_fds_with_names(3) allows.
+        let is_allowed = |c: char| c.is_ascii_graphic() && c != ':';
+        if text.is_empty() || 255 < text.len() || !text.chars().all(is_allowed) {
+            return Err(error());
         }
-        Ok(Self::Name(words.to_owned()))
+        Ok(Self::Name(text.to_owned()))
     }
 }
 
@@ -193,11 +203,11 @@ fn port(digits: &str) -> Result<u16, ParseListenAddrError> {
     }
 }
 
-/// A name as the resolver may be asked for, or an address; only within brackets may it have colons.
+/// A host name or an IP address. Only one in brackets may contain colons.
 fn host_name(host: &str, bracketed: bool) -> Result<String, ParseListenAddrError> {
-    let letters =
+    let is_allowed =
         |c: char| c.is_alphanumeric() || ".-_".contains(c) || (bracketed && ":%".contains(c));
-    if host.is_empty() || !host.chars().all(letters) || (bracketed && !host.contains(':')) {
+    if host.is_empty() || !host.chars().all(is_allowed) || (bracketed && !host.contains(':')) {
         return Err(ParseListenAddrError::Host(host.to_owned()));
     }
     Ok(host.to_owned())
@@ -206,14 +216,14 @@ fn host_name(host: &str, bracketed: bool) -> Result<String, ParseListenAddrError
 impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Hosts of these names would be taken for what they name elsewhere.
-            Self::Tcp(place @ HostPort::Host(host, _))
+            // Without a scheme, hosts of these names would be parsed as another kind of address.
+            Self::Tcp(host_port @ HostPort::Host(host, _))
                 if ["fd", "unix", "stdio"].contains(&&**host) =>
             {
-                write!(f, "tcp://{place}")
+                write!(f, "tcp://{host_port}")
             }
-            Self::Tcp(place) => place.fmt(f),
-            Self::Udp(place) => write!(f, "udp://{place}"),
+            Self::Tcp(host_port) => host_port.fmt(f),
+            Self::Udp(host_port) => write!(f, "udp://{host_port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Fd(Descriptor::Number(number)) => write!(f, "fd:{number}"),
             Self::Fd(Descriptor::Name(name)) => write!(f, "fd:{name}"),
@@ -240,17 +250,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(words: &str, listen: &ListenAddr) {
-        assert_eq!(words.parse().as_ref(), Ok(listen));
+    fn check(text: &str, address: &ListenAddr) {
+        assert_eq!(text.parse().as_ref(), Ok(address));
     }
 
     #[track_caller]
-    fn refused(words: &str, why: &str) {
+    fn refused(text: &str, error: &str) {
         assert_eq!(
-            words
-                .parse::<ListenAddr>()
+            text.parse::<ListenAddr>()
                 .map_err(|error| error.to_string()),
-            Err(why.to_owned())
+            Err(error.to_owned())
         );
     }
 
@@ -259,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read() {
+    fn addresses_are_parsed() {
         check("1212", &ListenAddr::Tcp(HostPort::Loopback(1212)));
         check("0", &ListenAddr::Tcp(HostPort::Loopback(0)));
         check(":1212", &ListenAddr::Tcp(HostPort::Everywhere(1212)));
@@ -284,14 +293,14 @@ mod tests {
         check("stdio:", &ListenAddr::Stdio);
         check("tcp://fd:7", &host("fd", 7));
         for host in ["fd", "unix", "stdio"] {
-            let listen: ListenAddr = host.parse().expect("a host may be called so");
-            check(&listen.to_string(), &listen);
+            let address: ListenAddr = host.parse().expect("a host may have this name");
+            check(&address.to_string(), &address);
         }
         check("-", &ListenAddr::Stdio);
     }
 
     #[test]
-    fn what_is_no_address_is_told_why() {
+    fn invalid_addresses_are_explained() {
         refused(
             "",
             "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:",
@@ -307,31 +316,28 @@ mod tests {
             "host:http",
             "a port is a number from 0 to 65535, not 'http'",
         );
-        refused(
-            "::1",
-            "an IPv6 address goes into brackets: [::1] or [::1]:PORT",
-        );
-        refused("[::1", "'[::1' is neither a name nor an address");
-        refused("a b:80", "'a b' is neither a name nor an address");
+        refused("::1", "an IPv6 address needs brackets: [::1] or [::1]:PORT");
+        refused("[::1", "'[::1' is neither a host name nor an IP address");
+        refused("a b:80", "'a b' is neither a host name nor an IP address");
         refused(
             "http://:80",
-            "'http://' is not known here: addresses begin with tcp://, udp://, unix:, fd: or stdio:",
+            "unknown scheme 'http://': use tcp://, udp://, unix:, fd: or stdio:",
         );
         refused(
             "fd:65536",
-            "fd: is followed by the number or the name of an open descriptor, not by '65536'",
+            "fd: needs the number or the name of an inherited descriptor, not '65536'",
         );
         refused(
             "fd:",
-            "fd: is followed by the number or the name of an open descriptor, not by ''",
+            "fd: needs the number or the name of an inherited descriptor, not ''",
         );
     }
 
     proptest! {
         #[test]
-        fn any_words_are_read_or_refused(words in "[\\[\\]:.0-9a-z/%+ -]{0,24}") {
-            if let Ok(listen) = words.parse::<ListenAddr>() {
-                prop_assert_eq!(listen.to_string().parse(), Ok(listen));
+        fn any_text_is_parsed_or_refused(text in "[\\[\\]:.0-9a-z/%+ -]{0,24}") {
+            if let Ok(address) = text.parse::<ListenAddr>() {
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Addresses and sockets.
+
 pub(crate) mod bind;
 pub(crate) mod inherited;
 pub(crate) mod listen_addr;

@@ -1,7 +1,10 @@
-//! Options of UDP sockets.
+//! Options of UDP sockets, and the files of Unix sockets.
 
+use std::fs::{self, Metadata};
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
@@ -39,3 +42,35 @@ pub(crate) fn raise_buffers(socket: &Socket) {
 }
 
 const BUFFER_BYTES: usize = 4 << 20;
+
+/// The file of a bound Unix socket.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl SocketFile {
+    /// The file that was just bound at `path`.
+    ///
+    /// # Errors
+    ///
+    /// It was removed since.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let inode = inode_of(&fs::symlink_metadata(path)?);
+        let path = path.to_owned();
+        Ok(Self { path, inode })
+    }
+
+    /// Removes the file, unless another one has its path now.
+    pub(crate) fn remove(&self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|now| inode_of(&now) == self.inode) {
+            fs::remove_file(&self.path).ok(); // fails if it was removed meanwhile
+        }
+    }
+}
+
+/// The device and the inode, which identify a file.
+pub(crate) fn inode_of(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}

@@ -1,4 +1,4 @@
-//! Bytes in both directions, with calls that never wait, whatever mode the descriptors are in.
+//! A connection as a pair of byte streams. No call blocks, whatever mode the descriptors are in.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -15,32 +15,31 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
-use crate::exec::child::Group;
 use crate::reactor::poll::Interest;
 use crate::reactor::source::Watched;
-use crate::sys::process;
+use crate::sys::fd;
 
-/// Bytes in both directions.
+/// A connection, which sends and receives bytes.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// A connected socket.
     Socket(Socket),
-    /// One descriptor for each direction: pipes, a terminal, files. Others may share them, so they
-    /// stay in the mode they are in.
+    /// One descriptor for each direction: pipes, a terminal, files. Other processes may share them,
+    /// so they are not set to non-blocking mode.
     Pair { input: OwnedFd, output: OwnedFd },
 }
 
-/// What a stream has carried, though somebody else talks over it.
+/// The bytes that a connection has carried, whichever process sent and received them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moved {
+pub(crate) struct Traffic {
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// For how long nothing was received or sent.
+    /// The time since the last byte was received or sent.
     pub(crate) idle: Duration,
 }
 
 impl Stream {
-    /// What is to be waited for to receive and to send.
+    /// The descriptors to wait for: input at index 0, and output of a pair at [`OUTPUT`].
     pub(crate) fn watched(&self, read: bool, write: bool) -> Watched<'_> {
         match self {
             Self::Socket(socket) => {
@@ -48,7 +47,7 @@ impl Stream {
                 [Some((socket.as_fd(), interest)), None, None]
             }
             Self::Pair { input, output } => {
-                // Input that has ended is broken for ever, which is no news while none is wanted.
+                // Input that has ended stays hung up, so it is not watched unless input is wanted.
                 let reading = if read {
                     Interest::READ
                 } else {
@@ -64,7 +63,7 @@ impl Stream {
         }
     }
 
-    /// Sends the beginning of `bytes`, as much as is taken now; `None` if nothing is.
+    /// Sends the beginning of `bytes`, as much as the system accepts now. `None`: it accepts nothing.
     ///
     /// # Errors
     ///
@@ -76,28 +75,28 @@ impl Stream {
                 send(socket.as_raw_fd(), bytes, flags)
             }
             Self::Pair { output, .. } if is_ready(output, PollFlags::POLLOUT) => {
-                // A pipe that is ready takes so much at once without waiting (pipe(7)).
+                // A pipe that is ready accepts this much without blocking (pipe(7)).
                 unistd::write(output, &bytes[..bytes.len().min(PIPE_BUF)])
             }
             Self::Pair { .. } => Err(Errno::EAGAIN),
         })
     }
 
-    /// Sends the beginning of a stretch of a file, as much as is taken now; `None` if nothing is, and
-    /// 0 bytes if the file ends before.
+    /// Sends the beginning of a range of a file with sendfile(2), as much as the system accepts now.
+    /// `None`: it accepts nothing. 0 bytes: the file ends before the range.
     ///
     /// # Errors
     ///
-    /// The connection is broken; or this is [unsupported](io::ErrorKind::Unsupported) for such a
-    /// stream or file, which is to be read instead.
+    /// The connection is broken; or [`Unsupported`](io::ErrorKind::Unsupported): this kind of stream
+    /// or file does not allow it, and the caller has to read the file.
     pub(crate) fn send_file(&self, file: &File, range: Range<u64>) -> io::Result<Option<usize>> {
         let Self::Socket(socket) = self else {
             return Err(io::ErrorKind::Unsupported.into());
         };
         let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
         let count = (range.end - range.start).min(FILE_AT_ONCE);
-        let count = usize::try_from(count).expect("it is a few KiB");
-        // Unlike send(2), it has no way to say that it is not to wait.
+        let count = usize::try_from(count).expect("FILE_AT_ONCE is small");
+        // Unlike send(2), sendfile(2) has no flag for a call that does not block.
         let waits = !socket.nonblocking()?;
         if waits {
             socket.set_nonblocking(true)?;
@@ -112,8 +111,7 @@ impl Stream {
         }
     }
 
-    /// Receives what has arrived; 0 bytes are the end of input, `None` means that nothing has
-    /// arrived yet.
+    /// Receives what has arrived. `None`: nothing has arrived yet. 0 bytes: the end of input.
     ///
     /// # Errors
     ///
@@ -128,7 +126,7 @@ impl Stream {
         })
     }
 
-    /// Reads and forgets what has arrived; whether the peer may send still more.
+    /// Reads and discards what has arrived. Returns whether the peer may still send more.
     pub(crate) fn discard(&self) -> bool {
         let mut scratch = [0; 4096];
         for _ in 0..DISCARDED_AT_ONCE {
@@ -141,13 +139,13 @@ impl Stream {
         true
     }
 
-    /// Ends the sending side: the peer reads the end of input after all that was sent. Whether it
-    /// may mind that it is not listened to while it speaks: who writes into a closed pipe loses
-    /// nothing that was sent here.
+    /// Closes the sending side: the peer reads the end of input after all that was sent. Returns
+    /// whether unread input has to be read before the close: closing a socket with unread input
+    /// resets it, and the peer may lose what was sent. Pipes have no such reset.
     ///
     /// # Errors
     ///
-    /// The peer has gone.
+    /// The connection is broken.
     pub(crate) fn end_output(&self) -> io::Result<bool> {
         match self {
             Self::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
@@ -155,15 +153,15 @@ impl Stream {
         }
     }
 
-    /// Has the peer of a TCP connection see that it is broken off, when it is closed, rather than the
-    /// end of all that there is.
+    /// Lets the next close reset a TCP connection, so that the peer sees an error and not the end of
+    /// input.
     pub(crate) fn reset(&self) {
         if let Self::Socket(socket) = self {
-            socket.set_linger(Some(Duration::ZERO)).ok(); // of other kinds, none can
+            socket.set_linger(Some(Duration::ZERO)).ok(); // other kinds of sockets ignore it
         }
     }
 
-    /// Where it is told that the peer has gone, and how, while somebody else talks to it.
+    /// The descriptor to wait for that the peer hangs up, while another process uses the connection.
     pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
         match self {
             Self::Socket(socket) => (socket.as_fd(), Interest::HangUp),
@@ -177,28 +175,28 @@ impl Stream {
         }
     }
 
-    /// What it has carried so far, where the system counts it: for TCP.
-    pub(crate) fn moved(&self) -> Option<Moved> {
+    /// The traffic so far. The system counts it for TCP only.
+    pub(crate) fn traffic(&self) -> Option<Traffic> {
         let Self::Socket(socket) = self else {
             return None;
         };
-        let info = process::tcp_info(socket.as_fd())?;
+        let info = fd::tcp_info(socket.as_fd())?;
         let idle = info.tcpi_last_data_recv.min(info.tcpi_last_data_sent);
-        // The end of input is counted like a byte.
+        // The kernel counts the end of input (FIN) as a byte.
         let ended = u64::from(INPUT_ENDED.contains(&info.tcpi_state));
-        Some(Moved {
+        Some(Traffic {
             received: info.tcpi_bytes_received.saturating_sub(ended),
             sent: info.tcpi_bytes_sent.saturating_sub(info.tcpi_bytes_retrans),
             idle: Duration::from_millis(idle.into()),
         })
     }
 
-    /// The stream as standard input and output of a program.
+    /// Copies of its descriptors, as standard input and output of a program.
     ///
     /// # Errors
     ///
-    /// No descriptor can be had.
-    pub(crate) fn ends(&self) -> io::Result<(Stdio, Stdio)> {
+    /// No descriptor is available.
+    pub(crate) fn to_stdio(&self) -> io::Result<(Stdio, Stdio)> {
         let (input, output): (OwnedFd, OwnedFd) = match self {
             Self::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
             Self::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
@@ -206,15 +204,12 @@ impl Stream {
         Ok((Stdio::from(input), Stdio::from(output)))
     }
 
-    /// The process group of a program that gets the stream.
-    pub(crate) fn group(&self) -> Group {
-        match self {
-            Self::Pair { input, .. } if input.is_terminal() => Group::Terminals,
-            Self::Socket(_) | Self::Pair { .. } => Group::Own,
-        }
+    /// Whether the peer is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Pair { input, .. } if input.is_terminal())
     }
 
-    /// Why the connection broke, if the system knows.
+    /// Why the connection broke, if the system reports it.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         match self {
             Self::Socket(socket) => socket.take_error().unwrap_or_else(Some),
@@ -223,7 +218,7 @@ impl Stream {
     }
 }
 
-/// Whether the next call will not wait.
+/// Whether the next call will not block.
 fn is_ready(fd: &OwnedFd, flags: PollFlags) -> bool {
     let mut polled = [PollFd::new(fd.as_fd(), flags)];
     poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| 0 < ready)
@@ -237,8 +232,10 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
+/// The index of output among the descriptors of a pair.
+pub(crate) const OUTPUT: usize = 1;
 const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
-// More at once is slower: it is not in the caches any more when it is read.
+// More at once is slower: the data no longer fits into the processor's cache.
 const FILE_AT_ONCE: u64 = 256 * 1024;
 const PIPE_BUF: usize = 4096;
-const DISCARDED_AT_ONCE: usize = 64; // a flood must not hold up whoever else waits
+const DISCARDED_AT_ONCE: usize = 64; // a flood must not delay other connections

@@ -1,8 +1,9 @@
-pub(crate) mod alarm;
+//! The event loop: descriptors, deadlines and signals.
+
 pub(crate) mod poll;
 pub(crate) mod reactor;
 pub(crate) mod run_one;
 pub(crate) mod signals;
 pub(crate) mod source;
-pub(crate) mod times;
+pub(crate) mod timers;
 pub(crate) mod waker;

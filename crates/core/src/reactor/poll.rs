@@ -1,4 +1,4 @@
-//! Waiting for descriptors, up to a deadline.
+//! Waiting for descriptors until a deadline, with poll(2).
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -8,41 +8,42 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// What a descriptor is waited for. That it is broken is told without being asked for.
+/// What a descriptor is waited for. Errors and hang-ups are reported in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
-    /// Input, output, both, or that it is broken.
+    /// Input, output, both, or only errors.
     In { read: bool, write: bool },
-    /// That the peer has ended its side.
+    /// That the peer has closed its sending side.
     HangUp,
-    /// Nothing at all.
+    /// Nothing, not even errors.
     Nothing,
 }
 
-/// Waits until one of `sources` is ready or the deadline has come; says which are, by their tokens,
-/// and whether they are broken. The next call on a broken one tells how.
+/// Waits until one of `fds` is ready or the deadline has passed. Returns the tokens of those that are
+/// ready, and whether each has an error or was hung up; the next call on such a descriptor returns
+/// the error.
 ///
 /// # Errors
 ///
-/// The system has no memory for the question.
+/// The system has no memory for the call.
 pub(crate) fn wait<T: Copy>(
-    sources: &[(T, BorrowedFd<'_>, Interest)],
+    fds: &[(T, BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,
 ) -> io::Result<Vec<(T, bool)>> {
-    let sources = sources
+    let watched = fds
         .iter()
         .filter(|(.., interest)| *interest != Interest::Nothing);
-    let mut polled: Vec<PollFd<'_>> = sources
+    let mut polled: Vec<PollFd<'_>> = watched
         .clone()
-        .map(|&(_, source, interest)| PollFd::new(source, interest.flags()))
+        .map(|&(_, fd, interest)| PollFd::new(fd, interest.flags()))
         .collect();
     let mut count = polled.len();
     let mut deadline = deadline;
     loop {
         match poll(&mut polled[..count], timeout(deadline)) {
             Ok(_) | Err(Errno::EINTR) => break,
-            // The limit on descriptors was lowered below their number. The first ones go on; the
-            // others are asked again soon.
+            // The limit on descriptors (RLIMIT_NOFILE) was lowered below their number. Wait for the
+            // first half, and for the others again after a second.
             Err(Errno::EINVAL) if 1 < count => {
                 count /= 2;
                 deadline = earlier(deadline, Some(Instant::now() + Duration::from_secs(1)));
@@ -51,10 +52,10 @@ pub(crate) fn wait<T: Copy>(
         }
     }
     let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-    Ok(sources
+    Ok(watched
         .zip(&polled)
         .filter_map(|(&(token, ..), polled)| {
-            // What has no name there is that the peer has ended its side, if asked for.
+            // `PollFlags` does not know POLLRDHUP, so `None` stands for that alone.
             let Some(events) = polled.revents() else {
                 return Some((token, false));
             };
@@ -63,12 +64,12 @@ pub(crate) fn wait<T: Copy>(
         .collect())
 }
 
-/// The time from `now` on; one too long to be told from for ever is shortened to ten years.
+/// The time `now + time`. Times above ten years are shortened, so that the sum does not overflow.
 pub(crate) fn after(now: Instant, time: Duration) -> Instant {
     now + time.min(LONGEST)
 }
 
-/// The earlier of two deadlines, where `None` never comes.
+/// The earlier of two deadlines, where `None` is never.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
@@ -79,7 +80,7 @@ impl Interest {
         write: false,
     };
 
-    /// Whether it is waited for to read or to write.
+    /// Whether it includes input or output.
     pub(crate) fn moves_bytes(self) -> bool {
         matches!(self, Self::In { read, write } if read || write)
     }
@@ -98,14 +99,15 @@ impl Interest {
     }
 }
 
-/// How long to wait for a deadline, as system calls have it.
+/// The time until a deadline, as poll(2) and epoll_wait(2) take it.
 pub(crate) fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else {
         return PollTimeout::NONE;
     };
-    // Rounded up: a wait that ends just before its deadline would be repeated at once, many times.
-    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-    PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    // Rounded up to whole milliseconds: a wait that ends just before its deadline would be repeated
+    // many times.
+    let remaining = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+    PollTimeout::try_from(remaining).unwrap_or(PollTimeout::MAX)
 }
 
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

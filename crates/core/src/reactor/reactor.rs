@@ -1,273 +1,320 @@
-//! Many tasks at once, driven by whoever has other things to wait for as well.
+//! The event loop for many sources, with epoll(7).
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::limits::limits::READ_BYTES;
 use crate::reactor::poll::{Interest, earlier, timeout};
-use crate::reactor::source::{PLACES, Task};
+use crate::reactor::source::{EventSource, MAX_FDS, READ_BYTES};
 
-/// Tasks that are driven together.
+/// Event sources that one thread drives, and descriptors that its owner handles by itself.
 ///
-/// Its [descriptor](AsFd) is ready when one of them has something to do, so thousands of idle ones
-/// cost those who wait for it nothing.
-pub(crate) struct Tasks {
+/// The owner either [waits](Self::wait) and [dispatches](Self::dispatch), or waits for the
+/// [descriptor](AsFd) of the reactor elsewhere and [polls](Self::poll) when that is ready. Idle
+/// sources cost nothing.
+pub(crate) struct Reactor {
     epoll: Epoll,
-    tasks: HashMap<u64, Entry>,
-    begun: u64,
+    sources: HashMap<SourceId, Entry>,
+    next_id: SourceId,
     stopping: bool,
-    /// When a task is to be told the time, or earlier: it is looked up anew then, rather than moved
-    /// with every message.
-    deadlines: BTreeSet<(Instant, u64)>,
-    /// Places of files, which are always ready and cannot be waited for.
-    always: BTreeSet<(u64, usize)>,
-    ready: Vec<EpollEvent>, // not attended to yet
-    /// Descriptors of others that are waited for, until they are ready once.
-    beside: Vec<RawFd>,
-    buffer: Vec<u8>, // for what one read brings
+    /// The deadlines of the sources. An entry may be too early: it is checked when it is reached, not
+    /// updated at every message.
+    deadlines: BTreeSet<(Instant, SourceId)>,
+    /// Descriptors of regular files, which are always ready and which epoll(7) refuses.
+    always_ready: BTreeSet<(SourceId, usize)>,
+    ready: Vec<EpollEvent>, // not dispatched yet
+    buffer: Vec<u8>,        // for one read
 }
+
+/// Identifies a source in its reactor.
+pub(crate) type SourceId = u64;
 
 struct Entry {
-    task: Box<dyn Task>,
-    interests: [Option<Interest>; PLACES],
-    due: Option<Instant>,
+    source: Box<dyn EventSource>,
+    interests: [Option<Interest>; MAX_FDS],
+    deadline: Option<Instant>, // its entry in `deadlines`
 }
 
-impl Tasks {
+impl Reactor {
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            tasks: HashMap::new(),
-            begun: 0,
+            sources: HashMap::new(),
+            next_id: 0,
             stopping: false,
             deadlines: BTreeSet::new(),
-            always: BTreeSet::new(),
+            always_ready: BTreeSet::new(),
             ready: Vec::new(),
-            beside: Vec::new(),
             buffer: vec![0; READ_BYTES],
         })
     }
 
-    /// Drives one more.
-    pub(crate) fn add(&mut self, mut task: Box<dyn Task>) {
+    /// Drives one more source.
+    pub(crate) fn add(&mut self, mut source: Box<dyn EventSource>) -> SourceId {
         if self.stopping {
-            task.stop(Instant::now());
+            source.stop(Instant::now());
         }
-        let id = self.begun;
-        self.begun += 1;
+        let id = self.next_id;
+        self.next_id += 1;
         let entry = Entry {
-            task,
-            interests: [None; PLACES],
-            due: None,
+            source,
+            interests: [None; MAX_FDS],
+            deadline: None,
         };
-        self.tasks.insert(id, entry);
-        self.settle(id);
+        self.sources.insert(id, entry);
+        self.update(id);
+        id
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.tasks.len()
+        self.sources.len()
     }
 
-    /// When they are to be attended to, though their descriptor is not ready.
-    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let first = self.deadlines.first().map(|&(due, _)| due);
-        earlier(first, (!self.always.is_empty()).then_some(now))
+    pub(crate) fn contains(&self, id: SourceId) -> bool {
+        self.sources.contains_key(&id)
     }
 
-    /// Waits until one of the tasks has something to do, or one of `others` is ready, which is what
-    /// it says; or until the deadline.
+    /// Drops a source without letting it finish.
+    pub(crate) fn discard(&mut self, id: SourceId) {
+        self.take(id);
+    }
+
+    /// Waits also for input at `fd`, which [`wait`](Self::wait) reports by its token.
     ///
-    /// Others stay open as long as these tasks go on.
-    pub(crate) fn wait_beside(
+    /// # Errors
+    ///
+    /// The system has no memory, or the user watches too many descriptors.
+    pub(crate) fn watch(&mut self, fd: BorrowedFd<'_>, token: usize) -> io::Result<()> {
+        Ok(self.epoll.add(fd, external(true, token))?)
+    }
+
+    /// Pauses or resumes waiting at a descriptor given to [`watch`](Self::watch).
+    ///
+    /// # Errors
+    ///
+    /// The descriptor is not watched.
+    pub(crate) fn set_watched(
         &mut self,
-        others: &mut dyn Iterator<Item = BorrowedFd<'_>>,
+        fd: BorrowedFd<'_>,
+        token: usize,
+        watched: bool,
+    ) -> io::Result<()> {
+        Ok(self.epoll.modify(fd, &mut external(watched, token))?)
+    }
+
+    /// Ends waiting at a descriptor given to [`watch`](Self::watch). This is necessary before it is
+    /// closed: a copy in another process would keep it watched.
+    pub(crate) fn unwatch(&mut self, fd: BorrowedFd<'_>) {
+        self.epoll.delete(fd).ok(); // fails only where it is not watched
+    }
+
+    /// When sources have something to do, though no descriptor is ready.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let first = self.deadlines.first().map(|&(at, _)| at);
+        earlier(first, (!self.always_ready.is_empty()).then_some(now))
+    }
+
+    /// Waits until a source or a watched descriptor is ready, or until the deadline. Adds the tokens
+    /// of the watched descriptors that are ready to `tokens`; the sources are to be
+    /// [dispatched](Self::dispatch).
+    ///
+    /// # Errors
+    ///
+    /// The system cannot wait for descriptors.
+    pub(crate) fn wait(
+        &mut self,
         deadline: Option<Instant>,
-    ) -> io::Result<bool> {
-        for fd in others {
-            if !self.beside.contains(&fd.as_raw_fd()) {
-                self.beside.push(fd.as_raw_fd());
-                let number = fd.as_raw_fd().unsigned_abs();
-                let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
-                let mut event = EpollEvent::new(flags, BESIDE + u64::from(number));
-                match self.epoll.modify(fd, &mut event) {
-                    Err(Errno::ENOENT) => self.epoll.add(fd, event)?,
-                    done => done?,
-                }
-            }
-        }
-        match self.look(timeout(deadline)) {
-            Err(Errno::EINTR) => Ok(true),
+        tokens: &mut Vec<usize>,
+    ) -> io::Result<()> {
+        let deadline = earlier(deadline, self.deadline(Instant::now()));
+        match self.collect(timeout(deadline), tokens) {
+            Err(Errno::EINTR) => Ok(()),
             done => Ok(done?),
         }
     }
 
-    /// Finds out who has something to do; whether one of others is among them. That one is not
-    /// watched any more.
-    fn look(&mut self, patience: EpollTimeout) -> nix::Result<bool> {
-        let mut events = [EpollEvent::empty(); AT_ONCE];
-        let count = self.epoll.wait(&mut events, patience)?;
-        let before = self.beside.len();
-        for event in &events[..count] {
-            match event.data().checked_sub(BESIDE) {
-                None => self.ready.push(*event),
-                Some(number) => self
-                    .beside
-                    .retain(|fd| u64::from(fd.unsigned_abs()) != number),
-            }
-        }
-        Ok(self.beside.len() < before)
+    /// Handles the sources that are ready now, without waiting.
+    pub(crate) fn poll(&mut self, now: Instant) {
+        // A reactor that is polled has no descriptors of its owner. After EINTR its descriptor is
+        // still ready.
+        self.collect(EpollTimeout::ZERO, &mut Vec::new()).ok();
+        self.dispatch(now);
     }
 
-    /// Does what has become possible, and what is due at `now`.
-    pub(crate) fn attend(&mut self, now: Instant) {
-        if self.ready.is_empty() {
-            self.look(EpollTimeout::ZERO).ok(); // if interrupted, the next look comes soon
+    fn collect(&mut self, timeout: EpollTimeout, tokens: &mut Vec<usize>) -> nix::Result<()> {
+        let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
+        let count = self.epoll.wait(&mut events, timeout)?;
+        for event in &events[..count] {
+            match event.data().checked_sub(EXTERNAL) {
+                None => self.ready.push(*event),
+                Some(token) => tokens.push(token as usize),
+            }
         }
+        Ok(())
+    }
+
+    /// Handles the sources that the last [`wait`](Self::wait) found ready, and those whose deadline
+    /// is not after `now`.
+    pub(crate) fn dispatch(&mut self, now: Instant) {
         let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
-        let mut ready = std::mem::take(&mut self.ready);
+        let mut ready = mem::take(&mut self.ready);
         for event in ready.drain(..) {
-            let (id, place) = (event.data() / PLACES as u64, event.data() % PLACES as u64);
-            self.attend_one(id, place as usize, event.events().intersects(broken), now);
+            let (id, index) = (event.data() / MAX_FDS as u64, event.data() % MAX_FDS as u64);
+            self.dispatch_one(id, index as usize, event.events().intersects(broken), now);
         }
-        self.ready = ready; // its room serves the next time
-        for (id, place) in self.always.clone() {
-            self.attend_one(id, place, false, now);
+        self.ready = ready; // keeps its capacity
+        for (id, index) in self.always_ready.clone() {
+            self.dispatch_one(id, index, false, now);
         }
-        while let Some(&(due, id)) = self.deadlines.first()
-            && due <= now
+        while let Some(&(at, id)) = self.deadlines.first()
+            && at <= now
         {
             self.deadlines.pop_first();
-            if let Some(entry) = self.tasks.get_mut(&id) {
-                entry.due = None;
-                entry.task.tick(now);
-                self.settle(id);
+            if let Some(entry) = self.sources.get_mut(&id) {
+                entry.deadline = None;
+                entry.source.tick(now);
+                self.update(id);
             }
         }
     }
 
-    /// Tells all of them that the server is stopping.
+    /// Stops all sources, and those that are added later.
     pub(crate) fn stop(&mut self, now: Instant) {
         self.stopping = true;
-        let mut ids: Vec<u64> = self.tasks.keys().copied().collect();
+        let mut ids: Vec<SourceId> = self.sources.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            if let Some(entry) = self.tasks.get_mut(&id) {
-                entry.task.stop(now);
-                self.settle(id);
+            if let Some(entry) = self.sources.get_mut(&id) {
+                entry.source.stop(now);
+                self.update(id);
             }
         }
     }
 
-    /// Has all of them tell what goes on.
+    /// Lets all sources report.
     pub(crate) fn report(&self) {
-        self.tasks.values().for_each(|entry| entry.task.report());
+        self.sources
+            .values()
+            .for_each(|entry| entry.source.report());
     }
 
-    /// Drops all of them: without a word, and in a forked child without a trace.
+    /// Drops all sources without letting them finish. It changes nothing in the epoll instance, which
+    /// a forked child shares with its parent.
     pub(crate) fn clear(&mut self) {
-        self.tasks.clear();
-        self.deadlines.clear();
-        self.always.clear();
-    }
-
-    fn attend_one(&mut self, id: u64, place: usize, broken: bool, now: Instant) {
-        // What was ready at the same time may have ended it.
-        // That input has ended is told even where none is wanted, and is no news then.
-        if let Some(entry) = self.tasks.get_mut(&id)
-            && entry.interests[place].is_some_and(|wanted| wanted != Interest::Nothing)
-        {
-            entry.task.attend(place, broken, &mut self.buffer, now);
-            self.settle(id);
+        if !self.sources.is_empty() {
+            self.sources.clear();
+            self.deadlines.clear();
+            self.always_ready.clear();
         }
     }
 
-    /// After anything has happened to a task: waits for what it wants now, or lets it end.
-    fn settle(&mut self, id: u64) {
-        let entry = self
-            .tasks
-            .get_mut(&id)
-            .expect("only who is there is settled");
-        if !entry.task.is_over()
-            && let Err(error) = watch(&self.epoll, entry, id, &mut self.always)
+    /// For a forked child: forgets the sources without dropping them.
+    pub(crate) fn forget_sources(&mut self) {
+        mem::forget(mem::take(&mut self.sources));
+    }
+
+    /// The buffer for one read, for a forked child that drives a source by itself.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        mem::take(&mut self.buffer)
+    }
+
+    fn dispatch_one(&mut self, id: SourceId, index: usize, broken: bool, now: Instant) {
+        // An earlier event of the same wait may have ended the source or its interest. End of input
+        // is reported even where nothing is waited for.
+        if let Some(entry) = self.sources.get_mut(&id)
+            && entry.interests[index].is_some_and(|interest| interest != Interest::Nothing)
         {
-            entry.task.fail(error);
+            entry.source.on_ready(index, broken, &mut self.buffer, now);
+            self.update(id);
         }
-        if entry.task.is_over() {
-            return self.remove(id);
-        }
-        if let Some(deadline) = entry.task.deadline()
-            && entry.due.is_none_or(|due| deadline < due)
+    }
+
+    /// After a source was called: waits for what it watches now, or finishes it.
+    fn update(&mut self, id: SourceId) {
+        let entry = self.sources.get_mut(&id).expect("the source was called");
+        if !entry.source.is_done()
+            && let Err(error) = watch(&self.epoll, entry, id, &mut self.always_ready)
         {
-            if let Some(due) = entry.due.replace(deadline) {
-                self.deadlines.remove(&(due, id));
+            entry.source.fail(error);
+        }
+        if entry.source.is_done() {
+            if let Some(source) = self.take(id)
+                && let Some(next) = source.finish()
+            {
+                self.add(next);
+            }
+            return;
+        }
+        if let Some(deadline) = entry.source.deadline()
+            && entry.deadline.is_none_or(|before| deadline < before)
+        {
+            if let Some(before) = entry.deadline.replace(deadline) {
+                self.deadlines.remove(&(before, id));
             }
             self.deadlines.insert((deadline, id));
         }
     }
 
-    fn remove(&mut self, id: u64) {
-        let Some(entry) = self.tasks.remove(&id) else {
-            return;
-        };
-        if let Some(due) = entry.due {
-            self.deadlines.remove(&(due, id));
+    /// Removes a source, and ends waiting for its descriptors.
+    fn take(&mut self, id: SourceId) -> Option<Box<dyn EventSource>> {
+        let entry = self.sources.remove(&id)?;
+        if let Some(deadline) = entry.deadline {
+            self.deadlines.remove(&(deadline, id));
         }
-        for (place, watched) in entry.task.watched().into_iter().enumerate() {
-            // A copy elsewhere would keep it watched after it is closed here.
-            if let (Some((fd, _)), Some(_)) = (watched, entry.interests[place])
-                && !self.always.remove(&(id, place))
+        for (index, watched) in entry.source.watched().into_iter().enumerate() {
+            // A copy in another process would keep it watched after it is closed here.
+            if let (Some((fd, _)), Some(_)) = (watched, entry.interests[index])
+                && !self.always_ready.remove(&(id, index))
             {
                 self.epoll.delete(fd).ok();
             }
         }
-        if let Some(next) = entry.task.end() {
-            self.add(next);
-        }
+        Some(entry.source)
     }
 }
 
-/// Waits for what the task wants now.
+/// Waits for what the source watches now.
 fn watch(
     epoll: &Epoll,
     entry: &mut Entry,
-    id: u64,
-    always: &mut BTreeSet<(u64, usize)>,
+    id: SourceId,
+    always_ready: &mut BTreeSet<(SourceId, usize)>,
 ) -> io::Result<()> {
-    for (place, watched) in entry.task.watched().into_iter().enumerate() {
+    for (index, watched) in entry.source.watched().into_iter().enumerate() {
         let Some((fd, interest)) = watched else {
             continue;
         };
-        let before = entry.interests[place].replace(interest);
+        let before = entry.interests[index].replace(interest);
         if before == Some(interest) {
             continue;
         }
-        let event = EpollEvent::new(flags(interest), id * PLACES as u64 + place as u64);
+        let event = EpollEvent::new(flags(interest), id * MAX_FDS as u64 + index as u64);
         let done = match before {
             None if interest == Interest::Nothing => {
-                entry.interests[place] = None;
+                entry.interests[index] = None;
                 Ok(())
             }
             None => epoll.add(fd, event),
-            Some(_) if always.contains(&(id, place)) => Err(Errno::EPERM),
+            Some(_) if always_ready.contains(&(id, index)) => Err(Errno::EPERM),
             Some(_) => epoll.modify(fd, &mut event.clone()),
         };
         match done {
             Ok(()) => (),
-            // A file: it is always ready.
+            // A regular file.
             Err(Errno::EPERM) if interest.moves_bytes() => {
-                always.insert((id, place));
+                always_ready.insert((id, index));
             }
             Err(Errno::EPERM) => {
-                always.remove(&(id, place));
-                entry.interests[place] = None;
+                always_ready.remove(&(id, index));
+                entry.interests[index] = None;
             }
             Err(errno) => return Err(errno.into()),
         }
@@ -283,17 +330,24 @@ fn flags(interest: Interest) -> EpollFlags {
             flags.set(EpollFlags::EPOLLOUT, write);
         }
         Interest::HangUp => flags = EpollFlags::EPOLLRDHUP,
-        // That it is broken cannot be left out, but is told once only.
+        // Errors and hang-ups are always reported; edge-triggered they are reported only once.
         Interest::Nothing => flags = EpollFlags::EPOLLET,
     }
     flags
 }
 
-impl AsFd for Tasks {
+/// The event of a descriptor that the owner handles.
+fn external(watched: bool, token: usize) -> EpollEvent {
+    let mut flags = EpollFlags::empty();
+    flags.set(EpollFlags::EPOLLIN, watched);
+    EpollEvent::new(flags, EXTERNAL + token as u64)
+}
+
+impl AsFd for Reactor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
 }
 
-const BESIDE: u64 = 1 << 62; // tasks have lower numbers
-const AT_ONCE: usize = 64; // then look after the rest again
+const EXTERNAL: u64 = 1 << 62; // the data of a source is lower
+const EVENTS_AT_ONCE: usize = 64;

@@ -1,78 +1,77 @@
-//! Drives one task to its end: for a process or a thread that does nothing else meanwhile.
+//! An event loop for one source: for a process or a thread that does nothing else.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
 use crate::reactor::poll::{Interest, wait};
-use crate::reactor::source::Task;
+use crate::reactor::source::EventSource;
 
-/// Where whoever drives a task hears what the server wants of it.
-pub(crate) trait OrderSource: AsFd {
-    /// The orders since the last look.
-    fn take_orders(&self) -> Orders;
+/// Where an event loop receives the requests of the server.
+pub(crate) trait ControlSource: AsFd {
+    /// The requests since the last call.
+    fn take_requests(&self) -> ControlRequests;
 }
 
-/// What a server may want.
+/// What a server can request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Orders {
-    /// To stop.
+pub(crate) struct ControlRequests {
     pub(crate) stop: bool,
-    /// To tell what is going on.
     pub(crate) report: bool,
 }
 
-/// Drives a task until it is over. `buffer` is for what one read brings.
-pub(crate) fn hold(
-    task: &mut dyn Task,
-    orders: &dyn OrderSource,
+/// Drives a source until it is done. `buffer` is scratch space for one read. `stopping` is set at the
+/// first request to stop; later ones have no effect.
+pub(crate) fn run_one(
+    source: &mut dyn EventSource,
+    control: &dyn ControlSource,
     stopping: &mut bool,
     buffer: &mut [u8],
 ) {
-    while !task.is_over() {
-        if let Err(error) = turn(task, orders, stopping, buffer) {
-            task.fail(error);
+    while !source.is_done() {
+        if let Err(error) = turn(source, control, stopping, buffer) {
+            source.fail(error);
         }
     }
 }
 
 #[derive(Clone, Copy)]
-enum Source {
-    Place(usize),
-    Orders,
+enum Ready {
+    Source(usize),
+    Control,
 }
 
-/// Waits once, and does what has become possible.
+/// Waits once, and handles what is ready.
 fn turn(
-    task: &mut dyn Task,
-    orders: &dyn OrderSource,
+    source: &mut dyn EventSource,
+    control: &dyn ControlSource,
     stopping: &mut bool,
     buffer: &mut [u8],
 ) -> io::Result<()> {
-    let places = task.watched().into_iter().enumerate();
-    let places = places.filter_map(|(place, watched)| {
+    let watched = source.watched().into_iter().enumerate();
+    let watched = watched.filter_map(|(index, watched)| {
         let (fd, interest) = watched?;
-        Some((Source::Place(place), fd, interest))
+        Some((Ready::Source(index), fd, interest))
     });
-    let mut sources: Vec<_> = places.collect();
-    sources.push((Source::Orders, orders.as_fd(), Interest::READ));
-    let ready = wait(&sources, task.deadline())?;
+    let mut fds: Vec<_> = watched.collect();
+    fds.push((Ready::Control, control.as_fd(), Interest::READ));
+    let ready = wait(&fds, source.deadline())?;
     let now = Instant::now();
-    for (source, broken) in ready {
-        match source {
-            Source::Place(place) => task.attend(place, broken, buffer, now),
-            Source::Orders => {
-                let Orders { stop, report } = orders.take_orders();
+    for (what, broken) in ready {
+        match what {
+            Ready::Source(index) => source.on_ready(index, broken, buffer, now),
+            Ready::Control => {
+                let ControlRequests { stop, report } = control.take_requests();
                 if stop && !*stopping {
                     *stopping = true;
-                    task.stop(now);
+                    source.stop(now);
                 }
                 if report {
-                    task.report();
+                    source.report();
                 }
             }
         }
     }
-    task.tick(now);
+    source.tick(now);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Signals as something to read, in the order of the loop and not in the middle of it.
+//! Signals, read from a descriptor by the event loop.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,121 +7,105 @@ use std::sync::Arc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::limits::stats::Reporting;
-use crate::reactor::run_one::{OrderSource, Orders};
-use crate::reactor::waker::Bell;
+use crate::reactor::run_one::{ControlRequests, ControlSource};
+use crate::reactor::waker::Waker;
 use crate::sys::process;
 
-/// The signals that a server heeds: blocked, and read from a descriptor instead.
+/// The signals that a server reacts to: blocked, and read from a signalfd(2).
 ///
-/// A program blocks them before it says that it listens, so that from then on none is lost. No
-/// handler runs, so no system call is interrupted. A forked child reads its own signals from the
-/// same descriptor (signalfd(2)).
+/// A program blocks them before it announces that it listens, so that none is lost after that. No
+/// handler runs, so no system call is interrupted. A forked child reads its own signals from the same
+/// descriptor.
 #[derive(Debug)]
-pub struct Signals {
-    source: Source,
-    reporting: Reporting,
+pub struct Signals(Origin);
+
+#[derive(Debug)]
+enum Origin {
+    Signalfd(SignalFd),
+    /// Another thread reads them, and forwards them.
+    Forwarded(Arc<Waker>),
 }
 
-/// Where they are read.
-#[derive(Debug)]
-enum Source {
-    Own(SignalFd),
-    /// Another thread reads them, and passes them on.
-    Relayed(Arc<Bell>),
-}
-
-/// The signals since the last look. Each may have come several times.
+/// The signals since the last call of [`Signals::take`]. Each may have arrived several times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// SIGTERM: to stop.
+pub(crate) struct Pending {
+    /// SIGTERM: stop.
     pub(crate) terminate: bool,
-    /// SIGINT: to stop, from a terminal.
+    /// SIGINT: stop, from a terminal.
     pub(crate) interrupt: bool,
-    /// SIGUSR1: to tell what it is doing.
+    /// SIGUSR1: report the state.
     pub(crate) report: bool,
-    /// SIGCHLD: a child has changed its state.
+    /// SIGCHLD: a child changed its state.
     pub(crate) child: bool,
 }
 
 impl Signals {
-    /// Blocks SIGTERM, SIGINT, SIGUSR1 and SIGCHLD for the calling thread and all it starts. At
-    /// SIGUSR1 a server tells what it is doing, as `reporting` says.
+    /// Blocks SIGTERM, SIGINT, SIGUSR1 and SIGCHLD for the calling thread and all threads it starts.
     ///
     /// # Errors
     ///
-    /// Where no descriptor can be had.
-    pub fn block(reporting: Reporting) -> io::Result<Self> {
-        let heeded: SigSet = HEEDED.into_iter().collect();
-        // An ignored signal would never be seen, and a parent may have left it so.
-        heeded.iter().for_each(process::act_by_default_on);
-        heeded.thread_block()?;
+    /// No descriptor is available.
+    pub fn block() -> io::Result<Self> {
+        let handled: SigSet = HANDLED.into_iter().collect();
+        // A signal that is ignored never becomes pending, and the parent process may have ignored it.
+        handled.iter().for_each(process::reset_signal);
+        handled.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let fd = SignalFd::with_flags(&heeded, flags)?;
-        Ok(Self {
-            source: Source::Own(fd),
-            reporting,
-        })
+        let fd = SignalFd::with_flags(&handled, flags)?;
+        Ok(Self(Origin::Signalfd(fd)))
     }
 
-    /// The same, heard by the bell that whoever takes the signals rings.
-    pub(crate) fn relayed(&self, bell: Arc<Bell>) -> Self {
-        Self {
-            source: Source::Relayed(bell),
-            reporting: self.reporting,
-        }
+    /// The requests that arrive by `waker`, from a thread that reads the signals.
+    pub(crate) fn forwarded(waker: Arc<Waker>) -> Self {
+        Self(Origin::Forwarded(waker))
     }
 
-    pub(crate) fn reporting(&self) -> Reporting {
-        self.reporting
-    }
-
-    /// The signals since the last look.
-    pub(crate) fn take(&self) -> Seen {
-        let mut seen = Seen::default();
-        let fd = match &self.source {
-            Source::Own(fd) => fd,
-            Source::Relayed(bell) => {
-                let Orders { stop, report } = bell.take_orders();
-                (seen.terminate, seen.report) = (stop, report);
-                return seen;
+    /// The signals since the last call.
+    pub(crate) fn take(&self) -> Pending {
+        let mut pending = Pending::default();
+        let fd = match &self.0 {
+            Origin::Signalfd(fd) => fd,
+            Origin::Forwarded(waker) => {
+                let ControlRequests { stop, report } = waker.take_requests();
+                (pending.terminate, pending.report) = (stop, report);
+                return pending;
             }
         };
         while let Ok(Some(info)) = fd.read_signal() {
             match i32::try_from(info.ssi_signo).map(Signal::try_from) {
-                Ok(Ok(Signal::SIGCHLD)) => seen.child = true,
-                Ok(Ok(Signal::SIGTERM)) => seen.terminate = true,
-                Ok(Ok(Signal::SIGINT)) => seen.interrupt = true,
-                Ok(Ok(Signal::SIGUSR1)) => seen.report = true,
+                Ok(Ok(Signal::SIGCHLD)) => pending.child = true,
+                Ok(Ok(Signal::SIGTERM)) => pending.terminate = true,
+                Ok(Ok(Signal::SIGINT)) => pending.interrupt = true,
+                Ok(Ok(Signal::SIGUSR1)) => pending.report = true,
                 _ => (),
             }
         }
-        seen
+        pending
     }
 }
 
-/// For a child: it is told to stop by SIGTERM of its acceptor. SIGINT is the acceptor's alone,
-/// though a terminal sends it to every process of a server.
-impl OrderSource for Signals {
-    fn take_orders(&self) -> Orders {
-        let seen = self.take();
-        Orders {
-            stop: seen.terminate,
-            report: seen.report,
+/// For a child, which stops at SIGTERM from its acceptor. It ignores SIGINT: a terminal sends that to
+/// every process of the server, and the acceptor alone reacts.
+impl ControlSource for Signals {
+    fn take_requests(&self) -> ControlRequests {
+        let pending = self.take();
+        ControlRequests {
+            stop: pending.terminate,
+            report: pending.report,
         }
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.source {
-            Source::Own(fd) => fd.as_fd(),
-            Source::Relayed(bell) => bell.as_fd(),
+        match &self.0 {
+            Origin::Signalfd(fd) => fd.as_fd(),
+            Origin::Forwarded(waker) => waker.as_fd(),
         }
     }
 }
 
-const HEEDED: [Signal; 4] = [
+const HANDLED: [Signal; 4] = [
     Signal::SIGTERM,
     Signal::SIGINT,
     Signal::SIGUSR1,

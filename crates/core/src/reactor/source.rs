@@ -1,4 +1,4 @@
-//! What a driver drives: something that is told what happened, and never waits itself.
+//! What an event loop drives.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,42 +6,48 @@ use std::time::Instant;
 
 use crate::reactor::poll::Interest;
 
-/// A conversation, or whatever else goes on beside others.
+/// A source of events: a connection, a UDP socket, a running program. It never blocks.
 ///
-/// Its driver waits for what it [watches](Self::watched) until its [deadline](Self::deadline), and
-/// tells it what happened. It goes on until it [is over](Self::is_over).
-pub(crate) trait Task {
-    /// What it waits for, each at a place of its own. A descriptor that was given once is given at
-    /// the same place until the end.
+/// An event loop waits for the descriptors that a source [watches](Self::watched), until its
+/// [deadline](Self::deadline), and calls it with what happened. It drives the source until that
+/// [is done](Self::is_done).
+pub(crate) trait EventSource {
+    /// The descriptors to wait for, and for what. A descriptor stays at the same index until the
+    /// source is done.
     fn watched(&self) -> Watched<'_>;
 
-    /// When it is to be told the time, though nothing else has happened.
+    /// When [`tick`](Self::tick) is due, if no descriptor is ready before.
     fn deadline(&self) -> Option<Instant>;
 
-    /// What is watched at `place` is ready or `broken`; `buffer` is for what can be read.
-    fn attend(&mut self, place: usize, broken: bool, buffer: &mut [u8], now: Instant);
+    /// The descriptor at `index` is ready; `broken` says that it has an error or was hung up. `buffer`
+    /// is scratch space for one read.
+    fn on_ready(&mut self, index: usize, broken: bool, buffer: &mut [u8], now: Instant);
 
-    /// The time is `now`: ends what has lasted for too long.
+    /// Does what is due at `now`.
     fn tick(&mut self, now: Instant);
 
-    /// The server is stopping.
+    /// The server shuts down.
     fn stop(&mut self, now: Instant);
 
-    /// Tells what goes on, where that is more than one conversation.
+    /// Writes its state to the log or the counters, where it has more than one session.
     fn report(&self) {}
 
-    /// The driver cannot go on with it.
+    /// The event loop cannot wait for its descriptors.
     fn fail(&mut self, error: io::Error);
 
-    /// Whether nothing more happens.
-    fn is_over(&self) -> bool;
+    /// Whether it waits for nothing more.
+    fn is_done(&self) -> bool;
 
-    /// Logs how it went. What is to be driven in its place comes back, if anything is.
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>>;
+    /// Logs how it ended. Returns the source that the event loop has to drive in its place, if there
+    /// is one.
+    fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>>;
 }
 
-/// Descriptors at their places, and what each is waited for.
-pub(crate) type Watched<'a> = [Option<(BorrowedFd<'a>, Interest)>; PLACES];
+/// Descriptors, and what each is waited for.
+pub(crate) type Watched<'a> = [Option<(BorrowedFd<'a>, Interest)>; MAX_FDS];
 
-/// A task watches no more than this.
-pub(crate) const PLACES: usize = 3;
+/// The most descriptors that one source watches.
+pub(crate) const MAX_FDS: usize = 3;
+
+/// The size of a read buffer: twice a full outbox.
+pub(crate) const READ_BYTES: usize = 128 * 1024;

@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::reactor::run_one::{OrderSource, Orders};
+use crate::reactor::run_one::{ControlRequests, ControlSource};
 
-/// Rung from one thread to wake another that waits for descriptors.
+/// An eventfd(2) that one thread writes to wake another. It can carry a request to stop or to report.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Waker {
     event: EventFd,
     stop: AtomicBool,
     report: AtomicBool,
 }
 
-impl Bell {
+impl Waker {
+    /// # Errors
+    ///
+    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         Ok(Self {
@@ -26,39 +29,40 @@ impl Bell {
         })
     }
 
-    pub(crate) fn ring(&self) {
-        // It fails only where it was rung 2^64 times unheard.
+    /// Makes the descriptor ready.
+    pub(crate) fn wake(&self) {
+        // It fails only after 2^64 calls without a `clear`; then it is ready anyway.
         self.event.write(1).ok();
     }
 
-    /// Rings for a stop.
-    pub(crate) fn order_stop(&self) {
+    /// Asks the other thread to stop.
+    pub(crate) fn request_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.ring();
+        self.wake();
     }
 
-    /// Rings for a report.
-    pub(crate) fn order_report(&self) {
+    /// Asks the other thread to report.
+    pub(crate) fn request_report(&self) {
         self.report.store(true, Ordering::Relaxed);
-        self.ring();
+        self.wake();
     }
 
-    /// Hears that it was rung.
-    pub(crate) fn hear(&self) {
-        self.event.read().ok(); // or was not
+    /// Makes the descriptor not ready.
+    pub(crate) fn clear(&self) {
+        self.event.read().ok(); // fails where it was not ready
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }
 }
 
-impl OrderSource for Bell {
-    fn take_orders(&self) -> Orders {
-        self.hear();
-        Orders {
+impl ControlSource for Waker {
+    fn take_requests(&self) -> ControlRequests {
+        self.clear();
+        ControlRequests {
             stop: self.stop.swap(false, Ordering::Relaxed),
             report: self.report.swap(false, Ordering::Relaxed),
         }

@@ -1,8 +1,8 @@
-//! Accepts peers and gives each to a conversation of its own; stops them all in the end.
+//! The accept loop.
 //!
-//! One loop waits for peers, for the ends of conversations and for orders to stop, all in one poll.
-//! What can be refused is refused before anything is started for it. How a conversation runs, in a
-//! process or in a thread, is its [`Crew`]'s affair.
+//! One loop waits for new peers, for the ends of sessions, and for signals. What can be refused is
+//! refused before a process or a thread is started for it. How a session runs is up to the
+//! [`Worker`].
 
 use std::io;
 use std::os::fd::AsFd;
@@ -13,56 +13,64 @@ use tracing::{debug, info, warn};
 use crate::limits::admission::Admission;
 use crate::limits::host_rate::{Admitted, RateQueue};
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Count, State};
-use crate::net::listener::{Listener, Sorted};
+use crate::limits::stats::{Counter, Reporting, Stats};
+use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
 use crate::peer::Peer;
-use crate::reactor::poll::{Interest, after, earlier, wait};
+use crate::reactor::poll::{after, earlier};
+use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
-use crate::server::backlog::Arrivals;
-use crate::server::rejects::Leaving;
-use crate::server::waiting::Waiting;
-use crate::server::worker::{Arrived, Crew, Front};
+use crate::server::backlog::Backlog;
+use crate::server::rejects::Rejects;
+use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Refusal;
-use crate::stream::task::BUSY;
-use crate::sys::systemd::notify;
+use crate::stream::lifecycle::{Accepted, BUSY};
+use crate::sys::systemd::notify_service_manager;
 
-/// Serves every peer that arrives until SIGTERM or SIGINT, then stops; also once nobody can arrive
-/// any more, and the last conversation is over.
+/// Serves every peer that arrives until SIGTERM or SIGINT, then shuts down. It also returns when no
+/// peer can arrive any more and the last session has ended.
 ///
 /// # Errors
 ///
-/// The system has no room for a socket's server at the start, or cannot wait for descriptors.
-pub(crate) fn serve<C: Crew>(
+/// The system lacks a resource at the start, or cannot wait for descriptors.
+pub(crate) fn serve<W: Worker>(
     listeners: Vec<Listener>,
-    crew: &mut C,
+    worker: &mut W,
     limits: &Limits,
     signals: Signals,
+    reporting: Reporting,
 ) -> io::Result<()> {
-    let sorted = Sorted::from(listeners);
-    let Sorted {
-        doors,
-        inlets,
-        singles,
-    } = sorted;
-    let state = State::new(signals.reporting())?;
+    let ListenersByKind {
+        streams,
+        udp,
+        connections,
+    } = listeners.into();
+    let stats = Stats::new(reporting)?;
+    let mut reactor = Reactor::new()?;
+    reactor.watch(signals.as_fd(), SIGNALS)?;
+    if let Some(fd) = worker.wakeup() {
+        reactor.watch(fd, WORKER)?;
+    }
+    let backlog = Backlog::new(streams, &mut reactor, LISTENERS)?;
     let mut acceptor = Acceptor {
-        front: Front {
+        state: AcceptorState {
             signals,
-            state,
-            arrivals: Arrivals::new(doors),
-            leaving: Leaving::new(limits),
+            stats,
+            reactor,
+            backlog,
+            rejects: Rejects::new(limits),
             rate_queue: RateQueue::new(limits.rate),
         },
-        admission: Admission::new(limits, state)?,
-        crew,
-        waiting: None,
+        admission: Admission::new(limits, stats)?,
+        worker,
+        retry: None,
+        ready: Vec::new(),
     };
-    for inlet in inlets {
-        acceptor.crew.serve_datagrams(inlet, &mut acceptor.front)?;
+    for listener in udp {
+        acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
     }
-    for (stream, peer) in singles {
-        acceptor.arrive(stream, peer);
+    for (stream, peer) in connections {
+        acceptor.accept(stream, peer);
     }
     let served = loop {
         if acceptor.is_exhausted() {
@@ -74,220 +82,242 @@ pub(crate) fn serve<C: Crew>(
             Err(error) => break Err(error),
         }
     };
-    acceptor.stop(limits.grace);
+    acceptor.shut_down(limits.grace_period);
     served
 }
 
-struct Acceptor<'a, C> {
-    front: Front,
+struct Acceptor<'a, W> {
+    state: AcceptorState,
     admission: Admission,
-    crew: &'a mut C,
-    waiting: Option<Waiting>,
+    worker: &'a mut W,
+    retry: Option<Retry>,
+    ready: Vec<usize>, // the tokens of one turn
 }
 
-#[derive(Clone, Copy)]
-enum Source {
-    Signals,
-    News,
-    Leaving(usize),
-    Listener(usize),
+/// A connection whose session could not be started. It is tried again, and others wait behind it.
+struct Retry {
+    accepted: Accepted,
+    failures: u32,
+    at: Instant,
 }
 
-impl<C: Crew> Acceptor<'_, C> {
-    /// Whether nobody is there, nor can arrive any more.
+impl<W: Worker> Acceptor<'_, W> {
+    /// Whether there is no peer, and none can arrive.
     fn is_exhausted(&self) -> bool {
-        let Front {
-            arrivals, leaving, ..
-        } = &self.front;
-        let nobody =
-            self.waiting.is_none() && self.front.rate_queue.is_empty() && leaving.is_empty();
-        arrivals.is_empty() && nobody && self.crew.len() == 0
+        let can_arrive = !self.state.backlog.is_empty() || !self.state.rate_queue.is_empty();
+        !can_arrive && self.retry.is_none() && self.is_idle()
     }
 
-    /// Waits once, until `deadline` at most, and does what is due; whether it was asked to stop.
+    /// Whether there is no session and no refused peer.
+    fn is_idle(&self) -> bool {
+        self.state.reactor.len() == 0 && self.worker.len() == 0
+    }
+
+    /// The number of sessions, and of UDP sockets.
+    fn sessions(&self) -> usize {
+        let AcceptorState {
+            reactor, rejects, ..
+        } = &self.state;
+        self.worker.len() + reactor.len() - rejects.count(reactor)
+    }
+
+    /// Waits once, until `deadline` at most, and handles what is ready. Returns whether the server
+    /// was asked to stop.
     fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
-        let ready = self.wait(deadline)?;
+        self.wait(deadline)?;
         let now = Instant::now();
         let mut stop = false;
-        let mut news = self
-            .crew
-            .deadline(now)
-            .is_some_and(|deadline| deadline <= now);
+        let mut attend = self.worker.deadline().is_some_and(|at| at <= now);
         let mut listeners = Vec::new();
-        for (source, broken) in ready {
-            match source {
-                Source::Signals => {
-                    let seen = self.front.signals.take();
-                    stop = seen.terminate || seen.interrupt;
-                    news |= seen.child;
-                    if seen.report {
+        for &token in &self.ready {
+            match token {
+                SIGNALS => {
+                    let signals = self.state.signals.take();
+                    stop = signals.terminate || signals.interrupt;
+                    attend |= signals.child;
+                    if signals.report {
                         self.report();
                     }
                 }
-                Source::News => news = true,
-                Source::Leaving(number) => self.front.leaving.attend(number, broken, now),
-                Source::Listener(number) => listeners.push(number),
+                WORKER => attend = true,
+                listener => listeners.push(listener - LISTENERS),
             }
         }
-        if news {
-            self.crew.attend(&mut self.front, now);
+        self.state.reactor.dispatch(now);
+        if attend {
+            self.worker.attend(&mut self.state, now);
         }
-        self.front.leaving.tick(now);
+        self.state.rejects.remove_closed(&self.state.reactor);
         if !stop {
-            if let Some(waiting) = self.waiting.take_if(|waiting| waiting.retry_at <= now) {
-                self.begin(waiting.arrived, waiting.failures);
+            if let Some(retry) = self.retry.take_if(|retry| retry.at <= now) {
+                self.start(retry.accepted, retry.failures);
             }
-            while self.is_open()
-                && let Some((stream, peer)) = self.front.rate_queue.pop_due(now)
+            while self.can_start()
+                && let Some((stream, peer)) = self.state.rate_queue.pop_due(now)
             {
                 self.admit(stream, peer);
             }
-            self.accept_from(&listeners);
+            self.accept_from(listeners);
         }
         Ok(stop)
     }
 
-    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Vec<(Source, bool)>> {
+    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
-        let Front {
-            signals,
-            arrivals,
-            leaving,
+        let mut deadline = earlier(deadline, self.worker.deadline());
+        deadline = earlier(deadline, self.retry.as_ref().map(|retry| retry.at));
+        let can_start = self.can_start();
+        let AcceptorState {
+            reactor,
+            backlog,
+            rate_queue,
             ..
-        } = &self.front;
-        let mut deadline = earlier(deadline, leaving.deadline());
-        deadline = earlier(deadline, self.crew.deadline(now));
-        let mut sources = vec![(Source::Signals, signals.as_fd(), Interest::READ)];
-        if let Some(waiting) = &self.waiting {
-            deadline = earlier(deadline, Some(waiting.retry_at));
+        } = &mut self.state;
+        if can_start {
+            deadline = earlier(deadline, rate_queue.deadline());
+            deadline = earlier(deadline, backlog.resume_at(now));
         }
-        if self.is_open() {
-            deadline = earlier(deadline, self.front.rate_queue.deadline());
-            deadline = earlier(deadline, arrivals.resume_at(now));
-            let listeners = arrivals.watched(now).enumerate();
-            sources.extend(
-                listeners.map(|(number, fd)| (Source::Listener(number), fd, Interest::READ)),
-            );
-        }
-        if leaving.is_empty() {
-            let mut fds = sources.iter().map(|&(_, fd, _)| fd);
-            match self.crew.wait_beside(&mut fds, deadline)? {
-                Some(false) => return Ok(vec![(Source::News, false)]),
-                Some(true) => deadline = Some(now),
-                None => (),
-            }
-        }
-        if let Some(news) = self.crew.news() {
-            sources.push((Source::News, news, Interest::READ));
-        }
-        let goodbyes = leaving.watched();
-        sources
-            .extend(goodbyes.map(|(number, fd, interest)| (Source::Leaving(number), fd, interest)));
-        wait(&sources, deadline)
+        backlog.watch(reactor, can_start, now)?;
+        self.ready.clear();
+        reactor.wait(deadline, &mut self.ready)
     }
 
-    /// Accepts peers at listeners that have some. They take turns, so that a crowd at one does not
-    /// shut out the others.
-    fn accept_from(&mut self, listeners: &[usize]) {
-        let mut listeners = self.front.arrivals.in_turn(listeners);
-        for _ in 0..ACCEPTED_AT_ONCE {
-            let Some(number) = listeners.pop_front() else {
+    /// Accepts peers at listeners that are ready.
+    fn accept_from(&mut self, ready: Vec<usize>) {
+        if ready.is_empty() {
+            return;
+        }
+        let mut listeners = self.state.backlog.round_robin(ready);
+        for _ in 0..ACCEPTS_AT_ONCE {
+            let Some(index) = listeners.pop_front() else {
                 return;
             };
-            if !self.is_open() {
+            if !self.can_start() {
                 return;
             }
-            if let Some((stream, peer)) = self.front.arrivals.accept(number) {
-                listeners.push_back(number);
-                self.arrive(stream, peer);
+            if let Some((stream, peer)) = self.state.backlog.accept(index) {
+                listeners.push_back(index);
+                self.accept(stream, peer);
             }
         }
     }
 
-    /// Tells what is going on.
     fn report(&self) {
-        self.crew.report();
-        self.admission.tell();
-        self.front.state.tell_counters();
+        self.worker.report();
+        self.state.reactor.report();
+        self.admission.report();
+        self.state.stats.report_counters();
     }
 
-    /// Whether a conversation can begin.
-    fn is_open(&self) -> bool {
-        self.waiting.is_none() && !self.admission.is_full()
+    /// Whether a session can be started now.
+    fn can_start(&self) -> bool {
+        self.retry.is_none() && !self.admission.is_full()
     }
 
-    fn arrive(&mut self, stream: Stream, peer: Peer) {
+    fn accept(&mut self, stream: Stream, peer: Peer) {
         debug!(%peer, local = %peer.local, "accept");
         let host = peer.remote.host();
-        let rate_queue = &mut self.front.rate_queue;
-        match rate_queue.admit((stream, peer), host, Instant::now()) {
+        let admitted = self
+            .state
+            .rate_queue
+            .admit((stream, peer), host, Instant::now());
+        match admitted {
             Admitted::Now((stream, peer)) => self.admit(stream, peer),
             Admitted::Queued => (),
             Admitted::Refused((stream, peer), message) => {
-                self.front.state.count(Count::RefusedRate, 1);
-                self.refuse(stream, peer, Refusal(message.into()));
+                self.state.stats.count(Counter::RefusedRate, 1);
+                self.refuse(stream, peer, message);
             }
         }
     }
 
     fn admit(&mut self, stream: Stream, peer: Peer) {
         match self.admission.admit(&peer) {
-            Ok(slot) => self.begin(Arrived { stream, peer, slot }, 0),
-            Err(refusal) => self.refuse(stream, peer, refusal),
+            Ok(slot) => self.start(Accepted { stream, peer, slot }, 0),
+            Err(limit) => self.refuse(stream, peer, limit.to_string()),
         }
     }
 
-    /// Begins a conversation; if the system has no room for it, keeps the peer for another try.
-    fn begin(&mut self, arrived: Arrived, failures: u32) {
-        let Err(unbegun) = self.crew.begin(arrived, &mut self.front) else {
+    /// Starts a session. If the system lacks a resource, the connection is tried again later, and
+    /// refused after some failures.
+    fn start(&mut self, accepted: Accepted, failures: u32) {
+        let Err(failed) = self.worker.start(accepted, &mut self.state) else {
             return;
         };
-        match Waiting::after(*unbegun, C::DEED, failures) {
-            Ok(waiting) => self.waiting = Some(waiting),
-            Err(arrived) => {
-                let Arrived { stream, peer, .. } = *arrived;
-                self.turn_away(stream, peer, BUSY);
-            }
+        let StartError { accepted, error } = *failed;
+        let (peer, action) = (&accepted.peer, W::ACTION);
+        let failures = failures + 1;
+        if failures == MAX_FAILURES {
+            warn!(%peer, "refuse: cannot {action}: {error}");
+            let Accepted { stream, peer, slot } = accepted;
+            drop(slot);
+            return self.refuse_busy(stream, peer, BUSY);
         }
-    }
-
-    fn refuse(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
-        info!(%peer, "refuse: {}", refusal.0);
-        self.front.leaving.refuse(stream, peer, refusal);
-    }
-
-    fn turn_away(&mut self, stream: Stream, peer: Peer, words: &'static str) {
-        let refusal = Refusal(words.into());
-        self.front.state.count(Count::RefusedBusy, 1);
-        self.front.leaving.refuse(stream, peer, refusal);
-    }
-
-    /// Stops listening, tells every conversation, and waits for them until the grace is over or
-    /// somebody asks again.
-    fn stop(&mut self, grace: Duration) {
-        self.front.arrivals.close();
-        notify("STOPPING=1");
-        let waiting = self.waiting.take().map(|waiting| waiting.arrived);
-        let waiting = waiting.map(|Arrived { stream, peer, .. }| (stream, peer));
-        for (stream, peer) in waiting.into_iter().chain(self.front.rate_queue.drain()) {
-            self.turn_away(stream, peer, "The server is stopping.");
+        if failures == 1 {
+            warn!(%peer, "cannot {action}: {error}; trying again");
+        } else {
+            debug!(%peer, "cannot {action}: {error}; trying again");
         }
-        info!(conversations = self.crew.len(), ?grace, "stop");
-        self.crew.stop();
-        // Conversations count for themselves; who is not through after that does not come back.
+        self.retry = Some(Retry {
+            accepted,
+            failures,
+            at: Instant::now() + RETRY_INTERVAL,
+        });
+    }
+
+    fn refuse(&mut self, stream: Stream, peer: Peer, message: String) {
+        info!(%peer, "refuse: {message}");
+        self.send_refusal(stream, peer, Refusal(message.into()));
+    }
+
+    fn refuse_busy(&mut self, stream: Stream, peer: Peer, message: &'static str) {
+        self.state.stats.count(Counter::RefusedBusy, 1);
+        self.send_refusal(stream, peer, Refusal(message.into()));
+    }
+
+    fn send_refusal(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
+        let AcceptorState {
+            rejects, reactor, ..
+        } = &mut self.state;
+        rejects.refuse(reactor, stream, peer, refusal);
+    }
+
+    /// Closes the listeners, asks every session to end, and waits for them until the end of the grace
+    /// period or the next signal.
+    fn shut_down(&mut self, grace: Duration) {
+        self.state.backlog.close(&mut self.state.reactor);
+        notify_service_manager("STOPPING=1");
+        let retry = self.retry.take().map(|retry| retry.accepted);
+        let retry = retry.map(|Accepted { stream, peer, .. }| (stream, peer));
+        let queued = self.state.rate_queue.drain();
+        for (stream, peer) in retry.into_iter().chain(queued) {
+            self.refuse_busy(stream, peer, "The server is stopping.");
+        }
+        info!(sessions = self.sessions(), ?grace, "stop");
+        self.worker.stop();
+        self.state.reactor.stop(Instant::now());
+        // The sessions have the same deadline; those that have not ended a moment after it are stuck.
         let deadline = after(Instant::now(), grace) + MARGIN;
-        while 0 < self.crew.len() || !self.front.leaving.is_empty() {
-            let asked = self.turn(Some(deadline));
-            if deadline <= Instant::now() || !matches!(asked, Ok(false)) {
+        while !self.is_idle() {
+            let turned = self.turn(Some(deadline));
+            if deadline <= Instant::now() || !matches!(turned, Ok(false)) {
                 break;
             }
         }
-        if 0 < self.crew.len() {
-            warn!(conversations = self.crew.len(), "stop: ending what is left");
-            self.crew.cut();
+        let sessions = self.sessions();
+        if 0 < sessions {
+            warn!(sessions, "stop: killing the remaining sessions");
+            self.worker.kill();
+            self.state.reactor.clear();
         }
     }
 }
 
-const ACCEPTED_AT_ONCE: usize = 16; // then look after the rest again
+const SIGNALS: usize = 0; // tokens in the reactor
+const WORKER: usize = 1;
+const LISTENERS: usize = 2; // and up
+const ACCEPTS_AT_ONCE: usize = 16; // then handle the other events
 const MARGIN: Duration = Duration::from_millis(250);
+// Two seconds in all: a client should not wait longer than that for an answer.
+const MAX_FAILURES: u32 = 20;
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,28 +1,30 @@
-//! Peers as they arrive at any of several listeners, also when the machine has run out of
-//! descriptors.
+//! The listeners of a server, and the peers that wait in their backlogs.
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use tracing::warn;
 
-use crate::net::listener::Door;
+use crate::net::listener::StreamListener;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
+use crate::reactor::reactor::Reactor;
 
-/// The listeners of one server, and whether it is worth asking them.
+/// The listeners of one server.
 ///
-/// When descriptors or memory run out, accept(2) fails while the peer stays in the backlog, so that
-/// asking again at once would spin. Then all listeners are left alone for a while, longer each
+/// When descriptors or memory are exhausted, accept(2) fails and the peer stays in the backlog:
+/// trying again at once would use the whole processor. Then all listeners are paused, longer each
 /// time, and none is ever closed.
 #[derive(Debug)]
-pub(crate) struct Arrivals {
-    listeners: Vec<Door>,
+pub(crate) struct Backlog {
+    listeners: Vec<StreamListener>,
+    first_token: usize, // in the reactor
+    watched: bool,
     pause: Option<Pause>,
-    served_last: usize, // the number of the one that had a peer accepted last
+    served_last: usize, // the index of the listener that accepted last
 }
 
 #[derive(Debug)]
@@ -31,93 +33,124 @@ struct Pause {
     length: Duration,
 }
 
-impl Arrivals {
-    pub(crate) fn new(listeners: Vec<Door>) -> Self {
-        Self {
+impl Backlog {
+    /// Waits for peers at these listeners. The tokens in the reactor are `first_token` and up.
+    ///
+    /// # Errors
+    ///
+    /// The system has no memory, or the user watches too many descriptors.
+    pub(crate) fn new(
+        listeners: Vec<StreamListener>,
+        reactor: &mut Reactor,
+        first_token: usize,
+    ) -> io::Result<Self> {
+        for (index, listener) in listeners.iter().enumerate() {
+            reactor.watch(listener.as_fd(), first_token + index)?;
+        }
+        Ok(Self {
             listeners,
+            first_token,
+            watched: true,
             pause: None,
             served_last: 0,
-        }
+        })
     }
 
-    /// The listeners to wait for, in the order of their numbers; none while they are to be left
-    /// alone.
-    pub(crate) fn watched(&self, now: Instant) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let listeners = match self.resume_at(now) {
-            None => &self.listeners[..],
-            Some(_) => &[],
-        };
-        listeners.iter().map(AsFd::as_fd)
-    }
-
-    /// Whether nobody can arrive any more.
+    /// Whether there is no listener.
     pub(crate) fn is_empty(&self) -> bool {
         self.listeners.is_empty()
     }
 
-    /// When it is worth asking again, if it is not now.
+    /// Waits for peers or not, as `accepting` says; not during a pause.
+    ///
+    /// # Errors
+    ///
+    /// The system has no memory.
+    pub(crate) fn watch(
+        &mut self,
+        reactor: &mut Reactor,
+        accepting: bool,
+        now: Instant,
+    ) -> io::Result<()> {
+        let watched = accepting && self.resume_at(now).is_none();
+        if watched != self.watched {
+            for (index, listener) in self.listeners.iter().enumerate() {
+                reactor.set_watched(listener.as_fd(), self.first_token + index, watched)?;
+            }
+            self.watched = watched;
+        }
+        Ok(())
+    }
+
+    /// The end of the pause, if there is one.
     pub(crate) fn resume_at(&self, now: Instant) -> Option<Instant> {
         let until = self.pause.as_ref().map(|pause| pause.until);
         until.filter(|&until| now < until)
     }
 
-    /// The listeners of these numbers, in ascending order, from the one whose turn it is.
-    pub(crate) fn in_turn(&self, numbers: &[usize]) -> VecDeque<usize> {
-        let next = numbers.partition_point(|&number| number <= self.served_last);
-        let (later, first) = numbers.split_at(next);
-        first.iter().chain(later).copied().collect()
+    /// The order in which listeners that are ready accept, so that a busy one does not starve the
+    /// others: the one after the last that accepted comes first.
+    pub(crate) fn round_robin(&self, mut ready: Vec<usize>) -> VecDeque<usize> {
+        ready.sort_unstable();
+        let next = ready.partition_point(|&index| index <= self.served_last);
+        ready.rotate_left(next);
+        ready.into()
     }
 
-    /// The next peer at listener `number`, if one waits.
-    pub(crate) fn accept(&mut self, number: usize) -> Option<(Stream, Peer)> {
+    /// Accepts the next peer at the listener of this index, if one is waiting.
+    pub(crate) fn accept(&mut self, index: usize) -> Option<(Stream, Peer)> {
         loop {
-            match self.listeners[number].accept() {
-                Ok(arrived) => {
+            match self.listeners[index].accept() {
+                Ok(accepted) => {
                     self.pause = None;
-                    self.served_last = number;
-                    return Some(arrived);
+                    self.served_last = index;
+                    return Some(accepted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.pause = None;
                     return None;
                 }
-                // It left before it was accepted, or the signal was for somebody else; the next one
-                // may wait already.
                 Err(error) if is_about_one_peer(&error) => (),
                 Err(error) => {
-                    self.rest(&error, Instant::now());
+                    self.pause(&error, Instant::now());
                     return None;
                 }
             }
         }
     }
 
-    /// Stops listening: whoever comes now is refused by the system at once.
-    pub(crate) fn close(&mut self) {
-        self.listeners.clear();
+    /// Closes the listeners: the system refuses new connections.
+    pub(crate) fn close(&mut self, reactor: &mut Reactor) {
+        for listener in self.listeners.drain(..) {
+            reactor.unwatch(listener.as_fd());
+        }
     }
 
-    /// Lets go of this process's copies, as a forked child does; the listeners go on.
-    pub(crate) fn leave(&mut self) {
-        self.listeners.drain(..).for_each(Door::leave);
+    /// Closes the copies of a forked child; the listeners of the acceptor stay open.
+    pub(crate) fn close_in_child(&mut self) {
+        self.listeners
+            .drain(..)
+            .for_each(StreamListener::close_in_child);
     }
 
-    fn rest(&mut self, error: &io::Error, now: Instant) {
+    fn pause(&mut self, error: &io::Error, now: Instant) {
         if self.pause.is_none() {
-            warn!("cannot accept: {error}; peers wait in the backlog until it can");
+            warn!("cannot accept: {error}; trying again, new clients wait in the backlog");
         }
         let length = self
             .pause
             .as_ref()
-            .map_or(SHORTEST, |pause| (2 * pause.length).min(LONGEST));
+            .map_or(MIN_PAUSE, |pause| (2 * pause.length).min(MAX_PAUSE));
         let until = now + length;
         self.pause = Some(Pause { until, length });
     }
 }
 
+/// Whether the connection failed before it was accepted, so that the next one can be accepted at
+/// once.
 fn is_about_one_peer(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
-    // accept(2) passes on the network errors that were already pending on the new socket.
+    // accept(2) returns network errors that are pending on the new socket.
     matches!(
         errno,
         Some(
@@ -135,24 +168,34 @@ fn is_about_one_peer(error: &io::Error) -> bool {
     )
 }
 
-const SHORTEST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(1);
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn listeners_rest_for_longer_each_time_while_nothing_can_be_accepted() {
-        let mut arrivals = Arrivals::new(Vec::new());
+    fn the_pause_doubles_while_nothing_can_be_accepted() {
+        let mut reactor = Reactor::new().expect("a descriptor is available");
+        let mut backlog = Backlog::new(Vec::new(), &mut reactor, 0).expect("nothing to watch");
         let mut now = Instant::now();
-        assert_eq!(arrivals.resume_at(now), None);
+        assert_eq!(backlog.resume_at(now), None);
         for milliseconds in [50, 100, 200, 400, 800, 1000, 1000] {
-            arrivals.rest(&io::Error::from(Errno::EMFILE), now);
+            backlog.pause(&io::Error::from(Errno::EMFILE), now);
             let until = now + Duration::from_millis(milliseconds);
-            assert_eq!(arrivals.resume_at(now), Some(until));
-            assert_eq!(arrivals.resume_at(until), None, "it is worth asking again");
+            assert_eq!(backlog.resume_at(now), Some(until));
+            assert_eq!(backlog.resume_at(until), None, "the pause has ended");
             now = until;
         }
+    }
+
+    #[test]
+    fn listeners_take_turns() {
+        let mut reactor = Reactor::new().expect("a descriptor is available");
+        let mut backlog = Backlog::new(Vec::new(), &mut reactor, 0).expect("nothing to watch");
+        backlog.served_last = 1;
+        assert_eq!(backlog.round_robin(vec![3, 0, 1, 2]), [2, 3, 0, 1]);
+        assert_eq!(backlog.round_robin(vec![1, 0]), [0, 1]);
     }
 }

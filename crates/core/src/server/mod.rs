@@ -5,7 +5,6 @@ pub(crate) mod backlog;
 pub(crate) mod model;
 pub(crate) mod rejects;
 mod server;
-pub(crate) mod waiting;
 pub(crate) mod worker;
 
 pub use model::Model;

@@ -1,4 +1,4 @@
-//! Puts a service, its limits and a concurrency model together.
+//! Combines a service, its limits and a concurrency model.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::Listener;
 use crate::reactor::signals::Signals;
-use crate::server::model::{Model, events, fork, sequential, threads};
+use crate::server::model::{Model, events, fork, threads};
 use crate::session::service::Service;
 
 /// A service with its limits and its concurrency model, ready to serve.
@@ -30,6 +30,7 @@ pub struct Server {
     limits: Limits,
     model: Model,
     signals: Option<Signals>,
+    reporting: Reporting,
 }
 
 impl Server {
@@ -60,12 +61,19 @@ impl Server {
         self
     }
 
+    /// Sets how the state of the server is written at SIGUSR1.
+    #[must_use]
+    pub fn reporting(mut self, reporting: Reporting) -> Self {
+        self.reporting = reporting;
+        self
+    }
+
     /// Serves every peer that arrives, until SIGTERM or SIGINT.
     ///
     /// At the first of these signals the listeners close, every session is
-    /// [notified](crate::Session::on_shutdown), and has [`Limits::grace`] to finish; at the second
+    /// [notified](crate::Session::on_shutdown), and has [`Limits::grace_period`] to finish; at the second
     /// one, or at the end of the grace period, the remaining connections are cut. SIGUSR1 writes the
-    /// state of the server as [`Reporting`] says.
+    /// state of the server as [`reporting`](Self::reporting) says.
     ///
     /// Under the fork model the process must have a single thread.
     ///
@@ -76,15 +84,21 @@ impl Server {
     pub fn serve(self, listeners: Vec<Listener>) -> io::Result<()> {
         let signals = match self.signals {
             Some(signals) => signals,
-            None => Signals::block(Reporting::default())?,
+            None => Signals::block()?,
         };
         let serve = match self.model {
             Model::Fork => fork::serve,
             Model::Threads => threads::serve,
             Model::Events => events::serve,
-            Model::Sequential => sequential::serve,
+            Model::Sequential => threads::serve_sequentially,
         };
-        serve(listeners, self.service, &self.limits, signals)
+        serve(
+            listeners,
+            self.service,
+            &self.limits,
+            signals,
+            self.reporting,
+        )
     }
 }
 
@@ -95,6 +109,7 @@ impl From<Arc<dyn Service>> for Server {
             limits: Limits::default(),
             model: Model::default(),
             signals: None,
+            reporting: Reporting::default(),
         }
     }
 }

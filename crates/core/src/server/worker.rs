@@ -1,102 +1,108 @@
-//! What a model has to be able to do: to hold the conversations that an acceptor gives it.
+//! What a concurrency model implements: running the sessions that the acceptor admits.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use crate::limits::admission::Slot;
 use crate::limits::host_rate::RateQueue;
-use crate::limits::stats::State;
-use crate::net::listener::Inlet;
+use crate::limits::stats::Stats;
+use crate::net::listener::UdpListener;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
+use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
-use crate::server::backlog::Arrivals;
-use crate::server::rejects::Leaving;
+use crate::server::backlog::Backlog;
+use crate::server::rejects::Rejects;
+use crate::stream::lifecycle::Accepted;
 
-/// Those who hold the conversations.
-pub(crate) trait Crew {
-    /// What it takes to begin one, for messages: `cannot DEED: …`.
-    const DEED: &'static str;
+/// Runs sessions: in processes, in threads, or in the reactor of the acceptor, which drives the
+/// sources there by itself. The default methods are those of a worker that has all sessions there.
+pub(crate) trait Worker {
+    /// What starting a session needs, for the log message `cannot ACTION: …`.
+    const ACTION: &'static str;
 
-    /// Begins a conversation.
+    /// Starts the session of a connection.
     ///
     /// # Errors
     ///
-    /// The system has no room for it now; the peer is given back.
-    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>>;
-
-    /// Begins to serve all who send datagrams to a socket.
-    ///
-    /// # Errors
-    ///
-    /// The system has no room for it.
-    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()>;
-
-    /// Ready to be read when something is to be attended to, where SIGCHLD does not tell.
-    fn news(&self) -> Option<BorrowedFd<'_>>;
-
-    /// Waits for news and for these descriptors together, where that takes one call less; whether
-    /// any of them may be ready. Whoever hears `None` has to wait for all by itself.
-    ///
-    /// # Errors
-    ///
-    /// The system cannot wait for descriptors.
-    fn wait_beside(
+    /// The system lacks a resource at the moment. The connection is returned, to be tried again.
+    fn start(
         &mut self,
-        _fds: &mut dyn Iterator<Item = BorrowedFd<'_>>,
-        _deadline: Option<Instant>,
-    ) -> io::Result<Option<bool>> {
-        Ok(None)
+        accepted: Accepted,
+        acceptor: &mut AcceptorState,
+    ) -> Result<(), Box<StartError>>;
+
+    /// Starts serving all peers of a UDP socket.
+    ///
+    /// # Errors
+    ///
+    /// The system lacks a resource.
+    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()>;
+
+    /// A descriptor that is ready when [`attend`](Self::attend) is due. SIGCHLD makes it due as well.
+    fn wakeup(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
-    /// When something is to be attended to, though nothing else has happened.
-    fn deadline(&self, now: Instant) -> Option<Instant>;
+    /// When [`attend`](Self::attend) is due in any case.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 
-    /// Does what is due, and forgets the conversations that have ended.
-    fn attend(&mut self, front: &mut Front, now: Instant);
+    /// Removes the sessions that have ended, and does what is due.
+    fn attend(&mut self, _acceptor: &mut AcceptorState, _now: Instant) {}
 
-    /// How many conversations, and sockets for datagrams, there are.
-    fn len(&self) -> usize;
+    /// The number of sessions and of UDP sockets that are not in the reactor.
+    fn len(&self) -> usize {
+        0
+    }
 
-    /// Has those tell what goes on who hold more than one conversation.
-    fn report(&self);
+    /// Lets those report that have more than one session.
+    fn report(&self) {}
 
-    /// Tells every conversation to stop.
-    fn stop(&mut self);
+    /// Asks every session to end.
+    fn stop(&mut self) {}
 
-    /// Does not wait for those that are left.
-    fn cut(&mut self);
+    /// Ends the remaining sessions without waiting.
+    fn kill(&mut self) {}
 }
 
-/// A peer with its place among the conversations.
-pub(crate) struct Arrived {
-    pub(crate) stream: Stream,
-    pub(crate) peer: Peer,
-    pub(crate) slot: Slot,
-}
-
-/// A peer whose conversation could not begin yet.
-pub(crate) struct Unbegun {
-    pub(crate) arrived: Arrived,
+/// A session could not be started.
+pub(crate) struct StartError {
+    pub(crate) accepted: Accepted,
     pub(crate) error: io::Error,
 }
 
-/// What belongs to the acceptor alone.
-pub(crate) struct Front {
+impl StartError {
+    pub(crate) fn new(accepted: Accepted, error: impl Into<io::Error>) -> Box<Self> {
+        let error = error.into();
+        Box::new(Self { accepted, error })
+    }
+}
+
+/// What belongs to the acceptor, and is closed in a forked child.
+pub(crate) struct AcceptorState {
     pub(crate) signals: Signals,
-    pub(crate) state: State,
-    pub(crate) arrivals: Arrivals,
-    pub(crate) leaving: Leaving,
+    pub(crate) stats: Stats,
+    pub(crate) reactor: Reactor,
+    pub(crate) backlog: Backlog,
+    pub(crate) rejects: Rejects,
     pub(crate) rate_queue: RateQueue<(Stream, Peer)>,
 }
 
-impl Front {
-    /// Closes this process's copies, as a forked child does, so that they are free when the
-    /// acceptor lets go of its own.
-    pub(crate) fn leave(&mut self) {
-        self.arrivals.leave();
-        self.leaving.leave();
+impl AcceptorState {
+    /// Closes the copies that a forked child has, so that the connections and listeners close when
+    /// the acceptor closes its own.
+    ///
+    /// If programs run, their supervisors are forgotten instead: dropping one would kill its program.
+    /// Their descriptors close when the child executes its own program.
+    pub(crate) fn close_in_child(&mut self, programs: bool) {
+        self.backlog.close_in_child();
         self.rate_queue.close();
+        if programs {
+            self.reactor.forget_sources();
+        } else {
+            self.reactor.clear();
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use tracing::{debug, error};
 
 use crate::limits::admission::Slot;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::peer::Peer;
 use crate::sanitize::Sanitized;
 use crate::session::service::{Error, Refusal};
@@ -82,10 +82,10 @@ impl CloseReason {
     /// Logs the end of a session with the bytes it moved, and counts it if it was refused or failed.
     pub(crate) fn record(&self, peer: &Peer, slot: Option<&Slot>, received: u64, sent: u64) {
         if let (Some(slot), Self::Refused(_)) = (slot, self) {
-            slot.count(Count::RefusedService);
+            slot.count(Counter::RefusedService);
         }
         if self.is_failure() {
-            slot.inspect(|slot| slot.count(Count::Failed));
+            slot.inspect(|slot| slot.count(Counter::Failed));
             error!(%peer, received, sent, "end: {self}");
         } else {
             debug!(%peer, received, sent, "end: {self}");

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use crate::limits::limits::READ_BYTES;
+use crate::reactor::source::READ_BYTES;
 
 /// How messages are told apart on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

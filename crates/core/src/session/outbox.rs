@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::hub::message::Request;
-use crate::limits::limits::{Limits, READ_BYTES};
+use crate::limits::limits::Limits;
+use crate::reactor::source::READ_BYTES;
 use crate::session::framing::Framing;
 
 use attached::Attached;

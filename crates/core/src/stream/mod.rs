@@ -1,1 +1,5 @@
+//! One connection on its socket.
+
+pub(crate) mod lifecycle;
+pub(crate) mod rooms;
 pub(crate) mod task;

@@ -1,123 +1,194 @@
-//! One conversation on its stream: moves the bytes that can be moved, keeps the deadlines, and
-//! closes politely.
+//! One connection on its stream: moves bytes, watches the deadlines, and closes politely.
 
-mod in_rooms;
-mod opening;
-mod sending;
-
-use std::cell::Cell;
 use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::exec::supervisor::{self, Given};
+use crate::exec::supervisor::Handover;
 use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
-use crate::net::stream::Stream;
+use crate::limits::limits::Limits;
+use crate::limits::stats::Counter;
+use crate::net::stream::{OUTPUT, Stream};
 use crate::peer::Peer;
-use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::earlier;
-use crate::reactor::source::{Task, Watched};
-use crate::reactor::times::Times;
+use crate::reactor::source::{EventSource, Watched};
+use crate::reactor::timers::{Deadlines, Expired, Timer};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
+use crate::session::framing::Framing;
+use crate::session::outbox::too_short;
+use crate::session::service::{Refusal, Service};
+use crate::stream::lifecycle::{Accepted, start_program};
+use crate::stream::rooms::RoomLink;
 
-pub(crate) use opening::BUSY;
-
-/// A connection on its stream, from the greeting to the polite close.
-pub(crate) struct Exchange {
+/// A connection on its stream, from the start of its session to the close.
+pub(crate) struct StreamTask {
     stream: Stream,
     peer: Peer,
-    slot: Option<Slot>,
+    slot: Option<Slot>, // a refused peer has none
+    limits: Limits,
     connection: Connection,
-    wire: Option<Link>, // to the hub, until it has departed from there
-    alarm: Alarm,
-    times: Times,
+    rooms: RoomLink,
+    timer: Timer, // of the session
+    deadlines: Deadlines,
     phase: Phase,
-    blocked: bool, // the stream takes no more output for now
+    blocked: bool, // the stream accepts no output at the moment
     input_ended: bool,
     received: u64,
     sent: u64,
 }
 
 enum Phase {
-    Talking,
-    /// All is sent, and the peer knows that no more follows. Closing with input unread would make
-    /// the system reset the connection, and the peer could lose the last words; so what still comes
-    /// is read and forgotten until the peer ends its side or falls silent.
-    Leaving {
+    Open,
+    /// All output is sent, and the peer has been sent the end of it. Closing with unread input would
+    /// reset the connection, and the peer could lose the last output. So input is read and discarded
+    /// until the peer closes its side or is silent.
+    Draining {
         silent_at: Instant,
     },
-    /// Nothing more happens. What cut the connection short is here, if anything did.
-    Over(Option<CloseReason>),
+    /// Closed, with the reason if the connection did not close by itself.
+    Done(Option<CloseReason>),
 }
 
-impl Exchange {
-    /// Logs how it went; says why it ended, and what is to take over.
-    pub(crate) fn finish(mut self) -> (CloseReason, Option<(Given, Command)>) {
-        self.depart();
+impl StreamTask {
+    /// Starts the session of an accepted connection, and sends its first output. `link` leads to the
+    /// hub, where the service has rooms.
+    pub(crate) fn open(
+        accepted: Accepted,
+        service: &dyn Service,
+        limits: &Limits,
+        link: Option<Link>,
+    ) -> Self {
+        let Accepted { stream, peer, slot } = accepted;
+        slot.count(Counter::Accepted);
+        let connection = Connection::open(service, &peer, limits);
+        Self::new(stream, peer, Some(slot), connection, limits, link)
+    }
+
+    /// Sends a refusal to a peer, and closes the connection.
+    pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
+        let connection = Connection::closed(CloseReason::Refused(refusal), Framing::Line, limits);
+        Self::new(stream, peer, None, connection, limits, None)
+    }
+
+    /// Closes a connection that was handed to a program.
+    pub(crate) fn close(handover: Handover, reason: CloseReason) -> Box<dyn EventSource> {
+        let (received, sent) = handover.count_bytes();
+        let Handover {
+            stream,
+            peer,
+            slot,
+            limits,
+            ..
+        } = handover;
+        if let CloseReason::Refused(refusal) = reason {
+            slot.inspect(|slot| slot.count(Counter::RefusedBusy));
+            return Box::new(Self::refuse(stream, peer, refusal, &limits));
+        }
+        let connection = Connection::closed(reason, Framing::Bytes, &limits);
+        let mut task = Self::new(stream, peer, slot, connection, &limits, None);
+        task.received += received;
+        task.sent += sent;
+        Box::new(task)
+    }
+
+    fn new(
+        stream: Stream,
+        peer: Peer,
+        slot: Option<Slot>,
+        connection: Connection,
+        limits: &Limits,
+        link: Option<Link>,
+    ) -> Self {
+        let now = Instant::now();
+        let mut task = Self {
+            stream,
+            peer,
+            slot,
+            limits: *limits,
+            connection,
+            rooms: RoomLink::new(link),
+            timer: Timer::default(),
+            deadlines: Deadlines::new(limits.timeouts(), now),
+            phase: Phase::Open,
+            blocked: false,
+            input_ended: false,
+            received: 0,
+            sent: 0,
+        };
+        task.advance(now);
+        task.rooms.enter();
+        task
+    }
+
+    /// Logs the end of the session. Returns the reason, and the program to start, if there is one.
+    pub(crate) fn into_parts(mut self) -> (CloseReason, Option<(Handover, Command)>) {
+        self.rooms.leave();
         if self.connection.is_aborted() {
-            self.stream.reset(); // or what has arrived would look like the whole
+            self.stream.reset(); // otherwise an incomplete transfer would look complete
         }
         let program = self.connection.take_command();
-        let ended = match (self.phase, self.connection.into_close_reason()) {
+        let reason = match (self.phase, self.connection.into_close_reason()) {
             (
-                Phase::Over(Some(cut_short)),
+                Phase::Done(Some(interrupted)),
                 CloseReason::Closed
                 | CloseReason::PeerClosed
                 | CloseReason::Shutdown
                 | CloseReason::Aborted
                 | CloseReason::HandedOver,
-            ) => cut_short,
-            (_, own) => own, // its failure matters more than how its peer took it
+            ) => interrupted,
+            (_, own) => own, // a failure of the session matters more than that of the connection
         };
-        if let (CloseReason::HandedOver, Some(command)) = (&ended, program) {
-            let given = Given {
-                stream: self.stream,
-                peer: self.peer,
-                slot: self.slot,
-                limits: self.times.limits(),
-                counted: Cell::default(),
-            };
-            return (ended, Some((given, *command)));
+        if let (CloseReason::HandedOver, Some(command)) = (&reason, program) {
+            let handover = Handover::new(self.stream, self.peer, self.slot, self.limits);
+            return (reason, Some((handover, *command)));
         }
-        ended.record(&self.peer, self.slot.as_ref(), self.received, self.sent);
-        (ended, None)
+        if self.slot.is_some() {
+            let (received, sent) = (self.received, self.sent);
+            reason.record(&self.peer, self.slot.as_ref(), received, sent);
+        }
+        (reason, None)
     }
 
-    /// When the conversation is to be ended from here, unless it ends before.
-    fn dismiss_at(&self) -> Option<Instant> {
+    /// The next deadline at which the server closes the session, and why.
+    fn expires(&self) -> Option<(Instant, Expired)> {
         if self.connection.close_reason().is_some() {
             return None;
         }
-        if self.is_held_back() {
-            return self.times.session_at(); // it is not the peer who is silent
-        }
-        self.times.dismiss_at(0 < self.connection.messages())
+        let got_message = 0 < self.connection.messages();
+        // While its posts are not accepted by their rooms, the peer is not read: it is not idle.
+        let keeps_waiting = self.connection.has_pending_requests() && !self.input_ended;
+        self.deadlines.next(got_message, keeps_waiting)
     }
 
-    /// When the last words have waited for too long without a byte that could be sent.
+    /// When the last output has waited too long without a byte being sent.
     fn stalled_at(&self) -> Option<Instant> {
         let ended = self.connection.close_reason().is_some();
-        ended.then(|| self.times.stalled_at())
+        ended.then(|| self.deadlines.stalled_at())
+    }
+
+    /// Whether more is to be read from the peer. Its input may make the session send more to the hub.
+    fn wants_input(&self) -> bool {
+        self.connection.wants_input() && !self.rooms.is_full()
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) {
-        let most = self.connection.read_bytes().min(buffer.len());
-        let buffer = &mut buffer[..most];
+        let size = self.connection.read_bytes().min(buffer.len());
+        let buffer = &mut buffer[..size];
         match self.stream.receive_some(buffer) {
             Ok(None) => (),
             Ok(Some(0)) => {
                 self.input_ended = true;
-                self.times.moved(now);
+                self.deadlines.touch(now);
                 self.connection.end_input();
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
-                self.count(count as u64, 0);
+                self.count_bytes(count as u64, 0);
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
-                    self.times.moved(now);
+                    self.deadlines.touch(now);
                 }
             }
             Err(error) => return self.lose(Some(error)),
@@ -125,141 +196,207 @@ impl Exchange {
         self.advance(now);
     }
 
-    /// Sends what waits and can be sent, and hears what there is to be heard; once everything is
-    /// done, begins to leave.
+    /// Sends what can be sent, and delivers room events. Once everything is sent, closes the sending
+    /// side.
     fn advance(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Talking) {
+        if !matches!(self.phase, Phase::Open) {
             return;
         }
-        for _ in 0..SENT_AT_ONCE {
-            let heard = self.meet(now);
+        for _ in 0..SENDS_AT_ONCE {
+            let moved = self.exchange_with_hub(now);
             match self.send(now) {
-                Ok(sent) if sent || heard => (),
+                Ok(sent) if sent || moved => (),
                 Ok(_) => break,
                 Err(error) => return self.lose(Some(error)),
             }
         }
-        self.go_on_later(now);
+        self.take_requests(now);
+        self.rooms.wake_if_pending(&self.connection);
         self.blocked = self.connection.has_output();
-        if self.connection.is_aborted() && self.connection.is_done() {
-            self.phase = Phase::Over(None); // without a polite end
+        if !self.connection.is_done() {
             return;
         }
-        if self.connection.is_done() {
-            if matches!(
-                self.connection.close_reason(),
-                Some(CloseReason::HandedOver)
-            ) {
-                self.phase = Phase::Over(None); // the stream goes on
-                return;
+        let handed_over = matches!(
+            self.connection.close_reason(),
+            Some(CloseReason::HandedOver)
+        );
+        if self.connection.is_aborted() || handed_over {
+            self.phase = Phase::Done(None);
+            return;
+        }
+        self.rooms.leave();
+        self.deadlines.start_grace(now);
+        let silent_at = now + SILENCE;
+        self.phase = match self.stream.end_output() {
+            Ok(true) if !self.input_ended => Phase::Draining { silent_at },
+            _ => Phase::Done(None),
+        };
+    }
+
+    /// Sends the session's requests, and delivers room events. Returns whether there were any.
+    fn exchange_with_hub(&mut self, now: Instant) -> bool {
+        let requested = self.take_requests(now);
+        let received = self.rooms.receive(&mut self.connection);
+        if received.accepted {
+            self.deadlines.touch(now);
+        }
+        requested || received.any
+    }
+
+    /// Sets the session's timer, and sends its requests to the hub. Returns whether any were sent.
+    fn take_requests(&mut self, now: Instant) -> bool {
+        if let Some(delay) = self.connection.take_timer() {
+            self.timer.set(delay, now);
+            if delay.is_zero() {
+                self.deadlines.touch(now); // the session is working
             }
-            self.depart();
-            self.times.end_within_grace(now);
-            let silent_at = now + SILENCE;
-            self.phase = match self.stream.end_output() {
-                Ok(true) if !self.input_ended => Phase::Leaving { silent_at },
-                _ => Phase::Over(None),
-            };
+        }
+        self.rooms.send_requests(&mut self.connection)
+    }
+
+    /// Sends once, if there is output. Returns whether anything was sent.
+    fn send(&mut self, now: Instant) -> io::Result<bool> {
+        if let Some((file, range)) = self.connection.file() {
+            match self.stream.send_file(file, range) {
+                Ok(Some(0)) => self.connection.abort(too_short()),
+                Ok(Some(count)) => {
+                    self.count_sent(count, now);
+                    self.connection.file_sent(count as u64);
+                }
+                Ok(None) => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    self.connection.load_file();
+                }
+                Err(error) => return Err(error),
+            }
+            return Ok(true);
+        }
+        if self.connection.output().is_empty() {
+            return Ok(false);
+        }
+        let sent = self.stream.send_some(self.connection.output())?;
+        if let Some(count) = sent {
+            self.count_sent(count, now);
+            self.connection.sent(count);
+        }
+        Ok(sent.is_some())
+    }
+
+    fn count_sent(&mut self, count: usize, now: Instant) {
+        self.deadlines.touch(now);
+        self.count_bytes(0, count as u64);
+    }
+
+    fn count_bytes(&mut self, received: u64, sent: u64) {
+        self.received += received;
+        self.sent += sent;
+        if let Some(slot) = &self.slot {
+            slot.count_bytes(received, sent);
         }
     }
 
+    /// The connection broke, with this error if the system reports one.
     fn lose(&mut self, error: Option<io::Error>) {
-        let ended = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
-        self.phase = Phase::Over(Some(ended));
+        let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
+        self.phase = Phase::Done(Some(reason));
     }
 }
 
-impl Task for Exchange {
+impl EventSource for StreamTask {
     fn watched(&self) -> Watched<'_> {
         let (read, write) = match self.phase {
-            Phase::Talking => (self.wants_input(), self.blocked),
-            Phase::Leaving { .. } | Phase::Over(_) => (true, false),
+            Phase::Open => (self.wants_input(), self.blocked),
+            Phase::Draining { .. } | Phase::Done(_) => (true, false),
         };
+        let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
         let mut watched = self.stream.watched(read, write);
-        let wire = self.wire.as_ref();
-        watched[WIRE] = wire.map(|wire| wire.watched(self.wants_news()));
+        watched[ROOMS] = self.rooms.watched(wants_events);
         watched
     }
 
     fn deadline(&self) -> Option<Instant> {
         let other = match self.phase {
-            Phase::Talking => {
-                let ending = earlier(self.dismiss_at(), self.stalled_at());
-                earlier(ending, self.due_at())
+            Phase::Open => {
+                let expires = self.expires().map(|(at, _)| at);
+                let due = earlier(self.timer.deadline(), self.rooms.deadline(&self.connection));
+                earlier(earlier(expires, self.stalled_at()), due)
             }
-            Phase::Leaving { silent_at } => Some(silent_at),
-            Phase::Over(_) => None,
+            Phase::Draining { silent_at } => Some(silent_at),
+            Phase::Done(_) => None,
         };
-        earlier(self.times.cut_at(), other)
+        earlier(self.deadlines.end_at(), other)
     }
 
-    fn attend(&mut self, place: usize, broken: bool, buffer: &mut [u8], now: Instant) {
+    fn on_ready(&mut self, index: usize, broken: bool, buffer: &mut [u8], now: Instant) {
         match self.phase {
-            // Where output has a place of its own, nobody reads it any more.
-            Phase::Talking if place == WIRE => self.advance(now),
-            Phase::Talking if broken && place == OUTPUT => self.lose(None),
-            Phase::Talking if self.wants_input() => self.receive(buffer, now),
-            Phase::Talking if broken => self.lose(self.stream.take_error()),
-            Phase::Talking => self.advance(now),
-            Phase::Leaving { .. } if place == WIRE => (),
-            Phase::Leaving { .. } if self.stream.discard() => {
-                self.phase = Phase::Leaving {
-                    silent_at: now + SILENCE, // it is not silent
+            Phase::Open if index == ROOMS => self.advance(now),
+            // Output has a descriptor of its own, and no process reads it any more.
+            Phase::Open if broken && index == OUTPUT => self.lose(None),
+            Phase::Open if self.wants_input() => self.receive(buffer, now),
+            Phase::Open if broken => self.lose(self.stream.take_error()),
+            Phase::Open => self.advance(now),
+            Phase::Draining { .. } if index == ROOMS => (),
+            Phase::Draining { .. } if self.stream.discard() => {
+                self.phase = Phase::Draining {
+                    silent_at: now + SILENCE,
                 };
             }
-            Phase::Leaving { .. } => self.phase = Phase::Over(None),
-            Phase::Over(_) => (),
+            Phase::Draining { .. } => self.phase = Phase::Done(None),
+            Phase::Done(_) => (),
         }
     }
 
     fn tick(&mut self, now: Instant) {
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
-            Phase::Leaving { silent_at }
-                if is_past(earlier(self.times.cut_at(), Some(silent_at))) =>
+            Phase::Draining { silent_at }
+                if is_past(earlier(self.deadlines.end_at(), Some(silent_at))) =>
             {
-                self.phase = Phase::Over(None);
+                self.phase = Phase::Done(None);
             }
-            Phase::Talking if is_past(earlier(self.times.cut_at(), self.stalled_at())) => {
-                self.phase = Phase::Over(Some(CloseReason::Aborted));
+            Phase::Open if is_past(earlier(self.deadlines.end_at(), self.stalled_at())) => {
+                self.phase = Phase::Done(Some(CloseReason::Aborted));
             }
-            Phase::Talking if is_past(self.dismiss_at()) => {
-                let time_up = is_past(self.times.session_at());
-                self.connection.close(if time_up {
-                    CloseReason::SessionTimeout
-                } else {
-                    CloseReason::IdleTimeout
-                });
-                self.times.end_within_grace(now);
-                self.advance(now);
+            Phase::Open => {
+                if let Some((_, expired)) = self.expires().filter(|&(at, _)| at <= now) {
+                    self.connection.close(expired.into());
+                    self.deadlines.start_grace(now);
+                    self.advance(now);
+                    return;
+                }
+                if self.rooms.tick(&self.connection) {
+                    self.advance(now);
+                }
+                if self.timer.take_expired(now) {
+                    self.connection.timer_expired();
+                    self.advance(now);
+                }
             }
-            Phase::Talking => self.ring(now),
-            Phase::Leaving { .. } | Phase::Over(_) => (),
+            Phase::Draining { .. } | Phase::Done(_) => (),
         }
     }
 
     fn stop(&mut self, now: Instant) {
         self.connection.shut_down();
-        self.times.end_within_grace(now);
+        self.deadlines.start_grace(now);
         self.advance(now);
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.phase = Phase::Over(Some(CloseReason::ConnectionLost(error)));
+        self.lose(Some(error));
     }
 
-    fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over(_))
+    fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done(_))
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
-        let (_, given) = self.finish();
-        given.map(|(given, command)| supervisor::give(given, command))
+    fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
+        let (_, program) = self.into_parts();
+        program.map(|(handover, command)| start_program(handover, command, Self::close))
     }
 }
 
-const OUTPUT: usize = 1; // its place, see `Stream::watched`
-const WIRE: usize = 2; // its place, which a stream leaves free
-const SENT_AT_ONCE: usize = 16; // a session without end must not keep its driver from the rest
-// Longer than most round trips: hardly anything can be on its way any more.
+const ROOMS: usize = 2; // the index of the hub link, which a stream leaves free
+const SENDS_AT_ONCE: usize = 16; // a session with endless output must not delay the others
+// Longer than most round trips, so hardly any data can still be on its way.
 const SILENCE: Duration = Duration::from_millis(500);

@@ -4,6 +4,7 @@
     reason = "these calls have no safe form; every other folder is free of unsafe code"
 )]
 
+pub(crate) mod fd;
 pub(crate) mod mmsg;
 pub(crate) mod process;
 pub(crate) mod rlimit;

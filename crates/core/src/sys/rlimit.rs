@@ -1,29 +1,31 @@
-//! How many descriptors a server may have open.
+//! The limit on open descriptors (RLIMIT_NOFILE).
 
 use std::io;
 use std::sync::OnceLock;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The limit that this process was started with, and its hard one.
-static BEFORE: OnceLock<(u64, u64)> = OnceLock::new();
+/// The soft and the hard limit that this process was started with.
+static ORIGINAL: OnceLock<(u64, u64)> = OnceLock::new();
 
-/// Raises the soft limit on descriptors to the hard one. Programs that are started from here get
-/// back the one that was: some of them look at every descriptor they might have.
+/// Raises the soft limit on open descriptors to the hard limit.
+///
+/// Programs that sessions start get the original limit: some of them loop over every descriptor they
+/// may have.
 ///
 /// # Errors
 ///
-/// The system does not say what the limit is, or does not allow to change it.
-pub fn use_all_descriptors() -> io::Result<()> {
+/// The system does not report the limit, or does not allow to change it.
+pub fn raise_fd_limit() -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    BEFORE.get_or_init(|| (soft, hard));
+    ORIGINAL.get_or_init(|| (soft, hard));
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     Ok(())
 }
 
-/// Sets the limit back. It makes system calls only.
-pub(crate) fn as_before() -> nix::Result<()> {
-    match BEFORE.get() {
+/// Restores the original limit. It only makes system calls, so it may run between fork and exec.
+pub(crate) fn restore_fd_limit() -> nix::Result<()> {
+    match ORIGINAL.get() {
         Some(&(soft, hard)) => setrlimit(Resource::RLIMIT_NOFILE, soft, hard),
         None => Ok(()),
     }

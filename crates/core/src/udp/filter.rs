@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use tracing::debug;
 
-use crate::limits::stats::{Count, State};
+use crate::limits::stats::{Counter, Stats};
 use crate::udp::recv_batch::Incoming;
 
 /// Drops datagrams whose reply would do harm: start a loop between two servers, or be part of a
@@ -161,12 +161,12 @@ impl fmt::Display for Dropped {
 #[derive(Clone, Debug)]
 pub(crate) struct Drops {
     by_reason: BTreeMap<Dropped, u64>,
-    state: State,
+    state: Stats,
 }
 
 impl Drops {
     /// Drops are counted in `state` too.
-    pub(crate) fn new(state: State) -> Self {
+    pub(crate) fn new(state: Stats) -> Self {
         Self {
             by_reason: BTreeMap::new(),
             state,
@@ -176,7 +176,7 @@ impl Drops {
     /// Counts and logs a datagram from or to `peer`.
     pub(crate) fn count(&mut self, reason: Dropped, peer: impl fmt::Display) {
         *self.by_reason.entry(reason).or_default() += 1;
-        self.state.count(Count::Dropped, 1);
+        self.state.count(Counter::Dropped, 1);
         debug!(%peer, "dropped: {reason}");
     }
 

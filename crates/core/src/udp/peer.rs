@@ -7,11 +7,11 @@ use std::time::Instant;
 use crate::hub::message::{Notice, Request};
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Count, State};
+use crate::limits::stats::{Counter, Stats};
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Peer;
-use crate::reactor::alarm::Alarm;
 use crate::reactor::poll::{after, earlier};
+use crate::reactor::timers::Timer;
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
@@ -34,7 +34,7 @@ pub(crate) struct UdpPeer {
     session: Option<UdpSession>,
     programs: u32, // running for it
     last_datagram: Instant,
-    /// Its place in the peer table.
+    /// Maintained by the peer table.
     pub(crate) listing: Listing,
 }
 
@@ -102,7 +102,7 @@ impl UdpPeer {
     /// When one of its timers expires.
     pub(crate) fn due_at(&self) -> Option<Instant> {
         let session = self.session.as_ref()?;
-        earlier(session.timeout_at(), session.alarm.at())
+        earlier(session.timeout_at(), session.timer.deadline())
     }
 
     /// Its address is verified: neither the amplification limit nor the rate limit applies any more.
@@ -168,7 +168,9 @@ impl UdpPeer {
             if session.timeout_at().is_some_and(|at| at <= now) {
                 session.connection.close(CloseReason::SessionTimeout);
             }
-            session.alarm.ring(&mut session.connection, now);
+            if session.timer.take_expired(now) {
+                session.connection.timer_expired();
+            }
         }
         self.send(out, drops, now)
     }
@@ -256,7 +258,7 @@ impl UdpPeer {
     pub(crate) fn reply(
         &mut self,
         output: &[u8],
-        state: State,
+        state: Stats,
         out: &mut SendBatch,
         drops: &mut Drops,
         now: Instant,
@@ -270,7 +272,7 @@ impl UdpPeer {
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
             drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            state.count(Count::Sent, output.len() as u64);
+            state.count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }
@@ -278,8 +280,10 @@ impl UdpPeer {
     /// Sends what the session has queued, lets it continue where that makes room, and sets its timer.
     fn send(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
         let next = self.send_queued(out, drops, now);
-        if let Some(session) = &mut self.session {
-            session.alarm.set(&mut session.connection, now);
+        if let Some(session) = &mut self.session
+            && let Some(delay) = session.connection.take_timer()
+        {
+            session.timer.set(delay, now);
         }
         next
     }
@@ -331,7 +335,7 @@ impl UdpPeer {
             } else {
                 let bytes = datagram.len() as u64;
                 session.sent += bytes;
-                session.slot.moved(0, bytes);
+                session.slot.count_bytes(0, bytes);
                 self.limit.sent(datagram.len());
                 out.push(local, remote, datagram);
             }
@@ -366,7 +370,7 @@ pub(crate) struct UdpSession {
     peer: Peer,
     slot: Slot,
     member: Option<u32>, // its number, where the service has rooms
-    alarm: Alarm,
+    timer: Timer,
     timeout_at: Option<Instant>, // of the whole session
     /// Whether a datagram above the rate limit is delayed rather than dropped: it is of a session
     /// that returned `WhenWritable`.
@@ -390,8 +394,8 @@ impl UdpSession {
             peer,
             slot,
             member,
-            alarm: Alarm::default(),
-            timeout_at: limits.session.map(|session| after(now, session)),
+            timer: Timer::default(),
+            timeout_at: limits.session_timeout.map(|session| after(now, session)),
             delays: false,
             stopping: false,
             received: 0,
@@ -422,7 +426,7 @@ impl UdpSession {
     /// The session takes no input now.
     fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
         self.received += datagram.len() as u64;
-        self.slot.moved(datagram.len() as u64, 0);
+        self.slot.count_bytes(datagram.len() as u64, 0);
         let delivered = self.connection.receive_datagram(datagram);
         delivered.then_some(()).ok_or(Dropped::Busy)
     }

@@ -14,7 +14,7 @@ use crate::hub::message::{Notice, Request};
 use crate::limits::admission::Admission;
 use crate::limits::host_rate::HostRate;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::{Peer, Transport};
 use crate::reactor::poll::{after, earlier};
@@ -87,7 +87,7 @@ impl PeerTable {
             filter: Filter::new(own_ports),
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
-            drops: Drops::new(admission.state()),
+            drops: Drops::new(admission.stats()),
             admission,
             peers: HashMap::new(),
             by_activity: BTreeSet::new(),
@@ -172,7 +172,7 @@ impl PeerTable {
         let opened = self.new_session(key, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
-            None => self.peers.get_mut(&key).expect("the caller found it"),
+            None => self.peers.get_mut(&key).expect("only new peers are absent"),
         };
         let drops = &mut self.drops;
         let next = match opened {
@@ -206,15 +206,18 @@ impl PeerTable {
         }
         let peer = Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at(self.listener);
         if !self.host_rate.take(peer.remote.host(), now) {
-            self.admission.state().count(Count::RefusedRate, 1);
+            self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));
         }
-        let slot = self.admission.admit(&peer).map_err(NoSession::Refused)?;
-        slot.count(Count::Accepted);
+        let slot = self
+            .admission
+            .admit(&peer)
+            .map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
+        slot.count(Counter::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
         if let Some(command) = connection.take_command() {
-            if self.limits.clients < self.admission.len() {
+            if self.limits.max_clients < self.admission.len() {
                 return Err(NoSession::Dropped(Dropped::Busy));
             }
             self.jobs.push(Job {
@@ -257,7 +260,7 @@ impl PeerTable {
 
     /// When to call [`tick`](Self::tick).
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let oldest = self.by_activity.first().zip(self.limits.idle);
+        let oldest = self.by_activity.first().zip(self.limits.idle_timeout);
         let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
         let due = self.schedule.due.first().map(|&(due, _)| due);
         earlier(self.cut_at, earlier(idle_at, due))
@@ -273,7 +276,7 @@ impl PeerTable {
             self.schedule.remove_due(peer);
             self.schedule.make_ready(peer);
         }
-        let Some(idle) = self.limits.idle else {
+        let Some(idle) = self.limits.idle_timeout else {
             return;
         };
         while let Some((active, key)) = self.least_active(now)
@@ -285,7 +288,8 @@ impl PeerTable {
 
     /// The server stops: notifies each session, and opens no new ones.
     pub(crate) fn stop(&mut self, now: Instant) {
-        self.cut_at.get_or_insert(after(now, self.limits.grace));
+        self.cut_at
+            .get_or_insert(after(now, self.limits.grace_period));
         for peer in self.peers.values_mut() {
             if peer.stop() {
                 self.schedule.make_ready(peer);
@@ -318,7 +322,7 @@ impl PeerTable {
 
     /// Reports each session.
     pub(crate) fn report(&self) {
-        self.admission.tell();
+        self.admission.report();
     }
 
     pub(crate) fn drops(&mut self) -> &mut Drops {
@@ -333,7 +337,7 @@ impl PeerTable {
     /// Sends the output of a program that has ended, unless its peer was evicted.
     pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], out: &mut SendBatch, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.reply(output, self.admission.state(), out, &mut self.drops, now);
+            peer.reply(output, self.admission.stats(), out, &mut self.drops, now);
         }
     }
 
@@ -377,7 +381,7 @@ impl PeerTable {
 
     /// Evicts the least active peers until there is room for one more.
     fn make_room(&mut self, now: Instant) {
-        while self.limits.clients <= self.peers.len()
+        while self.limits.max_clients <= self.peers.len()
             && let Some((_, key)) = self.least_active(now)
         {
             debug!(peer = %key.0, "evict: inactive for longest");
@@ -386,7 +390,7 @@ impl PeerTable {
     }
 
     /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
-    /// that has to be moved corresponds to at least one datagram received since.
+    /// that this moves costs no more than one datagram that made it stale.
     fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
         loop {
             let &(listed, key) = self.by_activity.first()?;

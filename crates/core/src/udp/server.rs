@@ -16,13 +16,13 @@ use crate::hub::message::Request;
 use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
-use crate::limits::stats::State;
+use crate::limits::stats::Stats;
 use crate::limits::token_bucket::TokenBucket;
-use crate::net::listener::Inlet;
+use crate::net::listener::UdpListener;
 use crate::net::socket_opts::{enable_pktinfo, raise_buffers};
 use crate::peer::Transport;
 use crate::reactor::poll::{Interest, earlier};
-use crate::reactor::source::{Task, Watched};
+use crate::reactor::source::{EventSource, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
@@ -54,13 +54,13 @@ impl UdpServer {
     ///
     /// The socket is not an Internet socket, or a file descriptor or memory is not available.
     pub(crate) fn new(
-        inlet: Inlet,
+        inlet: UdpListener,
         service: Arc<dyn Service>,
         limits: &Limits,
-        state: State,
+        state: Stats,
         mut wire: Option<Link>,
     ) -> io::Result<Self> {
-        let Inlet {
+        let UdpListener {
             socket,
             place,
             ports,
@@ -294,7 +294,7 @@ impl UdpServer {
     }
 }
 
-impl Task for UdpServer {
+impl EventSource for UdpServer {
     fn watched(&self) -> Watched<'_> {
         let read = self.is_idle();
         let interest = Interest::In { read, write: !read };
@@ -314,8 +314,8 @@ impl Task for UdpServer {
         earlier(self.peers.deadline(), earlier(jobs, wire))
     }
 
-    fn attend(&mut self, place: usize, _: bool, _: &mut [u8], now: Instant) {
-        match place {
+    fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], now: Instant) {
+        match index {
             JOBS_OR_PORTS if self.ports.is_some() => self.attend_ports(now),
             JOBS_OR_PORTS => self.attend_jobs(now),
             WIRE => {
@@ -366,12 +366,12 @@ impl Task for UdpServer {
         self.is_over = true;
     }
 
-    fn is_over(&self) -> bool {
+    fn is_done(&self) -> bool {
         let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
         self.is_over || (jobs_ended && self.peers.is_over() && self.is_idle())
     }
 
-    fn end(self: Box<Self>) -> Option<Box<dyn Task>> {
+    fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
         let drops = self.peers.end();
         if !drops.is_empty() {
             debug!(local = %self.local, "dropped in total: {drops}");

@@ -33,9 +33,7 @@ pub enum Response {
 pub struct NotAResponse(pub Vec<u8>);
 
 impl Response {
-    /// The code that the line begins with.
-    #[must_use]
-    pub fn status(&self) -> Status {
+    fn status(&self) -> Status {
         match self {
             Self::Lines(_) => Status::LINES,
             Self::Entry(_) => Status::ENTRY,
@@ -132,7 +130,6 @@ mod tests {
         check("554 a file or folder of this name exists already", &text);
         assert_eq!(Response::from(&FileError::Exists), text);
         assert!(Status::STORED.is_success() && !Status::EXISTS.is_success());
-        assert!(Status::NO_SPACE.is_transient() && !Status::EXISTS.is_transient());
         let short = Response::parse(b"421").expect("the message may be missing");
         assert_eq!(short, Response::Text(Status::STOPPING, String::new()));
     }

@@ -66,12 +66,6 @@ impl Status {
     pub fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
-
-    /// Whether the request failed for a reason that may pass (4xx).
-    #[must_use]
-    pub fn is_transient(self) -> bool {
-        self.0 / 100 == 4
-    }
 }
 
 impl From<&FileError> for Status {

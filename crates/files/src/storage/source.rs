@@ -10,7 +10,6 @@ use nix::sys::stat::fstat;
 
 use crate::error::FileError;
 use crate::protocol::entry::{Entry, Kind};
-use crate::timestamp::Timestamp;
 
 /// A regular file, opened for reading.
 ///
@@ -22,8 +21,6 @@ pub struct Source {
     pub file: File,
     /// In bytes, when it was opened.
     pub length: u64,
-    /// When it was last changed.
-    pub modified: Timestamp,
     position: u64,
 }
 
@@ -43,16 +40,14 @@ impl Source {
     }
 
     pub(super) fn new(file: File) -> Result<Self, FileError> {
-        let entry = Entry::from_stat(&fstat(&file)?, Vec::new()).ok_or(FileError::NotAFile)?;
-        let Kind::File(length) = entry.kind else {
-            return Err(FileError::NotAFile);
-        };
-        Ok(Self {
-            file,
-            length,
-            modified: entry.modified,
-            position: 0,
-        })
+        match Entry::from_stat(&fstat(&file)?, Vec::new()).map(|entry| entry.kind) {
+            Some(Kind::File(length)) => Ok(Self {
+                file,
+                length,
+                position: 0,
+            }),
+            _ => Err(FileError::NotAFile),
+        }
     }
 }
 

@@ -30,10 +30,8 @@ fn chat(words: &str) -> Chat {
 }
 
 fn driver(words: &str, outbox_bytes: usize) -> RoomDriver {
-    let limits = Limits {
-        outbox_bytes,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default();
+    limits.outbox_bytes = outbox_bytes;
     RoomDriver::new(Arc::new(chat(words)), limits)
 }
 

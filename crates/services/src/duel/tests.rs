@@ -484,10 +484,8 @@ fn who_does_not_read_holds_nobody_up() {
 /// A player who reads nothing loses by time, which the other one counts.
 #[test]
 fn a_player_who_is_stopped_loses_by_time() {
-    let tight = Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    };
+    let mut tight = Limits::default();
+    tight.outbox_bytes = 1;
     let mut room = table(tight);
     (1..=2).for_each(|who| room.connect(who));
     room.stop_reading(2);
@@ -501,10 +499,9 @@ fn a_player_who_is_stopped_loses_by_time() {
 /// Peers 1 and 2 play, 3 and 4 watch. A peer that does not listen hears one thing more, and what it
 /// says is done only when it listens again, before it hears the rest.
 fn tight() -> RoomDriver {
-    let mut room = table(Limits {
-        outbox_bytes: 1,
-        ..Limits::default()
-    });
+    let mut limits = Limits::default();
+    limits.outbox_bytes = 1;
+    let mut room = table(limits);
     (1..=4).for_each(|who| room.connect(who));
     (1..=4).for_each(|who| drop(room.received(who)));
     room
@@ -644,7 +641,9 @@ proptest! {
         outbox_bytes in prop::sample::select(vec![1, 64 * 1024]),
         steps in prop::collection::vec((0..24u8, 1..5u8), 1..150),
     ) {
-        let mut room = table(Limits { outbox_bytes, ..Limits::default() });
+        let mut limits = Limits::default();
+        limits.outbox_bytes = outbox_bytes;
+        let mut room = table(limits);
         let mut here = Vec::new();
         for (what, who) in steps {
             match what {

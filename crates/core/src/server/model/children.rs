@@ -1,6 +1,7 @@
-//! The processes that hold the conversations of a forking server.
+//! The child processes of a forking server.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -9,29 +10,30 @@ use nix::unistd::Pid;
 use tracing::{debug, warn};
 
 use crate::limits::admission::Slot;
-use crate::limits::stats::Count;
+use crate::limits::stats::Counter;
 use crate::peer::Peer;
+use crate::sys::process;
 
-/// The children not yet waited for. Until then a pid cannot become another process's, so it is safe
-/// to signal.
+/// The children that have not been reaped. Until then a pid cannot become that of another process, so
+/// it is safe to signal.
 #[derive(Debug, Default)]
 pub(crate) struct Children(HashMap<Pid, Child>);
 
 #[derive(Debug)]
 enum Child {
-    /// Holds the conversation with a peer, and its slot until it is reaped.
-    Conversation(Peer, Slot),
-    /// Serves all conversations that it can: a socket for datagrams, or the rooms.
+    /// Runs the session of a peer, and keeps its slot until it is reaped.
+    Session(Peer, Slot),
+    /// Serves a UDP socket, or is the hub.
     Server,
 }
 
 impl Children {
-    /// A child that holds the conversation with `peer`.
+    /// Adds a child that runs the session of `peer`.
     pub(crate) fn add(&mut self, pid: Pid, peer: Peer, slot: Slot) {
-        self.0.insert(pid, Child::Conversation(peer, slot));
+        self.0.insert(pid, Child::Session(peer, slot));
     }
 
-    /// A child that serves a socket for datagrams, or the rooms.
+    /// Adds a child that serves a UDP socket, or is the hub.
     pub(crate) fn add_server(&mut self, pid: Pid) {
         self.0.insert(pid, Child::Server);
     }
@@ -40,16 +42,16 @@ impl Children {
         self.0.len()
     }
 
-    /// Whether this child has not been waited for.
+    /// Whether this child has not been reaped.
     pub(crate) fn contains(&self, pid: Pid) -> bool {
         self.0.contains_key(&pid)
     }
 
-    /// Frees the slot of every child that has ended. One SIGCHLD may stand for several, so it asks
-    /// until there is none. It asks for `each` where other children of this process are waited for
-    /// elsewhere.
-    pub(crate) fn reap(&mut self, each: bool) {
-        if each {
+    /// Reaps every child that has ended, and frees its slot. One SIGCHLD may stand for several
+    /// children, so it asks until there are none. With `one_by_one` it asks for each child: the
+    /// process has other children, which are reaped elsewhere.
+    pub(crate) fn reap(&mut self, one_by_one: bool) {
+        if one_by_one {
             for pid in self.0.keys().copied().collect::<Vec<_>>() {
                 self.reap_one(Some(pid), Some(WaitPidFlag::WNOHANG));
             }
@@ -62,14 +64,14 @@ impl Children {
     pub(crate) fn wait(&mut self) {
         while let Some(&pid) = self.0.keys().next() {
             if !self.reap_one(Some(pid), None) {
-                self.0.remove(&pid); // somebody else has waited for it
+                self.0.remove(&pid); // the service has waited for it
             }
         }
     }
 
-    /// Waits for a child, or any, as `how` says; whether there was one to reap.
-    fn reap_one(&mut self, which: Option<Pid>, how: Option<WaitPidFlag>) -> bool {
-        let status = match waitpid(which, how) {
+    /// Waits for one child, or for any. Returns whether one was reaped, or the call was interrupted.
+    fn reap_one(&mut self, pid: Option<Pid>, flags: Option<WaitPidFlag>) -> bool {
+        let status = match waitpid(pid, flags) {
             Err(Errno::EINTR) => return true,
             Ok(WaitStatus::StillAlive) | Err(_) => return false,
             Ok(status) => status,
@@ -78,11 +80,11 @@ impl Children {
             .pid()
             .and_then(|pid| self.0.remove(&pid).map(|child| (pid, child)));
         match ended {
-            None => (), // the service started it, not the server
+            None => (), // a process that the service started
             Some((pid, Child::Server)) => debug!(%pid, "reap: {status:?}"),
-            Some((pid, Child::Conversation(peer, slot))) => match status {
+            Some((pid, Child::Session(peer, slot))) => match status {
                 WaitStatus::Signaled(_, signal, _) => {
-                    slot.count(Count::Failed);
+                    slot.count(Counter::Failed);
                     warn!(%peer, %pid, "reap: killed by {signal}");
                 }
                 WaitStatus::Exited(_, code) => debug!(%peer, %pid, "reap: exit code {code}"),
@@ -95,8 +97,16 @@ impl Children {
     /// Sends `signal` to every child.
     pub(crate) fn signal(&self, signal: Signal) {
         for &pid in self.0.keys() {
-            // One that has ended and waits to be reaped does not mind.
-            kill(pid, signal).ok();
+            kill(pid, signal).ok(); // no effect on a child that has ended
         }
     }
 }
+
+/// Runs `body` in a forked child, and ends the process with the exit code that it returns. No
+/// destructor of the parent's frames runs, and no buffer is flushed twice.
+pub(crate) fn run_child(body: impl FnOnce() -> i32) -> ! {
+    process::exit(catch_unwind(AssertUnwindSafe(body)).unwrap_or(EX_SOFTWARE))
+}
+
+/// The exit code after a panic (sysexits(3)).
+pub(crate) const EX_SOFTWARE: i32 = 70;

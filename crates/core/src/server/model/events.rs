@@ -1,7 +1,7 @@
-//! The events model: every conversation in one thread.
+//! The events model: all sessions in one thread.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,171 +12,146 @@ use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
-use crate::net::listener::{Inlet, Listener};
+use crate::limits::stats::Reporting;
+use crate::net::listener::{Listener, UdpListener};
 use crate::reactor::poll::{Interest, after, wait};
-use crate::reactor::reactor::Tasks;
 use crate::reactor::signals::Signals;
-use crate::reactor::waker::Bell;
+use crate::reactor::waker::Waker;
 use crate::server::acceptor;
-use crate::server::worker::{Arrived, Crew, Front, Unbegun};
+use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::task::Exchange;
+use crate::stream::lifecycle::Accepted;
+use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
 
-/// Serves every peer that arrives, all in one thread, until SIGTERM or SIGINT.
+/// Serves all peers in one thread, until SIGTERM or SIGINT.
 ///
-/// Then nothing more is accepted, every session is told to stop, and what has not ended after
-/// `limits.grace`, or at the second signal, is cut. While a session computes, all others wait; but
-/// signals are heard in the thread that calls this, which does nothing else, so that a session that
-/// does not come back cannot keep the server from stopping.
+/// Then the listeners close and every session is asked to end; after the grace period, or at the
+/// second signal, the remaining ones are cut. While a session computes, all others wait. The signals
+/// are read in the thread that calls this function, which does nothing else, so that a session that
+/// does not return cannot keep the server from stopping.
 ///
 /// # Errors
 ///
-/// No descriptor or thread can be had at the start, or the system cannot wait for descriptors.
-/// Nothing that a peer does ends it.
+/// No descriptor or thread is available at the start, or the system cannot wait for descriptors.
+/// Nothing that a peer does ends the server.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "every model takes the signals for itself"
+    reason = "all models have the same signature"
 )]
 pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,
     signals: Signals,
+    reporting: Reporting,
 ) -> io::Result<()> {
-    let (orders, done) = (Arc::new(Bell::new()?), Arc::new(Bell::new()?));
-    let relayed = signals.relayed(Arc::clone(&orders));
-    let (limits, grace) = (*limits, limits.grace);
-    let end = RingAtEnd(Arc::clone(&done));
+    let (control, done) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
+    let forwarded = Signals::forwarded(Arc::clone(&control));
+    let (limits, grace) = (*limits, limits.grace_period);
+    let wake_at_end = WakeAtEnd(Arc::clone(&done));
     let thread = thread::Builder::new().spawn(move || {
-        let _end = end;
+        let _wake_at_end = wake_at_end;
         let mut events = Events {
-            tasks: Tasks::new()?,
             hub: SharedHub::of(&service),
             service,
             limits,
         };
-        acceptor::serve(listeners, &mut events, &limits, relayed)
+        acceptor::serve(listeners, &mut events, &limits, forwarded, reporting)
     })?;
-    let ended = relay(&signals, &orders, &done, grace)?;
+    let ended = forward_signals(&signals, &control, &done, grace)?;
     if !ended {
-        warn!("stop: a session does not come back; leaving it");
+        warn!("stop: a session does not return; abandoning it");
         kill_all();
         return Ok(());
     }
     let served = thread.join();
-    served.unwrap_or_else(|_| Err(io::Error::other("the thread of all conversations panicked")))
+    served.unwrap_or_else(|_| Err(io::Error::other("the thread of the sessions panicked")))
 }
 
-/// Passes signals on, until the loop has ended or had its time to; whether it has ended.
-fn relay(signals: &Signals, orders: &Bell, done: &Bell, grace: Duration) -> io::Result<bool> {
+/// Forwards signals until the other thread has ended, or has had its time to. Returns whether it has
+/// ended.
+fn forward_signals(
+    signals: &Signals,
+    control: &Waker,
+    done: &Waker,
+    grace: Duration,
+) -> io::Result<bool> {
     let mut deadline = None;
     loop {
-        let sources = [
+        let fds = [
             (false, signals.as_fd(), Interest::READ),
             (true, done.as_fd(), Interest::READ),
         ];
-        let ready = wait(&sources, deadline)?;
+        let ready = wait(&fds, deadline)?;
         let now = Instant::now();
         let is_done = ready.iter().any(|&(done, _)| done);
         if is_done || deadline.is_some_and(|deadline| deadline <= now) {
             return Ok(is_done);
         }
-        let seen = signals.take();
-        if seen.terminate || seen.interrupt {
-            orders.order_stop();
-            let patience = if deadline.is_none() {
+        let pending = signals.take();
+        if pending.terminate || pending.interrupt {
+            control.request_stop();
+            let grace = if deadline.is_none() {
                 grace
             } else {
                 Duration::ZERO
             };
-            deadline = Some(after(now, patience) + MARGIN);
+            deadline = Some(after(now, grace) + MARGIN);
         }
-        if seen.report {
-            orders.order_report();
+        if pending.report {
+            control.request_report();
         }
     }
 }
 
-/// Rings when it is dropped, also in a panic.
-struct RingAtEnd(Arc<Bell>);
+/// Wakes another thread when it is dropped, also in a panic.
+struct WakeAtEnd(Arc<Waker>);
 
-impl Drop for RingAtEnd {
+impl Drop for WakeAtEnd {
     fn drop(&mut self) {
-        self.0.ring();
+        self.0.wake();
     }
 }
 
+/// The sessions are in the reactor of the acceptor.
 struct Events {
-    tasks: Tasks,
-    hub: Option<SharedHub>, // where its sessions meet in rooms
+    hub: Option<SharedHub>, // where the service has rooms
     service: Arc<dyn Service>,
     limits: Limits,
 }
 
-impl Crew for Events {
-    const DEED: &'static str = "begin";
+impl Worker for Events {
+    const ACTION: &'static str = "start a session";
 
-    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
-        let wire = match self.wire() {
-            Ok(wire) => wire,
-            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
-        };
-        let exchange = Exchange::open(arrived, &*self.service, &self.limits, wire);
-        self.tasks.add(Box::new(exchange));
-        Ok(())
-    }
-
-    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
-        let (service, wire) = (Arc::clone(&self.service), self.wire()?);
-        let state = front.state.of_socket(inlet.number);
-        let datagrams = UdpServer::new(inlet, service, &self.limits, state, wire)?;
-        self.tasks.add(Box::new(datagrams));
-        Ok(())
-    }
-
-    fn news(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.tasks.as_fd())
-    }
-
-    fn wait_beside(
+    fn start(
         &mut self,
-        fds: &mut dyn Iterator<Item = BorrowedFd<'_>>,
-        deadline: Option<Instant>,
-    ) -> io::Result<Option<bool>> {
-        self.tasks.wait_beside(fds, deadline).map(Some)
+        accepted: Accepted,
+        acceptor: &mut AcceptorState,
+    ) -> Result<(), Box<StartError>> {
+        let link = match self.link() {
+            Ok(link) => link,
+            Err(error) => return Err(StartError::new(accepted, error)),
+        };
+        let task = StreamTask::open(accepted, &*self.service, &self.limits, link);
+        acceptor.reactor.add(Box::new(task));
+        Ok(())
     }
 
-    fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.tasks.deadline(now)
-    }
-
-    fn attend(&mut self, _: &mut Front, now: Instant) {
-        self.tasks.attend(now);
-    }
-
-    fn len(&self) -> usize {
-        self.tasks.len()
-    }
-
-    fn report(&self) {
-        self.tasks.report();
-    }
-
-    fn stop(&mut self) {
-        self.tasks.stop(Instant::now());
-    }
-
-    fn cut(&mut self) {
-        self.tasks.clear();
+    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
+        let (service, link) = (Arc::clone(&self.service), self.link()?);
+        let stats = acceptor.stats.for_udp_socket(listener.index);
+        let server = UdpServer::new(listener, service, &self.limits, stats, link)?;
+        acceptor.reactor.add(Box::new(server));
+        Ok(())
     }
 }
 
 impl Events {
-    /// A new way to the hub, where there is one.
-    fn wire(&self) -> io::Result<Option<Link>> {
+    /// A new link to the hub, where the service has rooms.
+    fn link(&self) -> io::Result<Option<Link>> {
         self.hub.as_ref().map(Link::in_process).transpose()
     }
 }
 
-const MARGIN: Duration = Duration::from_secs(1); // more than the loop itself takes after the grace
+const MARGIN: Duration = Duration::from_secs(1); // longer than the loop itself needs after the grace period

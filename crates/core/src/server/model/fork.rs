@@ -1,247 +1,265 @@
-//! The fork model: a process of its own for each peer.
+//! The fork model: a process per client.
 //!
-//! A child holds one conversation and leaves by `_exit`, so nothing of the acceptor's is undone or
-//! written twice. Where the service gives its peers to programs, the child becomes the program.
+//! A child runs one session and ends by `_exit`, so no destructor of the acceptor runs twice and no
+//! buffer is written twice. Where a session hands its peer to a program, the child executes it.
 
-use std::cell::Cell;
 use std::io;
-use std::mem;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
-use tracing::{debug, error};
+use nix::sys::signal::Signal;
+use tracing::{debug, error, warn};
 
-use crate::exec::child::{Program, pipe, take_over};
-use crate::exec::supervisor::{Chaperone, Given, NOT_STARTED, not_started};
+use crate::exec::child::{Child, exec, pipe};
+use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
 use crate::hub_link::link::Link;
-use crate::limits::limits::{Limits, READ_BYTES};
-use crate::net::listener::{Inlet, Listener};
+use crate::limits::limits::Limits;
+use crate::limits::stats::Reporting;
+use crate::net::listener::{Listener, UdpListener};
 use crate::peer::Transport;
-use crate::reactor::poll::earlier;
-use crate::reactor::reactor::Tasks;
-use crate::reactor::run_one::hold;
+use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
 use crate::server::acceptor;
-use crate::server::model::children::Children;
-use crate::server::worker::{Arrived, Crew, Front, Unbegun};
+use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
+use crate::server::model::fork_hub::HubProcess;
+use crate::server::model::fork_udp::{self, UdpProcess};
+use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
-use crate::stream::task::Exchange;
+use crate::stream::lifecycle::{Accepted, supervise};
+use crate::stream::task::StreamTask;
 use crate::sys::process::{self, Forked};
 
-use crate::server::model::fork_hub::HubProcess;
-use crate::server::model::fork_udp::Server;
-
-/// Serves every peer that arrives, each in a process of its own, until SIGTERM or SIGINT.
+/// Serves each peer in a process of its own, until SIGTERM or SIGINT.
 ///
-/// Then nothing more is accepted, every session is told to stop, and after `limits.grace`, or at
-/// the second signal, what still runs is killed. Returns once every child was waited for. The
-/// children die with this process, however it ends.
+/// Then the listeners close and every child gets SIGTERM; after the grace period, or at the second
+/// signal, the remaining ones are killed. Returns once every child is reaped. However this process
+/// ends, its children end with it.
 ///
-/// A service that starts processes of its own before it is served must not wait for them: their
-/// ends are collected here with those of the children.
+/// A service that starts processes before it is served must not wait for them: they are reaped here
+/// like the children.
 ///
 /// # Errors
 ///
 /// The process has several threads, or the system cannot wait for descriptors. Nothing that a peer
-/// does ends it.
+/// does ends the server.
 pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,
     signals: Signals,
+    reporting: Reporting,
 ) -> io::Result<()> {
-    process::require_one_thread()?;
-    // Set up once here rather than in every child; each child seeds it anew.
+    process::require_single_thread()?;
+    // Initialized here once, not in every child; each child only reseeds it.
     drop(rand::rng());
-    let programs = service.config(Transport::Stream).exec;
+    let hub = || HubProcess::new(Arc::clone(&service));
     let mut processes = Processes {
         children: Children::default(),
-        servers: Vec::new(),
-        programs: programs.then(Tasks::new).transpose()?,
-        hub: None,
+        udp: Vec::new(),
+        hub: service.rooms().is_some().then(hub),
+        exec: service.config(Transport::Stream).exec,
         service,
         limits,
-        buffer: vec![0; READ_BYTES],
     };
-    let served = acceptor::serve(listeners, &mut processes, limits, signals);
-    processes.end_hub();
+    let served = acceptor::serve(listeners, &mut processes, limits, signals, reporting);
+    if let Some(hub) = &mut processes.hub {
+        hub.kill(&processes.children);
+    }
     processes.children.wait();
     served
 }
 
-pub(crate) struct Processes<'a> {
-    pub(super) children: Children,
-    pub(super) servers: Vec<Server>,
-    pub(super) programs: Option<Tasks>, // where children become programs, those who look after them
-    pub(super) hub: Option<HubProcess>, // where sessions meet in rooms, from the first one on
-    pub(super) service: Arc<dyn Service>,
-    pub(super) limits: &'a Limits,
-    pub(super) buffer: Vec<u8>, // of every child, which touches it only as far as it uses it
+struct Processes<'a> {
+    children: Children,
+    udp: Vec<UdpProcess>,
+    hub: Option<HubProcess>, // where the service has rooms
+    exec: bool, // the children execute programs; supervisors in the acceptor's reactor reap them
+    service: Arc<dyn Service>,
+    limits: &'a Limits,
 }
 
-impl Crew for Processes<'_> {
-    const DEED: &'static str = "fork";
+impl Worker for Processes<'_> {
+    const ACTION: &'static str = "fork";
 
-    fn begin(&mut self, arrived: Arrived, front: &mut Front) -> Result<(), Box<Unbegun>> {
-        let both = self.programs.is_some().then(pipe).transpose();
-        let (errors, says) = match both {
-            Ok(both) => both.unzip(),
-            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
+    fn start(
+        &mut self,
+        accepted: Accepted,
+        acceptor: &mut AcceptorState,
+    ) -> Result<(), Box<StartError>> {
+        let stderr = match self.exec.then(pipe).transpose() {
+            Ok(pipe) => pipe,
+            Err(error) => return Err(StartError::new(accepted, error)),
         };
-        let wire = match self.wire() {
-            Ok(wire) => wire,
-            Err(error) => return Err(Box::new(Unbegun { arrived, error })),
+        let (errors, stderr) = stderr.unzip();
+        let link = match self.link() {
+            Ok(link) => link,
+            Err(error) => return Err(StartError::new(accepted, error)),
         };
         match process::fork() {
-            Ok(Forked::Child) => self.be_a_child(arrived, says, wire, front),
-            Ok(Forked::Acceptor(pid)) => {
-                debug!(peer = %arrived.peer, %pid, "fork");
-                let Arrived { stream, peer, slot } = arrived;
-                slot.runs_as(pid);
-                let (Some(errors), Some(programs)) = (errors, &mut self.programs) else {
+            Ok(Forked::Child) => run_child(|| self.run_session(accepted, stderr, link, acceptor)),
+            Ok(Forked::Parent(pid)) => {
+                debug!(peer = %accepted.peer, %pid, "fork");
+                let Accepted { stream, peer, slot } = accepted;
+                slot.set_pid(pid);
+                if let Some(errors) = errors {
+                    let handover = Handover::new(stream, peer, Some(slot), *self.limits);
+                    let child = Child::adopt(pid, errors);
+                    let supervisor = supervise(child, handover, StreamTask::close);
+                    acceptor.reactor.add(supervisor);
+                } else {
                     self.children.add(pid, peer, slot);
-                    return Ok(());
-                };
-                let given = Given {
-                    stream,
-                    peer,
-                    slot: Some(slot),
-                    limits: *self.limits,
-                    counted: Cell::default(),
-                };
-                programs.add(match Program::adopt(pid, errors) {
-                    Ok(program) => Box::new(Chaperone::new(program, given)),
-                    Err(error) => Box::new(Exchange::close(given, not_started(&error))),
-                });
+                }
                 Ok(())
             }
-            Err(errno) => Err(Box::new(Unbegun {
-                arrived,
-                error: errno.into(),
-            })),
+            Err(errno) => Err(StartError::new(accepted, errno)),
         }
     }
 
-    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
-        let mut server = Server::new(inlet);
-        self.start(&mut server, front)?;
-        self.servers.push(server);
+    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
+        let mut process = UdpProcess::new(listener);
+        self.start_udp(&mut process, acceptor)?;
+        self.udp.push(process);
         Ok(())
     }
 
-    fn news(&self) -> Option<BorrowedFd<'_>> {
-        self.programs.as_ref().map(AsFd::as_fd)
+    fn deadline(&self) -> Option<Instant> {
+        self.udp.iter().filter_map(UdpProcess::start_at).min()
     }
 
-    fn deadline(&self, now: Instant) -> Option<Instant> {
-        let start_at = self.missing().map(|server| server.start_at).min();
-        let programs = self.programs.as_ref();
-        earlier(
-            start_at,
-            programs.and_then(|programs| programs.deadline(now)),
-        )
-    }
-
-    fn attend(&mut self, front: &mut Front, now: Instant) {
-        if let Some(programs) = &mut self.programs {
-            programs.attend(now);
+    fn attend(&mut self, acceptor: &mut AcceptorState, now: Instant) {
+        self.children.reap(self.exec);
+        if let Some(hub) = &mut self.hub {
+            hub.check(&self.children);
         }
-        self.children.reap(self.programs.is_some());
-        self.look_after_hub();
-        self.restart_servers(front, now);
+        self.restart_udp(acceptor, now);
     }
 
     fn len(&self) -> usize {
-        let programs = self.programs.as_ref().map_or(0, Tasks::len);
-        let hub = usize::from(self.hub().is_some()); // nobody waits for it: it goes with the last one
-        self.children.len() - hub + programs + self.missing().count()
+        let hub = self.hub.as_ref();
+        let hub = hub.is_some_and(|hub| hub.is_running(&self.children)); // it ends with the sessions
+        let restarting = self.udp.iter().filter_map(UdpProcess::start_at).count();
+        self.children.len() - usize::from(hub) + restarting
     }
 
     fn report(&self) {
-        if let Some(programs) = &self.programs {
-            programs.report();
-        }
-        self.servers
+        self.udp
             .iter()
-            .filter_map(|server| server.pid)
-            .filter(|&pid| self.children.contains(pid))
-            .for_each(|pid| {
-                kill(pid, Signal::SIGUSR1).ok();
-            });
+            .for_each(|process| process.report(&self.children));
     }
 
     fn stop(&mut self) {
-        self.servers.clear(); // not to be started again
+        self.udp.clear(); // they must not be restarted
         self.children.signal(Signal::SIGTERM);
-        if let Some(programs) = &mut self.programs {
-            programs.stop(Instant::now());
-        }
     }
 
-    fn cut(&mut self) {
+    fn kill(&mut self) {
         self.children.signal(Signal::SIGKILL);
         self.children.wait();
-        if let Some(programs) = &mut self.programs {
-            programs.clear();
-        }
     }
 }
 
 impl Processes<'_> {
-    /// The servers of datagrams that have no process now.
-    fn missing(&self) -> impl Iterator<Item = &Server> {
-        self.servers.iter().filter(|server| server.pid.is_none())
+    /// A new link to the hub, where the service has rooms.
+    fn link(&mut self) -> io::Result<Option<OwnedFd>> {
+        let hub = self.hub.as_mut();
+        hub.map(|hub| hub.link(&mut self.children)).transpose()
     }
 
-    /// Lets go of what is the acceptor's.
-    pub(super) fn leave(&mut self, front: &mut Front) {
-        front.leave();
-        self.servers.clear();
-        self.hub = None;
-        // Those of others are not this child's to end. Their descriptors close on exec.
-        mem::forget(self.programs.take());
-        // The generator was copied with everything else: without this, all children draw the same
+    fn start_udp(&mut self, udp: &mut UdpProcess, acceptor: &mut AcceptorState) -> io::Result<()> {
+        udp.starting();
+        let link = self.link()?;
+        match process::fork()? {
+            Forked::Child => run_child(|| {
+                let listener = match udp.listener.try_clone() {
+                    Ok(listener) => listener,
+                    Err(error) => {
+                        error!("cannot serve UDP: {error}");
+                        return 1;
+                    }
+                };
+                let stats = acceptor.stats.for_udp_socket(listener.index);
+                let mut buffer = self.become_child(acceptor);
+                let (service, signals) = (&self.service, &acceptor.signals);
+                fork_udp::serve(
+                    listener,
+                    service,
+                    self.limits,
+                    stats,
+                    link,
+                    signals,
+                    &mut buffer,
+                )
+            }),
+            Forked::Parent(pid) => {
+                debug!(%pid, "fork, for UDP");
+                self.children.add_server(pid);
+                udp.started(pid);
+                Ok(())
+            }
+        }
+    }
+
+    /// Restarts the processes of UDP sockets that have ended by themselves.
+    fn restart_udp(&mut self, acceptor: &mut AcceptorState, now: Instant) {
+        let mut processes = std::mem::take(&mut self.udp);
+        for process in &mut processes {
+            if process.has_ended(&self.children) {
+                warn!("the process of a UDP socket has ended; restarting it");
+            }
+            if process.start_at().is_some_and(|at| at <= now)
+                && let Err(error) = self.start_udp(process, acceptor)
+            {
+                warn!("cannot fork, for UDP: {error}; trying again");
+            }
+        }
+        self.udp = processes;
+    }
+
+    /// In a forked child: closes what belongs to the acceptor. Returns a buffer for one read.
+    fn become_child(&mut self, acceptor: &mut AcceptorState) -> Vec<u8> {
+        acceptor.close_in_child(self.exec);
+        self.udp.clear();
+        if let Some(hub) = &mut self.hub {
+            hub.close_in_child();
+        }
+        // The generator was copied with the process: without this, all children draw the same
         // numbers.
         rand::rng().reseed().expect("the system gives randomness");
+        acceptor.reactor.take_buffer()
     }
 
-    /// Holds one conversation and leaves the process.
-    fn be_a_child(
+    /// Runs one session in a child. Returns the exit code.
+    fn run_session(
         &mut self,
-        arrived: Arrived,
-        says: Option<OwnedFd>,
-        wire: Option<OwnedFd>,
-        front: &mut Front,
-    ) -> ! {
-        let converse = AssertUnwindSafe(|| {
-            self.leave(front);
-            let wire = wire.map(Link::socket);
-            let mut exchange = Exchange::open(arrived, &*self.service, self.limits, wire);
-            hold(&mut exchange, &front.signals, &mut false, &mut self.buffer);
-            let ended = match (exchange.finish(), says) {
-                ((_, Some((given, mut command))), Some(says)) => match given.stream.ends() {
+        accepted: Accepted,
+        stderr: Option<OwnedFd>,
+        link: Option<OwnedFd>,
+        acceptor: &mut AcceptorState,
+    ) -> i32 {
+        let mut buffer = self.become_child(acceptor);
+        let link = link.map(Link::socket);
+        let mut task = StreamTask::open(accepted, &*self.service, self.limits, link);
+        run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
+        let reason = match (task.into_parts(), stderr) {
+            ((_, Some((handover, mut command))), Some(stderr)) => {
+                match handover.stream.to_stdio() {
                     Ok((input, output)) => {
-                        let error =
-                            take_over(&mut command, input, output, says, given.stream.group());
-                        error!(peer = %given.peer, "{}", not_started(&error));
+                        let group = handover.group();
+                        let error = exec(&mut command, input, output, stderr, group);
+                        error!(peer = %handover.peer, "{}", not_started(&error));
                         return NOT_STARTED;
                     }
                     Err(error) => not_started(&error),
-                },
-                ((ended, _), _) => ended,
-            };
-            match ended {
-                CloseReason::Panicked(_) => EX_SOFTWARE,
-                ended if ended.is_failure() => 1,
-                _ => 0,
+                }
             }
-        });
-        process::exit(catch_unwind(converse).unwrap_or(EX_SOFTWARE))
+            ((reason, _), _) => reason,
+        };
+        match reason {
+            CloseReason::Panicked(_) => EX_SOFTWARE,
+            reason if reason.is_failure() => 1,
+            _ => 0,
+        }
     }
 }
-
-pub(super) const EX_SOFTWARE: i32 = 70; // sysexits(3)

@@ -1,8 +1,7 @@
-//! The hub in a process of its own, which all conversations reach through socket pairs.
+//! The hub in a process of its own, which the session processes reach through socket pairs.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill};
@@ -13,29 +12,118 @@ use nix::unistd::Pid;
 use tracing::{debug, error, warn};
 
 use crate::hub_link::hub_process::HubServer;
-use crate::server::model::fork::{EX_SOFTWARE, Processes};
+use crate::server::model::children::{Children, run_child};
+use crate::session::service::Service;
+use crate::sys::fd;
 use crate::sys::process::{self, Forked};
 
-/// The acceptor's end of the hub's process.
+/// The acceptor's end of the hub process. The process starts with the first link, and again after it
+/// has ended.
 pub(crate) struct HubProcess {
-    pub(crate) pid: Pid,
-    control: OwnedFd, // takes one end of a pair for each new wire
+    service: Arc<dyn Service>,
+    running: Option<Running>,
+}
+
+struct Running {
+    pid: Pid,
+    control: OwnedFd, // a socket that receives one end of a pair for each new link
 }
 
 impl HubProcess {
-    /// Passes one end of a new pair on, and gives back the other.
-    fn wire(&self) -> io::Result<OwnedFd> {
-        let (ours, theirs) = pair()?;
-        let fds = [theirs.as_raw_fd()];
+    pub(crate) fn new(service: Arc<dyn Service>) -> Self {
+        Self {
+            service,
+            running: None,
+        }
+    }
+
+    /// A new link to the hub: one end of a socket pair, of which the hub has the other.
+    ///
+    /// # Errors
+    ///
+    /// The system lacks a process, a descriptor, or space in the queue of the hub.
+    pub(crate) fn link(&mut self, children: &mut Children) -> io::Result<OwnedFd> {
+        if let Some(hub) = self.running(children) {
+            match hub.link() {
+                Err(error) if is_disconnected(&error) => (), // it has ended, and is not reaped yet
+                done => return done,
+            }
+        }
+        let (control, hub_end) = pair()?;
+        match process::fork()? {
+            Forked::Child => {
+                drop(control);
+                run_child(|| self.run(hub_end))
+            }
+            Forked::Parent(pid) => {
+                debug!(%pid, "fork, for the hub");
+                children.add_server(pid);
+                self.running.insert(Running { pid, control }).link()
+            }
+        }
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn is_running(&self, children: &Children) -> bool {
+        self.running(children).is_some()
+    }
+
+    /// Logs if the process has ended by itself.
+    pub(crate) fn check(&mut self, children: &Children) {
+        if self.running.is_some() && !self.is_running(children) {
+            warn!("the hub has ended, and its rooms with it; new clients get a new hub");
+            self.running = None;
+        }
+    }
+
+    /// Kills the process when no session is left. It would end by itself, unless it was stopped by a
+    /// signal.
+    pub(crate) fn kill(&mut self, children: &Children) {
+        if let Some(hub) = self.running(children) {
+            kill(hub.pid, Signal::SIGKILL).ok(); // not reaped yet, so the pid is its own
+        }
+        self.running = None;
+    }
+
+    /// Closes the copy of a forked child.
+    pub(crate) fn close_in_child(&mut self) {
+        self.running = None;
+    }
+
+    fn running(&self, children: &Children) -> Option<&Running> {
+        let running = self.running.as_ref();
+        running.filter(|hub| children.contains(hub.pid))
+    }
+
+    /// Runs the hub until no process can reach it. Returns the exit code.
+    fn run(&self, control: OwnedFd) -> i32 {
+        // The open descriptors include the connection for which the hub was started.
+        let done = fd::close_all_except(control.as_fd())
+            .and_then(|()| HubServer::new(control, Arc::clone(&self.service))?.run());
+        match done {
+            Ok(()) => 0,
+            Err(error) => {
+                error!("the hub failed: {error}");
+                1
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Passes one end of a new pair to the hub, and returns the other.
+    fn link(&self) -> io::Result<OwnedFd> {
+        let (session_end, hub_end) = pair()?;
+        let fds = [hub_end.as_raw_fd()];
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         sendmsg::<()>(
             self.control.as_raw_fd(),
-            &[io::IoSlice::new(b"w")],
+            &[io::IoSlice::new(b"l")], // a descriptor needs at least one byte of data
             &[ControlMessage::ScmRights(&fds)],
             flags,
             None,
         )?;
-        Ok(ours)
+        Ok(session_end)
     }
 }
 
@@ -49,81 +137,9 @@ fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     )?)
 }
 
-impl Processes<'_> {
-    /// A new way to the hub, where the service has rooms. A hub that has ended is started again, for
-    /// those who come from now on.
-    pub(crate) fn wire(&mut self) -> io::Result<Option<OwnedFd>> {
-        if self.service.rooms().is_none() {
-            return Ok(None);
-        }
-        if let Some(hub) = self.hub() {
-            match hub.wire() {
-                // Gone, and not yet waited for.
-                Err(error) if is_gone(&error) => (),
-                done => return done.map(Some),
-            }
-        }
-        let (control, theirs) = pair()?;
-        match process::fork()? {
-            Forked::Child => {
-                drop(control);
-                self.be_the_hub(theirs)
-            }
-            Forked::Acceptor(pid) => {
-                debug!(%pid, "fork, for the hub");
-                self.children.add_server(pid);
-                self.hub
-                    .insert(HubProcess { pid, control })
-                    .wire()
-                    .map(Some)
-            }
-        }
-    }
-
-    /// Notices that the hub has ended, though nobody asked it to.
-    pub(crate) fn look_after_hub(&mut self) {
-        if self.hub.is_some() && self.hub().is_none() {
-            warn!("the hub has ended, and all rooms with it; whoever comes next gets another");
-            self.hub = None;
-        }
-    }
-
-    /// Nobody is left who could want the hub. It would end by itself, unless it was stopped.
-    pub(crate) fn end_hub(&mut self) {
-        if let Some(hub) = self.hub() {
-            kill(hub.pid, Signal::SIGKILL).ok(); // it is not waited for yet, so its pid is its own
-        }
-        self.hub = None;
-    }
-
-    /// The hub's process, if it runs.
-    pub(crate) fn hub(&self) -> Option<&HubProcess> {
-        let hub = self.hub.as_ref();
-        hub.filter(|hub| self.children.contains(hub.pid))
-    }
-
-    /// Is the hub until nobody can reach it any more, and leaves the process.
-    fn be_the_hub(&self, control: OwnedFd) -> ! {
-        let connect = AssertUnwindSafe(|| {
-            // Among what is open is the connection of the peer whose coming has started this.
-            process::close_all_but(control.as_fd())?;
-            HubServer::new(control, Arc::clone(&self.service))?.run()
-        });
-        process::exit(match catch_unwind(connect) {
-            Ok(Ok(())) => 0,
-            Ok(Err(error)) => {
-                error!("the hub cannot go on: {error}");
-                1
-            }
-            Err(_) => EX_SOFTWARE,
-        })
-    }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    let kind = error.kind();
+fn is_disconnected(error: &io::Error) -> bool {
     matches!(
-        kind,
+        error.kind(),
         io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset

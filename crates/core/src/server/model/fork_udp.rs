@@ -1,114 +1,91 @@
-//! The processes that serve sockets for datagrams.
+//! The processes that serve the UDP sockets of a forking server.
 
-use std::io;
-use std::mem;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tracing::{debug, error, warn};
+use tracing::error;
 
 use crate::hub_link::link::Link;
-use crate::limits::stats::State;
-use crate::net::listener::Inlet;
-use crate::reactor::run_one::hold;
-use crate::reactor::source::Task;
-use crate::server::model::fork::{EX_SOFTWARE, Processes};
-use crate::server::worker::Front;
-use crate::sys::process::{self, Forked};
+use crate::limits::limits::Limits;
+use crate::limits::stats::Stats;
+use crate::net::listener::UdpListener;
+use crate::reactor::run_one::run_one;
+use crate::reactor::signals::Signals;
+use crate::reactor::source::EventSource;
+use crate::server::model::children::Children;
+use crate::session::service::Service;
 use crate::udp::server::UdpServer;
 
-/// A socket for datagrams, and the process that serves it.
-pub(crate) struct Server {
-    pub(crate) inlet: Inlet,
-    pub(crate) pid: Option<Pid>,
-    pub(crate) start_at: Instant, // not before, should it end
+/// A UDP socket and the process that serves it, which is restarted if it ends.
+pub(crate) struct UdpProcess {
+    pub(crate) listener: UdpListener,
+    pid: Option<Pid>,
+    start_at: Instant, // not before
 }
 
-impl Server {
-    /// One that is to be started.
-    pub(crate) fn new(inlet: Inlet) -> Self {
+impl UdpProcess {
+    /// One that is to be started at once.
+    pub(crate) fn new(listener: UdpListener) -> Self {
         Self {
-            inlet,
+            listener,
             pid: None,
             start_at: Instant::now(),
         }
     }
-}
 
-impl Processes<'_> {
-    /// Starts the process of a socket for datagrams.
-    pub(crate) fn start(&mut self, server: &mut Server, front: &mut Front) -> io::Result<()> {
-        server.start_at = Instant::now() + PAUSE;
-        let wire = self.wire()?;
-        match process::fork()? {
-            Forked::Child => {
-                let inlet = server.inlet.try_clone();
-                let state = front.state.of_socket(server.inlet.number);
-                self.be_a_server(inlet, state, wire, front)
-            }
-            Forked::Acceptor(pid) => {
-                debug!(%pid, "fork, to serve datagrams");
-                self.children.add_server(pid);
-                server.pid = Some(pid);
-                Ok(())
-            }
-        }
+    /// It is being started. If that fails, it is not due again before an interval.
+    pub(crate) fn starting(&mut self) {
+        self.start_at = Instant::now() + RESTART_INTERVAL;
     }
 
-    /// Starts those anew whose process has ended, though nobody asked it to.
-    pub(crate) fn restart_servers(&mut self, front: &mut Front, now: Instant) {
-        let mut servers = mem::take(&mut self.servers);
-        for server in &mut servers {
-            if server.pid.is_some_and(|pid| !self.children.contains(pid)) {
-                warn!("the server of datagrams has ended; starting it again");
-                server.pid = None;
-            }
-            if server.pid.is_none()
-                && server.start_at <= now
-                && let Err(error) = self.start(server, front)
-            {
-                warn!("cannot fork, to serve datagrams: {error}; trying again");
-            }
-        }
-        self.servers = servers;
+    pub(crate) fn started(&mut self, pid: Pid) {
+        self.pid = Some(pid);
     }
 
-    /// Serves a socket for datagrams and leaves the process.
-    fn be_a_server(
-        &mut self,
-        inlet: io::Result<Inlet>,
-        state: State,
-        wire: Option<OwnedFd>,
-        front: &mut Front,
-    ) -> ! {
-        let serve = AssertUnwindSafe(|| {
-            self.leave(front);
-            let (service, wire) = (Arc::clone(&self.service), wire.map(Link::socket));
-            let datagrams =
-                inlet.and_then(|inlet| UdpServer::new(inlet, service, self.limits, state, wire));
-            match datagrams {
-                Ok(datagrams) => {
-                    let mut datagrams = Box::new(datagrams);
-                    hold(
-                        &mut *datagrams,
-                        &front.signals,
-                        &mut false,
-                        &mut self.buffer,
-                    );
-                    datagrams.end();
-                    0
-                }
-                Err(error) => {
-                    error!("cannot serve datagrams: {error}");
-                    1
-                }
-            }
-        });
-        process::exit(catch_unwind(serve).unwrap_or(EX_SOFTWARE))
+    /// Whether it was running, and has ended. Then it is due to be started.
+    pub(crate) fn has_ended(&mut self, children: &Children) -> bool {
+        self.pid.take_if(|pid| !children.contains(*pid)).is_some()
+    }
+
+    /// When it is to be started, unless it runs.
+    pub(crate) fn start_at(&self) -> Option<Instant> {
+        self.pid.is_none().then_some(self.start_at)
+    }
+
+    /// Lets a running process report.
+    pub(crate) fn report(&self, children: &Children) {
+        if let Some(pid) = self.pid.filter(|&pid| children.contains(pid)) {
+            kill(pid, Signal::SIGUSR1).ok();
+        }
     }
 }
 
-const PAUSE: Duration = Duration::from_secs(1); // a server that cannot run must not spin
+/// Serves the socket in a child. Returns the exit code.
+pub(crate) fn serve(
+    listener: UdpListener,
+    service: &Arc<dyn Service>,
+    limits: &Limits,
+    stats: Stats,
+    link: Option<OwnedFd>,
+    signals: &Signals,
+    buffer: &mut [u8],
+) -> i32 {
+    let (service, link) = (Arc::clone(service), link.map(Link::socket));
+    match UdpServer::new(listener, service, limits, stats, link) {
+        Ok(server) => {
+            let mut server = Box::new(server);
+            run_one(&mut *server, signals, &mut false, buffer);
+            server.finish();
+            0
+        }
+        Err(error) => {
+            error!("cannot serve UDP: {error}");
+            1
+        }
+    }
+}
+
+const RESTART_INTERVAL: Duration = Duration::from_secs(1); // a process that fails must not spin

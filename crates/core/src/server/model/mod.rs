@@ -5,7 +5,6 @@ pub(crate) mod events;
 pub(crate) mod fork;
 pub(crate) mod fork_hub;
 pub(crate) mod fork_udp;
-pub(crate) mod sequential;
 pub(crate) mod threads;
 
 /// How sessions run at the same time.

@@ -1,4 +1,4 @@
-//! The threads model: a thread of its own for each peer.
+//! The threads model: a thread per client. The sequential model is the same with one client at a time.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,220 +13,237 @@ use tracing::debug;
 use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
-use crate::limits::limits::{Limits, READ_BYTES};
-use crate::limits::stats::State;
-use crate::net::listener::{Inlet, Listener};
-use crate::reactor::run_one::hold;
+use crate::limits::limits::Limits;
+use crate::limits::stats::{Reporting, Stats};
+use crate::net::listener::{Listener, UdpListener};
+use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
-use crate::reactor::source::Task;
-use crate::reactor::waker::Bell;
+use crate::reactor::source::{EventSource, READ_BYTES};
+use crate::reactor::waker::Waker;
 use crate::server::acceptor;
-use crate::server::worker::{Arrived, Crew, Front, Unbegun};
+use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::task::Exchange;
+use crate::stream::lifecycle::Accepted;
+use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
 
-/// Serves every peer that arrives, each in a thread of its own, until SIGTERM or SIGINT.
+/// Serves each peer in a thread of its own, until SIGTERM or SIGINT.
 ///
-/// Then nothing more is accepted, every session is told to stop, and has `limits.grace` to end, or
-/// until the second signal.
+/// Then the listeners close and every session is asked to end, within the grace period or until the
+/// second signal.
 ///
 /// # Errors
 ///
-/// No descriptor can be had at the start, or the system cannot wait for descriptors. Nothing that a
-/// peer does ends it.
+/// No descriptor is available at the start, or the system cannot wait for descriptors. Nothing that a
+/// peer does ends the server.
 pub(crate) fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
     limits: &Limits,
     signals: Signals,
+    reporting: Reporting,
 ) -> io::Result<()> {
     let mut threads = Threads::new(service, limits)?;
-    acceptor::serve(listeners, &mut threads, limits, signals)
+    acceptor::serve(listeners, &mut threads, limits, signals, reporting)
 }
 
-/// A thread for each conversation.
+/// Serves one peer at a time; the next one waits in the backlog.
 ///
-/// At a stop, a thread that does not come back from its session is left behind: it ends with the
-/// process.
-pub(crate) struct Threads {
+/// The session runs in a thread beside the acceptor, so that a session that does not return cannot
+/// keep the server from stopping.
+///
+/// # Errors
+///
+/// Those of [`serve`].
+pub(crate) fn serve_sequentially(
+    listeners: Vec<Listener>,
+    service: Arc<dyn Service>,
+    limits: &Limits,
+    signals: Signals,
+    reporting: Reporting,
+) -> io::Result<()> {
+    let limits = Limits {
+        max_clients: 1,
+        ..*limits
+    };
+    serve(listeners, service, &limits, signals, reporting)
+}
+
+/// A thread for each session. A thread that does not return from its session when the server stops is
+/// abandoned: it ends with the process.
+struct Threads {
     service: Arc<dyn Service>,
     limits: Limits,
-    hub: Option<SharedHub>, // where its sessions meet in rooms
-    talking: HashMap<u64, Arc<Bell>>,
-    begun: u64,
-    ended: Receiver<u64>,
+    hub: Option<SharedHub>, // where the service has rooms
+    running: HashMap<ThreadNumber, Arc<Waker>>,
+    started: ThreadNumber,
+    ended: Receiver<ThreadNumber>,
     ends: Ends,
 }
 
-/// What a thread is for. It is boxed on its way: a channel keeps room for many at once.
+type ThreadNumber = u64;
+
+/// What a thread does. It is boxed because a channel reserves space for many at once.
 enum Job {
-    Converse(Arrived, Option<Link>),
-    /// Says first whether it can.
-    Serve(Inlet, State, Option<Link>, Sender<io::Result<()>>),
+    Session(Accepted, Option<Link>),
+    /// Sends first whether it can serve the socket.
+    Udp(UdpListener, Stats, Option<Link>, Sender<io::Result<()>>),
 }
 
-/// How the acceptor hears that a conversation has ended.
+/// Notifies the acceptor of the end of a thread.
 #[derive(Clone)]
 struct Ends {
-    ended: Sender<u64>,
-    bell: Arc<Bell>,
+    ended: Sender<ThreadNumber>,
+    waker: Arc<Waker>,
 }
 
-/// Tells the acceptor of the end when it is dropped, also in a panic.
-struct Teller {
-    number: u64,
+/// Notifies the acceptor when it is dropped, also in a panic.
+struct NotifyAtEnd {
+    number: ThreadNumber,
     ends: Ends,
+}
+
+impl Drop for NotifyAtEnd {
+    fn drop(&mut self) {
+        self.ends.ended.send(self.number).ok(); // fails where the acceptor has ended before
+        self.ends.waker.wake();
+    }
 }
 
 impl Threads {
-    /// # Errors
-    ///
-    /// No descriptor can be had.
-    pub(crate) fn new(service: Arc<dyn Service>, limits: &Limits) -> io::Result<Self> {
+    fn new(service: Arc<dyn Service>, limits: &Limits) -> io::Result<Self> {
         let (sender, ended) = mpsc::channel();
-        let bell = Arc::new(Bell::new()?);
+        let waker = Arc::new(Waker::new()?);
         Ok(Self {
             hub: SharedHub::of(&service),
             service,
             limits: *limits,
-            talking: HashMap::new(),
-            begun: 0,
+            running: HashMap::new(),
+            started: 0,
             ended,
             ends: Ends {
                 ended: sender,
-                bell,
+                waker,
             },
         })
     }
 
-    /// A new way to the hub, where there is one.
-    fn wire(&self) -> io::Result<Option<Link>> {
+    /// A new link to the hub, where the service has rooms.
+    fn link(&self) -> io::Result<Option<Link>> {
         self.hub.as_ref().map(Link::in_process).transpose()
     }
 
-    /// Starts thread `number`, which waits for its job.
-    fn start(&self, number: u64) -> io::Result<(Sender<Box<Job>>, Arc<Bell>)> {
+    /// Starts a thread, which waits for its job.
+    fn spawn(&mut self) -> io::Result<Sender<Box<Job>>> {
+        let number = self.started;
+        self.started += 1; // also if it fails: then `NotifyAtEnd` reports the number all the same
         let (sender, receiver) = mpsc::channel::<Box<Job>>();
-        let bell = Arc::new(Bell::new()?);
-        let (service, limits, stop) = (Arc::clone(&self.service), self.limits, Arc::clone(&bell));
-        let teller = Teller {
+        let control = Arc::new(Waker::new()?);
+        let waker = Arc::clone(&control);
+        let (service, limits) = (Arc::clone(&self.service), self.limits);
+        let notify_at_end = NotifyAtEnd {
             number,
             ends: self.ends.clone(),
         };
         thread::Builder::new().spawn(move || {
-            let _teller = teller; // dropped last, when the slot is free
+            let _notify_at_end = notify_at_end; // dropped last, when the slot is free
             if let Ok(job) = receiver.recv() {
-                work(*job, &service, &limits, &stop);
+                run(*job, &service, &limits, &control);
             }
         })?;
-        Ok((sender, bell))
+        self.running.insert(number, waker);
+        Ok(sender)
     }
 }
 
-/// Does its job to the end.
-fn work(job: Job, service: &Arc<dyn Service>, limits: &Limits, stop: &Bell) {
-    let mut task: Box<dyn Task> = match job {
-        Job::Converse(arrived, wire) => Box::new(Exchange::open(arrived, &**service, limits, wire)),
-        Job::Serve(inlet, state, wire, answers) => {
+/// Does the job of a thread.
+fn run(job: Job, service: &Arc<dyn Service>, limits: &Limits, control: &Waker) {
+    let mut source: Box<dyn EventSource> = match job {
+        Job::Session(accepted, link) => {
+            Box::new(StreamTask::open(accepted, &**service, limits, link))
+        }
+        Job::Udp(listener, stats, link, result) => {
             let service = Arc::clone(service);
-            let datagrams = UdpServer::new(inlet, service, limits, state, wire);
-            let (datagrams, answer) = match datagrams {
-                Ok(datagrams) => (Some(datagrams), Ok(())),
+            let server = UdpServer::new(listener, service, limits, stats, link);
+            let (server, outcome) = match server {
+                Ok(server) => (Some(server), Ok(())),
                 Err(error) => (None, Err(error)),
             };
-            answers.send(answer).ok(); // it is waited for
-            let Some(datagrams) = datagrams else { return };
-            Box::new(datagrams)
+            result.send(outcome).ok(); // the acceptor waits for it
+            let Some(server) = server else { return };
+            Box::new(server)
         }
     };
     let mut buffer = vec![0; READ_BYTES];
     let mut stopping = false;
     loop {
-        hold(&mut *task, stop, &mut stopping, &mut buffer);
-        let Some(next) = task.end() else { break };
-        task = next;
+        run_one(&mut *source, control, &mut stopping, &mut buffer);
+        let Some(next) = source.finish() else { break };
+        source = next;
         if stopping {
-            task.stop(Instant::now());
+            source.stop(Instant::now());
         }
     }
 }
 
-impl Crew for Threads {
-    const DEED: &'static str = "start a thread";
+impl Worker for Threads {
+    const ACTION: &'static str = "start a thread";
 
-    fn begin(&mut self, arrived: Arrived, _: &mut Front) -> Result<(), Box<Unbegun>> {
-        let number = self.begun;
-        self.begun += 1; // also where it fails: its end is told all the same
-        let wire = self.wire();
-        match wire.and_then(|wire| Ok((self.start(number)?, wire))) {
-            Ok(((thread, bell), wire)) => {
-                debug!(peer = %arrived.peer, thread = number, "begin");
-                self.talking.insert(number, bell);
-                let job = Box::new(Job::Converse(arrived, wire));
-                thread.send(job).ok(); // it waits for this and nothing else
+    fn start(&mut self, accepted: Accepted, _: &mut AcceptorState) -> Result<(), Box<StartError>> {
+        let thread = self.started;
+        let link = self.link();
+        match link.and_then(|link| Ok((self.spawn()?, link))) {
+            Ok((jobs, link)) => {
+                debug!(peer = %accepted.peer, thread, "begin");
+                let job = Box::new(Job::Session(accepted, link));
+                jobs.send(job).ok(); // the thread waits for it
                 Ok(())
             }
-            Err(error) => Err(Box::new(Unbegun { arrived, error })),
+            Err(error) => Err(StartError::new(accepted, error)),
         }
     }
 
-    fn serve_datagrams(&mut self, inlet: Inlet, front: &mut Front) -> io::Result<()> {
-        let thread = self.begun;
-        self.begun += 1;
-        let wire = self.wire()?;
-        let (jobs, bell) = self.start(thread)?;
-        self.talking.insert(thread, bell);
-        let (answers, answer) = mpsc::channel();
-        let state = front.state.of_socket(inlet.number);
-        let job = Box::new(Job::Serve(inlet, state, wire, answers));
-        jobs.send(job).ok(); // as above
-        answer
+    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
+        let link = self.link()?;
+        let jobs = self.spawn()?;
+        let (sender, result) = mpsc::channel();
+        let stats = acceptor.stats.for_udp_socket(listener.index);
+        let job = Box::new(Job::Udp(listener, stats, link, sender));
+        jobs.send(job).ok(); // the thread waits for it
+        result
             .recv()
             .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))
     }
 
-    fn news(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.ends.bell.as_fd())
+    fn wakeup(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ends.waker.as_fd())
     }
 
-    fn deadline(&self, _: Instant) -> Option<Instant> {
-        None // each thread keeps its own
-    }
-
-    fn attend(&mut self, _: &mut Front, _: Instant) {
-        self.ends.bell.hear();
+    fn attend(&mut self, _: &mut AcceptorState, _: Instant) {
+        self.ends.waker.clear();
         for number in self.ended.try_iter() {
-            self.talking.remove(&number);
+            self.running.remove(&number);
         }
     }
 
     fn len(&self) -> usize {
-        self.talking.len()
+        self.running.len()
     }
 
     fn report(&self) {
-        for bell in self.talking.values() {
-            bell.order_report();
+        for control in self.running.values() {
+            control.request_report();
         }
     }
 
     fn stop(&mut self) {
-        for bell in self.talking.values() {
-            bell.order_stop();
+        for control in self.running.values() {
+            control.request_stop();
         }
     }
 
-    fn cut(&mut self) {
-        self.talking.clear();
+    fn kill(&mut self) {
+        self.running.clear();
         kill_all();
-    }
-}
-
-impl Drop for Teller {
-    fn drop(&mut self) {
-        // Where nobody listens any more, the acceptor has gone already.
-        self.ends.ended.send(self.number).ok();
-        self.ends.bell.ring();
     }
 }

@@ -461,7 +461,7 @@ fn busy_peers_take_turns() {
 fn a_timeout_while_output_is_blocked_waits_for_room() {
     let limits = Limits {
         datagrams_per_second: None,
-        session: Some(10 * SECOND),
+        session_timeout: Some(10 * SECOND),
         ..Limits::default()
     };
     let unlimited = TestService {
@@ -469,6 +469,7 @@ fn a_timeout_while_output_is_blocked_waits_for_room() {
         ..LINES
     };
     let mut table = TestTable::new(unlimited, &limits);
+    table.receive(1, "here");
     let mut out = SendBatch::default();
     while !out.is_full() {
         let remote = address("192.0.2.1:40000");
@@ -485,7 +486,7 @@ fn a_timeout_while_output_is_blocked_waits_for_room() {
 #[test]
 fn idle_peers_are_removed_without_a_message() {
     let limits = Limits {
-        idle: Some(10 * SECOND),
+        idle_timeout: Some(10 * SECOND),
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);
@@ -513,8 +514,8 @@ fn idle_peers_are_removed_without_a_message() {
 #[test]
 fn the_least_active_peer_is_evicted() {
     let limits = Limits {
-        clients: 3,
-        session: Some(1000 * SECOND),
+        max_clients: 3,
+        session_timeout: Some(1000 * SECOND),
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);
@@ -542,8 +543,8 @@ fn the_least_active_peer_is_evicted() {
 #[test]
 fn all_queues_are_bounded_by_the_number_of_peers() {
     let limits = Limits {
-        clients: 10,
-        session: Some(1000 * SECOND),
+        max_clients: 10,
+        session_timeout: Some(1000 * SECOND),
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);
@@ -566,7 +567,7 @@ fn all_queues_are_bounded_by_the_number_of_peers() {
 #[test]
 fn sessions_per_host_are_limited() {
     let limits = Limits {
-        clients_per_host: Some(1),
+        max_clients_per_host: Some(1),
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);
@@ -584,7 +585,7 @@ fn sessions_per_host_are_limited() {
 #[test]
 fn sessions_time_out() {
     let limits = Limits {
-        session: Some(10 * SECOND),
+        session_timeout: Some(10 * SECOND),
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);

@@ -63,13 +63,13 @@ impl Server {
             ..Limits::default()
         };
         let service = Arc::new(Echo(framing));
-        let inlet = Inlet {
+        let inlet = UdpListener {
             socket,
             place: 0,
-            number: 0,
+            index: 0,
             ports: vec![port],
         };
-        let task = UdpServer::new(inlet, service, &limits, State::uncounted(), None);
+        let task = UdpServer::new(inlet, service, &limits, Stats::uncounted(), None);
         let task = task.expect("it can be served");
         Self { task, port }
     }
@@ -82,7 +82,7 @@ impl Server {
         };
         let ready = wait(&[(0, fd, interest)], Some(deadline)).expect("poll works");
         let (place, broken) = *ready.first().expect("an event occurs in time");
-        self.task.attend(place, broken, &mut [], Instant::now());
+        self.task.on_ready(place, broken, &mut [], Instant::now());
     }
 }
 
@@ -238,10 +238,10 @@ fn a_stop_notifies_sessions_before_the_end() {
     peer.send(b"hello\r\n").expect("a datagram can be sent");
     server.turn();
     assert_eq!(recv(&peer), b"hello\r\n");
-    assert!(!server.task.is_over());
+    assert!(!server.task.is_done());
     server.task.stop(Instant::now());
     assert_eq!(recv(&peer), b"goodbye\r\n");
-    assert!(server.task.is_over());
-    let task: Box<dyn Task> = Box::new(server.task);
-    assert!(task.end().is_none());
+    assert!(server.task.is_done());
+    let task: Box<dyn EventSource> = Box::new(server.task);
+    assert!(task.finish().is_none());
 }
