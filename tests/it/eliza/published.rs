@@ -139,7 +139,7 @@ fn the_published_script_has_no_warnings() {
 fn trace_reports_each_turn_as_json() {
     let published = Published::read();
     let talk = format!(
-        "$PROGRAM talk --trace=json --script {}",
+        "$PROGRAM talk --json --script {}",
         published.script.display()
     );
     let output = stdout_of(&talk, &published.input());

@@ -382,7 +382,7 @@ fn file_names_are_escaped_in_listings() {
 #[test]
 fn an_unfinished_upload_times_out() {
     let folder = temp_dir();
-    let server = serve_files(folder.path(), "--writable --idle 300ms");
+    let server = serve_files(folder.path(), "--writable --idle-timeout 300ms");
     let mut client = server.connect();
     client.line();
     client.send(put_line("a", &[0; 10]));

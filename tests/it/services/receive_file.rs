@@ -134,7 +134,7 @@ fn the_first_complete_upload_wins() {
 fn an_interrupted_upload_is_discarded() {
     for model in MODELS {
         let file = TempFile::new();
-        let server = file.serve("receive", &format!("--idle 300ms --model {model}"));
+        let server = file.serve("receive", &format!("--idle-timeout 300ms --model {model}"));
         let mut client = server.connect();
         client.send(content(500_000));
         wait_for_uploads(&server, file.folder(), &[500_000]);
