@@ -39,11 +39,11 @@ const OUTSIDE: &str = "secret content, 83d1f0";
 fn example() -> TempDir {
     let directory = tempfile::tempdir().expect("a folder can be made");
     let top = directory.path().join("top");
-    fs::create_dir_all(top.join("sub")).expect("there is room");
-    fs::write(directory.path().join("outside"), OUTSIDE).expect("there is room");
-    fs::write(top.join("a"), "inside").expect("there is room");
-    fs::write(top.join("b c"), "").expect("there is room");
-    std::os::unix::fs::symlink("../outside", top.join("l")).expect("there is room");
+    fs::create_dir_all(top.join("sub")).expect("the disk has room");
+    fs::write(directory.path().join("outside"), OUTSIDE).expect("the disk has room");
+    fs::write(top.join("a"), "inside").expect("the disk has room");
+    fs::write(top.join("b c"), "").expect("the disk has room");
+    std::os::unix::fs::symlink("../outside", top.join("l")).expect("the disk has room");
     for name in ["a", "b c", "sub"] {
         let file = fs::File::open(top.join(name)).expect("it was made");
         file.set_modified(UNIX_EPOCH).expect("it is ours");

@@ -27,10 +27,12 @@ impl Session for Pondering {
         Ok(Flow::Continue)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        match *heard {
-            RoomEvent::Post { bytes: [200], .. } => out.send(b"I have thought it over."),
-            RoomEvent::Post { room, bytes, .. } => self.0.post(out, room, &[bytes[0] + 1]),
+    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
+        match heard {
+            RoomEvent::Post { post, .. } if post.bytes == [200] => {
+                out.send(b"I have thought it over.")
+            }
+            RoomEvent::Post { post, .. } => self.0.post(out, &post.room, &[post.bytes[0] + 1]),
             _ => (),
         }
         Ok(Flow::Continue)

@@ -106,12 +106,12 @@ mod tests {
     fn files_are_found_and_links_are_not_followed() {
         let directory = tempdir().expect("a temporary folder");
         let path = |name: &str| directory.path().join(name);
-        fs::create_dir_all(path("b/c")).expect("there is room");
-        fs::create_dir(path("b/.d")).expect("there is room");
+        fs::create_dir_all(path("b/c")).expect("the disk has room");
+        fs::create_dir(path("b/.d")).expect("the disk has room");
         for file in ["a", "z", ".e", "b/one", "b/c/two", "b/.d/three"] {
-            fs::write(path(file), "").expect("there is room");
+            fs::write(path(file), "").expect("the disk has room");
         }
-        symlink("/etc", path("etc")).expect("there is room");
+        symlink("/etc", path("etc")).expect("the disk has room");
         let found = |hidden| -> Vec<String> {
             let top = Name::parse(b"top").expect("a name");
             let walk = LocalWalk::new(directory.path(), top).with_hidden(hidden);

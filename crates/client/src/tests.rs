@@ -54,7 +54,7 @@ impl Local {
     }
 
     fn write(&self, own: &str, bytes: &[u8]) {
-        fs::write(self.directory.path().join(own), bytes).expect("there is room");
+        fs::write(self.directory.path().join(own), bytes).expect("the disk has room");
     }
 
     /// Checks all files in the folder, sorted by name.
@@ -250,13 +250,13 @@ fn symbolic_links_are_not_followed() {
     for resume in [false, true] {
         let outside = tempdir().expect("a temporary folder");
         let secret = outside.path().join("secret");
-        fs::write(&secret, "old").expect("there is room");
+        fs::write(&secret, "old").expect("the disk has room");
         let (mut client, _) = server(&[("a", b"new"), ("d/b", b"new")], Fault::None, 300);
         let mut local = Local::new();
         (local.resume, local.overwrite) = (resume, true);
         let link = |to: &Path, own: &str| {
             std::os::unix::fs::symlink(to, local.directory.path().join(own))
-                .expect("there is room");
+                .expect("the disk has room");
         };
         link(&secret, "a");
         link(&secret, "a.part");
@@ -437,7 +437,7 @@ proptest! {
     fn no_response_creates_a_file(sent in server_bytes(), piece in 1_usize..300, resume: bool) {
         let above = tempdir().expect("a temporary folder");
         let folder = above.path().join("here");
-        fs::create_dir(&folder).expect("there is room");
+        fs::create_dir(&folder).expect("the disk has room");
         let mut local = Local::new();
         local.destination = Destination::open(&folder).expect("it is there");
         local.resume = resume;

@@ -228,7 +228,7 @@ mod tests {
     fn a_signal_ends_a_call_even_if_bytes_arrive() {
         let stop = Stop::on_signals().expect("a descriptor");
         let (mut transport, mut peer) = connected(Some(stop));
-        peer.write_all(&[0; 1000]).expect("there is room");
+        peer.write_all(&[0; 1000]).expect("the disk has room");
         let timeout = Duration::from_secs(30);
         let mut buffer = [0; 10];
         assert_eq!(transport.read(&mut buffer, timeout).expect("bytes"), 10);
@@ -248,10 +248,10 @@ mod tests {
         assert_eq!(
             transport
                 .write(b"hello", Interrupt::Input, timeout)
-                .expect("room"),
+                .expect("the disk has room"),
             5
         );
-        peer.write_all(b"bye").expect("there is room");
+        peer.write_all(b"bye").expect("the disk has room");
         assert!(transport.has_input());
         assert_eq!(
             transport
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(
             transport
                 .write(b"more", Interrupt::Hangup, timeout)
-                .expect("room"),
+                .expect("the disk has room"),
             4
         );
         drop(peer);

@@ -58,7 +58,7 @@ mod udp;
 
 pub mod testing;
 
-pub use hub::types::{LeaveReason, Member, RoomEvent, RoomKind};
+pub use hub::types::{LeaveReason, Member, MemberId, Post, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;
 pub use net::bind::{BindError, BindOptions, Family};

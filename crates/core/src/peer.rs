@@ -1,4 +1,4 @@
-//! Who is at the other end.
+//! The remote end of a connection.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -8,70 +8,70 @@ use serde::{Deserialize, Serialize};
 
 use crate::sanitize::Sanitized;
 
-/// Who is at the other end of a conversation, and where it arrived.
+/// The remote end of a session: its address and transport, and the listener where it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Where the peer speaks from.
+    /// The address of the peer.
     pub remote: Address,
-    /// Where it was heard.
+    /// The address of this machine that the peer uses.
     pub local: Address,
-    /// How what is said travels.
+    /// How its messages are transported.
     pub transport: Transport,
-    /// At which of the places where the server listens it arrived, from 0 on in the order in which
-    /// they were [asked for](crate::Listener::bind).
-    pub place: usize,
+    /// The index of the listen address where it arrived, in the order given to
+    /// [`Listener::bind`](crate::Listener::bind).
+    pub listener: usize,
 }
 
-/// How what is said travels between the ends of a conversation.
+/// How messages are transported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
-    /// As bytes in order, all of them: TCP, Unix sockets, pipes.
+    /// A reliable stream of bytes: TCP, Unix sockets, pipes.
     Stream,
-    /// As datagrams, each a whole message; some may be lost: UDP.
+    /// Datagrams, each one message, which may be lost: UDP.
     Datagram,
 }
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// An Internet address. IPv4 over an IPv6 socket (`::ffff:192.0.2.1`) is held and shown as
-    /// IPv4.
+    /// An IP address and port. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is stored and shown
+    /// as IPv4.
     Ip(SocketAddr),
-    /// A Unix socket; most clients' have no path.
+    /// A Unix socket. Sockets of clients usually have no path.
     Unix(Option<PathBuf>),
     /// Standard input and output.
     Stdio,
 }
 
-/// What counts as one host where a limit is per host.
+/// What counts as one host for limits per host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// An IPv4 address, or the /64 of an IPv6 one, since one host has all of it. An IPv6 address
-    /// that means something on its own link only, or on this machine, stands for itself.
+    /// An IPv4 address, or the /64 of an IPv6 address, because one host usually has all of it. A
+    /// link-local or loopback IPv6 address is one host.
     Ip(IpAddr),
-    /// This machine, not over the Internet protocols.
+    /// This machine, by a Unix socket or standard input.
     Local,
 }
 
 impl Peer {
-    /// A peer that speaks from `remote` and is heard at `local`, the first place.
+    /// A peer at `remote` that uses `local`, at the first listen address.
     #[must_use]
     pub fn new(remote: Address, local: Address, transport: Transport) -> Self {
         Self {
             remote,
             local,
             transport,
-            place: 0,
+            listener: 0,
         }
     }
 
-    /// The same peer, heard at another place.
+    /// The same peer at the listen address of this index.
     #[must_use]
-    pub fn at(self, place: usize) -> Self {
-        Self { place, ..self }
+    pub fn at_listener(self, listener: usize) -> Self {
+        Self { listener, ..self }
     }
 
-    /// Whoever is at standard input and output.
+    /// The peer at standard input and output.
     #[must_use]
     pub fn stdio() -> Self {
         Self::new(Address::Stdio, Address::Stdio, Transport::Stream)
@@ -94,12 +94,12 @@ impl Address {
     }
 }
 
-/// IPv4 wherever it really is.
+/// IPv4-mapped addresses become IPv4.
 impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {
         Self::Ip(match address.ip().to_canonical() {
             ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-            IpAddr::V6(_) => address, // kept whole, with its scope
+            IpAddr::V6(_) => address, // with its scope
         })
     }
 }
@@ -119,8 +119,7 @@ impl fmt::Display for Address {
             Self::Ip(address) => address.fmt(f),
             Self::Stdio => f.write_str("stdio:"),
             Self::Unix(None) => f.write_str("unix:"),
-            // A client chooses the path that its socket has, so it is cleaned like anything else it
-            // says.
+            // A client chooses the path of its socket, so it is sanitized like its messages.
             Self::Unix(Some(path)) => {
                 write!(f, "unix:{}", Sanitized(path.as_os_str().as_encoded_bytes()))
             }
@@ -131,7 +130,7 @@ impl fmt::Display for Address {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.remote {
-            Address::Unix(None) => self.local.fmt(f), // all there is to tell it by
+            Address::Unix(None) => self.local.fmt(f), // nothing else identifies it
             remote => remote.fmt(f),
         }
     }

@@ -1,14 +1,14 @@
-//! The one way for a peer's bytes to reach a terminal or a log.
+//! Makes bytes from a peer safe to write to a terminal or a log. All of them pass through here.
 
 use std::fmt::{self, Write};
 
-/// Bytes from a peer, shown so that they cannot act on a terminal or forge a line.
+/// Bytes from a peer. Their text form cannot control a terminal or forge a line of a log.
 ///
 /// Control characters (C0 except tab, DEL, C1), line and paragraph separators and invisible
-/// formatting characters (Unicode category Cf, among them all that turn the direction of writing)
-/// are shown as escapes, and bytes that are not UTF-8 as `\xNN`. Everything else is left as it is.
-/// The joiners U+200C and U+200D pass: many scripts and emoji are written with them, and they
-/// neither move nor hide what stands beside them.
+/// formatting characters (Unicode category Cf, which includes all that change the direction of text)
+/// are escaped, and bytes that are not UTF-8 are shown as `\xNN`. Everything else is unchanged. The
+/// joiners U+200C and U+200D are not escaped: many scripts and emoji need them, and they neither move
+/// nor hide other characters.
 ///
 /// ```
 /// use switchboard_core::Sanitized;
@@ -27,7 +27,7 @@ impl fmt::Display for Sanitized<'_> {
                     '\0'..' ' | '\x7f' if character != '\t' => {
                         write!(f, "\\x{:02x}", u32::from(character))?
                     }
-                    _ if acts(character) => write!(f, "\\u{{{:x}}}", u32::from(character))?,
+                    _ if is_format(character) => write!(f, "\\u{{{:x}}}", u32::from(character))?,
                     _ => f.write_char(character)?,
                 }
             }
@@ -40,19 +40,18 @@ impl fmt::Display for Sanitized<'_> {
 }
 
 impl Sanitized<'_> {
-    /// Whether a character does something to the text around it, or to a terminal, rather than being
-    /// seen itself. Blanks and tabs do not.
+    /// Whether a character is escaped: it is not visible itself, but changes the text around it or
+    /// controls a terminal. Spaces and tabs are not escaped.
     #[must_use]
-    pub fn acts(character: char) -> bool {
-        (character.is_control() && character != '\t') || acts(character)
+    pub fn escapes(character: char) -> bool {
+        (character.is_control() && character != '\t') || is_format(character)
     }
 }
 
-/// Whether a character beyond ASCII does something to the text around it rather than being seen
-/// itself.
-fn acts(character: char) -> bool {
+/// Whether a character beyond ASCII is a control or formatting character, or a separator of lines.
+fn is_format(character: char) -> bool {
     matches!(character,
-        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' // C1 and the separators; the rest is Cf of Unicode 16
+        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' // C1 and the separators; the rest is category Cf of Unicode 16
         | '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
         | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
         | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acts_is_made_visible() {
+    fn characters_without_a_glyph_are_escaped() {
         check(b"plain text", "plain text");
         check(b"tab\tstays", "tab\tstays");
         check(
@@ -88,9 +87,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_acts_passes(bytes: Vec<u8>) {
+        fn no_character_that_must_be_escaped_remains(bytes: Vec<u8>) {
             let shown = Sanitized(&bytes).to_string();
-            prop_assert!(!shown.chars().any(|c| (c.is_control() && c != '\t') || acts(c)));
+            prop_assert!(!shown.chars().any(Sanitized::escapes));
         }
     }
 }

@@ -189,7 +189,7 @@ mod tests {
     fn a_file_is_hashed_in_steps() {
         let content: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let mut file = tempfile::tempfile().expect("a temporary file");
-        file.write_all(&content).expect("there is room");
+        file.write_all(&content).expect("the disk has room");
         for (length, most) in [
             (0, 1),
             (1, 0),

@@ -45,6 +45,9 @@ pub enum FileError {
         /// In bytes.
         quota: u64,
     },
+    /// Another process writes the file.
+    #[error("in use by another program")]
+    Locked,
     /// The content is not the one that was announced.
     #[error("the content does not match its length and digest")]
     Mismatch,
@@ -94,18 +97,11 @@ impl From<io::Error> for FileError {
 impl From<FileError> for io::Error {
     fn from(error: FileError) -> Self {
         let kind = match error {
-            FileError::NotFound => io::ErrorKind::NotFound,
-            FileError::NotAFile => io::ErrorKind::IsADirectory,
-            FileError::NotAFolder => io::ErrorKind::NotADirectory,
-            FileError::Denied => io::ErrorKind::PermissionDenied,
-            FileError::Name(_) => io::ErrorKind::InvalidFilename,
-            FileError::Exists => io::ErrorKind::AlreadyExists,
-            FileError::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            FileError::Io(error) => return error,
             FileError::NoSpace => io::ErrorKind::StorageFull,
             FileError::Quota { .. } => io::ErrorKind::QuotaExceeded,
-            FileError::Short { .. } => io::ErrorKind::UnexpectedEof,
-            FileError::Mismatch | FileError::TooManyEntries { .. } => io::ErrorKind::Other,
-            FileError::Io(error) => return error,
+            FileError::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

@@ -50,7 +50,7 @@ impl RoomService for Forward {
     }
 
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let fixed = self.options.role.get(peer.place).copied();
+        let fixed = self.options.role.get(peer.listener).copied();
         if fixed.is_none() && !self.options.role.is_empty() {
             return Err(Refusal("Nobody has a role here.".into()));
         }
@@ -226,22 +226,22 @@ impl Session for Forwarding {
         Ok(Flow::Continue)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
         let waits = self.part == Part::None && !self.by_datagrams;
-        Ok(match *heard {
-            RoomEvent::Entered { room, place, .. } if room == SEAT => self.seated(place, out),
-            RoomEvent::Entered { place, others, .. } => self.connected(place, others, out),
-            RoomEvent::Post { bytes, origin, .. } => {
+        Ok(match heard {
+            RoomEvent::Entered { room, place, .. } if **room == *SEAT => self.seated(*place, out),
+            RoomEvent::Entered { place, others, .. } => self.connected(*place, *others, out),
+            RoomEvent::Post { post, .. } => {
                 if let Part::Receives | Part::Both = self.part {
-                    self.pass_on(bytes, origin, out);
+                    self.pass_on(&post.bytes, &post.sender, out);
                 }
                 Flow::Continue
             }
-            RoomEvent::Joined { room, .. } if room == LINE => {
+            RoomEvent::Joined { room, .. } if **room == *LINE => {
                 self.receivers += 1;
                 Flow::Continue
             }
-            RoomEvent::Left { room, origin, .. } if room == LINE => self.left(origin, out),
+            RoomEvent::Left { room, member, .. } if **room == *LINE => self.left(member, out),
             RoomEvent::TooSlow | RoomEvent::Full { .. } => {
                 return Err(Error::Failed("the hub has no place for it".into()));
             }

@@ -138,30 +138,6 @@ fn no_terminal_control_of_a_script_is_printed() {
     }
 }
 
-/// The text of the README from `begin` to the end of its code block.
-fn in_the_readme(begin: &str) -> &'static str {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once(begin).expect("it is there");
-    rest.split_once("```").expect("each block has an end").0
-}
-
-#[test]
-fn the_script_in_the_readme_works_as_shown() {
-    let folder = temp_dir();
-    let script = in_the_readme("```toml\n");
-    fs::write(folder.path().join("cat.toml"), script).expect("it can be written");
-    for command in [
-        "switchboard script check cat.toml",
-        "echo 'My cat is ill' | switchboard talk --script cat.toml --seed 1 --trace",
-        "echo 'INCREMENT I' | switchboard script run turing --steps",
-    ] {
-        let shell_command = command.replace("switchboard", "$PROGRAM");
-        let folder = folder.path().display();
-        let output = stdout_of(&format!("cd {folder}; {shell_command}"), "");
-        assert_eq!(output, in_the_readme(&format!("$ {command}\n")));
-    }
-}
-
 #[test]
 fn list_shows_the_built_in_scripts() {
     let listed = stdout_of("$PROGRAM script list", "");

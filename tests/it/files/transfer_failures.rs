@@ -107,7 +107,11 @@ fn obstacles_are_reported() {
         ),
         (&["list", &long], 69, "SUN_LEN"),
         (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
-        (&["list", port, "--timeout", "0s"], 2, "in no time"),
+        (
+            &["list", port, "--timeout", "0s"],
+            2,
+            "timeout must be greater than zero",
+        ),
     ] {
         check_run(here.path(), args, code, message);
     }

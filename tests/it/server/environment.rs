@@ -150,7 +150,7 @@ fn a_signal_to_the_process_group_counts_once() {
     let mut client = server.connect();
     assert_eq!(client.line(), "ready");
     killpg(server.pid(), Signal::SIGTERM).expect("it runs");
-    server.log("stop conversations=1");
+    server.log("stop sessions=1");
     for _ in 0..3 {
         assert_eq!(client.ask("still here"), "still here");
     }
@@ -182,7 +182,7 @@ fn a_blocked_session_does_not_prevent_shutdown() {
         client.send("go\n");
         for _ in 0..signals {
             server.signal(Signal::SIGTERM);
-            server.log("stop conversations=1");
+            server.log("stop sessions=1");
         }
         assert_eq!(server.wait().code(), Some(0));
     }

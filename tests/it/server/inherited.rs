@@ -119,27 +119,27 @@ fn unusable_descriptors_are_refused_with_a_reason() {
     let socket =
         |domain, kind| OwnedFd::from(Socket::new(domain, kind, None).expect("it can be made"));
     let listener = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a port is free"));
-    let open = "no descriptor was left open there (whoever starts the program has to pass it)";
-    let named = "no socket of that name was passed (LISTEN_FDNAMES)";
+    let open = "no such descriptor was inherited (the parent process has to pass it)";
+    let named = "no socket of this name was inherited (LISTEN_FDNAMES)";
     for (passed, addresses, reason) in [
-        (null(), &["fd:3"][..], "fd:3: that is no socket".to_owned()),
+        (null(), &["fd:3"][..], "fd:3: it is not a socket".to_owned()),
         (null(), &["fd:2000"], format!("fd:2000: {open}")),
         (listener(), &["fd:3", "fd:3"], format!("fd:3: {open}")),
         (listener(), &["fd:web"], format!("fd:web: {named}")),
         (
             socket(Domain::IPV4, Type::STREAM),
             &["fd:3"],
-            "fd:3: it is a socket that neither listens nor is connected".to_owned(),
+            "fd:3: the socket neither listens nor is connected".to_owned(),
         ),
         (
             socket(Domain::UNIX, Type::DGRAM),
             &["fd:3"],
-            "fd:3: it is a socket of a kind that is not served".to_owned(),
+            "fd:3: sockets of this type are not supported".to_owned(),
         ),
         (
             socket(Domain::PACKET, Type::DGRAM),
             &["fd:3"],
-            "fd:3: it is a socket of neither the Internet protocols nor this machine".to_owned(),
+            "fd:3: it is neither an Internet socket nor a Unix socket".to_owned(),
         ),
     ] {
         let listen: String = addresses

@@ -120,7 +120,7 @@ fn check_cap_of_a_host(model: &str) {
     let mut third = server.connect();
     third.send("early input\n");
     let message =
-        "Too many conversations with 127.0.0.1 at the same time: at most 2. Try again later.\n";
+        "Too many sessions from 127.0.0.1: at most 2 at the same time. Try again later.\n";
     assert_eq!(String::from_utf8_lossy(&third.rest()), message);
     server.log("refuse: Too many");
     let children = if model == "fork" { 2 } else { 0 };
@@ -144,7 +144,7 @@ fn hundreds_of_refusals_take_few_descriptors() {
     assert_eq!(only.ask("hello"), "hello");
     let mut refused: Vec<_> = (0..300).map(|_| server.connect()).collect();
     let last = refused.last_mut().expect("it is not empty");
-    assert!(last.line().starts_with("Too many conversations"));
+    assert!(last.line().starts_with("Too many sessions"));
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
         .expect("it runs")
         .count();
@@ -266,7 +266,7 @@ fn a_refused_peer_does_not_delay_other_events() {
         assert_eq!(server.wait().code(), Some(0));
         let log = server.whole_log();
         assert!(
-            !log.iter().any(|line| line.contains("does not come back")),
+            !log.iter().any(|line| line.contains("does not return")),
             "{log:#?}"
         );
     }

@@ -27,7 +27,7 @@ fn a_port_in_use_is_named_with_a_hint() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port();
     let message = format!(
-        "switchboard: cannot listen on 127.0.0.1:{port}: another program has this port (ss -ltnp 'sport = :{port}' shows which)"
+        "switchboard: cannot listen on 127.0.0.1:{port}: another program uses this port (ss -ltnp 'sport = :{port}' shows which)"
     );
     check_refused(&port.to_string(), 69, &message);
     check_refused(&format!("tcp://127.0.0.1:{port}"), 69, &message);
@@ -35,7 +35,7 @@ fn a_port_in_use_is_named_with_a_hint() {
 
 #[test]
 fn a_foreign_address_is_refused() {
-    let message = "cannot listen on 192.0.2.1:7000: no interface of this machine has that address";
+    let message = "cannot listen on 192.0.2.1:7000: no interface of this machine has this address";
     check_refused("192.0.2.1:7000", 69, message);
     check_refused(
         "[2001:db8::1]:7000",
@@ -64,7 +64,7 @@ fn a_privileged_port_needs_privileges() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(77), "{stderr}");
     assert!(
-        stderr.contains("cannot listen on :80: permission denied (ports below 1024 are for root"),
+        stderr.contains("cannot listen on :80: permission denied (ports below 1024 need root"),
         "{stderr}"
     );
 }
@@ -143,7 +143,7 @@ fn a_unix_socket_replaces_only_a_dead_one() {
     }
     check_refused(&at("dead"), 69, "another server listens there");
     fs::write(folder.path().join("file"), "precious").expect("it can be written");
-    check_refused(&at("file"), 69, "or it is a file of another kind");
+    check_refused(&at("file"), 69, "or the file is not a socket");
     assert_eq!(
         fs::read(folder.path().join("file")).expect("it is there"),
         b"precious"

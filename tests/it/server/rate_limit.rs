@@ -73,9 +73,9 @@ fn the_rate_limit_of_a_host_does_not_delay_other_hosts() {
         );
         // The next would wait for too long, and is refused.
         let refused = server.connect().rest();
-        let message = "Too many conversations with 127.0.0.1 in a short time: at most 6/m. Try again later.\n";
+        let message = "Too many sessions from 127.0.0.1: at most 6/m. Try again later.\n";
         assert_eq!(String::from_utf8_lossy(&refused), message, "{model}");
-        server.log("refuse: Too many conversations with 127.0.0.1 in a short time");
+        server.log("refuse: Too many sessions from 127.0.0.1");
         // Running sessions continue.
         for client in &mut first {
             assert_eq!(client.ask("still there?"), "still there?");

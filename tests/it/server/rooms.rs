@@ -123,8 +123,8 @@ fn a_lost_hub_is_announced_and_replaced() {
         assert_eq!(carol.text(), format!("{GONE}\n"));
         server.log_lines("end: its rooms were lost", 3 * times);
     }
-    server.log("the hub has ended, and all rooms with it");
-    server.log("the server of datagrams has ended; starting it again");
+    server.log("the hub has ended, and its rooms with it");
+    server.log("the process of a UDP socket has ended; restarting it");
     assert_ne!(server.hub(1), server.hub(2));
 }
 

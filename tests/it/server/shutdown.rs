@@ -76,7 +76,7 @@ fn a_server_in_shutdown_refuses_connections() {
     assert_eq!(client.line(), "ready");
     let address = server.address();
     server.signal(Signal::SIGTERM);
-    server.log("stop conversations=1");
+    server.log("stop sessions=1");
     let refused = TcpStream::connect(address).map_err(|error| error.kind());
     assert_eq!(
         refused.map(drop),
@@ -86,7 +86,7 @@ fn a_server_in_shutdown_refuses_connections() {
     // A second signal ends the grace period.
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
-    server.log("ending what is left");
+    server.log("killing the remaining sessions");
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn limits_apply_to_udp_peers() {
     assert!(
         second
             .ask("")
-            .starts_with("Too many conversations with 127.0.0.1")
+            .starts_with("Too many sessions from 127.0.0.1")
     );
     assert_eq!(
         first.ask("0123456789a"),

@@ -235,7 +235,7 @@ fn a_program_deleted_since_the_start_ends_only_its_session() {
         let mut client = server.connect();
         client.send("hello\n");
         assert_eq!(client.rest(), b"", "{model}: closed without a reset");
-        let log = server.log("the program cannot be started");
+        let log = server.log("cannot start the program");
         assert!(
             log.contains("ERROR") && log.contains("peer=127.0.0.1:"),
             "{log}"

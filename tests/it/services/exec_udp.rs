@@ -63,15 +63,15 @@ fn a_running_program_is_not_dropped_for_another_peer() {
 fn a_killed_udp_process_is_restarted() {
     let mut server = Server::start_udp("echo");
     for times in 1..3 {
-        server.log_lines("fork, to serve datagrams", times);
+        server.log_lines("fork, for UDP", times);
         let client = UdpClient::connect(&server);
         client.send(b"hello");
         assert_eq!(client.text(), "hello");
         let children = server.wait_for_children("its only child", |children| children.len() == 1);
         kill(children[0].0, Signal::SIGKILL).expect("it runs");
-        server.log_lines("starting it again", times);
+        server.log_lines("restarting it", times);
     }
-    server.log_lines("fork, to serve datagrams", 3);
+    server.log_lines("fork, for UDP", 3);
     server.signal(Signal::SIGTERM);
     assert!(server.wait().success());
 }

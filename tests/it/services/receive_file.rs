@@ -191,7 +191,7 @@ fn shutdown_waits_for_a_file() {
         client.send("to the ");
         wait_for_uploads(&server, file.folder(), &[7]);
         server.signal(Signal::SIGTERM);
-        server.log("stop conversations=1");
+        server.log("stop sessions=1");
         client.send("end");
         client.shutdown_write();
         assert_eq!(client.line(), received(b"to the end"), "{model}");

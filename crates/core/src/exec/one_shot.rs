@@ -40,19 +40,19 @@ pub(crate) struct Jobs<K> {
     running: Reactor,
     replies: Replies<K>,
     limits: Limits,
-    state: Stats,
+    stats: Stats,
 }
 
 impl<K: Copy + 'static> Jobs<K> {
     /// # Errors
     ///
     /// No file descriptor is available.
-    pub(crate) fn new(limits: &Limits, state: Stats) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
         Ok(Self {
             running: Reactor::new()?,
             replies: Replies::default(),
             limits: *limits,
-            state,
+            stats,
         })
     }
 
@@ -64,7 +64,7 @@ impl<K: Copy + 'static> Jobs<K> {
                 self.running.add(Box::new(running));
             }
             Err(error) => {
-                self.state.count(Counter::Failed, 1);
+                self.stats.count(Counter::Failed, 1);
                 error!(%peer, "end: {}", not_started(&error));
                 self.replies.borrow_mut().push((key, Vec::new()));
             }
@@ -72,12 +72,12 @@ impl<K: Copy + 'static> Jobs<K> {
     }
 
     /// Does what is due and returns the replies of the programs that have ended, one for each job.
-    pub(crate) fn attend(&mut self, now: Instant) -> Vec<(K, Vec<u8>)> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Vec<(K, Vec<u8>)> {
         self.running.poll(now);
         self.replies.take()
     }
 
-    /// When to call [`attend`](Self::attend) even if no descriptor is ready.
+    /// When to call [`poll`](Self::poll) even if no descriptor is ready.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.running.deadline(Instant::now())
     }

@@ -1,29 +1,53 @@
-//! What members and the hub say to each other, as bytes between processes.
+//! The encoding of messages between members and the hub in another process: postcard, in frames.
+//!
+//! A frame is a length (u32, little-endian), the number of the member (u32) and the message; the
+//! length counts what follows it.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::Bytes;
 
-/// Adds to `out` what concerns the member of this number.
-pub(crate) fn encode<T: Serialize>(number: u32, what: &T, out: &mut Vec<u8>) {
+use crate::hub::types::Post;
+
+/// Appends to `out` a message from or to the member of this number.
+pub(crate) fn encode<T: Serialize>(number: u32, message: &T, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH_BYTES]);
     out.extend_from_slice(&number.to_le_bytes());
-    postcard::to_io(what, &mut *out)
-        .expect("a vector takes all, and there is nothing postcard lacks");
+    postcard::to_io(message, &mut *out).expect("a vector takes all, and postcard has all types");
     let length = u32::try_from(out.len() - start - LENGTH_BYTES).expect("a post is far shorter");
     out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Bytes that have arrived, until they are whole.
+/// All of a post but its payload is encoded once, and appended for each receiver.
+impl Serialize for Post {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let header = self.header.get_or_init(|| {
+            let header = (&self.room, &self.sender, self.sequence);
+            postcard::to_stdvec(&header).expect("postcard has all types")
+        });
+        (Bytes::new(header), Bytes::new(&self.bytes)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Post {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (header, bytes) = <(&[u8], &[u8])>::deserialize(deserializer)?;
+        let (room, sender, sequence) = postcard::from_bytes(header).map_err(D::Error::custom)?;
+        Ok(Self::new(room, sender, sequence, bytes.to_vec()))
+    }
+}
+
+/// The received bytes from which frames are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     bytes: Vec<u8>,
-    start: usize, // so many are done with
+    start: usize, // of the first frame not taken yet
 }
 
-/// The bytes are not what the other end is supposed to send.
+/// The bytes are no frame of the expected messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Garbled;
+pub(crate) struct Malformed;
 
 impl Frames {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
@@ -37,23 +61,23 @@ impl Frames {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next thing that has arrived whole, with the number of the member whom it concerns.
-    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(u32, T)>, Garbled> {
+    /// The next complete message, with the number of its member.
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(u32, T)>, Malformed> {
         let rest = &self.bytes[self.start..];
         let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*length) as usize;
-        if LONGEST < length {
-            return Err(Garbled);
+        if MAX_LENGTH < length {
+            return Err(Malformed);
         }
         let Some(frame) = rest.get(..length) else {
             return Ok(None);
         };
-        let (number, what) = frame.split_first_chunk().ok_or(Garbled)?;
-        let what = match postcard::take_from_bytes(what) {
-            Ok((what, [])) => what,
-            _ => return Err(Garbled),
+        let (number, message) = frame.split_first_chunk().ok_or(Malformed)?;
+        let message = match postcard::take_from_bytes(message) {
+            Ok((message, [])) => message,
+            _ => return Err(Malformed),
         };
         let number = u32::from_le_bytes(*number);
         self.start += LENGTH_BYTES + length;
@@ -62,21 +86,25 @@ impl Frames {
             self.bytes.shrink_to(KEPT_CAPACITY);
             self.start = 0;
         }
-        Ok(Some((number, what)))
+        Ok(Some((number, message)))
     }
 }
 
 const LENGTH_BYTES: usize = size_of::<u32>();
-const LONGEST: usize = 1 << 28; // far more than any session may post
+const MAX_LENGTH: usize = 1 << 28; // far more than any session may post
 const COMPACT_FROM: usize = 256 * 1024;
-const KEPT_CAPACITY: usize = 4 * 1024; // idle members are many
+const KEPT_CAPACITY: usize = 4 * 1024; // small: idle members are many
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hub::message::Request;
+    use crate::hub::message::{Notice, Request};
+    use crate::hub::types::{Member, RoomEvent};
+    use crate::peer::Transport;
 
     fn request() -> impl Strategy<Value = Request> {
         let bytes = prop::collection::vec(any::<u8>(), 0..300);
@@ -89,43 +117,71 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_arrives_whatever_the_pieces(
-            said in prop::collection::vec((any::<u32>(), request()), 0..20),
-            piece in 1..400usize,
+        fn messages_survive_any_chunking(
+            sent in prop::collection::vec((any::<u32>(), request()), 0..20),
+            chunk in 1..400usize,
         ) {
             let mut bytes = Vec::new();
-            for (number, request) in &said {
+            for (number, request) in &sent {
                 encode(*number, request, &mut bytes);
             }
-            let (mut frames, mut heard) = (Frames::default(), Vec::new());
-            for piece in bytes.chunks(piece) {
-                frames.push(piece);
-                while let Some(next) = frames.next::<Request>().expect("it makes sense") {
-                    heard.push(next);
+            let (mut frames, mut received) = (Frames::default(), Vec::new());
+            for chunk in bytes.chunks(chunk) {
+                frames.push(chunk);
+                while let Some(next) = frames.next::<Request>().expect("it was encoded here") {
+                    received.push(next);
                 }
             }
-            prop_assert_eq!(heard, said);
+            prop_assert_eq!(received, sent);
         }
 
         #[test]
-        fn what_makes_no_sense_does_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             let mut frames = Frames::default();
             frames.push(&bytes);
             while let Ok(Some(_)) = frames.next::<Request>() {}
+            let mut frames = Frames::default();
+            frames.push(&bytes);
+            while let Ok(Some(_)) = frames.next::<Notice>() {}
         }
     }
 
     #[test]
-    fn what_makes_no_sense_is_noticed() {
+    fn a_post_is_the_same_for_every_receiver() {
+        let sender = Arc::new(Member::new(7, "alice", 1, Transport::Stream));
+        let post = Arc::new(Post::new("r".into(), sender, 3, b"\0hello".to_vec()));
+        for (number, past) in [(1, false), (2, true), (3, false)] {
+            let post = Arc::clone(&post);
+            let mut bytes = Vec::new();
+            encode(
+                number,
+                &Notice::Event(RoomEvent::Post { post, past }),
+                &mut bytes,
+            );
+            let mut frames = Frames::default();
+            frames.push(&bytes);
+            let received = frames.next::<Notice>().expect("it was encoded here");
+            let Some((to, Notice::Event(RoomEvent::Post { post, past: was }))) = received else {
+                panic!("it is {received:?}");
+            };
+            assert_eq!((to, was), (number, past));
+            assert_eq!((&*post.room, post.sequence), ("r", 3));
+            assert_eq!((&*post.sender.name, post.sender.id), ("alice", 7));
+            assert_eq!(post.bytes, b"\0hello");
+        }
+    }
+
+    #[test]
+    fn malformed_frames_are_errors() {
         for bytes in [
             &[1, 0, 0, 0, 9][..],            // no number of a member
             &[5, 0, 0, 0, 0, 0, 0, 0, 99],   // no such request
             &[6, 0, 0, 0, 0, 0, 0, 0, 4, 4], // more than the request
-            &[0xff; 4],                      // longer than anything is
+            &[0xff; 4],                      // longer than any message
         ] {
             let mut frames = Frames::default();
             frames.push(bytes);
-            assert_eq!(frames.next::<Request>(), Err(Garbled), "{bytes:?}");
+            assert_eq!(frames.next::<Request>(), Err(Malformed), "{bytes:?}");
         }
     }
 }

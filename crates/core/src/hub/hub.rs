@@ -1,46 +1,42 @@
-//! The hub: passes posts between the members of rooms, without I/O.
+//! The hub: publish/subscribe between sessions, without I/O.
 //!
-//! A member is a session, wherever that is. It asks for things and hears what others did. What it is
-//! yet to hear waits in its queue, which is bounded; what becomes of a full queue is the room's
-//! affair.
+//! A member is a session, in whatever process. It sends requests and receives events. Events wait in
+//! the member's queue, which is bounded; the [kind](RoomKind) of a room decides what happens when a
+//! queue is full.
 //!
-//! What follows from one thing (somebody falls behind, room comes free for those who were held back)
-//! is noted, and done when that is done to its end. So all hear of things in the same order, and
-//! nothing nests, however much follows.
+//! The consequences of an operation (members to drop, posts to retry) are noted and processed by
+//! `settle` when the operation is complete. So all members receive events in the same order, and no
+//! call nests, however long the chain of consequences.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::hub::types::{LeaveReason, RoomKind};
+use crate::hub::member::MemberState;
+use crate::hub::message::{Notice, Request};
+use crate::hub::room::Room;
+use crate::hub::types::{LeaveReason, Member, MemberId, RoomEvent, RoomKind};
+use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 
-use crate::hub::message::{Notice, Request};
-
-use crate::hub::member::MemberState;
-use crate::hub::room::Room;
-
-/// Which member; no number is given twice.
-pub(crate) type MemberId = u64;
-
-/// The rooms of one server, and who is in them.
+/// The rooms of one server and their members.
 pub(crate) struct Hub {
     pub(super) room_kind: Box<dyn Fn(&str) -> RoomKind + Send>, // of the room of this name
     pub(super) members: HashMap<MemberId, MemberState>,
-    pub(super) halls: HashMap<Arc<str>, Room>,
-    pub(super) met: MemberId,
-    pub(super) stirred: Vec<MemberId>,
-    pub(super) behind: VecDeque<MemberId>, // they have been dropped, and are to leave their rooms
-    pub(super) due: VecDeque<MemberId>,    // they may have their requests done
-    pub(super) freed: VecDeque<Arc<str>>,  // who was held back in these rooms may try again
-    pub(super) coming: VecDeque<(MemberId, Instant)>, // who entered when, and may have to wait for those before
-    pub(super) courtesy: Duration,                    // for so long at most
-    pub(super) left: VecDeque<Arc<str>>, // rooms with a past and nobody in them, oldest first
+    pub(super) rooms: HashMap<Arc<str>, Room>,
+    last_id: MemberId,
+    ready: Vec<MemberId>, // have notices since the last `take_ready`
+    pub(super) dropped: VecDeque<MemberId>, // still in their rooms
+    pub(super) runnable: VecDeque<MemberId>, // have requests that can be done
+    pub(super) unblocked: VecDeque<Arc<str>>, // rooms whose blocked posts may be retried
+    connecting: VecDeque<(MemberId, Instant)>, // not admitted yet, and since when
+    pub(super) admission_wait: Duration,
+    empty: VecDeque<Arc<str>>, // rooms with a history and no members, oldest first
     pub(super) now: Instant,
-    pub(super) patience: Duration, // with a member of a lively room that has no room for a post
-    pub(super) waited_for: Vec<Arc<str>>, // lively rooms in which somebody is held back
-    pub(super) tick_at: Option<Instant>, // when they are not waited for any longer
+    pub(super) full_wait: Duration,
+    waiting: Vec<Arc<str>>, // lossy rooms with blocked posts
+    deadline: Option<Instant>,
 }
 
 impl Hub {
@@ -48,132 +44,115 @@ impl Hub {
         Self {
             room_kind: Box::new(room_kind),
             members: HashMap::new(),
-            halls: HashMap::new(),
-            met: 0,
-            stirred: Vec::new(),
-            behind: VecDeque::new(),
-            due: VecDeque::new(),
-            freed: VecDeque::new(),
-            coming: VecDeque::new(),
-            courtesy: COURTESY,
-            left: VecDeque::new(),
+            rooms: HashMap::new(),
+            last_id: 0,
+            ready: Vec::new(),
+            dropped: VecDeque::new(),
+            runnable: VecDeque::new(),
+            unblocked: VecDeque::new(),
+            connecting: VecDeque::new(),
+            admission_wait: ADMISSION_WAIT,
+            empty: VecDeque::new(),
             now: Instant::now(),
-            patience: PATIENCE,
-            waited_for: Vec::new(),
-            tick_at: None,
+            full_wait: FULL_WAIT,
+            waiting: Vec::new(),
+            deadline: None,
         }
     }
 
-    /// It is `now`, for what is done next.
+    /// Sets the time for the next call.
     pub(crate) fn at(&mut self, now: Instant) -> &mut Self {
         self.now = now;
         self
     }
 
-    /// When somebody is not to be waited for any longer, unless that has come to nothing before.
+    /// When [`tick`](Self::tick) is due. It may turn out that there is nothing to do then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.tick_at
+        self.deadline
     }
 
-    /// Waits no longer for whom nobody should wait now.
+    /// Stops waiting for members whose deadline has passed.
     pub(crate) fn tick(&mut self) {
-        if self.tick_at.is_some_and(|at| at <= self.now) {
-            self.tick_at = None;
-            self.freed.extend(self.waited_for.drain(..));
+        if self.deadline.is_some_and(|at| at <= self.now) {
+            self.deadline = None;
+            self.unblocked.extend(self.waiting.drain(..));
             self.settle();
         }
     }
 
-    /// One member more, in no room yet.
+    /// Adds a member, which is in no room yet.
     ///
-    /// Members come in in the order in which they entered: what one asks for waits until all before
-    /// have asked for something, if only by [`Request::Ready`]. So the first of those who come at
-    /// almost the same time is the first in a room, though its process may be slower to begin. Who is
-    /// slower than a tenth of a second is not waited for.
+    /// Members are admitted in the order of this call: the requests of a member wait until every
+    /// earlier one has made a request, at least [`Request::Ready`], or for `ADMISSION_WAIT`. So of
+    /// peers that connect at almost the same time the first one is the first in a room, even if its
+    /// process starts more slowly.
     pub(crate) fn connect(&mut self) -> MemberId {
-        self.met += 1;
-        self.members.insert(self.met, MemberState::new(self.now));
-        self.coming.push_back((self.met, self.now));
-        self.met
+        self.last_id += 1;
+        let state = MemberState::new(self.now);
+        self.members.insert(self.last_id, state);
+        self.connecting.push_back((self.last_id, self.now));
+        self.last_id
     }
 
-    /// Lets those in who need not wait for anybody before them.
-    fn let_in(&mut self) {
-        while let Some(&(id, entered)) = self.coming.front() {
-            if let Some(member) = self.members.get_mut(&id) {
-                let until = entered + self.courtesy;
-                if member.is_silent && self.now < until {
-                    let others_wait = 1 < self.coming.len();
-                    self.tick_at = earlier(self.tick_at, others_wait.then_some(until));
-                    return;
-                }
-                member.is_in = true;
-                self.due.push_back(id);
-            }
-            self.coming.pop_front();
-        }
-    }
-
-    /// A member asks for something, which is done once all is that it asked for before. If it departs,
-    /// what waits still comes to nothing: nobody is to wait for who is gone.
+    /// Takes a request of a member, which is done after its earlier ones.
+    /// [`Request::Disconnect`] is done at once, and discards those that still wait.
     pub(crate) fn request(&mut self, id: MemberId, request: Request) {
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Disconnect {
-                let parting = match member.is_held_back() {
+                let reason = match member.is_blocked() {
                     true => LeaveReason::Lost,
-                    false => LeaveReason::Own,
+                    false => LeaveReason::Left,
                 };
-                self.depart(id, parting);
+                self.remove_member(id, reason);
             } else {
-                member.is_silent = false;
+                member.has_requested = true;
                 member.requests.push_back(request);
-                if member.is_in && member.requests.len() == 1 {
-                    self.due.push_back(id);
+                if member.is_admitted && member.requests.len() == 1 {
+                    self.runnable.push_back(id);
                 }
             }
         }
         self.settle();
     }
 
-    /// Nothing more will be heard of a member, if it is there still.
+    /// Removes a member whose process has ended, if it is still there.
     pub(crate) fn disconnect(&mut self, id: MemberId) {
-        self.depart(id, LeaveReason::Lost);
+        self.remove_member(id, LeaveReason::Lost);
         self.settle();
     }
 
-    /// What a member is to hear next.
+    /// The next notice for a member.
     pub(crate) fn next(&mut self, id: MemberId) -> Option<Notice> {
         let member = self.members.get_mut(&id)?;
         let (notice, is_short) = member.pop(self.now)?;
         if is_short {
-            self.due.extend((!member.is_held_back()).then_some(id));
-            self.freed.extend(member.rooms.iter().map(Arc::clone));
+            self.runnable.extend((!member.is_blocked()).then_some(id));
+            self.unblocked.extend(member.rooms.iter().map(Arc::clone));
             self.settle();
         }
         Some(notice)
     }
 
-    /// The members that have something to hear since the last time this was asked. Each is here once,
-    /// and again when more has come.
+    /// The members that got notices since the last call, each once.
     pub(crate) fn take_ready(&mut self) -> Vec<MemberId> {
-        let stirred = mem::take(&mut self.stirred);
-        for id in &stirred {
+        let ready = mem::take(&mut self.ready);
+        for id in &ready {
             if let Some(member) = self.members.get_mut(id) {
-                member.is_stirred = false;
+                member.is_ready = false;
             }
         }
-        stirred
+        ready
     }
 
-    /// Does all that follows.
+    /// Processes all consequences.
     fn settle(&mut self) {
-        self.let_in();
+        self.admit();
         loop {
-            self.drop_out();
-            if let Some(id) = self.due.pop_front() {
-                self.proceed(id);
-            } else if let Some(room) = self.freed.pop_front() {
-                self.let_go_on(&room);
+            self.remove_dropped();
+            if let Some(id) = self.runnable.pop_front() {
+                self.run_requests(id);
+            } else if let Some(room) = self.unblocked.pop_front() {
+                self.retry_posts(&room);
                 self.forget(&room);
             } else {
                 return;
@@ -181,13 +160,30 @@ impl Hub {
         }
     }
 
-    /// Does what a member asks for, as far as it can be done now.
-    fn proceed(&mut self, id: MemberId) {
+    /// Admits the members that need not wait for an earlier one.
+    fn admit(&mut self) {
+        while let Some(&(id, since)) = self.connecting.front() {
+            if let Some(member) = self.members.get_mut(&id) {
+                let until = since + self.admission_wait;
+                if !member.has_requested && self.now < until {
+                    let others_wait = 1 < self.connecting.len();
+                    self.deadline = earlier(self.deadline, others_wait.then_some(until));
+                    return;
+                }
+                member.is_admitted = true;
+                self.runnable.push_back(id);
+            }
+            self.connecting.pop_front();
+        }
+    }
+
+    /// Does the requests of a member, as far as possible now.
+    fn run_requests(&mut self, id: MemberId) {
         while let Some(member) = self.members.get_mut(&id)
             && let Some(request) = member.requests.pop_front()
         {
-            let is_answered = matches!(request, Request::Join { .. } | Request::ListMembers { .. });
-            if is_answered && member.is_behind() {
+            let has_answer = matches!(request, Request::Join { .. } | Request::ListMembers { .. });
+            if has_answer && member.is_long() {
                 return member.requests.push_front(request);
             }
             let weight = request.weight();
@@ -206,61 +202,256 @@ impl Hub {
                     name,
                     transport,
                 } => self.join(id, &room, name, transport),
-                Request::Leave { room } => self.leave(id, &room, LeaveReason::Own),
-                Request::ListMembers { room } => self.tell_members(id, &room),
+                Request::Leave { room } => self.leave(id, &room, LeaveReason::Left),
+                Request::ListMembers { room } => self.list_members(id, &room),
                 Request::Ready | Request::Disconnect => (), // which never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
-                member.take(weight);
-                self.stir(id);
+                member.accept(weight);
+                self.mark_ready(id);
             }
-            self.drop_out(); // before somebody posts to them
+            self.remove_dropped(); // before the next post
         }
     }
 
-    /// Lets those who were held back in a room try again, unless it is plain that they cannot: many may
-    /// wait for one, and whoever comes and goes meanwhile would have all of them try.
-    fn let_go_on(&mut self, room: &str) {
-        let Some(hall) = self.halls.get_mut(room) else {
+    /// Retries the posts that were blocked in a room, except those that certainly stay blocked: many
+    /// may wait for one member, and would all be tried for each other member that joins or leaves.
+    fn retry_posts(&mut self, name: &str) {
+        let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
-        if !hall.rules.lossless {
-            return self.due.append(&mut hall.held_back); // time may have made up its mind
+        if !room.kind.lossless {
+            return self.runnable.append(&mut room.blocked); // the deadline may have passed
         }
         let members = &self.members;
         let is_full = |id: &MemberId| members.get(id).is_some_and(MemberState::is_full);
-        let seats = hall.seats().iter().map(|seat| seat.member);
-        let full: Vec<MemberId> = seats.filter(is_full).take(2).collect();
-        let echo = hall.rules.echo;
-        let may_go = |id: &MemberId| full.iter().all(|full| full == id && !echo);
-        let (mut may_go, held_back): (VecDeque<_>, _) =
-            mem::take(&mut hall.held_back).into_iter().partition(may_go);
-        hall.held_back = held_back;
-        self.due.append(&mut may_go);
+        let ids = room.members().iter().map(|member| member.id);
+        let full: Vec<MemberId> = ids.filter(is_full).take(2).collect();
+        let echo = room.kind.echo;
+        let is_possible = |sender: &MemberId| full.iter().all(|full| full == sender && !echo);
+        let (mut possible, blocked): (VecDeque<_>, _) = mem::take(&mut room.blocked)
+            .into_iter()
+            .partition(is_possible);
+        room.blocked = blocked;
+        self.runnable.append(&mut possible);
     }
 
-    /// Forgets a room in which there is nothing to be remembered; and of those with a past, but nobody
-    /// in them, all but so many.
-    pub(super) fn forget(&mut self, room: &str) {
-        let Some(hall) = self.halls.get(room).filter(|hall| hall.is_empty()) else {
+    /// Queues a post for its receivers, or returns its payload if the sender has to wait.
+    fn post(&mut self, id: MemberId, name: &str, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        if self.members.get(&id).is_none_or(|member| member.is_dropped) {
+            return Ok(());
+        }
+        let room = self.rooms.get_mut(name);
+        let Some((sender, room)) = room.and_then(|room| Some((sender(room, id)?, room))) else {
+            self.notify_unheard(id, name);
+            return Ok(());
+        };
+        let receivers: Vec<MemberId> = room.receivers(id).collect();
+        let states = receivers.iter().filter_map(|id| self.members.get(id));
+        let full = states.filter_map(MemberState::full_since);
+        let is_blocked = if room.kind.lossless {
+            0 < full.count() || receivers.iter().all(|&receiver| receiver == id)
+        } else {
+            let until = full.map(|since| since + self.full_wait);
+            let until = until.filter(|&until| self.now < until).min();
+            if until.is_some() {
+                if !self.waiting.contains(&room.name) {
+                    self.waiting.push(Arc::clone(&room.name));
+                }
+                self.deadline = earlier(self.deadline, until);
+            }
+            until.is_some()
+        };
+        if is_blocked {
+            room.blocked.push_back(id);
+            return Err(bytes);
+        }
+        let post = room.post(sender, bytes);
+        if receivers.is_empty() {
+            self.notify_unheard(id, name);
+            self.forget(name); // a long post may have pushed out the whole history
+        }
+        for receiver in receivers {
+            let post = Arc::clone(&post);
+            self.notify(receiver, RoomEvent::Post { post, past: false });
+        }
+        Ok(())
+    }
+
+    pub(super) fn join(&mut self, id: MemberId, name: &str, as_name: String, transport: Transport) {
+        let member = self.members.get(&id).filter(|member| !member.is_dropped);
+        let Some(member) = member else {
             return;
         };
-        self.left.retain(|left| **left != *room);
-        if hall.is_forgettable() {
-            self.halls.remove(room);
+        let is_in = member.rooms.iter().any(|own| **own == *name);
+        let has_space = self.rooms.len() < MAX_ROOMS || self.rooms.contains_key(name);
+        if !is_in && (MAX_ROOMS_OF_MEMBER <= member.rooms.len() || !has_space) {
+            let room = name.into();
+            return self.notify(id, RoomEvent::Full { room });
+        }
+        let room = self
+            .rooms
+            .entry(name.into())
+            .or_insert_with(|| Room::new(name, (self.room_kind)(name)));
+        let (place, was_in) = room.add(Member {
+            id,
+            name: as_name,
+            place: 0,
+            transport,
+        });
+        let (name, others) = (Arc::clone(&room.name), room.members().len() - 1);
+        let history = if was_in { Vec::new() } else { room.history() };
+        let member = room.member(id).map(Arc::clone).expect("added above");
+        if !was_in && let Some(state) = self.members.get_mut(&id) {
+            state.rooms.push(Arc::clone(&name));
+            let room = Arc::clone(&name);
+            self.notify_others(id, &name, &RoomEvent::Joined { room, member });
+        }
+        let entered = RoomEvent::Entered {
+            room: Arc::clone(&name),
+            place,
+            others,
+        };
+        self.notify(id, entered);
+        history.into_iter().for_each(|post| self.notify(id, post));
+        self.unblocked.push_back(name);
+    }
+
+    fn leave(&mut self, id: MemberId, name: &str, reason: LeaveReason) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.rooms.retain(|own| **own != *name);
+        }
+        let Some(room) = self.rooms.get_mut(name) else {
+            return;
+        };
+        let Some(member) = room.remove(id) else {
+            return;
+        };
+        room.blocked.retain(|&blocked| blocked != id);
+        self.unblocked.push_back(Arc::clone(&room.name));
+        let closes = room.kind.host == Some(&*member.name);
+        let left = RoomEvent::Left {
+            room: Arc::clone(&room.name),
+            member,
+            reason,
+        };
+        self.notify_others(id, name, &left);
+        if closes && let Some(room) = self.rooms.get_mut(name) {
+            self.runnable.append(&mut room.blocked); // their posts are discarded
+            for member in room.remove_all() {
+                if let Some(state) = self.members.get_mut(&member.id) {
+                    state.rooms.retain(|own| **own != *name);
+                }
+            }
+        }
+    }
+
+    fn remove_member(&mut self, id: MemberId, reason: LeaveReason) {
+        let rooms = self.members.get(&id).map(|member| member.rooms.clone());
+        for room in rooms.into_iter().flatten() {
+            self.leave(id, &room, reason);
+        }
+        self.members.remove(&id);
+    }
+
+    /// Takes dropped members out of all their rooms. Their waiting posts are discarded.
+    fn remove_dropped(&mut self) {
+        while let Some(id) = self.dropped.pop_front() {
+            let member = self.members.get_mut(&id);
+            for room in member.map_or_else(Vec::new, |member| mem::take(&mut member.rooms)) {
+                self.leave(id, &room, LeaveReason::TooSlow);
+            }
+            self.runnable.push_back(id);
+        }
+    }
+
+    /// Removes a room without members if it has no history; and the oldest of those that have one
+    /// if they are more than `MAX_EMPTY_ROOMS`.
+    fn forget(&mut self, name: &str) {
+        let Some(room) = self.rooms.get(name).filter(|room| room.is_empty()) else {
+            return;
+        };
+        self.empty.retain(|empty| **empty != *name);
+        if room.is_forgettable() {
+            self.rooms.remove(name);
             return;
         }
-        self.left.push_back(Arc::clone(&hall.name));
-        if MOST_LEFT < self.left.len()
-            && let Some(oldest) = self.left.pop_front()
-            && self.halls.get(&oldest).is_some_and(Room::is_empty)
+        self.empty.push_back(Arc::clone(&room.name));
+        if MAX_EMPTY_ROOMS < self.empty.len()
+            && let Some(oldest) = self.empty.pop_front()
+            && self.rooms.get(&oldest).is_some_and(Room::is_empty)
         {
-            self.halls.remove(&oldest);
+            self.rooms.remove(&oldest);
+        }
+    }
+
+    fn list_members(&mut self, id: MemberId, name: &str) {
+        let members = self.rooms.get(name).map_or(&[][..], Room::members);
+        let members = members.iter().take(MAX_LISTED).map(Arc::clone).collect();
+        let room = name.into();
+        self.notify(id, RoomEvent::Members { room, members });
+    }
+
+    fn notify_unheard(&mut self, id: MemberId, name: &str) {
+        let room = name.into();
+        self.notify(id, RoomEvent::Unheard { room });
+    }
+
+    /// Queues an event for all members of a room but this one.
+    fn notify_others(&mut self, id: MemberId, name: &str, event: &RoomEvent) {
+        let others = self.rooms.get(name).map(|room| room.others(id).collect());
+        let others: Vec<MemberId> = others.unwrap_or_default();
+        for other in others {
+            self.notify(other, event.clone());
+        }
+    }
+
+    /// Queues an event for a member, or drops the member if its queue is full.
+    fn notify(&mut self, id: MemberId, event: RoomEvent) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if member.is_dropped {
+            return;
+        }
+        if member.is_overfull() || (event.is_post() && member.is_full()) {
+            member.drop_out(self.now);
+            self.dropped.push_back(id);
+        } else {
+            member.push(event, self.now);
+        }
+        self.mark_ready(id);
+    }
+
+    fn mark_ready(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id)
+            && !mem::replace(&mut member.is_ready, true)
+        {
+            self.ready.push(id);
         }
     }
 }
 
-pub(super) const COURTESY: Duration = Duration::from_millis(100); // far longer than a process takes to begin
-pub(super) const MOST_LEFT: usize = 100; // who comes and goes must not fill the memory with what was said
-// Longer than it takes to serve a thousand others first, and no long wait for those who talk.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// The sender of a post: a member of the room or, if the room is lossy, a nameless one from outside.
+fn sender(room: &Room, id: MemberId) -> Option<Arc<Member>> {
+    match room.member(id) {
+        Some(member) => Some(Arc::clone(member)),
+        None if room.kind.lossless => None,
+        None => Some(Arc::new(Member {
+            id,
+            name: String::new(),
+            place: 0,
+            transport: Transport::Stream,
+        })),
+    }
+}
+
+const MAX_ROOMS: usize = 10_000; // with members or a history
+const MAX_ROOMS_OF_MEMBER: usize = 16;
+const MAX_LISTED: usize = 1000; // members
+pub(super) const MAX_EMPTY_ROOMS: usize = 100; // bounds the memory for history that sessions can leave behind
+/// For the first request of a member that connected earlier; processes start much faster.
+pub(super) const ADMISSION_WAIT: Duration = Duration::from_millis(100);
+/// For a member of a lossy room whose queue is full: longer than serving a thousand others takes, and
+/// short for the members that post.
+pub(super) const FULL_WAIT: Duration = Duration::from_millis(500);

@@ -1,26 +1,28 @@
-//! One member: what it is yet to hear, and what it asked for that cannot be done yet.
+//! One member: its queue of events, and the requests that are not done yet.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
+use crate::hub::types::RoomEvent;
 
-/// A member, in whatever rooms.
+/// The state of a member in all its rooms.
 pub(crate) struct MemberState {
     pub(crate) rooms: Vec<Arc<str>>,
-    pub(super) queue: VecDeque<Notice>,
-    pub(crate) queued: usize,         // the weight of what is queued
-    pub(super) news: usize,           // and of that in it which is no post
-    pub(super) took: Instant,         // when it last heard something, or had heard all
-    pub(super) full: Option<Instant>, // since when no post should be added
-    /// What it has asked for, while the first of it cannot be done yet.
+    queue: VecDeque<RoomEvent>,
+    pub(super) queued: usize, // the weight of the queue
+    queued_others: usize,     // and of the events in it that are not posts
+    last_taken: Instant,      // when the queue was empty or an event was taken, last
+    full_since: Option<Instant>,
+    /// In order; the first one cannot be done yet.
     pub(crate) requests: VecDeque<Request>,
-    pub(super) taken: usize, // the weight of its requests that are done, which it was not told yet
-    pub(crate) is_stirred: bool,
+    accepted: usize,           // the weight of requests done and not reported yet
+    pub(crate) is_ready: bool, // in the hub's list of members with notices
     pub(crate) is_dropped: bool,
-    pub(crate) is_silent: bool, // it has asked for nothing yet
-    pub(crate) is_in: bool,     // what it asks for may be done
+    pub(crate) has_requested: bool,
+    pub(crate) is_admitted: bool, // its requests may be done
 }
 
 impl MemberState {
@@ -29,88 +31,89 @@ impl MemberState {
             rooms: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
-            news: 0,
-            took: now,
-            full: None,
+            queued_others: 0,
+            last_taken: now,
+            full_since: None,
             requests: VecDeque::new(),
-            taken: 0,
-            is_stirred: false,
+            accepted: 0,
+            is_ready: false,
             is_dropped: false,
-            is_silent: true,
-            is_in: false,
+            has_requested: false,
+            is_admitted: false,
         }
     }
 
-    pub(crate) fn push(&mut self, notice: Notice, now: Instant) {
+    pub(crate) fn push(&mut self, event: RoomEvent, now: Instant) {
         if self.queue.is_empty() {
-            self.took = now;
+            self.last_taken = now;
         }
-        self.queued += notice.weight();
+        self.queued += event.weight();
         if self.is_full() {
-            self.full.get_or_insert(now);
+            self.full_since.get_or_insert(now);
         }
-        if !notice.is_post() {
-            self.news += notice.weight();
+        if !event.is_post() {
+            self.queued_others += event.weight();
         }
-        self.queue.push_back(notice);
+        self.queue.push_back(event);
     }
 
-    /// What it is to hear next; whether its queue has become short by that.
+    /// The next notice, and whether taking it has made a long queue short.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
-        if 0 < self.taken {
-            return Some((Notice::Accepted(std::mem::take(&mut self.taken)), false));
+        if 0 < self.accepted {
+            return Some((Notice::Accepted(mem::take(&mut self.accepted)), false));
         }
-        let notice = self.queue.pop_front()?;
-        let before = self.queued;
-        self.queued -= notice.weight();
-        self.took = now;
-        if !self.is_behind() {
-            self.full = None;
+        let event = self.queue.pop_front()?;
+        let was_long = self.is_long();
+        self.queued -= event.weight();
+        self.last_taken = now;
+        if !self.is_long() {
+            self.full_since = None;
         }
-        if !notice.is_post() {
-            self.news -= notice.weight();
+        if !event.is_post() {
+            self.queued_others -= event.weight();
         }
-        Some((notice, !self.is_behind() && SHORT <= before))
+        Some((Notice::Event(event), was_long && !self.is_long()))
     }
 
-    /// Whether no post should be added to what it is yet to hear.
+    /// Whether no post should be added to the queue.
     pub(crate) fn is_full(&self) -> bool {
         QUEUE_BYTES <= self.queued
     }
 
-    /// Since when it has been full, or has heard nothing before that, if it is full.
+    /// If the queue is full: since when, or since when no event was taken if that is longer ago.
     pub(crate) fn full_since(&self) -> Option<Instant> {
-        self.full.map(|full| full.min(self.took))
+        self.full_since.map(|full| full.min(self.last_taken))
     }
 
-    /// Whether nothing at all may be added: beside posts, for which a poster can wait, so much has
-    /// happened.
+    /// Whether nothing at all may be added: events other than posts, which cannot be delayed, fill
+    /// the queue by themselves.
     pub(crate) fn is_overfull(&self) -> bool {
-        QUEUE_BYTES <= self.news
+        QUEUE_BYTES <= self.queued_others
     }
 
-    /// Whether it should hear some of that first before it is told all that it asks for.
-    pub(crate) fn is_behind(&self) -> bool {
-        SHORT <= self.queued
+    /// Whether requests that produce many events should wait until some were taken.
+    pub(crate) fn is_long(&self) -> bool {
+        SHORT_BYTES <= self.queued
     }
 
-    /// Whether what it asked for first is a post, whose room will let it go on.
-    pub(crate) fn is_held_back(&self) -> bool {
+    /// Whether the first request is a post; its room unblocks it.
+    pub(crate) fn is_blocked(&self) -> bool {
         matches!(self.requests.front(), Some(Request::Post { .. }))
     }
 
-    pub(crate) fn take(&mut self, weight: usize) {
-        self.taken += weight;
+    /// Requests of this weight are done.
+    pub(crate) fn accept(&mut self, weight: usize) {
+        self.accepted += weight;
     }
 
-    /// It hears that it was dropped, and nothing else.
+    /// Drops the member: it receives that event and no other.
     pub(crate) fn drop_out(&mut self, now: Instant) {
         self.is_dropped = true;
         self.queue.clear();
-        (self.queued, self.news, self.full) = (0, 0, None);
-        self.push(Notice::TooSlow, now);
+        (self.queued, self.queued_others, self.full_since) = (0, 0, None);
+        self.push(RoomEvent::TooSlow, now);
     }
 }
 
-const QUEUE_BYTES: usize = 256 * 1024; // beside what the system holds on the way
-const SHORT: usize = QUEUE_BYTES / 2;
+const QUEUE_BYTES: usize = 256 * 1024; // beside what the sockets hold
+const SHORT_BYTES: usize = QUEUE_BYTES / 2;

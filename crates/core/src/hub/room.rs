@@ -1,129 +1,118 @@
-//! One room: who is in it, and what was said last.
+//! One room: its members and its history.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
-use crate::hub::hub::MemberId;
-use crate::hub::message::{Notice, Post, weight};
-use crate::hub::types::{Member, RoomKind};
+use crate::hub::types::{Member, MemberId, Post, RoomEvent, RoomKind};
 
-/// A room with somebody in it, or with a past.
+/// A room that has members or a history.
 pub(crate) struct Room {
     pub(crate) name: Arc<str>,
-    pub(crate) rules: RoomKind,
-    pub(super) seats: Vec<Arc<Member>>, // in the order in which they were taken
-    pub(crate) posts: u64,
-    pub(super) history: VecDeque<Arc<Post>>,
-    pub(super) history_weight: usize,
-    /// Members who are held back until all have room for what they post, in their order.
-    pub(crate) held_back: VecDeque<MemberId>,
+    pub(crate) kind: RoomKind,
+    members: Vec<Arc<Member>>, // in the order in which they joined
+    pub(super) posts: u64,
+    history: VecDeque<Arc<Post>>,
+    history_weight: usize,
+    /// Members whose posts wait until every receiver can take them, in order.
+    pub(crate) blocked: VecDeque<MemberId>,
 }
 
 impl Room {
-    pub(crate) fn new(name: &str, rules: RoomKind) -> Self {
+    pub(crate) fn new(name: &str, kind: RoomKind) -> Self {
         Self {
             name: name.into(),
-            rules,
-            seats: Vec::new(),
+            kind,
+            members: Vec::new(),
             posts: 0,
             history: VecDeque::new(),
             history_weight: 0,
-            held_back: VecDeque::new(),
+            blocked: VecDeque::new(),
         }
     }
 
-    pub(crate) fn seat(&self, member: MemberId) -> Option<&Arc<Member>> {
-        self.seats.iter().find(|seat| seat.member == member)
+    pub(crate) fn member(&self, id: MemberId) -> Option<&Arc<Member>> {
+        self.members.iter().find(|member| member.id == id)
     }
 
-    pub(crate) fn seats(&self) -> &[Arc<Member>] {
-        &self.seats
+    pub(crate) fn members(&self) -> &[Arc<Member>] {
+        &self.members
     }
 
-    /// Those other than `member`.
-    pub(crate) fn others(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
-        let members = self.seats.iter().map(|seat| seat.member);
-        members.filter(move |&other| other != member)
+    /// All members but this one.
+    pub(crate) fn others(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
+        let members = self.members.iter().map(|member| member.id);
+        members.filter(move |&other| other != id)
     }
 
-    /// Those who are to hear what `member` posts.
-    pub(crate) fn hearers(&self, member: MemberId) -> impl Iterator<Item = MemberId> {
-        let members = self.seats.iter().map(|seat| seat.member);
-        members.filter(move |&other| other != member || self.rules.echo)
+    /// The members that receive a post of this one.
+    pub(crate) fn receivers(&self, sender: MemberId) -> impl Iterator<Item = MemberId> {
+        let members = self.members.iter().map(|member| member.id);
+        members.filter(move |&other| other != sender || self.kind.echo)
     }
 
-    /// Gives `origin` the first free place among those of its name; the seat that it had before is
-    /// free then. Whether it had one.
-    pub(crate) fn sit(&mut self, mut origin: Member) -> (u32, bool) {
-        let old = self
-            .seats
-            .iter()
-            .position(|seat| seat.member == origin.member);
-        let same = self
-            .seats
-            .iter()
-            .filter(|seat| seat.name == origin.name && seat.member != origin.member);
-        let mut taken: Vec<u32> = same.map(|seat| seat.place).collect();
+    /// Adds a member, or renames it, and gives it the lowest free place among the members of its
+    /// name. Returns the place and whether the member was in the room already.
+    pub(crate) fn add(&mut self, mut member: Member) -> (u32, bool) {
+        let members = self.members.iter();
+        let old = members.clone().position(|other| other.id == member.id);
+        let same = members.filter(|other| other.name == member.name && other.id != member.id);
+        let mut taken: Vec<u32> = same.map(|other| other.place).collect();
         taken.sort_unstable();
         let mut place = 1;
         for other in taken {
             place += u32::from(other == place);
         }
-        origin.place = place;
+        member.place = place;
         match old {
-            Some(index) => self.seats[index] = Arc::new(origin),
-            None => self.seats.push(Arc::new(origin)),
+            Some(index) => self.members[index] = Arc::new(member),
+            None => self.members.push(Arc::new(member)),
         }
         (place, old.is_some())
     }
 
-    pub(crate) fn rise(&mut self, member: MemberId) -> Option<Arc<Member>> {
-        let index = self.seats.iter().position(|seat| seat.member == member)?;
-        Some(self.seats.remove(index))
+    pub(crate) fn remove(&mut self, id: MemberId) -> Option<Arc<Member>> {
+        let index = self.members.iter().position(|member| member.id == id)?;
+        Some(self.members.remove(index))
     }
 
-    /// Everybody is out.
-    pub(crate) fn clear(&mut self) -> Vec<Arc<Member>> {
-        std::mem::take(&mut self.seats)
+    pub(crate) fn remove_all(&mut self) -> Vec<Arc<Member>> {
+        mem::take(&mut self.members)
     }
 
-    /// The next post of the room.
-    pub(crate) fn post(&mut self, origin: Arc<Member>, bytes: Vec<u8>) -> Arc<Post> {
+    /// Numbers a post and adds it to the history.
+    pub(crate) fn post(&mut self, sender: Arc<Member>, bytes: Vec<u8>) -> Arc<Post> {
         self.posts += 1;
-        let post = Arc::new(Post {
-            room: Arc::clone(&self.name),
-            origin,
-            sequence: self.posts,
-            bytes,
-        });
-        if 0 < self.rules.history {
-            self.history_weight += weight(&post.bytes);
+        let post = Post::new(Arc::clone(&self.name), sender, self.posts, bytes);
+        let post = Arc::new(post);
+        if 0 < self.kind.history {
+            self.history_weight += post.weight();
             self.history.push_back(Arc::clone(&post));
-            while self.rules.history < self.history.len() || HISTORY_BYTES < self.history_weight {
+            while self.kind.history < self.history.len() || HISTORY_BYTES < self.history_weight {
                 let oldest = self.history.pop_front();
-                self.history_weight -= oldest.map_or(0, |post| weight(&post.bytes));
+                self.history_weight -= oldest.map_or(0, |post| post.weight());
             }
         }
         post
     }
 
-    /// What whoever joins is told of what was posted before.
-    pub(crate) fn past(&self) -> Vec<Notice> {
+    /// The history, as events for a new member.
+    pub(crate) fn history(&self) -> Vec<RoomEvent> {
         let posts = self.history.iter().map(Arc::clone);
         posts
-            .map(|post| Notice::Post { post, past: true })
+            .map(|post| RoomEvent::Post { post, past: true })
             .collect()
     }
 
-    /// Whether nobody is in it, and nobody waits to be heard there.
+    /// Whether it has no members, and no post waits for one.
     pub(crate) fn is_empty(&self) -> bool {
-        self.seats.is_empty() && self.held_back.is_empty()
+        self.members.is_empty() && self.blocked.is_empty()
     }
 
-    /// Whether nothing would be lost with it.
+    /// Whether nothing is lost with it.
     pub(crate) fn is_forgettable(&self) -> bool {
         self.is_empty() && self.history.is_empty()
     }
 }
 
-const HISTORY_BYTES: usize = 128 * 1024; // half of what may wait for whoever hears it
+const HISTORY_BYTES: usize = 128 * 1024; // half of a member's queue

@@ -1,20 +1,23 @@
+//! Tests of the hub: single rules here and in `order`, `leaks`, `waits`; invariants under all short
+//! sequences of operations in `small`, and under long random ones in `large`.
+
+mod checker;
 mod large;
 mod leaks;
 mod order;
 mod small;
 mod waits;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::hub::hub::{COURTESY, Hub, MOST_LEFT, MemberId, PATIENCE};
+use crate::hub::hub::{ADMISSION_WAIT, FULL_WAIT, Hub, MAX_EMPTY_ROOMS};
 use crate::hub::message::{Notice, Request};
 use crate::hub::room::Room;
-use crate::hub::types::RoomKind;
+use crate::hub::types::{MemberId, RoomEvent, RoomKind};
 use crate::peer::Transport;
 
-const LIVELY: RoomKind = RoomKind {
+const LOSSY: RoomKind = RoomKind {
     lossless: false,
     history: 0,
     echo: false,
@@ -22,102 +25,101 @@ const LIVELY: RoomKind = RoomKind {
 };
 const LOSSLESS: RoomKind = RoomKind {
     lossless: true,
-    ..LIVELY
+    ..LOSSY
 };
 
-/// Rooms are lossless if their names are in capitals.
+/// Rooms with names in capitals are lossless.
 fn by_capitals(room: &str) -> RoomKind {
     let is_lossless = room.chars().all(char::is_uppercase);
-    if is_lossless { LOSSLESS } else { LIVELY }
+    if is_lossless { LOSSLESS } else { LOSSY }
 }
 
-/// Members, each a letter, and the hub.
+/// A hub and its members, each a letter.
 struct Scene {
     hub: Hub,
     ids: BTreeMap<char, MemberId>,
 }
 
 impl Scene {
-    fn new(rules: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
-        Self {
-            hub: Hub {
-                patience: Duration::ZERO, // unless time is what it is about
-                courtesy: Duration::ZERO,
-                ..Hub::new(rules)
-            },
-            ids: BTreeMap::new(),
-        }
+    fn new(kind: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
+        let mut hub = Hub::new(kind);
+        // Except in tests of the waits.
+        (hub.full_wait, hub.admission_wait) = (Duration::ZERO, Duration::ZERO);
+        let ids = BTreeMap::new();
+        Self { hub, ids }
     }
 
-    fn id(&mut self, who: char) -> MemberId {
+    fn id(&mut self, letter: char) -> MemberId {
         let hub = &mut self.hub;
-        *self.ids.entry(who).or_insert_with(|| hub.connect())
+        *self.ids.entry(letter).or_insert_with(|| hub.connect())
     }
 
-    fn ask(&mut self, who: char, request: Request) {
-        let id = self.id(who);
+    fn request(&mut self, letter: char, request: Request) {
+        let id = self.id(letter);
         self.hub.request(id, request);
     }
 
-    /// Each joins in turn, under the name of `m`.
-    fn join(&mut self, who: &str, room: &str) {
-        for who in who.chars() {
-            self.ask(who, join(room, "m"));
+    /// These members join in turn, under the name of `m`.
+    fn join(&mut self, letter: &str, room: &str) {
+        for letter in letter.chars() {
+            self.request(letter, join(room, "m"));
         }
     }
 
-    fn post(&mut self, who: char, room: &str, bytes: &[u8]) {
-        self.ask(who, post(room, bytes));
+    fn post(&mut self, letter: char, room: &str, bytes: &[u8]) {
+        self.request(letter, post(room, bytes));
     }
 
-    fn lose(&mut self, who: char) {
-        let id = self.id(who);
+    fn disconnect(&mut self, letter: char) {
+        let id = self.id(letter);
         self.hub.disconnect(id);
     }
 
-    /// All that a member is told until nothing more comes, each in a few words; without what was
-    /// taken.
-    fn told(&mut self, who: char) -> Vec<String> {
-        let id = self.id(who);
-        let told: Vec<Notice> = std::iter::from_fn(|| self.hub.next(id)).collect();
-        told.iter()
-            .filter_map(|notice| self.in_words(notice))
-            .collect()
+    /// The events that wait for a member, each as a short text.
+    fn events(&mut self, letter: char) -> Vec<String> {
+        let id = self.id(letter);
+        let notices: Vec<Notice> = std::iter::from_fn(|| self.hub.next(id)).collect();
+        let texts = notices.iter().filter_map(|notice| match notice {
+            Notice::Event(event) => Some(self.text(event)),
+            Notice::Accepted(_) => None,
+        });
+        texts.collect()
     }
 
-    /// The weight of what a member asked for that was done since.
-    fn taken(&mut self, who: char) -> usize {
-        let id = self.id(who);
-        let told = std::iter::from_fn(|| self.hub.next(id));
-        told.map(|notice| match notice {
-            Notice::Accepted(weight) => weight,
-            _ => 0,
-        })
-        .sum()
+    /// The weight of the requests of a member that were accepted since the last call.
+    fn accepted(&mut self, letter: char) -> usize {
+        let id = self.id(letter);
+        let notices = std::iter::from_fn(|| self.hub.next(id));
+        notices
+            .map(|notice| match notice {
+                Notice::Accepted(weight) => weight,
+                Notice::Event(_) => 0,
+            })
+            .sum()
     }
 
-    /// Somebody comes and goes until these can be told nothing more; all others hear it.
-    fn crowd(&mut self, who: &str, room: &str) {
-        who.chars().for_each(|who| self.skip(who));
+    /// Fills the queues of these members, which take nothing, by another one that joins and leaves.
+    fn crowd(&mut self, letter: &str, room: &str) {
+        letter.chars().for_each(|letter| self.skip(letter));
         for _ in 0..2048 {
             self.join("z", room);
-            self.ask('z', leave(room));
+            self.request('z', leave(room));
             let all: Vec<char> = self.ids.keys().copied().collect();
-            let others = all.into_iter().filter(|other| !who.contains(*other));
+            let others = all.into_iter().filter(|other| !letter.contains(*other));
             others.for_each(|other| self.skip(other));
         }
     }
 
-    /// Takes all that a member is told.
-    fn skip(&mut self, who: char) {
-        let id = self.id(who);
+    /// Takes all notices of a member.
+    fn skip(&mut self, letter: char) {
+        let id = self.id(letter);
         while self.hub.next(id).is_some() {}
     }
 
-    /// The posts among what a member is told.
-    fn posts(&mut self, who: char) -> Vec<String> {
-        let told = self.told(who).into_iter();
-        told.filter(|words| words.contains(':')).collect()
+    /// The posts among the events of a member.
+    fn posts(&mut self, letter: char) -> Vec<String> {
+        let events = self.events(letter).into_iter();
+        events.filter(|text| text.contains(':')).collect()
     }
 
     fn letter(&self, id: MemberId) -> char {
@@ -126,33 +128,30 @@ impl Scene {
             .map_or('?', |(&letter, _)| letter)
     }
 
-    fn in_words(&self, notice: &Notice) -> Option<String> {
-        Some(match notice {
-            Notice::Entered {
+    fn text(&self, event: &RoomEvent) -> String {
+        match event {
+            RoomEvent::Entered {
                 room,
                 place,
                 others,
             } => format!("in {room} {place} of {}", others + 1),
-            Notice::Post { post, past } => {
+            RoomEvent::Post { post, past } => {
                 let shown = String::from_utf8_lossy(&post.bytes[..post.bytes.len().min(8)]);
-                let (past, from) = (
-                    if *past { "past " } else { "" },
-                    self.letter(post.origin.member),
-                );
+                let past = if *past { "past " } else { "" };
+                let from = self.letter(post.sender.id);
                 format!("{past}{} {} {from}: {shown}", post.room, post.sequence)
             }
-            Notice::Joined { room, origin } => format!("{room} +{}", self.letter(origin.member)),
-            Notice::Left {
+            RoomEvent::Joined { room, member } => format!("{room} +{}", self.letter(member.id)),
+            RoomEvent::Left {
                 room,
-                origin,
-                parting,
-            } => format!("{room} -{} {parting:?}", self.letter(origin.member)),
-            Notice::Members { room, members } => format!("{room} has {}", members.len()),
-            Notice::Unheard { room } => format!("{room} unheard"),
-            Notice::Full { room } => format!("{room} full"),
-            Notice::TooSlow => "too slow".to_owned(),
-            Notice::Accepted(_) => return None,
-        })
+                member,
+                reason,
+            } => format!("{room} -{} {reason:?}", self.letter(member.id)),
+            RoomEvent::Members { room, members } => format!("{room} has {}", members.len()),
+            RoomEvent::Unheard { room } => format!("{room} unheard"),
+            RoomEvent::Full { room } => format!("{room} full"),
+            RoomEvent::TooSlow => "too slow".to_owned(),
+        }
     }
 }
 
@@ -176,4 +175,4 @@ fn post(room: &str, bytes: &[u8]) -> Request {
     }
 }
 
-const FULL: &[u8] = &[b'x'; 256 * 1024]; // as much as a queue should hold
+const FULL: &[u8] = &[b'x'; 256 * 1024]; // fills a queue

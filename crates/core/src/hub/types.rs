@@ -1,4 +1,6 @@
-//! Rooms: publish/subscribe between sessions, whatever process each runs in.
+//! The public types of rooms.
+
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,87 +66,159 @@ impl RoomKind {
 }
 
 /// An event in a room, for the session of one member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoomEvent<'a> {
-    /// It is in the room now, or goes by another name there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RoomEvent {
+    /// The session is in the room now, or has another name there.
+    #[non_exhaustive]
     Entered {
         /// The room.
-        room: &'a str,
-        /// Its place, counted from 1 among those of the same name: the first that is free.
+        room: Arc<str>,
+        /// Its number among the members of the same name: the lowest free one, from 1.
         place: u32,
-        /// How many others are in the room.
+        /// The number of other members.
         others: usize,
     },
-    /// A member has posted.
+    /// A member posted.
+    #[non_exhaustive]
     Post {
-        /// The room.
-        room: &'a str,
-        /// Who posted, as it was then.
-        origin: &'a Member,
-        /// The number of the post in its room, from 1 on.
-        sequence: u64,
-        /// It was posted before this session joined.
+        /// What it posted.
+        post: Arc<Post>,
+        /// Whether it is from the history: posted before this session joined.
         past: bool,
-        /// What was posted.
-        bytes: &'a [u8],
     },
-    /// Another member has joined.
+    /// Another member joined.
+    #[non_exhaustive]
     Joined {
         /// The room.
-        room: &'a str,
-        /// Who joined.
-        origin: &'a Member,
+        room: Arc<str>,
+        /// The new member.
+        member: Arc<Member>,
     },
-    /// Another member has left.
+    /// Another member left.
+    #[non_exhaustive]
     Left {
         /// The room.
-        room: &'a str,
-        /// Who left.
-        origin: &'a Member,
-        /// In what manner.
-        parting: LeaveReason,
+        room: Arc<str>,
+        /// The former member.
+        member: Arc<Member>,
+        /// Why it left.
+        reason: LeaveReason,
     },
-    /// Who is in the room, as it was [asked](crate::Rooms::list_members).
+    /// The list of members that was [requested](crate::Rooms::list_members).
+    #[non_exhaustive]
     Members {
         /// The room.
-        room: &'a str,
-        /// The members in the order in which they joined, but 1000 at most.
-        members: &'a [Member],
+        room: Arc<str>,
+        /// The members in the order in which they joined, at most 1000.
+        members: Vec<Arc<Member>>,
     },
-    /// The last post was heard by nobody: there is no other member.
+    /// The session's last post had no receiver: there is no other member.
+    #[non_exhaustive]
     Unheard {
         /// The room.
-        room: &'a str,
+        room: Arc<str>,
     },
-    /// It cannot join: it is in too many rooms, or there are too many.
+    /// The session cannot join: it is in 16 rooms already, or the hub has its maximum of rooms.
+    #[non_exhaustive]
     Full {
         /// The room.
-        room: &'a str,
+        room: Arc<str>,
     },
-    /// It fell behind, and is in no room any more.
+    /// The session received too slowly, and was removed from all its rooms. No further event follows.
     TooSlow,
+}
+
+/// One post in a room, shared by all its receivers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Post {
+    /// The room.
+    pub room: Arc<str>,
+    /// The member that posted, as it was then.
+    pub sender: Arc<Member>,
+    /// The number of the post in its room, from 1.
+    pub sequence: u64,
+    /// The payload.
+    pub bytes: Vec<u8>,
+    /// All but the payload, encoded at the first use for all receivers.
+    pub(super) header: OnceLock<Vec<u8>>,
 }
 
 /// A member of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Member {
-    /// Which one: no two have had the same number.
-    pub member: u64,
-    /// The name by which it [joined](crate::Rooms::join).
+    /// Unique for as long as the hub runs.
+    pub id: MemberId,
+    /// The name under which it [joined](crate::Rooms::join).
     pub name: String,
-    /// Its place among those of the same name.
+    /// Its number among the members of the same name, from 1.
     pub place: u32,
-    /// How its peer speaks.
+    /// How its peer is connected.
     pub transport: Transport,
 }
 
-/// How a member left.
+/// Identifies a member of the hub; no number is used twice.
+pub type MemberId = u64;
+
+/// Why a member left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum LeaveReason {
-    /// By itself, or since its conversation ended.
-    Own,
-    /// It was dropped, since it fell behind.
+    /// It left, or its session ended.
+    Left,
+    /// It received too slowly and was dropped.
     TooSlow,
-    /// Nothing was heard of it: its process ended.
+    /// Its process ended.
     Lost,
 }
+
+impl RoomEvent {
+    /// The memory it is counted as while it is queued, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Post { post, .. } => post.weight(),
+            Self::Members { members, .. } => OVERHEAD * (1 + members.len()),
+            _ => OVERHEAD,
+        }
+    }
+
+    pub(crate) fn is_post(&self) -> bool {
+        matches!(self, Self::Post { .. })
+    }
+}
+
+impl Post {
+    pub(crate) fn new(room: Arc<str>, sender: Arc<Member>, sequence: u64, bytes: Vec<u8>) -> Self {
+        Self {
+            room,
+            sender,
+            sequence,
+            bytes,
+            header: OnceLock::new(),
+        }
+    }
+
+    /// The memory it is counted as wherever it is kept, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD + self.bytes.len()
+    }
+}
+
+impl Member {
+    /// A member of a room, for tests of what a session does with it.
+    #[must_use]
+    pub fn new(id: MemberId, name: &str, place: u32, transport: Transport) -> Self {
+        let name = name.to_owned();
+        Self {
+            id,
+            name,
+            place,
+            transport,
+        }
+    }
+}
+
+/// The memory that one request or event is counted as, beside its payload.
+pub(crate) const OVERHEAD: usize = 64;

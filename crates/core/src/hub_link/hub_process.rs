@@ -1,7 +1,8 @@
-//! The hub among processes: what comes in by each wire, and what goes out.
+//! The hub in a process of its own: one socket per link.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,43 +13,44 @@ use nix::sys::socket::{MsgFlags, recv};
 use tracing::warn;
 
 use crate::hub::codec::{Frames, encode};
-use crate::hub::hub::{Hub, MemberId};
+use crate::hub::hub::Hub;
 use crate::hub::message::Request;
+use crate::hub::types::MemberId;
 use crate::hub_link::socket::{PACKET_BYTES, send_packets};
 use crate::reactor::poll::timeout;
-use crate::session::rooms::room_kinds;
+use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 use crate::sys::fd;
 
-/// Connects wires with the hub until its control is closed and the last wire has gone.
+/// Serves links until the control socket and the last link are closed.
 ///
-/// Everybody at the other end of a wire is a process of this server; one that does not make sense
-/// is cut off.
+/// The other end of each link is a process of this server; one that sends malformed data is
+/// disconnected.
 pub(crate) struct HubServer {
     hub: Hub,
     epoll: Epoll,
-    control: Option<OwnedFd>, // brings new wires
-    ends: HashMap<u64, End>,
-    met: u64,
-    members: HashMap<MemberId, (u64, u32)>, // at which end, and its number there
+    control: Option<OwnedFd>, // receives the sockets of new links
+    links: HashMap<u64, ServedLink>,
+    last_link: u64,
+    members: HashMap<MemberId, (u64, u32)>, // the link, and the number on it
     buffer: Vec<u8>,
-    refusing: bool, // since the last one that could be taken
+    is_refusing: bool, // and has logged it
 }
 
-/// The hub's end of one wire.
-struct End {
+/// The hub's end of one link.
+struct ServedLink {
     socket: OwnedFd,
     input: Frames,
-    output: Vec<u8>, // not sent yet
-    blocked: bool,   // the socket takes no more for now, and is watched until it does
+    output: Vec<u8>,  // not sent yet
+    is_blocked: bool, // the socket is full, and watched until it is not
     numbers: HashMap<u32, MemberId>,
-    stirred: VecDeque<(u32, MemberId)>, // may have more to hear
+    ready: VecDeque<(u32, MemberId)>, // may have notices
 }
 
 impl HubServer {
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No descriptor is available.
     pub(crate) fn new(control: OwnedFd, service: Arc<dyn Service>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&control, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
@@ -56,77 +58,76 @@ impl HubServer {
             hub: Hub::new(room_kinds(service)),
             epoll,
             control: Some(control),
-            ends: HashMap::new(),
-            met: CONTROL,
+            links: HashMap::new(),
+            last_link: CONTROL,
             members: HashMap::new(),
             buffer: vec![0; PACKET_BYTES],
-            refusing: false,
+            is_refusing: false,
         })
     }
 
-    /// Goes on until nobody can come and nobody is there.
-    ///
     /// # Errors
     ///
-    /// The system cannot wait for descriptors.
+    /// `epoll_wait` failed.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); AT_ONCE];
-        while self.control.is_some() || !self.ends.is_empty() {
+        let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
+        while self.control.is_some() || !self.links.is_empty() {
             let count = match self.epoll.wait(&mut events, timeout(self.hub.deadline())) {
                 Err(Errno::EINTR) => 0,
-                done => done?,
+                result => result?,
             };
             self.hub.at(Instant::now());
             for event in &events[..count] {
                 match event.data() {
-                    CONTROL => self.meet(),
-                    end => self.attend(end, event.events()),
+                    CONTROL => self.accept(),
+                    link => self.handle(link, event.events()),
                 }
-                self.spread();
+                self.distribute();
             }
             self.hub.at(Instant::now()).tick();
-            self.spread();
+            self.distribute();
         }
         Ok(())
     }
 
-    /// Takes a new wire; whoever brings them may have gone.
-    fn meet(&mut self) {
+    /// Receives the socket of a new link.
+    fn accept(&mut self) {
         let Some(control) = &self.control else { return };
         match fd::receive_fd(control.as_fd()) {
             Ok(Some(socket)) => {
-                self.met += 1;
-                let event = EpollEvent::new(EpollFlags::EPOLLIN, self.met);
+                self.last_link += 1;
+                let event = EpollEvent::new(EpollFlags::EPOLLIN, self.last_link);
                 if let Err(errno) = self.epoll.add(&socket, event) {
                     return self.refuse(&errno.into());
                 }
-                self.refusing = false;
-                let id = self.hub.connect(); // member 0, who comes with it
-                self.members.insert(id, (self.met, 0));
-                let end = End {
+                self.is_refusing = false;
+                let id = self.hub.connect();
+                self.members.insert(id, (self.last_link, 0));
+                let link = ServedLink {
                     socket,
                     input: Frames::default(),
                     output: Vec::new(),
-                    blocked: false,
+                    is_blocked: false,
                     numbers: HashMap::from([(0, id)]),
-                    stirred: VecDeque::new(),
+                    ready: VecDeque::new(),
                 };
-                self.ends.insert(self.met, end);
+                self.links.insert(self.last_link, link);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
-            Ok(None) => self.control = None,
+            Ok(None) => self.control = None, // the acceptor has ended
             Err(error) => self.refuse(&error),
         }
     }
 
-    /// A wire is lost, and its end hears of that: once for all that follow at once.
+    /// A link cannot be served: its socket is closed, which its other end notices. Logged once per
+    /// burst.
     fn refuse(&mut self, error: &io::Error) {
-        if !std::mem::replace(&mut self.refusing, true) {
-            warn!("the hub has no room for one more conversation: {error}");
+        if !mem::replace(&mut self.is_refusing, true) {
+            warn!("the hub cannot serve another session: {error}");
         }
     }
 
-    fn attend(&mut self, number: u64, events: EpollFlags) {
+    fn handle(&mut self, number: u64, events: EpollFlags) {
         if events.contains(EpollFlags::EPOLLOUT) {
             self.send(number);
         }
@@ -137,39 +138,39 @@ impl HubServer {
         }
     }
 
-    /// Does what the members at an end ask for; whether that end goes on.
+    /// Receives and does the requests on a link; whether the link stays.
     fn receive(&mut self, number: u64) -> bool {
-        let Some(end) = self.ends.get_mut(&number) else {
+        let Some(link) = self.links.get_mut(&number) else {
             return true;
         };
         match recv(
-            end.socket.as_raw_fd(),
+            link.socket.as_raw_fd(),
             &mut self.buffer,
             MsgFlags::MSG_DONTWAIT,
         ) {
             Ok(0) => return false,
-            Ok(count) => end.input.push(&self.buffer[..count]),
-            // It went without having heard all that waited for it; what it said may wait still.
+            Ok(count) => link.input.push(&self.buffer[..count]),
+            // On ECONNRESET it was closed with notices unread; its last requests may follow.
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNRESET) => return true,
             Err(_) => return false,
         }
-        while let Some(end) = self.ends.get_mut(&number) {
-            let (of, request) = match end.input.next::<Request>() {
-                Ok(Some(asked)) => asked,
+        while let Some(link) = self.links.get_mut(&number) {
+            let (of, request) = match link.input.next::<Request>() {
+                Ok(Some(received)) => received,
                 Ok(None) => return true,
                 Err(_) => {
-                    warn!("a conversation sends the hub what is no request; cutting it off");
+                    warn!("a session sent the hub malformed data and is disconnected");
                     return false;
                 }
             };
             let (hub, members) = (&mut self.hub, &mut self.members);
-            let id = *end.numbers.entry(of).or_insert_with(|| {
+            let id = *link.numbers.entry(of).or_insert_with(|| {
                 let id = hub.connect();
                 members.insert(id, (number, of));
                 id
             });
             if request == Request::Disconnect {
-                end.numbers.remove(&of);
+                link.numbers.remove(&of);
                 members.remove(&id);
             }
             self.hub.request(id, request);
@@ -177,78 +178,78 @@ impl HubServer {
         true
     }
 
-    /// An end is gone, with the members who have not departed.
+    /// Removes a link, with the members that have not disconnected.
     fn lose(&mut self, number: u64) {
-        if let Some(end) = self.ends.remove(&number) {
-            self.epoll.delete(&end.socket).ok(); // it closes with the last copy
-            for id in end.numbers.into_values() {
+        if let Some(link) = self.links.remove(&number) {
+            self.epoll.delete(&link.socket).ok(); // closing it would too, with its last duplicate
+            for id in link.numbers.into_values() {
                 self.members.remove(&id);
                 self.hub.disconnect(id);
             }
         }
     }
 
-    /// Tells everybody what there is to be heard, until nobody can be told more.
-    fn spread(&mut self) {
+    /// Sends all notices, until the sockets are full.
+    fn distribute(&mut self) {
         loop {
-            let stirred = self.hub.take_ready();
-            if stirred.is_empty() {
+            let ready = self.hub.take_ready();
+            if ready.is_empty() {
                 return;
             }
-            let mut ends = Vec::new();
-            for id in stirred {
+            let mut links = Vec::new();
+            for id in ready {
                 if let Some(&(number, of)) = self.members.get(&id)
-                    && let Some(end) = self.ends.get_mut(&number)
+                    && let Some(link) = self.links.get_mut(&number)
                 {
-                    if end.stirred.is_empty() && !end.blocked {
-                        ends.push(number);
+                    if link.ready.is_empty() && !link.is_blocked {
+                        links.push(number);
                     }
-                    if end.stirred.back() != Some(&(of, id)) {
-                        end.stirred.push_back((of, id));
+                    if link.ready.back() != Some(&(of, id)) {
+                        link.ready.push_back((of, id));
                     }
                 }
             }
-            for number in ends {
+            for number in links {
                 self.send(number);
             }
         }
     }
 
-    /// Sends what the members at an end are to hear, as much as its socket takes.
+    /// Sends the notices for a link, as many as its socket takes.
     fn send(&mut self, number: u64) {
-        let Some(end) = self.ends.get_mut(&number) else {
+        let Some(link) = self.links.get_mut(&number) else {
             return;
         };
-        let mut blocked = false;
-        while !blocked {
-            while end.output.len() < PACKET_BYTES
-                && let Some(&(of, id)) = end.stirred.front()
+        let mut is_blocked = false;
+        while !is_blocked {
+            while link.output.len() < PACKET_BYTES
+                && let Some(&(of, id)) = link.ready.front()
             {
                 match self.hub.next(id) {
-                    Some(notice) => encode(of, &notice, &mut end.output),
-                    None => drop(end.stirred.pop_front()),
+                    Some(notice) => encode(of, &notice, &mut link.output),
+                    None => drop(link.ready.pop_front()),
                 }
             }
-            if end.output.is_empty() {
+            if link.output.is_empty() {
                 break;
             }
-            if send_packets(end.socket.as_fd(), &mut end.output).is_err() {
-                // Nobody is there. That shows when the socket is read.
-                end.output.clear();
-                end.stirred.clear();
+            if send_packets(link.socket.as_fd(), &mut link.output).is_err() {
+                // The other end is closed; the next read removes the link.
+                link.output.clear();
+                link.ready.clear();
                 break;
             }
-            blocked = !end.output.is_empty();
+            is_blocked = !link.output.is_empty();
         }
-        if blocked != end.blocked {
-            end.blocked = blocked;
+        if is_blocked != link.is_blocked {
+            link.is_blocked = is_blocked;
             let mut flags = EpollFlags::EPOLLIN;
-            flags.set(EpollFlags::EPOLLOUT, blocked);
+            flags.set(EpollFlags::EPOLLOUT, is_blocked);
             let mut event = EpollEvent::new(flags, number);
-            self.epoll.modify(&end.socket, &mut event).ok(); // it was added when it came
+            self.epoll.modify(&link.socket, &mut event).ok(); // it was added in `accept`
         }
     }
 }
 
 const CONTROL: u64 = 0;
-const AT_ONCE: usize = 64;
+const EVENTS_AT_ONCE: usize = 64;

@@ -1,4 +1,4 @@
-//! The hub in this process, which its threads share.
+//! The hub in this process, shared by threads.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -8,69 +8,71 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::hub::hub::{Hub, MemberId};
+use crate::hub::hub::Hub;
 use crate::hub::message::{Notice, Request};
+use crate::hub::types::MemberId;
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Waker;
-use crate::session::rooms::room_kinds;
+use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 
-/// The hub, and who is to be told that there is something to hear.
+/// A hub, and the mailboxes of its members.
 #[derive(Clone)]
-pub(crate) struct SharedHub(Arc<Mutex<Inside>>);
+pub(crate) struct SharedHub(Arc<Mutex<Inner>>);
 
-struct Inside {
+struct Inner {
     hub: Hub,
-    boxes: HashMap<MemberId, (u32, Arc<Mailbox>)>,
+    mailboxes: HashMap<MemberId, (u32, Arc<Mailbox>)>,
 }
 
-/// Where whoever holds a wire hears which of its members are to hear something.
+/// The members of one link that have notices.
 struct Mailbox {
     waker: Waker,
-    is_rung: AtomicBool,
-    stirred: Mutex<Vec<(u32, MemberId)>>,
+    is_awake: AtomicBool, // `waker` is set
+    ready: Mutex<Vec<(u32, MemberId)>>,
 }
 
 impl SharedHub {
-    /// That of a service that has rooms.
+    /// The hub for a service with rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
-        service.rooms().is_some().then(|| {
-            let (hub, boxes) = (Hub::new(room_kinds(Arc::clone(service))), HashMap::new());
-            Self(Arc::new(Mutex::new(Inside { hub, boxes })))
-        })
+        service.rooms()?;
+        Some(Self(Arc::new(Mutex::new(Inner {
+            hub: Hub::new(room_kinds(Arc::clone(service))),
+            mailboxes: HashMap::new(),
+        }))))
     }
 
-    /// A new way to the hub, for one who comes now: member 0 has entered.
+    /// A new link, whose member 0 is connected.
     ///
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No descriptor is available.
     pub(super) fn link(&self) -> io::Result<InProcessLink> {
         let mailbox = Arc::new(Mailbox {
             waker: Waker::new()?,
-            is_rung: AtomicBool::new(false),
-            stirred: Mutex::default(),
+            is_awake: AtomicBool::new(false),
+            ready: Mutex::default(),
         });
-        let id = lock(&self.0).enter(0, &mailbox, Instant::now());
+        let id = lock(&self.0).connect(0, &mailbox, Instant::now());
         Ok(InProcessLink {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
             mailbox,
-            stirred: VecDeque::new(),
+            ready: VecDeque::new(),
         })
     }
 }
 
-/// A way to the hub in this process.
+/// A link to the hub in this process.
 pub(crate) struct InProcessLink {
     hub: SharedHub,
     members: HashMap<u32, MemberId>,
     mailbox: Arc<Mailbox>,
-    stirred: VecDeque<(u32, MemberId)>, // may have more to hear
+    ready: VecDeque<(u32, MemberId)>, // taken from the mailbox
 }
 
 impl InProcessLink {
-    pub(crate) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
+    pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         let interest = if wanted {
             Interest::READ
         } else {
@@ -79,89 +81,90 @@ impl InProcessLink {
         (self.mailbox.waker.as_fd(), interest)
     }
 
-    pub(crate) fn send(&mut self, number: u32, requests: Vec<Request>) {
+    pub(super) fn send(&mut self, number: u32, requests: Vec<Request>) {
         if requests.is_empty() {
             return;
         }
         let now = Instant::now();
-        let mut inside = lock(&self.hub.0);
+        let mut inner = lock(&self.hub.0);
         let id = *self
             .members
             .entry(number)
-            .or_insert_with(|| inside.enter(number, &self.mailbox, now));
+            .or_insert_with(|| inner.connect(number, &self.mailbox, now));
         for request in requests {
             if request == Request::Disconnect {
                 self.members.remove(&number);
-                inside.boxes.remove(&id);
+                inner.mailboxes.remove(&id);
             }
-            inside.hub.at(now).request(id, request);
+            inner.hub.at(now).request(id, request);
         }
-        inside.spread(Some(&self.mailbox));
+        inner.distribute(Some(&self.mailbox));
     }
 
-    pub(crate) fn next(&mut self) -> Option<(u32, Notice)> {
-        if self.stirred.is_empty() {
-            self.stirred.extend(self.mailbox.take());
+    pub(super) fn next(&mut self) -> Option<(u32, Notice)> {
+        if self.ready.is_empty() {
+            self.ready.extend(self.mailbox.take());
         }
-        while let Some(&(number, id)) = self.stirred.front() {
-            let mut inside = lock(&self.hub.0);
-            let notice = inside.hub.at(Instant::now()).next(id);
-            inside.spread(Some(&self.mailbox)); // whoever waited for room may go on
-            drop(inside);
+        while let Some(&(number, id)) = self.ready.front() {
+            let mut inner = lock(&self.hub.0);
+            let notice = inner.hub.at(Instant::now()).next(id);
+            inner.distribute(Some(&self.mailbox)); // a shorter queue unblocks others
+            drop(inner);
             if let Some(notice) = notice {
                 return Some((number, notice));
             }
-            self.stirred.pop_front();
-            if self.stirred.is_empty() {
-                self.stirred.extend(self.mailbox.take());
+            self.ready.pop_front();
+            if self.ready.is_empty() {
+                self.ready.extend(self.mailbox.take());
             }
         }
         None
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         lock(&self.hub.0).hub.deadline()
     }
 
-    pub(crate) fn tick(&self) {
-        let mut inside = lock(&self.hub.0);
-        inside.hub.at(Instant::now()).tick();
-        inside.spread(None);
+    pub(super) fn tick(&self) {
+        let mut inner = lock(&self.hub.0);
+        inner.hub.at(Instant::now()).tick();
+        inner.distribute(None);
     }
 
-    pub(crate) fn rearm(&self) {
-        if !self.stirred.is_empty() || !lock(&self.mailbox.stirred).is_empty() {
-            self.mailbox.ring();
+    pub(super) fn rearm(&self) {
+        if !self.ready.is_empty() || !lock(&self.mailbox.ready).is_empty() {
+            self.mailbox.wake();
         }
     }
 }
 
 impl Drop for InProcessLink {
     fn drop(&mut self) {
-        let mut inside = lock(&self.hub.0);
+        let mut inner = lock(&self.hub.0);
         for id in mem::take(&mut self.members).into_values() {
-            inside.boxes.remove(&id);
-            inside.hub.disconnect(id);
+            inner.mailboxes.remove(&id);
+            inner.hub.disconnect(id);
         }
-        inside.spread(None);
+        inner.distribute(None);
     }
 }
 
-impl Inside {
-    /// One member more, who hears by this mailbox.
-    fn enter(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
+impl Inner {
+    /// Connects a member that has this mailbox.
+    fn connect(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
         let id = self.hub.at(now).connect();
-        self.boxes.insert(id, (number, Arc::clone(mailbox)));
+        self.mailboxes.insert(id, (number, Arc::clone(mailbox)));
         id
     }
 
-    /// Tells those who have something to hear, but for `own`: who asks looks there anyway.
-    fn spread(&mut self, own: Option<&Arc<Mailbox>>) {
+    /// Puts the members that have notices into their mailboxes, and wakes the owners of these; not
+    /// that of `own`, which is about to look anyway.
+    fn distribute(&mut self, own: Option<&Arc<Mailbox>>) {
         for id in self.hub.take_ready() {
-            if let Some((number, mailbox)) = self.boxes.get(&id) {
-                lock(&mailbox.stirred).push((*number, id));
+            if let Some((number, mailbox)) = self.mailboxes.get(&id) {
+                lock(&mailbox.ready).push((*number, id));
                 if own.is_none_or(|own| !Arc::ptr_eq(own, mailbox)) {
-                    mailbox.ring();
+                    mailbox.wake();
                 }
             }
         }
@@ -169,24 +172,24 @@ impl Inside {
 }
 
 impl Mailbox {
-    fn ring(&self) {
-        if !self.is_rung.swap(true, Ordering::AcqRel) {
+    fn wake(&self) {
+        if !self.is_awake.swap(true, Ordering::AcqRel) {
             self.waker.wake();
         }
     }
 
-    /// Those who are to hear something, since the last look.
+    /// The members with notices since the last call.
     fn take(&self) -> Vec<(u32, MemberId)> {
-        if self.is_rung.load(Ordering::Acquire) {
-            // Silenced before it may be rung again.
+        if self.is_awake.load(Ordering::Acquire) {
+            // The waker is reset first: a wake-up after that sets it again.
             self.waker.clear();
-            self.is_rung.store(false, Ordering::Release);
+            self.is_awake.store(false, Ordering::Release);
         }
-        mem::take(&mut lock(&self.stirred))
+        mem::take(&mut lock(&self.ready))
     }
 }
 
-/// A panic elsewhere leaves nothing half done that another could not go on with.
+/// Locks also after a panic of another thread, which leaves nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

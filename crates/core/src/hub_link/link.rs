@@ -1,100 +1,99 @@
-//! What joins conversations to the hub, in this process or another.
+//! The connection between sessions and the hub, in this process or another one.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
-use crate::reactor::poll::Interest;
-
 use crate::hub_link::in_process::{InProcessLink, SharedHub};
 pub(crate) use crate::hub_link::socket::HubLost;
 use crate::hub_link::socket::SocketLink;
+use crate::reactor::poll::Interest;
 
-/// One end of the way to the hub, for any number of members. Whoever holds it numbers them; member 0
-/// is there from the beginning, and is to [say so](Request::Ready).
+/// The sessions' end of a connection to the hub, for any number of members.
 ///
-/// Dropped, it takes its members along.
+/// The owner numbers its members. Member 0 exists from the beginning, and the owner sends
+/// [`Request::Ready`] for it. Dropping the link disconnects all its members.
 pub(crate) enum Link {
     InProcess(InProcessLink),
     Socket(SocketLink),
 }
 
 impl Link {
-    /// A link to the hub in this process, for one who comes now: member 0 has entered.
+    /// A link to the hub in this process.
     ///
     /// # Errors
     ///
-    /// No descriptor can be had.
+    /// No descriptor is available.
     pub(crate) fn in_process(hub: &SharedHub) -> io::Result<Self> {
         hub.link().map(Self::InProcess)
     }
 
-    /// A link over one end of a socket pair, whose calls never wait.
+    /// A link over one end of a socket pair, which must be non-blocking.
     pub(crate) fn socket(socket: OwnedFd) -> Self {
         Self::Socket(SocketLink::new(socket))
     }
 
-    /// What to wait for, where what the hub tells is `wanted` now.
+    /// What to poll; `wanted` says whether notices can be taken now.
     pub(crate) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         match self {
-            Self::InProcess(local) => local.watched(wanted),
-            Self::Socket(remote) => remote.watched(wanted),
+            Self::InProcess(link) => link.watched(wanted),
+            Self::Socket(link) => link.watched(wanted),
         }
     }
 
-    /// A member asks for something. Its first request makes it one; the last is to
-    /// [depart](Request::Disconnect).
+    /// Sends requests of a member. A number that is not known yet connects a new member;
+    /// [`Request::Disconnect`] ends it.
     ///
-    /// What it hears in turn may be there at once, without a word to those who wait.
+    /// Notices may be available at once, without the descriptor becoming ready.
     pub(crate) fn send(&mut self, number: u32, requests: Vec<Request>) {
         match self {
-            Self::InProcess(local) => local.send(number, requests),
-            Self::Socket(remote) => remote.send(number, &requests),
+            Self::InProcess(link) => link.send(number, requests),
+            Self::Socket(link) => link.send(number, &requests),
         }
     }
 
-    /// What the hub tells next, and which member.
+    /// The next notice, with the number of its member.
     ///
     /// # Errors
     ///
-    /// Nothing more can come.
+    /// The hub has ended.
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
         match self {
-            Self::InProcess(local) => Ok(local.next()),
-            Self::Socket(remote) => remote.next(),
+            Self::InProcess(link) => Ok(link.next()),
+            Self::Socket(link) => link.next(),
         }
     }
 
-    /// Whether so much waits to reach the hub that no more should be asked for.
+    /// Whether so many requests wait to be sent that no more should be made.
     pub(crate) fn is_full(&self) -> bool {
         match self {
             Self::InProcess(_) => false,
-            Self::Socket(remote) => remote.is_full(),
+            Self::Socket(link) => link.is_full(),
         }
     }
 
-    /// When the hub is to be told the time, for those who wait for something that they asked for.
+    /// When [`tick`](Self::tick) is due. It matters only to members with pending requests.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::InProcess(local) => local.deadline(),
-            Self::Socket(_) => None, // it keeps its own time
+            Self::InProcess(link) => link.deadline(),
+            Self::Socket(_) => None, // the hub has its own timeout
         }
     }
 
-    /// The time has come.
+    /// Lets the hub stop waiting for members whose deadline has passed.
     pub(crate) fn tick(&self) {
         match self {
-            Self::InProcess(local) => local.tick(),
+            Self::InProcess(link) => link.tick(),
             Self::Socket(_) => (),
         }
     }
 
-    /// There is more to be told than was taken: whoever waits is to be told at once.
+    /// Makes the descriptor ready again if notices are left, for an owner that did not take all.
     pub(crate) fn rearm(&self) {
         match self {
-            Self::InProcess(local) => local.rearm(),
-            Self::Socket(_) => (), // what was not read keeps the socket ready
+            Self::InProcess(link) => link.rearm(),
+            Self::Socket(_) => (), // unread data keeps a socket ready
         }
     }
 }

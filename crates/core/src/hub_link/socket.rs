@@ -1,4 +1,4 @@
-//! The way to a hub in a process of its own.
+//! The link to a hub in another process.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -10,20 +10,19 @@ use crate::hub::codec::{Frames, encode};
 use crate::hub::message::{Notice, Request};
 use crate::reactor::poll::Interest;
 
-/// The hub has ended, or does not make sense.
+/// The hub has ended, or sent malformed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HubLost;
 
-/// A way to the hub through a socket pair, of which the hub has the other end.
+/// A link over a socket pair, of which the hub has the other end.
 pub(crate) struct SocketLink {
     socket: OwnedFd,
     input: Frames,
     output: Vec<u8>, // not sent yet
-    buffer: Vec<u8>, // for what one read brings; who never hears anything has none
+    buffer: Vec<u8>, // for one read; allocated when first used
 }
 
 impl SocketLink {
-    /// Over one end of a pair, whose calls never wait.
     pub(super) fn new(socket: OwnedFd) -> Self {
         Self {
             socket,
@@ -33,29 +32,29 @@ impl SocketLink {
         }
     }
 
-    pub(crate) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
+    pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         let (read, write) = (wanted, !self.output.is_empty());
         let interest = if read || write {
             Interest::In { read, write }
         } else {
-            Interest::Nothing // that the hub is gone is no news while nothing is wanted
+            Interest::Nothing // the end of the hub does not matter while nothing is wanted
         };
         (self.socket.as_fd(), interest)
     }
 
-    pub(crate) fn send(&mut self, number: u32, requests: &[Request]) {
+    pub(super) fn send(&mut self, number: u32, requests: &[Request]) {
         for request in requests {
             encode(number, request, &mut self.output);
         }
         self.flush();
     }
 
-    pub(crate) fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
         self.flush();
         loop {
             match self.input.next() {
                 Ok(None) => (),
-                Ok(told) => return Ok(told),
+                Ok(notice) => return Ok(notice),
                 Err(_) => return Err(HubLost),
             }
             if self.buffer.is_empty() {
@@ -75,11 +74,11 @@ impl SocketLink {
         }
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         PACKET_BYTES <= self.output.len()
     }
 
-    /// Sends what the socket takes. That the hub is gone shows when it is read.
+    /// Sends what the socket takes. If the hub has ended, the next read reports it.
     fn flush(&mut self) {
         if !self.output.is_empty() && send_packets(self.socket.as_fd(), &mut self.output).is_err() {
             self.output.clear();
@@ -87,15 +86,15 @@ impl SocketLink {
     }
 }
 
-/// Sends as much of `bytes` as the socket takes, in packets; what is left stays.
+/// Sends as much of `bytes` as the socket takes, in packets, and removes it.
 ///
 /// # Errors
 ///
-/// Nobody is at the other end.
-pub(crate) fn send_packets(socket: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> io::Result<()> {
+/// The other end is closed.
+pub(super) fn send_packets(socket: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut sent = 0;
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    let done = loop {
+    let result = loop {
         let packet = &bytes[sent..bytes.len().min(sent + PACKET_BYTES)];
         if packet.is_empty() {
             break Ok(());
@@ -111,8 +110,8 @@ pub(crate) fn send_packets(socket: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> io::R
     if bytes.is_empty() {
         bytes.shrink_to(KEPT_CAPACITY);
     }
-    done
+    result
 }
 
-pub(crate) const PACKET_BYTES: usize = 32 * 1024; // several fit into what the system lets wait
+pub(super) const PACKET_BYTES: usize = 32 * 1024; // several fit into a socket's buffer
 const KEPT_CAPACITY: usize = 4 * 1024;

@@ -32,7 +32,7 @@ pub(crate) struct Slot {
 
 /// A host has as many sessions as it may have.
 #[derive(Debug, thiserror::Error)]
-#[error("Too many connections from {host}: at most {limit} at the same time. Try again later.")]
+#[error("Too many sessions from {host}: at most {limit} at the same time. Try again later.")]
 pub(crate) struct HostLimitReached {
     host: Host,
     limit: usize,
@@ -251,7 +251,7 @@ mod tests {
             .expect_err("the third exceeds the limit");
         assert_eq!(
             refusal.to_string(),
-            "Too many connections from 192.0.2.1: at most 2 at the same time. Try again later."
+            "Too many sessions from 192.0.2.1: at most 2 at the same time. Try again later."
         );
         assert!(admission.admit(&peer("192.0.2.2")).is_ok());
         assert!(admission.admit(&Peer::stdio()).is_ok());

@@ -82,9 +82,8 @@ impl<T> RateQueue<T> {
                 Admitted::Queued
             }
             Some(_) | None => {
-                let message = format!(
-                    "Too many conversations with {host} in a short time: at most {rate}. Try again later."
-                );
+                let message =
+                    format!("Too many sessions from {host}: at most {rate}. Try again later.");
                 Admitted::Refused(connection, message)
             }
         }

@@ -60,9 +60,9 @@ impl Listener {
     /// The first address that cannot be bound, with the cause. Then nothing is listened on.
     pub fn bind(addresses: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
-        for (place, address) in addresses.iter().enumerate() {
+        for (index, address) in addresses.iter().enumerate() {
             let bound = bind(address, options)?;
-            listeners.extend(bound.into_iter().map(|listener| listener.at(place)));
+            listeners.extend(bound.into_iter().map(|listener| listener.with_index(index)));
         }
         Ok(listeners)
     }

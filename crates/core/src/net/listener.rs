@@ -34,14 +34,14 @@ pub(crate) struct StreamListener {
     socket: Socket,
     local: Address,
     file: Option<SocketFile>,
-    place: usize, // the index of its address among those the server listens on
+    address_index: usize, // of its address among those the server listens on
 }
 
 /// A UDP socket.
 #[derive(Debug)]
 pub(crate) struct UdpListener {
     pub(crate) socket: Socket,
-    pub(crate) place: usize,
+    pub(crate) address_index: usize,
     /// Its index among the UDP sockets of this server, and the ports of all of them.
     pub(crate) index: usize,
     pub(crate) ports: Vec<u16>,
@@ -83,7 +83,7 @@ impl Listener {
             socket,
             local: local.clone(),
             file,
-            place: 0,
+            address_index: 0,
         };
         Ok(Self {
             kind: Kind::Stream(listener),
@@ -95,7 +95,7 @@ impl Listener {
         let local = Address::from(&socket.local_addr()?);
         let listener = UdpListener {
             socket,
-            place: 0,
+            address_index: 0,
             index: 0,
             ports: Vec::new(),
         };
@@ -112,12 +112,12 @@ impl Listener {
         }
     }
 
-    /// Sets [`Peer::place`] of the peers that arrive here.
-    pub(crate) fn at(mut self, place: usize) -> Self {
+    /// Sets [`Peer::listener`] of the peers that arrive here.
+    pub(crate) fn with_index(mut self, index: usize) -> Self {
         match &mut self.kind {
-            Kind::Stream(listener) => listener.place = place,
-            Kind::Udp(listener) => listener.place = place,
-            Kind::Connection(_, peer) => peer.place = place,
+            Kind::Stream(listener) => listener.address_index = index,
+            Kind::Udp(listener) => listener.address_index = index,
+            Kind::Connection(_, peer) => peer.listener = index,
         }
         self
     }
@@ -169,7 +169,8 @@ impl StreamListener {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
-        let peer = Peer::new(Address::from(&remote), local, Transport::Stream).at(self.place);
+        let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
+        let peer = peer.at_listener(self.address_index);
         Ok((Stream::Socket(socket), peer))
     }
 

@@ -1,4 +1,4 @@
-//! How conversations end.
+//! Why connections end.
 
 use std::fmt;
 use std::io;
@@ -12,64 +12,61 @@ use crate::peer::Peer;
 use crate::sanitize::Sanitized;
 use crate::session::service::{Error, Refusal};
 
-/// Why a conversation ended.
+/// Why a connection ended. Its text is for the log.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CloseReason {
-    /// The service closed it.
+    /// The session returned [`Flow::Close`](crate::Flow::Close).
     Closed,
-    /// The peer ended its side and everything was answered, or it left altogether.
+    /// The peer closed its sending side and everything was answered, or it closed the connection.
     PeerClosed,
-    /// The server stopped, and the session had its last words.
+    /// The server shut down, and the session was notified.
     Shutdown,
-    /// It was not waited for longer: the server stopped, or the peer did not take what was sent.
+    /// The session or the peer did not finish within the grace period.
     Aborted,
-    /// Its rooms are gone, since the hub has ended.
+    /// The hub ended, and all rooms with it.
     HubLost,
-    /// Nothing was heard for too long.
+    /// No message arrived within [`Limits::idle`](crate::Limits::idle), or the first one within its
+    /// limit.
     IdleTimeout,
-    /// It lasted as long as a conversation may.
+    /// The session lasted [`Limits::session`](crate::Limits::session).
     SessionTimeout,
-    /// The peer sent a line longer than a message may be.
+    /// The peer sent a line longer than [`Limits::message_bytes`](crate::Limits::message_bytes).
     LineTooLong,
-    /// The service did not begin a conversation with this peer.
+    /// The service, or the server for lack of capacity, refused the peer.
     Refused(Refusal),
-    /// The peer was given to a program.
+    /// The connection was handed to a program, whose end follows.
     HandedOver,
-    /// The program that it was given to ended so.
+    /// The program to which the connection was handed ended with this status.
     Exited(ExitStatus),
-    /// The connection broke.
+    /// The connection failed.
     ConnectionLost(io::Error),
-    /// The session failed.
+    /// The session returned an error.
     Failed(Error),
-    /// The session panicked, with these words.
+    /// The session panicked with this message.
     Panicked(String),
-    /// The session sent into a full outbox until it would have held this many bytes.
+    /// The session sent into a full outbox, which would have held this many bytes.
     Overflow(usize),
-    /// The session said that it has more to send, and sent nothing.
+    /// [`on_writable`](crate::Session::on_writable) sent nothing and returned
+    /// [`Flow::WhenWritable`](crate::Flow::WhenWritable).
     Stuck,
 }
 
 impl CloseReason {
-    /// Whether the service is to blame, rather than the peer or the course of things.
+    /// Whether the service caused it by a failure.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
-            Self::Closed
-            | Self::PeerClosed
-            | Self::Shutdown
-            | Self::Aborted
-            | Self::IdleTimeout => false,
-            Self::SessionTimeout
-            | Self::LineTooLong
-            | Self::Refused(_)
-            | Self::ConnectionLost(_) => false,
-            Self::HandedOver | Self::Exited(_) | Self::HubLost => false,
+            Self::Closed | Self::PeerClosed | Self::Shutdown | Self::Aborted => false,
+            Self::IdleTimeout | Self::SessionTimeout | Self::LineTooLong => false,
+            Self::Refused(_) | Self::ConnectionLost(_) | Self::HubLost => false,
+            Self::HandedOver | Self::Exited(_) => false,
         }
     }
 
-    /// What the server says to a peer of lines whose conversation it ends so.
-    pub(crate) fn parting_words(&self) -> Option<&'static str> {
+    /// What a peer of lines is sent, where the server ends the connection.
+    pub(crate) fn peer_text(&self) -> Option<&'static str> {
         match self {
             Self::IdleTimeout => Some("Nothing was heard for too long. Goodbye."),
             Self::HubLost => Some("The room is gone: the server has lost it. Goodbye."),
@@ -97,22 +94,22 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("closed by the service"),
-            Self::PeerClosed => f.write_str("the peer left"),
-            Self::Shutdown => f.write_str("the server stopped"),
-            Self::Aborted => f.write_str("cut, not waited for longer"),
-            Self::HubLost => f.write_str("its rooms were lost"),
-            Self::IdleTimeout => f.write_str("idle for too long"),
-            Self::SessionTimeout => f.write_str("lasted as long as it may"),
-            Self::LineTooLong => f.write_str("sent a line that was too long"),
-            Self::Refused(Refusal(words)) => write!(f, "refused: {}", Sanitized(words.as_bytes())),
-            Self::HandedOver => f.write_str("given to a program"),
+            Self::PeerClosed => f.write_str("closed by the peer"),
+            Self::Shutdown => f.write_str("server shutdown"),
+            Self::Aborted => f.write_str("aborted after the grace period"),
+            Self::HubLost => f.write_str("hub lost"),
+            Self::IdleTimeout => f.write_str("idle timeout"),
+            Self::SessionTimeout => f.write_str("session timeout"),
+            Self::LineTooLong => f.write_str("line too long"),
+            Self::Refused(Refusal(text)) => write!(f, "refused: {}", Sanitized(text.as_bytes())),
+            Self::HandedOver => f.write_str("handed to a program"),
             Self::Exited(status) => write!(f, "the program ended: {status}"),
-            Self::ConnectionLost(error) => write!(f, "lost: {error}"),
-            // What a session says may quote its peer.
+            Self::ConnectionLost(error) => write!(f, "connection lost: {error}"),
+            // The text of a session may quote its peer.
             Self::Failed(error) => write!(f, "failed: {}", Sanitized(error.to_string().as_bytes())),
-            Self::Panicked(words) => write!(f, "panicked: {}", Sanitized(words.as_bytes())),
-            Self::Overflow(bytes) => write!(f, "failed: {bytes} bytes would wait for one peer"),
-            Self::Stuck => f.write_str("failed: it has more to send, and sends nothing"),
+            Self::Panicked(text) => write!(f, "panicked: {}", Sanitized(text.as_bytes())),
+            Self::Overflow(bytes) => write!(f, "failed: outbox overflow at {bytes} bytes"),
+            Self::Stuck => f.write_str("failed: on_writable sent nothing and waits for more room"),
         }
     }
 }

@@ -1,69 +1,160 @@
-//! One conversation without its socket: bytes in, session, bytes out.
+//! One session without its socket: bytes in, session, bytes out.
 
-mod by_datagrams;
-mod in_rooms;
-mod opening;
-mod with_files;
-
+use std::any::Any;
+use std::fs::File;
+use std::io;
 use std::mem;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::hub::message::{Notice, Request};
+use crate::hub::types::RoomKind;
+use crate::limits::limits::Limits;
+use crate::peer::{Peer, Transport};
 use crate::session::close_reason::CloseReason;
-use crate::session::framing::{Framer, Message, TooLong};
-use crate::session::guarded::guarded;
-use crate::session::outbox::Outbox;
-use crate::session::service::{Error, Flow, Session};
+use crate::session::config::Config;
+use crate::session::framing::{Framer, Framing, Message, TooLong};
+use crate::session::outbox::{Fault, Outbox};
+use crate::session::service::{Error, Flow, Service, Session};
+
+#[cfg(test)]
+mod tests;
 
 /// One session, with its framing on the way in and its outbox on the way out.
 ///
-/// A server loop drives it with three questions: does it [want input](Self::wants_input), has it
+/// A server drives it with three questions: does it [want input](Self::wants_input), has it
 /// [output](Self::output), is it [done](Self::is_done). It does no I/O, so every server drives the
 /// same one.
 ///
-/// Back-pressure is here and nowhere else: while the outbox is full, no input is wanted and nothing
-/// is delivered. So is the line between a session and everybody else: one that fails or panics ends
-/// its own conversation, and what it sent before still leaves.
+/// Backpressure is implemented here and nowhere else: while the outbox is full, no input is wanted
+/// and nothing is delivered. An error or a panic of the session ends this connection only, and what
+/// was sent before still leaves.
+///
+/// Over [datagrams](Transport::Datagram), [`receive_datagram`](Self::receive_datagram),
+/// [`datagram`](Self::datagram) and [`datagram_sent`](Self::datagram_sent) replace the byte streams.
 pub struct Connection {
     state: State,
+    framing: Framing,
     framer: Framer,
-    pending: Vec<u8>, // read while the outbox was full, not yet delivered
+    pending: Vec<u8>, // received, and not delivered yet
     outbox: Outbox,
-    read_bytes: usize,
-    program: Option<Box<Command>>, // takes the session's place
-    more: bool,                    // the session waits to be resumed
-    waits: bool,                   // the session waits for something else than its peer
-    rooms: bool,                   // the service has rooms
-    woken: bool,                   // and is to be told
+    command: Option<Box<Command>>, // replaces the session
+    delivery: Delivery,
+    has_rooms: bool,
+    timer_expired: bool, // and `on_timer` is due
     input: Input,
-    stop: Told,
+    shutdown: Shutdown,
     messages: u64,
 }
 
 enum State {
-    Talking(Box<dyn Session>),
-    Over(CloseReason),
+    Open(Box<dyn Session>),
+    Closed(CloseReason),
+}
+
+/// What the session accepts next, by the flow it returned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    Anything,
+    Writable, // `on_writable` before anything else
+    NoInput,  // room events and the timer
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    Eof, // to be delivered to the session
+    Ended, // and `on_eof` is due
     EofDelivered,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Shutdown {
     No,
-    Soon, // as soon as the outbox has room
-    Yes,
+    Due, // as soon as the outbox has room
+    Delivered,
 }
 
 impl Connection {
-    /// The peer sent `bytes`; a peer of datagrams [one of them](Self::receive_datagram). What cannot
-    /// be delivered yet is kept, so a loop reads only while input is wanted.
+    /// Opens a session for `peer`. [`output`](Self::output) may already hold its greeting, or the
+    /// text of a refusal.
+    #[must_use]
+    pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
+        let opened = guarded(|| {
+            let config = service.config(peer.transport);
+            Ok((config, service.rooms().is_some(), service.connect(peer)))
+        });
+        let (config, has_rooms, state) = match opened {
+            Ok((config, has_rooms, Ok(session))) => (config, has_rooms, State::Open(session)),
+            Ok((config, _, Err(refusal))) => {
+                let reason = CloseReason::Refused(refusal);
+                (config, false, State::Closed(reason))
+            }
+            Err(reason) => (Config::bytes(), false, State::Closed(reason)),
+        };
+        let mut connection = Self::begin(state, &config, peer.transport, has_rooms, limits);
+        if connection.command.take_if(|_| !config.exec).is_some() {
+            let reason = failed("the service is not configured for exec");
+            connection.state = State::Closed(reason);
+        }
+        connection
+    }
+
+    /// A connection that is closed before it has a session.
+    pub(crate) fn closed(reason: CloseReason, framing: Framing, limits: &Limits) -> Self {
+        let config = Config::framed(framing);
+        let state = State::Closed(reason);
+        Self::begin(state, &config, Transport::Stream, false, limits)
+    }
+
+    fn begin(
+        state: State,
+        config: &Config,
+        transport: Transport,
+        has_rooms: bool,
+        limits: &Limits,
+    ) -> Self {
+        let mut connection = Self {
+            state,
+            framing: config.framing,
+            framer: Framer::new(config.framing, limits.message_bytes),
+            pending: Vec::new(),
+            outbox: Outbox::new(config.framing, transport, limits),
+            command: None,
+            delivery: Delivery::Anything,
+            has_rooms,
+            timer_expired: false,
+            input: Input::Open,
+            shutdown: Shutdown::No,
+            messages: 0,
+        };
+        match &mut connection.state {
+            State::Open(session) => {
+                match guarded(|| session.on_open(&mut connection.outbox)) {
+                    Ok(Flow::Exec(command)) => {
+                        connection.command = Some(command);
+                        connection.end(CloseReason::HandedOver);
+                    }
+                    flow => connection.follow(flow),
+                }
+                connection.pump();
+            }
+            // Whatever the framing: there is no content that the text could be taken for.
+            State::Closed(CloseReason::Refused(refusal)) => {
+                connection.outbox.send_line(&refusal.0);
+            }
+            State::Closed(_) => (),
+        }
+        connection
+    }
+
+    /// Delivers bytes from the peer; from a peer of datagrams,
+    /// [one datagram](Self::receive_datagram). Bytes that cannot be delivered yet are kept, so a
+    /// server reads only while [input is wanted](Self::wants_input).
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.outbox.keeps_apart() {
+        if self.outbox.transport() == Transport::Datagram {
             self.receive_datagram(bytes);
         } else if self.pending.is_empty() {
             let rest = self.deliver(bytes);
@@ -74,29 +165,55 @@ impl Connection {
         }
     }
 
-    /// The peer ended its side: nothing follows what was received.
+    /// Delivers one datagram, which is one message. Returns false, and drops the datagram, while no
+    /// [input is wanted](Self::wants_input).
+    pub fn receive_datagram(&mut self, datagram: &[u8]) -> bool {
+        if !self.wants_input() {
+            return false;
+        }
+        let State::Open(session) = &mut self.state else {
+            return false;
+        };
+        let out = &mut self.outbox;
+        match self.framer.whole(datagram) {
+            Ok(Message { bytes, line_end }) => {
+                self.messages += 1;
+                out.set_line_end(line_end);
+                let flow = guarded(|| session.on_message(bytes, out));
+                self.follow(flow);
+                self.pump();
+            }
+            Err(TooLong) => self.close(CloseReason::LineTooLong),
+        }
+        true
+    }
+
+    /// The peer closed its sending side: nothing follows what was received.
     pub fn end_input(&mut self) {
         if self.input == Input::Open {
-            self.input = Input::Eof;
+            self.input = Input::Ended;
             self.pump();
         }
     }
 
-    /// The server is stopping: the session may say its last words.
+    /// The server is shutting down: [`on_shutdown`](Session::on_shutdown) is due.
     pub fn shut_down(&mut self) {
-        if self.stop == Told::No {
-            self.stop = Told::Soon;
+        if self.shutdown == Shutdown::No {
+            self.shutdown = Shutdown::Due;
             self.pump();
         }
     }
 
-    /// Ends the conversation from outside, with words where they cannot be taken for content.
-    pub(crate) fn close(&mut self, ended: CloseReason) {
-        if matches!(self.state, State::Talking(_)) {
-            if let (Framer::Line(_), Some(words)) = (&self.framer, ended.parting_words()) {
-                self.outbox.send_line(words);
+    /// Ends the session from outside. A peer of lines is sent the reason, as it cannot take it for
+    /// content.
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        if matches!(self.state, State::Open(_)) {
+            if self.is_line_framed()
+                && let Some(text) = reason.peer_text()
+            {
+                self.outbox.send_line(text);
             }
-            self.end(ended);
+            self.end(reason);
         }
     }
 
@@ -104,74 +221,190 @@ impl Connection {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.input == Input::Open
-            && matches!(self.state, State::Talking(_))
-            && !self.more
-            && !self.waits
+            && matches!(self.state, State::Open(_))
+            && self.delivery == Delivery::Anything
             && self.pending.is_empty()
             && !self.outbox.is_full()
-            && !self.outbox.has_asked_much()
+            && !self.outbox.has_many_requests()
     }
 
-    /// The most that one read from the peer is to bring.
+    /// The maximum for one read from the peer, in bytes.
     pub(crate) fn read_bytes(&self) -> usize {
-        self.read_bytes
+        self.framing.read_bytes()
     }
 
-    /// The program that takes the session's place, once everything is sent.
+    /// The program that replaces the session, once everything is sent.
     pub(crate) fn take_command(&mut self) -> Option<Box<Command>> {
-        self.program.take()
+        self.command.take()
     }
 
-    /// What is to be sent to the peer next; empty if nothing is, or a [file](Self::load_file).
+    /// The bytes to send next. Empty if there are none before the next [file](Self::load_file).
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.outbox.waiting()
     }
 
-    /// The first `count` bytes of [`output`](Self::output) were sent. The session may go on, now
-    /// that there is room.
+    /// The first `count` bytes of [`output`](Self::output) were sent. Delivery continues if there is
+    /// room now.
     pub fn sent(&mut self, count: usize) {
         self.outbox.sent(count);
         self.pump();
     }
 
-    /// How many whole messages the session has received.
+    /// Moves the next bytes of a [file](Outbox::send_file), if one is next, to
+    /// [`output`](Self::output). This must be called, since a server with a socket sends from the
+    /// file itself. A file that cannot be read ends the session.
+    pub fn load_file(&mut self) {
+        if let Err(error) = self.outbox.load_file() {
+            self.abort(error);
+        }
+    }
+
+    /// The file to send next, if no bytes are before it.
+    pub(crate) fn file(&self) -> Option<(&File, Range<u64>)> {
+        self.outbox.file()
+    }
+
+    /// The next `count` bytes of the file were sent.
+    pub(crate) fn file_sent(&mut self, count: u64) {
+        self.outbox.file_sent(count);
+        self.pump();
+    }
+
+    /// The datagram to send next, which may be empty; `None` if there is none.
+    #[must_use]
+    pub fn datagram(&self) -> Option<&[u8]> {
+        self.outbox.datagram()
+    }
+
+    /// The [datagram](Self::datagram) was sent, or is dropped. Delivery continues if there is room
+    /// now.
+    pub fn datagram_sent(&mut self) {
+        self.outbox.datagram_sent();
+        self.pump();
+    }
+
+    /// Drops the output that was not sent yet.
+    pub(crate) fn discard_output(&mut self) {
+        self.outbox.clear();
+    }
+
+    /// Whether bytes, datagrams or files wait to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// The rest of a file cannot be sent: nothing more is.
+    pub(crate) fn abort(&mut self, error: io::Error) {
+        self.outbox.clear();
+        self.outbox.abort();
+        self.end(CloseReason::Failed(Error::Io(error)));
+    }
+
+    /// Whether a polite close now would let the peer take a part of the output for the whole.
+    pub(crate) fn is_aborted(&self) -> bool {
+        let waits = !self.output().is_empty() && !self.is_line_framed();
+        waits || self.outbox.has_files() || self.outbox.is_aborted()
+    }
+
+    /// Whether [`on_writable`](Session::on_writable) is due: the session has more to send, and nothing
+    /// is delivered before.
+    pub(crate) fn waits_for_writable(&self) -> bool {
+        self.delivery == Delivery::Writable
+    }
+
+    /// The line end of the peer, where messages are lines.
+    pub(crate) fn line_end(&self) -> Option<&'static str> {
+        self.outbox.line_end()
+    }
+
+    pub(crate) fn is_line_framed(&self) -> bool {
+        self.framing == Framing::Line
+    }
+
+    /// The requests to the hub since the last call, in order.
+    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
+        self.outbox.take_requests()
+    }
+
+    /// Whether the hub has not done all requests yet.
+    pub(crate) fn has_pending_requests(&self) -> bool {
+        self.outbox.has_pending_requests()
+    }
+
+    /// Whether a room event can be delivered.
+    pub(crate) fn wants_room_events(&self) -> bool {
+        self.delivery != Delivery::Writable && !self.outbox.is_full()
+    }
+
+    /// Delivers a notice of the hub. An event for a closed session is dropped.
+    pub(crate) fn room_event(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Accepted(weight) => self.outbox.requests_done(*weight),
+            Notice::Event(event) => {
+                if let State::Open(session) = &mut self.state {
+                    let out = &mut self.outbox;
+                    let flow = guarded(|| session.on_room_event(event, out));
+                    self.follow(flow);
+                }
+            }
+        }
+        self.pump();
+    }
+
+    /// The hub ended, and all rooms with it.
+    pub(crate) fn lose_rooms(&mut self) {
+        self.outbox.drop_requests();
+        self.close(CloseReason::HubLost);
+    }
+
+    /// The timer that the session set since the last call.
+    pub(crate) fn take_timer(&mut self) -> Option<Duration> {
+        self.outbox.take_timer()
+    }
+
+    /// The timer expired: [`on_timer`](Session::on_timer) is due.
+    pub(crate) fn timer_expired(&mut self) {
+        self.timer_expired = true;
+        self.pump();
+    }
+
+    /// How many complete messages the session has received.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// Whether everything is said and sent.
+    /// Whether the session is closed, everything is sent and every request is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let State::Over(_) = self.state else {
-            return false;
-        };
-        self.outbox.is_empty() && !self.outbox.has_asked()
+        matches!(self.state, State::Closed(_))
+            && self.outbox.is_empty()
+            && !self.outbox.has_pending_requests()
     }
 
-    /// Why the conversation ended, if it has.
+    /// Why the session ended; `None` while it is open.
     #[must_use]
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match &self.state {
-            State::Talking(_) => None,
-            State::Over(ended) => Some(ended),
+            State::Open(_) => None,
+            State::Closed(reason) => Some(reason),
         }
     }
 
-    /// Why the conversation ended; [`CloseReason::Cut`] if it did not come to an end by itself.
+    /// Why the session ended; [`CloseReason::Aborted`] if it is still open.
     #[must_use]
     pub fn into_close_reason(mut self) -> CloseReason {
         if self.close_reason().is_none() {
             self.end(CloseReason::Aborted);
         }
         match self.state {
-            State::Talking(_) => CloseReason::Aborted,
-            State::Over(ended) => ended,
+            State::Open(_) => CloseReason::Aborted,
+            State::Closed(reason) => reason,
         }
     }
 
-    /// Goes on with whatever waits, as far as the outbox has room.
+    /// Delivers what waits, as far as the outbox has room.
     fn pump(&mut self) {
         let pending = mem::take(&mut self.pending);
         let rest = self.deliver(&pending).len();
@@ -181,38 +414,36 @@ impl Connection {
         }
     }
 
-    /// Calls the session with each message of `raw`, and with all else it is due, until the outbox
-    /// is full.
-    ///
-    /// Returns what could not be delivered yet.
+    /// Calls the session for everything that is due, and for each message in `raw`, until the outbox
+    /// is full. Returns the bytes that could not be delivered yet.
     fn deliver<'a>(&mut self, mut raw: &'a [u8]) -> &'a [u8] {
         loop {
-            let State::Talking(session) = &mut self.state else {
-                return &[]; // what comes after the end is nobody's
+            let State::Open(session) = &mut self.state else {
+                return &[]; // input after the end is dropped
             };
             let out = &mut self.outbox;
             if out.is_full() {
                 return raw;
             }
-            let flow = if self.stop == Told::Soon {
-                self.stop = Told::Yes;
+            let flow = if self.shutdown == Shutdown::Due {
+                self.shutdown = Shutdown::Delivered;
                 guarded(|| session.on_shutdown(out))
-            } else if self.more {
-                let held = out.held();
+            } else if self.delivery == Delivery::Writable {
+                let weight = out.weight();
                 match guarded(|| session.on_writable(out)) {
-                    Ok(Flow::WhenWritable) if out.held() == held => Err(CloseReason::Stuck),
+                    Ok(Flow::WhenWritable) if out.weight() == weight => Err(CloseReason::Stuck),
                     flow => flow,
                 }
-            } else if mem::take(&mut self.woken) {
+            } else if mem::take(&mut self.timer_expired) {
                 guarded(|| session.on_timer(out))
-            } else if self.waits || out.has_asked_much() {
+            } else if self.delivery == Delivery::NoInput || out.has_many_requests() {
                 return raw;
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
                     Ok(Message { bytes, line_end }) => {
                         self.messages += 1;
                         if line_end.is_some() {
-                            out.end_lines_with(line_end);
+                            out.set_line_end(line_end);
                         }
                         guarded(|| session.on_message(bytes, out))
                     }
@@ -221,12 +452,12 @@ impl Connection {
                         return &[];
                     }
                 }
-            } else if self.input != Input::Eof {
+            } else if self.input != Input::Ended {
                 return &[];
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
                 guarded(|| session.on_message(line, out))
-            } else if out.has_asked() {
+            } else if out.has_pending_requests() {
                 return &[];
             } else {
                 self.input = Input::EofDelivered;
@@ -236,415 +467,72 @@ impl Connection {
         }
     }
 
+    /// Does what a call of the session returned and requested.
     fn follow(&mut self, flow: Result<Flow, CloseReason>) {
-        self.more = matches!(flow, Ok(Flow::WhenWritable));
-        self.waits = matches!(flow, Ok(Flow::PauseInput));
-        if let Some(count) = self.outbox.take_expected() {
-            self.framer.expect(count);
+        self.delivery = match flow {
+            Ok(Flow::WhenWritable) => Delivery::Writable,
+            Ok(Flow::PauseInput) => Delivery::NoInput,
+            _ => Delivery::Anything,
+        };
+        if let Some(count) = self.outbox.take_raw() {
+            self.framer.expect_raw(count);
         }
-        if self.outbox.keeps_apart() && self.outbox.has_files() {
-            self.outbox.clear();
-            return self.end(failed("there are no files in datagrams"));
-        }
-        if self.outbox.has_requests() && !self.rooms {
-            self.outbox.forget_requests();
+        if self.outbox.has_requests() && !self.has_rooms {
+            self.outbox.drop_requests();
             return self.end(failed("the service has no rooms"));
         }
-        match (flow, self.outbox.overflow()) {
-            (Err(ended), _) => self.end(ended),
-            (Ok(_), Some(bytes)) => self.end(CloseReason::Overflow(bytes)),
-            (Ok(Flow::Continue | Flow::WhenWritable | Flow::PauseInput), None) => (),
-            (Ok(Flow::Exec(_)), None) => {
-                self.end(failed(
-                    "a program can take over only when the conversation opens",
-                ));
+        match (self.outbox.fault(), flow) {
+            (Some(Fault::FileInDatagram), _) => {
+                self.outbox.clear();
+                self.end(failed("a file cannot be sent over datagrams"));
             }
-            (Ok(Flow::Close), None) if self.stop == Told::Yes => self.end(CloseReason::Shutdown),
-            (Ok(Flow::Close), None) if self.input == Input::EofDelivered => {
-                self.end(CloseReason::PeerClosed)
+            (_, Err(reason)) => self.end(reason),
+            (Some(Fault::Overflow(bytes)), _) => self.end(CloseReason::Overflow(bytes)),
+            (None, Ok(Flow::Continue | Flow::WhenWritable | Flow::PauseInput)) => (),
+            (None, Ok(Flow::Exec(_))) => {
+                self.end(failed("only on_open may return Flow::Exec"));
             }
-            (Ok(Flow::Close), None) => self.end(CloseReason::Closed),
+            (None, Ok(Flow::Close)) if self.shutdown == Shutdown::Delivered => {
+                self.end(CloseReason::Shutdown);
+            }
+            (None, Ok(Flow::Close)) if self.input == Input::EofDelivered => {
+                self.end(CloseReason::PeerClosed);
+            }
+            (None, Ok(Flow::Close)) => self.end(CloseReason::Closed),
         }
     }
 
-    fn end(&mut self, ended: CloseReason) {
-        let session = mem::replace(&mut self.state, State::Over(ended));
-        // It ends, whatever its destructor has to say about it.
+    fn end(&mut self, reason: CloseReason) {
+        let session = mem::replace(&mut self.state, State::Closed(reason));
+        // A panic in the destructor changes nothing.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
     }
 }
 
-fn failed(words: &'static str) -> CloseReason {
-    CloseReason::Failed(Error::Failed(words.into()))
+/// Calls into a service. Its error or panic becomes the reason to close one connection.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, CloseReason> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(CloseReason::Failed),
+        Err(panic) => Err(CloseReason::Panicked(panic_message(&*panic))),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::limits::Limits;
-    use crate::peer::{Peer, Transport};
-    use crate::session::config::Config;
-    use crate::session::framing::Framing;
-    use crate::session::service::{Refusal, Result, Service};
-    use crate::testing::{Chunks, drive_stream};
-
-    /// A session made of a closure, which is called with each event.
-    struct Scripted<F>(F);
-
-    #[derive(Clone, Copy)]
-    enum Event<'a> {
-        Open,
-        Message(&'a [u8]),
-        Resume,
-        Finish,
-        Stop,
+/// How the rooms of `service` work, for the hub. The default applies where the service panics, as
+/// an unwinding hub would lose all rooms.
+pub(crate) fn room_kinds(service: Arc<dyn Service>) -> impl Fn(&str) -> RoomKind + Send {
+    move |name| {
+        let kind = || Ok(service.rooms().map(|rooms| rooms.room(name)));
+        guarded(kind).ok().flatten().unwrap_or_default()
     }
+}
 
-    impl<F: FnMut(Event<'_>, &mut Outbox) -> Result> Session for Scripted<F> {
-        fn on_open(&mut self, out: &mut Outbox) -> Result {
-            self.0(Event::Open, out)
-        }
-        fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
-            self.0(Event::Message(message), out)
-        }
-        fn on_writable(&mut self, out: &mut Outbox) -> Result {
-            self.0(Event::Resume, out)
-        }
-        fn on_eof(&mut self, out: &mut Outbox) -> Result {
-            self.0(Event::Finish, out)
-        }
-        fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
-            self.0(Event::Stop, out)
-        }
-    }
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let fixed = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
+    fixed
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
 
-    fn limits(outbox_bytes: usize) -> Limits {
-        Limits {
-            outbox_bytes,
-            message_bytes: 100,
-            ..Limits::default()
-        }
-    }
-
-    fn connection(
-        framing: Framing,
-        outbox_bytes: usize,
-        session: impl FnMut(Event<'_>, &mut Outbox) -> Result + 'static,
-    ) -> Connection {
-        let state = State::Talking(Box::new(Scripted(session)));
-        let config = Config::framed(framing);
-        Connection::begin(
-            state,
-            &config,
-            Transport::Stream,
-            false,
-            &limits(outbox_bytes),
-        )
-    }
-
-    /// Greets, answers each line with two, counts to three on request, and says goodbye.
-    struct Talkative;
-
-    impl Service for Talkative {
-        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-            let mut left = 0;
-            let session = move |event: Event<'_>, out: &mut Outbox| talk(event, out, &mut left);
-            Ok(Box::new(Scripted(session)))
-        }
-    }
-
-    fn talk(event: Event<'_>, out: &mut Outbox, left: &mut u32) -> Result {
-        match event {
-            Event::Open => out.send(b"hello"),
-            Event::Message(b"count") => {
-                *left = 3;
-                return Ok(Flow::WhenWritable);
-            }
-            Event::Message(b"panic") => panic!("at the {}", "word"),
-            Event::Message(b"bye") => {
-                out.send(b"bye");
-                return Ok(Flow::Close);
-            }
-            Event::Message(line) => {
-                out.send(line);
-                out.send(b"said you");
-            }
-            Event::Resume => {
-                out.send(left.to_string().as_bytes());
-                *left -= 1;
-                let more = 0 < *left;
-                return Ok(if more {
-                    Flow::WhenWritable
-                } else {
-                    Flow::Continue
-                });
-            }
-            Event::Finish | Event::Stop => {
-                out.send(b"you left");
-                return Ok(Flow::Close);
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    fn take(connection: &mut Connection, most: usize) -> Vec<u8> {
-        let taken = connection.output()[..connection.output().len().min(most)].to_vec();
-        connection.sent(taken.len());
-        taken
-    }
-
-    #[track_caller]
-    fn check(said: &str, answers: &str, how: &str) {
-        for outbox_bytes in [1, 8, 1000] {
-            for size in 1..=said.len().max(1) {
-                for taken in [1, 2, 5, 1000] {
-                    let pieces = Chunks {
-                        input: size,
-                        output: taken,
-                    };
-                    let limits = limits(outbox_bytes);
-                    let (heard, ended) = drive_stream(&Talkative, said.as_bytes(), pieces, &limits);
-                    let pieces = format!("{pieces:?}, outbox of {outbox_bytes}");
-                    assert_eq!(
-                        heard.escape_ascii().to_string(),
-                        answers.escape_default().to_string(),
-                        "{pieces}"
-                    );
-                    assert_eq!(ended.to_string(), how, "{pieces}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_chunking_gives_the_same_talk() {
-        check("", "hello\nyou left\n", "the peer left");
-        check(
-            "a\nb",
-            "hello\na\nsaid you\nb\nsaid you\nyou left\n",
-            "the peer left",
-        );
-        check(
-            "a\r\nbye\r\nlost",
-            "hello\na\r\nsaid you\r\nbye\r\n",
-            "closed by the service",
-        );
-        check(
-            "count\nbye\n",
-            "hello\n3\n2\n1\nbye\n",
-            "closed by the service",
-        );
-        check(
-            "count\ncount",
-            "hello\n3\n2\n1\n3\n2\n1\nyou left\n",
-            "the peer left",
-        );
-    }
-
-    #[test]
-    fn a_panic_lets_out_what_was_sent_before() {
-        check(
-            "a\npanic\nb\n",
-            "hello\na\nsaid you\n",
-            "panicked: at the word",
-        );
-    }
-
-    #[test]
-    fn a_line_too_long_is_answered_and_ends_the_talk() {
-        let said = format!("ok\n{}", "x".repeat(101));
-        let answers = "hello\nok\nsaid you\nThat line is too long. Goodbye.\n";
-        check(&said, answers, "sent a line that was too long");
-    }
-
-    #[test]
-    fn a_full_outbox_stops_the_reading() {
-        let mut echo = connection(Framing::Bytes, 10, |event, out| {
-            if let Event::Message(bytes) = event {
-                out.send(bytes);
-            }
-            Ok(Flow::Continue)
-        });
-        assert!(echo.wants_input());
-        echo.receive(b"0123456789");
-        assert!(!echo.wants_input());
-        echo.receive(b"not yet delivered");
-        assert_eq!(echo.output(), b"0123456789");
-        echo.sent(1);
-        assert_eq!(echo.output(), b"123456789not yet delivered");
-        assert!(!echo.wants_input());
-        echo.sent(26 - 9);
-        assert!(echo.wants_input());
-    }
-
-    #[test]
-    fn a_session_without_end_fills_no_more_than_the_outbox() {
-        let mut endless = connection(Framing::Bytes, 100, |event, out| {
-            if let Event::Open | Event::Resume = event {
-                out.send(b"and so on ");
-                return Ok(Flow::WhenWritable);
-            }
-            Ok(Flow::Close)
-        });
-        for _ in 0..1000 {
-            assert_eq!(endless.output().len(), 100);
-            assert!(!endless.wants_input());
-            endless.sent(10);
-        }
-        endless.sent(5);
-        endless.shut_down();
-        assert_eq!(
-            endless.output().len(),
-            105,
-            "the last words come when there is room"
-        );
-        endless.sent(105);
-        assert!(endless.is_done());
-        assert_eq!(
-            endless.into_close_reason().to_string(),
-            "the server stopped"
-        );
-    }
-
-    #[test]
-    fn a_session_that_has_more_and_sends_nothing_is_ended() {
-        let stuck = connection(Framing::Bytes, 100, |_, _| Ok(Flow::WhenWritable));
-        assert!(stuck.is_done());
-        assert!(matches!(stuck.close_reason(), Some(CloseReason::Stuck)));
-    }
-
-    #[test]
-    fn a_session_that_sends_too_much_at_once_is_ended() {
-        let mut flood = connection(Framing::Bytes, 10, |_, out| {
-            (0..1000).for_each(|_| out.send(&[b'x'; 10_000]));
-            Ok(Flow::Continue)
-        });
-        assert!(flood.output().len() < 2 << 20);
-        flood.sent(flood.output().len());
-        assert!(flood.is_done());
-        assert!(matches!(
-            flood.close_reason(),
-            Some(CloseReason::Overflow(_))
-        ));
-    }
-
-    #[test]
-    fn the_longest_line_can_be_answered_with_several() {
-        let limits = Limits {
-            message_bytes: 4 << 20,
-            ..limits(10)
-        };
-        let line = vec![b'x'; 4 << 20];
-        let mut connection = Connection::open(&Talkative, &Peer::stdio(), &limits);
-        connection.sent(6);
-        connection.receive(&line);
-        connection.receive(b"\n");
-        assert_eq!(connection.output().len(), line.len() + 10);
-        assert!(connection.close_reason().is_none());
-    }
-
-    #[test]
-    fn a_failure_lets_out_what_was_sent_before() {
-        let mut failing = connection(Framing::Line, 10, |event, out| match event {
-            Event::Open => Ok(Flow::Continue),
-            _ => {
-                out.send(b"one moment");
-                Err(Error::Failed("no more ideas".into()))
-            }
-        });
-        failing.receive(b"x\ny\n");
-        assert_eq!(take(&mut failing, 1000), b"one moment\n");
-        assert!(failing.is_done());
-        assert_eq!(
-            failing.into_close_reason().to_string(),
-            "failed: no more ideas"
-        );
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_words_whatever_the_framing() {
-        for framing in [Framing::Bytes, Framing::Line] {
-            let refused = CloseReason::Refused(Refusal("Not you.".into()));
-            let connection = Connection::closed(refused, framing, &limits(10));
-            assert_eq!(connection.output(), b"Not you.\n");
-            assert!(!connection.wants_input());
-        }
-    }
-
-    #[test]
-    fn idleness_is_told_in_words_where_words_are_lines() {
-        let quiet = |_: Event<'_>, _: &mut Outbox| Ok(Flow::Continue);
-        for (framing, words) in [
-            (Framing::Bytes, ""),
-            (Framing::Line, "Nothing was heard for too long. Goodbye.\n"),
-        ] {
-            let mut connection = connection(framing, 10, quiet);
-            connection.close(CloseReason::IdleTimeout);
-            assert_eq!(connection.output(), words.as_bytes());
-            assert!(!connection.wants_input());
-            assert_eq!(
-                connection.into_close_reason().to_string(),
-                "idle for too long"
-            );
-        }
-    }
-
-    /// Gives its peers to a program, at once or at the first line.
-    struct Giver {
-        named: bool,
-        late: bool,
-    }
-
-    impl Service for Giver {
-        fn config(&self, _: Transport) -> Config {
-            if self.named {
-                Config::lines().exec()
-            } else {
-                Config::lines()
-            }
-        }
-
-        fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-            let late = self.late;
-            Ok(Box::new(Scripted(
-                move |event: Event<'_>, out: &mut Outbox| {
-                    Ok(match event {
-                        Event::Open if late => Flow::Continue,
-                        Event::Open | Event::Message(_) => {
-                            out.send(b"here it comes");
-                            Flow::Exec(Box::new(Command::new("true")))
-                        }
-                        _ => Flow::Close,
-                    })
-                },
-            )))
-        }
-    }
-
-    #[test]
-    fn a_program_takes_over_at_the_opening_of_a_service_that_names_it() {
-        for (named, late, how) in [
-            (true, false, "given to a program"),
-            (
-                false,
-                false,
-                "failed: the service is not configured for exec",
-            ),
-            (
-                true,
-                true,
-                "failed: a program can take over only when the conversation opens",
-            ),
-        ] {
-            let giver = Giver { named, late };
-            let mut connection = Connection::open(&giver, &Peer::stdio(), &limits(100));
-            connection.receive(b"go\n");
-            assert_eq!(connection.output(), b"here it comes\n", "{how}");
-            assert_eq!(connection.take_command().is_some(), named && !late, "{how}");
-            assert!(!connection.is_done(), "the words go first");
-            connection.sent(14);
-            assert!(connection.is_done());
-            assert_eq!(connection.into_close_reason().to_string(), how);
-        }
-    }
+fn failed(text: &'static str) -> CloseReason {
+    CloseReason::Failed(Error::Failed(text.into()))
 }

@@ -1,24 +1,25 @@
-//! Where one message ends and the next begins, on a stream.
+//! How a byte stream is cut into messages.
 
 use std::num::NonZeroUsize;
 
 use crate::reactor::source::READ_BYTES;
 
-/// How messages are told apart on a stream.
+/// How messages are delimited on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Framing {
-    /// They are not: bytes as they come, in pieces of any size. What is sent goes out as it is.
+    /// Not at all: bytes are delivered as they arrive, in chunks of any size, and sent unchanged.
     Bytes,
-    /// As `Bytes`, and one read brings so many bytes at most. A datagram is cut off there.
+    /// As `Bytes`, with a maximum size of one read. Longer datagrams are truncated to it.
     Chunks(NonZeroUsize),
-    /// One message is one line, ended by LF, CR LF, CR, or the CR NUL of telnet (RFC 854); the last
-    /// one may be ended by the end of input. Telnet negotiation between is swallowed. Each message
-    /// sent becomes a line, ended by CR LF for a peer that uses CR, else by LF.
+    /// A message is a line that ends with LF, CR LF, CR, or CR NUL as in telnet (RFC 854); the end of
+    /// input ends the last one. Telnet negotiation is removed. A line end is added to each message
+    /// sent: CR LF for a peer that uses CR, else LF.
     Line,
 }
 
 impl Framing {
-    /// The most that one read is to bring.
+    /// The maximum size of one read.
     pub(crate) fn read_bytes(self) -> usize {
         match self {
             Self::Bytes | Self::Line => READ_BYTES,
@@ -27,22 +28,22 @@ impl Framing {
     }
 }
 
-/// Cuts what was read into messages.
+/// Cuts received bytes into messages.
 #[derive(Debug)]
 pub(crate) enum Framer {
     Bytes,
     Line(Lines),
 }
 
-/// One message, cut out of what was read.
+/// One message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message<'m> {
     pub(crate) bytes: &'m [u8],
-    /// The line end to answer with from now on, where this is a line: the one that the peer uses.
+    /// The line end that the peer uses, and to answer with from now on, if this is a line.
     pub(crate) line_end: Option<&'static str>,
 }
 
-/// A line went on for longer than a message may be.
+/// A line is longer than a message may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
@@ -54,8 +55,8 @@ impl Framer {
         }
     }
 
-    /// The next whole message of `raw`, which is left with what follows it; `None` once more must
-    /// be read.
+    /// Takes the next complete message from the start of `raw`. Returns `None` if more bytes are
+    /// needed; the bytes of an incomplete line are kept here.
     pub(crate) fn cut<'m, 'r: 'm>(
         &'m mut self,
         raw: &mut &'r [u8],
@@ -70,25 +71,25 @@ impl Framer {
         }
     }
 
-    /// The next `count` bytes are no lines, where messages are lines.
-    pub(crate) fn expect(&mut self, count: u64) {
+    /// Makes the next `count` bytes raw, where messages are lines.
+    pub(crate) fn expect_raw(&mut self, count: u64) {
         if let Self::Line(lines) = self {
-            lines.expected = count;
+            lines.raw = count;
         }
     }
 
-    /// A datagram as one message: a line comes without its line end, and may have others inside.
+    /// A datagram as one message: one line end at its end is removed, those within it are not.
     pub(crate) fn whole<'m>(&self, datagram: &'m [u8]) -> Result<Message<'m>, TooLong> {
         let Self::Line(lines) = self else {
             let (bytes, line_end) = (datagram, None);
             return Ok(Message { bytes, line_end });
         };
-        let unfed = datagram.strip_suffix(b"\n").unwrap_or(datagram);
-        let bytes = unfed.strip_suffix(b"\r").unwrap_or(unfed);
+        let without_lf = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+        let bytes = without_lf.strip_suffix(b"\r").unwrap_or(without_lf);
         if lines.limit < bytes.len() {
             return Err(TooLong);
         }
-        let line_end = Some(if bytes.len() < unfed.len() {
+        let line_end = Some(if bytes.len() < without_lf.len() {
             "\r\n"
         } else {
             "\n"
@@ -96,7 +97,7 @@ impl Framer {
         Ok(Message { bytes, line_end })
     }
 
-    /// The line that the end of input ended, if one was begun.
+    /// The incomplete line at the end of the input, if there is one.
     pub(crate) fn last(&mut self) -> Option<&[u8]> {
         match self {
             Self::Bytes => None,
@@ -105,14 +106,14 @@ impl Framer {
     }
 }
 
-/// Cuts lines out of a byte stream, however it was cut into pieces on its way.
+/// Cuts a byte stream into lines.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    line: Vec<u8>, // the line begun, never longer than `limit`
-    expected: u64, // bytes before the next line
+    line: Vec<u8>, // incomplete, never longer than `limit`
+    raw: u64,      // bytes before the next line
     state: State,
     negotiation: usize, // bytes of the telnet subnegotiation so far
-    delivered: bool,    // `line` was handed out and is to be cleared
+    delivered: bool,    // `line` was returned and must be cleared
     limit: usize,
 }
 
@@ -130,7 +131,7 @@ impl Lines {
     fn new(limit: usize) -> Self {
         Self {
             line: Vec::new(),
-            expected: 0,
+            raw: 0,
             state: State::Text,
             negotiation: 0,
             delivered: false,
@@ -142,8 +143,8 @@ impl Lines {
         if std::mem::take(&mut self.delivered) {
             self.line.clear();
         }
-        if 0 < self.expected {
-            return self.piece(raw).map(Ok);
+        if 0 < self.raw {
+            return self.cut_raw(raw).map(Ok);
         }
         while let Some((&byte, rest)) = raw.split_first() {
             if self.state != State::Text {
@@ -183,25 +184,24 @@ impl Lines {
         None
     }
 
-    /// What has come of the bytes that are expected before the next line.
-    fn piece<'r>(&mut self, raw: &mut &'r [u8]) -> Option<Message<'r>> {
+    /// The raw bytes before the next line, as far as they are there.
+    fn cut_raw<'r>(&mut self, raw: &mut &'r [u8]) -> Option<Message<'r>> {
         if self.state == State::Return && !raw.is_empty() {
             *raw = raw.strip_prefix(b"\n").unwrap_or(raw);
             self.state = State::Text;
         }
-        let most = usize::try_from(self.expected).unwrap_or(usize::MAX);
-        let (bytes, rest) = raw.split_at(raw.len().min(most));
+        let max = usize::try_from(self.raw).unwrap_or(usize::MAX);
+        let (bytes, rest) = raw.split_at(raw.len().min(max));
         if bytes.is_empty() {
             return None;
         }
         *raw = rest;
-        self.expected -= bytes.len() as u64;
+        self.raw -= bytes.len() as u64;
         let line_end = None;
         Some(Message { bytes, line_end })
     }
 
-    /// The line that `text` completes: `text` itself wherever the whole line is in it, which spares
-    /// the copy.
+    /// The line that `text` completes; `text` itself, without a copy, if it is the whole line.
     fn complete<'a>(&'a mut self, text: &'a [u8]) -> &'a [u8] {
         if self.line.is_empty() {
             return text;
@@ -211,7 +211,7 @@ impl Lines {
         &self.line
     }
 
-    /// Takes one byte outside plain text; whether it was used up.
+    /// Processes one byte in a state other than `Text`; whether the byte is consumed.
     fn step(&mut self, byte: u8) -> bool {
         let (next, used) = match (self.state, byte) {
             (State::Return, b'\n' | 0) => (State::Text, true),
@@ -225,7 +225,7 @@ impl Lines {
             }
             (State::Command, WILL..=DONT) => (State::Option, true),
             (State::Command, SE..SB) => (State::Text, true),
-            // No telnet command follows, so it was a stray byte of some older alphabet: keep it.
+            // No telnet command follows, so the byte is text in some 8-bit encoding.
             (State::Command, _) => {
                 self.line.push(IAC);
                 (State::Text, false)
@@ -254,7 +254,7 @@ impl Lines {
     }
 }
 
-// The telnet commands that matter (RFC 854); all lie between SE and IAC.
+// Telnet commands (RFC 854); all are between SE and IAC.
 const SE: u8 = 240;
 const SB: u8 = 250;
 const WILL: u8 = 251;
@@ -267,14 +267,13 @@ mod tests {
 
     use super::*;
 
-    /// Cut in pieces of any size, `raw` gives these lines, and those that were ended ask for this
-    /// line end.
+    /// Checks that `raw`, in chunks of every size, is cut into these lines, with this line end.
     #[track_caller]
     fn check(raw: &[u8], lines: &[&[u8]], line_end: &str) {
         for size in 1..=raw.len().max(1) {
             let cut = cut(raw, size, 16).expect("no line is too long");
             let texts: Vec<&[u8]> = cut.iter().map(|(line, _)| line.as_slice()).collect();
-            assert_eq!(texts, lines, "in pieces of {size}");
+            assert_eq!(texts, lines, "in chunks of {size}");
             assert!(
                 cut.iter()
                     .all(|(_, end)| end.is_none_or(|end| end == line_end))
@@ -287,19 +286,19 @@ mod tests {
     fn cut(raw: &[u8], size: usize, limit: usize) -> Result<Cut, TooLong> {
         let mut framer = Framer::new(Framing::Line, limit);
         let mut lines = Vec::new();
-        for mut piece in raw.chunks(size) {
-            while let Some(line) = framer.cut(&mut piece) {
+        for mut chunk in raw.chunks(size) {
+            while let Some(line) = framer.cut(&mut chunk) {
                 let Message { bytes, line_end } = line?;
                 lines.push((bytes.to_vec(), line_end));
             }
-            assert!(piece.is_empty(), "what is not cut is kept by the framer");
+            assert!(chunk.is_empty(), "the framer keeps incomplete lines");
         }
         lines.extend(framer.last().map(|line| (line.to_vec(), None)));
         Ok(lines)
     }
 
     #[test]
-    fn lines_end_in_any_of_the_usual_ways() {
+    fn every_line_end_is_recognized() {
         check(b"", &[], "\n");
         check(b"one\ntwo\n", &[b"one", b"two"], "\n");
         check(b"one\r\ntwo\r\n", &[b"one", b"two"], "\r\n");
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn telnet_negotiation_is_swallowed() {
+    fn telnet_negotiation_is_removed() {
         check(b"\xff\xfd\x03\xff\xfb\x01hi\r\0", &[b"hi"], "\r\n");
         check(
             b"a\xff\xf1b\xff\xfa\x18\x00\xff\xff\n\xff\xf0c\n",
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_limit() {
+    fn line_length_is_limited() {
         check(b"exactly_16_bytes\n", &[b"exactly_16_bytes"], "\n");
         for raw in [
             &b"seventeen__bytes_\n"[..],
@@ -334,19 +333,19 @@ mod tests {
             b"\xff\xfaseventeen__bytes_and_more",
         ] {
             for size in 1..=raw.len() {
-                assert_eq!(cut(raw, size, 16), Err(TooLong), "in pieces of {size}");
+                assert_eq!(cut(raw, size, 16), Err(TooLong), "in chunks of {size}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn pieces_make_no_difference(raw: Vec<u8>, size in 1..40usize, limit in 1..40usize) {
+        fn chunking_makes_no_difference(raw: Vec<u8>, size in 1..40usize, limit in 1..40usize) {
             prop_assert_eq!(cut(&raw, raw.len().max(1), limit), cut(&raw, size, limit));
         }
 
         #[test]
-        fn lines_without_special_bytes_are_as_split(lines: Vec<Vec<u8>>) {
+        fn lines_without_special_bytes_are_split_at_lf(lines: Vec<Vec<u8>>) {
             let lines: Vec<Vec<u8>> = lines
                 .into_iter()
                 .map(|line| line.into_iter().filter(|byte| ![b'\n', b'\r', IAC].contains(byte)).collect())

@@ -2,7 +2,7 @@ pub(crate) mod close_reason;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod framing;
-pub(crate) mod guarded;
 pub(crate) mod outbox;
 pub(crate) mod rooms;
+pub(crate) mod send_queue;
 pub(crate) mod service;

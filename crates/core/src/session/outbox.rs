@@ -1,80 +1,82 @@
-//! What a session wants done, until the server has done it.
+//! The send buffer of a session, and its requests to the server.
 
-mod attached;
-mod requests;
-
-use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::mem;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::hub::message::Request;
 use crate::limits::limits::Limits;
+use crate::peer::Transport;
 use crate::reactor::source::READ_BYTES;
 use crate::session::framing::Framing;
+use crate::session::send_queue::{DatagramQueue, FILE_WEIGHT, SendQueue, StreamQueue};
 
-use attached::Attached;
-pub(crate) use attached::too_short;
-
-/// The bytes on their way to one peer, in the order they were sent; and what the session wants of its
-/// rooms and of the clock.
+/// The bounded send buffer of a session, and its requests: files, a timer, raw input, rooms.
 ///
-/// A session [`send`](Self::send)s whole messages; the outbox puts them on the stream as the
-/// framing asks. It is bounded: from [`Limits::outbox_bytes`] on nothing more is read from the peer
-/// and nothing delivered to the session, so a session that only answers needs no thought about
-/// memory. One that produces on its own sends until [`is_full`](Self::is_full), then returns
+/// A session [`send`](Self::send)s whole messages, and the outbox applies the framing. While it holds
+/// [`Limits::outbox_bytes`] or more, nothing is read from the peer and no message is delivered, so a
+/// session that only answers needs no code for backpressure. A session that produces output on its own
+/// sends until [`is_full`](Self::is_full), then returns
 /// [`Flow::WhenWritable`](crate::Flow::WhenWritable).
 #[derive(Debug)]
 pub struct Outbox {
-    bytes: Vec<u8>,
-    sent: usize, // this many of `bytes` have left already
-    /// How long each message is, where every one leaves as a datagram.
-    apart: Option<VecDeque<usize>>,
-    files: VecDeque<Attached>,
-    line_end: Option<&'static str>,
+    queue: SendQueue,
+    line_end: Option<&'static str>, // where the framing is by line
     high_water: usize,
-    most: usize,
-    overflow: Option<usize>,
+    max: usize, // for the queue, and for the requests
+    fault: Option<Fault>,
     requests: Vec<Request>,
-    asked: usize, // the weight of requests that are not done, such as posts that wait for somebody
-    wake: Option<Duration>,
-    expected: Option<u64>, // bytes of the peer that are no lines
-    aborted: bool,         // what was sent is not the whole
+    pending: usize, // the weight of the requests that the hub has not done yet
+    timer: Option<Duration>,
+    raw: Option<u64>,
+    aborted: bool,
+}
+
+/// A call of the session that fails it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The outbox would have held this many bytes.
+    Overflow(usize),
+    FileInDatagram,
 }
 
 impl Outbox {
-    pub(crate) fn new(framing: Framing, limits: &Limits) -> Self {
-        // Whatever one call was given, it may send several times as much.
+    pub(crate) fn new(framing: Framing, transport: Transport, limits: &Limits) -> Self {
+        // One call may send several times as much as it was given.
         let given = limits
             .outbox_bytes
             .max(limits.message_bytes)
             .max(READ_BYTES);
         Self {
-            bytes: Vec::new(),
-            sent: 0,
-            apart: None,
-            files: VecDeque::new(),
+            queue: match transport {
+                Transport::Stream => SendQueue::Stream(StreamQueue::default()),
+                Transport::Datagram => SendQueue::Datagrams(DatagramQueue::default()),
+            },
             line_end: match framing {
                 Framing::Bytes | Framing::Chunks(_) => None,
                 Framing::Line => Some("\n"),
             },
             high_water: limits.outbox_bytes,
-            most: MOST_FACTOR * given,
-            overflow: None,
+            max: MAX_FACTOR * given,
+            fault: None,
             requests: Vec::new(),
-            asked: 0,
-            wake: None,
-            expected: None,
+            pending: 0,
+            timer: None,
+            raw: None,
             aborted: false,
         }
     }
 
     /// Sends one message.
     ///
-    /// Where the framing is by line, the line end is added here, and a line feed within the message
-    /// becomes the line end that the peer uses.
+    /// Where the framing is by line, the line end is added, and each LF within the message becomes
+    /// the line end of the peer.
     ///
-    /// A session that goes on sending into a full outbox is broken: at four times what one call may
-    /// be given (a message, a read of 128 KiB, or a full outbox, whichever is most) the message is
-    /// dropped and the conversation [fails](crate::CloseReason::Overflow).
+    /// A message that would make the outbox hold more than four times its input (the largest of
+    /// [`Limits::outbox_bytes`], [`Limits::message_bytes`] and a read of 128 KiB) is dropped, and the
+    /// session [fails](crate::CloseReason::Overflow).
     pub fn send(&mut self, message: &[u8]) {
         let length = match self.line_end {
             None => message.len(),
@@ -83,173 +85,232 @@ impl Outbox {
                 message.len() - feeds + end.len() * (1 + feeds)
             }
         };
-        let held = self.held() + length;
-        if self.overflow.is_some() || self.most < held {
-            self.overflow.get_or_insert(held);
+        if !self.has_space(self.queue.weight() + length) {
             return;
         }
-        if let Some(lengths) = &mut self.apart {
-            lengths.push_back(length);
-        }
+        let buffer = self.queue.push(length);
         let Some(end) = self.line_end else {
-            return self.bytes.extend_from_slice(message);
+            return buffer.extend_from_slice(message);
         };
         for line in message.split(|&byte| byte == b'\n') {
-            self.bytes.extend_from_slice(line);
-            self.bytes.extend_from_slice(end.as_bytes());
+            buffer.extend_from_slice(line);
+            buffer.extend_from_slice(end.as_bytes());
         }
     }
 
-    /// Asks to be [woken](crate::Session::wake) after this time; that it asked before for another
-    /// time is forgotten.
+    /// Sends a range of a file, after everything sent before; by `sendfile(2)` where the peer is a
+    /// socket.
     ///
-    /// A session that has long work to do does some of it, asks for no time at all and
-    /// [waits](crate::Flow::PauseInput): others have their turn meanwhile, and its peer is not taken to be
-    /// silent.
+    /// The outbox is full, and no message is delivered, until the range is sent. If the file is
+    /// shorter, the session [fails](crate::CloseReason::Failed), and a TCP connection is reset so that
+    /// the peer does not take the part for the whole. Over datagrams the session fails at once.
+    pub fn send_file(&mut self, file: File, range: Range<u64>) {
+        if range.is_empty() || !self.has_space(self.queue.weight() + FILE_WEIGHT) {
+            return;
+        }
+        match &mut self.queue {
+            SendQueue::Stream(queue) => queue.push_file(file, range),
+            SendQueue::Datagrams(_) => self.fault = Some(Fault::FileInDatagram),
+        }
+    }
+
+    /// Sets the [timer](crate::Session::on_timer) of the session, which has one: an earlier time is
+    /// replaced.
+    ///
+    /// A session with long work does a part of it, sets the timer to zero and returns
+    /// [`Flow::PauseInput`](crate::Flow::PauseInput): the server serves others in between, and the
+    /// idle timeout does not apply.
     pub fn set_timer(&mut self, time: Duration) {
-        self.wake = Some(time);
+        self.timer = Some(time);
     }
 
-    /// The next `count` bytes of the peer are no lines: [`receive`](crate::Session::receive) gets
-    /// them as they come, in pieces of any size, and nothing else between. After them come lines
-    /// again. An LF after the CR that ended the line before still belongs to that line.
+    /// Makes the next `count` bytes from the peer raw: they are delivered as messages of any size, as
+    /// they arrive. Lines follow after them. An LF that completes the line end of the previous line
+    /// does not count.
     ///
-    /// Where messages are not lines, nothing changes.
+    /// Without effect where the framing is not by line.
     pub fn expect_raw(&mut self, count: u64) {
-        self.expected = Some(count);
+        self.raw = Some(count);
     }
 
-    /// What was sent is not the whole, and nothing will follow: once it has left, the conversation
-    /// ends without the polite close, over TCP by a reset, so that the peer does not take a part for
-    /// the whole. For a session that fails, or closes.
+    /// Marks the output as incomplete, for a session that fails or closes: once everything sent has
+    /// left, the connection is closed without the polite shutdown, over TCP by a reset, so that the
+    /// peer does not take a part for the whole.
     pub fn abort(&mut self) {
         self.aborted = true;
     }
 
-    /// Whether the session said so.
-    pub(crate) fn is_aborted(&self) -> bool {
-        self.aborted
-    }
-
-    /// Whether the outbox holds as much as it should.
+    /// Whether the outbox holds [`Limits::outbox_bytes`] or more, or a file.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.high_water <= self.held() || self.has_files()
+        self.high_water <= self.queue.weight() || self.has_files()
     }
 
-    /// How many bytes wait to be sent, beside those of files.
+    /// The number of bytes that wait to be sent, without those of files.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.queue.len()
     }
 
     /// Whether nothing waits to be sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        match &self.apart {
-            None => self.len() == 0 && self.files.is_empty(),
-            Some(lengths) => lengths.is_empty(),
+        self.queue.is_empty()
+    }
+
+    /// Adds a request to the hub, which counts until it is [done](Self::requests_done).
+    pub(super) fn request(&mut self, request: Request) {
+        let pending = self.pending + request.weight();
+        if self.has_space(pending) {
+            self.pending = pending;
+            self.requests.push(request);
         }
     }
 
-    /// How much memory what waits is taken to need: an empty datagram needs some as well.
-    pub(crate) fn held(&self) -> usize {
-        let datagrams = self.apart.as_ref().map_or(0, VecDeque::len);
-        self.len() + datagrams * DATAGRAM_BYTES + self.held_files()
+    /// The requests to the hub since the last call.
+    pub(super) fn take_requests(&mut self) -> Vec<Request> {
+        mem::take(&mut self.requests)
     }
 
-    /// When the session asked to be woken, if it has since the last look.
-    pub(crate) fn take_wake(&mut self) -> Option<Duration> {
-        self.wake.take()
+    pub(super) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
     }
 
-    /// How many bytes the session expects, if it has said so since the last look.
-    pub(crate) fn take_expected(&mut self) -> Option<u64> {
-        self.expected.take()
+    /// Whether the hub has not done all requests yet.
+    pub(super) fn has_pending_requests(&self) -> bool {
+        0 < self.pending
     }
 
-    /// Whether each message is a datagram.
-    pub(crate) fn keeps_apart(&self) -> bool {
-        self.apart.is_some()
+    /// Whether the pending requests are so many that no message should be delivered.
+    pub(super) fn has_many_requests(&self) -> bool {
+        self.high_water <= self.pending
     }
 
-    /// From now on, each message is a datagram.
-    pub(crate) fn keep_apart(&mut self) {
-        self.apart = Some(VecDeque::new());
+    /// The hub has done requests of this weight.
+    pub(super) fn requests_done(&mut self, weight: usize) {
+        self.pending = self.pending.saturating_sub(weight);
     }
 
-    /// Sends words of the server as a line of their own, whatever the framing.
-    pub(crate) fn send_line(&mut self, words: &str) {
+    /// Drops all requests, also those that the hub has.
+    pub(super) fn drop_requests(&mut self) {
+        self.requests.clear();
+        self.pending = 0;
+    }
+
+    /// The memory that waiting output is counted as, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.queue.weight()
+    }
+
+    pub(super) fn take_timer(&mut self) -> Option<Duration> {
+        self.timer.take()
+    }
+
+    pub(super) fn take_raw(&mut self) -> Option<u64> {
+        self.raw.take()
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        match self.queue {
+            SendQueue::Stream(_) => Transport::Stream,
+            SendQueue::Datagrams(_) => Transport::Datagram,
+        }
+    }
+
+    /// Sends a text of the server as a line, whatever the framing.
+    pub(super) fn send_line(&mut self, text: &str) {
         if self.line_end.is_some() {
-            self.send(words.as_bytes());
+            self.send(text.as_bytes());
         } else {
-            self.send(format!("{words}\n").as_bytes());
+            self.send(format!("{text}\n").as_bytes());
         }
     }
 
-    /// Ends the lines sent from now on with `end`, where the framing is by line.
-    pub(crate) fn end_lines_with(&mut self, end: Option<&'static str>) {
+    /// Sets the line end for what is sent from now on.
+    pub(super) fn set_line_end(&mut self, end: Option<&'static str>) {
         self.line_end = end;
     }
 
-    /// What the lines sent now end with, where the framing is by line.
-    pub(crate) fn line_end(&self) -> Option<&'static str> {
+    pub(super) fn line_end(&self) -> Option<&'static str> {
         self.line_end
     }
 
-    /// What waits to be sent, up to the next file.
-    pub(crate) fn waiting(&self) -> &[u8] {
-        &self.bytes[self.sent..][..self.before_file()]
+    /// The bytes to send next, up to the next file.
+    pub(super) fn waiting(&self) -> &[u8] {
+        self.queue.waiting()
     }
 
-    /// The first `count` waiting bytes have left.
-    pub(crate) fn sent(&mut self, count: usize) {
-        self.move_files(count);
-        self.sent += count;
-        debug_assert!(
-            self.sent <= self.bytes.len(),
-            "no more can leave than waited"
-        );
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            // An idle peer keeps no memory for the one long answer it once got.
-            self.bytes.shrink_to(KEPT_CAPACITY);
-        } else if COMPACT_FROM <= self.sent {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+    /// The first `count` bytes were sent.
+    pub(super) fn sent(&mut self, count: usize) {
+        self.queue.sent(count);
+    }
+
+    /// The next datagram, on a peer of datagrams.
+    pub(super) fn datagram(&self) -> Option<&[u8]> {
+        match &self.queue {
+            SendQueue::Stream(_) => None,
+            SendQueue::Datagrams(queue) => queue.first(),
         }
     }
 
-    /// The datagram that is to be sent next.
-    pub(crate) fn datagram(&self) -> Option<&[u8]> {
-        let &length = self.apart.as_ref()?.front()?;
-        Some(&self.waiting()[..length])
-    }
-
-    /// The first waiting datagram has left.
-    pub(crate) fn datagram_sent(&mut self) {
-        if let Some(length) = self.apart.as_mut().and_then(VecDeque::pop_front) {
-            self.sent(length);
+    /// The next datagram was sent.
+    pub(super) fn datagram_sent(&mut self) {
+        if let SendQueue::Datagrams(queue) = &mut self.queue {
+            queue.remove_first();
         }
     }
 
-    /// Drops all that waits.
-    pub(crate) fn clear(&mut self) {
-        if let Some(lengths) = &mut self.apart {
-            lengths.clear();
-        }
-        self.files.clear();
-        self.sent(self.len());
+    pub(super) fn has_files(&self) -> bool {
+        matches!(&self.queue, SendQueue::Stream(queue) if queue.has_files())
     }
 
-    /// How many bytes the session tried to have held, if that was too many.
-    pub(crate) fn overflow(&self) -> Option<usize> {
-        self.overflow
+    /// The file to send next, if no bytes are before it.
+    pub(super) fn file(&self) -> Option<(&File, Range<u64>)> {
+        match &self.queue {
+            SendQueue::Stream(queue) => queue.file(),
+            SendQueue::Datagrams(_) => None,
+        }
+    }
+
+    /// The next `count` bytes of the file were sent.
+    pub(super) fn file_sent(&mut self, count: u64) {
+        if let SendQueue::Stream(queue) = &mut self.queue {
+            queue.file_sent(count);
+        }
+    }
+
+    /// Moves the next bytes of the file to the waiting bytes.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is shorter than its range.
+    pub(super) fn load_file(&mut self) -> io::Result<()> {
+        match &mut self.queue {
+            SendQueue::Stream(queue) => queue.load_file(),
+            SendQueue::Datagrams(_) => Ok(()),
+        }
+    }
+
+    /// Drops everything that waits to be sent.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Whether this much may be held; if not, or not before, the session fails.
+    fn has_space(&mut self, weight: usize) -> bool {
+        if self.fault.is_none() && self.max < weight {
+            self.fault = Some(Fault::Overflow(weight));
+        }
+        self.fault.is_none()
     }
 }
 
-const MOST_FACTOR: usize = 4;
-const KEPT_CAPACITY: usize = 64 * 1024;
-const DATAGRAM_BYTES: usize = 16; // its length, and some for the bookkeeping
-const COMPACT_FROM: usize = 256 * 1024; // moving bytes is worth it when many have left
+const MAX_FACTOR: usize = 4;

@@ -1,12 +1,7 @@
 //! What a session does in rooms.
 
-use std::sync::Arc;
-
 use crate::hub::message::Request;
-use crate::hub::types::RoomKind;
-use crate::session::guarded::guarded;
 use crate::session::outbox::Outbox;
-use crate::session::service::Service;
 
 /// The key to the rooms of a service: its sessions need it to join rooms and to post.
 ///
@@ -59,14 +54,5 @@ impl Rooms {
     pub fn list_members(self, out: &mut Outbox, room: &str) {
         let room = room.to_owned();
         out.request(Request::ListMembers { room });
-    }
-}
-
-/// How the rooms of `service` work. Where the service panics, the default applies: all rooms would
-/// be lost otherwise.
-pub(crate) fn room_kinds(service: Arc<dyn Service>) -> impl Fn(&str) -> RoomKind + Send {
-    move |name| {
-        let kind = || Ok(service.rooms().map(|rooms| rooms.room(name)));
-        guarded(kind).ok().flatten().unwrap_or_default()
     }
 }

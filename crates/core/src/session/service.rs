@@ -76,9 +76,9 @@ pub trait Service: Send + Sync {
 ///         Ok(Flow::Continue)
 ///     }
 ///
-///     fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-///         if let RoomEvent::Post { bytes, .. } = event {
-///             out.send(bytes);
+///     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { post, .. } = event {
+///             out.send(&post.bytes);
 ///         }
 ///         Ok(Flow::Continue)
 ///     }
@@ -148,7 +148,7 @@ pub trait Session {
     /// # Errors
     ///
     /// Any error ends this session only.
-    fn on_room_event(&mut self, _event: &RoomEvent<'_>, _out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, _event: &RoomEvent, _out: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
 

@@ -17,7 +17,7 @@ use crate::reactor::timers::{Deadlines, Expired, Timer};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::framing::Framing;
-use crate::session::outbox::too_short;
+use crate::session::send_queue::file_too_short;
 use crate::session::service::{Refusal, Service};
 use crate::stream::lifecycle::{Accepted, start_program};
 use crate::stream::rooms::RoomLink;
@@ -258,7 +258,7 @@ impl StreamTask {
     fn send(&mut self, now: Instant) -> io::Result<bool> {
         if let Some((file, range)) = self.connection.file() {
             match self.stream.send_file(file, range) {
-                Ok(Some(0)) => self.connection.abort(too_short()),
+                Ok(Some(0)) => self.connection.abort(file_too_short()),
                 Ok(Some(count)) => {
                     self.count_sent(count, now);
                     self.connection.file_sent(count as u64);

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::hub::hub::{Hub, MemberId};
+use crate::hub::hub::Hub;
 use crate::hub::message::Request;
+use crate::hub::types::MemberId;
 use crate::limits::limits::Limits;
 use crate::peer::{Address, Peer, Transport};
 use crate::session::close_reason::CloseReason;
-use crate::session::connection::Connection;
-use crate::session::rooms::room_kinds;
+use crate::session::connection::{Connection, room_kinds};
 use crate::session::service::Service;
 
 /// The peers of one service, which meet in its rooms.
@@ -48,9 +48,9 @@ use crate::session::service::Service;
 ///         self.0.post(out, "all", line);
 ///         Ok(Flow::Continue)
 ///     }
-///     fn on_room_event(&mut self, event: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-///         if let RoomEvent::Post { bytes, .. } = event {
-///             out.send(bytes);
+///     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+///         if let RoomEvent::Post { post, .. } = event {
+///             out.send(&post.bytes);
 ///         }
 ///         Ok(Flow::Continue)
 ///     }

@@ -53,7 +53,7 @@ impl Filter {
             Err(Dropped::InvalidSource)
         } else if is_multicast(destination)
             || destination != local
-            // For IPv4-mapped broadcasts, the kernel reports no unicast address.
+            // For an IPv4-mapped destination, the kernel reports no local address beside it.
             || (mapped && !self.is_local(destination, now))
         {
             Err(Dropped::Multicast)
@@ -161,22 +161,22 @@ impl fmt::Display for Dropped {
 #[derive(Clone, Debug)]
 pub(crate) struct Drops {
     by_reason: BTreeMap<Dropped, u64>,
-    state: Stats,
+    stats: Stats,
 }
 
 impl Drops {
-    /// Drops are counted in `state` too.
-    pub(crate) fn new(state: Stats) -> Self {
+    /// Drops are counted in `stats` too.
+    pub(crate) fn new(stats: Stats) -> Self {
         Self {
             by_reason: BTreeMap::new(),
-            state,
+            stats,
         }
     }
 
     /// Counts and logs a datagram from or to `peer`.
     pub(crate) fn count(&mut self, reason: Dropped, peer: impl fmt::Display) {
         *self.by_reason.entry(reason).or_default() += 1;
-        self.state.count(Counter::Dropped, 1);
+        self.stats.count(Counter::Dropped, 1);
         debug!(%peer, "dropped: {reason}");
     }
 

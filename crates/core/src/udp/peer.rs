@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
+use crate::hub::types::RoomEvent;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Stats};
@@ -185,7 +186,9 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            if notice.is_post() && !session.connection.wants_room_events() {
+            if matches!(notice, Notice::Event(RoomEvent::Post { .. }))
+                && !session.connection.wants_room_events()
+            {
                 drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(notice);
@@ -258,7 +261,7 @@ impl UdpPeer {
     pub(crate) fn reply(
         &mut self,
         output: &[u8],
-        state: Stats,
+        stats: Stats,
         out: &mut SendBatch,
         drops: &mut Drops,
         now: Instant,
@@ -272,7 +275,7 @@ impl UdpPeer {
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
             drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            state.count(Counter::Sent, output.len() as u64);
+            stats.count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }

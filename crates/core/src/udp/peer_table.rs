@@ -49,7 +49,7 @@ pub(crate) struct PeerTable {
     members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
     jobs: Vec<Job<PeerKey>>,  // to be started
-    cut_at: Option<Instant>,  // set when the server stops
+    end_at: Option<Instant>,  // set when the server stops
 }
 
 /// Which peers need attention, and when.
@@ -95,7 +95,7 @@ impl PeerTable {
             members: Members::default(),
             ports: dedicated.then(PortTable::default),
             jobs: Vec::new(),
-            cut_at: None,
+            end_at: None,
         }
     }
 
@@ -204,7 +204,8 @@ impl PeerTable {
         if self.is_stopping() {
             return Err(NoSession::Dropped(Dropped::Stopping));
         }
-        let peer = Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at(self.listener);
+        let peer =
+            Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at_listener(self.listener);
         if !self.host_rate.take(peer.remote.host(), now) {
             self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));
@@ -263,7 +264,7 @@ impl PeerTable {
         let oldest = self.by_activity.first().zip(self.limits.idle_timeout);
         let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
         let due = self.schedule.due.first().map(|&(due, _)| due);
-        earlier(self.cut_at, earlier(idle_at, due))
+        earlier(self.end_at, earlier(idle_at, due))
     }
 
     /// Removes idle peers, and makes those ready whose timers have expired.
@@ -288,7 +289,7 @@ impl PeerTable {
 
     /// The server stops: notifies each session, and opens no new ones.
     pub(crate) fn stop(&mut self, now: Instant) {
-        self.cut_at
+        self.end_at
             .get_or_insert(after(now, self.limits.grace_period));
         for peer in self.peers.values_mut() {
             if peer.stop() {
@@ -298,22 +299,22 @@ impl PeerTable {
     }
 
     fn is_stopping(&self) -> bool {
-        self.cut_at.is_some()
+        self.end_at.is_some()
     }
 
     /// Whether the server stops and all sessions have ended.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         let mut peers = self.peers.values();
         self.is_stopping() && !peers.any(|peer| peer.has_session())
     }
 
     /// When the grace period of a stop ends.
-    pub(crate) fn cut_at(&self) -> Option<Instant> {
-        self.cut_at
+    pub(crate) fn end_at(&self) -> Option<Instant> {
+        self.end_at
     }
 
     /// Ends the remaining sessions and returns what was dropped in total.
-    pub(crate) fn end(mut self) -> Drops {
+    pub(crate) fn finish(mut self) -> Drops {
         for peer in self.peers.values_mut() {
             peer.evict(CloseReason::Aborted, &mut self.members);
         }

@@ -1,4 +1,4 @@
-//! One UDP socket with all its peers, as a task of the reactor.
+//! One UDP socket with all its peers, as an event source of the reactor.
 
 use std::io;
 use std::net::SocketAddr;
@@ -44,9 +44,9 @@ pub(crate) struct UdpServer {
     peers: PeerTable,
     jobs: Option<Jobs<PeerKey>>, // if the service may run programs
     ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
-    wire: Option<Link>,          // to the hub, if the service has rooms
+    hub_link: Option<Link>,      // to the hub, if the service has rooms
     warnings: TokenBucket,       // of truncated datagrams, which anyone can send
-    is_over: bool,
+    is_done: bool,
 }
 
 impl UdpServer {
@@ -54,41 +54,42 @@ impl UdpServer {
     ///
     /// The socket is not an Internet socket, or a file descriptor or memory is not available.
     pub(crate) fn new(
-        inlet: UdpListener,
+        listener: UdpListener,
         service: Arc<dyn Service>,
         limits: &Limits,
-        state: Stats,
-        mut wire: Option<Link>,
+        stats: Stats,
+        mut hub_link: Option<Link>,
     ) -> io::Result<Self> {
         let UdpListener {
             socket,
-            place,
+            address_index,
             ports,
             ..
-        } = inlet;
+        } = listener;
         let local = socket.local_addr()?.as_socket();
         let local = local.ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))?;
         enable_pktinfo(&socket, local.ip())?;
         raise_buffers(&socket);
-        wire.iter_mut()
-            .for_each(|wire| wire.send(UNUSED_MEMBER, vec![Request::Disconnect]));
+        hub_link
+            .iter_mut()
+            .for_each(|hub_link| hub_link.send(UNUSED_MEMBER, vec![Request::Disconnect]));
         let now = Instant::now();
-        let admission = Admission::new(limits, state)?;
+        let admission = Admission::new(limits, stats)?;
         let config = service.config(Transport::Datagram);
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
-        let jobs = config.exec.then(|| Jobs::new(limits, state));
+        let jobs = config.exec.then(|| Jobs::new(limits, stats));
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
             send_batch: SendBatch::default(),
-            peers: PeerTable::new(service, limits, admission, ports, now).at(place),
+            peers: PeerTable::new(service, limits, admission, ports, now).at(address_index),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
-            wire,
+            hub_link,
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
-            is_over: false,
+            is_done: false,
         })
     }
 
@@ -137,8 +138,8 @@ impl UdpServer {
 
     /// Handles received datagrams until the send batch is full.
     fn handle_received(&mut self, now: Instant) {
-        let mut open_port = |listener| match &mut self.ports {
-            Some(ports) => ports.open(listener),
+        let mut open_port = |address| match &mut self.ports {
+            Some(ports) => ports.open(address),
             None => Err(io::ErrorKind::Unsupported.into()),
         };
         while !self.send_batch.is_full()
@@ -156,22 +157,24 @@ impl UdpServer {
     /// Forwards the requests of sessions to the hub, and delivers its messages to them while there
     /// is room for the replies.
     fn exchange_with_hub(&mut self, now: Instant) {
-        let Some(wire) = &mut self.wire else { return };
+        let Some(hub_link) = &mut self.hub_link else {
+            return;
+        };
         loop {
             for (member, request) in self.peers.take_requests() {
-                wire.send(member, vec![request]);
+                hub_link.send(member, vec![request]);
             }
             if self.send_batch.is_full() {
-                return wire.rearm();
+                return hub_link.rearm();
             }
-            match wire.next() {
+            match hub_link.next() {
                 Ok(None) => return,
                 Ok(Some((member, notice))) => {
                     let out = &mut self.send_batch;
                     self.peers.deliver_notice(member, &notice, out, now);
                 }
                 Err(HubLost) => {
-                    self.wire = None;
+                    self.hub_link = None;
                     return self.peers.lose_rooms(now);
                 }
             }
@@ -179,8 +182,8 @@ impl UdpServer {
     }
 
     /// Sends the outputs of programs that have ended.
-    fn attend_jobs(&mut self, now: Instant) {
-        let replies = self.jobs.as_mut().map(|jobs| jobs.attend(now));
+    fn handle_jobs(&mut self, now: Instant) {
+        let replies = self.jobs.as_mut().map(|jobs| jobs.poll(now));
         for (key, output) in replies.into_iter().flatten() {
             let out = &mut self.send_batch;
             self.peers.reply(key, &output, out, now);
@@ -189,7 +192,7 @@ impl UdpServer {
     }
 
     /// Handles what has arrived at dedicated ports.
-    fn attend_ports(&mut self, now: Instant) {
+    fn receive_at_ports(&mut self, now: Instant) {
         let ready = self.ports.iter().flat_map(PortSockets::ready);
         for port in ready.collect::<Vec<_>>() {
             for _ in 0..BATCHES_PER_TURN {
@@ -244,7 +247,7 @@ impl UdpServer {
         true
     }
 
-    /// Sends up to `max` datagrams of the batch as one message each; returns how many were sent.
+    /// Sends up to `max` datagrams of the batch as single messages; returns how many were sent.
     fn send_each(
         &self,
         socket: &Socket,
@@ -304,21 +307,28 @@ impl EventSource for UdpServer {
             let interest = Interest::In { read, write: false };
             (ports.as_fd(), interest)
         });
-        let wire = self.wire.as_ref().map(|wire| wire.watched(read));
-        [Some((self.socket.as_fd(), interest)), jobs.or(ports), wire]
+        let hub_link = self
+            .hub_link
+            .as_ref()
+            .map(|hub_link| hub_link.watched(read));
+        [
+            Some((self.socket.as_fd(), interest)),
+            jobs.or(ports),
+            hub_link,
+        ]
     }
 
     fn deadline(&self) -> Option<Instant> {
         let jobs = self.jobs.as_ref().and_then(Jobs::deadline);
-        let wire = self.wire.as_ref().and_then(Link::deadline);
-        earlier(self.peers.deadline(), earlier(jobs, wire))
+        let hub_link = self.hub_link.as_ref().and_then(Link::deadline);
+        earlier(self.peers.deadline(), earlier(jobs, hub_link))
     }
 
     fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], now: Instant) {
         match index {
-            JOBS_OR_PORTS if self.ports.is_some() => self.attend_ports(now),
-            JOBS_OR_PORTS => self.attend_jobs(now),
-            WIRE => {
+            JOBS_OR_PORTS if self.ports.is_some() => self.receive_at_ports(now),
+            JOBS_OR_PORTS => self.handle_jobs(now),
+            HUB_LINK => {
                 self.advance(now);
             }
             _ => {
@@ -337,16 +347,16 @@ impl EventSource for UdpServer {
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
         self.peers.tick(now);
         if is_past(self.jobs.as_ref().and_then(Jobs::deadline)) {
-            self.attend_jobs(now);
+            self.handle_jobs(now);
         }
-        if is_past(self.wire.as_ref().and_then(Link::deadline)) {
-            self.wire.iter().for_each(Link::tick);
+        if is_past(self.hub_link.as_ref().and_then(Link::deadline)) {
+            self.hub_link.iter().for_each(Link::tick);
         }
         // With output left, the kernel took no more: what is ready waits until the socket is writable.
         if self.peers.is_ready() && self.send_batch.is_empty() {
             self.advance(now);
         }
-        self.is_over |= is_past(self.peers.cut_at());
+        self.is_done |= is_past(self.peers.end_at());
     }
 
     fn stop(&mut self, now: Instant) {
@@ -363,16 +373,16 @@ impl EventSource for UdpServer {
 
     fn fail(&mut self, error: io::Error) {
         error!(local = %self.local, "UDP server: {error}");
-        self.is_over = true;
+        self.is_done = true;
     }
 
     fn is_done(&self) -> bool {
         let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
-        self.is_over || (jobs_ended && self.peers.is_over() && self.is_idle())
+        self.is_done || (jobs_ended && self.peers.is_done() && self.is_idle())
     }
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
-        let drops = self.peers.end();
+        let drops = self.peers.finish();
         if !drops.is_empty() {
             debug!(local = %self.local, "dropped in total: {drops}");
         }
@@ -382,7 +392,7 @@ impl EventSource for UdpServer {
 
 // Indices in `watched`. No service has both programs and dedicated ports.
 const JOBS_OR_PORTS: usize = 1;
-const WIRE: usize = 2;
+const HUB_LINK: usize = 2;
 const UNUSED_MEMBER: u32 = 0; // sessions are members from 1 on
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 const ROUNDS_PER_TURN: usize = 16; // sessions without end must not block the reactor

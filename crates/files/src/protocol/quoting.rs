@@ -90,7 +90,7 @@ fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// Whether a character is visible and does not act on a terminal.
 fn is_plain(character: char) -> bool {
-    !character.is_control() && !Sanitized::acts(character)
+    !character.is_control() && !Sanitized::escapes(character)
 }
 
 impl<'a> Words<'a> {

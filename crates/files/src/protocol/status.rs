@@ -81,7 +81,7 @@ impl From<&FileError> for Status {
             FileError::NoSpace | FileError::Quota { .. } => Self::NO_SPACE,
             FileError::Mismatch => Self::MISMATCH,
             FileError::Short { .. } => Self::SHORT,
-            FileError::TooManyEntries { .. } | FileError::Io(_) => Self::FAILED,
+            FileError::Locked | FileError::TooManyEntries { .. } | FileError::Io(_) => Self::FAILED,
         }
     }
 }

@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn create(folder: &Folder, name: &str, length: Option<u64>) -> AtomicFile {
-        AtomicFile::create(folder, &self::name(name), length, PLAIN).expect("room")
+        AtomicFile::create(folder, &self::name(name), length, PLAIN).expect("the disk has room")
     }
 
     /// Stores `bytes`, whose length is known beforehand.
@@ -282,8 +282,8 @@ mod tests {
         let (directory, folder) = example();
         let path = directory.path().join("a");
         let mut file = create(&folder, "a", Some(5));
-        file.write_all(b"hel").expect("room");
-        file.write_all(b"lo").expect("room");
+        file.write_all(b"hel").expect("the disk has room");
+        file.write_all(b"lo").expect("the disk has room");
         assert_eq!(file.length(), 5);
         assert!(!path.exists());
         let whole = Content::of(b"hello");
@@ -296,7 +296,7 @@ mod tests {
             (b"", b"hello"),
         ] {
             let mut file = create(&folder, "b", Some(5));
-            file.write_all(written).expect("room");
+            file.write_all(written).expect("the disk has room");
             let error = file
                 .publish(Some(&Content::of(expected)))
                 .expect_err("another");
@@ -304,7 +304,7 @@ mod tests {
         }
         assert_eq!(fs::read_dir(directory.path()).expect("a folder").count(), 1);
         assert_eq!(
-            pour(&folder, "b", b"", PLAIN).expect("room"),
+            pour(&folder, "b", b"", PLAIN).expect("the disk has room"),
             Content::of(b"")
         );
     }
@@ -312,9 +312,9 @@ mod tests {
     #[test]
     fn a_file_is_replaced_only_with_overwrite() {
         let (directory, folder) = example();
-        put(&folder, "a", b"first", PLAIN).expect("room");
-        fs::create_dir(directory.path().join("folder")).expect("room");
-        symlink("/etc/passwd", directory.path().join("link")).expect("room");
+        put(&folder, "a", b"first", PLAIN).expect("the disk has room");
+        fs::create_dir(directory.path().join("folder")).expect("the disk has room");
+        symlink("/etc/passwd", directory.path().join("link")).expect("the disk has room");
         for there in ["a", "folder", "link"] {
             let error = put(&folder, there, b"other", PLAIN).expect_err(there);
             assert!(matches!(error, FileError::Exists), "{there}: {error}");
@@ -323,7 +323,7 @@ mod tests {
             overwrite: true,
             ..PLAIN
         };
-        put(&folder, "a", b"other", over).expect("room");
+        put(&folder, "a", b"other", over).expect("the disk has room");
         assert_eq!(
             fs::read(directory.path().join("a")).expect("a file"),
             b"other"
@@ -334,7 +334,7 @@ mod tests {
         }
         // Published while the other was written.
         let file = create(&folder, "b", None);
-        put(&folder, "b", b"first", PLAIN).expect("room");
+        put(&folder, "b", b"first", PLAIN).expect("the disk has room");
         let error = file.publish(None).expect_err("it is there");
         assert!(matches!(error, FileError::Exists), "{error}");
         assert_eq!(
@@ -352,17 +352,17 @@ mod tests {
             make_folders: true,
             ..PLAIN
         };
-        drop(AtomicFile::create(&folder, &name("x/y/a"), None, make).expect("room"));
+        drop(AtomicFile::create(&folder, &name("x/y/a"), None, make).expect("the disk has room"));
         assert!(!directory.path().join("x").exists());
-        put(&folder, "x/y/a", b"hello", make).expect("room");
-        put(&folder, "x/b", b"hello", make).expect("room");
+        put(&folder, "x/y/a", b"hello", make).expect("the disk has room");
+        put(&folder, "x/b", b"hello", make).expect("the disk has room");
         assert_eq!(
             fs::read(directory.path().join("x/y/a")).expect("a file"),
             b"hello"
         );
         let error = put(&folder, "x/b/c", b"hello", make).expect_err("a file");
         assert!(matches!(error, FileError::NotAFolder), "{error}");
-        symlink("/tmp", directory.path().join("out")).expect("room");
+        symlink("/tmp", directory.path().join("out")).expect("the disk has room");
         for through in ["out/a", "out/a/b"] {
             let error = put(&folder, through, b"hello", make).expect_err("a link");
             assert!(matches!(error, FileError::NotAFolder), "{error}");
@@ -380,7 +380,7 @@ mod tests {
             let error = put(&folder, bad, b"", PLAIN).expect_err(bad);
             assert!(matches!(error, FileError::Name(is) if is == why), "{error}");
         }
-        put(&folder.with_hidden(true), ".a", b"", PLAIN).expect("room");
+        put(&folder.with_hidden(true), ".a", b"", PLAIN).expect("the disk has room");
     }
 
     #[test]
@@ -396,7 +396,7 @@ mod tests {
             let Ok(name) = Name::parse(bytes.as_bytes()) else {
                 break;
             };
-            put(&folder, &bytes, b"hello", make).expect("room");
+            put(&folder, &bytes, b"hello", make).expect("the disk has room");
             assert_eq!(folder.read(&name).expect("a file").length, 5);
         }
     }
@@ -413,14 +413,15 @@ mod tests {
             let (directory, folder) = example();
             let error = put(&folder, "a", b"1234567", few).expect_err("too large");
             assert!(matches!(error, FileError::TooLarge { max: 6 }), "{error}");
-            fs::write(directory.path().join(".hidden"), "12345").expect("room");
-            put(&folder, "a", b"12345", few).expect("room");
-            let error = put(&folder, "b", b"1", few).expect_err("no room");
+            fs::write(directory.path().join(".hidden"), "12345").expect("the disk has room");
+            put(&folder, "a", b"12345", few).expect("the disk has room");
+            let error = put(&folder, "b", b"1", few).expect_err("no space");
             assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
             put(&folder, "a", b"54321", few).expect("in the place of the other");
-            fs::create_dir_all(directory.path().join("x/y")).expect("room");
-            fs::rename(directory.path().join("a"), directory.path().join("x/y/a")).expect("room");
-            put(&folder, "b", b"1", few).expect_err("no room");
+            fs::create_dir_all(directory.path().join("x/y")).expect("the disk has room");
+            fs::rename(directory.path().join("a"), directory.path().join("x/y/a"))
+                .expect("the disk has room");
+            put(&folder, "b", b"1", few).expect_err("no space");
             put(&folder, "b", b"", few).expect("nothing needs no room");
         }
     }
@@ -434,9 +435,9 @@ mod tests {
                 ..PLAIN
             };
             let files = ["a", "b", "c", "d"].map(|name| {
-                let mut file =
-                    AtomicFile::create(&folder, &self::name(name), Some(4), few).expect("room");
-                file.write_all(b"1234").expect("room");
+                let mut file = AtomicFile::create(&folder, &self::name(name), Some(4), few)
+                    .expect("the disk has room");
+                file.write_all(b"1234").expect("the disk has room");
                 file
             });
             let done = publish_at_once(files);
@@ -453,18 +454,19 @@ mod tests {
             ..PLAIN
         };
         let put = |beside: &str| {
-            let mut file = AtomicFile::create(&folder, &name("a"), Some(6), few).expect("room");
+            let mut file =
+                AtomicFile::create(&folder, &name("a"), Some(6), few).expect("the disk has room");
             let here = folder.open_folder(&Name::root()).expect("a folder");
-            file.temporary = Temporary::with_random_name(here).expect("room");
-            file.write_all(b"123456").expect("room");
-            fs::write(directory.path().join("b"), beside).expect("room");
+            file.temporary = Temporary::with_random_name(here).expect("the disk has room");
+            file.write_all(b"123456").expect("the disk has room");
+            fs::write(directory.path().join("b"), beside).expect("the disk has room");
             let done = file.publish(None);
-            fs::write(directory.path().join("b"), "").expect("room");
+            fs::write(directory.path().join("b"), "").expect("the disk has room");
             done
         };
-        let error = put("12345").expect_err("no room");
+        let error = put("12345").expect_err("no space");
         assert!(matches!(error, FileError::Quota { .. }), "{error}");
-        put("1234").expect("room");
+        put("1234").expect("the disk has room");
         assert_eq!(quota::used(&folder).expect("a folder"), 6);
     }
 
@@ -473,7 +475,7 @@ mod tests {
         let (_directory, folder) = example();
         let files = ["one", "two"].map(|bytes| {
             let mut file = create(&folder, "a", None);
-            file.write_all(bytes.as_bytes()).expect("room");
+            file.write_all(bytes.as_bytes()).expect("the disk has room");
             file
         });
         let done = publish_at_once(files);
@@ -487,13 +489,13 @@ mod tests {
     #[test]
     fn a_resumed_file_continues_with_what_is_there() {
         let (directory, folder) = example();
-        let resume = || AtomicFile::resume(&folder, &name("a"), PLAIN).expect("room");
+        let resume = || AtomicFile::resume(&folder, &name("a"), PLAIN).expect("the disk has room");
         let names = || {
             let entries = folder.list(&Name::root()).expect("a folder").into_iter();
             let names = entries.map(|entry| String::from_utf8(entry.name).expect("text"));
             names.collect::<Vec<_>>()
         };
-        resume().write_all(b"hel").expect("room");
+        resume().write_all(b"hel").expect("the disk has room");
         assert_eq!(names(), ["a.part"]);
         let mut file = resume();
         assert_eq!(file.length(), 3);
@@ -502,7 +504,7 @@ mod tests {
             file.hash_resumed(2).expect("a file"),
             Some(Digest::of(b"hel"))
         );
-        file.write_all(b"lo").expect("room");
+        file.write_all(b"lo").expect("the disk has room");
         file.publish(Some(&Content::of(b"hello"))).expect("whole");
         assert_eq!(names(), ["a"]);
         let path = directory.path().join("a");
@@ -510,8 +512,8 @@ mod tests {
 
         let name = name("b");
         for (content, expected) in [(&b"hullo"[..], &b"hello"[..]), (b"hello", b"hello")] {
-            fs::write(directory.path().join("b.part"), content).expect("room");
-            let file = AtomicFile::resume(&folder, &name, PLAIN).expect("room");
+            fs::write(directory.path().join("b.part"), content).expect("the disk has room");
+            let file = AtomicFile::resume(&folder, &name, PLAIN).expect("the disk has room");
             let error = file.publish(Some(&Content::of(expected)));
             let error = error.expect_err("it was not hashed");
             assert!(matches!(error, FileError::Mismatch), "{error}");

@@ -214,16 +214,16 @@ mod tests {
     fn example() -> (TempDir, Folder) {
         let directory = tempdir().expect("a temporary folder");
         let top = directory.path().join("top");
-        fs::create_dir_all(top.join("sub/deep")).expect("room");
-        fs::write(directory.path().join("secret"), "outside").expect("room");
-        fs::write(top.join("notes"), "inside").expect("room");
-        fs::write(top.join("sub/more"), "").expect("room");
-        fs::write(top.join(".dot"), "hidden").expect("room");
-        symlink("notes", top.join("link")).expect("room");
-        symlink("../secret", top.join("out")).expect("room");
-        symlink("/", top.join("up")).expect("room");
-        symlink("sub", top.join("sub-link")).expect("room");
-        mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("room");
+        fs::create_dir_all(top.join("sub/deep")).expect("the disk has room");
+        fs::write(directory.path().join("secret"), "outside").expect("the disk has room");
+        fs::write(top.join("notes"), "inside").expect("the disk has room");
+        fs::write(top.join("sub/more"), "").expect("the disk has room");
+        fs::write(top.join(".dot"), "hidden").expect("the disk has room");
+        symlink("notes", top.join("link")).expect("the disk has room");
+        symlink("../secret", top.join("out")).expect("the disk has room");
+        symlink("/", top.join("up")).expect("the disk has room");
+        symlink("sub", top.join("sub-link")).expect("the disk has room");
+        mkfifo(&top.join("pipe"), Mode::S_IRWXU).expect("the disk has room");
         let folder = Folder::open(top).expect("a folder");
         (directory, folder)
     }
@@ -293,7 +293,8 @@ mod tests {
     #[test]
     fn a_folder_stays_the_same_when_it_is_moved() {
         let (directory, folder) = example();
-        fs::rename(directory.path().join("top"), directory.path().join("moved")).expect("room");
+        fs::rename(directory.path().join("top"), directory.path().join("moved"))
+            .expect("the disk has room");
         assert_eq!(folder.read(&name("notes")).expect("a file").length, 6);
     }
 

@@ -76,13 +76,15 @@ mod tests {
     #[test]
     fn reading_ends_at_the_length_when_opened() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        fs::write(&file, "hello").expect("there is room");
+        fs::write(&file, "hello").expect("the disk has room");
         let mut grown = Source::open(file.path()).expect("a file");
         let mut shrunk = Source::open(file.path()).expect("a file");
         file.as_file().set_len(3).expect("it can be cut");
         let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
         assert!(matches!(error.into(), FileError::Short { length: 3 }));
-        file.as_file().write_all(b"hello world").expect("room");
+        file.as_file()
+            .write_all(b"hello world")
+            .expect("the disk has room");
         assert_eq!(io::read_to_string(&mut grown).expect("text"), "hello");
     }
 }

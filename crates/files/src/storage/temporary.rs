@@ -1,7 +1,6 @@
 //! The file that an atomic file is written to, before it gets its name.
 
 use std::fs::{File, TryLockError};
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
 };
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
@@ -71,7 +70,7 @@ impl Temporary {
             let file = open(&name.folder, &name.name, flags)?;
             match file.try_lock() {
                 Ok(()) => (),
-                Err(TryLockError::WouldBlock) => return Err(other("another program writes it")),
+                Err(TryLockError::WouldBlock) => return Err(FileError::Locked),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
             let opened = fstat(&file)?;
@@ -80,15 +79,14 @@ impl Temporary {
             }
             // Before it was locked, another process may have published or removed it.
             let named = fstatat(&name.folder, &*name.name, AtFlags::AT_SYMLINK_NOFOLLOW);
-            let is_same = |named: nix::sys::stat::FileStat| {
-                (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
-            };
+            let is_same =
+                |named: FileStat| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
             if named.is_ok_and(is_same) {
                 let name = Some(name);
                 return Ok(Self { file, name });
             }
         }
-        Err(other("other programs keep removing it"))
+        Err(FileError::Locked) // others keep replacing it
     }
 
     /// Allocates `length` bytes on the disk, where the file system supports that.
@@ -195,10 +193,6 @@ fn rename(
     }
 }
 
-fn other(message: &str) -> FileError {
-    FileError::Io(io::Error::other(message))
-}
-
 const OWN_FILES: &str = "/proc/self/fd";
 const MAX_ATTEMPTS: u32 = 16;
 
@@ -217,9 +211,12 @@ mod tests {
         let open = || OwnedFd::from(File::open(directory.path()).expect("a folder"));
         let count = || fs::read_dir(directory.path()).expect("a folder").count();
         let write = |content: &[u8]| {
-            let mut temporary = create(open()).expect("room");
-            temporary.reserve(5).expect("room");
-            temporary.file.write_all(content).expect("room");
+            let mut temporary = create(open()).expect("the disk has room");
+            temporary.reserve(5).expect("the disk has room");
+            temporary
+                .file
+                .write_all(content)
+                .expect("the disk has room");
             assert_eq!(temporary.file.metadata().expect("a file").len(), 5);
             temporary
         };
@@ -227,7 +224,9 @@ mod tests {
         assert_eq!(count(), 0);
         let mut first = write(b"first");
         assert_eq!(count(), visible);
-        first.publish(&open(), b"a", false).expect("room");
+        first
+            .publish(&open(), b"a", false)
+            .expect("the disk has room");
         assert_eq!(count(), 1);
         let publish = |content, overwrite| write(content).publish(&open(), b"a", overwrite);
         let content = || fs::read(directory.path().join("a")).expect("a file");
@@ -236,7 +235,7 @@ mod tests {
         assert_eq!(publish(b"third", true), Ok(()));
         assert_eq!(content(), b"third");
         assert_eq!(count(), 1);
-        fs::create_dir(directory.path().join("b")).expect("room");
+        fs::create_dir(directory.path().join("b")).expect("the disk has room");
         let over_folder = write(b"never").publish(&open(), b"b", true);
         assert_eq!(over_folder, Err(Errno::EISDIR));
         assert_eq!(count(), 2);
@@ -258,16 +257,18 @@ mod tests {
             let names = entries.map(|entry| entry.expect("an entry").file_name());
             names.collect::<Vec<_>>()
         };
-        drop(resume().expect("room"));
+        drop(resume().expect("the disk has room"));
         assert_eq!(names(), [""; 0]);
-        let mut part = resume().expect("room");
-        part.file.write_all(b"hel").expect("room");
-        resume().expect_err("it is locked");
+        let mut part = resume().expect("the disk has room");
+        part.file.write_all(b"hel").expect("the disk has room");
+        let error = resume().expect_err("it is locked");
+        assert!(matches!(error, FileError::Locked), "{error}");
         drop(part);
         assert_eq!(names(), ["a.part"]);
         let mut part = resume().expect("it was unlocked");
         assert_eq!(part.file.metadata().expect("a file").len(), 3);
-        part.publish(&open(), b"a", false).expect("room");
+        part.publish(&open(), b"a", false)
+            .expect("the disk has room");
         drop(part);
         assert_eq!(names(), ["a"]);
     }
@@ -275,11 +276,11 @@ mod tests {
     #[test]
     fn no_file_is_longer_than_the_system_can_count() {
         let folder = File::open(std::env::temp_dir()).expect("a folder");
-        let temporary = Temporary::new(folder.into()).expect("room");
+        let temporary = Temporary::new(folder.into()).expect("the disk has room");
         for length in [i64::MAX as u64, u64::MAX] {
-            let error = temporary.reserve(length).expect_err("no room");
+            let error = temporary.reserve(length).expect_err("no space");
             assert!(matches!(error, FileError::NoSpace), "{error}");
         }
-        temporary.reserve(0).expect("room");
+        temporary.reserve(0).expect("the disk has room");
     }
 }

@@ -176,7 +176,7 @@ impl Session for Chatting {
         })
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
         if let Some(asked) = self.awaited.take() {
             self.awaited = self.answered(asked, heard, out);
         }

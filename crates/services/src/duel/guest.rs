@@ -4,6 +4,7 @@ mod asked;
 mod timing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
@@ -118,10 +119,10 @@ impl Guest {
     }
 
     /// Everything that was posted before is known now, and who is here.
-    fn look_round(&mut self, members: &[Member], out: &mut Outbox) {
+    fn look_round(&mut self, members: &[Arc<Member>], out: &mut Outbox) {
         // A longer list is cut short, so who is not in it may be there.
         if members.len() < MOST_LISTED {
-            let is_here = |member| members.iter().any(|one| one.member == member);
+            let is_here = |member| members.iter().any(|one| one.id == member);
             let seats = self.table().seats;
             for member in seats.into_iter().flatten() {
                 if !is_here(member) {
@@ -163,10 +164,10 @@ impl Guest {
         out: &mut Outbox,
     ) {
         if is_own {
-            self.member = Some(origin.member);
+            self.member = Some(origin.id);
             self.has_posted = false;
         }
-        let events = self.replica.take(sequence, origin.member, post);
+        let events = self.replica.take(sequence, origin.id, post);
         if !self.is_settled && !is_own {
             return;
         }
@@ -242,27 +243,20 @@ impl Session for Guest {
         Ok(Flow::Close)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
-        match *heard {
+    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
+        match heard {
             RoomEvent::Entered { place, .. } => {
-                self.place = Some(place);
+                self.place = Some(*place);
                 self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.look_round(members, out),
-            RoomEvent::Post {
-                origin,
-                sequence,
-                past,
-                bytes,
-                ..
-            } => {
-                let is_own = !past && self.place == Some(origin.place);
-                if let Some(post) = Post::parse(bytes) {
-                    self.take(sequence, origin, is_own, &post, out);
+            RoomEvent::Post { post, past, .. } => {
+                let is_own = !past && self.place == Some(post.sender.place);
+                if let Some(parsed) = Post::parse(&post.bytes) {
+                    self.take(post.sequence, &post.sender, is_own, &parsed, out);
                 }
             }
-            RoomEvent::Left { origin, .. } => self.somebody_left(origin.member, out),
-            RoomEvent::Joined { .. } | RoomEvent::Unheard { .. } => (),
+            RoomEvent::Left { member, .. } => self.somebody_left(member.id, out),
             RoomEvent::Full { .. } => {
                 out.send(words::NO_ROOM.as_bytes());
                 return Ok(Flow::Close);
@@ -271,6 +265,7 @@ impl Session for Guest {
                 out.send(words::TOO_SLOW.as_bytes());
                 return Ok(Flow::Close);
             }
+            _ => (),
         }
         self.free_seat(out);
         Ok(self.flow())

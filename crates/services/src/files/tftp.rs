@@ -271,7 +271,8 @@ impl From<FileError> for End {
             FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
                 ErrorCode::Full
             }
-            FileError::Mismatch
+            FileError::Locked
+            | FileError::Mismatch
             | FileError::Short { .. }
             | FileError::TooManyEntries { .. }
             | FileError::Io(_) => ErrorCode::Undefined,

@@ -172,7 +172,8 @@ fn roles_are_fixed_by_the_place() {
         options: from_words("--role receive --role send"),
     };
     let first_words = |place| {
-        let session = switchboard_core::Service::connect(&forward, &Peer::stdio().at(place));
+        let session =
+            switchboard_core::Service::connect(&forward, &Peer::stdio().at_listener(place));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
     assert_eq!(first_words(0), Ok(()));

@@ -574,7 +574,7 @@ fn sessions_per_host_are_limited() {
     assert_eq!(table.receive(1, "one"), ["one\n"]);
     let other = |number: u16| SocketAddr::from(([192, 0, 2, 1], 40_001 + number));
     let sent = table.receive_from(other(0), "two");
-    assert!(sent[0].starts_with("Too many conversations with 192.0.2.1"));
+    assert!(sent[0].starts_with("Too many sessions from 192.0.2.1"));
     let refusals = (1..100).flat_map(|number| table.receive_from(other(number), "two"));
     assert_eq!(refusals.count(), 9, "the rate limit of refusals");
     assert_eq!(table.peers.peers.len(), 1);
@@ -605,14 +605,14 @@ fn a_stop_notifies_sessions_and_opens_no_new_ones() {
     table.receive(2, "here");
     table.receive(2, "bye");
     table.receive(3, "long");
-    assert!(!table.peers.is_over());
+    assert!(!table.peers.is_done());
     table.peers.stop(table.now);
     // The reply to the third exceeds its limit, and is dropped.
     assert_eq!(
         texts(table.wait(Duration::ZERO)),
         ["last words\n", "last words\n"]
     );
-    assert!(table.peers.is_over());
+    assert!(table.peers.is_done());
     assert_eq!(table.receive(4, "here"), [""; 0]);
     assert_eq!(table.dropped(Dropped::Stopping), 1);
 }

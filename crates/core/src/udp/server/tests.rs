@@ -46,7 +46,7 @@ impl Session for Echo {
 
 /// A server without a reactor: the test calls it.
 struct Server {
-    task: UdpServer,
+    udp: UdpServer,
     port: u16,
 }
 
@@ -63,26 +63,26 @@ impl Server {
             ..Limits::default()
         };
         let service = Arc::new(Echo(framing));
-        let inlet = UdpListener {
+        let listener = UdpListener {
             socket,
-            place: 0,
+            address_index: 0,
             index: 0,
             ports: vec![port],
         };
-        let task = UdpServer::new(inlet, service, &limits, Stats::uncounted(), None);
-        let task = task.expect("it can be served");
-        Self { task, port }
+        let udp = UdpServer::new(listener, service, &limits, Stats::uncounted(), None);
+        let udp = udp.expect("it can be served");
+        Self { udp, port }
     }
 
     /// Waits for an event and handles it.
     fn turn(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(5);
-        let [Some((fd, interest)), None, None] = self.task.watched() else {
+        let [Some((fd, interest)), None, None] = self.udp.watched() else {
             panic!("one socket is watched")
         };
         let ready = wait(&[(0, fd, interest)], Some(deadline)).expect("poll works");
-        let (place, broken) = *ready.first().expect("an event occurs in time");
-        self.task.on_ready(place, broken, &mut [], Instant::now());
+        let (index, broken) = *ready.first().expect("an event occurs in time");
+        self.udp.on_ready(index, broken, &mut [], Instant::now());
     }
 }
 
@@ -215,7 +215,7 @@ fn a_reply_that_cannot_be_sent_is_dropped_alone() {
     server.turn();
     assert_eq!(recv(&peer), b"before");
     assert_eq!(recv(&peer), b"after");
-    assert_eq!(server.task.peers.drops().of(Dropped::Unsendable), 1);
+    assert_eq!(server.udp.peers.drops().of(Dropped::Unsendable), 1);
 }
 
 #[test]
@@ -238,10 +238,10 @@ fn a_stop_notifies_sessions_before_the_end() {
     peer.send(b"hello\r\n").expect("a datagram can be sent");
     server.turn();
     assert_eq!(recv(&peer), b"hello\r\n");
-    assert!(!server.task.is_done());
-    server.task.stop(Instant::now());
+    assert!(!server.udp.is_done());
+    server.udp.stop(Instant::now());
     assert_eq!(recv(&peer), b"goodbye\r\n");
-    assert!(server.task.is_done());
-    let task: Box<dyn EventSource> = Box::new(server.task);
-    assert!(task.finish().is_none());
+    assert!(server.udp.is_done());
+    let udp: Box<dyn EventSource> = Box::new(server.udp);
+    assert!(udp.finish().is_none());
 }

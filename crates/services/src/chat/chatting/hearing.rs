@@ -1,5 +1,7 @@
 //! What somebody hears from the hub.
 
+use std::sync::Arc;
+
 use switchboard_core::{LeaveReason, Member, Outbox, RoomEvent};
 
 use crate::chat::chatting::{Awaited, Chatting, NOTICE, show, tell};
@@ -12,10 +14,10 @@ impl Chatting {
     pub(super) fn answered(
         &mut self,
         asked: Awaited,
-        heard: &RoomEvent<'_>,
+        heard: &RoomEvent,
         out: &mut Outbox,
     ) -> Option<Awaited> {
-        match (asked, *heard) {
+        match (asked, heard) {
             (
                 Awaited::Name {
                     name,
@@ -24,7 +26,7 @@ impl Chatting {
                 },
                 RoomEvent::Entered { room, place, .. },
             ) => {
-                if place == 1 {
+                if *place == 1 {
                     self.named(name, &wanted, out);
                 } else {
                     self.rooms.leave(out, room);
@@ -32,7 +34,7 @@ impl Chatting {
                 }
             }
             (Awaited::Room(room), RoomEvent::Entered { others, .. }) => {
-                self.entered(room, others, out)
+                self.entered(room, *others, out)
             }
             (Awaited::Name { .. }, RoomEvent::Full { .. }) => {
                 self.crowded_out(self.name.is_none(), out);
@@ -42,7 +44,7 @@ impl Chatting {
             }
             (Awaited::Renamed, RoomEvent::Entered { .. }) => (),
             (Awaited::Members, RoomEvent::Members { members, .. }) => self.list(members, out),
-            (Awaited::Private { to, text, .. }, RoomEvent::Unheard { room })
+            (Awaited::Private { to, text, .. }, RoomEvent::Unheard { room, .. })
                 if to.is_claim(room) =>
             {
                 let heard = false;
@@ -74,8 +76,8 @@ impl Chatting {
         self.room = room;
     }
 
-    fn list(&self, members: &[Member], out: &mut Outbox) {
-        let members = members.iter().map(|origin| &*origin.name);
+    fn list(&self, members: &[Arc<Member>], out: &mut Outbox) {
+        let members = members.iter().map(|member| &*member.name);
         let friend = self.friend.as_ref().map(|_| Friend::NAME);
         let names: Vec<&str> = members.chain(friend).collect();
         for names in names.chunks(NAMES_IN_LINE) {
@@ -87,25 +89,24 @@ impl Chatting {
     }
 
     /// Shows what happened where this one is.
-    pub(super) fn note(&self, heard: &RoomEvent<'_>, out: &mut Outbox) {
-        match *heard {
-            RoomEvent::Post {
-                room, past, bytes, ..
-            } => self.read(room, bytes, past, out),
-            RoomEvent::Joined { room, origin } if self.room.is_room(room) => {
-                tell(out, &format!("{} is here.", origin.name));
+    pub(super) fn note(&self, heard: &RoomEvent, out: &mut Outbox) {
+        match heard {
+            RoomEvent::Post { post, past, .. } => self.read(&post.room, &post.bytes, *past, out),
+            RoomEvent::Joined { room, member, .. } if self.room.is_room(room) => {
+                tell(out, &format!("{} is here.", member.name));
             }
             RoomEvent::Left {
                 room,
-                origin,
-                parting,
+                member,
+                reason,
+                ..
             } if self.room.is_room(room) => {
-                let how = match parting {
-                    LeaveReason::Own => "has left",
+                let how = match reason {
+                    LeaveReason::Left => "has left",
                     LeaveReason::TooSlow => "fell behind and was dropped",
-                    LeaveReason::Lost => "was lost",
+                    _ => "was lost",
                 };
-                tell(out, &format!("{} {how}.", origin.name));
+                tell(out, &format!("{} {how}.", member.name));
             }
             RoomEvent::TooSlow => tell(out, "You fell too far behind what is said here. Goodbye."),
             _ => (),

@@ -42,7 +42,7 @@ impl Session for InOthers {
         self.session.on_message(line, out)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent<'_>, out: &mut Outbox) -> Result {
+    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
         self.session.on_room_event(heard, out)
     }
 }
