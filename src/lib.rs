@@ -1,6 +1,6 @@
-//! A network service, written once and run under every concurrency model.
+//! The program `switchboard` as a library, with the API for services from [`switchboard_core`].
 //!
-//! This is the whole program as a library. [`run`] makes a program from one [`Service`], with every
+//! [`run`] makes a program from one [`Service`], with every
 //! model, listener, limit and command of `switchboard` itself:
 //!
 //! ```no_run
@@ -43,9 +43,8 @@ pub fn main() -> ExitCode {
     main_with(|_| ())
 }
 
-/// Runs the program with one more service: its name, what it does in a few words, and how to make it.
-///
-/// The service is served by `PROGRAM serve NAME`.
+/// Runs the program with one more service: its name, a one-line description, and how to make it.
+/// `PROGRAM serve NAME` serves it.
 pub fn run<S: Service + 'static>(
     name: &'static str,
     about: &'static str,
@@ -91,14 +90,14 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
 
 fn list(services: &Services, json: bool) -> Result<(), Failure> {
     #[derive(Serialize)]
-    struct Listed<'a> {
+    struct JsonService<'a> {
         name: &'a str,
         about: &'a str,
     }
     let mut out = io::stdout().lock();
     for (name, about) in services.names() {
         let line = if json {
-            json::line(&Listed {
+            json::line(&JsonService {
                 name,
                 about: &about,
             })

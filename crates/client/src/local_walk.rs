@@ -138,8 +138,8 @@ mod tests {
             "/etc is not a regular file: skipped",
             "top/z",
             "top/b/one",
-            "top/b/c/two",
             "top/b/.d/three",
+            "top/b/c/two",
         ];
         assert_eq!(found(true), expected);
     }
