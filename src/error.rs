@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use switchboard_client::Error;
 use switchboard_core::{BindError, CloseReason, Sanitized};
 use switchboard_files::{Status, tftp};
-use switchboard_services::Unusable;
+use switchboard_services::InvalidOptions;
 
 /// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    InvalidOptions(#[from] InvalidOptions),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot serve {0} over UDP: {1}")]
@@ -31,8 +31,8 @@ pub(crate) enum Failure {
     Script(String),
     #[error("the conversation ended: {0}")]
     Conversation(CloseReason),
-    #[error("{unusable} of {total} scripts cannot be used")]
-    UnusableScripts { unusable: usize, total: usize },
+    #[error("{invalid} of {total} scripts cannot be used")]
+    InvalidScripts { invalid: usize, total: usize },
     #[error("warnings treated as errors (--deny-warnings)")]
     Warnings,
     #[error("{0}")]
@@ -62,7 +62,7 @@ impl Failure {
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
             Self::Reported(code) => *code,
-            Self::Unusable(_)
+            Self::InvalidOptions(_)
             | Self::UdpPolicy(..)
             | Self::Ready(..)
             | Self::Serve(_)
@@ -71,7 +71,7 @@ impl Failure {
             | Self::WriteFile(..)
             | Self::Script(_)
             | Self::Conversation(_)
-            | Self::UnusableScripts { .. }
+            | Self::InvalidScripts { .. }
             | Self::Warnings => 1,
         }
     }

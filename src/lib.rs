@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 pub use switchboard_core::*;
-pub use switchboard_services::{Services, Unusable};
+pub use switchboard_services::{InvalidOptions, Services};
 
 use crate::args::Command;
 use crate::error::Failure;

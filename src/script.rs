@@ -8,7 +8,7 @@ use serde::Serialize;
 use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
 use switchboard_services::units::count;
-use switchboard_services::{Eliza, NoScript, Telling, find_script, read_script};
+use switchboard_services::{Eliza, LoadScriptError, ReplyFormat, find_script, read_script};
 
 use crate::error::Failure;
 use crate::json::{self, JsonOption};
@@ -71,7 +71,7 @@ fn converse(options: &RunOptions) -> Result<(), Failure> {
     let script = find_script(&options.script);
     let script = script.map_err(|error| Failure::Script(error.to_string()))?;
     let format = if options.steps {
-        Telling::Steps
+        ReplyFormat::Steps
     } else {
         options.format.format()
     };
@@ -92,7 +92,7 @@ struct JsonProblem<'a> {
 
 /// Prints the problems of each script, and fails if one of them has errors.
 fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
-    let (mut unusable, mut warnings) = (0, 0);
+    let (mut invalid, mut warnings) = (0, 0);
     let mut out = io::stdout().lock();
     let mut print = |lines: &str| print_lines(&mut out, lines).map_err(Failure::Output);
     for file in &options.files {
@@ -126,7 +126,7 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                 }
             }
             Err(error) => {
-                unusable += 1;
+                invalid += 1;
                 let text = error.to_string();
                 match error.problems() {
                     _ if !options.json.json => print(&text)?,
@@ -144,9 +144,9 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
             }
         }
     }
-    if 0 < unusable {
+    if 0 < invalid {
         let total = options.files.len();
-        return Err(Failure::UnusableScripts { unusable, total });
+        return Err(Failure::InvalidScripts { invalid, total });
     }
     if options.deny_warnings && 0 < warnings {
         return Err(Failure::Warnings);
@@ -154,7 +154,7 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn load(file: &Path, name: &str) -> Result<Script, NoScript> {
+fn load(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
     if file.as_os_str() == "-" {
         read_script(name, io::stdin().lock())
     } else {

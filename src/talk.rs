@@ -8,7 +8,7 @@ use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
 use switchboard_core::testing::Connection;
 use switchboard_core::{CloseReason, Limits, Peer};
-use switchboard_services::{Eliza, ElizaOptions, Telling};
+use switchboard_services::{Eliza, ElizaOptions, ReplyFormat};
 
 use crate::error::Failure;
 
@@ -34,11 +34,11 @@ pub(crate) struct FormatOptions {
 }
 
 impl FormatOptions {
-    pub(crate) fn format(&self) -> Telling {
+    pub(crate) fn format(&self) -> ReplyFormat {
         match (self.trace, self.json) {
-            (true, _) => Telling::Trace,
-            (_, true) => Telling::Json,
-            (false, false) => Telling::Replies,
+            (true, _) => ReplyFormat::Trace,
+            (_, true) => ReplyFormat::Json,
+            (false, false) => ReplyFormat::Plain,
         }
     }
 }
@@ -51,8 +51,8 @@ pub(crate) fn run(options: TalkOptions) -> Result<(), Failure> {
 }
 
 /// Converses with a friend until either side ends it.
-pub(crate) fn converse(friend: Eliza, format: Telling) -> Result<(), Failure> {
-    let friend = friend.telling(format);
+pub(crate) fn converse(friend: Eliza, format: ReplyFormat) -> Result<(), Failure> {
+    let friend = friend.format(format);
     let mut conversation = Conversation {
         connection: Connection::open(&friend, &Peer::stdio(), &Limits::default()),
         format,
@@ -70,7 +70,7 @@ pub(crate) fn converse(friend: Eliza, format: Telling) -> Result<(), Failure> {
 
 struct Conversation {
     connection: Connection,
-    format: Telling,
+    format: ReplyFormat,
 }
 
 impl Conversation {
@@ -119,7 +119,7 @@ impl Conversation {
             let (replies, refusal) = self.split_output();
             out.write_all(replies).map_err(Failure::Output)?;
             if let Some(refusal) = refusal {
-                let object = self.format.words(refusal, "limit");
+                let object = self.format.message(refusal, "limit");
                 writeln!(out, "{object}").map_err(Failure::Output)?;
             }
             self.connection.sent(self.connection.output().len());
@@ -132,7 +132,7 @@ impl Conversation {
     fn split_output(&self) -> (&[u8], Option<&str>) {
         let output = self.connection.output();
         let reason = self.connection.close_reason();
-        if self.format != Telling::Json || !matches!(reason, Some(CloseReason::LineTooLong)) {
+        if self.format != ReplyFormat::Json || !matches!(reason, Some(CloseReason::LineTooLong)) {
             return (output, None);
         }
         let trimmed = output.trim_ascii_end();

@@ -4,8 +4,8 @@ use switchboard_core::{
     Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport, UdpPolicy,
 };
 
-/// Sends the printable characters of ASCII, a line of 72 after the other, each begun one character
-/// further, until the peer closes.
+/// Sends lines of 72 printable ASCII characters, each beginning one character further, until the peer
+/// closes.
 pub struct Chargen;
 
 impl Service for Chargen {
@@ -25,30 +25,30 @@ impl Session for Chargen {
         self.on_writable(out)
     }
 
-    /// A whole round at a time, so there is no place in it to be remembered.
+    /// Sends whole cycles, so that no position has to be stored.
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
         while !out.is_full() {
-            out.send(&ROUND);
+            out.send(&CYCLE);
         }
         Ok(Flow::WhenWritable)
     }
 
     fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
-        Ok(Flow::WhenWritable) // whatever it was
+        Ok(Flow::WhenWritable) // the input is ignored
     }
 }
 
-/// As many lines as there are characters; the next one would be the first again.
-static ROUND: [u8; ROUND_BYTES] = round();
+/// One cycle: a line that begins with each of the characters.
+static CYCLE: [u8; CYCLE_BYTES] = cycle();
 
-const fn round() -> [u8; ROUND_BYTES] {
-    let mut lines = [0; ROUND_BYTES];
+const fn cycle() -> [u8; CYCLE_BYTES] {
+    let mut lines = [0; CYCLE_BYTES];
     let mut at = 0;
-    while at < ROUND_BYTES {
+    while at < CYCLE_BYTES {
         let (line, column) = (at / LINE_BYTES, at % LINE_BYTES);
         lines[at] = match column {
-            SHOWN => b'\r',
-            column if SHOWN < column => b'\n',
+            LINE_CHARACTERS => b'\r',
+            column if LINE_CHARACTERS < column => b'\n',
             column => b' ' + ((line + column) % CHARACTERS) as u8,
         };
         at += 1;
@@ -57,32 +57,31 @@ const fn round() -> [u8; ROUND_BYTES] {
 }
 
 const CHARACTERS: usize = (b'~' - b' ' + 1) as usize;
-const SHOWN: usize = 72; // in a line
-const LINE_BYTES: usize = SHOWN + 2;
-const ROUND_BYTES: usize = CHARACTERS * LINE_BYTES;
+const LINE_CHARACTERS: usize = 72; // without CR LF
+const LINE_BYTES: usize = LINE_CHARACTERS + 2;
+const CYCLE_BYTES: usize = CHARACTERS * LINE_BYTES;
 
 #[cfg(test)]
 mod tests {
+    use switchboard_core::CloseReason;
     use switchboard_core::testing::Connection;
-    use switchboard_core::{CloseReason, Limits};
 
     use super::*;
+    use crate::testing::outbox_limit;
 
-    /// What it sends when it is taken in pieces of at most `taken` bytes: the beginning, and how
-    /// the conversation goes on.
-    fn heard(taken: usize, outbox_bytes: usize) -> (Vec<u8>, Connection) {
-        let mut limits = Limits::default();
-        limits.outbox_bytes = outbox_bytes;
+    /// The beginning of the output, read in chunks of at most `taken` bytes, and the connection.
+    fn output(taken: usize, outbox_bytes: usize) -> (Vec<u8>, Connection) {
+        let limits = outbox_limit(outbox_bytes);
         let mut connection = Connection::open(&Chargen, &Peer::stdio(), &limits);
-        let mut heard = Vec::new();
-        while heard.len() < 40_000 {
+        let mut output = Vec::new();
+        while output.len() < 40_000 {
             let waiting = connection.output();
-            assert!((1..=outbox_bytes + ROUND_BYTES).contains(&waiting.len()));
+            assert!((1..=outbox_bytes + CYCLE_BYTES).contains(&waiting.len()));
             let count = waiting.len().min(taken);
-            heard.extend_from_slice(&waiting[..count]);
+            output.extend_from_slice(&waiting[..count]);
             connection.sent(count);
         }
-        (heard, connection)
+        (output, connection)
     }
 
     #[test]
@@ -94,10 +93,10 @@ mod tests {
         let expected: String = lines.take(600).collect();
         for outbox_bytes in [1, 7, 64 * 1024] {
             for taken in [1, 3, 74, 1000, usize::MAX] {
-                let (heard, _) = heard(taken, outbox_bytes);
-                let heard = &heard[..heard.len().min(expected.len())];
+                let (output, _) = output(taken, outbox_bytes);
+                let output = &output[..output.len().min(expected.len())];
                 assert!(
-                    expected.as_bytes().starts_with(heard),
+                    expected.as_bytes().starts_with(output),
                     "{taken} at a time, outbox of {outbox_bytes}"
                 );
             }
@@ -105,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_listen_and_ends_when_it_is_stopped() {
-        let (_, mut connection) = heard(1000, 7);
+    fn it_reads_no_input_and_closes_when_the_server_stops() {
+        let (_, mut connection) = output(1000, 7);
         assert!(!connection.wants_input());
         connection.receive(b"enough!\n");
         connection.sent(connection.output().len());

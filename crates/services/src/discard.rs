@@ -1,8 +1,8 @@
-//! Discard: everything is taken, and nothing is said (RFC 863).
+//! Discard: receives everything and sends nothing (RFC 863).
 
 use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
-/// Takes whatever is sent and says nothing, until the peer ends its side.
+/// Receives everything and sends nothing, until the peer closes its side.
 pub struct Discard;
 
 impl Service for Discard {
@@ -27,16 +27,16 @@ mod tests {
     use switchboard_core::testing::Connection;
 
     use super::*;
-    use crate::talk::{datagram_peer, every_chunking};
+    use crate::testing::{datagram_peer, every_chunking};
 
     #[test]
-    fn it_says_nothing() {
+    fn it_sends_nothing() {
         every_chunking(&Discard, b"", b"");
-        every_chunking(&Discard, b"anybody there?\r\nquit\n\xff", b"");
+        every_chunking(&Discard, b"hello?\r\nquit\n\xff", b"");
     }
 
     #[test]
-    fn it_listens_to_the_end() {
+    fn it_reads_to_the_end() {
         for peer in [Peer::stdio(), datagram_peer()] {
             let mut connection = Connection::open(&Discard, &peer, &Limits::default());
             for _ in 0..100 {

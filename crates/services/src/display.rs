@@ -1,8 +1,6 @@
-//! Display: what arrives is printed where the server runs.
+//! Display: prints what arrives on the server's standard output.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use switchboard_core::{
@@ -10,19 +8,19 @@ use switchboard_core::{
 };
 
 use crate::receive_buffer::ReceiveBuffer;
-use crate::stop_words::{StopWords, Watch};
+use crate::shared_output::SharedOutput;
+use crate::stop_words::{StopWordMatcher, StopWords};
 
-/// Prints what arrives on standard output: each line with its peer in front and made harmless, or
-/// the bytes alone.
+/// Prints what arrives on standard output: each line sanitized and after the address of its peer, or
+/// only the bytes.
 pub struct Display {
     options: Options,
-    sink: Sink,
+    output: SharedOutput,
 }
 
-/// How to print.
-#[derive(Args, Clone, Default)]
+#[derive(Args)]
 pub(crate) struct Options {
-    /// Write the bytes as they come, and nothing else
+    /// Print the bytes as they arrive, and nothing else
     #[arg(long)]
     raw: bool,
 
@@ -33,31 +31,14 @@ pub(crate) struct Options {
     stop_words: StopWords,
 }
 
-type Sink = Arc<Mutex<dyn Write + Send>>;
-
 impl Display {
-    /// Prints on standard output: the bytes alone if `raw`.
-    #[must_use]
-    pub fn new(raw: bool) -> Self {
-        Self::with(Options {
-            raw,
-            ..Options::default()
+    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
+        Ok(Self {
+            options,
+            output: SharedOutput::stdout(),
         })
     }
 
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::with(options))
-    }
-
-    fn with(options: Options) -> Self {
-        Self {
-            options,
-            sink: Arc::new(Mutex::new(io::stdout())),
-        }
-    }
-}
-
-impl Display {
     fn framing(&self) -> Framing {
         let framing = if self.options.raw {
             Framing::Bytes
@@ -74,35 +55,32 @@ impl Service for Display {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Printing {
-            name: (!self.options.raw).then(|| peer.to_string()),
-            watch: self.options.stop_words.watch(peer, self.framing()),
-            sink: Arc::clone(&self.sink),
+        Ok(Box::new(DisplaySession {
+            prefix: (!self.options.raw).then(|| format!("{peer}: ")),
+            matcher: self.options.stop_words.matcher(peer, self.framing()),
+            output: self.output.clone(),
         }))
     }
 }
 
-struct Printing {
-    name: Option<String>, // in front of each message; without one the bytes are printed alone
-    watch: Watch,
-    sink: Sink,
+struct DisplaySession {
+    prefix: Option<String>, // of each line; without one only the bytes are printed
+    matcher: StopWordMatcher,
+    output: SharedOutput,
 }
 
-impl Session for Printing {
+impl Session for DisplaySession {
     fn on_message(&mut self, message: &[u8], _: &mut Outbox) -> Result {
-        let (heard, flow) = self.watch.hear(message);
-        if heard.is_empty() && !message.is_empty() {
-            return Ok(flow); // the stop line was over, which only this message could show
+        let (accepted, flow) = self.matcher.scan(message);
+        if accepted.is_empty() && !message.is_empty() {
+            return Ok(flow); // the message shows that the stop line had ended before it
         }
         let line = self
-            .name
+            .prefix
             .as_ref()
-            .map(|name| format!("{name}: {}\n", Sanitized(heard)));
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write for the whole line, since other processes print to the same place. A pipe keeps
-        // lines of up to 4 KiB apart, a file or terminal all of them.
-        sink.write_all(line.as_ref().map_or(heard, |line| line.as_bytes()))?;
-        sink.flush()?;
+            .map(|prefix| format!("{prefix}{}\n", Sanitized(accepted)));
+        let line = line.as_ref().map_or(accepted, |line| line.as_bytes());
+        self.output.print(line)?;
         Ok(flow)
     }
 }
@@ -110,64 +88,64 @@ impl Session for Printing {
 #[cfg(test)]
 mod tests {
     use std::str;
+    use std::sync::{Arc, Mutex};
 
     use switchboard_core::Limits;
     use switchboard_core::testing::Connection;
 
     use super::*;
-    use crate::talk::{every_chunking, from_words};
+    use crate::testing::{every_chunking, parse_options};
 
-    /// With the options `words`, whatever the pieces in which `said` arrives, `printed` is printed
-    /// on the whole, once for each time that it is said.
+    /// Checks that `input` is printed as `printed`, in every chunking.
     #[track_caller]
-    fn check(words: &str, said: &[u8], printed: &str) {
-        let (display, sink) = display(words);
-        every_chunking(&display, said, b"");
+    fn check(options: &str, input: &[u8], printed: &str) {
+        let (display, sink) = display(options);
+        every_chunking(&display, input, b"");
         let all = sink.lock().expect("nothing panicked");
-        let all = str::from_utf8(&all).expect("what is printed here is text");
+        let all = str::from_utf8(&all).expect("the output is text");
         assert!(!all.is_empty());
         assert_eq!(all, printed.repeat(all.len() / printed.len()));
     }
 
-    /// A display with the options `words`, and what it prints.
-    fn display(words: &str) -> (Display, Arc<Mutex<Vec<u8>>>) {
-        let sink = Arc::new(Mutex::new(Vec::new()));
-        let display = Display {
-            options: from_words(words),
-            sink: Arc::clone(&sink) as Sink,
-        };
-        (display, sink)
+    /// A service with these options, and its standard output.
+    fn display(options: &str) -> (Display, Arc<Mutex<Vec<u8>>>) {
+        let (output, memory) = SharedOutput::memory();
+        let options = parse_options(options);
+        (Display { options, output }, memory)
     }
 
-    /// When these pieces arrive, `printed` is printed, and the conversation ends if it has a stop
+    /// Checks that these chunks are printed as `printed`, and that the session ends if there is a stop
     /// word.
     #[track_caller]
-    fn check_pieces(words: &str, pieces: &[&[u8]], printed: &str) {
-        let (display, sink) = display(words);
+    fn check_chunks(options: &str, chunks: &[&[u8]], printed: &str) {
+        let (display, sink) = display(options);
         let mut connection = Connection::open(&display, &Peer::stdio(), &Limits::default());
-        pieces.iter().for_each(|piece| connection.receive(piece));
-        assert_eq!(connection.close_reason().is_some(), words.contains("stop"));
+        chunks.iter().for_each(|chunk| connection.receive(chunk));
+        assert_eq!(
+            connection.close_reason().is_some(),
+            options.contains("stop")
+        );
         let all = sink.lock().expect("nothing panicked").clone();
         assert_eq!(String::from_utf8_lossy(&all), printed);
     }
 
     #[test]
-    fn each_line_has_its_peer_in_front() {
+    fn each_line_is_printed_after_its_peer() {
         let printed = "127.0.0.1:5000: one\n127.0.0.1:5000: \n127.0.0.1:5000: two\n";
         check("", b"one\r\n\r\ntwo", printed);
         check("", b"\x1b[2J\xff!\n", "127.0.0.1:5000: \\x1b[2J\\xff!\n");
     }
 
     #[test]
-    fn raw_bytes_are_printed_alone() {
-        for words in ["--raw", "--raw --receive-buffer 8"] {
-            check(words, b"\x1b[2J one\r\ntwo", "\x1b[2J one\r\ntwo");
+    fn raw_prints_only_the_bytes() {
+        for options in ["--raw", "--raw --receive-buffer 8"] {
+            check(options, b"\x1b[2J one\r\ntwo", "\x1b[2J one\r\ntwo");
         }
     }
 
     #[test]
-    fn each_piece_is_a_line_of_its_own() {
-        check_pieces(
+    fn each_read_is_a_line_of_its_own() {
+        check_chunks(
             "--receive-buffer 8",
             &[b"hello, w", b"orld\n", b"\r\n"],
             "stdio:: hello, w\nstdio:: orld\\n\nstdio:: \\r\\n\n",
@@ -175,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_on_a_stop_word_and_prints_that() {
+    fn a_stop_word_is_printed_and_closes() {
         check(
             "--stop-word stop",
             b"stop it\n Stop \r\ntwo\n",
@@ -188,15 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_word_is_found_in_pieces() {
-        let words = "--receive-buffer 3 --stop-word stop";
-        check_pieces(
-            words,
+    fn a_stop_word_is_found_across_chunks() {
+        let options = "--receive-buffer 3 --stop-word stop";
+        check_chunks(
+            options,
             &[b"sto", b"p\nt", b"wo"],
             "stdio:: sto\nstdio:: p\\n\n",
         );
-        check_pieces(
-            words,
+        check_chunks(
+            options,
             &[b"sto", b"p\r", b"two"],
             "stdio:: sto\nstdio:: p\\r\n",
         );

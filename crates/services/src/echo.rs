@@ -1,4 +1,4 @@
-//! Echo: every byte comes back (RFC 862).
+//! Echo: sends every byte back (RFC 862).
 
 use clap::Args;
 use switchboard_core::{
@@ -6,9 +6,9 @@ use switchboard_core::{
 };
 
 use crate::receive_buffer::ReceiveBuffer;
-use crate::stop_words::{StopWords, Watch};
+use crate::stop_words::{StopWordMatcher, StopWords};
 
-/// Sends every byte back, as it came; with a stop word, to the end of the line that says it.
+/// Sends every byte back; with a stop word, up to the end of the line with it.
 #[derive(Args, Clone, Default)]
 pub struct Echo {
     #[command(flatten)]
@@ -30,17 +30,17 @@ impl Service for Echo {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let watch = self.stop_words.watch(peer, self.framing());
-        Ok(Box::new(Echoing(watch)))
+        let matcher = self.stop_words.matcher(peer, self.framing());
+        Ok(Box::new(EchoSession(matcher)))
     }
 }
 
-struct Echoing(Watch);
+struct EchoSession(StopWordMatcher);
 
-impl Session for Echoing {
+impl Session for EchoSession {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        let (heard, flow) = self.0.hear(bytes);
-        out.send(heard);
+        let (accepted, flow) = self.0.scan(bytes);
+        out.send(accepted);
         Ok(flow)
     }
 }
@@ -53,23 +53,23 @@ mod tests {
     use switchboard_core::testing::Connection;
 
     use super::*;
-    use crate::talk::{datagram_peer, every_chunking, from_words};
+    use crate::testing::{datagram_peer, every_chunking, parse_options};
 
     #[test]
     fn every_byte_comes_back() {
         let bytes: Vec<u8> = (0..=255).collect();
         every_chunking(&Echo::default(), &bytes, &bytes);
-        let pieces = from_words::<Echo>("--receive-buffer 8");
+        let chunks = parse_options::<Echo>("--receive-buffer 8");
         assert_eq!(
-            pieces.framing(),
+            chunks.framing(),
             Framing::Chunks(NonZeroUsize::new(8).expect("not zero"))
         );
-        every_chunking(&pieces, &bytes, &bytes);
+        every_chunking(&chunks, &bytes, &bytes);
     }
 
     #[test]
-    fn it_ends_on_a_stop_word_and_echoes_that() {
-        let echo = from_words::<Echo>("--stop-word stop --stop-word exit");
+    fn a_stop_word_is_echoed_and_closes() {
+        let echo = parse_options::<Echo>("--stop-word stop --stop-word exit");
         every_chunking(
             &echo,
             b"one\nstop it\nSTOP\r\ntwo\n",
@@ -81,8 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn over_datagrams_each_is_whole() {
-        let echo = from_words::<Echo>("--stop-word stop");
+    fn each_datagram_is_one_message() {
+        let echo = parse_options::<Echo>("--stop-word stop");
         let mut connection = Connection::open(&echo, &datagram_peer(), &Limits::default());
         for message in [&b"st"[..], b"op\n", b"one\nstop\n", b"STOP"] {
             assert!(connection.close_reason().is_none());

@@ -1,4 +1,4 @@
-//! Exec: any program, put behind a port by the contract of inetd and UCSPI.
+//! Exec: runs any program as a service, by the conventions of inetd and UCSPI.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,20 +13,18 @@ use switchboard_core::{
     Address, Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
 };
 
-/// Gives every peer to a program of its own, which reads from standard input and writes to standard
-/// output.
+/// Runs a program for each peer, with the connection as its standard input and output.
 ///
-/// No shell stands between. The environment is made anew: `PATH`, and who is at the other end (the
-/// variables of UCSPI). Nothing in it is chosen by the peer but its address.
+/// It is started without a shell. Its environment consists of `PATH` and the UCSPI variables, which
+/// describe the connection. The peer controls nothing in it but its own address.
 pub struct Exec {
     program: PathBuf,
     arguments: Vec<OsString>,
 }
 
-/// What to run.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The program and its arguments; no shell reads them
+    /// The program and its arguments; they are not passed to a shell
     #[arg(
         required = true,
         last = true,
@@ -37,11 +35,11 @@ pub(crate) struct Options {
 }
 
 impl Exec {
-    /// The program, looked up as a shell does, and its arguments.
+    /// A service that runs `program`, which is searched in `PATH` if it has no slash.
     ///
     /// # Errors
     ///
-    /// There is no such program, or it may not be run.
+    /// There is no such program, or it is not executable.
     pub fn new(program: &OsStr, arguments: Vec<OsString>) -> io::Result<Self> {
         Ok(Self {
             program: find(program)?,
@@ -50,38 +48,38 @@ impl Exec {
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
-        let mut words = options.command.into_iter();
-        let program = words.next().unwrap_or_default();
-        Self::new(&program, words.collect())
+        let mut command = options.command.into_iter();
+        let program = command.next().unwrap_or_default();
+        Self::new(&program, command.collect())
             .map_err(|error| format!("{}: {error}", program.display()))
     }
 }
 
-/// The file that runs as `program`: itself where it has a slash, else the first of `PATH`.
+/// The path of `program`: itself if it has a slash, else the first executable file in `PATH`.
 fn find(program: &OsStr) -> io::Result<PathBuf> {
     if program.as_encoded_bytes().contains(&b'/') {
         let path = std::path::absolute(program)?;
-        return runs(&path).map(|()| path);
+        return check_executable(&path).map(|()| path);
     }
-    let mut why = io::Error::new(io::ErrorKind::NotFound, "no program of that name in PATH");
+    let mut not_found = io::Error::new(io::ErrorKind::NotFound, "no program of that name in PATH");
     for folder in env::split_paths(&path()) {
         let path = folder.join(program);
-        match runs(&path) {
+        match check_executable(&path) {
             Ok(()) => return std::path::absolute(path),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => why = error,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => not_found = error,
             Err(_) => (),
         }
     }
-    Err(why)
+    Err(not_found)
 }
 
-fn runs(path: &Path) -> io::Result<()> {
+fn check_executable(path: &Path) -> io::Result<()> {
     let file = fs::metadata(path)?;
     if file.is_file() && file.permissions().mode() & 0o111 != 0 {
         return Ok(());
     }
-    let why = "it is not a program that may be run";
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+    let error = "not an executable file";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, error))
 }
 
 fn path() -> OsString {
@@ -100,15 +98,15 @@ impl Service for Exec {
             .env_clear()
             .env("PATH", path())
             .envs(variables(peer));
-        Ok(Box::new(Run(Some(Box::new(command)))))
+        Ok(Box::new(ExecSession(Some(Box::new(command)))))
     }
 }
 
-/// Who is at the other end, for a program: `PROTO`; for TCP and UDP also `TCPLOCALIP`,
-/// `TCPLOCALPORT`, `TCPREMOTEIP`, `TCPREMOTEPORT` (`UDP…`), `REMOTE_ADDR` and `REMOTE_PORT`; for a
-/// Unix socket `UNIXLOCALPATH`.
+/// The environment variables that describe the connection: `PROTO`; for TCP and UDP also
+/// `TCPLOCALIP`, `TCPLOCALPORT`, `TCPREMOTEIP`, `TCPREMOTEPORT` (`UDP…`), `REMOTE_ADDR` and
+/// `REMOTE_PORT`; for a Unix socket `UNIXLOCALPATH`.
 ///
-/// These are the names of UCSPI and CGI. IPv6 is told by the addresses.
+/// The names are those of UCSPI and CGI. They are the same for IPv4 and IPv6.
 fn variables(peer: &Peer) -> Vec<(String, OsString)> {
     let proto = match (&peer.remote, peer.transport) {
         (Address::Ip(_), Transport::Stream) => "TCP",
@@ -128,23 +126,22 @@ fn variables(peer: &Peer) -> Vec<(String, OsString)> {
         add(format!("{proto}LOCALIP"), local.ip().to_string());
         add(format!("{proto}LOCALPORT"), local.port().to_string());
     }
-    // The peer's own path is for the peer to choose, so it is left out.
+    // The path of the peer's own socket is left out, because the peer chooses it.
     if let Address::Unix(Some(path)) = &peer.local {
         variables.push(("UNIXLOCALPATH".to_owned(), path.into()));
     }
     variables
 }
 
-struct Run(Option<Box<Command>>);
+struct ExecSession(Option<Box<Command>>);
 
-impl Session for Run {
+impl Session for ExecSession {
     fn on_open(&mut self, _: &mut Outbox) -> Result {
         Ok(self.0.take().map_or(Flow::Close, Flow::Exec))
     }
 
-    /// Nothing is: the program has the peer.
     fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
-        Ok(Flow::Close)
+        Ok(Flow::Close) // not called: the program has the connection
     }
 }
 
@@ -153,7 +150,7 @@ mod tests {
     use super::*;
 
     fn peer(remote: &str, local: &str, transport: Transport) -> Peer {
-        let address = |words: &str| Address::Ip(words.parse().expect("an address"));
+        let address = |text: &str| Address::Ip(text.parse().expect("an address"));
         Peer::new(address(remote), address(local), transport)
     }
 
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_is_told_who_calls() {
+    fn the_environment_describes_the_connection() {
         check(
             &peer("192.0.2.1:5000", "192.0.2.2:1212", Transport::Stream),
             &[

@@ -1,4 +1,4 @@
-//! The services by name, each with the options it takes on the command line.
+//! The services by name, each with its options on the command line.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use clap::{ArgMatches, Args, Command};
 use switchboard_core::Service;
 
-/// The services that can be asked for by name, in the order they are listed.
+/// A table of services by name, in the order in which they are listed.
 #[derive(Default)]
 pub struct Services(Vec<Entry>);
 
-/// Why a service cannot be made from its options.
+/// A service cannot be made from its options.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve {service}: {reason}")]
-pub struct Unusable {
+pub struct InvalidOptions {
     service: String,
     reason: String,
 }
@@ -31,7 +31,8 @@ type Make = Box<dyn Fn(&ArgMatches) -> Result<Arc<dyn Service>, String>>;
 struct NoOptions {}
 
 impl Services {
-    /// Adds a service without options: its name, what it does in a few words, and how to make it.
+    /// Adds a service without options: its name, a one-line description, and how to make it. It
+    /// replaces a service of the same name.
     pub fn add<S: Service + 'static>(
         &mut self,
         name: &'static str,
@@ -41,14 +42,14 @@ impl Services {
         self.add_with(name, about, move |_: NoOptions| Ok::<_, Infallible>(make()));
     }
 
-    /// Adds a service with options of its own, which become options of `serve NAME`.
+    /// Adds a service with options, which become options of `serve NAME`. It replaces a service of
+    /// the same name.
     ///
-    /// An error of `make` is told to the user, and nothing is served. A name that is taken already
-    /// is taken over.
+    /// If `make` returns an error, it is shown to the user and nothing is served.
     ///
     /// # Panics
     ///
-    /// In debug builds, when the command line is read: an option has the name of one that every
+    /// In debug builds, when the command line is parsed: an option has the name of one that every
     /// service has, such as `--listen`.
     pub fn add_with<O: Args, S: Service + 'static, E: fmt::Display>(
         &mut self,
@@ -66,16 +67,11 @@ impl Services {
         self.0.push(Entry { command, make });
     }
 
-    /// The name of each service and what it does.
+    /// The name and the description of each service.
     pub fn names(&self) -> impl Iterator<Item = (&str, String)> {
         self.0.iter().map(|Entry { command, .. }| {
-            (
-                command.get_name(),
-                command
-                    .get_about()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-            )
+            let about = command.get_about().map(ToString::to_string);
+            (command.get_name(), about.unwrap_or_default())
         })
     }
 
@@ -84,19 +80,23 @@ impl Services {
         self.0.iter().map(|entry| entry.command.clone())
     }
 
-    /// Makes the service called `name` from the options that its subcommand matched.
+    /// Makes the service `name` from the options that its subcommand matched.
     ///
     /// # Errors
     ///
-    /// Its options do not do, such as a script that cannot be read.
+    /// The options are valid for clap but not for the service, such as a script that cannot be read.
     ///
     /// # Panics
     ///
     /// There is no such service: only names of [`commands`](Self::commands) are matched.
-    pub fn make(&self, name: &str, options: &ArgMatches) -> Result<Arc<dyn Service>, Unusable> {
+    pub fn make(
+        &self,
+        name: &str,
+        options: &ArgMatches,
+    ) -> Result<Arc<dyn Service>, InvalidOptions> {
         let entry = self.0.iter().find(|entry| entry.command.get_name() == name);
         let entry = entry.expect("the name is one of its own commands");
-        (entry.make)(options).map_err(|reason| Unusable {
+        (entry.make)(options).map_err(|reason| InvalidOptions {
             service: name.to_owned(),
             reason,
         })

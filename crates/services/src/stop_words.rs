@@ -1,65 +1,65 @@
-//! Stop words: a peer that says one on a line of its own ends the conversation.
+//! The option `--stop-word`: a line with the word ends the session.
 
 use std::str;
 
 use clap::Args;
 use switchboard_core::{Flow, Framing, Peer, Transport};
 
-/// The option `--stop-word` of a service: the words, in lower case.
+/// The stop words of a service, in lower case.
 #[derive(Args, Clone, Default)]
 pub(crate) struct StopWords {
-    /// End the conversation after a line that is this word, in any case (repeatable)
+    /// Close the connection after a line that is this word, in any case (repeatable)
     #[arg(long, value_name = "WORD", value_parser = word)]
     stop_word: Vec<String>,
 }
 
-/// Waits for a stop word in one conversation.
+/// Finds a stop word in the input of one session.
 ///
-/// In a stream of bytes it finds the line wherever that is cut; a message that is whole by itself
-/// (a line, or a datagram) is a stop line or it is none.
-pub(crate) struct Watch {
+/// In a stream of bytes the line may be cut into any chunks. A line or a datagram is compared as a
+/// whole.
+pub(crate) struct StopWordMatcher {
     words: StopWords,
-    whole: bool,
-    line: Vec<u8>, // the line begun, without the spaces in front; never longer than `most`
-    most: usize,
-    too_long: bool, // for any stop word
-    returned: bool, // a CR ended the stop line, and an LF may still belong to it
+    is_message_whole: bool,
+    line: Vec<u8>, // the current line without leading spaces, at most `max_line` bytes of it
+    max_line: usize,
+    is_too_long: bool, // the line cannot be a stop word any more
+    after_cr: bool,    // a CR ended the stop line, and an LF may follow
 }
 
 impl StopWords {
-    /// Begins to wait for one from `peer`, whose messages are told apart by `framing`.
-    pub(crate) fn watch(&self, peer: &Peer, framing: Framing) -> Watch {
+    /// A matcher for the input of `peer` with this framing.
+    pub(crate) fn matcher(&self, peer: &Peer, framing: Framing) -> StopWordMatcher {
         let longest = self.stop_word.iter().map(|word| word.chars().count()).max();
-        Watch {
+        StopWordMatcher {
             words: self.clone(),
-            whole: framing == Framing::Line || peer.transport == Transport::Datagram,
+            is_message_whole: framing == Framing::Line || peer.transport == Transport::Datagram,
             line: Vec::new(),
-            most: CHARACTER_BYTES * longest.unwrap_or(0),
-            too_long: false,
-            returned: false,
+            max_line: CHARACTER_BYTES * longest.unwrap_or(0),
+            is_too_long: false,
+            after_cr: false,
         }
     }
 
-    /// Whether this whole line is one of them. Spaces around it and its line end do not count.
-    fn include(&self, line: &[u8]) -> bool {
+    /// Whether this line, without surrounding spaces and its line end, is a stop word.
+    fn contains(&self, line: &[u8]) -> bool {
         str::from_utf8(line.trim_ascii())
             .is_ok_and(|line| self.stop_word.contains(&line.to_lowercase()))
     }
 }
 
-impl Watch {
-    /// What of `message` belongs to the conversation, and how that goes on: all of it, or all to
-    /// the end of a stop line, which closes.
+impl StopWordMatcher {
+    /// Returns the part of `message` up to the end of a stop line, and [`Flow::Close`]; without a stop
+    /// line, the whole message and [`Flow::Continue`].
     ///
-    /// A line ends with LF, CR LF or CR. After a CR the next byte is waited for, since an LF is part
-    /// of the line; if it is none, nothing of that message belongs to the conversation.
-    pub(crate) fn hear<'m>(&mut self, message: &'m [u8]) -> (&'m [u8], Flow) {
+    /// A line ends with LF, CR LF or CR. If a stop line ends with CR, the next byte decides: an LF
+    /// belongs to the line, and of any other message the returned part is empty.
+    pub(crate) fn scan<'m>(&mut self, message: &'m [u8]) -> (&'m [u8], Flow) {
         let stop = if self.words.stop_word.is_empty() {
             None
-        } else if self.whole {
-            self.words.include(message).then_some(message.len())
+        } else if self.is_message_whole {
+            self.words.contains(message).then_some(message.len())
         } else {
-            self.stop_in(message)
+            self.scan_bytes(message)
         };
         match stop {
             None => (message, Flow::Continue),
@@ -67,26 +67,27 @@ impl Watch {
         }
     }
 
-    /// Where in these next bytes of a stream the stop line ends, if it does.
-    fn stop_in(&mut self, bytes: &[u8]) -> Option<usize> {
+    /// The index after the stop line, if it ends in these bytes of a stream.
+    fn scan_bytes(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, &byte) in bytes.iter().enumerate() {
-            if self.returned {
+            if self.after_cr {
                 return Some(at + usize::from(byte == b'\n'));
             }
             match byte {
                 b'\n' | b'\r' => {
-                    let stop = !self.too_long && self.words.include(&self.line);
+                    let stop = !self.is_too_long && self.words.contains(&self.line);
                     self.line.clear();
-                    self.too_long = false;
+                    self.is_too_long = false;
                     if stop && byte == b'\n' {
                         return Some(at + 1);
                     }
-                    self.returned = stop;
+                    self.after_cr = stop;
                 }
-                // Spaces may be as many as they like: in front they are not kept, and behind a line
-                // that is as long as can be, they are either at its end or make no difference.
-                _ if byte.is_ascii_whitespace() && [0, self.most].contains(&self.line.len()) => (),
-                _ if self.line.len() == self.most => self.too_long = true,
+                // Any number of spaces is allowed. Leading ones are not stored. Those after a line of
+                // the maximal length are either trailing, or the line is no stop word anyway.
+                _ if byte.is_ascii_whitespace()
+                    && [0, self.max_line].contains(&self.line.len()) => {}
+                _ if self.line.len() == self.max_line => self.is_too_long = true,
                 _ => self.line.push(byte),
             }
         }
@@ -94,19 +95,19 @@ impl Watch {
     }
 }
 
-/// A stop word as it is compared.
-fn word(words: &str) -> Result<String, &'static str> {
-    let word = words.trim_ascii().to_lowercase();
+/// Parses a stop word into the form that is compared.
+fn word(text: &str) -> Result<String, &'static str> {
+    let word = text.trim_ascii().to_lowercase();
     if word.is_empty() {
-        return Err("a stop word is not empty");
+        return Err("a stop word must not be empty");
     }
     if word.contains(['\n', '\r']) {
-        return Err("a stop word is one line");
+        return Err("a stop word must be one line");
     }
     Ok(word)
 }
 
-// A line has no more characters than its lower case, and this is the most that one takes in UTF-8.
+// A line has at most as many characters as its lower case; this is the longest one in UTF-8.
 const CHARACTER_BYTES: usize = 4;
 
 #[cfg(test)]
@@ -116,62 +117,59 @@ mod tests {
     use super::*;
 
     fn stop_words(words: &[&str]) -> StopWords {
-        let words = words.iter().map(|words| word(words).expect("it is one"));
+        let words = words.iter().map(|words| word(words).expect("a stop word"));
         StopWords {
             stop_word: words.collect(),
         }
     }
 
-    fn watch(words: &[&str], transport: Transport, framing: Framing) -> Watch {
+    fn matcher(words: &[&str], transport: Transport, framing: Framing) -> StopWordMatcher {
         let peer = Peer {
             transport,
             ..Peer::stdio()
         };
-        stop_words(words).watch(&peer, framing)
+        stop_words(words).matcher(&peer, framing)
     }
 
     const WORDS: [&str; 4] = ["stop", "Go On", "größe", "kkkkk"];
 
-    /// How many bytes of `said`, cut into pieces of `size`, belong to the conversation, and whether
-    /// it was stopped.
-    fn heard(said: &[u8], size: usize) -> (usize, bool) {
-        let mut watch = watch(&WORDS, Transport::Stream, Framing::Bytes);
+    /// The number of bytes accepted of `input`, in chunks of `size`, and whether a stop word was found.
+    fn scanned(input: &[u8], size: usize) -> (usize, bool) {
+        let mut matcher = matcher(&WORDS, Transport::Stream, Framing::Bytes);
         let mut count = 0;
-        for piece in said.chunks(size) {
-            let (heard, flow) = watch.hear(piece);
-            assert!(piece.starts_with(heard));
-            assert!(watch.line.len() <= watch.most);
-            count += heard.len();
+        for chunk in input.chunks(size) {
+            let (accepted, flow) = matcher.scan(chunk);
+            assert!(chunk.starts_with(accepted));
+            assert!(matcher.line.len() <= matcher.max_line);
+            count += accepted.len();
             if matches!(flow, Flow::Close) {
                 return (count, true);
             }
-            assert_eq!(heard.len(), piece.len());
+            assert_eq!(accepted.len(), chunk.len());
         }
         (count, false)
     }
 
-    /// In pieces of any size, the conversation ends before `after`.
+    /// The session ends between `input` and `after`, in chunks of any size.
     #[track_caller]
-    fn check_stop(said: &[u8], after: &[u8]) {
-        let all = [said, after].concat();
+    fn check_stop(input: &[u8], after: &[u8]) {
+        let all = [input, after].concat();
         for size in 1..=all.len() {
-            assert_eq!(heard(&all, size), (said.len(), true), "in pieces of {size}");
+            let expected = (input.len(), true);
+            assert_eq!(scanned(&all, size), expected, "in chunks of {size}");
         }
     }
 
     #[track_caller]
-    fn check_none(said: &[u8]) {
-        for size in 1..=said.len() {
-            assert_eq!(
-                heard(said, size),
-                (said.len(), false),
-                "in pieces of {size}"
-            );
+    fn check_none(input: &[u8]) {
+        for size in 1..=input.len() {
+            let expected = (input.len(), false);
+            assert_eq!(scanned(input, size), expected, "in chunks of {size}");
         }
     }
 
     #[test]
-    fn a_line_that_is_the_word_ends_it_in_any_case() {
+    fn a_line_with_the_word_is_found_in_any_case() {
         check_stop(b"stop\n", b"");
         check_stop(b"one\n\nSTOP\n", b"two\nstop\n");
         check_stop(b"StoP\r\n", b"\nstop\n");
@@ -185,79 +183,79 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_ends_it() {
+    fn other_lines_are_not_found() {
         check_none(b"stop it\nnon-stop\nstop.\nstopstop\n\xffstop\nst\nop\nst\rop\n");
         check_none(b"go  on\n\xc3stop\ngo\non\n\n\r\n \n");
         check_none(b"more than any stop word can have, stop\n stop it\nstopp\n");
-        check_none(b"said, but the line goes on\nstop");
+        check_none(b"sent, but without a line end\nstop");
         check_none(b"stop\r");
     }
 
     #[test]
-    fn spaces_and_lines_without_end_take_no_memory() {
-        let mut watch = watch(&["stop"], Transport::Stream, Framing::Bytes);
+    fn endless_spaces_and_lines_need_no_memory() {
+        let mut matcher = matcher(&["stop"], Transport::Stream, Framing::Bytes);
         for filler in [b' ', b'x'] {
             for text in [&[filler; 100_000][..], b"stop", &[filler; 100_000]] {
-                watch.hear(text);
+                matcher.scan(text);
             }
-            assert!(watch.line.capacity() <= 2 * watch.most);
-            let (_, flow) = watch.hear(b"\n");
+            assert!(matcher.line.capacity() <= 2 * matcher.max_line);
+            let (_, flow) = matcher.scan(b"\n");
             assert_eq!(matches!(flow, Flow::Close), filler == b' ');
         }
-        // As long as a stop word can be with spaces, and then something else.
+        // The maximal length with spaces, and then other characters.
         for text in [&b"stop"[..], &[b' '; 100], b"it\n"] {
-            assert!(matches!(watch.hear(text), (_, Flow::Continue)));
+            assert!(matches!(matcher.scan(text), (_, Flow::Continue)));
         }
     }
 
     #[test]
-    fn a_whole_message_is_the_word_or_is_not() {
+    fn a_line_or_datagram_is_compared_as_a_whole() {
         for (transport, framing) in [
             (Transport::Datagram, Framing::Bytes),
             (Transport::Datagram, Framing::Line),
             (Transport::Stream, Framing::Line),
         ] {
-            let mut watch = watch(&["stop"], transport, framing);
+            let mut matcher = matcher(&["stop"], transport, framing);
             for other in ["", "one", "st", "op\n", "one\nstop\n", "stop\none", "stop "] {
                 let stops = other == "stop ";
-                let (heard, flow) = watch.hear(other.as_bytes());
-                assert_eq!(heard, other.as_bytes());
+                let (accepted, flow) = matcher.scan(other.as_bytes());
+                assert_eq!(accepted, other.as_bytes());
                 assert_eq!(matches!(flow, Flow::Close), stops, "{other:?}");
             }
             for word in ["stop", "STOP\n", "stop\r\n", "Stop\r"] {
-                let (heard, flow) = watch.hear(word.as_bytes());
-                assert_eq!(heard, word.as_bytes());
+                let (accepted, flow) = matcher.scan(word.as_bytes());
+                assert_eq!(accepted, word.as_bytes());
                 assert!(matches!(flow, Flow::Close), "{word:?}");
             }
         }
     }
 
     #[test]
-    fn without_words_nothing_is_looked_at() {
-        let mut watch = watch(&[], Transport::Stream, Framing::Bytes);
-        let (heard, flow) = watch.hear(b"stop\n\nx");
-        assert_eq!(heard, b"stop\n\nx");
+    fn without_stop_words_nothing_is_stored() {
+        let mut matcher = matcher(&[], Transport::Stream, Framing::Bytes);
+        let (accepted, flow) = matcher.scan(b"stop\n\nx");
+        assert_eq!(accepted, b"stop\n\nx");
         assert!(matches!(flow, Flow::Continue));
-        assert!(!watch.too_long && watch.line.capacity() == 0);
+        assert!(!matcher.is_too_long && matcher.line.capacity() == 0);
     }
 
     #[test]
-    fn a_word_that_nobody_could_say_is_refused() {
-        assert_eq!(word(""), Err("a stop word is not empty"));
-        assert_eq!(word(" \t"), Err("a stop word is not empty"));
-        assert_eq!(word("a\nb"), Err("a stop word is one line"));
+    fn an_invalid_stop_word_is_refused() {
+        assert_eq!(word(""), Err("a stop word must not be empty"));
+        assert_eq!(word(" \t"), Err("a stop word must not be empty"));
+        assert_eq!(word("a\nb"), Err("a stop word must be one line"));
         assert_eq!(word(" EXIT "), Ok("exit".to_owned()));
     }
 
-    /// Where the stop line ends, found with all of `said` at hand.
-    fn stop_of(said: &[u8]) -> (usize, bool) {
+    /// The same as [`scanned`], found in the whole input at once.
+    fn expected(input: &[u8]) -> (usize, bool) {
         let mut begin = 0;
-        for (at, byte) in said.iter().enumerate() {
+        for (at, byte) in input.iter().enumerate() {
             if ![b'\n', b'\r'].contains(byte) {
                 continue;
             }
-            if stop_words(&WORDS).include(&said[begin..at]) {
-                match (byte, said.get(at + 1)) {
+            if stop_words(&WORDS).contains(&input[begin..at]) {
+                match (byte, input.get(at + 1)) {
                     (b'\r', None) => (), // not known yet
                     (b'\r', Some(b'\n')) => return (at + 2, true),
                     _ => return (at + 1, true),
@@ -265,12 +263,12 @@ mod tests {
             }
             begin = at + 1;
         }
-        (said.len(), false)
+        (input.len(), false)
     }
 
     proptest! {
         #[test]
-        fn pieces_make_no_difference(
+        fn any_chunking_has_the_same_result(
             parts in prop::collection::vec(
                 prop::sample::select(vec![
                     "stop", "STOP", "st", "op", " ", "\t", "\r", "\n", "\r\n", "kkkk", "\u{212a}", "x", "                ",
@@ -279,8 +277,8 @@ mod tests {
             ),
             size in 1..30usize,
         ) {
-            let said = parts.concat();
-            prop_assert_eq!(heard(said.as_bytes(), size), stop_of(said.as_bytes()));
+            let input = parts.concat();
+            prop_assert_eq!(scanned(input.as_bytes(), size), expected(input.as_bytes()));
         }
     }
 }

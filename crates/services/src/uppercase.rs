@@ -1,10 +1,10 @@
-//! Upper case: what arrives comes back in capitals, in any alphabet that has them.
+//! Uppercase: sends text back in Unicode upper case.
 
 use std::str;
 
 use switchboard_core::{Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport};
 
-/// Sends everything back in Unicode upper case; bytes that are no UTF-8 come back unchanged.
+/// Sends text back in Unicode upper case, and bytes that are not UTF-8 unchanged.
 pub struct Uppercase;
 
 impl Service for Uppercase {
@@ -13,54 +13,52 @@ impl Service for Uppercase {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        Ok(Box::new(Capitals {
-            cut: Vec::new(),
-            whole: peer.transport == Transport::Datagram,
+        Ok(Box::new(UppercaseSession {
+            partial: Vec::new(),
+            is_datagram: peer.transport == Transport::Datagram,
         }))
     }
 }
 
-struct Capitals {
-    cut: Vec<u8>, // what of a character has come, where a packet ended in it: three bytes at most
-    whole: bool,  // no message goes on in the next one
+struct UppercaseSession {
+    partial: Vec<u8>, // the first bytes of a character whose rest has not arrived: at most three
+    is_datagram: bool, // no character continues in the next message
 }
 
-impl Session for Capitals {
+impl Session for UppercaseSession {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        if self.whole {
+        if self.is_datagram {
             out.send(&uppercase(bytes));
             return Ok(Flow::Continue);
         }
-        self.cut.extend_from_slice(bytes);
-        let (whole, cut) = self.cut.split_at(self.cut.len() - cut_character(&self.cut));
-        out.send(&uppercase(whole));
-        self.cut = cut.to_vec();
+        self.partial.extend_from_slice(bytes);
+        let end = self.partial.len() - partial_character(&self.partial);
+        let (complete, partial) = self.partial.split_at(end);
+        out.send(&uppercase(complete));
+        self.partial = partial.to_vec();
         Ok(Flow::Continue)
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        out.send(&self.cut);
+        out.send(&self.partial);
         Ok(Flow::Close)
     }
 }
 
 fn uppercase(bytes: &[u8]) -> Vec<u8> {
-    let mut capitals = Vec::with_capacity(bytes.len());
+    let mut upper = Vec::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        capitals.extend_from_slice(chunk.valid().to_uppercase().as_bytes());
-        capitals.extend_from_slice(chunk.invalid());
+        upper.extend_from_slice(chunk.valid().to_uppercase().as_bytes());
+        upper.extend_from_slice(chunk.invalid());
     }
-    capitals
+    upper
 }
 
-/// How many bytes at the end of `bytes` begin a character that may still become whole.
-fn cut_character(bytes: &[u8]) -> usize {
-    let begun = (1..=bytes.len().min(3)).find(|&length| {
-        let tail = &bytes[bytes.len() - length..];
-        str::from_utf8(tail)
-            .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-    });
-    begun.unwrap_or(0)
+/// The number of bytes at the end of `bytes` that begin a character whose rest is missing.
+fn partial_character(bytes: &[u8]) -> usize {
+    let invalid = bytes.utf8_chunks().last().map_or(&[][..], |c| c.invalid());
+    let is_partial = str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+    if is_partial { invalid.len() } else { 0 }
 }
 
 #[cfg(test)]
@@ -70,15 +68,15 @@ mod tests {
     use switchboard_core::{Address, Limits};
 
     use super::*;
-    use crate::talk::every_chunking;
+    use crate::testing::every_chunking;
 
     #[track_caller]
-    fn check(said: &[u8], answer: &[u8]) {
-        every_chunking(&Uppercase, said, answer);
+    fn check(input: &[u8], output: &[u8]) {
+        every_chunking(&Uppercase, input, output);
     }
 
     #[test]
-    fn capitals_come_back() {
+    fn text_comes_back_in_upper_case() {
         check(b"hello, World 1\n", b"HELLO, WORLD 1\n");
         check(
             "grüße, ñandú, ἀλφα, ǆ, ŉ\r\n".as_bytes(),
@@ -88,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_character_is_unchanged() {
+    fn bytes_that_are_not_utf8_are_unchanged() {
         check(b"a\xffb\0c\xc3(d", b"A\xffB\0C\xc3(D");
         check(b"cut \xe2\x82", b"CUT \xe2\x82");
         check(
@@ -98,24 +96,24 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_is_answered_whole() {
+    fn each_datagram_is_converted_on_its_own() {
         let address = || Address::Ip(([127, 0, 0, 1], 5000).into());
         let peer = Peer::new(address(), address(), Transport::Datagram);
         let mut connection = Connection::open(&Uppercase, &peer, &Limits::default());
-        for (said, answer) in [
+        for (input, output) in [
             (&b"cut \xe2\x82"[..], &b"CUT \xe2\x82"[..]),
             (b"", b""),
             (b"\xacx", b"\xacX"),
         ] {
-            connection.receive(said);
-            assert_eq!(connection.datagram(), Some(answer));
+            connection.receive(input);
+            assert_eq!(connection.datagram(), Some(output));
             connection.datagram_sent();
         }
     }
 
     proptest! {
         #[test]
-        fn pieces_make_no_difference(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+        fn any_chunking_has_the_same_output(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
             check(&bytes, &uppercase(&bytes));
         }
     }

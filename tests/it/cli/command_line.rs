@@ -4,27 +4,19 @@ use std::process::Command;
 
 use switchboard_eliza::Script;
 
-use crate::support::{Client, Server, program, run_program, shell, temp_dir, villains};
+use crate::support::{Client, Server, program, run_program, services, shell, temp_dir, villains};
 
 #[test]
 fn services_lists_the_services() {
-    let (code, stdout, stderr) = run_program("services", "");
-    assert_eq!((code, stderr.as_str()), (0, ""));
-    for name in [
-        "eliza",
-        "echo",
-        "uppercase",
-        "display",
-        "discard",
-        "daytime",
-        "chargen",
-        "chat",
-    ] {
+    let services = services();
+    assert!(services.iter().any(|(name, _)| name == "eliza"));
+    let (_, help, _) = run_program("serve --help", "");
+    for (name, description) in services {
+        assert!(help.contains(&description), "{name}: {help}");
+        let (code, help, _) = run_program(&format!("serve {name} --help"), "");
         assert!(
-            stdout
-                .lines()
-                .any(|line| line.starts_with(&format!("{name} "))),
-            "{stdout}"
+            code == 0 && help.starts_with(&description),
+            "{name}: {help}"
         );
     }
 }

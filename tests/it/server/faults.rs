@@ -82,7 +82,7 @@ fn a_reset_ends_only_its_session() {
     let mut client = server.connect();
     assert_eq!(client.ask("two"), "two");
     client.reset();
-    assert!(server.log("end: lost").contains("reset by peer"));
+    assert!(server.log("end: connection lost").contains("reset by peer"));
     assert_eq!(bystander.ask("three"), "three");
     assert_eq!(server.connect().ask("four"), "four");
 }
@@ -168,7 +168,7 @@ fn a_panic_in_a_destructor_ends_only_its_session() {
         let mut client = server.connect();
         assert_eq!(client.ask("hello"), "hello");
         client.reset();
-        server.log("end: lost");
+        server.log("end: connection lost");
         let mut next = server.connect();
         assert_eq!(next.ask("hello"), "hello");
         next.shutdown_write();
@@ -230,7 +230,7 @@ fn an_endless_session_ends_when_the_peer_does_not_read() {
     let mut next = server.connect();
     assert!(next.line().starts_with("and so on"));
     next.reset();
-    server.log("end: lost");
+    server.log("end: connection lost");
 }
 
 #[test]

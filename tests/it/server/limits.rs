@@ -131,7 +131,7 @@ fn check_cap_of_a_host(model: &str) {
     server.log(if model == "fork" {
         " reap: "
     } else {
-        " end: the peer left"
+        " end: closed by the peer"
     });
     // In a thread, the slot becomes free shortly after the end is logged.
     wait_until("a free slot", || server.connect().ask("hello") == "hello");
@@ -160,7 +160,7 @@ fn timeouts_close_sessions() {
         for (limit, message, end) in [
             ("--idle-timeout", too_long, "end: idle"),
             ("--first-message-timeout", too_long, "end: idle"),
-            ("--session-timeout", over, "end: lasted as long as it may"),
+            ("--session-timeout", over, "end: session timeout"),
         ] {
             let server = Server::start(&format!("eliza {limit} 200ms --model {model}"));
             let mut client = server.connect();
@@ -250,7 +250,7 @@ fn a_refused_peer_does_not_delay_other_events() {
             let end = if model == "fork" {
                 " reap: "
             } else {
-                " end: the peer left"
+                " end: closed by the peer"
             };
             server.log_lines(end, number);
             let again = wait_for("the next client to be served", || {

@@ -8,7 +8,7 @@ fn begin_of(client: &Client, model: &str) -> String {
     match model {
         "fork" => format!(" fork peer={own} "),
         "threads" | "sequential" => format!(" begin peer={own} "),
-        _ => format!(" end: the peer left peer={own} "),
+        _ => format!(" end: closed by the peer peer={own} "),
     }
 }
 

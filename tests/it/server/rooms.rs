@@ -121,7 +121,7 @@ fn a_lost_hub_is_announced_and_replaced() {
             scene.play(&format!("{number}< {GONE}\n{number}."));
         }
         assert_eq!(carol.text(), format!("{GONE}\n"));
-        server.log_lines("end: its rooms were lost", 3 * times);
+        server.log_lines("end: hub lost", 3 * times);
     }
     server.log("the hub has ended, and its rooms with it");
     server.log("the process of a UDP socket has ended; restarting it");

@@ -65,7 +65,7 @@ fn an_endless_session_is_shut_down_gracefully() {
     let reader = thread::spawn(move || client.rest().len());
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
-    server.log("end: the server stopped");
+    server.log("end: server shutdown");
     reader.join().expect("the reader does not panic");
 }
 

@@ -133,7 +133,7 @@ fn tcpserver_passes_a_socket() {
         assert_eq!(client.rest(), b"");
         // The peer is known, although tcpserver accepted it.
         server.log(&format!(" accept peer={peer} local=127.0.0.1:{port}"));
-        server.log(&format!(" end: the peer left peer={peer} "));
+        server.log(&format!(" end: closed by the peer peer={peer} "));
     }
 }
 
@@ -196,7 +196,7 @@ fn stdio_alone_ends_the_program_and_other_listeners_do_not() {
             ])
             .arg(format!("unix:{}", path.display()));
         let mut server = Server::run(&mut command);
-        server.log("end: the peer left"); // standard input is empty
+        server.log("end: closed by the peer"); // standard input is empty
         check_echo(&path, model);
         check_echo(&path, model);
         server.signal(Signal::SIGTERM);

@@ -37,6 +37,6 @@ fn display_raw_writes_a_file_byte_for_byte() {
         original.display()
     );
     assert!(shell(&send, b"").status.success());
-    server.log("end: the peer left");
+    server.log("end: closed by the peer");
     assert!(std::fs::read(&copy).expect("it is there") == bytes);
 }

@@ -208,8 +208,8 @@ fn a_missing_program_is_refused_before_listening() {
             "/no/such/program",
             "No such file or directory (os error 2)\n",
         ),
-        (&*file, "it is not a program that may be run\n"),
-        ("/", "it is not a program that may be run\n"),
+        (&*file, "not an executable file\n"),
+        ("/", "not an executable file\n"),
     ] {
         let mut command = Command::new(program());
         command.args(["serve", "exec", "--listen", "0", "--", name]);

@@ -33,10 +33,10 @@ fn a_program_ends_with_its_peer() {
         let (client, started) = connect(&server);
         let program = server.programs(1)[0];
         client.reset();
-        server.log("terminate: lost: Connection reset by peer");
+        server.log("terminate: connection lost: Connection reset by peer");
         wait_for_exit(program);
         wait_for_exit(started.0);
-        server.log("end: lost");
+        server.log("end: connection lost");
         server.wait_until_reaped();
         drop(server);
         // Until data flows, a closed connection looks like a half-closed one.
@@ -44,9 +44,9 @@ fn a_program_ends_with_its_peer() {
         let server = Server::exec(&options, &["sh", "-c", WAITS]);
         let (client, started) = connect(&server);
         drop(client);
-        server.log("terminate: the peer left");
+        server.log("terminate: closed by the peer");
         wait_for_exit(started.0);
-        server.log("end: the peer left");
+        server.log("end: closed by the peer");
         server.wait_until_reaped();
         assert!(has_exited(server.programs(1)[0]));
     }
@@ -66,7 +66,7 @@ fn a_closed_unix_socket_ends_the_program_immediately() {
         client.read_exact(&mut [0]).expect("it answers");
         let program = server.programs(1)[0];
         drop(client);
-        server.log("terminate: the peer left");
+        server.log("terminate: closed by the peer");
         wait_for_exit(program);
     }
 }
@@ -86,7 +86,7 @@ fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
     for (server, started) in servers.iter().zip(started) {
         wait_for_exit(server.programs(1)[0]);
         wait_for_exit(started.0);
-        server.log("end: lost");
+        server.log("end: connection lost");
         // The next client is served, under `sequential` as well.
         connect(server);
     }
@@ -119,14 +119,14 @@ fn a_slow_answer_is_not_cut_off() {
 fn timeouts_end_programs() {
     for model in MODELS {
         for (limit, end) in [
-            ("--idle-timeout 200ms", "idle for too long"),
+            ("--idle-timeout 200ms", "idle timeout"),
             (
                 "--idle-timeout none --first-message-timeout 200ms",
-                "idle for too long",
+                "idle timeout",
             ),
             (
                 "--idle-timeout none --session-timeout 200ms",
-                "lasted as long as it may",
+                "session timeout",
             ),
         ] {
             let options = format!("--model {model} {limit}");
@@ -174,7 +174,7 @@ fn shutdown_ends_programs_and_leaves_no_process() {
                 "{options}: a program still runs"
             );
             started.iter().for_each(|started| wait_for_exit(started.0));
-            server.log_lines("end: the server stopped", count);
+            server.log_lines("end: server shutdown", count);
         }
         // SIGTERM comes before SIGKILL.
         let handles_sigterm =
@@ -223,7 +223,7 @@ fn a_second_sigterm_kills_programs() {
         let (_caller, started) = connect(&server);
         let program = server.programs(1)[0];
         server.signal(Signal::SIGTERM);
-        server.log("terminate: the server stopped");
+        server.log("terminate: server shutdown");
         server.signal(Signal::SIGTERM);
         assert!(server.wait().success(), "{model}");
         wait_for_exit(program);

@@ -72,7 +72,7 @@ fn a_receiver_that_stops_reading_is_reset_and_the_sender_is_notified() {
             // It fails when the connection is shut down below.
             (0..BLOCKS).try_for_each(|number| stream.write_all(&block(number)))
         });
-        let end = server.log("end: idle for too long");
+        let end = server.log("end: idle timeout");
         assert!(end.contains(&format!("peer={peer}")), "{end}");
         let notice = sender.line();
         assert!(notice.starts_with("Nobody receives any more"), "{notice}");

@@ -139,12 +139,12 @@ fn an_interrupted_upload_is_discarded() {
         client.send(content(500_000));
         wait_for_uploads(&server, file.folder(), &[500_000]);
         client.reset();
-        server.log("end: lost");
+        server.log("end: connection lost");
         let mut silent = server.connect();
         silent.send("a part");
         server.log("end: idle");
         drop(server.connect());
-        server.log("end: the peer left");
+        server.log("end: closed by the peer");
         check_empty(&file);
         let mut next = server.connect();
         next.send("whole");

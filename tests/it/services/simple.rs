@@ -91,7 +91,7 @@ fn discard_reads_ten_megabytes_and_sends_nothing() {
         server.port()
     );
     assert_eq!(stdout_of(&send, ""), "");
-    let end = server.log("end: the peer left");
+    let end = server.log("end: closed by the peer");
     assert!(end.ends_with("received=10000000 sent=0"), "{end}");
 }
 
@@ -146,7 +146,7 @@ fn invalid_sizes_and_stop_words_are_refused() {
         ("--receive-buffer 0", "from 1 to 64k"),
         ("--receive-buffer 65k", "from 1 to 64k"),
         ("--receive-buffer many", "from 1 to 64k"),
-        ("--stop-word ''", "a stop word is not empty"),
+        ("--stop-word ''", "a stop word must not be empty"),
     ] {
         for service in ["echo", "display"] {
             let output = shell(

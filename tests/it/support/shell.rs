@@ -38,6 +38,17 @@ pub(crate) fn run_program(args: &str, input: &str) -> (i32, String, String) {
     (code, text(&output.stdout), text(&output.stderr))
 }
 
+/// Every service of the program under test, with its description.
+pub(crate) fn services() -> Vec<(String, String)> {
+    let (code, stdout, stderr) = run_program("services", "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let services = stdout.lines().map(|line| {
+        let (name, description) = line.split_once(' ').expect("a name and a description");
+        (name.to_owned(), description.trim().to_owned())
+    });
+    services.collect()
+}
+
 /// The standard output of `command`, which must succeed.
 #[track_caller]
 pub(crate) fn stdout_of(command: &str, input: &str) -> String {

@@ -52,3 +52,9 @@ impl Request {
         }
     }
 }
+
+impl Notice {
+    pub(crate) fn is_post(&self) -> bool {
+        matches!(self, Self::Event(event) if event.is_post())
+    }
+}

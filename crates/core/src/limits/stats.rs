@@ -177,41 +177,35 @@ impl Stats {
 
     /// Reports the counters.
     pub(crate) fn report_counters(self) {
-        let refused = RefusedReport {
-            host: self.get(Counter::RefusedHost),
-            rate: self.get(Counter::RefusedRate),
-            busy: self.get(Counter::RefusedBusy),
-            service: self.get(Counter::RefusedService),
-        };
         let report = CounterReport {
             live: self.live(),
             accepted: self.get(Counter::Accepted),
-            refused,
+            refused: RefusedReport {
+                host: self.get(Counter::RefusedHost),
+                rate: self.get(Counter::RefusedRate),
+                busy: self.get(Counter::RefusedBusy),
+                service: self.get(Counter::RefusedService),
+            },
             failed: self.get(Counter::Failed),
             received: self.get(Counter::Received),
             sent: self.get(Counter::Sent),
             dropped: self.get(Counter::Dropped),
         };
         self.write("counters", &report, || {
-            let CounterReport {
-                live,
-                accepted,
-                refused,
-                failed,
-                received,
-                sent,
-                dropped,
-            } = &report;
-            let RefusedReport {
-                host,
-                rate,
-                busy,
-                service,
-            } = refused;
+            let (counted, refused) = (&report, &report.refused);
             format!(
-                "counters live={live} accepted={accepted} refused-host={host} refused-rate={rate} \
-                 refused-busy={busy} refused-service={service} failed={failed} received={received} \
-                 sent={sent} dropped={dropped}"
+                "counters live={} accepted={} refused-host={} refused-rate={} refused-busy={} \
+                 refused-service={} failed={} received={} sent={} dropped={}",
+                counted.live,
+                counted.accepted,
+                refused.host,
+                refused.rate,
+                refused.busy,
+                refused.service,
+                counted.failed,
+                counted.received,
+                counted.sent,
+                counted.dropped
             )
         });
     }

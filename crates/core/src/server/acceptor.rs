@@ -267,19 +267,20 @@ impl<W: Worker> Acceptor<'_, W> {
 
     fn refuse(&mut self, stream: Stream, peer: Peer, message: String) {
         info!(%peer, "refuse: {message}");
-        self.send_refusal(stream, peer, Refusal(message.into()));
+        let state = &mut self.state;
+        let refusal = Refusal(message.into());
+        state
+            .rejects
+            .refuse(&mut state.reactor, stream, peer, refusal);
     }
 
     fn refuse_busy(&mut self, stream: Stream, peer: Peer, message: &'static str) {
-        self.state.stats.count(Counter::RefusedBusy, 1);
-        self.send_refusal(stream, peer, Refusal(message.into()));
-    }
-
-    fn send_refusal(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
-        let AcceptorState {
-            rejects, reactor, ..
-        } = &mut self.state;
-        rejects.refuse(reactor, stream, peer, refusal);
+        let state = &mut self.state;
+        state.stats.count(Counter::RefusedBusy, 1);
+        let refusal = Refusal(message.into());
+        state
+            .rejects
+            .refuse(&mut state.reactor, stream, peer, refusal);
     }
 
     /// Closes the listeners, asks every session to end, and waits for them until the end of the grace

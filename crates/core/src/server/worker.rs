@@ -73,13 +73,6 @@ pub(crate) struct StartError {
     pub(crate) error: io::Error,
 }
 
-impl StartError {
-    pub(crate) fn new(accepted: Accepted, error: impl Into<io::Error>) -> Box<Self> {
-        let error = error.into();
-        Box::new(Self { accepted, error })
-    }
-}
-
 /// What belongs to the acceptor, and is closed in a forked child.
 pub(crate) struct AcceptorState {
     pub(crate) signals: Signals,

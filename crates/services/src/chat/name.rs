@@ -1,12 +1,12 @@
-//! What people and rooms are called.
+//! Names of people and rooms.
 
 use std::fmt;
 
-/// A name of somebody, or of a room: at most 20 letters, digits, `-`, `_` and `.`, the first of
-/// them a letter or a digit.
+/// The name of a person or a room: at most 20 letters, digits, `-`, `_` and `.`, the first of them a
+/// letter or a digit.
 ///
-/// Letters and digits are those of any script, as Unicode has them. Names that differ in case alone
-/// are the same name. Letters that only look alike make different names.
+/// Letters and digits are those of Unicode. Names that differ only in case are the same name; names
+/// that only look alike are different.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     shown: String,
@@ -14,63 +14,63 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// What a name is, in words for somebody who gave another.
+    /// The rule for names, as it is shown to a person who gave an invalid one.
     pub(super) const RULE: &'static str =
         "up to 20 letters, digits, '-', '_' and '.', the first a letter or a digit";
 
-    /// The name that these words are, if they are one.
-    pub(super) fn parse(words: &str) -> Option<Self> {
-        let is_in = |c| is_letter_or_digit(c) || ['-', '_', '.'].contains(&c);
-        let is_name = words.chars().next().is_some_and(is_letter_or_digit)
-            && words.chars().count() <= MOST_CHARACTERS
-            && words.chars().all(is_in);
+    /// The text as a name, if it is valid.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let is_valid = |c| is_letter_or_digit(c) || ['-', '_', '.'].contains(&c);
+        let is_name = text.chars().next().is_some_and(is_letter_or_digit)
+            && text.chars().count() <= MAX_CHARACTERS
+            && text.chars().all(is_valid);
         is_name.then(|| Self {
-            shown: words.to_owned(),
-            folded: fold(words),
+            shown: text.to_owned(),
+            folded: fold(text),
         })
     }
 
-    /// The name with a number behind it, and cut for that where it would be too long.
+    /// The name with a number appended, shortened where it would be too long.
     pub(super) fn numbered(&self, number: u32) -> Self {
-        let end = format!("-{number}");
-        let kept = MOST_CHARACTERS - end.len();
-        let shown: String = self.shown.chars().take(kept).chain(end.chars()).collect();
+        let suffix = format!("-{number}");
+        let kept = self.shown.chars().take(MAX_CHARACTERS - suffix.len());
+        let shown: String = kept.chain(suffix.chars()).collect();
         let folded = fold(&shown);
         Self { shown, folded }
     }
 
-    /// Whether it is the same name, in any case.
+    /// Whether both are the same name, ignoring case.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.folded == other.folded
     }
 
-    /// The name as it was given.
+    /// The name as its owner wrote it.
     pub(super) fn as_str(&self) -> &str {
         &self.shown
     }
 
-    /// What all who want this name ask the hub for: the same for all of them.
+    /// The name without differences in case.
     pub(super) fn folded(&self) -> &str {
         &self.folded
     }
 
-    /// The hub's room in which whoever is first has this name.
-    pub(super) fn claim(&self) -> String {
+    /// The hub's room whose first member owns this name.
+    pub(super) fn claim_room(&self) -> String {
         format!("@{}", self.folded)
     }
 
-    /// Whether this room of the hub is the [claim](Self::claim).
-    pub(super) fn is_claim(&self, room: &str) -> bool {
+    /// Whether this is the [claim room](Self::claim_room).
+    pub(super) fn is_claim_room(&self, room: &str) -> bool {
         room.strip_prefix('@') == Some(&*self.folded)
     }
 
-    /// The hub's room for the people in the room of this name, which they see as its name.
-    pub(super) fn room(&self) -> String {
+    /// The hub's room for the chat room of this name, as people see it.
+    pub(super) fn chat_room(&self) -> String {
         format!("#{}", self.folded)
     }
 
-    /// Whether this room of the hub is [that one](Self::room).
-    pub(super) fn is_room(&self, room: &str) -> bool {
+    /// Whether this is the [chat room](Self::chat_room).
+    pub(super) fn is_chat_room(&self, room: &str) -> bool {
         room.strip_prefix('#') == Some(&*self.folded)
     }
 }
@@ -81,42 +81,42 @@ impl fmt::Display for Name {
     }
 }
 
-/// The fillers of Hangul count as letters, and are seen as nothing.
+/// The Hangul fillers are letters in Unicode, but invisible.
 fn is_letter_or_digit(c: char) -> bool {
     c.is_alphanumeric() && !['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'].contains(&c)
 }
 
-/// The same for words that differ in case alone: by way of upper case, in which several letters of
-/// lower case may be one, such as both forms of the Greek sigma.
-fn fold(words: &str) -> String {
-    let upper = words.chars().flat_map(char::to_uppercase);
+/// Removes differences in case. By way of upper case, since several lower-case letters may have the
+/// same one, such as both forms of the Greek sigma.
+fn fold(text: &str) -> String {
+    let upper = text.chars().flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase).collect()
 }
 
-const MOST_CHARACTERS: usize = 20;
+const MAX_CHARACTERS: usize = 20;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chat::plain;
+    use crate::chat::session::plain;
 
     #[track_caller]
-    fn check(words: &str, is_name: bool) {
-        let name = Name::parse(words);
-        assert_eq!(name.is_some(), is_name, "{words:?}");
-        assert!(name.is_none_or(|name| name.as_str() == words));
+    fn check(text: &str, is_name: bool) {
+        let name = Name::parse(text);
+        assert_eq!(name.is_some(), is_name, "{text:?}");
+        assert!(name.is_none_or(|name| name.as_str() == text));
     }
 
     #[track_caller]
     fn check_same(one: &str, other: &str, same: bool) {
-        let [one, other] = [one, other].map(|words| Name::parse(words).expect("it is a name"));
+        let [one, other] = [one, other].map(|text| Name::parse(text).expect("a name"));
         assert_eq!(one.is(&other), same, "{one} {other}");
-        assert!(one.is_claim(&one.claim()) && one.is_room(&one.room()));
-        assert!(!one.is_claim(&one.room()) && !one.is_room(&one.claim()));
-        assert_eq!(one.is_claim(&other.claim()), same);
-        assert_eq!(one.is_room(&other.room()), same);
+        assert!(one.is_claim_room(&one.claim_room()) && one.is_chat_room(&one.chat_room()));
+        assert!(!one.is_claim_room(&one.chat_room()) && !one.is_chat_room(&one.claim_room()));
+        assert_eq!(one.is_claim_room(&other.claim_room()), same);
+        assert_eq!(one.is_chat_room(&other.chat_room()), same);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         ] {
             check(other, false);
         }
-        for unseen in [
+        for invisible in [
             "\u{3164}",
             "a\u{200b}",
             "a\u{202e}b",
@@ -139,7 +139,7 @@ mod tests {
             "a\u{ad}",
             "a\u{7f}",
         ] {
-            check(unseen, false);
+            check(invisible, false);
         }
     }
 
@@ -153,20 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn a_number_finds_room_behind_it() {
-        let numbered = |name, number| Name::parse(name).expect("it is one").numbered(number);
+    fn a_number_is_appended_within_the_limit() {
+        let numbered = |name, number| Name::parse(name).expect("a name").numbered(number);
         assert_eq!(numbered("Zoë", 2).as_str(), "Zoë-2");
-        assert_eq!(numbered("Zoë", 2).claim(), "@zoë-2");
+        assert_eq!(numbered("Zoë", 2).claim_room(), "@zoë-2");
         let long = "ß".repeat(20);
         assert_eq!(numbered(&long, 9999).as_str(), "ß".repeat(15) + "-9999");
     }
 
     proptest! {
         #[test]
-        fn every_name_may_be_shown(words: String) {
-            for words in [&words, words.get(..1).unwrap_or_default()] {
-                if let Some(name) = Name::parse(words) {
-                    prop_assert_eq!(plain(name.as_str().as_bytes()), words);
+        fn every_name_is_plain_text(text: String) {
+            for text in [&text, text.get(..1).unwrap_or_default()] {
+                if let Some(name) = Name::parse(text) {
+                    prop_assert_eq!(plain(name.as_str().as_bytes()), text);
                     prop_assert!(Name::parse(name.numbered(10).as_str()).is_some());
                 }
             }

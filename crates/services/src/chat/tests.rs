@@ -1,9 +1,9 @@
-//! Several people in one chat, without a socket.
+//! Chats between several people, without a socket.
 
 mod crowded;
 mod floods;
-mod harm;
 mod names;
+mod terminal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use switchboard_core::testing::RoomDriver;
 use switchboard_eliza::{Conversation, Script};
 
 use super::*;
-use crate::talk::from_words;
+use crate::testing::{outbox_limit, parse_options};
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -21,61 +21,60 @@ const CAROL: u8 = 3;
 
 const GREETING: &str = "-- Welcome to the chat; /help tells how it works.\n-- What is your name?\n";
 
-/// A chat with these options, whose friend draws from seed 1.
-fn chat(words: &str) -> Chat {
+/// A chat with these options, whose bot has the seed 1.
+fn chat(options: &str) -> Chat {
     Chat {
         seed: Some(1),
-        ..Chat::from_options(from_words(words)).expect("it compiles")
+        ..Chat::from_options(parse_options(options)).expect("it compiles")
     }
 }
 
-fn driver(words: &str, outbox_bytes: usize) -> RoomDriver {
-    let mut limits = Limits::default();
-    limits.outbox_bytes = outbox_bytes;
-    RoomDriver::new(Arc::new(chat(words)), limits)
+fn driver(options: &str, outbox_bytes: usize) -> RoomDriver {
+    let limits = outbox_limit(outbox_bytes);
+    RoomDriver::new(Arc::new(chat(options)), limits)
 }
 
-fn heard(driver: &mut RoomDriver, who: u8) -> String {
-    String::from_utf8(driver.received(who)).expect("all that is said is text")
+fn output(driver: &mut RoomDriver, peer: u8) -> String {
+    String::from_utf8(driver.received(peer)).expect("the output is text")
 }
 
-/// Alice, Bob and Carol say these lines in this order, and hear this, in whatever pieces they say
-/// it. Each comes just before saying something for the first time, and is greeted.
+/// Alice, Bob and Carol send these lines in this order and receive these answers, for chunks of
+/// several sizes. Each connects just before the first line, and receives the greeting.
 #[track_caller]
-fn check(words: &str, said: &[(u8, &str)], answers: &[(u8, &str)]) {
+fn check(options: &str, lines: &[(u8, &str)], answers: &[(u8, &str)]) {
     for size in [1, 2, 3, 5, 8, usize::MAX] {
         for outbox_bytes in [1, 64 * 1024] {
-            let mut driver = driver(words, outbox_bytes);
-            let mut here = Vec::new();
-            for &(who, line) in said {
-                if !here.contains(&who) {
-                    driver.connect(who);
-                    assert_eq!(heard(&mut driver, who), GREETING);
-                    here.push(who);
+            let mut driver = driver(options, outbox_bytes);
+            let mut connected = Vec::new();
+            for &(peer, line) in lines {
+                if !connected.contains(&peer) {
+                    driver.connect(peer);
+                    assert_eq!(output(&mut driver, peer), GREETING);
+                    connected.push(peer);
                 }
                 for piece in format!("{line}\n").as_bytes().chunks(size) {
-                    driver.send(who, piece);
+                    driver.send(peer, piece);
                 }
             }
-            for &(who, answers) in answers {
-                let heard = heard(&mut driver, who);
-                assert_eq!(heard, answers, "{who} in pieces of {size}");
+            for &(peer, answers) in answers {
+                let output = output(&mut driver, peer);
+                assert_eq!(output, answers, "{peer} in chunks of {size}");
             }
         }
     }
 }
 
-/// Alice and Bob are in the lobby; then it goes on as for [`check`].
+/// Alice and Bob enter the lobby; the rest is as in [`check`].
 #[track_caller]
-fn check_two(words: &str, said: &[(u8, &str)], alice: &str, bob: &str) {
-    let said = [&[(ALICE, "alice"), (BOB, "bob")], said].concat();
+fn check_two(options: &str, lines: &[(u8, &str)], alice: &str, bob: &str) {
+    let lines = [&[(ALICE, "alice"), (BOB, "bob")], lines].concat();
     let alice = format!("-- You are in #lobby as alice, alone.\n-- bob is here.\n{alice}");
     let bob = format!("-- You are in #lobby as bob, with 1 other.\n{bob}");
-    check(words, &said, &[(ALICE, &alice), (BOB, &bob)]);
+    check(options, &lines, &[(ALICE, &alice), (BOB, &bob)]);
 }
 
 #[test]
-fn what_is_said_is_heard_by_all_others() {
+fn a_message_reaches_all_others_in_the_room() {
     check_two(
         "",
         &[
@@ -92,7 +91,7 @@ fn what_is_said_is_heard_by_all_others() {
 }
 
 #[test]
-fn lines_that_come_at_once_are_as_good() {
+fn lines_that_arrive_together_are_executed_in_order() {
     let mut driver = driver("", 1);
     driver.connect(ALICE);
     driver.send(ALICE, b"alice\n");
@@ -104,14 +103,14 @@ fn lines_that_come_at_once_are_as_good() {
     );
     driver.end_input(BOB);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- ALICE-2 is here.\nALICE-2: hello\n-- ALICE-2 is called bob now.\n-- bob has left.\n\
          -- bob is here.\nbob: back\n-- bob has left.\n"
     );
-    let heard = heard(&mut driver, BOB);
-    let heard = heard.strip_prefix(GREETING).expect("it is first");
+    let output = output(&mut driver, BOB);
+    let output = output.strip_prefix(GREETING).expect("it is first");
     assert_eq!(
-        heard,
+        output,
         "-- ALICE is taken, so you are ALICE-2.\r\n-- You are in #lobby as ALICE-2, with 1 other.\r\n\
          -- You are called bob now.\r\n-- You are in #x as bob, alone.\r\n\
          -- You are in #lobby as bob, with 1 other.\r\n| ALICE-2: hello\r\n"
@@ -120,33 +119,33 @@ fn lines_that_come_at_once_are_as_good() {
 }
 
 #[test]
-fn how_somebody_left_is_told() {
+fn the_reason_of_leaving_is_announced() {
     let mut driver = driver("", 64 * 1024);
-    for (who, name) in [
+    for (peer, name) in [
         (ALICE, "alice\n"),
         (BOB, "bob\n"),
         (CAROL, "carol\n"),
         (4, "dave\n"),
     ] {
-        driver.connect(who);
-        driver.send(who, name.as_bytes());
+        driver.connect(peer);
+        driver.send(peer, name.as_bytes());
     }
     driver.received(ALICE);
     driver.kill(BOB);
     driver.send(CAROL, b"/quit\n");
     driver.end_input(4);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- bob was lost.\n-- carol has left.\n-- dave has left.\n"
     );
 }
 
 #[test]
-fn who_falls_behind_is_dropped_and_nobody_waits() {
+fn a_member_that_falls_behind_is_dropped_and_delays_no_other() {
     let mut driver = driver("--burst 10000", 64 * 1024);
-    for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
-        driver.connect(who);
-        driver.send(who, name.as_bytes());
+    for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n"), (CAROL, "carol\n")] {
+        driver.connect(peer);
+        driver.send(peer, name.as_bytes());
     }
     driver.stop_reading(BOB);
     driver.received(CAROL);
@@ -155,23 +154,23 @@ fn who_falls_behind_is_dropped_and_nobody_waits() {
         driver.send(ALICE, &line);
         driver.advance(Duration::from_millis(10));
     }
-    let all = heard(&mut driver, CAROL);
+    let all = output(&mut driver, CAROL);
     assert_eq!(all.matches("alice: x").count(), 500);
     assert_eq!(
         all.matches("-- bob fell behind and was dropped.\n").count(),
         1
     );
     driver.resume_reading(BOB);
-    let all = heard(&mut driver, BOB);
+    let all = output(&mut driver, BOB);
     let last = "-- You fell too far behind what is said here. Goodbye.\n";
     assert!(all.ends_with(last), "{:?}", all.lines().last());
     assert!(driver.close_reason(BOB).is_some());
-    assert_eq!(heard(&mut driver, CAROL), "");
+    assert_eq!(output(&mut driver, CAROL), "");
 }
 
 #[test]
-fn who_enters_is_shown_what_was_said_last() {
-    let said = [
+fn a_person_that_enters_sees_the_history() {
+    let lines = [
         (ALICE, "alice"),
         (ALICE, "one"),
         (ALICE, "/me waits"),
@@ -182,17 +181,17 @@ fn who_enters_is_shown_what_was_said_last() {
     ];
     let entered = "-- You are in #lobby as bob, with 1 other.\n";
     let all = "| alice: one\n| * alice waits\n| ann: three\n";
-    check("", &said, &[(BOB, &[entered, all].concat())]);
+    check("", &lines, &[(BOB, &[entered, all].concat())]);
     check(
         "--history 1",
-        &said,
+        &lines,
         &[(BOB, &[entered, "| ann: three\n"].concat())],
     );
-    check("--history 0", &said, &[(BOB, entered)]);
+    check("--history 0", &lines, &[(BOB, entered)]);
 }
 
 #[test]
-fn rooms_are_apart() {
+fn rooms_are_separate() {
     check_two(
         "",
         &[
@@ -228,7 +227,7 @@ fn rooms_are_apart() {
 }
 
 #[test]
-fn what_is_said_to_one_is_heard_by_one() {
+fn a_private_message_reaches_one_person() {
     check(
         "",
         &[
@@ -266,7 +265,7 @@ fn what_is_said_to_one_is_heard_by_one() {
 }
 
 #[test]
-fn a_command_that_cannot_be_done_is_answered_and_not_said() {
+fn an_invalid_command_is_answered_and_not_posted() {
     check_two(
         "",
         &[
@@ -283,12 +282,12 @@ fn a_command_that_cannot_be_done_is_answered_and_not_said() {
 }
 
 #[test]
-fn help_is_a_notice_in_every_line() {
-    for (words, names) in [("", 0), ("--with-eliza", 1)] {
-        let mut driver = driver(words, 1);
+fn every_line_of_help_is_a_notice() {
+    for (options, names) in [("", 0), ("--with-eliza", 1)] {
+        let mut driver = driver(options, 1);
         driver.connect(ALICE);
         driver.send(ALICE, b"/help\nalice\n/help\n");
-        let all = heard(&mut driver, ALICE);
+        let all = output(&mut driver, ALICE);
         assert!(all.lines().all(|line| line.starts_with("-- ")), "{all}");
         assert_eq!(all.matches("/msg NAME TEXT").count(), 2);
         assert_eq!(all.matches("say \"eliza, ...\"").count(), 2 * names);
@@ -296,25 +295,25 @@ fn help_is_a_notice_in_every_line() {
 }
 
 #[test]
-fn at_its_end_the_server_says_goodbye() {
+fn a_stopping_server_sends_goodbye() {
     let mut driver = driver("", 1);
     driver.connect(ALICE);
     driver.send(ALICE, b"alice\n");
     driver.received(ALICE);
     driver.shut_down();
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- The server stops.\n-- Goodbye.\n"
     );
     assert!(driver.close_reason(ALICE).is_some());
 }
 
 #[test]
-fn the_friend_answers_who_speaks_to_her() {
-    let mut friend = Conversation::new(&Script::friend().expect("it compiles"), 1);
-    let answers = ["I am sad", "bye", "Why?"].map(|words| friend.reply(words).text);
+fn the_bot_answers_a_person_that_addresses_it() {
+    let mut bot = Conversation::new(&Script::friend().expect("it compiles"), 1);
+    let answers = ["I am sad", "bye", "Why?"].map(|text| bot.reply(text).text);
     let entered = |name, others| format!("-- You are in #lobby as {name}, with {others}.\n");
-    let said = [
+    let lines = [
         (ALICE, "alice"),
         (BOB, "bob"),
         (ALICE, "Eliza, I am sad"),
@@ -337,13 +336,13 @@ fn the_friend_answers_who_speaks_to_her() {
     );
     check(
         "--with-eliza",
-        &said,
+        &lines,
         &[
             (ALICE, &(entered("alice", "1 other") + &alice)),
             (BOB, &(entered("bob", "2 others") + &bob)),
         ],
     );
-    // Without her, it is a name like others.
+    // Without the bot, its name is free.
     check(
         "",
         &[(ALICE, "eliza"), (ALICE, "/who")],
@@ -355,7 +354,7 @@ fn the_friend_answers_who_speaks_to_her() {
 }
 
 #[test]
-fn over_datagrams_it_is_the_same() {
+fn datagrams_are_served_like_streams() {
     let mut driver = driver("", 1);
     driver.connect(ALICE);
     driver.send(ALICE, b"alice\n");
@@ -363,13 +362,13 @@ fn over_datagrams_it_is_the_same() {
     driver.connect_datagram(BOB, b"bob\n");
     driver.send(BOB, b"two\nlines\n");
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         "-- bob is here.\nbob: two\\nlines\n"
     );
     driver.send(ALICE, b"hello\n");
-    let heard = driver.received_datagrams(BOB);
+    let output = driver.received_datagrams(BOB);
     assert_eq!(
-        heard.last().map(|last| &last[..]),
+        output.last().map(|last| &last[..]),
         Some(&b"alice: hello\n"[..])
     );
 }

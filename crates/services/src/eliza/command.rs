@@ -1,23 +1,23 @@
-//! What a peer may ask of the program rather than say to the friend.
+//! The commands of a peer, which do not reach the conversation.
 
 /// A line that begins with an asterisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    /// How the last reply came about.
+    /// Explain the last reply.
     Why,
-    /// To begin anew.
+    /// Start the conversation again.
     Reset,
-    /// To begin anew with the script of this name.
+    /// Start again with the script of this name.
     Script(&'a str),
-    /// What there is; also where it is not clear.
+    /// List the commands; also the answer to an unknown one.
     Help,
 }
 
 impl<'a> Command<'a> {
     /// The command in a line, if it is one.
-    pub(super) fn of(line: &'a str) -> Option<Self> {
-        let words = line.trim().strip_prefix('*')?.trim_start();
-        let (name, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
+        let text = line.trim().strip_prefix('*')?.trim_start();
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let known = [
             ("why", Self::Why),
             ("reset", Self::Reset),
@@ -36,7 +36,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, command: Option<Command<'_>>) {
-        assert_eq!(Command::of(line), command);
+        assert_eq!(Command::parse(line), command);
     }
 
     #[test]

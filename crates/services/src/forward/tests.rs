@@ -1,18 +1,21 @@
+//! Forwarding between several clients, without a socket.
+
 use std::sync::Arc;
 
-use switchboard_core::Limits;
 use switchboard_core::testing::RoomDriver;
+use switchboard_core::{Limits, Service};
 
 use super::*;
-use crate::talk::from_words;
+use crate::forward::session::{EOT, NEW, NO_RECEIVER, TAKEN};
+use crate::testing::parse_options;
 
-fn driver(words: &str) -> RoomDriver {
-    let forward = Forward::from_options(from_words(words)).expect("they do not contradict");
+fn driver(options: &str) -> RoomDriver {
+    let forward = Forward::from_options(parse_options(options)).expect("no contradiction");
     RoomDriver::new(Arc::new(forward), Limits::default())
 }
 
 #[test]
-fn the_first_sends_to_the_second_and_others_find_the_line_taken() {
+fn the_first_sends_to_the_second_and_later_clients_are_refused() {
     let mut line = driver("");
     line.connect(1);
     assert_eq!(line.received(1), b"1");
@@ -28,13 +31,13 @@ fn the_first_sends_to_the_second_and_others_find_the_line_taken() {
 }
 
 #[test]
-fn what_is_sent_before_anybody_receives_waits() {
+fn input_waits_for_a_receiver() {
     let mut line = driver("--no-role");
     line.connect(1);
     line.send(1, b"early, ");
     line.send(1, b"still early");
     line.end_input(1);
-    assert!(line.close_reason(1).is_none(), "it waits for who receives");
+    assert!(line.close_reason(1).is_none(), "it waits for a receiver");
     line.connect(2);
     assert_eq!(line.received(2), b"early, still early");
     assert!(line.close_reason(1).is_some() && line.close_reason(2).is_some());
@@ -45,11 +48,11 @@ fn what_is_sent_before_anybody_receives_waits() {
 }
 
 #[test]
-fn the_end_of_the_sender_is_the_end_of_all_who_receive() {
-    for words in ["", "--to all"] {
-        let mut line = driver(words);
-        for who in 1..4 {
-            line.connect(who);
+fn the_end_of_the_sender_ends_all_receivers() {
+    for options in ["", "--to all"] {
+        let mut line = driver(options);
+        for peer in 1..4 {
+            line.connect(peer);
         }
         line.send(1, b"last words");
         line.end_input(1);
@@ -60,10 +63,10 @@ fn the_end_of_the_sender_is_the_end_of_all_who_receive() {
 }
 
 #[test]
-fn a_sender_that_vanishes_ends_the_line_too() {
+fn a_lost_sender_ends_all_receivers() {
     let mut line = driver("--to all");
-    for who in 1..4 {
-        line.connect(who);
+    for peer in 1..4 {
+        line.connect(peer);
     }
     line.kill(1);
     assert!(line.close_reason(2).is_some() && line.close_reason(3).is_some());
@@ -72,21 +75,21 @@ fn a_sender_that_vanishes_ends_the_line_too() {
 #[test]
 fn the_first_sends_to_all_others() {
     let mut line = driver("--to all");
-    for who in 1..6 {
-        line.connect(who);
+    for peer in 1..6 {
+        line.connect(peer);
     }
     line.send(1, b"to all");
     assert_eq!(line.received(1), b"1");
-    for who in 2..6 {
-        assert_eq!(line.received(who), b"2to all");
+    for peer in 2..6 {
+        assert_eq!(line.received(peer), b"2to all");
     }
 }
 
 #[test]
 fn everyone_sends_to_everyone_else() {
     let mut line = driver("--to others");
-    for who in 1..4 {
-        line.connect(who);
+    for peer in 1..4 {
+        line.connect(peer);
     }
     line.send(1, b"a");
     line.send(2, b"b");
@@ -101,28 +104,28 @@ fn everyone_sends_to_everyone_else() {
 }
 
 #[test]
-fn the_sender_is_told_that_nobody_receives_any_more_or_closed() {
-    let mut told = driver("--no-role");
-    told.connect(1);
-    told.connect(2);
-    told.kill(2);
-    assert_eq!(told.received(1), LEFT.as_bytes());
-    told.send(1, b"kept");
-    told.connect(3);
-    assert_eq!(told.received(3), b"kept");
+fn without_a_receiver_the_sender_is_notified_or_closed() {
+    let mut notified = driver("--no-role");
+    notified.connect(1);
+    notified.connect(2);
+    notified.kill(2);
+    assert_eq!(notified.received(1), NO_RECEIVER.as_bytes());
+    notified.send(1, b"kept");
+    notified.connect(3);
+    assert_eq!(notified.received(3), b"kept");
 
     let mut closed = driver("--on-leave close");
     closed.connect(1);
     closed.connect(2);
-    closed.connect(3); // was told that the line is taken, which is no loss
+    closed.connect(3); // refused, so it was no receiver
     assert!(closed.close_reason(1).is_none());
     closed.kill(2);
     assert_eq!(closed.received(1), b"1");
     assert!(closed.close_reason(1).is_some());
 
     let mut all = driver("--to all --on-leave close");
-    for who in 1..4 {
-        all.connect(who);
+    for peer in 1..4 {
+        all.connect(peer);
     }
     all.kill(2);
     assert!(all.close_reason(1).is_none(), "there is another one");
@@ -131,7 +134,7 @@ fn the_sender_is_told_that_nobody_receives_any_more_or_closed() {
 }
 
 #[test]
-fn who_ends_its_side_at_once_listens_and_later_has_left() {
+fn a_new_client_that_ends_its_input_still_receives() {
     let mut line = driver("--no-role");
     line.connect(1);
     line.connect(2);
@@ -149,36 +152,35 @@ fn who_ends_its_side_at_once_listens_and_later_has_left() {
 #[test]
 fn a_slow_receiver_holds_back_the_sender_and_loses_nothing() {
     let mut line = driver("--to all --no-role");
-    for who in 1..4 {
-        line.connect(who);
+    for peer in 1..4 {
+        line.connect(peer);
     }
     line.stop_reading(2);
     let piece: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let mut said = 0;
+    let mut sent = 0;
     while line.wants_input(1) {
         line.send(1, &piece);
-        said += 1;
-        assert!(said < 1000, "nothing holds it back");
+        sent += 1;
+        assert!(sent < 1000, "the sender is not held back");
     }
     line.resume_reading(2);
     assert!(line.wants_input(1));
-    assert_eq!(line.received(2), piece.repeat(said));
-    assert_eq!(line.received(3), piece.repeat(said));
+    assert_eq!(line.received(2), piece.repeat(sent));
+    assert_eq!(line.received(3), piece.repeat(sent));
 }
 
 #[test]
-fn roles_are_fixed_by_the_place() {
+fn roles_are_fixed_by_listener() {
     let forward = Forward {
-        options: from_words("--role receive --role send"),
+        options: parse_options("--role receive --role send"),
     };
-    let first_words = |place| {
-        let session =
-            switchboard_core::Service::connect(&forward, &Peer::stdio().at_listener(place));
+    let connected = |listener| {
+        let session = Service::connect(&forward, &Peer::stdio().at_listener(listener));
         session.map(|_| ()).map_err(|refusal| refusal.0)
     };
-    assert_eq!(first_words(0), Ok(()));
-    assert_eq!(first_words(1), Ok(()));
-    assert_eq!(first_words(2), Err("Nobody has a role here.".into()));
+    assert_eq!(connected(0), Ok(()));
+    assert_eq!(connected(1), Ok(()));
+    assert_eq!(connected(2), Err("Nobody has a role here.".into()));
     let mut receivers = driver("--role receive");
     receivers.connect(1);
     receivers.connect(2);
@@ -192,11 +194,11 @@ fn roles_are_fixed_by_the_place() {
 }
 
 #[test]
-fn a_datagram_does_not_change_the_role_of_its_place() {
+fn a_datagram_does_not_change_a_fixed_role() {
     let mut receivers = driver("--role receive --to all");
     receivers.connect_datagram(1, b"I would send");
     receivers.connect(2);
-    assert_eq!(receivers.received(2), b"2", "and it heard nothing");
+    assert_eq!(receivers.received(2), b"2", "and it received nothing");
     let mut senders = driver("--role send");
     senders.connect_datagram(1, b"");
     senders.connect_datagram(2, b"");
@@ -204,9 +206,9 @@ fn a_datagram_does_not_change_the_role_of_its_place() {
 }
 
 #[test]
-fn over_datagrams_the_first_one_says_who_receives() {
-    for (empty, words) in [(&b""[..], ""), (b"\n", ""), (b"\r\n", "--to all")] {
-        let mut line = driver(words);
+fn the_first_datagram_chooses_the_role() {
+    for (empty, options) in [(&b""[..], ""), (b"\n", ""), (b"\r\n", "--to all")] {
+        let mut line = driver(options);
         line.connect_datagram(1, empty);
         line.connect_datagram(2, b"one");
         line.send(2, b"");
@@ -215,14 +217,14 @@ fn over_datagrams_the_first_one_says_who_receives() {
         line.connect_datagram(3, b"I send too");
         assert_eq!(line.received_datagrams(3), [TAKEN.as_bytes()]);
         line.send(1, EOT);
-        assert_eq!(line.received_datagrams(2), [LEFT.as_bytes()]);
+        assert_eq!(line.received_datagrams(2), [NO_RECEIVER.as_bytes()]);
         line.send(2, EOT);
         assert!(line.close_reason(1).is_some() && line.close_reason(2).is_some());
     }
 }
 
 #[test]
-fn streams_and_datagrams_meet() {
+fn streams_and_datagrams_share_a_line() {
     let mut line = driver("--to all --no-role");
     line.connect(1);
     line.connect(2);
@@ -242,7 +244,7 @@ fn streams_and_datagrams_meet() {
 }
 
 #[test]
-fn a_stop_closes_everybody() {
+fn a_stopping_server_closes_all_sessions() {
     let mut line = driver("--to others");
     line.connect(1);
     line.connect(2);
@@ -251,7 +253,7 @@ fn a_stop_closes_everybody() {
 }
 
 #[test]
-fn nobody_has_a_role_where_everyone_does_both() {
-    let asked = Forward::from_options(from_words("--to others --role send"));
-    assert!(asked.is_err_and(|words| words.contains("--to others")));
+fn roles_contradict_to_others() {
+    let forward = Forward::from_options(parse_options("--to others --role send"));
+    assert!(forward.is_err_and(|error| error.contains("--to others")));
 }

@@ -129,13 +129,14 @@ impl Worker for Events {
         accepted: Accepted,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
-        let link = match self.link() {
-            Ok(link) => link,
-            Err(error) => return Err(StartError::new(accepted, error)),
-        };
-        let task = StreamTask::open(accepted, &*self.service, &self.limits, link);
-        acceptor.reactor.add(Box::new(task));
-        Ok(())
+        match self.link() {
+            Ok(link) => {
+                let task = StreamTask::open(accepted, &*self.service, &self.limits, link);
+                acceptor.reactor.add(Box::new(task));
+                Ok(())
+            }
+            Err(error) => Err(Box::new(StartError { accepted, error })),
+        }
     }
 
     fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {

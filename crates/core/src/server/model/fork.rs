@@ -88,18 +88,13 @@ impl Worker for Processes<'_> {
         accepted: Accepted,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
-        let stderr = match self.exec.then(pipe).transpose() {
-            Ok(pipe) => pipe,
-            Err(error) => return Err(StartError::new(accepted, error)),
-        };
-        let (errors, stderr) = stderr.unzip();
-        let link = match self.link() {
-            Ok(link) => link,
-            Err(error) => return Err(StartError::new(accepted, error)),
-        };
-        match process::fork() {
-            Ok(Forked::Child) => run_child(|| self.run_session(accepted, stderr, link, acceptor)),
-            Ok(Forked::Parent(pid)) => {
+        let pipe = self.exec.then(pipe).transpose();
+        let forked = pipe.and_then(|pipe| Ok((pipe.unzip(), self.link()?, process::fork()?)));
+        match forked {
+            Ok(((_, stderr), link, Forked::Child)) => {
+                run_child(|| self.run_session(accepted, stderr, link, acceptor))
+            }
+            Ok(((errors, _), _, Forked::Parent(pid))) => {
                 debug!(peer = %accepted.peer, %pid, "fork");
                 let Accepted { stream, peer, slot } = accepted;
                 slot.set_pid(pid);
@@ -113,7 +108,7 @@ impl Worker for Processes<'_> {
                 }
                 Ok(())
             }
-            Err(errno) => Err(StartError::new(accepted, errno)),
+            Err(error) => Err(Box::new(StartError { accepted, error })),
         }
     }
 
@@ -172,14 +167,8 @@ impl Processes<'_> {
         let link = self.link()?;
         match process::fork()? {
             Forked::Child => run_child(|| {
-                let listener = match udp.listener.try_clone() {
-                    Ok(listener) => listener,
-                    Err(error) => {
-                        error!("cannot serve UDP: {error}");
-                        return 1;
-                    }
-                };
-                let stats = acceptor.stats.for_udp_socket(listener.index);
+                let listener = udp.listener.try_clone();
+                let stats = acceptor.stats.for_udp_socket(udp.listener.index);
                 let mut buffer = self.become_child(acceptor);
                 let (service, signals) = (&self.service, &acceptor.signals);
                 fork_udp::serve(

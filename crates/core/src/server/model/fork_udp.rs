@@ -1,5 +1,6 @@
 //! The processes that serve the UDP sockets of a forking server.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +66,7 @@ impl UdpProcess {
 
 /// Serves the socket in a child. Returns the exit code.
 pub(crate) fn serve(
-    listener: UdpListener,
+    listener: io::Result<UdpListener>,
     service: &Arc<dyn Service>,
     limits: &Limits,
     stats: Stats,
@@ -74,7 +75,9 @@ pub(crate) fn serve(
     buffer: &mut [u8],
 ) -> i32 {
     let (service, link) = (Arc::clone(service), link.map(Link::socket));
-    match UdpServer::new(listener, service, limits, stats, link) {
+    let server =
+        listener.and_then(|listener| UdpServer::new(listener, service, limits, stats, link));
+    match server {
         Ok(server) => {
             let mut server = Box::new(server);
             run_one(&mut *server, signals, &mut false, buffer);

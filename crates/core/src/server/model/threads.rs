@@ -199,7 +199,7 @@ impl Worker for Threads {
                 jobs.send(job).ok(); // the thread waits for it
                 Ok(())
             }
-            Err(error) => Err(StartError::new(accepted, error)),
+            Err(error) => Err(Box::new(StartError { accepted, error })),
         }
     }
 

@@ -1,14 +1,13 @@
-//! A hub that has no room for more.
+//! A hub that has no more rooms.
 
 use switchboard_core::{Outbox, Result, RoomEvent};
 
 use super::*;
 
-/// A chat for Alice, who is in so many other rooms already, and for others who are in none. One can
-/// be in 16.
+/// A chat where Alice is already in this many other rooms. The limit is 16 per session.
 struct Crowded(usize);
 
-struct InOthers {
+struct CrowdedSession {
     rooms: Rooms,
     others: usize,
     session: Box<dyn Session>,
@@ -16,13 +15,13 @@ struct InOthers {
 
 impl RoomService for Crowded {
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let session = Chat::new().connect(peer, rooms)?;
+        let session = Chat::default().connect(peer, rooms)?;
         let others = if peer.to_string().starts_with("192.0.2.1:") {
             self.0
         } else {
             0
         };
-        Ok(Box::new(InOthers {
+        Ok(Box::new(CrowdedSession {
             rooms,
             others,
             session,
@@ -30,7 +29,7 @@ impl RoomService for Crowded {
     }
 }
 
-impl Session for InOthers {
+impl Session for CrowdedSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         for other in 0..self.others {
             self.rooms.join(out, &other.to_string(), "");
@@ -42,18 +41,18 @@ impl Session for InOthers {
         self.session.on_message(line, out)
     }
 
-    fn on_room_event(&mut self, heard: &RoomEvent, out: &mut Outbox) -> Result {
-        self.session.on_room_event(heard, out)
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+        self.session.on_room_event(event, out)
     }
 }
 
 #[track_caller]
-fn check(others: usize, said: &str, answers: &str) {
+fn check(others: usize, lines: &str, answers: &str) {
     let mut driver = RoomDriver::new(Arc::new(Crowded(others)), Limits::default());
     driver.connect(ALICE);
-    driver.send(ALICE, said.as_bytes());
+    driver.send(ALICE, lines.as_bytes());
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         [GREETING, answers].concat(),
         "{others}"
     );
@@ -61,11 +60,11 @@ fn check(others: usize, said: &str, answers: &str) {
 }
 
 #[test]
-fn without_room_nothing_changes() {
+fn when_the_hub_is_full_the_state_is_unchanged() {
     let crowded = "-- There are too many names and rooms now.\n";
     let ask = "-- What is your name?\n";
     let entered = "-- You are in #lobby as alice, alone.\n";
-    // No room for a name, for the lobby, for another name or room; and room for all.
+    // No room is left for a name; for the lobby; for another name or room. The last has all.
     check(16, "alice\n/who\n", &[crowded, ask, ask].concat());
     check(15, "alice\n/who\n", &[crowded, ask, ask].concat());
     check(
@@ -85,13 +84,13 @@ fn without_room_nothing_changes() {
 }
 
 #[test]
-fn who_finds_no_room_keeps_no_name() {
+fn a_person_that_cannot_enter_frees_the_name() {
     let mut driver = RoomDriver::new(Arc::new(Crowded(15)), Limits::default());
-    for who in [ALICE, BOB] {
-        driver.connect(who);
-        driver.send(who, b"alice\n");
+    for peer in [ALICE, BOB] {
+        driver.connect(peer);
+        driver.send(peer, b"alice\n");
     }
-    let answer = heard(&mut driver, BOB);
+    let answer = output(&mut driver, BOB);
     assert!(
         answer.ends_with("-- You are in #lobby as alice, alone.\n"),
         "{answer}"

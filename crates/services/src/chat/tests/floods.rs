@@ -1,15 +1,15 @@
-//! Much at once.
+//! Floods of lines.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Alice and Bob are there; Alice has just said `count` lines, all at once.
-fn flood(words: &str, count: usize) -> RoomDriver {
-    let mut driver = driver(words, 64 * 1024);
-    for (who, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
-        driver.connect(who);
-        driver.send(who, name.as_bytes());
+/// Alice and Bob are in the lobby, and Alice has sent `count` lines at once.
+fn flood(options: &str, count: usize) -> RoomDriver {
+    let mut driver = driver(options, 64 * 1024);
+    for (peer, name) in [(ALICE, "alice\n"), (BOB, "bob\n")] {
+        driver.connect(peer);
+        driver.send(peer, name.as_bytes());
     }
     driver.received(ALICE);
     driver.received(BOB);
@@ -19,8 +19,8 @@ fn flood(words: &str, count: usize) -> RoomDriver {
 }
 
 fn numbers(driver: &mut RoomDriver) -> Vec<usize> {
-    let heard = heard(driver, BOB);
-    let lines = heard
+    let output = output(driver, BOB);
+    let lines = output
         .lines()
         .filter_map(|line| line.strip_prefix("alice: "));
     lines.map(|line| line.parse().expect("a number")).collect()
@@ -29,16 +29,16 @@ fn numbers(driver: &mut RoomDriver) -> Vec<usize> {
 const WARNING: &str = "-- You say much at once: all of it is passed on,";
 
 #[test]
-fn a_paste_goes_straight_through() {
+fn a_paste_is_not_delayed() {
     let mut driver = flood("", 200);
     assert_eq!(numbers(&mut driver), Vec::from_iter(1..=200));
     assert!(driver.wants_input(ALICE));
     driver.advance(Duration::from_secs(100));
-    assert_eq!(heard(&mut driver, ALICE), "");
+    assert_eq!(output(&mut driver, ALICE), "");
 }
 
 #[test]
-fn a_flood_is_slowed_and_not_lost() {
+fn a_flood_is_delayed_and_not_lost() {
     let mut driver = flood("--burst 10 --pace 3", 18);
     let second = Duration::from_secs(1);
     driver.end_input(ALICE);
@@ -52,63 +52,63 @@ fn a_flood_is_slowed_and_not_lost() {
         assert_eq!(numbers(&mut driver), Vec::from_iter(lines));
     }
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 3 lines a second.\n")
     );
     assert!(
         driver.close_reason(ALICE).is_some(),
-        "it is told of the end of input at last"
+        "the end of input follows the last line"
     );
 }
 
 #[test]
-fn steady_talk_is_never_slowed() {
+fn a_steady_pace_is_never_delayed() {
     let mut driver = flood("--burst 3 --pace 1", 0);
     for line in 1..=50 {
         driver.send(ALICE, format!("{line}\n").as_bytes());
         assert_eq!(numbers(&mut driver), [line]);
-        // One a second on the whole, and two within one second.
+        // One line per second on average, and sometimes two within a second.
         driver.advance(Duration::from_millis(500 + 1000 * (line as u64 % 2)));
     }
-    assert_eq!(heard(&mut driver, ALICE), "");
+    assert_eq!(output(&mut driver, ALICE), "");
 }
 
 #[test]
-fn each_flood_is_warned_of_once() {
+fn each_flood_is_warned_about_once() {
     let mut driver = flood("--burst 10 --pace 5", 11);
     for seconds in [3, 2] {
         assert_eq!(
-            heard(&mut driver, ALICE),
+            output(&mut driver, ALICE),
             format!("{WARNING} 5 lines a second.\n")
         );
         driver.send(ALICE, b"1\n");
         driver.advance(Duration::from_secs(seconds));
-        assert_eq!(heard(&mut driver, ALICE), "");
+        assert_eq!(output(&mut driver, ALICE), "");
         driver.advance(Duration::from_secs(60));
         driver.send(ALICE, "1\n".repeat(11).as_bytes());
     }
 }
 
 #[test]
-fn who_says_little_in_many_bytes_is_slowed_too() {
+fn long_lines_count_as_several() {
     let mut driver = flood("", 0);
     let line = [&[b'x'; 8000], &b"\n"[..]].concat();
     (0..20).for_each(|_| driver.send(ALICE, &line));
-    assert_eq!(heard(&mut driver, BOB).lines().count(), 13);
+    assert_eq!(output(&mut driver, BOB).lines().count(), 13);
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 5 lines a second.\n")
     );
     driver.advance(Duration::from_secs(60));
-    assert_eq!(heard(&mut driver, BOB).lines().count(), 7);
+    assert_eq!(output(&mut driver, BOB).lines().count(), 7);
 }
 
 #[test]
-fn what_happens_elsewhere_does_not_end_a_rest() {
+fn a_room_event_does_not_end_the_delay() {
     let mut driver = flood("--burst 2 --pace 1", 4);
     driver.send(BOB, b"hello\n");
     assert_eq!(
-        heard(&mut driver, ALICE),
+        output(&mut driver, ALICE),
         format!("{WARNING} 1 lines a second.\nbob: hello\n")
     );
     assert_eq!(numbers(&mut driver), [1, 2]);

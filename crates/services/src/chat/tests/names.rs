@@ -1,9 +1,9 @@
-//! Names: one each.
+//! Unique names.
 
 use super::*;
 
 #[test]
-fn who_has_no_name_is_asked_for_one() {
+fn a_person_without_a_name_is_asked_for_one() {
     let rule = "-- A name is up to 20 letters, digits, '-', '_' and '.', the first a letter or a \
                 digit. What is your name?\n";
     let ask = "-- What is your name?\n";
@@ -30,7 +30,7 @@ fn who_has_no_name_is_asked_for_one() {
 }
 
 #[test]
-fn no_two_have_the_same_name() {
+fn names_are_unique() {
     check(
         "",
         &[
@@ -79,15 +79,15 @@ fn no_two_have_the_same_name() {
 }
 
 #[test]
-fn a_crowd_of_one_name_finds_names_for_all() {
+fn many_people_of_one_name_all_get_a_name() {
     let mut driver = driver("", 64 * 1024);
-    for who in 1..=60 {
-        driver.connect(who);
-        driver.send(who, b"guest\n");
+    for peer in 1..=60 {
+        driver.connect(peer);
+        driver.send(peer, b"anna\n");
     }
     driver.send(60, b"/who\n");
-    let heard = heard(&mut driver, 60);
-    let listed = heard
+    let output = output(&mut driver, 60);
+    let listed = output
         .lines()
         .filter_map(|line| line.strip_prefix("-- In #lobby: "));
     let mut names: Vec<&str> = listed.flat_map(|names| names.split(", ")).collect();
@@ -97,18 +97,18 @@ fn a_crowd_of_one_name_finds_names_for_all() {
 }
 
 #[test]
-fn a_name_is_free_again_when_its_owner_is_gone() {
+fn a_name_is_free_again_when_its_owner_has_left() {
     let mut driver = driver("", 1);
     for leave in [RoomDriver::end_input, RoomDriver::kill] {
         driver.connect(ALICE);
         driver.send(ALICE, b"alice\n");
-        assert!(heard(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
+        assert!(output(&mut driver, ALICE).ends_with("-- You are in #lobby as alice, alone.\n"));
         leave(&mut driver, ALICE);
     }
 }
 
 #[test]
-fn nothing_is_left_of_a_name_that_was_refused() {
+fn a_refused_name_is_not_claimed() {
     check(
         "",
         &[
@@ -127,7 +127,7 @@ fn nothing_is_left_of_a_name_that_was_refused() {
 }
 
 #[test]
-fn who_takes_a_name_over_does_not_hear_what_was_for_another() {
+fn a_new_owner_of_a_name_does_not_see_earlier_private_messages() {
     check(
         "",
         &[

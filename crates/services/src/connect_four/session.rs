@@ -1,0 +1,388 @@
+//! The session of one peer: a player, or one that watches.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
+
+use crate::connect_four::board::{Column, Side};
+use crate::connect_four::game::{Action, Event, Game};
+use crate::connect_four::message::Message;
+use crate::connect_four::replica::Replica;
+use crate::connect_four::{ROOM, messages};
+
+/// Posts the actions of its peer, and sends its peer what happens in the game.
+pub(super) struct GameSession {
+    rooms: Rooms,
+    replica: Replica,
+    /// Its place in the room, once it has entered. No other member has the same.
+    place: Option<u32>,
+    member: Option<u64>, // known from the first post of its own
+    departed: Departed,
+    is_settled: bool, // it has a seat, or knows that there was none for it
+    has_posted: bool, // and has not received that post yet
+    move_time: Option<Duration>,
+    move_timer: MoveTimer,
+}
+
+/// Members that left recently: a delayed message may still give one of them a seat.
+#[derive(Default)]
+struct Departed(VecDeque<u64>);
+
+/// What the timer of the session stands for.
+#[derive(Clone, Copy)]
+enum MoveTimer {
+    Off,
+    /// The warning, with the time that is left after it.
+    Warning(Duration),
+    /// The end of the time for the move.
+    Expiry,
+}
+
+impl Departed {
+    /// Adds a member. When there are too many, the oldest one without a seat is forgotten.
+    fn add(&mut self, member: u64, seats: [Option<u64>; 2]) {
+        if MAX_DEPARTED <= self.0.len() {
+            let mut others = self.0.iter();
+            let oldest = others.position(|&other| !seats.contains(&Some(other)));
+            oldest.map(|index| self.0.remove(index));
+        }
+        self.0.push_back(member);
+    }
+
+    fn contains(&self, member: u64) -> bool {
+        self.0.contains(&member)
+    }
+}
+
+impl GameSession {
+    pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
+        Self {
+            rooms,
+            replica: Replica::new(),
+            place: None,
+            member: None,
+            departed: Departed::default(),
+            is_settled: false,
+            has_posted: false,
+            move_time,
+            move_timer: MoveTimer::Off,
+        }
+    }
+
+    fn game(&self) -> &Game {
+        self.replica.game()
+    }
+
+    /// The side of this peer, if it plays.
+    fn side(&self) -> Option<Side> {
+        self.game().side_of(self.member?)
+    }
+
+    /// The member on this side, unless it has left.
+    fn present(&self, side: Side) -> Option<u64> {
+        let member = self.game().seat(side);
+        member.filter(|&member| !self.departed.contains(member))
+    }
+
+    fn is_seat_free(&self) -> bool {
+        Side::BOTH
+            .into_iter()
+            .any(|side| self.present(side).is_none())
+    }
+
+    fn may_sit(&self) -> bool {
+        self.side().is_none() && self.is_seat_free() && self.replica.is_current()
+    }
+
+    fn may_request_rematch(&self) -> bool {
+        self.side()
+            .is_some_and(|side| self.game().is_over() && !self.game().rematch[side.index()])
+    }
+
+    /// Input waits until the session has received its own post, because it cannot be judged before.
+    fn flow(&self) -> Flow {
+        if self.is_settled && !self.has_posted {
+            Flow::Continue
+        } else {
+            Flow::PauseInput
+        }
+    }
+
+    fn post(&mut self, action: Action, out: &mut Outbox) {
+        debug_assert!(!self.has_posted, "a second post would come too late");
+        let message = self.replica.message(action);
+        self.rooms.post(out, ROOM, &message.encode());
+        self.has_posted = true;
+    }
+
+    /// Executes a line of input. Returns whether the peer stays.
+    fn execute(&mut self, line: &[u8], out: &mut Outbox) -> bool {
+        let line = line.trim_ascii().to_ascii_lowercase();
+        match line.strip_prefix(b"/").unwrap_or(&line) {
+            b"" => self.send_status(out),
+            b"help" => out.send(messages::HELP.as_bytes()),
+            b"board" => self.send_board(out),
+            b"rematch" => self.request_rematch(out),
+            b"play" => self.take_seat(out),
+            b"quit" => return false,
+            &[digit] if let Some(column) = Column::from_digit(digit) => self.play(column, out),
+            digits if digits.iter().all(u8::is_ascii_digit) => {
+                out.send(messages::NO_COLUMN.as_bytes());
+            }
+            _ => out.send(messages::UNKNOWN.as_bytes()),
+        }
+        true
+    }
+
+    fn play(&mut self, column: Column, out: &mut Outbox) {
+        let game = self.game();
+        let refusal = match self.side() {
+            None => messages::NOT_A_PLAYER.to_owned(),
+            Some(side) if game.is_playing() && game.board.turn() == side => {
+                if game.board.free_row(column).is_some() {
+                    return self.post(Action::Play(column), out);
+                }
+                messages::column_full(column)
+            }
+            Some(_) if game.is_playing() => messages::NOT_YOUR_TURN.to_owned(),
+            Some(_) if game.is_over() => messages::GAME_OVER.to_owned(),
+            Some(_) => return self.send_status(out),
+        };
+        out.send(refusal.as_bytes());
+        if !game.is_playing() || self.side().is_none() {
+            self.send_status(out);
+        }
+    }
+
+    fn request_rematch(&mut self, out: &mut Outbox) {
+        if self.may_request_rematch() {
+            return self.post(Action::Rematch, out);
+        }
+        let refusal = match self.side() {
+            None => messages::NOT_A_PLAYER,
+            Some(_) if self.game().is_playing() => messages::STILL_PLAYING,
+            Some(_) if self.game().is_over() => messages::ALREADY_REQUESTED,
+            Some(_) => return self.send_status(out),
+        };
+        out.send(refusal.as_bytes());
+        self.send_status(out);
+    }
+
+    fn take_seat(&mut self, out: &mut Outbox) {
+        if self.may_sit() {
+            return self.sit(out);
+        }
+        let refusal = match self.side() {
+            Some(_) => messages::ALREADY_SEATED,
+            None => messages::NO_FREE_SEAT,
+        };
+        out.send(refusal.as_bytes());
+        self.send_status(out);
+    }
+
+    fn sit(&mut self, out: &mut Outbox) {
+        let seats = self.game().seats.into_iter().flatten();
+        let left = seats
+            .filter(|&member| self.departed.contains(member))
+            .collect();
+        self.post(Action::Sit(left), out);
+    }
+
+    fn watch(&mut self, out: &mut Outbox) {
+        self.is_settled = true;
+        out.send(messages::WATCHING.as_bytes());
+        self.send_board(out);
+    }
+
+    fn send_board(&self, out: &mut Outbox) {
+        out.send(self.game().board.to_string().as_bytes());
+        self.send_status(out);
+    }
+
+    fn send_status(&self, out: &mut Outbox) {
+        let status = messages::status(self.game(), self.side(), self.is_seat_free());
+        out.send(status.as_bytes());
+    }
+
+    /// The answer to the question who is in the room. It follows the history, so every earlier
+    /// message is known now.
+    fn on_members(&mut self, members: &[Arc<Member>], out: &mut Outbox) {
+        // The list is cut at its limit, so a member that is not in a full list may still be there.
+        if members.len() < MAX_LISTED {
+            let is_present = |member| members.iter().any(|one| one.id == member);
+            let seats = self.game().seats;
+            for member in seats.into_iter().flatten() {
+                if !is_present(member) {
+                    self.departed.add(member, seats);
+                }
+            }
+        }
+        self.replica.history_complete(members.len() <= 1);
+        if self.may_sit() {
+            self.sit(out);
+        } else {
+            self.watch(out);
+        }
+    }
+
+    fn on_post(
+        &mut self,
+        sequence: u64,
+        sender: &Member,
+        is_own: bool,
+        message: &Message,
+        out: &mut Outbox,
+    ) {
+        if is_own {
+            self.member = Some(sender.id);
+            self.has_posted = false;
+        }
+        let events = self.replica.apply(sequence, sender.id, message);
+        if !self.is_settled && !is_own {
+            return;
+        }
+        if is_own && events.is_empty() {
+            return self.on_rejected(&message.action, out);
+        }
+        self.is_settled = true;
+        if events.is_empty() {
+            return;
+        }
+        for event in &events {
+            if let Event::Vacated(_, member) = event
+                && self.departed.contains(*member)
+            {
+                continue; // announced when the member left
+            }
+            out.send(messages::event(event, self.game(), self.side()).as_bytes());
+        }
+        self.send_status(out);
+        self.start_move_timer(out);
+    }
+
+    /// Another message arrived before its own and changed the state. The action is repeated if it
+    /// still makes sense.
+    fn on_rejected(&mut self, action: &Action, out: &mut Outbox) {
+        match action {
+            Action::Sit(_) if self.may_sit() => self.sit(out),
+            Action::Sit(_) if self.is_settled => {
+                out.send(messages::SEAT_LOST.as_bytes());
+                self.send_status(out);
+            }
+            Action::Sit(_) => self.watch(out),
+            Action::Rematch if self.may_request_rematch() => self.post(Action::Rematch, out),
+            // The game had ended or the opponent had been replaced; the peer was notified.
+            Action::Rematch | Action::Play(_) | Action::Timeout | Action::OpponentLeft(_) => (),
+        }
+    }
+
+    fn on_left(&mut self, member: u64, out: &mut Outbox) {
+        self.departed.add(member, self.replica.game().seats);
+        let Some(side) = self.game().side_of(member).filter(|_| self.is_settled) else {
+            return;
+        };
+        out.send(messages::left(side).as_bytes());
+        if self.side().is_none() && self.present(side.other()).is_none() {
+            self.send_status(out); // no player is there to post the change of the state
+        }
+    }
+
+    /// Reports that the opponent left, which wins a game in progress and frees the seat.
+    fn report_departed_opponent(&mut self, out: &mut Outbox) {
+        if let Some(side) = self.side()
+            && let Some(opponent) = self.game().seat(side.other())
+            && self.departed.contains(opponent)
+            && !self.has_posted
+        {
+            self.post(Action::OpponentLeft(opponent), out);
+        }
+    }
+
+    /// Starts the time for a move. Both players measure it, since one of them may be suspended.
+    fn start_move_timer(&mut self, out: &mut Outbox) {
+        self.move_timer = MoveTimer::Off;
+        if self.game().is_playing()
+            && self.side().is_some()
+            && let Some(time) = self.move_time
+        {
+            let left = Duration::from_secs(time.as_secs() / 4);
+            self.move_timer = MoveTimer::Warning(left);
+            out.set_timer(time - left);
+        }
+    }
+}
+
+impl Session for GameSession {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        out.send(messages::GREETING.as_bytes());
+        self.rooms.join(out, ROOM, "player");
+        Ok(Flow::PauseInput)
+    }
+
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+        if self.execute(line, out) {
+            return Ok(self.flow());
+        }
+        out.send(messages::GOODBYE.as_bytes());
+        Ok(Flow::Close)
+    }
+
+    fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
+        match event {
+            RoomEvent::Entered { place, .. } => {
+                self.place = Some(*place);
+                self.rooms.list_members(out, ROOM);
+            }
+            RoomEvent::Members { members, .. } => self.on_members(members, out),
+            RoomEvent::Post { post, past, .. } => {
+                let is_own = !past && self.place == Some(post.sender.place);
+                if let Some(message) = Message::decode(&post.bytes) {
+                    self.on_post(post.sequence, &post.sender, is_own, &message, out);
+                }
+            }
+            RoomEvent::Left { member, .. } => self.on_left(member.id, out),
+            RoomEvent::Full { .. } => {
+                out.send(messages::ROOM_FULL.as_bytes());
+                return Ok(Flow::Close);
+            }
+            RoomEvent::TooSlow => {
+                out.send(messages::TOO_SLOW.as_bytes());
+                return Ok(Flow::Close);
+            }
+            _ => (),
+        }
+        self.report_departed_opponent(out);
+        Ok(self.flow())
+    }
+
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
+        let timer = std::mem::replace(&mut self.move_timer, MoveTimer::Off);
+        // A post of its own that is under way either ends the turn or comes too late.
+        if let Some(side) = self.side()
+            && !self.has_posted
+        {
+            match timer {
+                MoveTimer::Off => (),
+                MoveTimer::Warning(left) if !left.is_zero() => {
+                    let turn = self.game().board.turn();
+                    let warning = messages::time_left(turn, side, left.as_secs());
+                    out.send(warning.as_bytes());
+                    out.set_timer(left);
+                    self.move_timer = MoveTimer::Expiry;
+                }
+                MoveTimer::Warning(_) | MoveTimer::Expiry => self.post(Action::Timeout, out),
+            }
+        }
+        Ok(self.flow())
+    }
+
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
+        out.send(messages::GOODBYE.as_bytes());
+        Ok(Flow::Close)
+    }
+}
+
+const MAX_DEPARTED: usize = 64; // a message of a departed member arrives soon, or never
+const MAX_LISTED: usize = 1000; // the limit of `RoomEvent::Members`

@@ -1,0 +1,167 @@
+//! The session of one peer: a conversation, and commands.
+
+use std::mem;
+use std::sync::Arc;
+
+use switchboard_core::{Flow, Outbox, Result, Session};
+use switchboard_eliza::{Conversation, Reply};
+
+use crate::eliza::command::Command;
+use crate::eliza::reply_format::{self, COMMAND, FAREWELL, GREETING, ReplyFormat, StepLines};
+use crate::eliza::scripts::Scripts;
+
+pub(super) struct ElizaSession {
+    scripts: Arc<Scripts>,
+    current: usize, // the index of the current script
+    seed: Option<u64>,
+    format: ReplyFormat,
+    commands: bool,
+    conversation: Conversation,
+    last_trace: Option<String>, // truncated, for the command `*why`
+    steps: Option<StepLines>,   // of the last reply, not sent yet
+    is_over: bool,              // closes once the steps are sent
+}
+
+impl ElizaSession {
+    pub(super) fn new(
+        scripts: Arc<Scripts>,
+        seed: Option<u64>,
+        format: ReplyFormat,
+        commands: bool,
+    ) -> Self {
+        let conversation = begin(&scripts, 0, seed);
+        Self {
+            scripts,
+            current: 0,
+            seed,
+            format,
+            commands,
+            conversation,
+            last_trace: None,
+            steps: None,
+            is_over: false,
+        }
+    }
+
+    fn send(&self, text: &str, source: &str, out: &mut Outbox) {
+        out.send(self.format.message(text, source).as_bytes());
+    }
+
+    /// Sends the greeting. Returns `false` if the script has none.
+    fn greet(&mut self, out: &mut Outbox) -> bool {
+        let greeting = self.conversation.greet();
+        if let Some(text) = &greeting {
+            self.send(text, GREETING, out);
+        }
+        greeting.is_some()
+    }
+
+    fn reply(&mut self, line: &str, out: &mut Outbox) -> Reply {
+        if self.format == ReplyFormat::Plain && !self.commands {
+            let reply = self.conversation.reply(line);
+            out.send(reply.text.as_bytes());
+            return reply;
+        }
+        if self.format == ReplyFormat::Steps {
+            let script_format = self.scripts.script(self.current).format();
+            let (reply, steps) = StepLines::reply(&mut self.conversation, line, script_format);
+            self.steps = Some(steps);
+            return reply;
+        }
+        let (reply, trace) = self.conversation.reply_traced(line);
+        self.last_trace = self.commands.then(|| reply_format::stored(&trace));
+        out.send(reply_format::with_trace(self.format, trace).as_bytes());
+        reply
+    }
+
+    fn execute(&mut self, command: Command<'_>, out: &mut Outbox) {
+        let answer = match command {
+            Command::Why => match &self.last_trace {
+                Some(trace) => trace.clone(),
+                None => "Nothing was answered yet.".to_owned(),
+            },
+            Command::Reset => return self.restart(self.current, out),
+            Command::Script(name) => match self.scripts.position(name) {
+                Some(index) => return self.restart(index, out),
+                None if name.is_empty() => format!(
+                    "This is {}; there are: {}",
+                    self.scripts.name(self.current),
+                    self.scripts.names()
+                ),
+                None => format!("No such script; there are: {}", self.scripts.names()),
+            },
+            Command::Help => HELP.to_owned(),
+        };
+        self.send(&answer, COMMAND, out);
+    }
+
+    /// Starts a new conversation with the script of this index.
+    fn restart(&mut self, index: usize, out: &mut Outbox) {
+        self.current = index;
+        self.last_trace = None;
+        self.conversation = begin(&self.scripts, index, self.seed);
+        if !self.greet(out) {
+            // Without a greeting the peer would not see that the command succeeded.
+            self.send(
+                &format!("This is {}.", self.scripts.name(index)),
+                COMMAND,
+                out,
+            );
+        }
+    }
+
+    /// Sends further lines of the steps, while the outbox has room.
+    fn send_steps(&mut self, out: &mut Outbox) -> Flow {
+        while let Some(line) = self.steps.as_mut().and_then(StepLines::next) {
+            out.send(line.as_bytes());
+            if out.is_full() {
+                return Flow::WhenWritable;
+            }
+        }
+        self.steps = None;
+        if mem::take(&mut self.is_over) {
+            Flow::Close
+        } else {
+            Flow::Continue
+        }
+    }
+}
+
+fn begin(scripts: &Scripts, index: usize, seed: Option<u64>) -> Conversation {
+    let seed = seed.unwrap_or_else(rand::random);
+    Conversation::new(scripts.script(index), seed)
+}
+
+impl Session for ElizaSession {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        self.greet(out);
+        Ok(Flow::Continue)
+    }
+
+    fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
+        let line = String::from_utf8_lossy(line);
+        match Command::parse(&line).filter(|_| self.commands) {
+            Some(command) => self.execute(command, out),
+            None => self.is_over = self.reply(&line, out).last,
+        }
+        Ok(self.send_steps(out))
+    }
+
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
+        Ok(self.send_steps(out))
+    }
+
+    /// Sends a farewell, at the end of input as well as when the server stops.
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
+        if let Some(text) = self.conversation.farewell() {
+            self.send(&text, FAREWELL, out);
+        }
+        Ok(Flow::Close)
+    }
+}
+
+const HELP: &str = "\
+*why          how the last reply came about
+*reset        begins anew
+*script       tells the scripts, and *script NAME begins anew with another
+*help         this";

@@ -1,0 +1,271 @@
+//! The session of a peer that uses the line protocol.
+
+use std::io::Write;
+use std::mem;
+use std::time::Duration;
+use std::vec;
+
+use switchboard_core::{Flow, Outbox, Result, Session};
+use switchboard_files::{
+    AtomicFile, Content, Entry, FileError, FileHasher, Follows, Name, Request, Response, Status,
+};
+
+use crate::files::Share;
+
+pub(super) struct LineSession {
+    share: Share,
+    state: State,
+    is_stopping: bool, // closes after the current request
+}
+
+enum State {
+    /// Waiting for a request.
+    Idle,
+    /// Sending the entries of a folder.
+    Listing(vec::IntoIter<Entry>),
+    /// Hashing this many bytes of a file.
+    Hashing(FileHasher, u64),
+    /// Receiving a file, of which this many bytes are missing.
+    Receiving(Box<Upload>, u64),
+    /// Discarding content of a refused upload, of which this many bytes are missing.
+    Discarding(u64),
+}
+
+struct Upload {
+    file: AtomicFile,
+    content: Content, // as announced
+}
+
+impl LineSession {
+    pub(super) fn new(share: Share) -> Self {
+        Self {
+            share,
+            state: State::Idle,
+            is_stopping: false,
+        }
+    }
+
+    fn on_request(&mut self, line: &[u8], out: &mut Outbox) -> Result<Flow, FileError> {
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err(invalid) => {
+                respond(out, &Response::Text(invalid.status, invalid.message));
+                return Ok(match invalid.follows {
+                    Follows::Request => Flow::Continue,
+                    Follows::Content(count) => self.discard(count, out),
+                    Follows::Unknown => Flow::Close,
+                });
+            }
+        };
+        match request {
+            Request::Help => {
+                respond(out, &Response::Lines(Request::HELP.len() as u64));
+                out.send(Request::HELP.join("\n").as_bytes());
+            }
+            Request::List(name) => {
+                let entries = self.share.folder.list(&name)?;
+                respond(out, &Response::Lines(entries.len() as u64));
+                self.state = State::Listing(entries.into_iter());
+                return Ok(self.continue_listing(out));
+            }
+            Request::Stat(name) => {
+                respond(out, &Response::Entry(self.share.folder.entry(&name)?));
+            }
+            Request::Get { name, offset } => self.get(&name, offset, out)?,
+            Request::Hash { name, length } => {
+                let source = self.share.folder.read(&name)?;
+                let length = length.unwrap_or(source.length);
+                bytes_after(length, source.length)?;
+                self.state = State::Hashing(FileHasher::new(source.file, length), length);
+                return Ok(self.continue_hashing(out));
+            }
+            Request::Put { name, content } => return Ok(self.put(&name, content, out)),
+            Request::Quit => {
+                respond(out, &Response::Text(Status::BYE, "Bye.".to_owned()));
+                return Ok(Flow::Close);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn get(&self, name: &Name, offset: u64, out: &mut Outbox) -> Result<(), FileError> {
+        let source = self.share.folder.read(name)?;
+        let count = bytes_after(offset, source.length)?;
+        respond(out, &Response::Bytes(count));
+        if 0 < count {
+            out.send_file(source.file, offset..source.length);
+        }
+        Ok(())
+    }
+
+    /// Sends further entries, while the outbox has room.
+    fn continue_listing(&mut self, out: &mut Outbox) -> Flow {
+        let State::Listing(entries) = &mut self.state else {
+            return Flow::Continue;
+        };
+        while let Some(entry) = entries.next() {
+            out.send(entry.to_string().as_bytes());
+            if out.is_full() && 0 < entries.len() {
+                return Flow::WhenWritable;
+            }
+        }
+        self.finish_request(out)
+    }
+
+    /// Hashes a part of the file. The timer continues it, so that other sessions run in between.
+    fn continue_hashing(&mut self, out: &mut Outbox) -> Flow {
+        let State::Hashing(hasher, length) = &mut self.state else {
+            return Flow::Continue;
+        };
+        let length = *length;
+        match hasher.step(HASH_STEP_BYTES) {
+            Ok(None) => {
+                out.set_timer(Duration::ZERO);
+                return Flow::PauseInput;
+            }
+            Ok(Some(sha256)) => respond(out, &Response::Hash(Content { length, sha256 })),
+            Err(error) => respond(out, &Response::from(&error)),
+        }
+        self.finish_request(out)
+    }
+
+    fn put(&mut self, name: &Name, content: Content, out: &mut Outbox) -> Flow {
+        if !self.share.writable {
+            let message = "files cannot be put here".to_owned();
+            respond(out, &Response::Text(Status::READ_ONLY, message));
+            return self.discard(content.length, out);
+        }
+        let Share { folder, rules, .. } = &self.share;
+        match AtomicFile::create(folder, name, Some(content.length), *rules) {
+            Ok(file) => {
+                let length = content.length;
+                self.state = State::Receiving(Box::new(Upload { file, content }), length);
+                self.expect_content(length, out)
+            }
+            Err(error) => {
+                respond(out, &Response::from(&error));
+                self.discard(content.length, out)
+            }
+        }
+    }
+
+    fn discard(&mut self, count: u64, out: &mut Outbox) -> Flow {
+        self.state = State::Discarding(count);
+        self.expect_content(count, out)
+    }
+
+    /// The next bytes are content. Empty content is complete at once.
+    fn expect_content(&mut self, count: u64, out: &mut Outbox) -> Flow {
+        out.expect_raw(count);
+        self.on_content(b"", out)
+    }
+
+    fn on_content(&mut self, bytes: &[u8], out: &mut Outbox) -> Flow {
+        let count = bytes.len() as u64;
+        self.state = match mem::replace(&mut self.state, State::Idle) {
+            State::Receiving(mut upload, missing) => match upload.file.write_all(bytes) {
+                Ok(()) if count < missing => State::Receiving(upload, missing - count),
+                Ok(()) => {
+                    respond(out, &upload.publish());
+                    State::Idle
+                }
+                Err(error) => {
+                    respond(out, &Response::from(&FileError::from(error)));
+                    State::Discarding(missing.saturating_sub(count))
+                }
+            },
+            State::Discarding(missing) => State::Discarding(missing.saturating_sub(count)),
+            other => other,
+        };
+        match self.state {
+            State::Receiving(..) => Flow::Continue,
+            State::Discarding(1..) if !self.is_stopping => Flow::Continue,
+            _ => self.finish_request(out),
+        }
+    }
+
+    fn finish_request(&mut self, out: &mut Outbox) -> Flow {
+        self.state = State::Idle;
+        if self.is_stopping {
+            return close(out);
+        }
+        Flow::Continue
+    }
+}
+
+impl Upload {
+    fn publish(self) -> Response {
+        match self.file.publish(Some(&self.content)) {
+            Ok(content) => Response::Stored(content),
+            Err(error) => Response::from(&error),
+        }
+    }
+}
+
+impl Session for LineSession {
+    fn on_open(&mut self, out: &mut Outbox) -> Result {
+        let suffix = if self.share.writable {
+            ""
+        } else {
+            ", read-only"
+        };
+        let greeting = format!("files{suffix}. HELP lists the commands.");
+        respond(out, &Response::Text(Status::GREETING, greeting));
+        Ok(Flow::Continue)
+    }
+
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        if let State::Receiving(..) | State::Discarding(_) = self.state {
+            return Ok(self.on_content(message, out));
+        }
+        Ok(self.on_request(message, out).unwrap_or_else(|error| {
+            respond(out, &Response::from(&error));
+            Flow::Continue
+        }))
+    }
+
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
+        Ok(self.continue_listing(out))
+    }
+
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
+        Ok(self.continue_hashing(out))
+    }
+
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
+        if let State::Receiving(..) = self.state {
+            let message = "that was not all of the content; nothing was kept".to_owned();
+            respond(out, &Response::Text(Status::MISMATCH, message));
+        }
+        Ok(Flow::Close)
+    }
+
+    /// The current request is completed, except a digest, which can be requested again.
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
+        self.is_stopping = true;
+        Ok(match self.state {
+            State::Receiving(..) => Flow::Continue,
+            State::Listing(_) => self.continue_listing(out),
+            State::Idle | State::Hashing(..) | State::Discarding(_) => close(out),
+        })
+    }
+}
+
+fn close(out: &mut Outbox) -> Flow {
+    let message = "The server is stopping.".to_owned();
+    respond(out, &Response::Text(Status::STOPPING, message));
+    Flow::Close
+}
+
+fn respond(out: &mut Outbox, response: &Response) {
+    out.send(response.to_string().as_bytes());
+}
+
+/// The number of bytes after `offset` in a file of this length.
+fn bytes_after(offset: u64, length: u64) -> Result<u64, FileError> {
+    length
+        .checked_sub(offset)
+        .ok_or(FileError::Short { length })
+}
+
+const HASH_STEP_BYTES: u64 = 4 << 20; // some ten milliseconds

@@ -1,0 +1,143 @@
+//! Files: shares a folder, over streams by the line protocol and over datagrams by TFTP.
+
+mod line_session;
+mod tftp_session;
+mod upload;
+
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
+mod tftp_tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
+use switchboard_files::{Folder, Rules};
+
+use crate::units::size;
+use line_session::LineSession;
+use tftp_session::TftpSession;
+
+/// Shares a folder: over streams by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
+///
+/// The folder is opened once. Sessions share no other state, so every model works the same.
+pub struct Files {
+    share: Share,
+    clock: fn() -> Duration, // the time since any fixed moment
+}
+
+/// The folder, and what peers may do with it.
+#[derive(Clone)]
+struct Share {
+    folder: Folder,
+    writable: bool,
+    rules: Rules,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Options {
+    /// The folder to share; nothing outside it is accessible
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+
+    /// Let peers upload files
+    #[arg(long)]
+    writable: bool,
+
+    /// Let uploads replace existing files
+    #[arg(long, requires = "writable")]
+    overwrite: bool,
+
+    /// Refuse an upload larger than this, such as 100M
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_file: Option<u64>,
+
+    /// Refuse an upload with which all files together would be larger than this
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    quota: Option<u64>,
+
+    /// Include files and folders whose names begin with a dot
+    #[arg(long)]
+    hidden: bool,
+}
+
+impl Files {
+    /// Shares the folder at `path`, read-only.
+    ///
+    /// # Errors
+    ///
+    /// There is no such folder, or it cannot be opened.
+    pub fn new(path: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            share: Share {
+                folder: Folder::open(path)?,
+                writable: false,
+                rules: Rules::default(),
+            },
+            clock: uptime,
+        })
+    }
+
+    /// Lets peers upload files by these rules.
+    #[must_use]
+    pub fn writable(mut self, rules: Rules) -> Self {
+        self.share.writable = true;
+        self.share.rules = rules;
+        self
+    }
+
+    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+        let Options {
+            folder,
+            writable,
+            overwrite,
+            max_file,
+            quota,
+            hidden,
+        } = options;
+        let mut files = Self::new(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        files.share.folder = files.share.folder.with_hidden(hidden);
+        let rules = Rules {
+            overwrite,
+            make_folders: true,
+            max_file,
+            quota,
+        };
+        Ok(if writable {
+            files.writable(rules)
+        } else {
+            files
+        })
+    }
+}
+
+impl Service for Files {
+    fn config(&self, over: Transport) -> Config {
+        match over {
+            Transport::Stream => Config::lines(),
+            Transport::Datagram => Config::bytes()
+                .udp(tftp_session::UDP_POLICY)
+                .example("curl -O tftp://{address}/NAME"),
+        }
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        let share = self.share.clone();
+        Ok(match peer.transport {
+            Transport::Stream => Box::new(LineSession::new(share)),
+            Transport::Datagram => {
+                let ipv6 = matches!(peer.remote.host(), Host::Ip(ip) if ip.is_ipv6());
+                Box::new(TftpSession::new(share, self.clock, ipv6))
+            }
+        })
+    }
+}
+
+/// The time since the first call, in this process or the one that it was forked from.
+fn uptime() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
+}

@@ -1,0 +1,293 @@
+//! The session of a peer that uses TFTP.
+
+use std::io::Read;
+use std::mem;
+use std::time::Duration;
+
+use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
+use switchboard_files::tftp::{
+    Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
+    ToNetascii, Transfer, TransferError,
+};
+use switchboard_files::{AtomicFile, FileError, Name};
+
+use crate::files::Share;
+use crate::files::upload::Upload;
+
+/// One transfer after the other: some clients request all their files from the same port.
+pub(super) struct TftpSession {
+    share: Share,
+    caps: Caps,
+    clock: fn() -> Duration,
+    now: Duration, // at least the deadline of the timer that expired last
+    state: State,
+    is_stopping: bool,
+}
+
+enum State {
+    /// Waiting for a request.
+    Idle,
+    Sending(Box<Sender<Box<dyn Read>>>),
+    Receiving(Box<Receiver<Upload>>),
+    /// A file was received, and the last ACK may be lost.
+    Dallying(Dally),
+}
+
+/// The session ends, with this packet if any.
+struct End(Option<Vec<u8>>);
+
+/// What may be sent before the peer has sent a datagram to its dedicated port.
+pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
+    bytes: 6 * 516,
+    reason: "a first block, and five retransmissions without an answer",
+};
+
+impl TftpSession {
+    pub(super) fn new(share: Share, clock: fn() -> Duration, ipv6: bool) -> Self {
+        Self {
+            share,
+            caps: Caps::ethernet(ipv6),
+            clock,
+            now: clock(),
+            state: State::Idle,
+            is_stopping: false,
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: &[u8]) -> Result<Step, End> {
+        let now = self.now;
+        let packet = match (Packet::parse(datagram), &self.state) {
+            (Ok(packet), _) => packet,
+            (Err(Malformed::Nothing), State::Idle) => return Err(End(None)),
+            (Err(malformed), State::Idle) => return Err(TransferError::from(malformed).into()),
+            (Err(_), _) => return Ok(Step::Continue),
+        };
+        if let Packet::Request(request) = &packet
+            && self.accepts_request()
+        {
+            self.state = self.begin(request)?;
+            return Ok(Step::Continue);
+        }
+        match (self.state.transfer(), &packet) {
+            (Some(transfer), Packet::Request(_)) => {
+                transfer.on_request(now);
+                transfer.on_timeout(now)?;
+                return Ok(Step::Continue);
+            }
+            (Some(transfer), packet) => return Ok(transfer.on_packet(packet, now)?),
+            (None, _) => (),
+        }
+        match (&mut self.state, &packet) {
+            (State::Dallying(dally), packet) => dally.on_packet(packet),
+            (_, Packet::Error { .. }) => return Err(End(None)),
+            _ => {
+                let message = "there is no such transfer";
+                return Err(End::with_error(ErrorCode::UnknownTransfer, message));
+            }
+        }
+        Ok(Step::Continue)
+    }
+
+    /// Whether a request starts a new transfer: the current one has nothing left to transfer. Else it
+    /// is a retransmission.
+    fn accepts_request(&self) -> bool {
+        match &self.state {
+            State::Idle | State::Dallying(_) => true,
+            State::Sending(sender) => sender.is_all_sent() && !sender.is_unanswered(),
+            State::Receiving(_) => false,
+        }
+    }
+
+    fn begin(&self, request: &Request<'_>) -> Result<State, End> {
+        let name = Name::parse(request.name).map_err(FileError::from)?;
+        match request.kind {
+            RequestKind::Read => self.get(&name, request),
+            RequestKind::Write => self.put(&name, request),
+        }
+    }
+
+    fn get(&self, name: &Name, request: &Request<'_>) -> Result<State, End> {
+        let source = self.share.folder.read(name)?;
+        // The length as netascii is only known after the conversion.
+        let size = (request.mode == Mode::Octet).then_some(source.length);
+        let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
+        let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
+        let source: Box<dyn Read> = match request.mode {
+            Mode::Octet => Box::new(source),
+            Mode::Netascii => Box::new(ToNetascii::new(source)),
+        };
+        let sender = Sender::new(source, &negotiated, ack, self.now);
+        Ok(State::Sending(Box::new(sender)))
+    }
+
+    fn put(&self, name: &Name, request: &Request<'_>) -> Result<State, End> {
+        let Share {
+            folder,
+            writable,
+            rules,
+        } = &self.share;
+        if !writable {
+            let message = "files cannot be put here";
+            return Err(End::with_error(ErrorCode::Access, message));
+        }
+        // No space is reserved, since the source address may be forged.
+        let file = AtomicFile::create(folder, name, None, *rules)?;
+        let size = request.options.tsize;
+        // The length of a netascii file is another one here, and 0 may stand for an unknown length.
+        let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
+        file.check_length(length.unwrap_or(0))?;
+        let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
+        let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
+        let upload = Upload::new(file, request.mode, length);
+        let receiver = Receiver::new(upload, &negotiated, ack, self.now);
+        Ok(State::Receiving(Box::new(receiver)))
+    }
+
+    fn on_deadline(&mut self) -> Result<Step, End> {
+        let now = self.now;
+        if let Some(transfer) = self.state.transfer() {
+            transfer.on_timeout(now)?;
+        }
+        Ok(match &self.state {
+            State::Dallying(dally) if dally.deadline() <= now => Step::Done,
+            _ => Step::Continue,
+        })
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        match &self.state {
+            State::Idle => None,
+            State::Sending(sender) => Some(sender.deadline()),
+            State::Receiving(receiver) => Some(receiver.deadline()),
+            State::Dallying(dally) => Some(dally.deadline()),
+        }
+    }
+
+    fn advance(&mut self, step: Result<Step, End>, out: &mut Outbox) -> Flow {
+        let flow = step.and_then(|step| match step {
+            Step::Continue => self.send_packets(out),
+            Step::Done => self.finish(out),
+        });
+        flow.unwrap_or_else(|End(packet)| {
+            if let Some(packet) = packet {
+                out.send(&packet);
+            }
+            Flow::Close
+        })
+    }
+
+    /// Sends the packets that are due, while the outbox has room, and sets the timer.
+    fn send_packets(&mut self, out: &mut Outbox) -> Result<Flow, End> {
+        loop {
+            let packet = match &mut self.state {
+                State::Idle => None,
+                State::Sending(sender) => sender.next_packet(self.now)?,
+                State::Receiving(receiver) => receiver.next_packet(self.now)?,
+                State::Dallying(dally) => dally.next_packet(),
+            };
+            match packet {
+                Some(packet) => out.send(packet),
+                None => break,
+            }
+            if out.is_full() {
+                return Ok(Flow::WhenWritable);
+            }
+        }
+        if let Some(deadline) = self.deadline() {
+            out.set_timer(deadline.saturating_sub(self.now));
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// The file was transferred, or the time to dally is over.
+    fn finish(&mut self, out: &mut Outbox) -> Result<Flow, End> {
+        let State::Receiving(receiver) = mem::replace(&mut self.state, State::Idle) else {
+            return Ok(Flow::Close);
+        };
+        let (upload, dally) = receiver.finish(DALLY, self.now);
+        upload.publish()?;
+        self.state = State::Dallying(dally);
+        let flow = self.send_packets(out)?;
+        Ok(if self.is_stopping { Flow::Close } else { flow })
+    }
+}
+
+impl Session for TftpSession {
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        self.now = self.now.max((self.clock)());
+        let step = self.on_datagram(message);
+        Ok(self.advance(step, out))
+    }
+
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
+        let deadline = self.deadline().unwrap_or_default();
+        self.now = self.now.max((self.clock)()).max(deadline);
+        let step = self.on_deadline();
+        Ok(self.advance(step, out))
+    }
+
+    fn on_writable(&mut self, out: &mut Outbox) -> Result {
+        self.now = self.now.max((self.clock)());
+        Ok(self.advance(Ok(Step::Continue), out))
+    }
+
+    /// A transfer in progress may be completed.
+    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
+        self.is_stopping = true;
+        Ok(match self.state {
+            State::Sending(_) | State::Receiving(_) => Flow::Continue,
+            State::Idle | State::Dallying(_) => Flow::Close,
+        })
+    }
+}
+
+impl State {
+    fn transfer(&mut self) -> Option<&mut dyn Transfer> {
+        match self {
+            Self::Sending(sender) => Some(&mut **sender),
+            Self::Receiving(receiver) => Some(&mut **receiver),
+            Self::Dallying(_) | Self::Idle => None,
+        }
+    }
+}
+
+impl End {
+    fn with_error(code: ErrorCode, message: &str) -> Self {
+        Self(Some(Packet::error(code, message)))
+    }
+}
+
+impl From<FileError> for End {
+    fn from(error: FileError) -> Self {
+        let code = match &error {
+            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
+                ErrorCode::NotFound
+            }
+            FileError::Denied | FileError::Name(_) => ErrorCode::Access,
+            FileError::Exists => ErrorCode::Exists,
+            FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
+                ErrorCode::Full
+            }
+            FileError::Locked
+            | FileError::Mismatch
+            | FileError::Short { .. }
+            | FileError::TooManyEntries { .. }
+            | FileError::Io(_) => ErrorCode::Undefined,
+        };
+        Self::with_error(code, &error.to_string())
+    }
+}
+
+impl From<TransferError> for End {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Io(error) => FileError::from(error).into(),
+            error => {
+                let reply = error.reply();
+                Self(reply.map(|(code, message)| Packet::error(code, message)))
+            }
+        }
+    }
+}
+
+const DALLY: Duration = Duration::from_secs(17); // some clients retransmit every 5 s, and one may be lost
