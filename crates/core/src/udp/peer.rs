@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
-use crate::hub::types::RoomEvent;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Stats};
@@ -186,7 +185,7 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            if matches!(notice, Notice::Event(RoomEvent::Post { .. }))
+            if notice.is_post()
                 && !session.connection.wants_room_events()
             {
                 drops.count(Dropped::QueueFull, self.key.0);
