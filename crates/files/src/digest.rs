@@ -72,7 +72,7 @@ impl FromStr for Digest {
 }
 
 /// Computes length and digest of bytes as they arrive.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hasher {
     sha256: Sha256,
     length: u64,
@@ -123,12 +123,6 @@ impl Hasher {
             }
         }
         Ok((self.length == end).then(|| self.content()))
-    }
-}
-
-impl fmt::Debug for Hasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.content().fmt(f)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat2,
 };
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
@@ -129,7 +129,17 @@ impl Temporary {
             self.name = Some(part);
         }
         if let Some(part) = &self.name {
-            rename(&part.folder, &part.name, folder, name, overwrite)?;
+            let old = &*part.name;
+            let mut flags = RenameFlags::empty();
+            flags.set(RenameFlags::RENAME_NOREPLACE, !overwrite);
+            match renameat2(&part.folder, old, folder, name, flags) {
+                // The file system does not support the flag, as with NFS.
+                Err(Errno::EINVAL) if !overwrite => {
+                    linkat(&part.folder, old, folder, name, AtFlags::empty())?;
+                    unlinkat(&part.folder, old, UnlinkatFlags::NoRemoveDir).ok(); // it has its new name
+                }
+                renamed => renamed?,
+            }
             self.name = None;
         }
         Ok(())
@@ -170,28 +180,6 @@ impl PartName {
 fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
     let permissions = Mode::from_bits_truncate(0o666); // less the umask
     openat(folder, name, flags | OFlag::O_CLOEXEC, permissions).map(File::from)
-}
-
-/// Renames a file. A file that has the new name is replaced only if `overwrite`.
-fn rename(
-    from: &OwnedFd,
-    old: &[u8],
-    to: &OwnedFd,
-    new: &[u8],
-    overwrite: bool,
-) -> Result<(), Errno> {
-    if overwrite {
-        return renameat(from, old, to, new);
-    }
-    match renameat2(from, old, to, new, RenameFlags::RENAME_NOREPLACE) {
-        // The file system does not support the flag, as with NFS.
-        Err(Errno::EINVAL) => {
-            linkat(from, old, to, new, AtFlags::empty())?;
-            unlinkat(from, old, UnlinkatFlags::NoRemoveDir).ok(); // it has its new name
-            Ok(())
-        }
-        renamed => renamed,
-    }
 }
 
 const OWN_FILES: &str = "/proc/self/fd";
