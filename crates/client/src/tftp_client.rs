@@ -146,9 +146,9 @@ impl TftpClient {
         let length = source.length;
         let (mut transfer, requester) = self.request(RequestKind::Write, name, Some(length))?;
         let mode = self.options.mode;
-        let sender = requester.into_sender(Encoder::new(source, mode), transfer.now());
+        let mut sender = requester.into_sender(Encoder::new(source, mode), transfer.now());
         let length = (mode == Mode::Octet).then_some(length); // else it is that of the decoded file
-        transfer.send(sender, &mut report(progress, length))
+        transfer.run(&mut sender, &mut report(progress, length))
     }
 
     /// Sends the request to each address, until one answers. If a server refuses options, the request
@@ -173,28 +173,26 @@ impl TftpClient {
             tsize: size.filter(|_| mode == Mode::Octet),
             windowsize: unless_plain(window, plain.window),
         };
-        let mut request = Request {
-            kind,
-            name,
-            mode,
-            options,
-        };
         let unreachable = |cause| Error::Unreachable {
             address: self.address.to_string(),
             cause,
         };
         let mut failed = unreachable(io::ErrorKind::AddrNotAvailable.into());
         for &server in &self.servers {
-            request.options = options;
-            let send = |request: &Request<'_>| {
-                ClientTransfer::request(server, request, timeout, self.stop.as_ref())
+            let send = |options| {
+                let request = Request {
+                    kind,
+                    name,
+                    mode,
+                    options,
+                };
+                ClientTransfer::request(server, &request, timeout, self.stop.as_ref())
             };
-            let mut answered = send(&request);
+            let mut answered = send(options);
             if let Err(Error::Tftp(TransferError::Peer { code, .. })) = &answered
                 && *code == ErrorCode::Options as u16
             {
-                request.options = Options::default();
-                answered = send(&request);
+                answered = send(Options::default());
             }
             failed = match answered {
                 Err(Error::Tftp(TransferError::Timeout)) => {
