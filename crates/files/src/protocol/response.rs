@@ -43,10 +43,11 @@ impl Response {
 }
 
 fn content(text: &[u8]) -> Option<Content> {
-    let mut words = Words::new(text);
-    let length = number(&words.next()?.ok()?)?;
-    let sha256 = str::from_utf8(&words.next()?.ok()?).ok()?.parse().ok()?;
-    words.next().is_none().then_some(Content { length, sha256 })
+    let [length, sha256] = Words::parse(text)?;
+    Some(Content {
+        length: number(&length)?,
+        sha256: str::from_utf8(&sha256).ok()?.parse().ok()?,
+    })
 }
 
 impl From<&FileError> for Response {
