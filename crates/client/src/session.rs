@@ -23,10 +23,6 @@ pub(crate) struct Session {
 
 impl Session {
     /// Waits for the greeting. Any silence longer than `timeout` ends the session.
-    ///
-    /// # Errors
-    ///
-    /// The server refuses the client or does not speak the protocol, or the connection fails.
     pub(crate) fn begin(transport: Box<dyn Transport>, timeout: Duration) -> Result<Self, Error> {
         let mut session = Self {
             transport,
@@ -133,11 +129,8 @@ impl Session {
         }
     }
 
-    /// Receives `count` bytes of content, and passes them to `take` as they arrive.
-    ///
-    /// # Errors
-    ///
-    /// Also those of `take`, which end the session, since the rest of the content is on its way.
+    /// Receives `count` bytes of content, and passes them to `take` as they arrive. If `take` fails, the
+    /// session ends, since the rest of the content is on its way.
     pub(crate) fn receive_content(
         &mut self,
         count: u64,
@@ -209,14 +202,12 @@ impl Session {
 
     /// The error for a connection that the server closed within a line.
     fn closed(&mut self) -> Error {
-        let mut rest = self.input[self.start..self.end].trim_ascii().to_vec();
-        rest.truncate(DISPLAYED_BYTES);
-        let error = if rest.is_empty() {
-            Error::Lost(io::Error::other("the server closed it"))
-        } else {
-            Error::Closed(rest)
-        };
-        self.fail(error)
+        let rest = self.input[self.start..self.end].trim_ascii();
+        let displayed = &rest[..rest.len().min(DISPLAYED_BYTES)];
+        self.fail(match displayed {
+            [] => Error::Lost(io::Error::other("the server closed it")),
+            displayed => Error::Closed(displayed.to_vec()),
+        })
     }
 
     fn fail(&mut self, error: Error) -> Error {

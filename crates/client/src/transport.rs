@@ -45,11 +45,8 @@ pub(crate) struct SocketTransport {
     stop: Option<Stop>,
 }
 
-/// Connects to the first address that accepts.
-///
-/// # Errors
-///
-/// That of the last address, if none accepted; or a signal arrived.
+/// Connects to the first address that accepts. Fails with the error of the last one, or if a signal
+/// arrived.
 pub(crate) fn connect(
     server: &Server,
     timeout: Duration,
@@ -152,11 +149,8 @@ impl SocketTransport {
     }
 }
 
-/// Waits for events of a socket, until `deadline`. Then it returns an empty set.
-///
-/// # Errors
-///
-/// A signal arrived, or the socket cannot be polled.
+/// Waits for events of a socket, until `deadline`; then it returns an empty set. Fails if a signal
+/// arrived.
 pub(crate) fn wait(
     socket: BorrowedFd<'_>,
     events: PollFlags,

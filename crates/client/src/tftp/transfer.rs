@@ -26,9 +26,7 @@ impl<'a> ClientTransfer<'a> {
     /// Sends the request to the server at this address until it answers. From now on, the server may be
     /// silent for `timeout` at most.
     ///
-    /// # Errors
-    ///
-    /// The server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
+    /// Fails if the server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
     /// ([`Error::Lost`]).
     pub(crate) fn request(
         server: SocketAddr,

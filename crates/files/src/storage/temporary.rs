@@ -56,10 +56,6 @@ impl Temporary {
     }
 
     /// The file `NAME.part` in `folder`, with what it contains; locked against other processes.
-    ///
-    /// # Errors
-    ///
-    /// It is locked, is no regular file, or cannot be opened or created.
     pub(super) fn resume(folder: OwnedFd, name: &[u8]) -> Result<Self, FileError> {
         let name = PartName {
             folder,
@@ -90,11 +86,8 @@ impl Temporary {
         Err(FileError::Locked) // others keep replacing it
     }
 
-    /// Allocates `length` bytes on the disk, where the file system supports that.
-    ///
-    /// # Errors
-    ///
-    /// There is no space.
+    /// Allocates `length` bytes on the disk, where the file system supports that. Fails only if there is
+    /// no space.
     pub(super) fn reserve(&self, length: u64) -> Result<(), FileError> {
         let length = i64::try_from(length).map_err(|_| FileError::NoSpace)?;
         match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
@@ -108,11 +101,8 @@ impl Temporary {
         self.name.is_some()
     }
 
-    /// Names it `name` in `folder`. A file of this name is replaced if `overwrite`.
-    ///
-    /// # Errors
-    ///
-    /// As the system reports them; [`Errno::EEXIST`] if the name is taken and not to be replaced.
+    /// Names it `name` in `folder`. A file of this name is replaced if `overwrite`; else it fails with
+    /// [`Errno::EEXIST`].
     pub(super) fn publish(
         &mut self,
         folder: &OwnedFd,

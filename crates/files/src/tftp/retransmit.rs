@@ -123,10 +123,7 @@ impl RetransmitTimer {
     }
 
     /// Whether the deadline has passed, so that the same is to be sent again. That sets a new deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`TransferError::Timeout`] after too many retries.
+    /// Fails with [`TransferError::Timeout`] after too many retries.
     pub(super) fn has_expired(&mut self, now: Duration) -> Result<bool, TransferError> {
         if now < self.deadline {
             return Ok(false);
