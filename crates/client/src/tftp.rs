@@ -9,11 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use switchboard_core::ListenAddr;
+use switchboard_files::Source;
 use switchboard_files::tftp::{
     Decoder, Encoder, ErrorCode, Mode, Negotiated, Options, Request, RequestKind, Requester,
     TransferError,
 };
-use switchboard_files::{AtomicFile, Rules, Source};
 
 use crate::address::{Endpoint, Server};
 use crate::destination::Target;
@@ -85,17 +85,12 @@ impl TftpClient {
                 ..
             } => (destination, name, overwrite),
         };
-        let path = destination.path_of(own);
-        let failed = |error| Error::writing(&path, error);
-        let rules = Rules {
-            overwrite,
-            ..Rules::default()
-        };
-        let file = AtomicFile::create(&destination.folder, own, None, rules);
-        let mut file = file.map_err(failed)?;
+        let (mut file, path) = destination.create(own, overwrite, false)?;
         let received = self.receive(name, &mut file, progress);
-        let outcome = received.map_err(|error| local(error, |error| failed(error.into())))?;
-        file.publish(None).map_err(failed)?;
+        let outcome =
+            received.map_err(|error| local(error, |error| Error::writing(&path, error)))?;
+        let published = file.publish(None);
+        published.map_err(|error| Error::writing(&path, error))?;
         Ok(outcome)
     }
 
