@@ -1,72 +1,96 @@
-//! The command line, parsed once into types that cannot be wrong.
+//! The command line, parsed once into types.
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate, rate_per_second, size_in, time, timeout,
 };
 
+use crate::json::JsonOption;
 use crate::script;
 use crate::talk::TalkOptions;
 use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 
-/// Write a network service once, as a conversation; hold it with every caller
+/// Network services, written once and run under every concurrency model
 #[derive(Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
-    /// Show every accept, fork, end and reap
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    /// Log every accept, fork, close and reap
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        display_order = 900
+    )]
     pub(crate) verbose: bool,
 
-    /// Print errors only
-    #[arg(short, long, global = true)]
+    /// Print results and errors only
+    #[arg(short, long, global = true, display_order = 900)]
     pub(crate) quiet: bool,
 
     #[command(subcommand)]
-    pub(crate) task: Task,
+    pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Task {
-    /// Serve one service to whoever calls
+pub(crate) enum Command {
+    /// Serve a service to its clients
     #[command(
         subcommand_required = true,
         arg_required_else_help = true,
         subcommand_value_name = "SERVICE",
         subcommand_help_heading = "Services",
-        override_usage = "switchboard serve <SERVICE> [OPTIONS]",
+        override_usage = "switchboard serve [OPTIONS] <SERVICE> [OPTIONS]",
         disable_help_subcommand = true,
         after_help = SERVE_HELP
     )]
     Serve,
-    /// Talk with your virtual friend, here in the terminal or from a pipe
+    /// Talk with your virtual friend, in this terminal or through a pipe
     #[command(after_help = TALK_HELP)]
     Talk(TalkOptions),
-    /// Check the scripts by which the friend speaks, talk by them, list them
+    /// Check, run and list the scripts of the friend
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
-    Script(script::Task),
+    Script(script::Command),
     /// Get files from a server
     #[command(after_help = transfer::GET_HELP)]
     Get(GetOptions),
-    /// Put files where a server keeps them
+    /// Send files to a server
     #[command(after_help = transfer::PUT_HELP)]
     Put(PutOptions),
-    /// List the files that a server has
-    #[command(after_help = transfer::LIST_HELP)]
+    /// List the files of a server
+    #[command(visible_alias = "ls", after_help = transfer::LIST_HELP)]
     List(ListOptions),
     /// List the services
-    Services,
+    #[command(after_help = SERVICES_HELP)]
+    Services(JsonOption),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command and service
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// The directory for the pages; it is created if needed
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
-// Where and how to serve. (A doc comment would take the place of what the service does.)
+// The options of every service. (A doc comment would replace the description of the service.)
 #[derive(Args)]
 pub(crate) struct ServeOptions {
-    /// Where to listen (repeatable): PORT (this machine only), :PORT (everyone), HOST:PORT,
-    /// [V6]:PORT, udp://PORT (and so on), unix:PATH, fd:N, stdio:; port 0 asks for a free one
+    /// Listen on this address (repeatable): PORT (loopback only), :PORT (all addresses), HOST:PORT,
+    /// [V6]:PORT, each also with udp:// in front, unix:PATH, fd:N, stdio:; port 0 chooses a free port
     /// [default: the sockets passed by a service manager, else 1212]
     #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
     listen: Vec<ListenAddr>,
@@ -79,11 +103,11 @@ pub(crate) struct ServeOptions {
     #[arg(short = '6', long, help_heading = "Server")]
     ipv6: bool,
 
-    /// The permissions of Unix sockets, as chmod has them [default: as the umask leaves them]
+    /// Permissions of Unix sockets, in octal as for chmod [default: from the umask]
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
 
-    /// How conversations run at the same time
+    /// Concurrency model
     #[arg(
         short,
         long,
@@ -93,15 +117,15 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) model: Model,
 
-    /// Write an empty line to this open descriptor once the server listens, and close it
+    /// Write a newline to this descriptor once the server listens, then close it
     #[arg(long, value_name = "N", value_parser = count(0_u16..), help_heading = "Server")]
     pub(crate) ready_fd: Option<u16>,
 
-    /// At SIGUSR1, tell the state as JSON, one object a line
+    /// On SIGUSR1, write the state as JSON, one object per line
     #[arg(long, help_heading = "Server")]
     pub(crate) json: bool,
 
-    /// Conversations at the same time; more wait until one ends
+    /// Maximum number of clients at the same time; further ones wait in the backlog
     #[arg(
         long,
         value_name = "N",
@@ -111,52 +135,60 @@ pub(crate) struct ServeOptions {
     )]
     max_clients: usize,
 
-    /// Conversations at the same time with one host; more are refused with words [default: no
-    /// limit]
+    /// Maximum number of clients from one host at the same time; further ones are refused with a
+    /// message [default: no limit]
     #[arg(long, value_name = "N", value_parser = count(1_usize..), help_heading = "Limits")]
     max_per_host: Option<usize>,
 
-    /// Conversations that one host begins in a second, minute or hour (10/s, 100/m, 1000/h); more
-    /// have to wait [default: no limit]
+    /// Maximum number of new clients from one host per second, minute or hour (10/s, 100/m, 1000/h);
+    /// further ones are delayed [default: no limit]
     #[arg(long, value_name = "N/s", value_parser = rate, help_heading = "Limits")]
     rate: Option<Rate>,
 
-    /// Datagrams sent to one peer in a second, or none for any number; more are not sent
+    /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped
     #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = or_none(rate_per_second), help_heading = "Limits")]
     datagram_rate: Limit<NonZeroU32>,
 
-    /// End a conversation whose first message does not come within this time (90, 90s, 5m, 1h; or
+    /// Close a session whose first message does not arrive within this time (90, 90s, 5m, 1h, or
     /// none)
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
-    first: Limit<Duration>,
+    first_message_timeout: Limit<Duration>,
 
-    /// End a conversation in which no message comes and nothing is taken for so long
+    /// Close a session in which nothing is received and nothing can be sent for this time
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = or_none(timeout), help_heading = "Limits")]
-    idle: Limit<Duration>,
+    idle_timeout: Limit<Duration>,
 
-    /// End every conversation that lasts so long
+    /// Close every session after this time
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
-    session: Limit<Duration>,
+    session_timeout: Limit<Duration>,
 
-    /// The longest line, in bytes (500, 8k, 1M)
+    /// Maximum length of a line, in bytes (500, 8k, 1M)
     #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = size_in::<usize>(1..=MAX_LINE_BYTES), help_heading = "Limits")]
     max_line: usize,
 
-    /// How long a conversation may take to end, at its close and when the server stops
+    /// Time for a session to finish after its close, and for all sessions on shutdown
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
     grace: Duration,
 }
 
-/// How conversations run at the same time.
+/// The shells that have completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// The concurrency model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Model {
-    /// A process of its own for each client
+    /// A process per client
     Fork,
-    /// A thread of its own for each client
+    /// A thread per client
     Threads,
     /// One thread for all clients
     Events,
-    /// One client after the other; the next one waits
+    /// One client at a time; the next one waits in the backlog
     Sequential,
 }
 
@@ -172,8 +204,8 @@ impl From<Model> for switchboard_core::Model {
 }
 
 impl ServeOptions {
-    /// Where to listen: as was said, else where a service manager does already.
-    pub(crate) fn places(&self) -> Vec<ListenAddr> {
+    /// Where to listen: the given addresses, else the sockets of a service manager, else port 1212.
+    pub(crate) fn listen_addrs(&self) -> Vec<ListenAddr> {
         if !self.listen.is_empty() {
             return self.listen.clone();
         }
@@ -202,80 +234,169 @@ impl ServeOptions {
         limits.max_clients_per_host = self.max_per_host;
         limits.rate = self.rate;
         limits.datagrams_per_second = self.datagram_rate;
-        limits.first_message_timeout = self.first;
-        limits.idle_timeout = self.idle;
-        limits.session_timeout = self.session;
+        limits.first_message_timeout = self.first_message_timeout;
+        limits.idle_timeout = self.idle_timeout;
+        limits.session_timeout = self.session_timeout;
         limits.grace_period = self.grace;
         limits.message_bytes = self.max_line;
         limits
     }
 }
 
-/// The command line with a subcommand of `serve` for each service: its own options, and those of
-/// every service.
+/// Parses the arguments of the program. The matches of a service are below those of `serve`.
+///
+/// # Errors
+///
+/// Wrong usage, or a request for help or the version.
+pub(crate) fn parse(
+    services: &Services,
+    args: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<(Cli, ArgMatches), clap::Error> {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let mut command = command(services);
+    let matches = command
+        .try_get_matches_from_mut(move_options_behind_service(args))
+        .map_err(|error| describe_service_error(&mut command, error))?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
+}
+
+/// The command line, with a subcommand of `serve` for each service. `serve` and the service accept
+/// the same options.
 pub(crate) fn command(services: &Services) -> clap::Command {
-    let commands = services.commands().map(ServeOptions::augment_args);
-    Cli::command().mut_subcommand("serve", |serve| serve.subcommands(commands))
+    let services: Vec<_> = services
+        .commands()
+        .map(ServeOptions::augment_args)
+        .collect();
+    Cli::command().mut_subcommand("serve", |serve| {
+        ServeOptions::augment_args(serve).subcommands(services)
+    })
+}
+
+/// Moves the options between `serve` and the service behind the service. There clap accumulates
+/// them with the other options, and finds duplicates and conflicts.
+fn move_options_behind_service(mut args: Vec<OsString>) -> Vec<OsString> {
+    let Some(serve) = args.iter().position(|arg| arg == "serve") else {
+        return args;
+    };
+    // clap finds the service: an argument that is neither an option of `serve` nor the value of one.
+    let parser = Cli::command().mut_subcommand("serve", |serve| {
+        ServeOptions::augment_args(serve).allow_external_subcommands(true)
+    });
+    let Ok(matches) = parser.try_get_matches_from(&args) else {
+        return args; // The full command line reports this error, too.
+    };
+    if let Some(("serve", matches)) = matches.subcommand()
+        && let Some((_, matches)) = matches.subcommand()
+        && let Some(behind) = matches.get_many::<OsString>("")
+    {
+        let service = args.len() - behind.len() - 1;
+        args[serve + 1..=service].rotate_right(1);
+    }
+    args
+}
+
+/// Replaces clap's messages for a wrong or missing subcommand of `serve`: that is a service.
+fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> clap::Error {
+    let problem = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::MissingSubcommand, _) => "no service is given".to_owned(),
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+            format!("unknown service '{name}'")
+        }
+        _ => return error,
+    };
+    match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) if usage.to_string().contains(" serve ") => (),
+        _ => return error,
+    }
+    let similar = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(names)) if !names.is_empty() => {
+            format!("; similar names: {}", names.join(", "))
+        }
+        _ => String::new(),
+    };
+    let message = format!("{problem}{similar}\n\n`switchboard services` lists the services.");
+    let serve = command.find_subcommand_mut("serve");
+    serve.expect("it is a command").error(error.kind(), message)
 }
 
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
 const HELP: &str = "\
 Examples:
-  switchboard talk                        the friend, here
-  switchboard script list                 the built-in scripts of the friend
-  switchboard serve eliza                 the friend, for this machine: nc localhost 1212
-  switchboard serve echo --listen :7007   echo, for everyone
-  switchboard serve echo --help           all the options of serving
-  switchboard get server:1212 notes.txt   a file from `switchboard serve files`, there
+  switchboard talk                        talk with the friend in this terminal
+  switchboard serve eliza                 serve the friend to this machine: nc localhost 1212
+  switchboard serve echo --listen :7007   serve echo to all hosts
+  switchboard serve echo --help           all options of serving
+  switchboard get server:1212 notes.txt   fetch a file from `switchboard serve files`
+  switchboard services                    list the services
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 69 the address cannot be had, 77 not permitted; more
-are told by `switchboard get --help`.";
+With --json, a command prints its results as JSON on standard output, one object per line. With -q,
+it prints nothing but its results and errors.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
+denied; `switchboard get --help` lists those of file transfer.";
 
 const TALK_HELP: &str = "\
 Examples:
-  switchboard talk                         the friend, here; Ctrl-D ends it
-  switchboard talk --trace                 and how each reply came about
+  switchboard talk                         Ctrl-D ends the conversation
+  switchboard talk --trace                 show how each reply was made
   switchboard talk --script ami            in French
-  switchboard talk --script doctor.script  by a script of your own
-  switchboard talk --commands              *help tells the commands
-  switchboard talk --trace=json < said | jq .reply";
+  switchboard talk --script doctor.script  with a script of your own
+  switchboard talk --commands              *help lists the commands
+  switchboard talk --json < input.txt | jq .reply";
 
 const SERVE_HELP: &str = "\
 Examples:
   switchboard serve eliza                           then, elsewhere: nc localhost 1212
-  switchboard serve display --listen :1212 -v       and see who comes and goes
+  switchboard serve display --listen :1212 -v       log each client as it connects and leaves
   switchboard serve echo --model sequential         one client at a time
   switchboard serve display --raw > file            then: nc -N localhost 1212 < original
   switchboard serve eliza --listen unix:/tmp/friend then: nc -U /tmp/friend
   switchboard serve eliza --listen udp://1212       then: nc -u 127.0.0.1 1212
-  switchboard serve files --root /srv               a folder; then: nc, or switchboard get
-  switchboard serve files --listen udp://:69        the same by TFTP: curl tftp://…
+  switchboard serve files /srv                      then: nc, or switchboard get
+  switchboard serve files --listen udp://:69        the same over TFTP: curl tftp://HOST/NAME
   switchboard serve exec -- /usr/bin/sort           a program for each client
-  switchboard serve echo --max-clients 10 --max-per-host 2 --idle 30s
+  switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
-Every service has options for where it listens, how conversations run, and limits:
-  switchboard serve SERVICE --help";
+These options may stand before or after SERVICE. `switchboard serve SERVICE --help` also lists the
+options of that service, which stand after it.";
+
+const SERVICES_HELP: &str = "\
+Examples:
+  switchboard services
+  switchboard services --json | jq -r .name";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  switchboard completions bash > /etc/bash_completion.d/switchboard
+  switchboard completions zsh > ~/.zfunc/_switchboard
+  switchboard completions fish > ~/.config/fish/completions/switchboard.fish";
+
+const MAN_HELP: &str = "\
+Examples:
+  switchboard man /usr/local/share/man/man1
+  switchboard man pages && man -l pages/switchboard-serve-eliza.1";
 
 #[cfg(test)]
 mod tests {
-    use clap::{ArgMatches, FromArgMatches};
     use switchboard_core::HostPort;
 
     use super::*;
 
-    fn parse(words: &str) -> Result<ArgMatches, clap::Error> {
-        let words = ["switchboard"].into_iter().chain(words.split_whitespace());
-        command(&switchboard_services::all()).try_get_matches_from(words)
+    fn parse(args: &str) -> Result<(Cli, ArgMatches), clap::Error> {
+        let args = ["switchboard"].into_iter().chain(args.split_whitespace());
+        super::parse(&switchboard_services::all(), args)
     }
 
-    fn serve(words: &str) -> ServeOptions {
-        let matches = parse(words).unwrap_or_else(|error| panic!("{error}"));
-        let service = matches
-            .subcommand()
-            .and_then(|(_, serve)| serve.subcommand());
-        let (_, options) = service.expect("a service is served");
-        ServeOptions::from_arg_matches(options).unwrap_or_else(|error| panic!("{error}"))
+    /// The name of the service, and the options that `serve` uses.
+    #[track_caller]
+    fn serve(args: &str) -> (String, ServeOptions) {
+        let (_, matches) = parse(args).unwrap_or_else(|error| panic!("{error}"));
+        let serve = matches.subcommand_matches("serve").expect("`serve` is run");
+        let (service, matches) = serve.subcommand().expect("a service is required");
+        let options = ServeOptions::from_arg_matches(matches);
+        let options = options.unwrap_or_else(|error| panic!("{error}"));
+        (service.to_owned(), options)
     }
 
     #[test]
@@ -285,40 +406,92 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_library() {
-        let options = serve("serve eliza");
+        let (_, options) = serve("serve eliza");
         assert_eq!(options.limits(), Limits::default());
-        assert_eq!(options.places(), [ListenAddr::default()]);
+        assert_eq!(options.listen_addrs(), [ListenAddr::default()]);
         assert_eq!(options.model, Model::Fork);
     }
 
     #[test]
-    fn options_are_read() {
-        let options = serve("serve echo --listen :80 --listen unix:a --max-clients 3 --idle none");
-        assert_eq!(
-            options.listen,
-            [
+    fn options_of_serve_stand_on_both_sides_of_the_service() {
+        for args in [
+            "serve echo --listen :80 --listen unix:a --max-clients 3 --idle-timeout none -6 --json",
+            "serve --listen :80 echo --listen unix:a --max-clients 3 --idle-timeout none -6 --json",
+            "serve --listen :80 -6 --listen=unix:a --max-clients 3 --idle-timeout none --json echo",
+            "-v serve -6 -l:80 -lunix:a --max-clients=3 -v echo --idle-timeout none --json",
+        ] {
+            let (service, options) = serve(args);
+            assert_eq!(service, "echo", "{args}");
+            let listen = [
                 ListenAddr::Tcp(HostPort::Everywhere(80)),
-                ListenAddr::Unix("a".into())
-            ]
+                ListenAddr::Unix("a".into()),
+            ];
+            assert_eq!(options.listen_addrs(), listen, "{args}");
+            assert_eq!(options.limits().max_clients, 3, "{args}");
+            assert_eq!(options.limits().idle_timeout, None, "{args}");
+            assert_eq!(options.bind().only, Some(Family::V6), "{args}");
+            assert!(options.json, "{args}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_a_program_are_no_options_of_serve() {
+        let (service, options) = serve("serve --listen 1 exec --listen 2 -- serve --listen 3 echo");
+        assert_eq!(service, "exec");
+        assert_eq!(options.listen_addrs().len(), 2);
+        assert!(parse("list unix:serve --json").is_ok());
+        assert!(
+            parse("put serve serve --json")
+                .is_ok_and(|(cli, _)| matches!(cli.command, Command::Put(_)))
         );
-        assert_eq!(options.limits().max_clients, 3);
-        assert_eq!(options.limits().idle_timeout, None);
     }
 
     #[test]
     fn wrong_usage_is_refused() {
-        for wrong in [
-            "",
-            "serve",
-            "serve nothing",
-            "serve echo --listen a:b",
-            "serve echo --max-clients 0",
-            "serve echo --max-per-host -1",
-            "serve echo --idle 0",
-            "serve echo x",
-            "serve --listen 0 echo",
+        use ErrorKind::*;
+        for (args, kind) in [
+            ("", DisplayHelpOnMissingArgumentOrSubcommand),
+            ("serve", DisplayHelpOnMissingArgumentOrSubcommand),
+            ("serve --listen 0", MissingSubcommand),
+            ("serve nothing", InvalidSubcommand),
+            ("serve --listen 0 nothing", InvalidSubcommand),
+            ("nothing", InvalidSubcommand),
+            ("serve echo --listen a:b", ValueValidation),
+            ("serve --listen a:b echo", ValueValidation),
+            ("serve --script friend eliza", UnknownArgument),
+            ("serve echo --max-clients 0", ValueValidation),
+            ("serve echo --max-per-host -1", UnknownArgument),
+            ("serve echo --idle-timeout 0", ValueValidation),
+            ("serve echo x", UnknownArgument),
+            ("serve -4 echo -6", ArgumentConflict),
+            ("serve --model fork echo --model events", ArgumentConflict),
+            ("serve --json echo --json", ArgumentConflict),
+            ("serve -q echo -v", ArgumentConflict),
+            ("completions bash --json", UnknownArgument),
+            ("man pages --json", UnknownArgument),
+            ("get 1 a --hidden", MissingRequiredArgument),
+            ("put 1 a --hidden", MissingRequiredArgument),
+            ("talk --json --trace", ArgumentConflict),
+            ("script run turing --json --steps", ArgumentConflict),
         ] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            let error = parse(args).err().map(|error| error.kind());
+            assert_eq!(error, Some(kind), "{args}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_or_missing_service_is_described() {
+        for (args, message) in [
+            ("serve ech", "unknown service 'ech'; similar names: "),
+            (
+                "serve --listen 0 ech",
+                "unknown service 'ech'; similar names: ",
+            ),
+            ("serve --listen 0", "no service is given\n"),
+            ("serv", "unrecognized subcommand 'serv'\n"),
+        ] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            assert!(error.starts_with(&format!("error: {message}")), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A network service, written once and run under every concurrency model.
+//! The program `switchboard` as a library, with the API for services from [`switchboard_core`].
 //!
-//! This is the whole program as a library. [`run`] makes a program from one [`Service`], with every
+//! [`run`] makes a program from one [`Service`], with every
 //! model, listener, limit and command of `switchboard` itself:
 //!
 //! ```no_run
@@ -16,32 +16,35 @@
 //! ```
 
 mod args;
-mod failure;
+mod completions;
+mod error;
+mod json;
 mod log;
+mod man;
 mod script;
 mod serve;
 mod talk;
 mod transfer;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
+use serde::Serialize;
 
 pub use switchboard_core::*;
 pub use switchboard_services::{InvalidOptions, Services};
 
-use crate::args::{Cli, Task};
-use crate::failure::Failure;
+use crate::args::Command;
+use crate::error::Failure;
 
 /// Runs the program with the services that come with it.
 pub fn main() -> ExitCode {
     main_with(|_| ())
 }
 
-/// Runs the program with one more service: its name, what it does in a few words, and how to make it.
-///
-/// The service is served by `PROGRAM serve NAME`.
+/// Runs the program with one more service: its name, a one-line description, and how to make it.
+/// `PROGRAM serve NAME` serves it.
 pub fn run<S: Service + 'static>(
     name: &'static str,
     about: &'static str,
@@ -54,46 +57,54 @@ pub fn run<S: Service + 'static>(
 pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let mut services = switchboard_services::all();
     add(&mut services);
-    let matches = match args::command(&services).try_get_matches() {
-        Ok(matches) => matches,
+    let (cli, matches) = match args::parse(&services, env::args_os()) {
+        Ok(parsed) => parsed,
         Err(usage) => {
-            // Help that nobody reads to its end is no failure.
-            usage.print().ok();
+            usage.print().ok(); // the reader of the help may have closed the pipe
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log::init(cli.verbose, cli.quiet);
-    let done = match (cli.task, matches.subcommand()) {
-        (Task::Serve, Some((_, words))) => serve::run(&services, words, cli.quiet),
-        (Task::Talk(options), _) => talk::run(options),
-        (Task::Script(task), _) => script::run(task),
-        (Task::Get(options), _) => transfer::get(&options, cli.quiet),
-        (Task::Put(options), _) => transfer::put(&options, cli.quiet),
-        (Task::List(options), _) => transfer::list(&options),
-        (Task::Services | Task::Serve, _) => list(&services),
+    let done = match (cli.command, matches.subcommand()) {
+        (Command::Serve, Some((_, matches))) => serve::run(&services, matches, cli.quiet),
+        (Command::Talk(options), _) => talk::run(options),
+        (Command::Script(command), _) => script::run(&command, cli.quiet),
+        (Command::Get(options), _) => transfer::get(&options, cli.quiet),
+        (Command::Put(options), _) => transfer::put(&options, cli.quiet),
+        (Command::List(options), _) => transfer::list(&options, cli.quiet),
+        (Command::Services(options), _) => list(&services, options.json),
+        (Command::Completions { shell }, _) => completions::print(&services, shell),
+        (Command::Man { directory }, _) => man::write(&services, &directory, cli.quiet),
+        (Command::Serve, None) => unreachable!("the command line requires a service"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(Failure::Told(code)) => ExitCode::from(code),
+        Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
-            // The words may quote a file. Where nobody can read them, the exit code has to do.
-            let words = failure.to_string();
-            let clean = words
-                .lines()
-                .map(|line| Sanitized(line.as_bytes()).to_string());
-            let lines: Vec<String> = clean.collect();
-            log::write(format!("switchboard: {}\n", lines.join("\n")).as_bytes());
+            log::print_error(&failure.to_string());
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn list(services: &Services) -> Result<(), Failure> {
+fn list(services: &Services, json: bool) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct JsonService<'a> {
+        name: &'a str,
+        about: &'a str,
+    }
     let mut out = io::stdout().lock();
     for (name, about) in services.names() {
-        writeln!(out, "{name:12} {about}").map_err(Failure::Output)?;
+        let line = if json {
+            json::line(&JsonService {
+                name,
+                about: &about,
+            })
+        } else {
+            format!("{name:12} {about}")
+        };
+        writeln!(out, "{line}").map_err(Failure::Output)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use tracing::error;
 use tracing::level_filters::LevelFilter;
 
 /// Logs to standard error: warnings and what concerns the whole server; with `verbose`, every
-/// conversation; with `quiet`, errors alone.
+/// session; with `quiet`, errors only.
 pub(crate) fn init(verbose: bool, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -27,62 +27,88 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
-        .with_writer(|| Unwaited)
-        .log_internal_errors(false); // where standard error has gone, there is no other place
-    // Colours follow NO_COLOR by themselves.
+        .with_writer(|| NonBlocking)
+        .log_internal_errors(false); // a failing standard error has no substitute
+    // tracing-subscriber honours NO_COLOR by itself.
     if io::stderr().is_terminal() {
         builder.init()
     } else {
         builder.with_ansi(false).init()
     }
     panic::set_hook(Box::new(|panic| {
-        let place = panic
+        let location = panic
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        // The words may quote a peer.
-        let words = panic.payload_as_str().unwrap_or("no words");
-        error!("panic at {place}: {}", Sanitized(words.as_bytes()));
+        // The message may quote a peer.
+        let message = panic.payload_as_str().unwrap_or("no message");
+        error!("panic at {location}: {}", Sanitized(message.as_bytes()));
     }));
 }
 
-/// Writes a line to standard error as the log does, but gives whoever reads it a moment where there
-/// is no room: who asked for many lines at once is about to read them.
+/// Writes a line to standard error as the log does, but first waits up to 100 ms for room: a reader
+/// that asked for several lines at once is about to read them.
 pub(crate) fn write(line: &[u8]) {
-    static IN_VAIN: AtomicBool = AtomicBool::new(false);
-    let stderr = io::stderr();
-    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    let patience = if IN_VAIN.load(Ordering::Relaxed) {
+    static FULL: AtomicBool = AtomicBool::new(false);
+    let patience = if FULL.load(Ordering::Relaxed) {
         PollTimeout::ZERO
     } else {
-        PollTimeout::from(MOMENT)
+        PollTimeout::from(LINE_PATIENCE_MS)
     };
-    let room = poll(&mut polled, patience).is_ok_and(|ready| 0 < ready);
-    IN_VAIN.store(!room, Ordering::Relaxed);
-    Unwaited.write_all(line).ok(); // it never fails
+    FULL.store(!wait_for_room(patience), Ordering::Relaxed);
+    NonBlocking.write_all(line).ok(); // it never fails
 }
 
-/// Standard error, without waiting for whoever reads it: a line that finds no room is left out, and
-/// the next one that finds some says so.
-///
-/// Each line is one write of at most [`LONGEST`] bytes, so those of several processes do not mix,
-/// and a pipe takes it whole or not at all (pipe(7)).
-struct Unwaited;
+/// Prints the error that ends the program, whole, however long it is. Gives up when standard error
+/// takes nothing for 10 seconds.
+pub(crate) fn print_error(message: &str) {
+    if matches!(destination(), Destination::Peer) {
+        return;
+    }
+    // The message may quote a file or a server.
+    let lines = message
+        .lines()
+        .map(|line| Sanitized(line.as_bytes()).to_string());
+    let lines: Vec<String> = lines.collect();
+    let text = format!("switchboard: {}\n", lines.join("\n"));
+    for chunk in text.as_bytes().chunks(MAX_LINE_BYTES) {
+        // Where poll(2) reports room, a pipe takes PIPE_BUF bytes without blocking.
+        if !wait_for_room(PollTimeout::from(ERROR_PATIENCE_MS))
+            || io::stderr().write_all(chunk).is_err()
+        {
+            return;
+        }
+    }
+}
 
-impl Write for Unwaited {
+/// Whether standard error has room, now or within `patience`.
+fn wait_for_room(patience: PollTimeout) -> bool {
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut polled, patience).is_ok_and(|ready| 0 < ready)
+}
+
+/// Standard error, without waiting for its reader: a line that finds no room is dropped, and the next
+/// line that is written says so.
+///
+/// Each line is one write of at most [`MAX_LINE_BYTES`] bytes, so lines of several processes do not
+/// mix, and a pipe takes a line whole or not at all (pipe(7)).
+struct NonBlocking;
+
+impl Write for NonBlocking {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut whole = Vec::new();
-        if LEFT_OUT.swap(false, Ordering::Relaxed) {
-            whole.extend_from_slice(b"(lines of log were left out: nobody read them)\n");
+        if DROPPED.swap(false, Ordering::Relaxed) {
+            whole.extend_from_slice(b"(log lines dropped: standard error was not read)\n");
         }
         whole.extend_from_slice(line);
-        if LONGEST < whole.len() {
-            whole.truncate(LONGEST - CUT.len());
+        if MAX_LINE_BYTES < whole.len() {
+            whole.truncate(MAX_LINE_BYTES - CUT.len());
             whole.extend_from_slice(CUT);
         }
         match write_now(&whole) {
             Ok(count) if count == whole.len() => (),
-            _ => LEFT_OUT.store(true, Ordering::Relaxed),
+            _ => DROPPED.store(true, Ordering::Relaxed),
         }
         Ok(line.len())
     }
@@ -94,32 +120,36 @@ impl Write for Unwaited {
 
 /// Writes as much of `bytes` as there is room for.
 fn write_now(bytes: &[u8]) -> nix::Result<usize> {
-    static WAY: OnceLock<Way> = OnceLock::new();
-    match WAY.get_or_init(Way::find) {
-        Way::Reopened(own) => unistd::write(own, bytes),
-        Way::Socket => {
+    match destination() {
+        Destination::Reopened(own) => unistd::write(own, bytes),
+        Destination::Socket => {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             send(io::stderr().as_raw_fd(), bytes, flags)
         }
-        Way::Direct => unistd::write(io::stderr(), bytes),
-        Way::Nowhere => Ok(bytes.len()),
+        Destination::Direct => unistd::write(io::stderr(), bytes),
+        Destination::Peer => Ok(bytes.len()),
     }
 }
 
-/// How to write to standard error without waiting.
-enum Way {
-    /// A pipe or terminal, opened once more: not to wait would otherwise concern everybody who
-    /// shares it.
-    Reopened(File),
-    /// A socket, where not to wait is asked for with each write.
-    Socket,
-    /// A file, which has room or fails.
-    Direct,
-    /// The peer's own socket, where inetd puts it: the log is not for the peer.
-    Nowhere,
+fn destination() -> &'static Destination {
+    static DESTINATION: OnceLock<Destination> = OnceLock::new();
+    DESTINATION.get_or_init(Destination::find)
 }
 
-impl Way {
+/// What standard error is, and so how to write to it without blocking.
+enum Destination {
+    /// A pipe or a terminal, opened once more: O_NONBLOCK on the shared description would affect
+    /// every process that uses it.
+    Reopened(File),
+    /// A socket, where each send has the flag MSG_DONTWAIT.
+    Socket,
+    /// A file, where a write succeeds or fails at once.
+    Direct,
+    /// The peer's own socket, as inetd passes it: the log is not for the peer.
+    Peer,
+}
+
+impl Destination {
     fn find() -> Self {
         let Ok(file) = fs::metadata(STDERR) else {
             return Self::Direct;
@@ -129,7 +159,7 @@ impl Way {
             let inode = |file: &Metadata| (file.dev(), file.ino());
             let input = fs::metadata(STDIN);
             return if input.is_ok_and(|input| inode(&input) == inode(&file)) {
-                Self::Nowhere
+                Self::Peer
             } else {
                 Self::Socket
             };
@@ -144,9 +174,10 @@ impl Way {
     }
 }
 
-static LEFT_OUT: AtomicBool = AtomicBool::new(false);
+static DROPPED: AtomicBool = AtomicBool::new(false);
 const STDIN: &str = "/proc/self/fd/0";
-const MOMENT: u8 = 100; // milliseconds
+const LINE_PATIENCE_MS: u8 = 100;
+const ERROR_PATIENCE_MS: u16 = 10_000;
 const STDERR: &str = "/proc/self/fd/2";
-const LONGEST: usize = 4096; // PIPE_BUF
+const MAX_LINE_BYTES: usize = 4096; // PIPE_BUF
 const CUT: &[u8] = b" [cut]\n";

@@ -1,5 +1,4 @@
-//! The program. Everything is in the library, so that other programs can be the same with services
-//! of their own.
+//! The program `switchboard`. Its code is in the library, where other programs can use it too.
 
 use std::process::ExitCode;
 

@@ -1,26 +1,29 @@
-//! `script`: checking scripts, talking by one, and those that are built in.
+//! `script`: checks, runs and lists scripts of the friend.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
+use switchboard_services::units::count;
 use switchboard_services::{Eliza, LoadScriptError, ReplyFormat, find_script, read_script};
 
-use crate::failure::Failure;
-use crate::talk::{self, TraceOptions};
+use crate::error::Failure;
+use crate::json::{self, JsonOption};
+use crate::talk::{self, FormatOptions};
 
 #[derive(Subcommand)]
-pub(crate) enum Task {
-    /// Tell all that is wrong with scripts, and what is surely not meant in them
+pub(crate) enum Command {
+    /// Report the errors in scripts, and warnings about likely mistakes
     #[command(after_help = CHECK_HELP)]
     Check(CheckOptions),
-    /// Talk by a script, here in the terminal or from a pipe
+    /// Talk with a script, in this terminal or through a pipe
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
-    /// List the scripts that are built in
-    List,
+    /// List the built-in scripts
+    List(JsonOption),
 }
 
 #[derive(Args)]
@@ -29,9 +32,12 @@ pub(crate) struct CheckOptions {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Fail also if there are warnings only
+    /// Treat warnings as errors
     #[arg(long)]
     deny_warnings: bool,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 #[derive(Args)]
@@ -41,61 +47,106 @@ pub(crate) struct RunOptions {
     script: PathBuf,
 
     #[command(flatten)]
-    trace: TraceOptions,
+    format: FormatOptions,
 
-    /// Print the words and the keyword of each step, so that a computation can be watched
-    #[arg(long, conflicts_with = "trace")]
+    /// Before each reply, print the words and the keyword of each step, to watch a computation
+    #[arg(long, conflicts_with_all = ["trace", "json"])]
     steps: bool,
 
-    /// The chance of the talk, for scripts that have any [default: another each time]
-    #[arg(long, value_name = "N")]
+    /// Seed the random choices of the script, to get the same replies again
+    #[arg(long, value_name = "N", value_parser = count(0_u64..))]
     seed: Option<u64>,
 }
 
-pub(crate) fn run(task: Task) -> Result<(), Failure> {
-    match task {
-        Task::Check(options) => check(&options),
-        Task::Run(options) => converse(&options),
-        Task::List => list(),
+/// Runs `script`.
+pub(crate) fn run(command: &Command, quiet: bool) -> Result<(), Failure> {
+    match command {
+        Command::Check(options) => check(options, quiet),
+        Command::Run(options) => converse(options),
+        Command::List(options) => list(options.json),
     }
 }
 
 fn converse(options: &RunOptions) -> Result<(), Failure> {
     let script = find_script(&options.script);
-    let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
-    let telling = if options.steps {
+    let script = script.map_err(|error| Failure::Script(error.to_string()))?;
+    let format = if options.steps {
         ReplyFormat::Steps
     } else {
-        options.trace.telling()
+        options.format.format()
     };
-    talk::with(Eliza::new(script, options.seed), telling)
+    talk::converse(Eliza::new(script, options.seed), format)
 }
 
-/// Prints what is found, script by script, and fails if one of them cannot be used.
-fn check(options: &CheckOptions) -> Result<(), Failure> {
-    let (mut unusable, mut warnings) = (0, 0);
+/// An error or warning about a script, as JSON.
+#[derive(Serialize)]
+struct JsonProblem<'a> {
+    file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    severity: &'static str,
+    message: &'a str,
+}
+
+/// Prints the problems of each script, and fails if one of them has errors.
+fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
+    let (mut invalid, mut warnings) = (0, 0);
     let mut out = io::stdout().lock();
+    let mut print = |lines: &str| print_lines(&mut out, lines).map_err(Failure::Output);
     for file in &options.files {
         let name = match file.to_str() {
             Some("-") => "<stdin>".into(),
             _ => file.display().to_string(),
         };
-        match open(file, &name) {
+        let json = |problem: &Problem, severity| {
+            json::line(&JsonProblem {
+                file: &name,
+                line: Some(problem.line),
+                column: Some(problem.column),
+                severity,
+                message: &problem.what,
+            })
+        };
+        match load(file, &name) {
             Ok(script) => {
-                let found = script.lint();
-                warnings += found.len();
-                report(&mut out, &name, &script, &found)
+                let problems = script.lint();
+                warnings += problems.len();
+                for problem in &problems {
+                    print(&if options.json.json {
+                        json(problem, "warning")
+                    } else {
+                        let Problem { line, column, what } = problem;
+                        format!("{name}:{line}:{column}: warning: {what}")
+                    })?;
+                }
+                if !quiet && !options.json.json {
+                    print(&summary(&name, &script, problems.len()))?;
+                }
             }
             Err(error) => {
-                unusable += 1;
-                say(&mut out, &error.to_string())
+                invalid += 1;
+                let text = error.to_string();
+                match error.problems() {
+                    _ if !options.json.json => print(&text)?,
+                    [] => print(&json::line(&JsonProblem {
+                        file: &name,
+                        line: None,
+                        column: None,
+                        severity: "error",
+                        message: text.strip_prefix(&format!("{name}: ")).unwrap_or(&text),
+                    }))?,
+                    problems => problems
+                        .iter()
+                        .try_for_each(|problem| print(&json(problem, "error")))?,
+                }
             }
         }
-        .map_err(Failure::Output)?;
     }
-    if 0 < unusable {
-        let of = options.files.len();
-        return Err(Failure::Unspeakable { unusable, of });
+    if 0 < invalid {
+        let total = options.files.len();
+        return Err(Failure::InvalidScripts { invalid, total });
     }
     if options.deny_warnings && 0 < warnings {
         return Err(Failure::Warnings);
@@ -103,7 +154,7 @@ fn check(options: &CheckOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
+fn load(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
     if file.as_os_str() == "-" {
         read_script(name, io::stdin().lock())
     } else {
@@ -111,43 +162,59 @@ fn open(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
     }
 }
 
-fn report(out: &mut impl Write, name: &str, script: &Script, found: &[Problem]) -> io::Result<()> {
-    for Problem { line, column, what } in found {
-        say(out, &format!("{name}:{line}:{column}: warning: {what}"))?;
-    }
-    let fine = match found.len() {
-        0 => "fine".to_owned(),
-        number => counted(number, "warning"),
-    };
+fn summary(name: &str, script: &Script, warnings: usize) -> String {
     let (format, rules) = (script.format(), counted(script.rules(), "rule"));
-    say(out, &format!("{name}: {format}, {rules}, {fine}"))
+    let verdict = match warnings {
+        0 => "no problems".to_owned(),
+        warnings => counted(warnings, "warning"),
+    };
+    format!("{name}: {format}, {rules}, {verdict}")
 }
 
-fn counted(number: usize, what: &str) -> String {
+fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
+    format!("{number} {noun}{plural}")
 }
 
 /// Prints lines that may quote a file.
-fn say(out: &mut impl Write, lines: &str) -> io::Result<()> {
+fn print_lines(out: &mut impl Write, lines: &str) -> io::Result<()> {
     lines
         .lines()
         .try_for_each(|line| writeln!(out, "{}", Sanitized(line.as_bytes())))
 }
 
-fn list() -> Result<(), Failure> {
+/// A built-in script, as JSON.
+#[derive(Serialize)]
+struct JsonScript<'a> {
+    name: &'a str,
+    format: String,
+    rules: usize,
+    about: &'a str,
+}
+
+fn list(json: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for name in Script::NAMES {
         let script = Script::named(name).expect("it is one of the names");
-        let script = script.map_err(|error| Failure::Friend(error.to_string()))?;
-        let (format, rules) = (script.format().to_string(), counted(script.rules(), "rule"));
-        let about = about(name);
-        writeln!(out, "{name:10} {format:8} {rules:>10}  {about}").map_err(Failure::Output)?;
+        let script = script.map_err(|error| Failure::Script(error.to_string()))?;
+        let (format, rules, about) = (script.format().to_string(), script.rules(), about(name));
+        let line = if json {
+            json::line(&JsonScript {
+                name,
+                format,
+                rules,
+                about,
+            })
+        } else {
+            let rules = counted(rules, "rule");
+            format!("{name:10} {format:8} {rules:>10}  {about}")
+        };
+        writeln!(out, "{line}").map_err(Failure::Output)?;
     }
     Ok(())
 }
 
-/// What a built-in script is like.
+/// The description of a built-in script.
 fn about(name: &str) -> &'static str {
     match name {
         "friend" => "your virtual friend, in English",
@@ -159,36 +226,37 @@ fn about(name: &str) -> &'static str {
 
 pub(crate) const HELP: &str = "\
 Examples:
-  switchboard script list                        the scripts that are built in
-  switchboard script check doctor.script         all that is wrong with it
-  switchboard script run doctor.script           a talk by it
-  switchboard script run doctor.script --trace   how each reply came about
+  switchboard script list                        the built-in scripts
+  switchboard script check doctor.script         errors and warnings, with their positions
+  switchboard script run doctor.script           talk with it
+  switchboard script run doctor.script --trace   show how each reply was made
   switchboard serve eliza --script doctor.script
 
-A script is TOML with regular expressions (data/eliza/friend.toml is one, explained at its top),
-Weizenbaum's lists of 1966, or the lines of Hayden's version; its text tells which.";
+A script is TOML with regular expressions (data/eliza/friend.toml is one, with an explanation at
+the top), Weizenbaum's lists of 1966, or lines as in Hayden's version. The format is detected.";
 
 const CHECK_HELP: &str = "\
 Examples:
-  switchboard script check doctor.script              FILE:LINE:COLUMN: what is wrong
-  switchboard script check --deny-warnings *.script   fails for less
+  switchboard script check doctor.script              FILE:LINE:COLUMN: MESSAGE
+  switchboard script check --deny-warnings *.script   fail on warnings, too
   make-a-script | switchboard script check -
+  switchboard script check doctor.script --json | jq .line
 
-Exit codes: 0 usable, 1 not (or warned of, with --deny-warnings), 2 wrong usage.";
+Exit codes: 0 no errors, 1 errors (or warnings, with --deny-warnings), 2 wrong usage.";
 
 const RUN_HELP: &str = "\
 Examples:
-  switchboard script run friend                  as `switchboard talk` does
-  switchboard script run doctor.script --trace   how each reply came about
+  switchboard script run friend                  the same as `switchboard talk`
+  switchboard script run doctor.script --trace   show how each reply was made
   switchboard script run turing --steps          WORDS :KEYWORD of each step
-  switchboard script run doctor.script --trace=json < said | jq .source";
+  switchboard script run doctor.script --json < input.txt | jq .source";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_built_in_script_has_a_line() {
+    fn every_built_in_script_has_a_description() {
         for name in Script::NAMES {
             assert!(!about(name).is_empty(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! `serve`: from words to a service, its listeners and the server that brings them together.
+//! `serve`: a service, its listeners and their server, from the command line.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -13,18 +13,18 @@ use switchboard_services::Services;
 use tracing::{debug, warn};
 
 use crate::args::{Model, ServeOptions};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::log;
 
-/// Serves until told to stop.
+/// Runs `serve`, until a signal stops it.
 pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Result<(), Failure> {
-    let (name, words) = matches
+    let (name, matches) = matches
         .subcommand()
         .expect("the command line requires a service");
-    let options = ServeOptions::from_arg_matches(words).unwrap_or_else(|error| error.exit());
-    let service = services.make(name, words)?;
+    let options = ServeOptions::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    let service = services.make(name, matches)?;
     let ready = options.ready_fd.map(ready_at).transpose()?;
-    let listeners = Listener::bind(&options.places(), options.bind())?;
+    let listeners = Listener::bind(&options.listen_addrs(), options.bind())?;
     check_transports(name, &*service, &listeners)?;
     let mut reporting = Reporting::default();
     reporting.json = options.json;
@@ -43,10 +43,9 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
             .map_err(|error| Failure::Ready(number, error))?;
     }
     notify_service_manager("READY=1");
-    let server = Server::from(service)
+    Server::from(service)
         .limits(options.limits())
-        .model(options.model.into());
-    server
+        .model(options.model.into())
         .signals(signals)
         .reporting(reporting)
         .serve(listeners)
@@ -54,59 +53,56 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
 }
 
 fn ready_at(number: u16) -> Result<(u16, File), Failure> {
-    match take_inherited(number) {
-        Ok(fd) => Ok((number, File::from(fd))),
-        Err(error) => Err(Failure::Ready(number, error)),
-    }
+    let fd = take_inherited(number).map_err(|error| Failure::Ready(number, error))?;
+    Ok((number, File::from(fd)))
 }
 
-/// Refuses a service where its peers would speak from addresses that may be forged, and it cannot do
-/// with that.
+/// Refuses to listen on UDP with a service that does not support it.
 fn check_transports(
     name: &str,
     service: &dyn Service,
     listeners: &[Listener],
 ) -> Result<(), Failure> {
-    let datagrams = |listener: &Listener| listener.transport() == Transport::Datagram;
-    if !listeners.iter().any(datagrams) {
+    let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
+    if !listeners.iter().any(is_udp) {
         return Ok(());
     }
     match service.config(Transport::Datagram).udp {
         UdpPolicy::Unsupported(reason) => Err(Failure::UdpPolicy(name.to_owned(), reason)),
         policy => {
-            debug!(?policy, "UDP addresses are validated before more is sent");
+            debug!(?policy, "limits until a UDP address is validated");
             Ok(())
         }
     }
 }
 
-/// Says where the server listens, and how to try it. Who is started for one peer says so only at a
-/// terminal.
+/// Logs the addresses, and a command that connects to the first one. A server for one client, as a
+/// super-server starts it, logs them only on a terminal.
 fn announce(name: &str, service: &dyn Service, listeners: &[Listener]) {
     if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
         return;
     }
-    let places: Vec<String> = listeners.iter().map(place).collect();
-    let trial = trial(service, &listeners[0]);
-    let places = places.join(" and ");
-    log::write(format!("{name} listens on {places}; try: {trial}\n").as_bytes());
+    let addresses: Vec<String> = listeners.iter().map(address).collect();
+    let addresses = addresses.join(" and ");
+    let example = usage_example(service, &listeners[0]);
+    log::write(format!("{name} listens on {addresses}; try: {example}\n").as_bytes());
 }
 
-fn place(listener: &Listener) -> String {
+fn address(listener: &Listener) -> String {
     let local = listener.local();
     if listener.transport() == Transport::Datagram {
         return format!("udp://{local}");
     }
-    let both = if listener.is_dual_stack() {
+    let families = if listener.is_dual_stack() {
         " (IPv6 and IPv4)"
     } else {
         ""
     };
-    format!("{local}{both}")
+    format!("{local}{families}")
 }
 
-/// The command by which a person here can try it.
-fn trial(service: &dyn Service, listener: &Listener) -> String {
+/// The usage example of the service, with the address of this listener.
+fn usage_example(service: &dyn Service, listener: &Listener) -> String {
     let transport = listener.transport();
     let udp = match transport {
         Transport::Stream => "",
@@ -115,14 +111,14 @@ fn trial(service: &dyn Service, listener: &Listener) -> String {
     let (target, address) = match listener.local() {
         Address::Ip(address) => {
             let (host, port) = (host(*address, transport), address.port());
-            let place = match host.contains(':') {
+            let host_port = match host.contains(':') {
                 true => format!("[{host}]:{port}"),
                 false => format!("{host}:{port}"),
             };
-            (format!("{udp}{host} {port}"), place)
+            (format!("{udp}{host} {port}"), host_port)
         }
         Address::Unix(Some(path)) => (format!("-U {}", path.display()), String::new()),
-        Address::Unix(None) | Address::Stdio => return "type a line".to_owned(),
+        _ => return "type a line".to_owned(),
     };
     let example = service.config(transport).example;
     example
@@ -130,7 +126,7 @@ fn trial(service: &dyn Service, listener: &Listener) -> String {
         .replace("{address}", &address)
 }
 
-/// What a peer here calls this machine to reach an address.
+/// The host by which a client on this machine reaches an address.
 fn host(address: SocketAddr, transport: Transport) -> String {
     let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
     match (transport, address.is_ipv4()) {

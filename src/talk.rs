@@ -1,8 +1,8 @@
-//! `talk`: the friend in this terminal, or through a pipe.
+//! `talk`: a conversation with the friend, in this terminal or through a pipe.
 
 use std::io::{self, IsTerminal, Read, Write};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
@@ -10,153 +10,137 @@ use switchboard_core::testing::Connection;
 use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_services::{Eliza, ElizaOptions, ReplyFormat};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
-/// With whom, and what is told of it.
 #[derive(Args)]
 pub(crate) struct TalkOptions {
     #[command(flatten)]
     eliza: ElizaOptions,
 
     #[command(flatten)]
-    trace: TraceOptions,
+    format: FormatOptions,
 }
 
-/// Whether replies come alone.
+/// How replies are printed.
 #[derive(Args)]
-pub(crate) struct TraceOptions {
-    /// Tell with each reply how it came about; as JSON, an object on each line and nothing else
-    #[arg(
-        long,
-        value_name = "FORM",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "text"
-    )]
-    trace: Option<Form>,
+pub(crate) struct FormatOptions {
+    /// Before each reply, print how it was made
+    #[arg(long)]
+    trace: bool,
+
+    /// Print the results as JSON, one object per line: each reply, and how it was made
+    #[arg(long, conflicts_with = "trace")]
+    json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Form {
-    /// For people to read
-    Text,
-    /// For programs
-    Json,
-}
-
-impl TraceOptions {
-    pub(crate) fn telling(&self) -> ReplyFormat {
-        match self.trace {
-            None => ReplyFormat::Plain,
-            Some(Form::Text) => ReplyFormat::Trace,
-            Some(Form::Json) => ReplyFormat::Json,
+impl FormatOptions {
+    pub(crate) fn format(&self) -> ReplyFormat {
+        match (self.trace, self.json) {
+            (true, _) => ReplyFormat::Trace,
+            (_, true) => ReplyFormat::Json,
+            (false, false) => ReplyFormat::Plain,
         }
     }
 }
 
-/// Talks until either says goodbye.
+/// Runs `talk`.
 pub(crate) fn run(options: TalkOptions) -> Result<(), Failure> {
-    let telling = options.trace.telling();
-    let friend = Eliza::from_options(options.eliza).map_err(Failure::Friend)?;
-    with(friend, telling)
+    let format = options.format.format();
+    let friend = Eliza::from_options(options.eliza).map_err(Failure::Script)?;
+    converse(friend, format)
 }
 
-/// Talks with this friend.
-pub(crate) fn with(friend: Eliza, telling: ReplyFormat) -> Result<(), Failure> {
-    let friend = friend.format(telling);
-    let mut talk = Talk {
+/// Converses with a friend until either side ends it.
+pub(crate) fn converse(friend: Eliza, format: ReplyFormat) -> Result<(), Failure> {
+    let friend = friend.format(format);
+    let mut conversation = Conversation {
         connection: Connection::open(&friend, &Peer::stdio(), &Limits::default()),
-        json: telling == ReplyFormat::Json,
+        format,
     };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        at_terminal(&mut talk)?;
+        conversation.run_in_terminal()?;
     } else {
-        through_pipe(&mut talk)?;
+        conversation.run_in_pipe()?;
     }
-    match talk.connection.into_close_reason() {
-        ended if ended.is_failure() => Err(Failure::Talk(ended)),
+    match conversation.connection.into_close_reason() {
+        reason if reason.is_failure() => Err(Failure::Conversation(reason)),
         _ => Ok(()),
     }
 }
 
-struct Talk {
+struct Conversation {
     connection: Connection,
-    json: bool,
+    format: ReplyFormat,
 }
 
-/// With a prompt, and the line edited before it is said. Ctrl-D and Ctrl-C end it with a goodbye.
-fn at_terminal(talk: &mut Talk) -> Result<(), Failure> {
-    let unreadable = |error: ReadlineError| Failure::Input(io::Error::other(error));
-    let mut editor =
-        Editor::<(), _>::with_history(Config::default(), MemHistory::new()).map_err(unreadable)?;
-    talk.print()?;
-    while !talk.connection.is_done() {
-        match editor.readline("> ") {
-            Ok(line) => {
-                editor.add_history_entry(&line).map_err(unreadable)?;
-                talk.connection.receive(line.as_bytes());
-                talk.connection.receive(b"\n");
+impl Conversation {
+    /// Reads lines with an editor. Ctrl-D and Ctrl-C end the input.
+    fn run_in_terminal(&mut self) -> Result<(), Failure> {
+        let failed = |error: ReadlineError| Failure::Input(io::Error::other(error));
+        let mut editor =
+            Editor::<(), _>::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
+        self.print()?;
+        while !self.connection.is_done() {
+            match editor.readline("> ") {
+                Ok(line) => {
+                    editor.add_history_entry(&line).map_err(failed)?;
+                    self.connection.receive(line.as_bytes());
+                    self.connection.receive(b"\n");
+                }
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => self.connection.end_input(),
+                Err(error) => return Err(failed(error)),
             }
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => talk.connection.end_input(),
-            Err(error) => return Err(unreadable(error)),
+            self.print()?;
         }
-        talk.print()?;
+        Ok(())
     }
-    Ok(())
-}
 
-/// Much at a time where much waits to be read; what comes alone is answered alone.
-fn through_pipe(talk: &mut Talk) -> Result<(), Failure> {
-    let mut input = io::stdin().lock();
-    let mut buffer = vec![0; 64 * 1024];
-    talk.print()?;
-    while !talk.connection.is_done() {
-        match input.read(&mut buffer) {
-            Ok(0) => talk.connection.end_input(),
-            Ok(count) => talk.connection.receive(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            Err(error) => return Err(Failure::Input(error)),
+    /// Reads blocks of input, and prints the replies to each before it reads the next.
+    fn run_in_pipe(&mut self) -> Result<(), Failure> {
+        let mut input = io::stdin().lock();
+        let mut buffer = vec![0; 64 * 1024];
+        self.print()?;
+        while !self.connection.is_done() {
+            match input.read(&mut buffer) {
+                Ok(0) => self.connection.end_input(),
+                Ok(count) => self.connection.receive(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) => return Err(Failure::Input(error)),
+            }
+            self.print()?;
         }
-        talk.print()?;
+        Ok(())
     }
-    Ok(())
-}
 
-impl Talk {
-    /// Prints all that waits to be said; saying it makes room for more.
+    /// Prints the output of the connection until it has no more.
     fn print(&mut self) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         while !self.connection.output().is_empty() {
-            let (said, parting) = self.said();
-            out.write_all(said)
-                .and_then(|()| match parting {
-                    "" => Ok(()),
-                    words => writeln!(out, "{}", ReplyFormat::Json.message(words, "limit")),
-                })
-                .map_err(Failure::Output)?;
+            let (replies, refusal) = self.split_output();
+            out.write_all(replies).map_err(Failure::Output)?;
+            if let Some(refusal) = refusal {
+                let object = self.format.message(refusal, "limit");
+                writeln!(out, "{object}").map_err(Failure::Output)?;
+            }
             self.connection.sent(self.connection.output().len());
         }
         out.flush().map_err(Failure::Output)
     }
 
-    /// What waits to be said; and apart from it where all is to be JSON, the words of the server
-    /// itself to a line too long, which are none.
-    fn said(&self) -> (&[u8], &str) {
-        let waiting = self.connection.output();
-        if self.json
-            && matches!(
-                self.connection.close_reason(),
-                Some(CloseReason::LineTooLong)
-            )
-        {
-            let end = waiting.trim_ascii_end();
-            let line = end
-                .iter()
-                .rposition(|&byte| byte == b'\n')
-                .map_or(0, |end| end + 1);
-            let words = str::from_utf8(&end[line..]).unwrap_or_default();
-            return (&waiting[..line], words);
+    /// The output, and apart from it the last line, if that is to become JSON: the connection itself
+    /// refuses a line that is too long, and does so in plain text.
+    fn split_output(&self) -> (&[u8], Option<&str>) {
+        let output = self.connection.output();
+        let reason = self.connection.close_reason();
+        if self.format != ReplyFormat::Json || !matches!(reason, Some(CloseReason::LineTooLong)) {
+            return (output, None);
         }
-        (waiting, "")
+        let trimmed = output.trim_ascii_end();
+        let last = trimmed.iter().rposition(|&byte| byte == b'\n');
+        let (replies, refusal) = trimmed.split_at(last.map_or(0, |end| end + 1));
+        (
+            replies,
+            str::from_utf8(refusal).ok().filter(|text| !text.is_empty()),
+        )
     }
 }

@@ -1,6 +1,6 @@
-//! Sessions that misbehave, served like any others by the whole program. For the tests.
+//! Misbehaving services, for the tests.
 
-mod ponderer;
+mod self_poster;
 mod worker;
 
 use std::process::ExitCode;
@@ -10,34 +10,42 @@ use switchboard::{Error, Flow, Outbox, Peer, Refusal, Result, Service, Session};
 
 fn main() -> ExitCode {
     switchboard::main_with(|services| {
-        services.add("panic", "Panics at the first line", || Villain(Deed::Panic));
-        services.add("fail", "Fails at the first line", || Villain(Deed::Fail));
-        services.add("stubborn", "Never closes", || Villain(Deed::Stubborn));
-        services.add("endless", "Never stops sending", || Villain(Deed::Endless));
-        services.add("stuck", "Never comes back from the first line", || {
-            Villain(Deed::Stuck)
+        services.add("panic", "Panics at the first line", || {
+            Villain(Behavior::Panic)
         });
-        services.add("dropper", "Panics when it is thrown away", || {
-            Villain(Deed::Drop)
+        services.add("fail", "Fails at the first line", || {
+            Villain(Behavior::Fail)
         });
-        services.add("burst", "Sends more than fits, and closes or fails", || {
-            Villain(Deed::Burst)
+        services.add("stubborn", "Never closes", || Villain(Behavior::Stubborn));
+        services.add("endless", "Never stops sending", || {
+            Villain(Behavior::Endless)
         });
-        services.add("ponder", "Answers itself through a room", || {
-            ponderer::Ponderer
+        services.add("stuck", "Blocks at the first line", || {
+            Villain(Behavior::Stuck)
+        });
+        services.add("dropper", "Panics in its destructor", || {
+            Villain(Behavior::Drop)
+        });
+        services.add(
+            "burst",
+            "Sends more than the sockets buffer, then closes or fails",
+            || Villain(Behavior::Burst),
+        );
+        services.add("self-post", "Answers its own posts in a room", || {
+            self_poster::SelfPoster
         });
         services.add("work", "Works before it answers", || worker::Worker);
-        services.add("refuse", "Refuses everybody", || Villain(Deed::Refuse));
+        services.add("refuse", "Refuses every peer", || Villain(Behavior::Refuse));
         services.add(
             "dice",
-            "Throws dice, from a generator that the acceptor used",
+            "Sends random numbers, from a generator that the acceptor has used",
             || {
-                // As a service may that draws something when it is made.
+                // The generator is seeded before the server forks.
                 rand::rng().random::<u64>();
-                Villain(Deed::Dice)
+                Villain(Behavior::Dice)
             },
         );
-        services.add_with("none", "Cannot be made", |_: NoOptions| {
+        services.add_with("none", "Cannot be created", |_: NoOptions| {
             Err::<Villain, _>("it is\x1b a villain")
         });
     })
@@ -47,10 +55,10 @@ fn main() -> ExitCode {
 struct NoOptions {}
 
 #[derive(Clone, Copy)]
-struct Villain(Deed);
+struct Villain(Behavior);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum Behavior {
     Panic,
     Fail,
     Stubborn,
@@ -64,10 +72,10 @@ enum Deed {
 
 impl Service for Villain {
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        if self.0 == Deed::Refuse {
+        if self.0 == Behavior::Refuse {
             return Err(Refusal("Not you.".into()));
         }
-        if self.0 == Deed::Drop {
+        if self.0 == Behavior::Drop {
             return Ok(Box::new(Dropper));
         }
         Ok(Box::new(*self))
@@ -77,12 +85,12 @@ impl Service for Villain {
 impl Session for Villain {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
         match self.0 {
-            Deed::Endless => self.on_writable(out),
-            Deed::Dice => {
-                let thrown: Vec<String> = (0..8)
+            Behavior::Endless => self.on_writable(out),
+            Behavior::Dice => {
+                let numbers: Vec<String> = (0..8)
                     .map(|_| rand::rng().random::<u64>().to_string())
                     .collect();
-                out.send(thrown.join(" ").as_bytes());
+                out.send(numbers.join(" ").as_bytes());
                 Ok(Flow::Close)
             }
             _ => {
@@ -94,18 +102,18 @@ impl Session for Villain {
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         match self.0 {
-            Deed::Panic => panic!("at {}", String::from_utf8_lossy(line)),
-            Deed::Burst => {
+            Behavior::Panic => panic!("at {}", String::from_utf8_lossy(line)),
+            Behavior::Burst => {
                 out.send(&[b'x'; 400_000]);
                 match line {
                     b"close" => Ok(Flow::Close),
                     _ => Err(Error::Failed("on purpose".into())),
                 }
             }
-            Deed::Fail => Err(Error::Failed(
+            Behavior::Fail => Err(Error::Failed(
                 String::from_utf8_lossy(line).into_owned().into(),
             )),
-            Deed::Stuck => loop {
+            Behavior::Stuck => loop {
                 std::hint::spin_loop();
             },
             _ => {
@@ -123,7 +131,7 @@ impl Session for Villain {
     }
 
     fn on_eof(&mut self, _: &mut Outbox) -> Result {
-        Ok(if self.0 == Deed::Stubborn {
+        Ok(if self.0 == Behavior::Stubborn {
             Flow::Continue
         } else {
             Flow::Close

@@ -1,10 +1,10 @@
-//! A session with long work to do, of which it does a little at a time.
+//! A session that works for long, in steps between which other sessions run.
 
 use std::time::{Duration, Instant};
 
 use switchboard::{Flow, Outbox, Peer, Refusal, Result, Service, Session};
 
-/// Works for so many milliseconds as each line says, and answers then.
+/// Works for the milliseconds that a line names, then answers.
 pub(crate) struct Worker;
 
 struct Work {
@@ -20,9 +20,9 @@ impl Service for Worker {
 
 impl Session for Work {
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        let words = String::from_utf8_lossy(line);
-        let Ok(milliseconds) = words.parse() else {
-            out.send(b"that is no time");
+        let text = String::from_utf8_lossy(line);
+        let Ok(milliseconds) = text.parse() else {
+            out.send(b"not a number of milliseconds");
             return Ok(Flow::Continue);
         };
         self.until = Instant::now() + Duration::from_millis(milliseconds);

@@ -9,8 +9,10 @@ use switchboard_files::Name;
 
 use crate::error::{DisplayPath, Error};
 
-/// Iterates over the files below a folder, sorted by name. Symbolic links are not followed.
+/// Iterates over the files below a folder, sorted by name. Symbolic links are not followed, and hidden
+/// names, which begin with a dot, are skipped.
 pub struct LocalWalk {
+    hidden: bool,
     folders: Vec<(PathBuf, Name)>,
     files: Vec<Found>, // of one folder, in reverse order
 }
@@ -20,8 +22,8 @@ pub struct LocalWalk {
 pub enum Found {
     /// A regular file: its path, and its name on the server.
     File(PathBuf, Name),
-    /// A link, pipe or device, which is skipped; with a message that says so.
-    Other(String),
+    /// Something that is skipped; with a message that says so.
+    Skipped(String),
     /// A file or folder that cannot be read.
     Unreadable(PathBuf, Error),
 }
@@ -31,9 +33,16 @@ impl LocalWalk {
     #[must_use]
     pub fn new(path: &Path, name: Name) -> Self {
         Self {
+            hidden: false,
             folders: vec![(path.to_owned(), name)],
             files: Vec::new(),
         }
+    }
+
+    /// Also returns what has a hidden name, if `hidden`.
+    #[must_use]
+    pub fn with_hidden(self, hidden: bool) -> Self {
+        Self { hidden, ..self }
     }
 
     fn open(&mut self, folder: &Path, name: &Name) -> Result<(), Error> {
@@ -51,17 +60,18 @@ impl LocalWalk {
     }
 
     fn keep(&mut self, path: PathBuf, folder: &Name, last: &OsStr, kind: FileType) {
+        let skipped = |reason| Found::Skipped(format!("{} {reason}", DisplayPath(&path)));
         let found = match folder.join(last.as_bytes()) {
+            _ if last.as_bytes().starts_with(b".") && !self.hidden => {
+                skipped("is hidden: skipped (--hidden includes it)")
+            }
             Err(error) => {
                 let error = Error::reading(Path::new(last), error);
                 Found::Unreadable(path, error)
             }
             Ok(name) if kind.is_file() => Found::File(path, name),
             Ok(name) if kind.is_dir() => return self.folders.push((path, name)),
-            Ok(_) => {
-                let path = DisplayPath(&path);
-                Found::Other(format!("{path} is not a regular file: skipped"))
-            }
+            Ok(_) => skipped("is not a regular file: skipped"),
         };
         self.files.push(found);
     }
@@ -97,25 +107,40 @@ mod tests {
         let directory = tempdir().expect("a temporary folder");
         let path = |name: &str| directory.path().join(name);
         fs::create_dir_all(path("b/c")).expect("the disk has room");
-        for file in ["a", "z", "b/one", "b/c/two"] {
+        fs::create_dir(path("b/.d")).expect("the disk has room");
+        for file in ["a", "z", ".e", "b/one", "b/c/two", "b/.d/three"] {
             fs::write(path(file), "").expect("the disk has room");
         }
         symlink("/etc", path("etc")).expect("the disk has room");
-        let top = Name::parse(b"top").expect("a name");
-        let found: Vec<String> = LocalWalk::new(directory.path(), top)
-            .map(|found| match found {
+        let found = |hidden| -> Vec<String> {
+            let top = Name::parse(b"top").expect("a name");
+            let walk = LocalWalk::new(directory.path(), top).with_hidden(hidden);
+            walk.map(|found| match found {
                 Found::File(_, name) => Quoted::from(&name).to_string(),
-                Found::Other(message) => message[message.rfind('/').unwrap_or(0)..].to_owned(),
+                Found::Skipped(message) => message[message.rfind('/').unwrap_or(0)..].to_owned(),
                 Found::Unreadable(_, error) => error.to_string(),
             })
-            .collect();
+            .collect()
+        };
         let expected = [
+            "/.e is hidden: skipped (--hidden includes it)",
+            "top/a",
+            "/etc is not a regular file: skipped",
+            "top/z",
+            "/.d is hidden: skipped (--hidden includes it)",
+            "top/b/one",
+            "top/b/c/two",
+        ];
+        assert_eq!(found(false), expected);
+        let expected = [
+            "top/.e",
             "top/a",
             "/etc is not a regular file: skipped",
             "top/z",
             "top/b/one",
+            "top/b/.d/three",
             "top/b/c/two",
         ];
-        assert_eq!(found, expected);
+        assert_eq!(found(true), expected);
     }
 }

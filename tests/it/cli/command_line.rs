@@ -4,7 +4,7 @@ use std::process::Command;
 
 use switchboard_eliza::Script;
 
-use crate::support::{Server, program, run_program, services, shell, temp_dir, villains};
+use crate::support::{Client, Server, program, run_program, services, shell, temp_dir, villains};
 
 #[test]
 fn services_lists_the_services() {
@@ -27,7 +27,7 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("--max-per-host") && stdout.contains("switchboard serve eliza"));
     let (code, stdout, _) = run_program("serve eliza --help", "");
-    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle"));
+    assert!(code == 0 && stdout.contains("--script") && stdout.contains("--idle-timeout"));
     assert!(stdout.starts_with("Your virtual friend"), "{stdout}");
     let (_, stdout, _) = run_program("serve echo --help", "");
     assert!(stdout.starts_with("Sends every byte back"), "{stdout}");
@@ -36,12 +36,48 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
         "serve",
         "serve nothing",
         "serve echo --listen 99999",
-        "serve echo --idle soon",
+        "serve echo --idle-timeout soon",
         "serve echo --raw",
     ] {
         let (code, stdout, stderr) = run_program(wrong, "");
         assert_eq!((code, stdout.as_str()), (2, ""), "{wrong}: {stderr}");
         assert!(!stderr.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn options_of_serve_stand_on_both_sides_of_the_service() {
+    let args = "-v serve --listen 127.0.0.1:0 echo --listen 127.0.0.1:0 --max-clients 5";
+    let server = Server::run(Command::new(program()).args(args.split(' ')));
+    let addresses = server.addresses();
+    assert_eq!(addresses.len(), 2, "{addresses:?}");
+    for address in addresses {
+        assert_eq!(Client::connect(address).ask("hello"), "hello");
+    }
+    let (code, _, stderr) = run_program("serve -4 echo --listen 0 -6", "");
+    assert!(code == 2 && stderr.contains("'--ipv6'"), "{stderr}");
+    let (code, _, stderr) = run_program("serve --listen 0 ech", "");
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with("error: unknown service 'ech'") && stderr.contains("echo"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn help_before_the_service_is_that_of_serve() {
+    let (_, serve, _) = run_program("serve --help", "");
+    let (code, before, _) = run_program("serve --listen 0 --help echo", "");
+    assert_eq!((code, &before), (0, &serve));
+    let (_, echo, _) = run_program("serve echo --help", "");
+    let (code, behind, _) = run_program("serve --listen 0 echo --help", "");
+    assert_eq!((code, &behind), (0, &echo));
+    assert!(
+        echo.contains("\nUsage: switchboard serve echo [OPTIONS]\n"),
+        "{echo}"
+    );
+    for option in ["--listen", "--model", "--max-clients", "--grace"] {
+        assert!(serve.contains(option) && echo.contains(option), "{option}");
     }
 }
 

@@ -39,7 +39,7 @@ fn check_reports_every_problem_with_its_position() {
     );
     assert_eq!(
         (code, stderr.as_str()),
-        (1, "switchboard: 1 of 3 cannot be used\n")
+        (1, "switchboard: 1 of 3 scripts cannot be used\n")
     );
     // Other commands refuse it with the same problems.
     let problems: Vec<&str> = lines
@@ -88,7 +88,10 @@ fn deny_warnings_makes_warnings_errors() {
     let (code, _, stderr) = run_program("script check --deny-warnings -", &script);
     assert_eq!(
         (code, stderr.as_str()),
-        (1, "switchboard: there are warnings, and they are denied\n")
+        (
+            1,
+            "switchboard: warnings treated as errors (--deny-warnings)\n"
+        )
     );
     assert_eq!(run_program("script check --deny-warnings -", PARROT).0, 0);
 }
@@ -196,7 +199,7 @@ fn trace_explains_a_reply_as_json() {
         "no end",
         &format!("hi\n{long}\nhi\n"),
     ] {
-        let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", input);
+        let output = stdout_of("$PROGRAM talk --seed 1 --json", input);
         assert!(
             output.ends_with('\n') && 2 <= output.lines().count(),
             "{output}"
@@ -209,7 +212,7 @@ fn trace_explains_a_reply_as_json() {
             );
         }
     }
-    let output = stdout_of("$PROGRAM talk --seed 1 --trace=json", "I need a coat\n");
+    let output = stdout_of("$PROGRAM talk --seed 1 --json", "I need a coat\n");
     let lines: Vec<&str> = output.lines().collect();
     assert!(
         lines[0].contains("\"source\":\"greeting\"")
@@ -228,7 +231,7 @@ fn trace_explains_a_reply_as_json() {
     if installed(&["python3"]) {
         let each = "import json, sys; [json.loads(line) for line in sys.stdin]";
         stdout_of(
-            &format!("$PROGRAM talk --trace=json | python3 -c '{each}'"),
+            &format!("$PROGRAM talk --json | python3 -c '{each}'"),
             "hello\nquit\n",
         );
     }
@@ -239,7 +242,7 @@ fn piped_input_is_answered_completely() {
     let input: String = (0..20_000)
         .map(|number| format!("I need {number} coats\n"))
         .collect();
-    for option in ["", "--trace", "--trace=json"] {
+    for option in ["", "--trace", "--json"] {
         let output = stdout_of(&format!("$PROGRAM talk --seed 1 {option}"), &input);
         let last = output.lines().rev().take(20).collect::<Vec<_>>().join(" ");
         assert!(last.contains("19999 coats"), "{last}");
@@ -272,7 +275,7 @@ fn a_script_with_an_endless_loop_is_stopped() {
     let folder = temp_dir();
     let path = folder.path().join("round.script");
     fs::write(&path, script).expect("it can be written");
-    for option in ["", "--steps", "--trace", "--trace=json"] {
+    for option in ["", "--steps", "--trace", "--json"] {
         let output = shell(
             &format!("$PROGRAM script run {option} {}", path.display()),
             b"a\na\n",

@@ -130,7 +130,7 @@ fn the_published_script_has_no_warnings() {
     let check = format!("$PROGRAM script check --deny-warnings {script}");
     assert_eq!(
         stdout_of(&check, ""),
-        format!("{script}: 1966, 67 rules, fine\n")
+        format!("{script}: 1966, 67 rules, no problems\n")
     );
 }
 
@@ -139,7 +139,7 @@ fn the_published_script_has_no_warnings() {
 fn trace_reports_each_turn_as_json() {
     let published = Published::read();
     let talk = format!(
-        "$PROGRAM talk --trace=json --script {}",
+        "$PROGRAM talk --json --script {}",
         published.script.display()
     );
     let output = stdout_of(&talk, &published.input());

@@ -186,7 +186,7 @@ fn a_full_disk_is_reported_before_the_content_is_sent() {
     let folder = temp_dir();
     // The mount namespace keeps the file system from outliving the test.
     let script = format!(
-        "mount -t tmpfs -o size=64k tmpfs {0} && exec {1} -v serve files --writable --root {0} --listen 0",
+        "mount -t tmpfs -o size=64k tmpfs {0} && exec {1} -v serve files --writable {0} --listen 0",
         folder.path().display(),
         program().display()
     );
@@ -221,7 +221,7 @@ fn the_file_size_limit_is_reported_and_does_not_end_the_session() {
         let root = folder.path().to_str().expect("its name is text");
         let mut limited = Command::new("prlimit");
         limited.arg("--fsize=100000").arg(program());
-        limited.args(["-v", "serve", "files", "--writable", "--root", root]);
+        limited.args(["-v", "serve", "files", "--writable", root]);
         let server = Server::run(limited.args(["--listen", "0", "--model", model]));
         let content = content(100_001);
         let mut client = server.connect();
@@ -382,7 +382,7 @@ fn file_names_are_escaped_in_listings() {
 #[test]
 fn an_unfinished_upload_times_out() {
     let folder = temp_dir();
-    let server = serve_files(folder.path(), "--writable --idle 300ms");
+    let server = serve_files(folder.path(), "--writable --idle-timeout 300ms");
     let mut client = server.connect();
     client.line();
     client.send(put_line("a", &[0; 10]));

@@ -54,7 +54,7 @@ fn a_killed_server_leaves_the_whole_file_or_nothing() {
         let model = MODELS[round % MODELS.len()];
         let mut command = Command::new(program());
         command.args(["-v", "serve", "files", "--writable", "--model", model]);
-        command.arg("--root").arg(folder.path());
+        command.arg(folder.path());
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         let mut server = Server::run(&mut command); // on the port of the one before
         port = server.address().port();

@@ -138,7 +138,7 @@ fn invalid_options_are_refused_at_start() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), stderr)
     };
-    let (code, stderr) = serve("--root none");
+    let (code, stderr) = serve("none");
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("none: No such file"), "{stderr}");
     for wrong in [
@@ -156,7 +156,7 @@ fn files_are_served_on_stdio() {
     let folder = temp_dir();
     fs::write(folder.path().join("a"), "hello\n").expect("the disk has room");
     let command = format!(
-        "\"$PROGRAM\" serve files --root {} --listen stdio:",
+        "\"$PROGRAM\" serve files {} --listen stdio:",
         folder.path().display()
     );
     let output = shell(&command, b"GET a\nQUIT\n");

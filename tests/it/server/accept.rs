@@ -64,7 +64,7 @@ fn consecutive_clients_are_served_without_a_stall() {
 fn an_idle_client_ends_only_its_session() {
     for model in ["fork", "threads", "events"] {
         for command in [None, Some("cat")] {
-            let options = format!("--model {model} --idle 500ms");
+            let options = format!("--model {model} --idle-timeout 500ms");
             let server = match command {
                 None => Server::start(&format!("echo {options}")),
                 Some(command) => Server::exec(&options, &[command]),
@@ -129,7 +129,10 @@ fn the_whole_answer_arrives_after_the_end_of_input() {
 #[test]
 fn no_program_outlives_the_server() {
     for model in MODELS {
-        let mut server = Server::exec(&format!("--model {model} --idle none"), &["sleep", "1000"]);
+        let mut server = Server::exec(
+            &format!("--model {model} --idle-timeout none"),
+            &["sleep", "1000"],
+        );
         let clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
         let count = if model == "sequential" { 1 } else { 3 };
         let programs = server.programs(count);

@@ -143,7 +143,7 @@ fn an_error_is_logged_though_the_peer_does_not_read() {
     for model in MODELS {
         let socket = folder.path().join(model);
         let listen = format!("--listen unix:{}", socket.display());
-        let args = format!("burst --model {model} --idle none --grace 200ms {listen}");
+        let args = format!("burst --model {model} --idle-timeout none --grace 200ms {listen}");
         let server = Server::villain(&args);
         let connect = || UnixStream::connect(&socket).expect("the server listens");
         let mut unread = connect();
@@ -157,7 +157,7 @@ fn an_error_is_logged_though_the_peer_does_not_read() {
         // The unsent rest does not delay the end of a session either.
         let mut unread = connect();
         unread.write_all(b"close\n").expect("the server reads");
-        server.log("end: cut");
+        server.log("end: aborted");
     }
 }
 
@@ -222,7 +222,7 @@ fn two_hundred_short_clients_leave_no_zombie() {
 
 #[test]
 fn an_endless_session_ends_when_the_peer_does_not_read() {
-    let server = Server::villain("endless --idle 300ms --grace 100ms");
+    let server = Server::villain("endless --idle-timeout 300ms --grace 100ms");
     let mut client = server.connect();
     assert!(client.line().starts_with("and so on"));
     // The client reads no more, so the socket buffers fill up.

@@ -12,7 +12,7 @@ use crate::support::{Client, MODELS, Server, temp_dir, wait_for, wait_until};
 #[test]
 fn a_working_session_is_not_idle() {
     for model in ["fork", "threads", "events"] {
-        let server = Server::villain(&format!("work --idle 300ms --model {model}"));
+        let server = Server::villain(&format!("work --idle-timeout 300ms --model {model}"));
         let mut peer = server.connect();
         peer.send("1000\n");
         let mut other = server.connect();
@@ -158,9 +158,9 @@ fn timeouts_close_sessions() {
     let over = "The time for this conversation is over. Goodbye.";
     for model in MODELS {
         for (limit, message, end) in [
-            ("--idle", too_long, "end: idle"),
-            ("--first", too_long, "end: idle"),
-            ("--session", over, "end: session timeout"),
+            ("--idle-timeout", too_long, "end: idle"),
+            ("--first-message-timeout", too_long, "end: idle"),
+            ("--session-timeout", over, "end: session timeout"),
         ] {
             let server = Server::start(&format!("eliza {limit} 200ms --model {model}"));
             let mut client = server.connect();
@@ -171,20 +171,23 @@ fn timeouts_close_sessions() {
         }
     }
     // A byte service sends no message, which would look like content.
-    let server = Server::start("echo --idle 200ms");
+    let server = Server::start("echo --idle-timeout 200ms");
     assert_eq!(server.connect().rest(), b"");
 }
 
 #[test]
 fn timeouts_apply_to_a_line_that_arrives_byte_by_byte() {
     for (limits, message) in [
-        ("--idle 300ms", "Nothing was heard for too long. Goodbye."),
         (
-            "--idle none --first 300ms",
+            "--idle-timeout 300ms",
             "Nothing was heard for too long. Goodbye.",
         ),
         (
-            "--idle none --session 300ms",
+            "--idle-timeout none --first-message-timeout 300ms",
+            "Nothing was heard for too long. Goodbye.",
+        ),
+        (
+            "--idle-timeout none --session-timeout 300ms",
             "The time for this conversation is over. Goodbye.",
         ),
     ] {

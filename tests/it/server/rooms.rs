@@ -24,20 +24,20 @@ fn serve_everywhere(args: &str, folder: &tempfile::TempDir) -> Server {
 #[test]
 fn a_session_can_answer_its_own_posts() {
     for model in CONCURRENT_MODELS {
-        let server = Server::villain(&format!("ponder --model {model}"));
+        let server = Server::villain(&format!("self-post --model {model}"));
         let mut client = server.connect();
-        assert_eq!(client.ask("here"), "I have thought it over.", "{model}");
+        assert_eq!(client.ask("here"), "done", "{model}");
     }
 }
 
 #[test]
 fn a_panic_about_a_room_does_not_end_other_rooms() {
     for model in CONCURRENT_MODELS {
-        let server = Server::villain(&format!("ponder --model {model}"));
+        let server = Server::villain(&format!("self-post --model {model}"));
         let (mut one, mut other) = (server.connect(), server.connect());
-        assert_eq!(one.ask("here"), "I have thought it over.");
+        assert_eq!(one.ask("here"), "done");
         other.send("panic\n");
-        assert_eq!(one.ask("there"), "I have thought it over.", "{model}");
+        assert_eq!(one.ask("there"), "done", "{model}");
     }
 }
 
@@ -136,7 +136,7 @@ fn a_lost_hub_ends_sessions_of_other_services() {
     kill(server.hub(1), Signal::SIGKILL).expect("it runs");
     scene.play("1.\n2.\n+1\n1= 1\n+2\n2= 2\n1> again\n2< again");
 
-    let server = Server::start("duel");
+    let server = Server::start("connect-four");
     let mut scene = Scene::at(&server, &[]);
     scene.play(
         "+1

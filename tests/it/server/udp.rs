@@ -221,7 +221,7 @@ fn limits_apply_to_udp_peers() {
     );
     assert_eq!(second.ask("0123456789\r\n"), "0123456789\r\n");
 
-    let server = Server::start_udp("uppercase --idle 200ms");
+    let server = Server::start_udp("uppercase --idle-timeout 200ms");
     let client = UdpClient::connect(&server);
     assert_eq!(client.ask("one"), "ONE");
     server.log("end: idle");
@@ -233,7 +233,7 @@ fn limits_apply_to_udp_peers() {
         assert_eq!(client.ask("hello"), "HELLO");
     }
     server.log("evict: inactive for longest");
-    server.log("end: cut");
+    server.log("end: aborted");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn board(scene: &mut Scene<'_>, number: &str) {
 #[test]
 fn two_clients_play_and_others_watch() {
     for model in CONCURRENT_MODELS {
-        let server = Server::start(&format!("duel --model {model}"));
+        let server = Server::start(&format!("connect-four --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         // All have left at the end, so the script starts over.
         for _ in 0..2 {
@@ -177,7 +177,7 @@ fn two_clients_play_by_nc() {
         return;
     }
     for model in CONCURRENT_MODELS {
-        let server = Server::start(&format!("duel --model {model}"));
+        let server = Server::start(&format!("connect-four --model {model}"));
         let (port, mut processes) = (server.port(), Vec::new());
         let connect = |_: &str| Client::nc(&port, &mut processes);
         play(&mut Scene::new(&GREETING, connect), GAMES);
@@ -203,7 +203,7 @@ const TWO_PLAYERS: &str = "
 #[test]
 fn a_player_over_the_move_time_loses() {
     for model in ["fork", "events"] {
-        let server = Server::start(&format!("duel --move-time 1 --model {model}"));
+        let server = Server::start(&format!("connect-four --move-time 1 --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         play(&mut scene, TWO_PLAYERS);
         play(
@@ -219,7 +219,7 @@ fn a_player_over_the_move_time_loses() {
 #[test]
 fn a_lost_player_has_left() {
     for model in CONCURRENT_MODELS {
-        let server = Server::start(&format!("duel --model {model}"));
+        let server = Server::start(&format!("connect-four --model {model}"));
         let mut scene = Scene::at(&server, &GREETING);
         play(&mut scene, TWO_PLAYERS);
         // In the middle of a line.

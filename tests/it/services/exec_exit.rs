@@ -28,7 +28,7 @@ const IGNORES_SIGTERM: &str = "trap '' TERM; sleep 1000 & echo $!; while :; do w
 fn a_program_ends_with_its_peer() {
     for model in MODELS {
         // No timeout can end it, only the reset.
-        let options = format!("--model {model} --idle none --grace 1h");
+        let options = format!("--model {model} --idle-timeout none --grace 1h");
         let server = Server::exec(&options, &["sh", "-c", WAITS]);
         let (client, started) = connect(&server);
         let program = server.programs(1)[0];
@@ -40,7 +40,7 @@ fn a_program_ends_with_its_peer() {
         server.wait_until_reaped();
         drop(server);
         // Until data flows, a closed connection looks like a half-closed one.
-        let options = format!("--model {model} --idle none --grace 200ms");
+        let options = format!("--model {model} --idle-timeout none --grace 200ms");
         let server = Server::exec(&options, &["sh", "-c", WAITS]);
         let (client, started) = connect(&server);
         drop(client);
@@ -58,7 +58,7 @@ fn a_closed_unix_socket_ends_the_program_immediately() {
     for model in MODELS {
         let path = folder.path().join(model);
         let options = format!(
-            "--model {model} --idle none --grace 1h --listen unix:{}",
+            "--model {model} --idle-timeout none --grace 1h --listen unix:{}",
             path.display()
         );
         let server = Server::exec(&options, &["sh", "-c", "echo; exec sleep 1000"]);
@@ -74,7 +74,7 @@ fn a_closed_unix_socket_ends_the_program_immediately() {
 #[test]
 fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
     let servers = MODELS.map(|model| {
-        let options = format!("--model {model} --idle none --grace 1h");
+        let options = format!("--model {model} --idle-timeout none --grace 1h");
         Server::exec(&options, &["sh", "-c", IGNORES_SIGTERM])
     });
     // All at once, since the server waits two seconds before SIGKILL.
@@ -119,9 +119,15 @@ fn a_slow_answer_is_not_cut_off() {
 fn timeouts_end_programs() {
     for model in MODELS {
         for (limit, end) in [
-            ("--idle 200ms", "idle timeout"),
-            ("--idle none --first 200ms", "idle timeout"),
-            ("--idle none --session 200ms", "session timeout"),
+            ("--idle-timeout 200ms", "idle timeout"),
+            (
+                "--idle-timeout none --first-message-timeout 200ms",
+                "idle timeout",
+            ),
+            (
+                "--idle-timeout none --session-timeout 200ms",
+                "session timeout",
+            ),
         ] {
             let options = format!("--model {model} {limit}");
             let server = Server::exec(&options, &["sh", "-c", WAITS]);
@@ -138,7 +144,7 @@ fn timeouts_end_programs() {
 #[test]
 fn the_first_message_timeout_ends_after_the_first_message() {
     for model in ["fork", "threads", "events"] {
-        let options = format!("--model {model} --idle none --first 1s");
+        let options = format!("--model {model} --idle-timeout none --first-message-timeout 1s");
         let server = Server::exec(&options, &["cat"]);
         let mut active = server.connect();
         assert_eq!(active.ask("hello"), "hello");
@@ -153,7 +159,7 @@ fn shutdown_ends_programs_and_leaves_no_process() {
     for model in MODELS {
         let count = if model == "sequential" { 1 } else { 3 };
         for (command, grace) in [(WAITS, "1h"), (IGNORES_SIGTERM, "200ms")] {
-            let options = format!("--model {model} --idle none --grace {grace}");
+            let options = format!("--model {model} --idle-timeout none --grace {grace}");
             let mut server = Server::exec(&options, &["sh", "-c", command]);
             let mut clients: Vec<_> = (0..count).map(|_| connect(&server)).collect();
             server.signal(Signal::SIGTERM);
@@ -212,7 +218,7 @@ fn the_exit_of_a_program_is_logged_immediately() {
 #[test]
 fn a_second_sigterm_kills_programs() {
     for model in MODELS {
-        let options = format!("--model {model} --idle none --grace 1h");
+        let options = format!("--model {model} --idle-timeout none --grace 1h");
         let mut server = Server::exec(&options, &["sh", "-c", IGNORES_SIGTERM]);
         let (_caller, started) = connect(&server);
         let program = server.programs(1)[0];

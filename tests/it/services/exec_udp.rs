@@ -26,7 +26,7 @@ fn a_program_runs_once_per_datagram() {
 #[test]
 fn a_program_with_endless_output_is_ended() {
     for model in MODELS {
-        let options = format!("--model {model} --idle none --max-clients 1");
+        let options = format!("--model {model} --idle-timeout none --max-clients 1");
         let server = Server::exec_udp(&options, &["yes"]);
         for times in 1..3 {
             UdpClient::connect(&server).send(b"go");

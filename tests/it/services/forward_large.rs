@@ -61,7 +61,7 @@ fn a_slow_receiver_gets_all_data_while_memory_stays_bounded() {
 #[test]
 fn a_receiver_that_stops_reading_is_reset_and_the_sender_is_notified() {
     for model in ["fork", "events"] {
-        let options = format!("forward --no-role --idle 1s --grace 1s --model {model}");
+        let options = format!("forward --no-role --idle-timeout 1s --grace 1s --model {model}");
         let server = Server::start(&options);
         let mut sender = server.connect();
         let receiver = server.connect();

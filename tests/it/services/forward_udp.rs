@@ -150,7 +150,7 @@ fn an_eot_datagram_ends_a_session() {
 #[test]
 fn an_idle_receiver_has_left() {
     for model in ["fork", "events"] {
-        let (_server, [receiver, sender]) = start(model, "--idle 1", ["", "hello"]);
+        let (_server, [receiver, sender]) = start(model, "--idle-timeout 1", ["", "hello"]);
         assert_eq!(receiver.text(), "hello", "{model}");
         // The receiver sends nothing more. The sender keeps its session alive.
         let interval = Some(Duration::from_millis(50));

@@ -38,28 +38,28 @@ fn unusable_files_are_refused_at_start() {
         (output.status.code(), stderr)
     };
     for (args, code, reason) in [
-        ("file none --listen 0", 1, "none: "),
-        ("file . --listen 0", 1, ".: not a regular file"),
-        ("file pipe --listen 0", 1, "pipe: not a regular file"),
+        ("send-file none --listen 0", 1, "none: "),
+        ("send-file . --listen 0", 1, ".: not a regular file"),
+        ("send-file pipe --listen 0", 1, "pipe: not a regular file"),
         (
-            "receive file --listen 0",
+            "receive-file file --listen 0",
             1,
             "file: a file or folder of this name exists already",
         ),
         (
-            "receive pipe --listen 0 --overwrite",
+            "receive-file pipe --listen 0 --overwrite",
             1,
             "pipe: not a regular file",
         ),
         (
-            "receive . --listen 0",
+            "receive-file . --listen 0",
             1,
             ".: the name of a file is missing",
         ),
-        ("receive none/new --listen 0", 1, "none/new: "),
-        ("receive new --max-file 1X --listen 0", 2, "a size is"),
-        ("file file --listen udp://127.0.0.1:0", 1, "TFTP"),
-        ("receive new --listen udp://127.0.0.1:0", 1, "TFTP"),
+        ("receive-file none/new --listen 0", 1, "none/new: "),
+        ("receive-file new --max-file 1X --listen 0", 2, "a size is"),
+        ("send-file file --listen udp://127.0.0.1:0", 1, "TFTP"),
+        ("receive-file new --listen udp://127.0.0.1:0", 1, "TFTP"),
     ] {
         let (status, stderr) = serve(args);
         assert!(
@@ -78,7 +78,7 @@ fn common_clients_upload_a_file() {
     let answer = received(&content);
     for model in MODELS {
         let file = TempFile::new();
-        let server = file.serve("receive", &format!("--overwrite --model {model}"));
+        let server = file.serve("receive-file", &format!("--overwrite --model {model}"));
         let port = server.port();
         let python = format!(
             "import socket, sys; s = socket.create_connection(('localhost', {port}))\n\
@@ -116,7 +116,7 @@ fn common_clients_upload_a_file() {
 #[test]
 fn the_first_complete_upload_wins() {
     let file = TempFile::new();
-    let server = file.serve("receive", "");
+    let server = file.serve("receive-file", "");
     let (mut first, mut second) = (server.connect(), server.connect());
     first.send("the first");
     second.send("the second");
@@ -134,7 +134,10 @@ fn the_first_complete_upload_wins() {
 fn an_interrupted_upload_is_discarded() {
     for model in MODELS {
         let file = TempFile::new();
-        let server = file.serve("receive", &format!("--idle 300ms --model {model}"));
+        let server = file.serve(
+            "receive-file",
+            &format!("--idle-timeout 300ms --model {model}"),
+        );
         let mut client = server.connect();
         client.send(content(500_000));
         wait_for_uploads(&server, file.folder(), &[500_000]);
@@ -157,7 +160,7 @@ fn an_interrupted_upload_is_discarded() {
 fn a_killed_server_leaves_no_partial_file() {
     for model in MODELS {
         let file = TempFile::new();
-        let mut server = file.serve("receive", &format!("--model {model}"));
+        let mut server = file.serve("receive-file", &format!("--model {model}"));
         let mut client = server.connect();
         client.send(content(500_000));
         wait_for_uploads(&server, file.folder(), &[500_000]);
@@ -165,7 +168,7 @@ fn a_killed_server_leaves_no_partial_file() {
         server.wait();
         assert_eq!(client.line(), "", "the upload must not be confirmed");
         check_empty(&file);
-        let server = file.serve("receive", "");
+        let server = file.serve("receive-file", "");
         let mut client = server.connect();
         client.send("whole");
         client.shutdown_write();
@@ -173,7 +176,7 @@ fn a_killed_server_leaves_no_partial_file() {
     }
     // The same for the process of one session.
     let file = TempFile::new();
-    let server = file.serve("receive", "");
+    let server = file.serve("receive-file", "");
     let mut client = server.connect();
     client.send("a part");
     wait_for_uploads(&server, file.folder(), &[6]);
@@ -186,7 +189,7 @@ fn a_killed_server_leaves_no_partial_file() {
 fn shutdown_waits_for_a_file() {
     for model in MODELS {
         let file = TempFile::new();
-        let mut server = file.serve("receive", &format!("--model {model} --grace 30s"));
+        let mut server = file.serve("receive-file", &format!("--model {model} --grace 30s"));
         let mut client = server.connect();
         client.send("to the ");
         wait_for_uploads(&server, file.folder(), &[7]);
@@ -207,7 +210,7 @@ fn a_full_disk_is_reported() {
     let file = TempFile::new();
     // The mount namespace keeps the file system from outliving the test.
     let script = format!(
-        "mount -t tmpfs -o size=64k tmpfs {} && exec {} -v serve receive {} --listen 0",
+        "mount -t tmpfs -o size=64k tmpfs {} && exec {} -v serve receive-file {} --listen 0",
         file.folder().display(),
         program().display(),
         file.path().display()

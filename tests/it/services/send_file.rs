@@ -11,7 +11,7 @@ fn common_clients_get_the_file() {
     let content = content(3_000_000);
     let file = TempFile::with(&content);
     for model in MODELS {
-        let server = file.serve("file", &format!("--model {model}"));
+        let server = file.serve("send-file", &format!("--model {model}"));
         let port = server.port();
         let python = format!(
             "import socket, sys; s = socket.create_connection(('localhost', {port}))\n\
@@ -37,7 +37,7 @@ fn the_file_is_sent_whatever_the_client_sends() {
     let content = content(3_000_000);
     let file = TempFile::with(&content);
     for model in MODELS {
-        let server = file.serve("file", &format!("--model {model}"));
+        let server = file.serve("send-file", &format!("--model {model}"));
         let mut silent = server.connect();
         silent.shutdown_write();
         assert!(silent.rest() == content, "{model}");
@@ -50,7 +50,7 @@ fn the_file_is_sent_whatever_the_client_sends() {
 #[test]
 fn the_file_is_opened_for_each_client() {
     let file = TempFile::with("one");
-    let server = file.serve("file", "");
+    let server = file.serve("send-file", "");
     assert_eq!(server.connect().rest(), b"one");
     file.write("another");
     assert_eq!(server.connect().rest(), b"another");
@@ -83,7 +83,7 @@ fn sending_a_large_file_takes_little_memory() {
     let sparse = fs::File::create(file.path()).expect("the disk has room");
     sparse.set_len(LENGTH).expect("a sparse file takes no room");
     // Under `sequential`, the session runs in the process of the server.
-    let server = file.serve("file", "--model sequential");
+    let server = file.serve("send-file", "--model sequential");
     let mut stream = server.connect().stream;
     let sent = io::copy(&mut stream, &mut io::sink()).expect("the server sends all");
     assert_eq!(sent, LENGTH);

@@ -36,7 +36,7 @@ fn chargen_sends_the_lines_of_rfc_864() {
 #[test]
 fn chargen_stops_when_the_client_does_not_read() {
     // Under `sequential`, the session runs in the process of the server.
-    let server = Server::start("chargen --model sequential --idle 300ms --grace 100ms");
+    let server = Server::start("chargen --model sequential --idle-timeout 300ms --grace 100ms");
     let mut client = server.connect();
     assert!(client.line().starts_with(" !\"#"));
     let end = server.log("end: idle");

@@ -67,7 +67,7 @@ pub(crate) fn stored(content: &[u8]) -> String {
 /// Starts the `files` service for a folder, like [`Server::start`].
 #[track_caller]
 pub(crate) fn serve_files(folder: &Path, options: &str) -> Server {
-    Server::start(&format!("files --root {} {options}", folder.display()))
+    Server::start(&format!("files {} {options}", folder.display()))
 }
 
 /// Waits until the server has these unfinished uploads in `folder`, by length, in order.

@@ -124,7 +124,6 @@ impl TftpSetup {
         };
         command
             .args(["-v", "serve", "files", "--listen", "udp://127.0.0.1:0"])
-            .arg("--root")
             .arg(folder.path().join("there"))
             .args(options.split_whitespace());
         let server = Server::run(&mut command);

@@ -181,7 +181,7 @@ fn a_temporary_icmp_error_does_not_end_a_transfer() {
         "cd {} && mkfifo ready && ip link set lo up && nft add table t && \
          nft \"add chain t c {{ type filter hook input priority 0; }}\" && \
          nft add rule t c udp dport != 0 numgen inc mod 19 == 7 reject with icmp type host-unreachable || exit 1
-         $PROGRAM serve files --root {} --writable --listen udp://127.0.0.1:0 --ready-fd 5 \
+         $PROGRAM serve files {} --writable --listen udp://127.0.0.1:0 --ready-fd 5 \
              5>ready >log 2>&1 & read <ready
          server=$(grep -o \"udp://127.0.0.1:[0-9]*\" log | head -n 1)
          timeout 20 $PROGRAM put $server a; echo $?; kill %1",

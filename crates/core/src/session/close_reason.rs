@@ -26,10 +26,10 @@ pub enum CloseReason {
     Aborted,
     /// The hub ended, and all rooms with it.
     HubLost,
-    /// No message arrived within [`Limits::idle`](crate::Limits::idle), or the first one within its
+    /// No message arrived within [`Limits::idle_timeout`](crate::Limits::idle_timeout), or the first one within its
     /// limit.
     IdleTimeout,
-    /// The session lasted [`Limits::session`](crate::Limits::session).
+    /// The session lasted [`Limits::session_timeout`](crate::Limits::session_timeout).
     SessionTimeout,
     /// The peer sent a line longer than [`Limits::message_bytes`](crate::Limits::message_bytes).
     LineTooLong,

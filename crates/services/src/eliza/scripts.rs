@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use switchboard_core::Sanitized;
-use switchboard_eliza::{Script, ScriptError};
+use switchboard_eliza::{Problem, Script, ScriptError};
 
 /// Scripts by name, at least one. A conversation begins with the first.
 pub(super) struct Scripts(Vec<Entry>);
@@ -161,6 +161,17 @@ impl Scripts {
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(|entry| entry.name.as_str()).collect();
         Sanitized(names.join(", ").as_bytes()).to_string()
+    }
+}
+
+impl LoadScriptError {
+    /// The problems of the script; empty if it cannot be read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match &self.cause {
+            Cause::Io(_) => &[],
+            Cause::Invalid(error) => error.problems(),
+        }
     }
 }
 

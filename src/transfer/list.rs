@@ -1,4 +1,4 @@
-//! `list`.
+//! `list`: the files of a server.
 
 use std::io::{self, Write};
 
@@ -7,26 +7,27 @@ use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name, Quoted};
 
-use super::telling::{Teller, json};
+use super::report::Reporter;
 use super::{ListOptions, name};
-use crate::failure::Failure;
+use crate::error::Failure;
+use crate::json;
 
-/// Lists a folder.
-pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
+/// Runs `list`.
+pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
-    let server = options.peer.server()?;
+    let server = options.server.resolve()?;
     if let Endpoint::Udp(_) = server.endpoint() {
-        let words = "TFTP has no listing: ask over TCP, or for a file by its name";
-        return Err(Failure::Usage(words.into()));
+        let message = "TFTP cannot list files: use TCP, or get a file by its name";
+        return Err(Failure::Usage(message.into()));
     }
-    let mut client = Client::new(server, options.peer.timeout, None);
+    let mut client = Client::new(server, options.server.timeout, None);
     let mut out = io::stdout().lock();
     let mut print = |name: &[u8], entry: &Entry| {
-        let line = if options.peer.json {
+        let line = if options.server.json.json {
             let name = String::from_utf8_lossy(name);
-            json(&Told::new(&name, entry))
+            json::line(&JsonEntry::new(&name, entry))
         } else {
-            shown(name, entry)
+            text(name, entry)
         };
         writeln!(out, "{line}")
     };
@@ -34,29 +35,29 @@ pub(crate) fn list(options: &ListOptions) -> Result<(), Failure> {
         let mut each = |entry: Entry| print(&entry.name, &entry).map_err(Error::Output);
         let listed = client.list(&folder, &mut each);
         return listed.map_err(|error| match error {
-            Error::Output(error) => Failure::unwritten(error),
+            Error::Output(error) => Failure::transfer_output(error),
             error => error.into(),
         });
     }
-    let mut teller = Teller::new(false, false); // what cannot be listed is no entry
+    let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
     let mut walk = RemoteWalk::below(folder.clone());
-    while let Some(found) = walk.next(&mut client) {
-        match found {
+    while let Some(next) = walk.next(&mut client) {
+        match next {
             Ok((name, entry)) => {
                 let below = &name.as_bytes()[folder.as_bytes().len()..];
                 let below = below.strip_prefix(b"/").unwrap_or(below);
-                print(below, &entry).map_err(Failure::unwritten)?;
+                print(below, &entry).map_err(Failure::transfer_output)?;
             }
             Err((name, error)) => {
-                teller.failed(Quoted::from(&name).to_string().as_bytes(), &error)?
+                reporter.failed(Quoted::from(&name).to_string().as_bytes(), &error)?;
             }
         }
     }
-    teller.end()
+    reporter.finish()
 }
 
-/// For people: as wide as most sizes are, and the name last.
-fn shown(name: &[u8], entry: &Entry) -> String {
+/// A line of columns; the name comes last, since it has any width.
+fn text(name: &[u8], entry: &Entry) -> String {
     let (name, time) = (Sanitized(name), entry.modified);
     match entry.kind {
         Kind::File(size) => format!("{size:>12}  {time}  {name}"),
@@ -64,9 +65,8 @@ fn shown(name: &[u8], entry: &Entry) -> String {
     }
 }
 
-/// What programs are told.
 #[derive(Serialize)]
-struct Told<'a> {
+struct JsonEntry<'a> {
     name: &'a str,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ struct Told<'a> {
     modified: String,
 }
 
-impl<'a> Told<'a> {
+impl<'a> JsonEntry<'a> {
     fn new(name: &'a str, entry: &Entry) -> Self {
         let (kind, bytes) = match entry.kind {
             Kind::File(size) => ("file", Some(size)),

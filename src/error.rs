@@ -1,9 +1,10 @@
 //! Why the program failed, and with which exit code.
 
 use std::io;
+use std::path::PathBuf;
 
 use switchboard_client::Error;
-use switchboard_core::{BindError, CloseReason};
+use switchboard_core::{BindError, CloseReason, Sanitized};
 use switchboard_files::{Status, tftp};
 use switchboard_services::InvalidOptions;
 
@@ -11,12 +12,12 @@ use switchboard_services::InvalidOptions;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
-    Unusable(#[from] InvalidOptions),
+    InvalidOptions(#[from] InvalidOptions),
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("cannot serve {0} over datagrams: {1}")]
+    #[error("cannot serve {0} over UDP: {1}")]
     UdpPolicy(String, &'static str),
-    #[error("cannot tell on descriptor {0} that the server listens: {1}")]
+    #[error("cannot write to descriptor {0} of --ready-fd: {1}")]
     Ready(u16, io::Error),
     #[error("cannot serve: {0}")]
     Serve(io::Error),
@@ -24,65 +25,68 @@ pub(crate) enum Failure {
     Input(io::Error),
     #[error("cannot write: {0}")]
     Output(io::Error),
+    #[error("cannot write {}: {}", Sanitized(.0.as_os_str().as_encoded_bytes()), .1)]
+    WriteFile(PathBuf, io::Error),
     #[error("{0}")]
-    Friend(String),
-    #[error("the talk {0}")]
-    Talk(CloseReason),
-    #[error("{unusable} of {of} cannot be used")]
-    Unspeakable { unusable: usize, of: usize },
-    #[error("there are warnings, and they are denied")]
+    Script(String),
+    #[error("the conversation ended: {0}")]
+    Conversation(CloseReason),
+    #[error("{invalid} of {total} scripts cannot be used")]
+    InvalidScripts { invalid: usize, total: usize },
+    #[error("warnings treated as errors (--deny-warnings)")]
     Warnings,
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
     Transfer(#[from] Error),
-    /// What failed was told already.
+    /// The failure is already printed.
     #[error("failed")]
-    Told(u8),
+    Reported(u8),
 }
 
 impl Failure {
-    /// What `get`, `put` and `list` end with where their output takes no more: as sysexits(3) has it,
-    /// unless whoever reads it has read enough.
-    pub(crate) fn unwritten(error: io::Error) -> Self {
+    /// Standard output of `get`, `put` or `list` cannot be written: EX_IOERR of sysexits(3), or
+    /// success if its reader has closed the pipe.
+    pub(crate) fn transfer_output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Output(error),
             _ => Self::Transfer(Error::Output(error)),
         }
     }
 
-    /// As in sysexits(3) where the cause is an address, else 1.
+    /// The exit code: from sysexits(3) where the cause is an address or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
             Self::Bind(_) => EX_UNAVAILABLE,
-            Self::Usage(_) => EX_WRONG,
+            Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
-            Self::Told(code) => *code,
-            Self::Unusable(_)
+            Self::Reported(code) => *code,
+            Self::InvalidOptions(_)
             | Self::UdpPolicy(..)
             | Self::Ready(..)
             | Self::Serve(_)
             | Self::Input(_)
             | Self::Output(_)
-            | Self::Friend(_)
-            | Self::Talk(_)
-            | Self::Unspeakable { .. }
+            | Self::WriteFile(..)
+            | Self::Script(_)
+            | Self::Conversation(_)
+            | Self::InvalidScripts { .. }
             | Self::Warnings => 1,
         }
     }
 
-    /// Whether whoever reads the output has read enough, as `head` does.
+    /// Whether the reader of standard output closed the pipe, as `head` does.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
-/// As in sysexits(3) where that has a word for it; 1 if the server does not do it, and what a shell
-/// tells of a signal if one ended it.
+/// The exit code of a failed transfer: from sysexits(3) where that has one, 1 if the server refused,
+/// 128 plus the number of the signal that ended it.
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
-        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_WRONG,
+        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_USAGE_ERROR,
         Error::Unreachable { .. } | Error::NoReply(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
             EX_CANTCREAT
@@ -115,7 +119,7 @@ fn tftp_code(failure: &tftp::TransferError) -> u8 {
     }
 }
 
-const EX_WRONG: u8 = 2;
+const EX_USAGE_ERROR: u8 = 2;
 const EX_UNAVAILABLE: u8 = 69;
 const EX_CANTCREAT: u8 = 73;
 const EX_IOERR: u8 = 74;

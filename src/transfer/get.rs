@@ -1,0 +1,183 @@
+//! `get`: files from a server.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use switchboard_client::{
+    Client, Destination, Error, Progress, RemoteWalk, Stop, Target, TftpClient,
+};
+use switchboard_core::Sanitized;
+use switchboard_files::{Kind, Name};
+
+use super::report::Reporter;
+use super::{GetOptions, check_targets, last_part, name, tftp};
+use crate::error::Failure;
+
+/// Runs `get`.
+pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
+    let json = options.server.json.json;
+    if options.output.is_some() && 1 < options.names.len() {
+        return Err(Failure::Usage("-o takes a single NAME".into()));
+    }
+    if options.output.as_deref().is_some_and(is_stdout) && (json || options.resume) {
+        let message = "--json and --resume cannot be used with -o -";
+        return Err(Failure::Usage(message.into()));
+    }
+    check_targets(options.names.iter().filter_map(|name| {
+        let own = last_part(&Name::parse(name.as_bytes()).ok()?);
+        Some((OsStr::new(name), own.as_bytes().to_owned()))
+    }))?;
+    let server = options.server.resolve()?;
+    options.tftp.check(&server)?;
+    let path = options.output.as_deref();
+    let out = path.map_or(Ok(None), output);
+    let out = out.map_err(Failure::transfer_output)?;
+    // A signal ends a write to an output at once, which leaves nothing to clean up.
+    let stop = match out {
+        Some(_) => None,
+        None => Some(Stop::on_signals().map_err(Failure::Input)?),
+    };
+    let mut reporter = Reporter::new(json, quiet);
+    if out.is_some() && io::stdout().is_terminal() {
+        reporter = reporter.without_bars();
+    }
+    let tftp = options.tftp.options(options.server.timeout);
+    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
+        tftp::get(options, &client, out, &mut reporter)?;
+        return reporter.finish();
+    }
+    let names = options.names.iter().map(|text| name(text));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let mut get = Get {
+        options,
+        client: Client::new(server, options.server.timeout, stop),
+        reporter,
+    };
+    match (out, path) {
+        (Some(mut out), _) => get.file(&names[0], Target::Output(&mut out))?,
+        (None, Some(path)) => match Destination::parent_of(path) {
+            Ok((destination, own)) => get.file(&names[0], options.target(&destination, &own))?,
+            Err(error) => get.reporter.failed(names[0].as_bytes(), &error)?,
+        },
+        (None, None) => {
+            let destination = Destination::open(&options.directory)?;
+            names
+                .iter()
+                .try_for_each(|name| get.file_or_folder(name, &destination))?;
+        }
+    }
+    get.reporter.finish()
+}
+
+impl GetOptions {
+    /// The target for a file that gets the name `own` in `destination`.
+    pub(super) fn target<'a>(&self, destination: &'a Destination, own: &'a Name) -> Target<'a> {
+        Target::File {
+            destination,
+            name: own,
+            overwrite: self.overwrite,
+            resume: self.resume,
+        }
+    }
+}
+
+struct Get<'a> {
+    options: &'a GetOptions,
+    client: Client,
+    reporter: Reporter,
+}
+
+impl Get<'_> {
+    fn file_or_folder(&mut self, name: &Name, destination: &Destination) -> Result<(), Failure> {
+        let own = last_part(name);
+        if self.options.folders.recursive {
+            match self.client.stat(name) {
+                Ok(entry) if entry.kind == Kind::Folder => {
+                    return self.folder(name, destination, &own);
+                }
+                Ok(_) => (),
+                Err(error) => return self.reporter.failed(name.as_bytes(), &error),
+            }
+        }
+        self.file(name, self.options.target(destination, &own))
+    }
+
+    fn file(&mut self, name: &Name, target: Target<'_>) -> Result<(), Failure> {
+        self.reporter.file_started(name.as_bytes());
+        let result = self.client.get(name, target, &mut self.reporter);
+        self.reporter.file(name.as_bytes(), result)
+    }
+
+    /// Gets everything below a folder, into the local folder `own`.
+    fn folder(
+        &mut self,
+        folder: &Name,
+        destination: &Destination,
+        own: &Name,
+    ) -> Result<(), Failure> {
+        if let Err(error) = destination.make_folder(own) {
+            return self.reporter.failed(folder.as_bytes(), &error);
+        }
+        let mut walk = RemoteWalk::below(folder.clone());
+        while let Some(next) = walk.next(&mut self.client) {
+            let (name, entry) = match next {
+                Ok(found) => found,
+                Err((name, error)) => {
+                    self.reporter.failed(name.as_bytes(), &error)?;
+                    continue;
+                }
+            };
+            if entry.name.starts_with(b".") && !self.options.folders.hidden {
+                let name = Sanitized(name.as_bytes());
+                let message = format!("{name} is hidden: skipped (--hidden includes it)");
+                self.reporter.note(&message);
+                walk.skip_folder();
+                continue;
+            }
+            let below = &name.as_bytes()[folder.as_bytes().len()..];
+            let local = match own.join(below) {
+                Ok(local) => local,
+                Err(error) => {
+                    let error = Error::Protocol(error.to_string());
+                    self.reporter.failed(name.as_bytes(), &error)?;
+                    continue;
+                }
+            };
+            match entry.kind {
+                Kind::File(_) => self.file(&name, self.options.target(destination, &local))?,
+                Kind::Folder => {
+                    if let Err(error) = destination.make_folder(&local) {
+                        walk.skip_folder();
+                        self.reporter.failed(name.as_bytes(), &error)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The writer for `-o PATH` if that is standard output, or an existing device or pipe. Other paths are
+/// of files that are created.
+///
+/// # Errors
+///
+/// The device or pipe cannot be opened.
+fn output(path: &Path) -> io::Result<Option<Box<dyn Write>>> {
+    if is_stdout(path) {
+        return Ok(Some(Box::new(io::stdout())));
+    }
+    match fs::metadata(path).map(|metadata| metadata.file_type()) {
+        Ok(kind) if !kind.is_file() && !kind.is_dir() => {
+            Ok(Some(Box::new(File::options().write(true).open(path)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}

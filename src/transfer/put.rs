@@ -1,0 +1,107 @@
+//! `put`: files to a server.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
+use switchboard_files::{Name, Source};
+
+use super::report::Reporter;
+use super::{PutOptions, check_targets, file_name, name, tftp};
+use crate::error::Failure;
+
+/// Runs `put`.
+pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
+    if options.name.is_some() && 1 < options.files.len() {
+        return Err(Failure::Usage("--as takes a single FILE".into()));
+    }
+    let targets = options.files.iter().map(|path| file_name(path).to_owned());
+    let sources = options.files.iter().map(|path| path.as_os_str());
+    check_targets(sources.zip(targets))?;
+    let server = options.server.resolve()?;
+    options.tftp.check(&server)?;
+    let mut reporter = Reporter::new(options.server.json.json, quiet);
+    let tftp = options.tftp.options(options.server.timeout);
+    // Over TFTP, a signal sends an error to the server, which would otherwise wait.
+    let stop = match server.endpoint() {
+        Endpoint::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
+        Endpoint::Tcp(_) | Endpoint::Unix(_) => None,
+    };
+    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
+        tftp::put(options, &client, &mut reporter)?;
+        return reporter.finish();
+    }
+    let own = options.name.as_deref().map(name).transpose()?;
+    let folder = options.to.as_deref().map_or(Ok(Name::root()), name)?;
+    let mut put = Put {
+        options,
+        client: Client::new(server, options.server.timeout, None),
+        reporter,
+    };
+    for path in &options.files {
+        put.file_or_folder(path, &folder, own.as_ref())?;
+    }
+    put.reporter.finish()
+}
+
+struct Put<'a> {
+    options: &'a PutOptions,
+    client: Client,
+    reporter: Reporter,
+}
+
+impl Put<'_> {
+    /// Puts a file or folder under the name `own`, or under its last part in `folder`.
+    fn file_or_folder(
+        &mut self,
+        path: &Path,
+        folder: &Name,
+        own: Option<&Name>,
+    ) -> Result<(), Failure> {
+        let shown = path.as_os_str().as_bytes();
+        let name = own.map_or_else(|| folder.join(file_name(path)), |own| Ok(own.clone()));
+        let name = match name {
+            Ok(name) => name,
+            Err(error) => {
+                let error = Error::Local {
+                    file: path.to_owned(),
+                    cause: error.into(),
+                };
+                return self.reporter.failed(shown, &error);
+            }
+        };
+        if !path.is_dir() {
+            return self.file(path, &name);
+        }
+        if !self.options.folders.recursive {
+            let error = Error::InvalidInput("a folder requires --recursive");
+            return self.reporter.failed(shown, &error);
+        }
+        for found in LocalWalk::new(path, name).with_hidden(self.options.folders.hidden) {
+            match found {
+                Found::File(path, name) => self.file(&path, &name)?,
+                Found::Skipped(message) => self.reporter.note(&message),
+                Found::Unreadable(path, error) => {
+                    self.reporter.failed(path.as_os_str().as_bytes(), &error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
+        self.reporter.file_started(name.as_bytes());
+        let result = match Source::open(path) {
+            Ok(source) => {
+                let resume = self.options.resume;
+                self.client
+                    .put(path, source, name, resume, &mut self.reporter)
+            }
+            Err(cause) => Err(Error::Local {
+                file: path.to_owned(),
+                cause,
+            }),
+        };
+        self.reporter.file(name.as_bytes(), result)
+    }
+}
