@@ -118,7 +118,7 @@ fn usage_example(service: &dyn Service, listener: &Listener) -> String {
             (format!("{udp}{host} {port}"), host_port)
         }
         Address::Unix(Some(path)) => (format!("-U {}", path.display()), String::new()),
-        Address::Unix(None) | Address::Stdio => return "type a line".to_owned(),
+        _ => return "type a line".to_owned(),
     };
     let example = service.config(transport).example;
     example

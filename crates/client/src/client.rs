@@ -10,9 +10,8 @@ use switchboard_files::{
 };
 
 use crate::address::Server;
-use crate::destination::{Destination, Target, rules};
+use crate::destination::{Destination, Target};
 use crate::error::{DisplayPath, Error};
-use crate::partial_file::PartialFile;
 use crate::progress::{Outcome, Progress};
 use crate::session::Session;
 use crate::stop::Stop;
@@ -131,23 +130,26 @@ impl Client {
         if !overwrite && let Some(outcome) = self.compare(name, destination, own)? {
             return Ok(outcome);
         }
-        if resume {
-            let part = PartialFile::open(destination, own, overwrite)?;
-            return self.get_to_part(name, part, progress);
-        }
         let path = destination.path_of(own);
-        let length = self.request_content(name, 0, progress)?;
-        // The length is the server's claim, so no space is allocated for it.
-        let file = AtomicFile::create(&destination.folder, own, None, rules(overwrite));
-        let file = file.inspect_err(|_| self.session = None); // the content is on its way
-        let mut file = file.map_err(|error| Error::writing(&path, error))?;
-        let content = self.receive_content(0..length, progress, &mut |bytes| {
-            let written = file.write_all(bytes);
-            written.map_err(|error| Error::writing(&path, error))
-        })?;
+        let (mut file, written) = destination.create(own, overwrite, resume)?;
+        let offset = self.resume_offset(name, &mut file, &written, progress)?;
+        let received = self.receive(name, offset, progress, &mut |bytes| {
+            let appended = file.write_all(bytes);
+            appended.map_err(|error| Error::writing(&written, error))
+        });
+        if resume && received.is_err() && 0 < file.length() {
+            let (length, path) = (file.length(), DisplayPath(&written));
+            progress.note(&format!(
+                "{length} bytes are kept in {path}; --resume continues with them"
+            ));
+        }
+        let content = received?;
         let published = file.publish(Some(&content));
         published.map_err(|error| Error::writing(&path, error))?;
-        Ok(content.into())
+        Ok(Outcome {
+            resumed_from: Some(offset).filter(|&offset| 0 < offset),
+            ..content.into()
+        })
     }
 
     fn get_to_output(
@@ -157,8 +159,7 @@ impl Client {
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
         let mut hasher = Hasher::default();
-        let length = self.request_content(name, 0, progress)?;
-        let content = self.receive_content(0..length, progress, &mut |bytes| {
+        let content = self.receive(name, 0, progress, &mut |bytes| {
             hasher.update(bytes);
             out.write_all(bytes).map_err(Error::Output)
         })?;
@@ -169,36 +170,12 @@ impl Client {
         Ok(content.into())
     }
 
-    fn get_to_part(
-        &mut self,
-        name: &Name,
-        mut part: PartialFile,
-        progress: &mut dyn Progress,
-    ) -> Result<Outcome, Error> {
-        let offset = self.resume_offset(name, &mut part, progress)?;
-        let length = self.request_content(name, offset, progress);
-        let received = length.and_then(|length| {
-            self.receive_content(offset..length, progress, &mut |bytes| part.write(bytes))
-        });
-        if received.is_err() && 0 < part.length() {
-            let (length, path) = (part.length(), DisplayPath(part.part_path()));
-            progress.note(&format!(
-                "{length} bytes are kept in {path}; --resume continues with them"
-            ));
-        }
-        let content = received?;
-        part.publish(&content)?;
-        Ok(Outcome {
-            resumed_from: Some(offset).filter(|&offset| 0 < offset),
-            ..content.into()
-        })
-    }
-
     /// The offset from which `part` lacks content. What differs from the server's file is discarded.
     fn resume_offset(
         &mut self,
         name: &Name,
-        part: &mut PartialFile,
+        part: &mut AtomicFile,
+        path: &Path,
         progress: &mut dyn Progress,
     ) -> Result<u64, Error> {
         let length = part.length();
@@ -213,7 +190,10 @@ impl Client {
             length: Some(length),
         })?;
         // Both sides compute the digest at the same time.
-        let sha256 = hash(stop.as_ref(), |max_bytes| part.hash(max_bytes));
+        let sha256 = hash(stop.as_ref(), |max_bytes| {
+            let hashed = part.hash_resumed(max_bytes);
+            hashed.map_err(|error| Error::reading(path, error))
+        });
         let sha256 = sha256.inspect_err(|_| session.abandon())?; // the response is on its way
         let own = Content { length, sha256 };
         let reason = match session.response(timeout)? {
@@ -222,9 +202,11 @@ impl Client {
             Response::Text(Status::SHORT, _) => "is longer than the file",
             other => return Err(session.unexpected(other)),
         };
-        let path = DisplayPath(part.part_path());
-        progress.note(&format!("{path} {reason} of the server: starting over"));
-        part.clear()?;
+        let displayed = DisplayPath(path);
+        progress.note(&format!(
+            "{displayed} {reason} of the server: starting over"
+        ));
+        part.clear().map_err(|error| Error::writing(path, error))?;
         Ok(0)
     }
 
@@ -256,20 +238,22 @@ impl Client {
         }))
     }
 
-    /// Requests a file from `offset` on, and then its digest. Returns its length.
-    fn request_content(
+    /// Receives a file from `offset` on, and returns length and digest of the whole file.
+    fn receive(
         &mut self,
         name: &Name,
         offset: u64,
         progress: &mut dyn Progress,
-    ) -> Result<u64, Error> {
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<Content, Error> {
+        let timeout = self.timeout;
         let session = self.session()?;
         let name = name.clone();
-        let response = session.request(&Request::Get {
+        let get = Request::Get {
             name: name.clone(),
             offset,
-        })?;
-        let count = match response {
+        };
+        let count = match session.request(&get)? {
             Response::Bytes(count) => count,
             other => return Err(session.unexpected(other)),
         };
@@ -278,34 +262,19 @@ impl Client {
             return Err(Error::protocol("the file is too long"));
         };
         progress.transfer_started(offset, Some(length));
-        let request = Request::Hash {
+        session.send_ahead(&Request::Hash {
             name,
             length: Some(length),
-        };
-        session
-            .send_ahead(&request)
-            .inspect_err(|_| session.abandon())?;
-        Ok(length)
-    }
-
-    /// Receives the requested content, and returns length and digest of the whole file.
-    fn receive_content(
-        &mut self,
-        range: std::ops::Range<u64>,
-        progress: &mut dyn Progress,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<Content, Error> {
-        let timeout = timeout_for(self.timeout, range.end);
-        let session = self.session.as_mut().expect("content was requested");
-        let mut offset = range.start;
-        session.receive_content(range.end - offset, &mut |bytes| {
+        })?;
+        let mut received = offset;
+        session.receive_content(count, &mut |bytes| {
             take(bytes)?;
-            offset += bytes.len() as u64;
-            progress.advanced(offset);
+            received += bytes.len() as u64;
+            progress.advanced(received);
             Ok(())
         })?;
-        match session.response(timeout)? {
-            Response::Hash(content) if content.length == range.end => Ok(content),
+        match session.response(timeout_for(timeout, length))? {
+            Response::Hash(content) if content.length == length => Ok(content),
             Response::Hash(_) | Response::Text(Status::SHORT, _) => Err(Error::Mismatch),
             other => Err(session.unexpected(other)),
         }
@@ -321,30 +290,18 @@ impl Client {
     pub fn put(
         &mut self,
         path: &Path,
-        source: Source,
+        mut source: Source,
         name: &Name,
         resume: bool,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
         let content = self.content_of(path, &source)?;
-        let already_there = resume && self.has_file(name, content)?;
-        if !already_there {
-            self.send(path, source, name, content, progress)?;
+        if resume && self.has_file(name, content)? {
+            return Ok(Outcome {
+                already_there: true,
+                ..content.into()
+            });
         }
-        Ok(Outcome {
-            already_there,
-            ..content.into()
-        })
-    }
-
-    fn send(
-        &mut self,
-        path: &Path,
-        mut source: Source,
-        name: &Name,
-        content: Content,
-        progress: &mut dyn Progress,
-    ) -> Result<(), Error> {
         progress.transfer_started(0, Some(content.length));
         let timeout = timeout_for(self.timeout, content.length);
         let session = self.session()?;
@@ -362,7 +319,9 @@ impl Client {
             progress.advanced(sent);
         }
         match session.response(timeout)? {
-            Response::Stored(stored) if stored == content && sent == content.length => Ok(()),
+            Response::Stored(stored) if stored == content && sent == content.length => {
+                Ok(content.into())
+            }
             other => Err(session.unexpected(other)),
         }
     }

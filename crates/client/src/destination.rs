@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use switchboard_files::{FileError, Folder, Name, Rules};
+use switchboard_files::{AtomicFile, FileError, Folder, Name, Rules};
 
 use crate::error::Error;
 
@@ -75,20 +75,43 @@ impl Destination {
         created.map_err(|error| Error::writing(&self.path_of(name), error))
     }
 
+    /// Begins a file, and its missing folders; also returns the path that it has meanwhile, to display.
+    /// If `resume`, that is `NAME.part`, which an earlier transfer may have left.
+    pub(crate) fn create(
+        &self,
+        name: &Name,
+        overwrite: bool,
+        resume: bool,
+    ) -> Result<(AtomicFile, PathBuf), Error> {
+        let rules = Rules {
+            overwrite,
+            make_folders: true,
+            ..Rules::default()
+        };
+        let path = self.path_of(name);
+        if !resume {
+            // The length is the server's claim, so no space is allocated for it.
+            let created = AtomicFile::create(&self.folder, name, None, rules);
+            let file = created.map_err(|error| Error::writing(&path, error))?;
+            return Ok((file, path));
+        }
+        if let Some((parent, _)) = name.split_last() {
+            self.make_folder(&parent)?;
+        }
+        let mut path = path.into_os_string();
+        path.push(".part");
+        let file = PathBuf::from(path);
+        match AtomicFile::resume(&self.folder, name, rules) {
+            Ok(resumed) => Ok((resumed, file)),
+            Err(cause) => Err(Error::CannotCreate { file, cause }),
+        }
+    }
+
     /// The path of a file, to display.
     pub(crate) fn path_of(&self, name: &Name) -> PathBuf {
         if self.path == Path::new(".") {
             return name.as_path().to_owned();
         }
         self.path.join(name.as_path())
-    }
-}
-
-/// How received files are stored.
-pub(crate) fn rules(overwrite: bool) -> Rules {
-    Rules {
-        overwrite,
-        make_folders: true,
-        ..Rules::default()
     }
 }

@@ -5,7 +5,6 @@ mod client;
 mod destination;
 mod error;
 mod local_walk;
-mod partial_file;
 mod progress;
 mod remote_walk;
 mod session;

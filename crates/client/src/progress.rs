@@ -3,7 +3,7 @@
 use switchboard_files::{Content, Digest};
 
 /// The result of a successful transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The length of the file.
     pub bytes: u64,
@@ -21,8 +21,7 @@ impl From<Content> for Outcome {
         Self {
             bytes: content.length,
             sha256: Some(content.sha256),
-            resumed_from: None,
-            already_there: false,
+            ..Self::default()
         }
     }
 }

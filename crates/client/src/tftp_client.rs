@@ -70,10 +70,10 @@ impl TftpClient {
     ) -> Result<Outcome, Error> {
         let (destination, own, overwrite) = match target {
             Target::Output(out) => {
-                let bytes = self.receive(name, out, progress);
-                let bytes = bytes.map_err(|error| local(error, Error::Output))?;
+                let received = self.receive(name, out, progress);
+                let outcome = received.map_err(|error| local(error, Error::Output))?;
                 out.flush().map_err(Error::Output)?;
-                return Ok(outcome(bytes));
+                return Ok(outcome);
             }
             Target::File {
                 destination,
@@ -83,18 +83,17 @@ impl TftpClient {
             } => (destination, name, overwrite),
         };
         let path = destination.path_of(own);
+        let failed = |error| Error::writing(&path, error);
         let rules = Rules {
             overwrite,
             ..Rules::default()
         };
         let file = AtomicFile::create(&destination.folder, own, None, rules);
-        let mut file = file.map_err(|error| Error::writing(&path, error))?;
-        let bytes = self.receive(name, &mut file, progress);
-        let failed = |error| local(error, |error| Error::writing(&path, error));
-        let bytes = bytes.map_err(failed)?;
-        let published = file.publish(None);
-        published.map_err(|error| Error::writing(&path, error))?;
-        Ok(outcome(bytes))
+        let mut file = file.map_err(failed)?;
+        let received = self.receive(name, &mut file, progress);
+        let outcome = received.map_err(|error| local(error, |error| failed(error.into())))?;
+        file.publish(None).map_err(failed)?;
+        Ok(outcome)
     }
 
     /// Puts a file under this name. `path` is that of the file, for errors.
@@ -109,20 +108,22 @@ impl TftpClient {
         name: &[u8],
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
-        let length = source.length;
+        let bytes = source.length;
         let sent = self.send(source, name, progress);
-        let failed = |error| local(error, |error| Error::reading(path, error));
-        sent.map_err(failed)?;
-        Ok(outcome(length))
+        sent.map_err(|error| local(error, |error| Error::reading(path, error)))?;
+        Ok(Outcome {
+            bytes,
+            ..Outcome::default()
+        })
     }
 
-    /// Receives a file into `sink`, and returns its length. On an error, a part may have been written.
+    /// Receives a file into `sink`. On an error, a part may have been written.
     fn receive(
         &self,
         name: &[u8],
         sink: &mut dyn Write,
         progress: &mut dyn Progress,
-    ) -> Result<u64, Error> {
+    ) -> Result<Outcome, Error> {
         let mut sink = Counted {
             sink: BufWriter::with_capacity(BUFFER_BYTES, sink),
             bytes: 0,
@@ -147,7 +148,10 @@ impl TftpClient {
             Some(size) if sink.bytes < size => Err(Error::Tftp(TransferError::Protocol(
                 "the file is shorter than the server announced",
             ))),
-            _ => Ok(sink.bytes),
+            _ => Ok(Outcome {
+                bytes: sink.bytes,
+                ..Outcome::default()
+            }),
         }
     }
 
@@ -241,15 +245,6 @@ fn report(progress: &mut dyn Progress, length: Option<u64>) -> impl FnMut(u64) {
             has_started = true;
         }
         progress.advanced(bytes);
-    }
-}
-
-fn outcome(bytes: u64) -> Outcome {
-    Outcome {
-        bytes,
-        sha256: None,
-        resumed_from: None,
-        already_there: false,
     }
 }
 

@@ -83,7 +83,12 @@ fn connect_to(address: &SockAddr, timeout: Duration, stop: Option<&Stop>) -> Res
     socket.set_nonblocking(true).map_err(Error::Lost)?;
     match socket.connect(address) {
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
-            let ready = wait(socket.as_fd(), PollFlags::POLLOUT, timeout, stop)?;
+            let ready = wait(
+                socket.as_fd(),
+                PollFlags::POLLOUT,
+                Instant::now() + timeout,
+                stop,
+            )?;
             if ready.is_empty() {
                 return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
             }
@@ -143,7 +148,8 @@ impl Transport for SocketTransport {
 
 impl SocketTransport {
     fn wait(&self, events: PollFlags, timeout: Duration) -> Result<PollFlags, Error> {
-        let ready = wait(self.socket.as_fd(), events, timeout, self.stop.as_ref())?;
+        let deadline = Instant::now() + timeout;
+        let ready = wait(self.socket.as_fd(), events, deadline, self.stop.as_ref())?;
         if ready.is_empty() {
             return Err(Error::TimedOut(timeout));
         }
@@ -151,54 +157,36 @@ impl SocketTransport {
     }
 }
 
-/// Waits for events of a socket, at most `timeout`. Returns an empty set on a timeout.
-fn wait(
-    socket: BorrowedFd<'_>,
-    events: PollFlags,
-    timeout: Duration,
-    stop: Option<&Stop>,
-) -> Result<PollFlags, Error> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let ready = wait_once(socket, events, deadline, stop)?;
-        if !ready.is_empty() || Instant::now() >= deadline {
-            return Ok(ready);
-        }
-    }
-}
-
-/// Waits for events of a socket, until `deadline`. May return an empty set earlier.
+/// Waits for events of a socket, until `deadline`. Then it returns an empty set.
 ///
 /// # Errors
 ///
 /// A signal arrived, or the socket cannot be polled.
-pub(crate) fn wait_once(
+pub(crate) fn wait(
     socket: BorrowedFd<'_>,
     events: PollFlags,
     deadline: Instant,
     stop: Option<&Stop>,
 ) -> Result<PollFlags, Error> {
-    // Rounded up to the milliseconds of poll(2), so that it does not end just before the deadline.
-    let left = deadline.saturating_duration_since(Instant::now());
-    let left = match left.is_zero() {
-        true => left,
-        false => left + Duration::from_micros(999),
-    };
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     let mut polled = vec![PollFd::new(socket, events)];
     polled.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
-    match poll(&mut polled, timeout) {
-        Ok(_) => (),
-        Err(Errno::EINTR) => return Ok(PollFlags::empty()),
-        Err(errno) => return Err(Error::Lost(errno.into())),
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Rounded up to the milliseconds of poll(2), so that it does not end just before the deadline.
+        let timeout = PollTimeout::try_from(left + Duration::from_micros(999));
+        match poll(&mut polled, timeout.unwrap_or(PollTimeout::MAX)) {
+            Ok(_) => (),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(Error::Lost(errno.into())),
+        }
+        if let (Some(stop), Some(true)) = (stop, polled.get(1).and_then(PollFd::any)) {
+            stop.check()?;
+        }
+        let ready = polled[0].revents().unwrap_or(PollFlags::empty());
+        if !ready.is_empty() || left.is_zero() {
+            return Ok(ready);
+        }
     }
-    let ready = |polled: &PollFd<'_>| polled.revents().unwrap_or(PollFlags::empty());
-    if let (Some(stop), Some(polled)) = (stop, polled.get(1))
-        && !ready(polled).is_empty()
-    {
-        stop.check()?;
-    }
-    Ok(ready(&polled[0]))
 }
 
 fn is_transient(error: &io::Error) -> bool {

@@ -4,7 +4,7 @@
 //! through its [`Outbox`]; it has no socket and no clock. A [`Server`] runs the sessions: a process per
 //! client, a thread per client, one event loop, or one client at a time. Its [`Listener`]s are TCP,
 //! UDP and Unix sockets, inherited descriptors, or standard input. Sessions exchange messages in
-//! [rooms](RoomKind), whatever process each runs in.
+//! [rooms](RoomService), whatever process each runs in.
 //!
 //! ```no_run
 //! use switchboard_core::{

@@ -10,6 +10,7 @@ use crate::sanitize::Sanitized;
 
 /// The remote end of a session: its address and transport, and the listener where it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Peer {
     /// The address of the peer.
     pub remote: Address,
@@ -33,6 +34,7 @@ pub enum Transport {
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Address {
     /// An IP address and port. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is stored and shown
     /// as IPv4.
@@ -45,6 +47,7 @@ pub enum Address {
 
 /// What counts as one host for limits per host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Host {
     /// An IPv4 address, or the /64 of an IPv6 address, because one host usually has all of it. A
     /// link-local or loopback IPv6 address is one host.

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// Bytes from a peer. Their text form cannot control a terminal or forge a line of a log.
 ///
 /// Control characters (C0 except tab, DEL, C1), line and paragraph separators and invisible
@@ -24,11 +26,9 @@ impl fmt::Display for Sanitized<'_> {
                 match character {
                     '\n' => f.write_str("\\n")?,
                     '\r' => f.write_str("\\r")?,
-                    '\0'..' ' | '\x7f' if character != '\t' => {
-                        write!(f, "\\x{:02x}", u32::from(character))?
-                    }
-                    _ if is_format(character) => write!(f, "\\u{{{:x}}}", u32::from(character))?,
-                    _ => f.write_char(character)?,
+                    _ if !Self::escapes(character) => f.write_char(character)?,
+                    _ if character.is_ascii() => write!(f, "\\x{:02x}", u32::from(character))?,
+                    _ => write!(f, "\\u{{{:x}}}", u32::from(character))?,
                 }
             }
             for byte in chunk.invalid() {
@@ -44,19 +44,18 @@ impl Sanitized<'_> {
     /// controls a terminal. Spaces and tabs are not escaped.
     #[must_use]
     pub fn escapes(character: char) -> bool {
-        (character.is_control() && character != '\t') || is_format(character)
+        match character {
+            '\t' | '\u{200c}' | '\u{200d}' => false,
+            _ if character.is_ascii() => character.is_control(), // most are: no table look-up
+            _ => matches!(
+                character.general_category(),
+                GeneralCategory::Control
+                    | GeneralCategory::Format
+                    | GeneralCategory::LineSeparator
+                    | GeneralCategory::ParagraphSeparator
+            ),
+        }
     }
-}
-
-/// Whether a character beyond ASCII is a control or formatting character, or a separator of lines.
-fn is_format(character: char) -> bool {
-    matches!(character,
-        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' // C1 and the separators; the rest is category Cf of Unicode 16
-        | '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
-        | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
-        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}'
-        | '\u{e0020}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -83,6 +82,21 @@ mod tests {
         check("\u{9b}31m".as_bytes(), "\\u{9b}31m");
         check("\u{202e}evil\u{2028}".as_bytes(), "\\u{202e}evil\\u{2028}");
         check(b"\xff\xfe\x9b", "\\xff\\xfe\\x9b");
+    }
+
+    #[test]
+    fn every_character_that_changes_the_text_around_it_is_escaped() {
+        let bidirectional = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let tags = '\u{e0020}'..='\u{e007f}';
+        let controls = ('\0'..='\x1f').chain('\x7f'..='\u{9f}');
+        let others =
+            "\u{ad}\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{2060}\u{feff}";
+        let all = bidirectional
+            .chain(tags)
+            .chain(controls)
+            .chain(others.chars());
+        assert!(all.filter(|&c| c != '\t').all(Sanitized::escapes));
+        assert!(!"\t a\u{a0}\u{3000}\u{200c}\u{200d}".contains(Sanitized::escapes));
     }
 
     proptest! {

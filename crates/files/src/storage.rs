@@ -2,7 +2,7 @@
 
 pub(crate) mod atomic_file;
 pub(crate) mod folder;
-mod quota;
 mod resolve;
+pub(crate) mod rules;
 pub(crate) mod source;
 mod temporary;

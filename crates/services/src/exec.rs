@@ -112,7 +112,7 @@ fn variables(peer: &Peer) -> Vec<(String, OsString)> {
         (Address::Ip(_), Transport::Stream) => "TCP",
         (Address::Ip(_), Transport::Datagram) => "UDP",
         (Address::Unix(_), _) => "UNIX",
-        (Address::Stdio, _) => "STDIO",
+        _ => "STDIO",
     };
     let mut variables = vec![("PROTO".to_owned(), proto.into())];
     let mut add = |name: String, value: String| variables.push((name, value.into()));

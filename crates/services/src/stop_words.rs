@@ -114,6 +114,8 @@ const CHARACTER_BYTES: usize = 4;
 mod tests {
     use proptest::prelude::*;
 
+    use switchboard_core::Address;
+
     use super::*;
 
     fn stop_words(words: &[&str]) -> StopWords {
@@ -124,10 +126,7 @@ mod tests {
     }
 
     fn matcher(words: &[&str], transport: Transport, framing: Framing) -> StopWordMatcher {
-        let peer = Peer {
-            transport,
-            ..Peer::stdio()
-        };
+        let peer = Peer::new(Address::Stdio, Address::Stdio, transport);
         stop_words(words).matcher(&peer, framing)
     }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Command};
 use switchboard_core::testing::{Chunks, Connection, drive_stream};
-use switchboard_core::{Limits, Peer, Service, Transport};
+use switchboard_core::{Address, Limits, Peer, Service, Transport};
 
 /// Checks that `service` answers `input` with `output`, for chunks of every size in either
 /// direction, with a small outbox and a large one.
@@ -51,8 +51,5 @@ pub(crate) fn parse_options<O: Args>(arguments: &str) -> O {
 
 /// A peer whose messages are datagrams.
 pub(crate) fn datagram_peer() -> Peer {
-    Peer {
-        transport: Transport::Datagram,
-        ..Peer::stdio()
-    }
+    Peer::new(Address::Stdio, Address::Stdio, Transport::Datagram)
 }

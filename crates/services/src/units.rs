@@ -25,8 +25,8 @@ pub enum ParseError {
         "a size is a whole number of bytes, with a unit if it has one of k, M, G, T: 500, 64k, 2G"
     )]
     Size,
-    /// A size outside the range of the option.
-    #[error("a size is required, {} to {}", Size(*.min), Size(*.max))]
+    /// Not a size in the range of the option.
+    #[error("a whole number of bytes from {} to {} is required", Size(*.min), Size(*.max))]
     SizeRange {
         /// The smallest size that is accepted, in bytes.
         min: u64,
@@ -84,11 +84,8 @@ pub fn size_in<T: TryFrom<u64>>(
 ) -> impl Fn(&str) -> Result<T, ParseError> + Clone {
     move |text| {
         let (min, max) = range.clone().into_inner();
-        let bytes = size(text)?;
-        if !range.contains(&bytes) {
-            return Err(ParseError::SizeRange { min, max });
-        }
-        let bytes = T::try_from(bytes).ok();
+        let bytes = size(text).ok().filter(|bytes| range.contains(bytes));
+        let bytes = T::try_from(bytes.ok_or(ParseError::SizeRange { min, max })?).ok();
         Ok(bytes.expect("the type represents every size of the range"))
     }
 }
@@ -275,10 +272,13 @@ mod tests {
         refused(
             parse,
             &ParseError::SizeRange { min, max },
-            &["0", "7", "65465", "64k", "1G"],
+            &["0", "7", "65465", "64k", "1G", "many", ""],
         );
         let error = size_in::<usize>(1..=64 << 20)("0").expect_err("it is too small");
-        assert_eq!(error.to_string(), "a size is required, 1 to 64M");
+        assert_eq!(
+            error.to_string(),
+            "a whole number of bytes from 1 to 64M is required"
+        );
     }
 
     #[test]

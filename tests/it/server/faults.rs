@@ -157,7 +157,7 @@ fn an_error_is_logged_though_the_peer_does_not_read() {
         // The unsent rest does not delay the end of a session either.
         let mut unread = connect();
         unread.write_all(b"close\n").expect("the server reads");
-        server.log("end: cut");
+        server.log("end: aborted");
     }
 }
 

@@ -119,7 +119,7 @@ fn every_end_is_logged_after_the_grace_period() {
             .for_each(|client| assert_eq!(client.line(), "ready"));
         server.signal(Signal::SIGTERM);
         assert_eq!(server.wait().code(), Some(0));
-        server.log_lines("end: cut", count);
+        server.log_lines("end: aborted", count);
     }
 }
 

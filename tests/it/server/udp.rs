@@ -233,7 +233,7 @@ fn limits_apply_to_udp_peers() {
         assert_eq!(client.ask("hello"), "HELLO");
     }
     server.log("evict: inactive for longest");
-    server.log("end: cut");
+    server.log("end: evicted");
 }
 
 #[test]

@@ -2,7 +2,13 @@
 
 use std::process::Command;
 
-use crate::support::{MODELS, Server, example};
+use crate::support::{CONCURRENT_MODELS, MODELS, Server, example};
+
+/// Serves an example under a model.
+fn serve(name: &str, model: &str) -> Server {
+    let mut command = Command::new(example(name));
+    Server::run(command.args(["-v", "serve", name, "--listen", "0", "--model", model]))
+}
 
 #[test]
 fn rot13_is_short_and_served_by_every_model() {
@@ -10,11 +16,36 @@ fn rot13_is_short_and_served_by_every_model() {
     let source = std::fs::read_to_string(root.join("examples/rot13.rs")).expect("it is there");
     assert!(source.lines().count() <= 30);
     for model in MODELS {
-        let mut command = Command::new(example("rot13"));
-        let server =
-            Server::run(command.args(["-v", "serve", "rot13", "--listen", "0", "--model", model]));
+        let server = serve("rot13", model);
         let mut client = server.connect();
         assert_eq!(client.ask("Hello, World!"), "Uryyb, Jbeyq!");
         assert_eq!(client.ask("Uryyb"), "Hello");
+    }
+}
+
+#[test]
+fn counter_has_state_per_peer() {
+    for model in MODELS {
+        let server = serve("counter", model);
+        let mut first = server.connect();
+        assert_eq!(first.ask("a"), "1");
+        assert_eq!(first.ask("b"), "2");
+        drop(first);
+        assert_eq!(server.connect().ask("c"), "1", "{model}");
+    }
+}
+
+#[test]
+fn relay_passes_lines_from_peer_to_peer() {
+    for model in CONCURRENT_MODELS {
+        let server = serve("relay", model);
+        let mut first = server.connect();
+        assert_eq!(first.line(), "0 others");
+        let mut second = server.connect();
+        assert_eq!(second.line(), "1 others");
+        first.send("hello\n");
+        assert_eq!(second.line(), "hello", "{model}");
+        second.send("welcome\n");
+        assert_eq!(first.line(), "welcome", "{model}");
     }
 }

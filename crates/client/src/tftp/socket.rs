@@ -14,7 +14,7 @@ use nix::sys::socket::{
 
 use crate::error::Error;
 use crate::stop::Stop;
-use crate::transport::wait_once;
+use crate::transport::wait;
 
 /// A socket that is not connected, since a TFTP server answers from another port than 69.
 pub(super) struct Socket<'a> {
@@ -126,7 +126,7 @@ impl<'a> Socket<'a> {
             {
                 return Ok(Event::Undelivered(to, error));
             }
-            if ready.is_empty() && deadline <= Instant::now() {
+            if ready.is_empty() {
                 return Ok(Event::Deadline);
             }
         }
@@ -164,7 +164,7 @@ impl<'a> Socket<'a> {
     }
 
     fn wait(&self, events: PollFlags, deadline: Instant) -> Result<PollFlags, Error> {
-        wait_once(self.socket.as_fd(), events, deadline, self.stop)
+        wait(self.socket.as_fd(), events, deadline, self.stop)
     }
 
     /// The destination of a datagram that was not delivered, and the error.

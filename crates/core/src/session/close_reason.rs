@@ -24,12 +24,14 @@ pub enum CloseReason {
     Shutdown,
     /// The session or the peer did not finish within the grace period.
     Aborted,
+    /// The server had as many UDP peers as it may, and this one was inactive for longest.
+    Evicted,
     /// The hub ended, and all rooms with it.
     HubLost,
-    /// No message arrived within [`Limits::idle`](crate::Limits::idle), or the first one within its
+    /// No message arrived within [`Limits::idle_timeout`](crate::Limits::idle_timeout), or the first one within its
     /// limit.
     IdleTimeout,
-    /// The session lasted [`Limits::session`](crate::Limits::session).
+    /// The session lasted [`Limits::session_timeout`](crate::Limits::session_timeout).
     SessionTimeout,
     /// The peer sent a line longer than [`Limits::message_bytes`](crate::Limits::message_bytes).
     LineTooLong,
@@ -59,7 +61,7 @@ impl CloseReason {
         match self {
             Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
             Self::Closed | Self::PeerClosed | Self::Shutdown | Self::Aborted => false,
-            Self::IdleTimeout | Self::SessionTimeout | Self::LineTooLong => false,
+            Self::IdleTimeout | Self::SessionTimeout | Self::LineTooLong | Self::Evicted => false,
             Self::Refused(_) | Self::ConnectionLost(_) | Self::HubLost => false,
             Self::HandedOver | Self::Exited(_) => false,
         }
@@ -97,6 +99,7 @@ impl fmt::Display for CloseReason {
             Self::PeerClosed => f.write_str("closed by the peer"),
             Self::Shutdown => f.write_str("server shutdown"),
             Self::Aborted => f.write_str("aborted after the grace period"),
+            Self::Evicted => f.write_str("evicted"),
             Self::HubLost => f.write_str("hub lost"),
             Self::IdleTimeout => f.write_str("idle timeout"),
             Self::SessionTimeout => f.write_str("session timeout"),

@@ -55,10 +55,10 @@ pub fn drive_datagrams<'a>(
     let mut now = Instant::now();
     let admission = Admission::uncounted(limits);
     let own_ports = vec![LISTENS_AT.port()];
-    let mut stage = Stage {
+    let mut driver = Driver {
         peers: PeerTable::new(service, limits, admission, own_ports, now),
-        heard: Vec::new(),
-        answers_from: HashMap::new(),
+        sent: Vec::new(),
+        answered_from: HashMap::new(),
     };
     let mut last_port = DEDICATED_PORTS_FROM;
     let mut open_port = |listener: SocketAddr| {
@@ -67,13 +67,13 @@ pub fn drive_datagrams<'a>(
     };
     for Datagram { wait, peer, bytes } in input {
         let until = now + wait;
-        while let Some(at) = stage.peers.deadline().filter(|&at| at <= until) {
+        while let Some(at) = driver.peers.deadline().filter(|&at| at <= until) {
             now = now.max(at);
-            stage.peers.tick(now);
-            stage.hear(SendBatch::default(), now);
+            driver.peers.tick(now);
+            driver.take_output(SendBatch::default(), now);
         }
         now = until;
-        let local = stage.answers_from.get(&peer).copied();
+        let local = driver.answered_from.get(&peer).copied();
         let local = local.unwrap_or(LISTENS_AT);
         let incoming = Incoming {
             bytes,
@@ -82,39 +82,38 @@ pub fn drive_datagrams<'a>(
             destination: local.ip(),
         };
         let mut out = SendBatch::default();
-        let peers = &mut stage.peers;
+        let peers = &mut driver.peers;
         peers.receive(&incoming, &mut open_port, &mut out, now);
-        stage.hear(out, now);
+        driver.take_output(out, now);
     }
-    stage.peers.stop(now);
-    stage.hear(SendBatch::default(), now);
-    stage.heard
+    driver.peers.stop(now);
+    driver.take_output(SendBatch::default(), now);
+    driver.sent
 }
 
-/// A rehearsal that goes on.
-struct Stage {
+struct Driver {
     peers: PeerTable,
-    heard: Vec<(u8, Vec<u8>)>,
-    /// Where each peer was last answered from, which is where it speaks to.
-    answers_from: HashMap<u8, SocketAddr>,
+    sent: Vec<(u8, Vec<u8>)>,
+    /// The address that last answered each peer, to which it sends.
+    answered_from: HashMap<u8, SocketAddr>,
 }
 
-impl Stage {
-    /// Takes what is sent until nobody waits for a turn.
-    fn hear(&mut self, mut out: SendBatch, now: Instant) {
+impl Driver {
+    /// Takes all output, until no session has more.
+    fn take_output(&mut self, mut out: SendBatch, now: Instant) {
         loop {
             for (queued, bytes) in out.queued() {
                 let IpAddr::V4(to) = queued.to.ip() else {
-                    unreachable!("only those are answered who spoke")
+                    unreachable!("all peers have IPv4 addresses")
                 };
                 let peer = to.octets()[3];
-                self.heard.push((peer, bytes.to_vec()));
-                self.answers_from.insert(peer, queued.from);
+                self.sent.push((peer, bytes.to_vec()));
+                self.answered_from.insert(peer, queued.from);
             }
             let count = out.queued().len();
             out.remove(count);
             let closed = self.peers.take_closed_ports();
-            self.answers_from.retain(|_, from| !closed.contains(from));
+            self.answered_from.retain(|_, from| !closed.contains(from));
             if !self.peers.is_ready() {
                 return;
             }

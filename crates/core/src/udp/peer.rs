@@ -185,9 +185,7 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            if notice.is_post()
-                && !session.connection.wants_room_events()
-            {
+            if notice.is_post() && !session.connection.wants_room_events() {
                 drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(notice);

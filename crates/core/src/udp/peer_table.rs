@@ -386,7 +386,7 @@ impl PeerTable {
             && let Some((_, key)) = self.least_active(now)
         {
             debug!(peer = %key.0, "evict: inactive for longest");
-            self.remove(key, CloseReason::Aborted);
+            self.remove(key, CloseReason::Evicted);
         }
     }
 

@@ -33,13 +33,8 @@ pub enum Kind {
 impl Entry {
     /// `None` if it is neither a regular file nor a folder.
     pub(crate) fn from_stat(stat: &FileStat, name: Vec<u8>) -> Option<Self> {
-        let kind = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
-            SFlag::S_IFREG => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
-            SFlag::S_IFDIR => Kind::Folder,
-            _ => return None,
-        };
         Some(Self {
-            kind,
+            kind: Kind::of(stat)?,
             modified: Timestamp::from_seconds(stat.st_mtime),
             name,
         })
@@ -64,6 +59,17 @@ impl Entry {
             modified: Timestamp::parse(&time)?,
             name: name.into_owned(),
         })
+    }
+}
+
+impl Kind {
+    /// `None` if it is neither a regular file nor a folder.
+    pub(crate) fn of(stat: &FileStat) -> Option<Self> {
+        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => Some(Self::File(u64::try_from(stat.st_size).unwrap_or(0))),
+            SFlag::S_IFDIR => Some(Self::Folder),
+            _ => None,
+        }
     }
 }
 

@@ -33,17 +33,6 @@ pub enum Response {
 pub struct NotAResponse(pub Vec<u8>);
 
 impl Response {
-    fn status(&self) -> Status {
-        match self {
-            Self::Lines(_) => Status::LINES,
-            Self::Entry(_) => Status::ENTRY,
-            Self::Hash(_) => Status::HASH,
-            Self::Bytes(_) => Status::BYTES,
-            Self::Stored(_) => Status::STORED,
-            Self::Text(status, _) => *status,
-        }
-    }
-
     /// Parses a line, without its end.
     ///
     /// # Errors
@@ -81,13 +70,15 @@ impl From<&FileError> for Response {
 
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.status())?;
-        match self {
-            Self::Lines(count) | Self::Bytes(count) => count.fmt(f),
-            Self::Entry(entry) => entry.fmt(f),
-            Self::Hash(content) | Self::Stored(content) => content.fmt(f),
-            Self::Text(_, message) => f.write_str(message),
-        }
+        let (status, arguments): (_, &dyn fmt::Display) = match self {
+            Self::Lines(count) => (Status::LINES, count),
+            Self::Entry(entry) => (Status::ENTRY, entry),
+            Self::Hash(content) => (Status::HASH, content),
+            Self::Bytes(count) => (Status::BYTES, count),
+            Self::Stored(content) => (Status::STORED, content),
+            Self::Text(status, message) => (*status, message),
+        };
+        write!(f, "{status} {arguments}")
     }
 }
 

@@ -11,9 +11,9 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Digest, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::Kind;
 use crate::storage::folder::{Descent, Folder};
-use crate::storage::quota::{self, SizeLimit};
+use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
 
 /// A file that is written under no name, or a temporary one. [`publish`](Self::publish) gives it its
@@ -30,20 +30,6 @@ pub struct AtomicFile {
     limit: SizeLimit,
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
-}
-
-/// Which files may be stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    /// Whether a regular file of the same name is replaced.
-    pub overwrite: bool,
-    /// Whether missing parent folders are created.
-    pub make_folders: bool,
-    /// The maximum length of a file, in bytes.
-    pub max_file: Option<u64>,
-    /// The maximum length of all files below the folder together, in bytes, with hidden ones. They
-    /// are counted when a file is begun and when it is published.
-    pub quota: Option<u64>,
 }
 
 impl AtomicFile {
@@ -71,7 +57,7 @@ impl AtomicFile {
             Descent::Partial(above) if rules.make_folders => (above, 0),
             Descent::Partial(_) => return Err(FileError::NotFound),
         };
-        let limit = SizeLimit::new(rules.max_file, rules.quota, folder, replaced)?;
+        let limit = SizeLimit::new(&rules, folder, replaced)?;
         limit.check(length.unwrap_or(0))?;
         let temporary = Temporary::new(parent)?;
         if let Some(length @ 1..) = length {
@@ -103,7 +89,7 @@ impl AtomicFile {
             name: name.clone(),
             rules,
             temporary,
-            limit: SizeLimit::new(rules.max_file, rules.quota, folder, length)?,
+            limit: SizeLimit::new(&rules, folder, length)?,
             length,
             hasher: Hasher::default(),
         })
@@ -166,27 +152,21 @@ impl AtomicFile {
         }
         self.temporary.file.sync_all()?;
         let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;
-        let make = self.rules.make_folders;
-        let Descent::Complete(parent) = self.folder.descend(&parent, make)? else {
+        let rules = &self.rules;
+        let Descent::Complete(parent) = self.folder.descend(&parent, rules.make_folders)? else {
             return Err(FileError::NotFound);
         };
         // Other publishers wait, so that the sum stays true.
-        let _lock = match self.rules.quota {
-            Some(_) => Some(quota::lock(&self.folder)?),
+        let _lock = match rules.quota {
+            Some(_) => Some(rules::lock(&self.folder)?),
             None => None,
         };
-        let Rules {
-            overwrite,
-            max_file,
-            quota,
-            ..
-        } = self.rules;
-        let mut replaced = replaced(&parent, last, overwrite)?;
+        let mut replaced = replaced(&parent, last, rules.overwrite)?;
         if self.temporary.has_name() {
             replaced += content.length; // it is counted itself
         }
-        SizeLimit::new(max_file, quota, &self.folder, replaced)?.check(content.length)?;
-        self.temporary.publish(&parent, last, overwrite)?;
+        SizeLimit::new(rules, &self.folder, replaced)?.check(content.length)?;
+        self.temporary.publish(&parent, last, rules.overwrite)?;
         fsync(&parent)?;
         Ok(content)
     }
@@ -216,7 +196,7 @@ fn replaced(folder: impl AsFd, last: &[u8], overwrite: bool) -> Result<u64, File
     if !overwrite {
         return Err(FileError::Exists);
     }
-    match Entry::from_stat(&stat, Vec::new()).map(|entry| entry.kind) {
+    match Kind::of(&stat) {
         Some(Kind::File(length)) => Ok(length),
         _ => Err(FileError::NotAFile),
     }
@@ -442,7 +422,7 @@ mod tests {
             });
             let done = publish_at_once(files);
             assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
-            assert_eq!(quota::used(&folder).expect("a folder"), 8);
+            assert_eq!(rules::used(&folder).expect("a folder"), 8);
         }
     }
 
@@ -467,7 +447,7 @@ mod tests {
         let error = put("12345").expect_err("no space");
         assert!(matches!(error, FileError::Quota { .. }), "{error}");
         put("1234").expect("the disk has room");
-        assert_eq!(quota::used(&folder).expect("a folder"), 6);
+        assert_eq!(rules::used(&folder).expect("a folder"), 6);
     }
 
     #[test]

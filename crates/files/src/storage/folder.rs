@@ -15,6 +15,7 @@ use nix::unistd::fsync;
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::quoting::Quoted;
 use crate::storage::resolve;
 use crate::storage::source::Source;
 
@@ -96,13 +97,9 @@ impl Folder {
     ///
     /// There is no such file or folder.
     pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
-        let found = self.resolve(name, OFlag::O_PATH)?;
-        let shown = if name.is_root() {
-            b"/"
-        } else {
-            name.as_bytes()
-        };
-        Entry::from_stat(&fstat(found)?, shown.to_owned()).ok_or(FileError::NotFound)
+        let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
+        let Quoted(displayed) = name.into();
+        Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
     }
 
     /// Lists the files and folders in a folder, sorted by bytes; each under the last part of its name.
@@ -111,6 +108,10 @@ impl Folder {
     ///
     /// There is no such folder, it cannot be read, or it has more than 100,000 entries.
     pub fn list(&self, name: &Name) -> Result<Vec<Entry>, FileError> {
+        self.list_at_most(name, MAX_ENTRIES)
+    }
+
+    pub(super) fn list_at_most(&self, name: &Name, max: usize) -> Result<Vec<Entry>, FileError> {
         let mut dir = Dir::from_fd(self.open_folder(name)?)?;
         let mut entries = Vec::new();
         let mut names = Vec::new();
@@ -120,8 +121,8 @@ impl Folder {
             if matches!(name, b"." | b"..") || (name.starts_with(b".") && !self.hidden) {
                 continue;
             }
-            if names.len() == MAX_ENTRIES {
-                return Err(FileError::TooManyEntries { max: MAX_ENTRIES });
+            if names.len() == max {
+                return Err(FileError::TooManyEntries { max });
             }
             names.push(name.to_owned());
         }

@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::fstat;
 
 use crate::error::FileError;
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::Kind;
 
 /// A regular file, opened for reading.
 ///
@@ -40,7 +40,7 @@ impl Source {
     }
 
     pub(super) fn new(file: File) -> Result<Self, FileError> {
-        match Entry::from_stat(&fstat(&file)?, Vec::new()).map(|entry| entry.kind) {
+        match Kind::of(&fstat(&file)?) {
             Some(Kind::File(length)) => Ok(Self {
                 file,
                 length,

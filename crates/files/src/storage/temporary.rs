@@ -8,10 +8,11 @@ use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
 };
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
+use crate::protocol::entry::Kind;
 
 /// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///
@@ -74,7 +75,7 @@ impl Temporary {
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
             let opened = fstat(&file)?;
-            if SFlag::from_bits_truncate(opened.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+            if !matches!(Kind::of(&opened), Some(Kind::File(_))) {
                 return Err(FileError::NotAFile);
             }
             // Before it was locked, another process may have published or removed it.

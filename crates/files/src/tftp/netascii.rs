@@ -1,13 +1,11 @@
 //! Netascii (RFC 764): a line ends with CR LF, and any other CR is followed by NUL.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 /// Encodes what another reader returns as netascii.
 #[derive(Debug)]
 pub struct ToNetascii<R> {
-    inner: R,
-    read: Vec<u8>,
-    at: usize,           // position in `read`
+    inner: BufReader<R>,
     pending: Option<u8>, // the second byte of a pair
 }
 
@@ -15,40 +13,23 @@ impl<R: Read> ToNetascii<R> {
     /// Encodes what `inner` returns from now on.
     pub fn new(inner: R) -> Self {
         Self {
-            inner,
-            read: Vec::new(),
-            at: 0,
+            inner: BufReader::with_capacity(READ_BYTES, inner),
             pending: None,
         }
     }
 
     /// The next encoded byte.
-    fn next(&mut self) -> io::Result<Option<u8>> {
+    fn next(&mut self) -> Option<io::Result<u8>> {
         if let Some(byte) = self.pending.take() {
-            return Ok(Some(byte));
+            return Some(Ok(byte));
         }
-        if self.at == self.read.len() {
-            self.read.resize(READ_BYTES, 0);
-            let count = self.inner.read(&mut self.read);
-            self.read.truncate(*count.as_ref().unwrap_or(&0));
-            self.at = 0;
-            if count? == 0 {
-                return Ok(None);
-            }
+        let byte = self.inner.by_ref().bytes().next()?;
+        match byte {
+            Ok(b'\n') => self.pending = Some(b'\n'),
+            Ok(b'\r') => self.pending = Some(0),
+            other => return Some(other),
         }
-        let byte = self.read[self.at];
-        self.at += 1;
-        Ok(Some(match byte {
-            b'\n' => {
-                self.pending = Some(b'\n');
-                b'\r'
-            }
-            b'\r' => {
-                self.pending = Some(0);
-                b'\r'
-            }
-            other => other,
-        }))
+        Some(Ok(b'\r'))
     }
 }
 
@@ -56,9 +37,9 @@ impl<R: Read> Read for ToNetascii<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         for (count, slot) in out.iter_mut().enumerate() {
             match self.next() {
-                Ok(Some(byte)) => *slot = byte,
-                Err(error) if count == 0 => return Err(error),
-                Ok(None) | Err(_) => return Ok(count), // a lasting error occurs again
+                Some(Ok(byte)) => *slot = byte,
+                Some(Err(error)) if count == 0 => return Err(error),
+                None | Some(Err(_)) => return Ok(count), // a lasting error occurs again
             }
         }
         Ok(out.len())

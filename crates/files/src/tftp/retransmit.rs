@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::tftp::error::TransferError;
+use crate::tftp::options::Negotiated;
 
 /// The retransmission timer of one side of a transfer.
 ///
@@ -49,6 +50,17 @@ impl RetransmitTimer {
         }
     }
 
+    /// For a server whose first packet is an option acknowledgement or not.
+    pub(super) fn of_server(negotiated: &Negotiated, is_option_ack: bool, now: Duration) -> Self {
+        let mut timer = Self::new(now).negotiated(negotiated.timeout);
+        if is_option_ack {
+            // The client repeats its request by itself, and some fail on a second option
+            // acknowledgement.
+            timer.wait = timer.wait.max(YIELD);
+        }
+        timer
+    }
+
     /// From now on waits twice as long, so that the peer retransmits first.
     pub(super) fn double(&mut self) {
         self.factor = 2;
@@ -59,13 +71,6 @@ impl RetransmitTimer {
     pub(super) fn yielding(mut self) -> Self {
         self.is_yielding = true;
         self
-    }
-
-    /// As [`yielding`](Self::yielding), and already for the first packet, which may do harm if it
-    /// arrives twice.
-    pub(super) fn yielding_first(mut self) -> Self {
-        self.wait = self.wait.max(YIELD);
-        self.yielding()
     }
 
     /// Ends the current yielding: the peer is sending.

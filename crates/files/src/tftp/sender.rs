@@ -56,13 +56,7 @@ impl<R: Read> Sender<R> {
         option_ack: Option<Vec<u8>>,
         now: Duration,
     ) -> Self {
-        let timer = RetransmitTimer::new(now).negotiated(negotiated.timeout);
-        let timer = match option_ack {
-            // The client repeats its request by itself, and some fail on a second option
-            // acknowledgement.
-            Some(_) => timer.yielding_first(),
-            None => timer,
-        };
+        let timer = RetransmitTimer::of_server(negotiated, option_ack.is_some(), now);
         Self::with_timer(source, negotiated, option_ack, timer, now)
     }
 

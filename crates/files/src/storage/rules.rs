@@ -1,19 +1,28 @@
-//! Limits on the size of files, and how much a folder contains.
+//! Which files may be stored, and how much a folder contains.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 
-use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::AtFlags;
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::fstatat;
 
 use crate::error::FileError;
 use crate::name::Name;
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::Kind;
 use crate::storage::folder::Folder;
+
+/// Which files may be stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// Whether a regular file of the same name is replaced.
+    pub overwrite: bool,
+    /// Whether missing parent folders are created.
+    pub make_folders: bool,
+    /// The maximum length of a file, in bytes.
+    pub max_file: Option<u64>,
+    /// The maximum length of all files below the folder together, in bytes, with hidden ones. They
+    /// are counted when a file is begun and when it is published.
+    pub quota: Option<u64>,
+}
 
 /// How long a file may become, in bytes.
 #[derive(Debug)]
@@ -30,14 +39,9 @@ struct Quota {
 }
 
 impl SizeLimit {
-    /// For a file that replaces `replaced` bytes in `folder`; `quota` limits all its files together.
-    pub(super) fn new(
-        max_file: Option<u64>,
-        quota: Option<u64>,
-        folder: &Folder,
-        replaced: u64,
-    ) -> Result<Self, FileError> {
-        let quota = match quota {
+    /// For a file that replaces `replaced` bytes in `folder`.
+    pub(super) fn new(rules: &Rules, folder: &Folder, replaced: u64) -> Result<Self, FileError> {
+        let quota = match rules.quota {
             None => None,
             Some(total) => {
                 let used = used(folder)?.saturating_sub(replaced);
@@ -48,7 +52,7 @@ impl SizeLimit {
         // Writing beyond this limit raises SIGXFSZ, which kills the process.
         let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
         Ok(Self {
-            max_file,
+            max_file: rules.max_file,
             quota,
             system,
         })
@@ -72,28 +76,17 @@ impl SizeLimit {
 pub(super) fn used(folder: &Folder) -> Result<u64, FileError> {
     let folder = folder.clone().with_hidden(true);
     let mut used: u64 = 0;
-    let mut names = VecDeque::from([Name::root()]);
-    while let Some(name) = names.pop_front() {
-        let mut dir = match folder.open_folder(&name) {
-            Ok(opened) => Dir::from_fd(opened)?,
+    let mut names = vec![Name::root()];
+    while let Some(name) = names.pop() {
+        let entries = match folder.list_at_most(&name, usize::MAX) {
             // Removed meanwhile, or not readable.
             Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
-            Err(error) => return Err(error),
+            entries => entries?,
         };
-        let entries: Vec<_> = dir.iter().collect::<Result<_, _>>()?;
         for entry in entries {
-            let last = entry.file_name();
-            if matches!(last.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            let stat = match fstatat(&dir, last, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Err(Errno::ENOENT | Errno::EACCES) => continue,
-                stat => stat?,
-            };
-            match Entry::from_stat(&stat, Vec::new()).map(|entry| entry.kind) {
-                Some(Kind::File(length)) => used = used.saturating_add(length),
-                Some(Kind::Folder) => names.extend(name.join(last.to_bytes())),
-                None => (),
+            match entry.kind {
+                Kind::File(length) => used = used.saturating_add(length),
+                Kind::Folder => names.extend(name.join(&entry.name)),
             }
         }
     }
