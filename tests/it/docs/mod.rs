@@ -2,7 +2,9 @@
 
 mod generated;
 mod links;
+mod output;
 mod page;
+mod ports;
 mod runner;
 
 use std::fs;
