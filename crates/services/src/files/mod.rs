@@ -21,7 +21,8 @@ use crate::units::size;
 use line_session::LineSession;
 use tftp_session::TftpSession;
 
-/// Shares a folder: over streams by the protocol of `docs/src/reference/files-protocol.md`, over datagrams by TFTP.
+/// Shares a folder: over streams by the protocol of `docs/src/reference/files-protocol.md`, over
+/// datagrams by TFTP.
 ///
 /// The folder is opened once. Sessions share no other state, so every model works the same.
 pub struct Files {
