@@ -23,7 +23,8 @@ use line_session::LineSession;
 use share::Share;
 use tftp_session::TftpSession;
 
-/// Shares a folder: over streams by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
+/// Shares a folder: over streams by the protocol of `docs/src/reference/files-protocol.md`, over
+/// datagrams by TFTP.
 ///
 /// The folder is opened once. Sessions share no other state, so every model works the same.
 pub struct Files {
