@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use switchboard_files::{
-    AtomicFile, Content, Digest, Entry, FileError, FileHasher, Hasher, Kind, Name, Request,
-    Response, Source, Status,
+    AtomicFile, Content, Entry, FileError, Hasher, Kind, Name, Request, Response, Source, Status,
 };
 
 use crate::address::Server;
@@ -190,12 +189,11 @@ impl Client {
             length: Some(length),
         })?;
         // Both sides compute the digest at the same time.
-        let sha256 = hash(stop.as_ref(), |max_bytes| {
+        let own = hash(stop.as_ref(), |max_bytes| {
             let hashed = part.hash_resumed(max_bytes);
             hashed.map_err(|error| Error::reading(path, error))
         });
-        let sha256 = sha256.inspect_err(|_| session.abandon())?; // the response is on its way
-        let own = Content { length, sha256 };
+        let own = own.inspect_err(|_| session.abandon())?; // the response is on its way
         let reason = match session.response(timeout)? {
             Response::Hash(content) if content == own => return Ok(length),
             Response::Hash(content) if content.length == length => "differs from the file",
@@ -328,17 +326,10 @@ impl Client {
 
     /// Length and digest of a local file.
     fn content_of(&self, path: &Path, source: &Source) -> Result<Content, Error> {
-        let failed = |error| Error::reading(path, error);
-        let file = source
-            .file
-            .try_clone()
-            .map_err(|error| failed(error.into()))?;
-        let mut hasher = FileHasher::new(file, source.length);
-        Ok(Content {
-            length: source.length,
-            sha256: hash(self.stop.as_ref(), |max_bytes| {
-                hasher.step(max_bytes).map_err(failed)
-            })?,
+        let mut hasher = Hasher::default();
+        hash(self.stop.as_ref(), |max_bytes| {
+            let hashed = hasher.read_file(&source.file, source.length, max_bytes);
+            hashed.map_err(|error| Error::reading(path, error))
         })
     }
 
@@ -369,16 +360,16 @@ impl Client {
     }
 }
 
-/// Computes a digest with calls of `step` that each read this many bytes, and checks for signals in
+/// Hashes a file with calls of `step` that each read this many bytes, and checks for signals in
 /// between.
 fn hash(
     stop: Option<&Stop>,
-    mut step: impl FnMut(u64) -> Result<Option<Digest>, Error>,
-) -> Result<Digest, Error> {
+    mut step: impl FnMut(u64) -> Result<Option<Content>, Error>,
+) -> Result<Content, Error> {
     loop {
         stop.map_or(Ok(()), Stop::check)?;
-        if let Some(digest) = step(HASH_STEP_BYTES)? {
-            return Ok(digest);
+        if let Some(content) = step(HASH_STEP_BYTES)? {
+            return Ok(content);
         }
     }
 }

@@ -98,9 +98,7 @@ impl Destination {
         if let Some((parent, _)) = name.split_last() {
             self.make_folder(&parent)?;
         }
-        let mut path = path.into_os_string();
-        path.push(".part");
-        let file = PathBuf::from(path);
+        let file = path.with_added_extension("part");
         match AtomicFile::resume(&self.folder, name, rules) {
             Ok(resumed) => Ok((resumed, file)),
             Err(cause) => Err(Error::CannotCreate { file, cause }),

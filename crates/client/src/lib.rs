@@ -12,7 +12,6 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod tftp;
-mod tftp_client;
 mod transport;
 
 pub use address::{Endpoint, Server};
@@ -23,4 +22,4 @@ pub use local_walk::{Found, LocalWalk};
 pub use progress::{Outcome, Progress};
 pub use remote_walk::RemoteWalk;
 pub use stop::Stop;
-pub use tftp_client::{TftpClient, TftpOptions};
+pub use tftp::{TftpClient, TftpOptions};

@@ -1,7 +1,8 @@
 //! All files below a local folder, in order to put them.
 
-use std::ffi::OsStr;
-use std::fs::{self, FileType};
+use std::cmp::Reverse;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -45,35 +46,32 @@ impl LocalWalk {
         Self { hidden, ..self }
     }
 
-    fn open(&mut self, folder: &Path, name: &Name) -> Result<(), Error> {
-        let failed = |error: std::io::Error| Error::reading(folder, error);
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            entries.push((entry.file_name(), entry.file_type().map_err(failed)?));
-        }
-        entries.sort_unstable_by(|one, other| other.0.cmp(&one.0)); // taken from the end
-        for (last, kind) in entries {
-            self.keep(folder.join(&last), name, &last, kind);
-        }
-        Ok(())
+    fn open(&mut self, folder: &Path, name: &Name) -> io::Result<()> {
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_cached_key(|entry| Reverse(entry.file_name())); // taken from the end
+        entries.iter().try_for_each(|entry| self.keep(entry, name))
     }
 
-    fn keep(&mut self, path: PathBuf, folder: &Name, last: &OsStr, kind: FileType) {
+    fn keep(&mut self, entry: &DirEntry, folder: &Name) -> io::Result<()> {
+        let (path, last, kind) = (entry.path(), entry.file_name(), entry.file_type()?);
         let skipped = |reason| Found::Skipped(format!("{} {reason}", DisplayPath(&path)));
         let found = match folder.join(last.as_bytes()) {
             _ if last.as_bytes().starts_with(b".") && !self.hidden => {
                 skipped("is hidden: skipped (--hidden includes it)")
             }
             Err(error) => {
-                let error = Error::reading(Path::new(last), error);
+                let error = Error::reading(Path::new(&last), error);
                 Found::Unreadable(path, error)
             }
             Ok(name) if kind.is_file() => Found::File(path, name),
-            Ok(name) if kind.is_dir() => return self.folders.push((path, name)),
+            Ok(name) if kind.is_dir() => {
+                self.folders.push((path, name));
+                return Ok(());
+            }
             Ok(_) => skipped("is not a regular file: skipped"),
         };
         self.files.push(found);
+        Ok(())
     }
 }
 
@@ -87,6 +85,7 @@ impl Iterator for LocalWalk {
             }
             let (folder, name) = self.folders.pop()?;
             if let Err(error) = self.open(&folder, &name) {
+                let error = Error::reading(&folder, error);
                 return Some(Found::Unreadable(folder, error));
             }
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use switchboard_core::Sanitized;
-use switchboard_files::{NotAResponse, Request, Response, Status};
+use switchboard_files::{Request, Response, Status};
 
 use crate::error::Error;
 use crate::transport::{Interrupt, Transport};
@@ -23,10 +23,6 @@ pub(crate) struct Session {
 
 impl Session {
     /// Waits for the greeting. Any silence longer than `timeout` ends the session.
-    ///
-    /// # Errors
-    ///
-    /// The server refuses the client or does not speak the protocol, or the connection fails.
     pub(crate) fn begin(transport: Box<dyn Transport>, timeout: Duration) -> Result<Self, Error> {
         let mut session = Self {
             transport,
@@ -50,7 +46,7 @@ impl Session {
 
     /// Sends a request.
     pub(crate) fn send(&mut self, request: &Request) -> Result<(), Error> {
-        if self.write_line(request)? {
+        if self.send_ahead(request)? {
             return Ok(());
         }
         // The server has closed. It may have sent the reason.
@@ -60,22 +56,17 @@ impl Session {
         })
     }
 
-    /// Sends a request while content is still arriving. If the server has closed, that shows at the end
-    /// of the content. A line always fits into the socket's buffer.
-    pub(crate) fn send_ahead(&mut self, request: &Request) -> Result<(), Error> {
-        self.write_line(request).map(drop)
+    /// Sends a request, also while content is still arriving. `false` if the server has closed, which
+    /// shows at the end of the content, too. A line always fits into the socket's buffer.
+    pub(crate) fn send_ahead(&mut self, request: &Request) -> Result<bool, Error> {
+        let line = format!("{request}\n");
+        self.write_all(line.as_bytes(), Interrupt::Hangup)
     }
 
     /// Sends content. `false` if the server responds meanwhile or has closed: its response can be read,
     /// and the rest was not sent.
     pub(crate) fn send_content(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         self.write_all(bytes, Interrupt::Input)
-    }
-
-    /// `false` if the server has closed.
-    fn write_line(&mut self, request: &Request) -> Result<bool, Error> {
-        let line = format!("{request}\n");
-        self.write_all(line.as_bytes(), Interrupt::Hangup)
     }
 
     /// `false` if it was interrupted, or the server has closed.
@@ -95,8 +86,8 @@ impl Session {
 
     /// Waits for a response, which the server may need `timeout` to prepare.
     pub(crate) fn response(&mut self, timeout: Duration) -> Result<Response, Error> {
-        let line = self.line(timeout)?;
-        Response::parse(&line).map_err(|NotAResponse(mut line)| {
+        let mut line = self.line(timeout)?;
+        Response::parse(&line).ok_or_else(|| {
             line.truncate(DISPLAYED_BYTES);
             let has_status = line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit);
             let error = if has_status {
@@ -138,11 +129,8 @@ impl Session {
         }
     }
 
-    /// Receives `count` bytes of content, and passes them to `take` as they arrive.
-    ///
-    /// # Errors
-    ///
-    /// Also those of `take`, which end the session, since the rest of the content is on its way.
+    /// Receives `count` bytes of content, and passes them to `take` as they arrive. If `take` fails, the
+    /// session ends, since the rest of the content is on its way.
     pub(crate) fn receive_content(
         &mut self,
         count: u64,
@@ -214,14 +202,12 @@ impl Session {
 
     /// The error for a connection that the server closed within a line.
     fn closed(&mut self) -> Error {
-        let mut rest = self.input[self.start..self.end].trim_ascii().to_vec();
-        rest.truncate(DISPLAYED_BYTES);
-        let error = if rest.is_empty() {
-            Error::Lost(io::Error::other("the server closed it"))
-        } else {
-            Error::Closed(rest)
-        };
-        self.fail(error)
+        let rest = self.input[self.start..self.end].trim_ascii();
+        let displayed = &rest[..rest.len().min(DISPLAYED_BYTES)];
+        self.fail(match displayed {
+            [] => Error::Lost(io::Error::other("the server closed it")),
+            displayed => Error::Closed(displayed.to_vec()),
+        })
     }
 
     fn fail(&mut self, error: Error) -> Error {

@@ -38,9 +38,7 @@ impl Stop {
         self.0.as_fd()
     }
 
-    /// # Errors
-    ///
-    /// [`Error::Stopped`] if a signal has arrived.
+    /// Fails with [`Error::Stopped`] if a signal has arrived.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.0.read_signal() {
             Ok(Some(signal)) => Err(Error::Stopped(

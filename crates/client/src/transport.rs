@@ -45,11 +45,8 @@ pub(crate) struct SocketTransport {
     stop: Option<Stop>,
 }
 
-/// Connects to the first address that accepts.
-///
-/// # Errors
-///
-/// That of the last address, if none accepted; or a signal arrived.
+/// Connects to the first address that accepts. Fails with the error of the last one, or if a signal
+/// arrived.
 pub(crate) fn connect(
     server: &Server,
     timeout: Duration,
@@ -67,43 +64,38 @@ pub(crate) fn connect(
     let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");
     for address in addresses {
         match connect_to(&address, timeout, stop) {
-            Ok(socket) => {
-                let stop = stop.cloned();
-                return Ok(SocketTransport { socket, stop });
-            }
+            Ok(transport) => return Ok(transport),
             Err(Error::Lost(error)) => cause = error,
+            Err(Error::TimedOut(_)) => cause = io::ErrorKind::TimedOut.into(),
             Err(error) => return Err(error),
         }
     }
     Err(unreachable(cause))
 }
 
-fn connect_to(address: &SockAddr, timeout: Duration, stop: Option<&Stop>) -> Result<Socket, Error> {
+fn connect_to(
+    address: &SockAddr,
+    timeout: Duration,
+    stop: Option<&Stop>,
+) -> Result<SocketTransport, Error> {
     let socket = Socket::new(address.domain(), Type::STREAM, None).map_err(Error::Lost)?;
     socket.set_nonblocking(true).map_err(Error::Lost)?;
-    match socket.connect(address) {
-        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
-            let ready = wait(
-                socket.as_fd(),
-                PollFlags::POLLOUT,
-                Instant::now() + timeout,
-                stop,
-            )?;
-            if ready.is_empty() {
-                return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
-            }
-            match socket.take_error() {
-                Ok(None) => (),
-                Ok(Some(error)) | Err(error) => return Err(Error::Lost(error)),
-            }
-        }
-        connected => connected.map_err(Error::Lost)?,
-    }
     if address.domain() != Domain::UNIX {
         // Requests are small, and each waits for its response.
         socket.set_tcp_nodelay(true).map_err(Error::Lost)?;
     }
-    Ok(socket)
+    let stop = stop.cloned();
+    let transport = SocketTransport { socket, stop };
+    match transport.socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
+            transport.wait(PollFlags::POLLOUT, timeout)?;
+            match transport.socket.take_error() {
+                Ok(None) => Ok(transport),
+                Ok(Some(error)) | Err(error) => Err(Error::Lost(error)),
+            }
+        }
+        connected => connected.map(|()| transport).map_err(Error::Lost),
+    }
 }
 
 impl Transport for SocketTransport {
@@ -157,11 +149,8 @@ impl SocketTransport {
     }
 }
 
-/// Waits for events of a socket, until `deadline`. Then it returns an empty set.
-///
-/// # Errors
-///
-/// A signal arrived, or the socket cannot be polled.
+/// Waits for events of a socket, until `deadline`; then it returns an empty set. Fails if a signal
+/// arrived.
 pub(crate) fn wait(
     socket: BorrowedFd<'_>,
     events: PollFlags,

@@ -72,7 +72,7 @@ impl FromStr for Digest {
 }
 
 /// Computes length and digest of bytes as they arrive.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hasher {
     sha256: Sha256,
     length: u64,
@@ -95,17 +95,17 @@ impl Hasher {
     }
 
     /// Appends bytes of `file`, from the current length on: about `max_bytes`, and none behind `end`.
-    /// Returns the digest once the length is `end`.
+    /// Returns the content once its length is `end`. The position of the file does not matter.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or is shorter than `end`.
-    pub(crate) fn read_file(
+    pub fn read_file(
         &mut self,
         file: &File,
         end: u64,
         max_bytes: u64,
-    ) -> Result<Option<Digest>, FileError> {
+    ) -> Result<Option<Content>, FileError> {
         let goal = end.min(self.length.saturating_add(max_bytes.max(1)));
         let mut buffer = vec![0; BUFFER_BYTES];
         while self.length < goal {
@@ -122,42 +122,7 @@ impl Hasher {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok((self.length == end).then(|| self.content().sha256))
-    }
-}
-
-impl fmt::Debug for Hasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.content().fmt(f)
-    }
-}
-
-/// Computes the digest of a file in steps, each of bounded length.
-#[derive(Debug)]
-pub struct FileHasher {
-    file: File,
-    length: u64,
-    hasher: Hasher,
-}
-
-impl FileHasher {
-    /// For the first `length` bytes of `file`, whatever its current position.
-    #[must_use]
-    pub fn new(file: File, length: u64) -> Self {
-        Self {
-            file,
-            length,
-            hasher: Hasher::default(),
-        }
-    }
-
-    /// Reads about `max_bytes` more. Returns the digest once all bytes were read.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, or has become shorter.
-    pub fn step(&mut self, max_bytes: u64) -> Result<Option<Digest>, FileError> {
-        self.hasher.read_file(&self.file, self.length, max_bytes)
+        Ok((self.length == end).then(|| self.content()))
     }
 }
 
@@ -197,18 +162,18 @@ mod tests {
             (300_000, 7_000),
             (299_999, u64::MAX),
         ] {
-            let own = file.try_clone().expect("a file can be cloned");
-            let mut hashing = FileHasher::new(own, length);
-            let digest = loop {
-                if let Some(digest) = hashing.step(most).expect("the file is long enough") {
-                    break digest;
+            let mut hasher = Hasher::default();
+            let hashed = loop {
+                let hashed = hasher.read_file(&file, length, most);
+                if let Some(hashed) = hashed.expect("the file is long enough") {
+                    break hashed;
                 }
             };
             let length = usize::try_from(length).expect("small");
-            assert_eq!(digest, Digest::of(&content[..length]));
+            assert_eq!(hashed, Content::of(&content[..length]));
         }
-        let mut hashing = FileHasher::new(file, 300_001);
-        let problem = hashing.step(u64::MAX).expect_err("the file is shorter");
+        let hashed = Hasher::default().read_file(&file, 300_001, u64::MAX);
+        let problem = hashed.expect_err("the file is shorter");
         assert!(matches!(problem, FileError::Short { length: 300_000 }));
     }
 

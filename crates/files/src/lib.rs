@@ -28,13 +28,13 @@ mod storage;
 pub mod tftp;
 mod timestamp;
 
-pub use digest::{Content, Digest, FileHasher, Hasher, ParseDigestError};
+pub use digest::{Content, Digest, Hasher, ParseDigestError};
 pub use error::FileError;
 pub use name::{Name, NameError};
 pub use protocol::entry::{Entry, Kind};
 pub use protocol::quoting::{Quoted, QuotingError, Words};
 pub use protocol::request::{Follows, InvalidRequest, Request};
-pub use protocol::response::{NotAResponse, Response};
+pub use protocol::response::Response;
 pub use protocol::status::Status;
 pub use storage::atomic_file::AtomicFile;
 pub use storage::folder::Folder;

@@ -55,17 +55,15 @@ impl Name {
                 b"" | b"." => (),
                 b".." => return Err(NameError::Up),
                 part if MAX_PART_BYTES < part.len() => return Err(NameError::Long),
-                part => name.push(part),
+                part => {
+                    if !name.is_root() {
+                        name.0.push(b'/');
+                    }
+                    name.0.extend_from_slice(part);
+                }
             }
         }
         Ok(name)
-    }
-
-    fn push(&mut self, part: &[u8]) {
-        if !self.0.is_empty() {
-            self.0.push(b'/');
-        }
-        self.0.extend_from_slice(part);
     }
 
     /// The bytes, without a leading `/`; empty for the folder itself.

@@ -10,9 +10,9 @@
 //! returns `None`, and what it returns is sent.
 
 mod dally;
+mod encoding;
 mod error;
 mod field;
-mod netascii;
 mod options;
 mod packet;
 mod receiver;
@@ -24,8 +24,8 @@ mod tests;
 mod transfer;
 
 pub use dally::Dally;
+pub use encoding::{Decoder, Encoder};
 pub use error::{ErrorCode, Malformed, TransferError};
-pub use netascii::{FromNetascii, ToNetascii};
 pub use options::{Caps, Negotiated, Options};
 pub use packet::{Mode, Packet, Request, RequestKind};
 pub use receiver::Receiver;

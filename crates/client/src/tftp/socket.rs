@@ -40,10 +40,6 @@ pub(super) enum Event {
 
 impl<'a> Socket<'a> {
     /// A socket that can send to the address family of `server`.
-    ///
-    /// # Errors
-    ///
-    /// The system has no free socket or port.
     pub(super) fn new(server: SocketAddr, stop: Option<&'a Stop>) -> io::Result<Self> {
         let socket = match server {
             SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?,
@@ -68,11 +64,8 @@ impl<'a> Socket<'a> {
         })
     }
 
-    /// Sends a datagram, which may be lost.
-    ///
-    /// # Errors
-    ///
-    /// There is no route, also after a few attempts; or a signal arrived.
+    /// Sends a datagram, which may be lost. Fails if there is no route, also after a few attempts, or
+    /// if a signal arrived.
     pub(super) fn send(&self, packet: &[u8], to: SocketAddr) -> Result<(), Error> {
         let mut failed = None;
         for _ in 0..SEND_ATTEMPTS {
@@ -94,14 +87,10 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Waits for a datagram, until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// A signal arrived.
+    /// Waits for a datagram, until `deadline`. Fails if a signal arrived.
     pub(super) fn receive(&mut self, deadline: Instant) -> Result<Event, Error> {
         loop {
-            match self.next() {
+            let has_failed = match self.next() {
                 Ok(from) => {
                     self.unchecked += 1;
                     if MAX_UNCHECKED < self.unchecked {
@@ -110,24 +99,18 @@ impl<'a> Socket<'a> {
                     }
                     return Ok(Event::Received(from));
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => {
-                    if let Some((to, error)) = self.undelivered() {
-                        return Ok(Event::Undelivered(to, error));
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unchecked = 0;
+                    let ready = self.wait(PollFlags::POLLIN, deadline)?;
+                    if ready.is_empty() {
+                        return Ok(Event::Deadline);
                     }
-                    continue;
+                    ready.contains(PollFlags::POLLERR)
                 }
-            }
-            self.unchecked = 0;
-            let ready = self.wait(PollFlags::POLLIN, deadline)?;
-            if ready.contains(PollFlags::POLLERR)
-                && let Some((to, error)) = self.undelivered()
-            {
-                return Ok(Event::Undelivered(to, error));
-            }
-            if ready.is_empty() {
-                return Ok(Event::Deadline);
+                Err(error) => error.kind() != ErrorKind::Interrupted,
+            };
+            if has_failed && let Some(undelivered) = self.undelivered() {
+                return Ok(undelivered);
             }
         }
     }
@@ -167,8 +150,8 @@ impl<'a> Socket<'a> {
         wait(self.socket.as_fd(), events, deadline, self.stop)
     }
 
-    /// The destination of a datagram that was not delivered, and the error.
-    fn undelivered(&self) -> Option<(SocketAddr, io::Error)> {
+    /// An error that the system has queued.
+    fn undelivered(&self) -> Option<Event> {
         let mut space = nix::cmsg_space!(nix::libc::sock_extended_err, nix::libc::sockaddr_in6);
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
@@ -180,7 +163,8 @@ impl<'a> Socket<'a> {
             _ => None,
         });
         let errno = errors.last()?;
-        Some((to, io::Error::from_raw_os_error(errno.try_into().ok()?)))
+        let error = io::Error::from_raw_os_error(errno.try_into().ok()?);
+        Some(Event::Undelivered(to, error))
     }
 }
 

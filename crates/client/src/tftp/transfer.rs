@@ -1,12 +1,11 @@
 //! One transfer with one server.
 
-use std::io::{ErrorKind, Read, Write};
-use std::mem;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use switchboard_files::tftp::{
-    ErrorCode, Packet, Receiver, Request, Requester, Sender, Step, Transfer, TransferError,
+    ErrorCode, Packet, Receiver, Request, Requester, Step, Transfer, TransferError,
 };
 
 use crate::error::Error;
@@ -19,18 +18,15 @@ pub(crate) struct ClientTransfer<'a> {
     server: SocketAddr, // with the port of the transfer, once known
     began: Instant,
     timeout: Duration,
-    silent_at: Duration, // when the server counts as gone
-    first: Vec<u8>,      // the packet that answered the request
-    bytes: u64,
+    silent_at: Duration,    // when the server counts as gone
+    first: Option<Vec<u8>>, // the packet that answered the request
 }
 
 impl<'a> ClientTransfer<'a> {
     /// Sends the request to the server at this address until it answers. From now on, the server may be
     /// silent for `timeout` at most.
     ///
-    /// # Errors
-    ///
-    /// The server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
+    /// Fails if the server refuses, does not answer ([`TransferError::Timeout`]) or cannot be reached
     /// ([`Error::Lost`]).
     pub(crate) fn request(
         server: SocketAddr,
@@ -44,8 +40,7 @@ impl<'a> ClientTransfer<'a> {
             began: Instant::now(),
             timeout,
             silent_at: timeout,
-            first: Vec::new(),
-            bytes: 0,
+            first: None,
         };
         let mut requester = Requester::new(request, transfer.now());
         loop {
@@ -70,70 +65,49 @@ impl<'a> ClientTransfer<'a> {
             transfer.server = from;
             transfer.silent_at = transfer.now() + timeout;
             step.map_err(|error| transfer.fail(error))?;
-            transfer.first = transfer.socket.received().to_vec();
+            transfer.first = Some(transfer.socket.received().to_vec());
             return Ok((transfer, requester));
         }
     }
 
     /// Receives the file, and returns the sink. Each call of `progress` gets the number of bytes.
-    ///
-    /// # Errors
-    ///
-    /// The transfer failed.
     pub(crate) fn receive<W: Write>(
         &mut self,
         mut receiver: Receiver<W>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<W, Error> {
-        let first = mem::take(&mut self.first);
-        let packet = Packet::parse(&first).map_err(TransferError::from)?;
-        let step = receiver.on_packet(&packet, self.now());
-        self.run(&mut receiver, step, progress)?;
+        self.run(&mut receiver, progress)?;
         // If no packet was lost before, the last acknowledgement is most likely not lost either.
         let linger = match receiver.has_repeated() {
             true => LINGER,
             false => Duration::ZERO,
         };
         let (sink, mut dally) = receiver.finish(linger, self.now());
-        loop {
-            // The file is complete, so errors do not matter any more.
-            while let Some(packet) = dally.next_packet() {
-                self.socket.send(packet, self.server).ok();
-            }
-            if linger.is_zero() || !self.wait_for_packet(dally.deadline()).unwrap_or(false) {
-                return Ok(sink);
-            }
-            if let Ok(packet) = Packet::parse(self.socket.received()) {
-                dally.on_packet(&packet);
-            }
-        }
+        // The file is complete, so errors do not matter any more.
+        self.run(&mut dally, &mut |_| ()).ok();
+        Ok(sink)
     }
 
-    /// Sends the file. Each call of `progress` gets the number of acknowledged bytes.
-    ///
-    /// # Errors
-    ///
-    /// The transfer failed.
-    pub(crate) fn send<R: Read>(
-        &mut self,
-        mut sender: Sender<R>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), Error> {
-        self.run(&mut sender, Ok(Step::Continue), progress)
-    }
-
-    /// Runs one side from its first `step` to its end.
-    fn run(
+    /// Runs one side to its end. Each call of `progress` gets the number of received or acknowledged
+    /// bytes.
+    pub(crate) fn run(
         &mut self,
         side: &mut dyn Transfer,
-        mut step: Result<Step, TransferError>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Error> {
+        let mut step = match self.first.take() {
+            Some(first) => side.on_packet(
+                &Packet::parse(&first).map_err(TransferError::from)?,
+                self.now(),
+            ),
+            None => Ok(Step::Continue),
+        };
+        let mut bytes = 0;
         loop {
             let is_done = step.map_err(|error| self.fail(error))? == Step::Done;
-            if self.bytes != side.bytes() || is_done {
-                self.bytes = side.bytes();
-                progress(self.bytes);
+            if bytes != side.bytes() || is_done {
+                bytes = side.bytes();
+                progress(bytes);
             }
             if is_done {
                 return Ok(());
@@ -153,7 +127,7 @@ impl<'a> ClientTransfer<'a> {
         }
         if !self.wait_for_packet(side.deadline())? {
             self.check_silence()?;
-            return Ok(side.on_timeout(self.now()).map(|()| Step::Continue));
+            return Ok(side.on_timeout(self.now()));
         }
         self.silent_at = self.now() + self.timeout;
         Ok(match Packet::parse(self.socket.received()) {

@@ -43,12 +43,7 @@ impl Entry {
     /// Parses the displayed form.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
-        let mut words = Words::new(line);
-        let mut word = || words.next()?.ok();
-        let (kind, size, time, name) = (word()?, word()?, word()?, word()?);
-        if words.next().is_some() {
-            return None;
-        }
+        let [kind, size, time, name] = Words::parse(line)?;
         let kind = match (&*kind, &*size) {
             (b"file", size) => Kind::File(number(size)?),
             (b"folder", b"-") => Kind::Folder,

@@ -100,6 +100,12 @@ impl<'a> Words<'a> {
         Self(line)
     }
 
+    /// The words of `line`, if it has exactly `N`.
+    pub(super) fn parse<const N: usize>(line: &'a [u8]) -> Option<[Cow<'a, [u8]>; N]> {
+        let words = Self::new(line).collect::<Result<Vec<_>, _>>().ok()?;
+        words.try_into().ok()
+    }
+
     /// The rest of the line, without leading spaces.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {

@@ -86,60 +86,41 @@ impl Request {
     pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
         let mut arguments = Arguments(Words::new(line));
         let command = arguments.word().unwrap_or_default().to_ascii_uppercase();
-        let (usage, parse): (_, Parse) = match &*command {
-            b"HELP" => ("HELP", |_| Ok(Self::Help)),
-            b"LIST" => ("LIST [NAME]", |arguments| {
-                let name = arguments.optional(Arguments::name)?;
-                Ok(Self::List(name.unwrap_or_default()))
-            }),
-            b"STAT" => ("STAT NAME", |arguments| Ok(Self::Stat(arguments.name()?))),
-            b"GET" => ("GET NAME [OFFSET]", |arguments| {
-                let name = arguments.name()?;
-                let offset = arguments.optional(Arguments::number)?.unwrap_or(0);
-                Ok(Self::Get { name, offset })
-            }),
-            b"HASH" => ("HASH NAME [LENGTH]", |arguments| {
-                let name = arguments.name()?;
-                let length = arguments.optional(Arguments::number)?;
-                Ok(Self::Hash { name, length })
-            }),
-            b"PUT" => return Self::parse_put(&mut arguments),
-            b"QUIT" => ("QUIT", |_| Ok(Self::Quit)),
+        let mut follows = Follows::Request;
+        let (usage, request) = match &*command {
+            b"HELP" => ("HELP", Ok(Self::Help)),
+            b"LIST" => {
+                let name = arguments.optional(Arguments::name);
+                (
+                    "LIST [NAME]",
+                    name.map(|name| Self::List(name.unwrap_or_default())),
+                )
+            }
+            b"STAT" => ("STAT NAME", arguments.name().map(Self::Stat)),
+            b"GET" => ("GET NAME [OFFSET]", arguments.get()),
+            b"HASH" => ("HASH NAME [LENGTH]", arguments.hash()),
+            b"PUT" => ("PUT NAME SIZE SHA256", arguments.put(&mut follows)),
+            b"QUIT" => ("QUIT", Ok(Self::Quit)),
             _ => {
                 return Err(InvalidRequest {
                     status: Status::UNKNOWN_COMMAND,
                     message: "unknown command; HELP lists the commands".to_owned(),
-                    follows: Follows::Request,
+                    follows,
                 });
             }
         };
-        parse(&mut arguments)
-            .and_then(|request| arguments.end().map(|()| request))
-            .map_err(|error| error.into_invalid(usage, Follows::Request))
-    }
-
-    /// Even if another argument is wrong, the length says how much content follows.
-    fn parse_put(arguments: &mut Arguments<'_>) -> Result<Self, InvalidRequest> {
-        let name = arguments.word();
-        let length = arguments.number();
-        let follows = match &length {
-            Ok(length) => Follows::Content(*length),
-            Err(_) => Follows::Unknown,
-        };
-        let parse = || {
-            let (name, length) = (name?, length?);
-            let sha256 = str::from_utf8(&arguments.word()?)
-                .map_err(|_| ParseDigestError)?
-                .parse()?;
-            arguments.end()?;
-            let name = Name::parse(&name)?;
-            if name.is_root() {
-                return Err(NameError::Empty.into());
+        let request = request.and_then(|request| arguments.end().map(|()| request));
+        request.map_err(|error| {
+            let (status, message) = match error {
+                ArgumentError::Name(error) => (Status::BAD_NAME, error.to_string()),
+                error => (Status::BAD_ARGUMENTS, format!("{usage}: {error}")),
+            };
+            InvalidRequest {
+                status,
+                message,
+                follows,
             }
-            let content = Content { length, sha256 };
-            Ok(Self::Put { name, content })
-        };
-        parse().map_err(|error: ArgumentError| error.into_invalid("PUT NAME SIZE SHA256", follows))
+        })
     }
 }
 
@@ -168,8 +149,6 @@ impl fmt::Display for Request {
     }
 }
 
-type Parse = fn(&mut Arguments<'_>) -> Result<Request, ArgumentError>;
-
 /// The words behind the command.
 struct Arguments<'a>(Words<'a>);
 
@@ -197,6 +176,38 @@ impl<'a> Arguments<'a> {
         parse(self).map(Some)
     }
 
+    fn get(&mut self) -> Result<Request, ArgumentError> {
+        let name = self.name()?;
+        let offset = self.optional(Self::number)?.unwrap_or(0);
+        Ok(Request::Get { name, offset })
+    }
+
+    fn hash(&mut self) -> Result<Request, ArgumentError> {
+        let name = self.name()?;
+        let length = self.optional(Self::number)?;
+        Ok(Request::Hash { name, length })
+    }
+
+    /// Even if another argument is wrong, the length says how much content follows.
+    fn put(&mut self, follows: &mut Follows) -> Result<Request, ArgumentError> {
+        let (name, length) = (self.word(), self.number());
+        *follows = match &length {
+            Ok(length) => Follows::Content(*length),
+            Err(_) => Follows::Unknown,
+        };
+        let (name, length) = (name?, length?);
+        let sha256 = str::from_utf8(&self.word()?)
+            .map_err(|_| ParseDigestError)?
+            .parse()?;
+        self.end()?;
+        let name = Name::parse(&name)?;
+        if name.is_root() {
+            return Err(NameError::Empty.into());
+        }
+        let content = Content { length, sha256 };
+        Ok(Request::Put { name, content })
+    }
+
     fn end(&mut self) -> Result<(), ArgumentError> {
         match self.optional(Self::word)? {
             None => Ok(()),
@@ -220,20 +231,6 @@ enum ArgumentError {
     Quoting(#[from] QuotingError),
     #[error(transparent)]
     Name(#[from] NameError),
-}
-
-impl ArgumentError {
-    fn into_invalid(self, usage: &str, follows: Follows) -> InvalidRequest {
-        let (status, message) = match self {
-            Self::Name(error) => (Status::BAD_NAME, error.to_string()),
-            error => (Status::BAD_ARGUMENTS, format!("{usage}: {error}")),
-        };
-        InvalidRequest {
-            status,
-            message,
-            follows,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 use nix::unistd::fsync;
 
-use crate::digest::{Content, Digest, Hasher};
+use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::Kind;
@@ -96,13 +96,13 @@ impl AtomicFile {
     }
 
     /// Hashes about `max_bytes` more of the content that was there when the file was
-    /// [resumed](Self::resume). Returns its digest once it is complete; only then may bytes be
+    /// [resumed](Self::resume). Returns it once it is complete; only then may bytes be
     /// appended.
     ///
     /// # Errors
     ///
     /// The file cannot be read.
-    pub fn hash_resumed(&mut self, max_bytes: u64) -> Result<Option<Digest>, FileError> {
+    pub fn hash_resumed(&mut self, max_bytes: u64) -> Result<Option<Content>, FileError> {
         let file = &self.temporary.file;
         self.hasher.read_file(file, self.length, max_bytes)
     }
@@ -482,7 +482,7 @@ mod tests {
         assert_eq!(file.hash_resumed(2).expect("a file"), None);
         assert_eq!(
             file.hash_resumed(2).expect("a file"),
-            Some(Digest::of(b"hel"))
+            Some(Content::of(b"hel"))
         );
         file.write_all(b"lo").expect("the disk has room");
         file.publish(Some(&Content::of(b"hello"))).expect("whole");

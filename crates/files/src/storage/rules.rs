@@ -58,9 +58,7 @@ impl SizeLimit {
         })
     }
 
-    /// # Errors
-    ///
-    /// A file of `length` bytes exceeds a limit.
+    /// Fails if a file of `length` bytes exceeds a limit.
     pub(super) fn check(&self, length: u64) -> Result<(), FileError> {
         match (self.max_file, &self.quota) {
             (Some(max), _) if max < length => Err(FileError::TooLarge { max }),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat, renameat2,
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat2,
 };
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
@@ -56,10 +56,6 @@ impl Temporary {
     }
 
     /// The file `NAME.part` in `folder`, with what it contains; locked against other processes.
-    ///
-    /// # Errors
-    ///
-    /// It is locked, is no regular file, or cannot be opened or created.
     pub(super) fn resume(folder: OwnedFd, name: &[u8]) -> Result<Self, FileError> {
         let name = PartName {
             folder,
@@ -90,11 +86,8 @@ impl Temporary {
         Err(FileError::Locked) // others keep replacing it
     }
 
-    /// Allocates `length` bytes on the disk, where the file system supports that.
-    ///
-    /// # Errors
-    ///
-    /// There is no space.
+    /// Allocates `length` bytes on the disk, where the file system supports that. Fails only if there is
+    /// no space.
     pub(super) fn reserve(&self, length: u64) -> Result<(), FileError> {
         let length = i64::try_from(length).map_err(|_| FileError::NoSpace)?;
         match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
@@ -108,11 +101,8 @@ impl Temporary {
         self.name.is_some()
     }
 
-    /// Names it `name` in `folder`. A file of this name is replaced if `overwrite`.
-    ///
-    /// # Errors
-    ///
-    /// As the system reports them; [`Errno::EEXIST`] if the name is taken and not to be replaced.
+    /// Names it `name` in `folder`. A file of this name is replaced if `overwrite`; else it fails with
+    /// [`Errno::EEXIST`].
     pub(super) fn publish(
         &mut self,
         folder: &OwnedFd,
@@ -129,7 +119,17 @@ impl Temporary {
             self.name = Some(part);
         }
         if let Some(part) = &self.name {
-            rename(&part.folder, &part.name, folder, name, overwrite)?;
+            let old = &*part.name;
+            let mut flags = RenameFlags::empty();
+            flags.set(RenameFlags::RENAME_NOREPLACE, !overwrite);
+            match renameat2(&part.folder, old, folder, name, flags) {
+                // The file system does not support the flag, as with NFS.
+                Err(Errno::EINVAL) if !overwrite => {
+                    linkat(&part.folder, old, folder, name, AtFlags::empty())?;
+                    unlinkat(&part.folder, old, UnlinkatFlags::NoRemoveDir).ok(); // it has its new name
+                }
+                renamed => renamed?,
+            }
             self.name = None;
         }
         Ok(())
@@ -170,28 +170,6 @@ impl PartName {
 fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
     let permissions = Mode::from_bits_truncate(0o666); // less the umask
     openat(folder, name, flags | OFlag::O_CLOEXEC, permissions).map(File::from)
-}
-
-/// Renames a file. A file that has the new name is replaced only if `overwrite`.
-fn rename(
-    from: &OwnedFd,
-    old: &[u8],
-    to: &OwnedFd,
-    new: &[u8],
-    overwrite: bool,
-) -> Result<(), Errno> {
-    if overwrite {
-        return renameat(from, old, to, new);
-    }
-    match renameat2(from, old, to, new, RenameFlags::RENAME_NOREPLACE) {
-        // The file system does not support the flag, as with NFS.
-        Err(Errno::EINVAL) => {
-            linkat(from, old, to, new, AtFlags::empty())?;
-            unlinkat(from, old, UnlinkatFlags::NoRemoveDir).ok(); // it has its new name
-            Ok(())
-        }
-        renamed => renamed,
-    }
 }
 
 const OWN_FILES: &str = "/proc/self/fd";

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::tftp::error::TransferError;
 use crate::tftp::packet::Packet;
+use crate::tftp::transfer::{Step, Transfer};
 
 /// Acknowledges the last block, and again each time that it arrives again: the acknowledgement may
 /// have been lost.
@@ -12,32 +14,48 @@ pub struct Dally {
     packet: Vec<u8>,
     due: bool,
     until: Duration,
+    bytes: u64,
 }
 
 impl Dally {
-    pub(super) fn new(last: u64, until: Duration) -> Self {
+    pub(super) fn new(last: u64, bytes: u64, until: Duration) -> Self {
         let last = last as u16; // block numbers wrap around
         Self {
             last,
             packet: Packet::Ack(last).to_bytes(),
             due: true,
             until,
+            bytes,
         }
     }
+}
 
-    /// Processes a packet of the peer.
-    pub fn on_packet(&mut self, packet: &Packet<'_>) {
+/// [`Step::Done`] means that the time is up.
+impl Transfer for Dally {
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         self.due |= matches!(packet, Packet::Data { block, .. } if *block == self.last);
+        self.on_timeout(now)
     }
 
-    /// The next packet to send, if there is one now.
-    pub fn next_packet(&mut self) -> Option<&[u8]> {
-        std::mem::take(&mut self.due).then_some(&*self.packet)
+    fn on_request(&mut self, _: Duration) {}
+
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
+        Ok(if self.until <= now {
+            Step::Done
+        } else {
+            Step::Continue
+        })
     }
 
-    /// When to stop.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
+    fn deadline(&self) -> Duration {
         self.until
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn next_packet(&mut self, _: Duration) -> Result<Option<&[u8]>, TransferError> {
+        Ok(std::mem::take(&mut self.due).then_some(&*self.packet))
     }
 }

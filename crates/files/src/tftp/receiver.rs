@@ -70,7 +70,7 @@ impl<W: Write> Receiver<W> {
             has_repeated: false,
             bytes: 0,
             packet: option_ack.unwrap_or_else(|| Packet::Ack(0).to_bytes()),
-            timer: timer.yielding(),
+            timer,
         }
     }
 
@@ -82,7 +82,7 @@ impl<W: Write> Receiver<W> {
 
     /// Returns the sink, and what acknowledges the last block, for as long as `linger`.
     pub fn finish(self, linger: Duration, now: Duration) -> (W, Dally) {
-        let dally = Dally::new(self.received, now + linger);
+        let dally = Dally::new(self.received, self.bytes, now + linger);
         (self.sink, dally)
     }
 
@@ -178,12 +178,12 @@ impl<W: Write> Transfer for Receiver<W> {
         }
     }
 
-    fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         if self.timer.has_expired(now)? {
             self.due = true;
             self.has_repeated = true;
         }
-        Ok(())
+        Ok(Step::Continue)
     }
 
     fn deadline(&self) -> Duration {

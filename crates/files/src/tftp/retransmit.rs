@@ -66,13 +66,6 @@ impl RetransmitTimer {
         self.factor = 2;
     }
 
-    /// After a few retries without effect, waits long enough for the peer to retransmit. Some clients
-    /// restart their timer with each packet, and would never get that far otherwise.
-    pub(super) fn yielding(mut self) -> Self {
-        self.is_yielding = true;
-        self
-    }
-
     /// Ends the current yielding: the peer is sending.
     pub(super) fn stop_yielding(&mut self, now: Duration) {
         if self.max < self.wait {
@@ -81,9 +74,13 @@ impl RetransmitTimer {
         }
     }
 
-    /// Sets the timeout, if one was negotiated, and ends [`double`](Self::double).
+    /// For the transfer, with the timeout if one was negotiated; ends [`double`](Self::double).
+    ///
+    /// After a few retries without effect, it waits long enough for the peer to retransmit. Some clients
+    /// restart their timer with each packet, and would never get that far otherwise.
     pub(super) fn negotiated(mut self, timeout: Option<Duration>) -> Self {
         self.factor = 1;
+        self.is_yielding = true;
         if let Some(timeout) = timeout {
             self.initial = timeout;
             self.wait = timeout;
@@ -126,10 +123,7 @@ impl RetransmitTimer {
     }
 
     /// Whether the deadline has passed, so that the same is to be sent again. That sets a new deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`TransferError::Timeout`] after too many retries.
+    /// Fails with [`TransferError::Timeout`] after too many retries.
     pub(super) fn has_expired(&mut self, now: Duration) -> Result<bool, TransferError> {
         if now < self.deadline {
             return Ok(false);

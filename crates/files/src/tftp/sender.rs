@@ -86,7 +86,7 @@ impl<R: Read> Sender<R> {
             ambiguous: 0,
             acked_bytes: 0,
             packet: option_ack.unwrap_or_default(),
-            timer: timer.yielding(),
+            timer,
         };
         if !sender.is_opening {
             sender.begin();
@@ -103,16 +103,11 @@ impl<R: Read> Sender<R> {
         }
     }
 
-    /// Whether all blocks were sent. The last acknowledgement may never arrive.
+    /// Whether all blocks were sent to a peer that has answered. The last acknowledgement may never
+    /// arrive.
     #[must_use]
     pub fn is_all_sent(&self) -> bool {
-        self.last.is_some_and(|last| last <= self.sent)
-    }
-
-    /// Whether the peer has not answered at all.
-    #[must_use]
-    pub fn is_unanswered(&self) -> bool {
-        !self.timer.is_answered()
+        self.timer.is_answered() && self.last.is_some_and(|last| last <= self.sent)
     }
 
     fn on_ack(&mut self, block: u16, now: Duration) -> Step {
@@ -230,12 +225,12 @@ impl<R: Read> Transfer for Sender<R> {
     }
 
     fn on_request(&mut self, now: Duration) {
-        if self.is_unanswered() {
+        if !self.timer.is_answered() {
             self.timer.expedite(now);
         }
     }
 
-    fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         if self.timer.has_expired(now)? {
             if self.is_opening {
                 self.opening_due = true;
@@ -244,7 +239,7 @@ impl<R: Read> Transfer for Sender<R> {
                 self.ambiguous = self.sent;
             }
         }
-        Ok(())
+        Ok(Step::Continue)
     }
 
     fn deadline(&self) -> Duration {

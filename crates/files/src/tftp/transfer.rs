@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::tftp::error::TransferError;
 use crate::tftp::packet::Packet;
 
-/// One side of a transfer.
+/// One side of a transfer, or its end.
 pub trait Transfer {
     /// Processes a packet of the peer.
     ///
@@ -23,7 +23,7 @@ pub trait Transfer {
     /// # Errors
     ///
     /// [`TransferError::Timeout`] if the peer did not answer for too long.
-    fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError>;
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError>;
 
     /// When [`on_timeout`](Self::on_timeout) is to be called.
     fn deadline(&self) -> Duration;

@@ -7,7 +7,7 @@ use std::vec;
 
 use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_files::{
-    AtomicFile, Content, Entry, FileError, FileHasher, Follows, Name, Request, Response, Status,
+    AtomicFile, Content, Entry, FileError, Follows, Hasher, Name, Request, Response, Source, Status,
 };
 
 use crate::files::share::Share;
@@ -24,7 +24,7 @@ enum State {
     /// Sending the entries of a folder.
     Listing(vec::IntoIter<Entry>),
     /// Hashing this many bytes of a file.
-    Hashing(FileHasher, u64),
+    Hashing(Hasher, Source, u64),
     /// Receiving a file, of which this many bytes are missing.
     Receiving(Box<Upload>, u64),
     /// Discarding content of a refused upload, of which this many bytes are missing.
@@ -76,7 +76,7 @@ impl LineSession {
                 let source = self.share.folder.read(&name)?;
                 let length = length.unwrap_or(source.length);
                 bytes_after(length, source.length)?;
-                self.state = State::Hashing(FileHasher::new(source.file, length), length);
+                self.state = State::Hashing(Hasher::default(), source, length);
                 return Ok(self.continue_hashing(out));
             }
             Request::Put { name, content } => return Ok(self.put(&name, content, out)),
@@ -114,16 +114,15 @@ impl LineSession {
 
     /// Hashes a part of the file. The timer continues it, so that other sessions run in between.
     fn continue_hashing(&mut self, out: &mut Outbox) -> Flow {
-        let State::Hashing(hasher, length) = &mut self.state else {
+        let State::Hashing(hasher, source, length) = &mut self.state else {
             return Flow::Continue;
         };
-        let length = *length;
-        match hasher.step(HASH_STEP_BYTES) {
+        match hasher.read_file(&source.file, *length, HASH_STEP_BYTES) {
             Ok(None) => {
                 out.set_timer(Duration::ZERO);
                 return Flow::PauseInput;
             }
-            Ok(Some(sha256)) => respond(out, &Response::Hash(Content { length, sha256 })),
+            Ok(Some(content)) => respond(out, &Response::Hash(content)),
             Err(error) => respond(out, &Response::from(&error)),
         }
         self.finish_request(out)

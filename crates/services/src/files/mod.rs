@@ -3,7 +3,6 @@
 mod line_session;
 mod share;
 mod tftp_session;
-mod upload;
 
 #[cfg(test)]
 mod line_tests;

@@ -1,18 +1,17 @@
 //! The session of a peer that uses TFTP.
 
-use std::io::Read;
+use std::io::BufWriter;
 use std::mem;
 use std::time::Duration;
 
 use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
-    Caps, Dally, ErrorCode, Malformed, Mode, Packet, Receiver, Request, RequestKind, Sender, Step,
-    ToNetascii, Transfer, TransferError,
+    Caps, Dally, Decoder, Encoder, ErrorCode, Malformed, Mode, Packet, Receiver, Request,
+    RequestKind, Sender, Step, Transfer, TransferError,
 };
-use switchboard_files::{AtomicFile, FileError, Name};
+use switchboard_files::{AtomicFile, FileError, Name, Source};
 
 use crate::files::share::Share;
-use crate::files::upload::Upload;
 
 /// One transfer after the other: some clients request all their files from the same port.
 pub(super) struct TftpSession {
@@ -27,8 +26,9 @@ pub(super) struct TftpSession {
 enum State {
     /// Waiting for a request.
     Idle,
-    Sending(Box<Sender<Box<dyn Read>>>),
-    Receiving(Box<Receiver<Upload>>),
+    Sending(Box<Sender<Encoder<Source>>>),
+    /// With the length that the peer announced.
+    Receiving(Box<Receiver<Decoder<BufWriter<AtomicFile>>>>, Option<u64>),
     /// A file was received, and the last ACK may be lost.
     Dallying(Dally),
 }
@@ -71,21 +71,15 @@ impl TftpSession {
         match (self.state.transfer(), &packet) {
             (Some(transfer), Packet::Request(_)) => {
                 transfer.on_request(now);
-                transfer.on_timeout(now)?;
-                return Ok(Step::Continue);
+                Ok(transfer.on_timeout(now)?)
             }
-            (Some(transfer), packet) => return Ok(transfer.on_packet(packet, now)?),
-            (None, _) => (),
-        }
-        match (&mut self.state, &packet) {
-            (State::Dallying(dally), packet) => dally.on_packet(packet),
-            (_, Packet::Error { .. }) => return Err(End(None)),
-            _ => {
+            (Some(transfer), packet) => Ok(transfer.on_packet(packet, now)?),
+            (None, Packet::Error { .. }) => Err(End(None)),
+            (None, _) => {
                 let message = "there is no such transfer";
-                return Err(End::with_error(ErrorCode::UnknownTransfer, message));
+                Err(End::with_error(ErrorCode::UnknownTransfer, message))
             }
         }
-        Ok(Step::Continue)
     }
 
     /// Whether a request starts a new transfer: the current one has nothing left to transfer. Else it
@@ -93,8 +87,8 @@ impl TftpSession {
     fn accepts_request(&self) -> bool {
         match &self.state {
             State::Idle | State::Dallying(_) => true,
-            State::Sending(sender) => sender.is_all_sent() && !sender.is_unanswered(),
-            State::Receiving(_) => false,
+            State::Sending(sender) => sender.is_all_sent(),
+            State::Receiving(..) => false,
         }
     }
 
@@ -112,11 +106,8 @@ impl TftpSession {
         let size = (request.mode == Mode::Octet).then_some(source.length);
         let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
         let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
-        let source: Box<dyn Read> = match request.mode {
-            Mode::Octet => Box::new(source),
-            Mode::Netascii => Box::new(ToNetascii::new(source)),
-        };
-        let sender = Sender::new(source, &negotiated, ack, self.now);
+        let encoder = Encoder::new(source, request.mode);
+        let sender = Sender::new(encoder, &negotiated, ack, self.now);
         Ok(State::Sending(Box::new(sender)))
     }
 
@@ -138,28 +129,16 @@ impl TftpSession {
         file.check_length(length.unwrap_or(0))?;
         let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
         let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
-        let upload = Upload::new(file, request.mode, length);
-        let receiver = Receiver::new(upload, &negotiated, ack, self.now);
-        Ok(State::Receiving(Box::new(receiver)))
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let decoder = Decoder::new(writer, request.mode);
+        let receiver = Receiver::new(decoder, &negotiated, ack, self.now);
+        Ok(State::Receiving(Box::new(receiver), length))
     }
 
     fn on_deadline(&mut self) -> Result<Step, End> {
-        let now = self.now;
-        if let Some(transfer) = self.state.transfer() {
-            transfer.on_timeout(now)?;
-        }
-        Ok(match &self.state {
-            State::Dallying(dally) if dally.deadline() <= now => Step::Done,
-            _ => Step::Continue,
-        })
-    }
-
-    fn deadline(&self) -> Option<Duration> {
-        match &self.state {
-            State::Idle => None,
-            State::Sending(sender) => Some(sender.deadline()),
-            State::Receiving(receiver) => Some(receiver.deadline()),
-            State::Dallying(dally) => Some(dally.deadline()),
+        match self.state.transfer() {
+            Some(transfer) => Ok(transfer.on_timeout(self.now)?),
+            None => Ok(Step::Continue),
         }
     }
 
@@ -178,34 +157,33 @@ impl TftpSession {
 
     /// Sends the packets that are due, while the outbox has room, and sets the timer.
     fn send_packets(&mut self, out: &mut Outbox) -> Result<Flow, End> {
-        loop {
-            let packet = match &mut self.state {
-                State::Idle => None,
-                State::Sending(sender) => sender.next_packet(self.now)?,
-                State::Receiving(receiver) => receiver.next_packet(self.now)?,
-                State::Dallying(dally) => dally.next_packet(),
-            };
-            match packet {
-                Some(packet) => out.send(packet),
-                None => break,
+        if let Some(transfer) = self.state.transfer() {
+            while let Some(packet) = transfer.next_packet(self.now)? {
+                out.send(packet);
+                if out.is_full() {
+                    return Ok(Flow::WhenWritable);
+                }
             }
-            if out.is_full() {
-                return Ok(Flow::WhenWritable);
-            }
-        }
-        if let Some(deadline) = self.deadline() {
-            out.set_timer(deadline.saturating_sub(self.now));
+            out.set_timer(transfer.deadline().saturating_sub(self.now));
         }
         Ok(Flow::Continue)
     }
 
     /// The file was transferred, or the time to dally is over.
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, End> {
-        let State::Receiving(receiver) = mem::replace(&mut self.state, State::Idle) else {
+        let State::Receiving(receiver, announced) = mem::replace(&mut self.state, State::Idle)
+        else {
             return Ok(Flow::Close);
         };
-        let (upload, dally) = receiver.finish(DALLY, self.now);
-        upload.publish()?;
+        let (decoder, dally) = receiver.finish(DALLY, self.now);
+        let (writer, length) = decoder.finish().map_err(FileError::from)?;
+        if announced.is_some_and(|announced| announced != length) {
+            return Err(FileError::Mismatch.into());
+        }
+        let file = writer
+            .into_inner()
+            .map_err(|error| FileError::from(error.into_error()))?;
+        file.publish(None)?;
         self.state = State::Dallying(dally);
         let flow = self.send_packets(out)?;
         Ok(if self.is_stopping { Flow::Close } else { flow })
@@ -220,8 +198,11 @@ impl Session for TftpSession {
     }
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
-        let deadline = self.deadline().unwrap_or_default();
-        self.now = self.now.max((self.clock)()).max(deadline);
+        let deadline = self.state.transfer().map(|transfer| transfer.deadline());
+        self.now = self
+            .now
+            .max((self.clock)())
+            .max(deadline.unwrap_or_default());
         let step = self.on_deadline();
         Ok(self.advance(step, out))
     }
@@ -235,7 +216,7 @@ impl Session for TftpSession {
     fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
         self.is_stopping = true;
         Ok(match self.state {
-            State::Sending(_) | State::Receiving(_) => Flow::Continue,
+            State::Sending(_) | State::Receiving(..) => Flow::Continue,
             State::Idle | State::Dallying(_) => Flow::Close,
         })
     }
@@ -245,8 +226,9 @@ impl State {
     fn transfer(&mut self) -> Option<&mut dyn Transfer> {
         match self {
             Self::Sending(sender) => Some(&mut **sender),
-            Self::Receiving(receiver) => Some(&mut **receiver),
-            Self::Dallying(_) | Self::Idle => None,
+            Self::Receiving(receiver, _) => Some(&mut **receiver),
+            Self::Dallying(dally) => Some(dally),
+            Self::Idle => None,
         }
     }
 }
@@ -290,4 +272,5 @@ impl From<TransferError> for End {
     }
 }
 
+const BUFFER_BYTES: usize = 64 * 1024; // many blocks in one call
 const DALLY: Duration = Duration::from_secs(17); // some clients retransmit every 5 s, and one may be lost

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::Cursor;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::tftp::{
-    Caps, Dally, FromNetascii, Mode, Negotiated, Options, Packet, Receiver, Request, RequestKind,
-    Requester, Sender, Step, ToNetascii, Transfer, TransferError,
+    Caps, Dally, Decoder, Encoder, Mode, Negotiated, Options, Packet, Receiver, Request,
+    RequestKind, Requester, Sender, Step, Transfer, TransferError,
 };
 
 /// The properties of the network.
@@ -53,18 +53,12 @@ impl fmt::Debug for Run {
     }
 }
 
-/// Stores a file, decoded if it is text.
-enum Sink {
-    Plain(Vec<u8>),
-    Text(FromNetascii<Vec<u8>>),
-}
-
 /// The state of one side.
 enum State {
     Idle,
     Requesting(Requester),
-    Sending(Sender<Box<dyn Read>>),
-    Receiving(Receiver<Sink>),
+    Sending(Sender<Encoder<Cursor<Vec<u8>>>>),
+    Receiving(Receiver<Decoder<Vec<u8>>>),
     Dallying(Dally),
     Done,
 }
@@ -163,19 +157,12 @@ impl Host {
         }
     }
 
-    fn source(&self) -> Box<dyn Read> {
-        let plain = std::io::Cursor::new(self.source.clone());
-        match self.setup.mode {
-            Mode::Octet => Box::new(plain),
-            Mode::Netascii => Box::new(ToNetascii::new(plain)),
-        }
+    fn source(&self) -> Encoder<Cursor<Vec<u8>>> {
+        Encoder::new(Cursor::new(self.source.clone()), self.setup.mode)
     }
 
-    fn sink(&self) -> Sink {
-        match self.setup.mode {
-            Mode::Octet => Sink::Plain(Vec::new()),
-            Mode::Netascii => Sink::Text(FromNetascii::new(Vec::new())),
-        }
+    fn sink(&self) -> Decoder<Vec<u8>> {
+        Decoder::new(Vec::new(), self.setup.mode)
     }
 
     /// The transfer, once it has begun and while it goes on.
@@ -183,6 +170,7 @@ impl Host {
         match &mut self.state {
             State::Sending(sender) => Some(sender),
             State::Receiving(receiver) => Some(receiver),
+            State::Dallying(dally) => Some(dally),
             _ => None,
         }
     }
@@ -198,10 +186,6 @@ impl Host {
                 Ok(_) => return self.start_transfer(&packet, now),
                 Err(error) => Err(error),
             },
-            State::Dallying(dally) => {
-                dally.on_packet(&packet);
-                Ok(Step::Continue)
-            }
             _ => match (self.transfer(), packet) {
                 (Some(transfer), Packet::Request(_)) => {
                     transfer.on_request(now);
@@ -251,16 +235,12 @@ impl Host {
 
     fn on_timeout(&mut self, now: Duration) {
         let result = match &mut self.state {
-            State::Requesting(requester) => requester.on_timeout(now),
-            State::Dallying(dally) if dally.deadline() <= now => {
-                self.state = State::Done;
-                return;
-            }
+            State::Requesting(requester) => requester.on_timeout(now).map(|()| Step::Continue),
             _ => self
                 .transfer()
-                .map_or(Ok(()), |transfer| transfer.on_timeout(now)),
+                .map_or(Ok(Step::Continue), |transfer| transfer.on_timeout(now)),
         };
-        self.apply(result.map(|()| Step::Continue), now);
+        self.apply(result, now);
     }
 
     fn apply(&mut self, step: Result<Step, TransferError>, now: Duration) {
@@ -273,10 +253,11 @@ impl Host {
             Ok(Step::Done) => match std::mem::replace(&mut self.state, State::Done) {
                 State::Receiving(receiver) => {
                     let (sink, dally) = receiver.finish(Duration::from_secs(100), now);
-                    self.written = Some(sink.finish());
+                    self.written = Some(sink.finish().expect("a vector takes all").0);
                     self.state = State::Dallying(dally);
                 }
-                _ => self.state = State::Done,
+                State::Dallying(_) => return,
+                _ => (),
             },
         }
         self.done_at = Some(now);
@@ -295,35 +276,12 @@ impl Host {
     fn packets(&mut self, now: Duration) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| match &mut self.state {
             State::Requesting(requester) => requester.next_packet(now).map(<[u8]>::to_vec),
-            State::Dallying(dally) => dally.next_packet().map(<[u8]>::to_vec),
             _ => {
                 let packet = self.transfer()?.next_packet(now);
                 packet.expect("a vector can be read").map(<[u8]>::to_vec)
             }
         })
         .collect()
-    }
-}
-
-impl Sink {
-    fn finish(self) -> Vec<u8> {
-        match self {
-            Self::Plain(bytes) => bytes,
-            Self::Text(text) => text.finish().expect("a vector takes all"),
-        }
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Plain(sink) => sink.write(bytes),
-            Self::Text(sink) => sink.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -50,8 +50,8 @@ fn delivered(receiver: &mut Receiver<Vec<u8>>, block: u16, now: Duration) -> Opt
 }
 
 /// What the receiver sends now.
-fn next(receiver: &mut Receiver<Vec<u8>>, now: Duration) -> Option<Vec<u8>> {
-    let packet = receiver.next_packet(now).expect("a receiver reads no file");
+fn next(receiver: &mut dyn Transfer, now: Duration) -> Option<Vec<u8>> {
+    let packet = receiver.next_packet(now).expect("no file is read");
     packet.map(<[u8]>::to_vec)
 }
 
@@ -215,11 +215,13 @@ fn the_last_block_is_acknowledged_each_time() {
     let (bytes, mut dally) = receiver.finish(ms(500), ms(2));
     assert_eq!(bytes, b"end");
     for _ in 0..2 {
-        assert_eq!(dally.next_packet().map(<[u8]>::to_vec), ack(1));
-        assert_eq!(dally.next_packet(), None);
-        dally.on_packet(&last);
+        assert_eq!(next(&mut dally, ms(2)), ack(1));
+        assert_eq!(next(&mut dally, ms(2)), None);
+        let step = dally.on_packet(&last, ms(501));
+        assert_eq!(step.expect("no error"), Step::Continue);
     }
     assert_eq!(dally.deadline(), ms(502));
+    assert_eq!(dally.on_timeout(ms(502)).expect("no error"), Step::Done);
 }
 
 #[test]

@@ -1,29 +1,38 @@
-//! Netascii (RFC 764): a line ends with CR LF, and any other CR is followed by NUL.
+//! The encoding of a file in a mode: as it is, or as netascii (RFC 764), where a line ends with CR LF,
+//! and any other CR is followed by NUL.
 
 use std::io::{self, BufReader, Read, Write};
 
-/// Encodes what another reader returns as netascii.
+use crate::tftp::packet::Mode;
+
+/// Encodes what another reader returns.
 #[derive(Debug)]
-pub struct ToNetascii<R> {
-    inner: BufReader<R>,
+pub struct Encoder<R> {
+    source: BufReader<R>,
+    mode: Mode,
     pending: Option<u8>, // the second byte of a pair
 }
 
-impl<R: Read> ToNetascii<R> {
-    /// Encodes what `inner` returns from now on.
-    pub fn new(inner: R) -> Self {
+impl<R: Read> Encoder<R> {
+    /// Encodes what `source` returns from now on.
+    pub fn new(source: R, mode: Mode) -> Self {
+        let capacity = match mode {
+            Mode::Octet => 0, // blocks are read at once
+            Mode::Netascii => READ_BYTES,
+        };
         Self {
-            inner: BufReader::with_capacity(READ_BYTES, inner),
+            source: BufReader::with_capacity(capacity, source),
+            mode,
             pending: None,
         }
     }
 
-    /// The next encoded byte.
+    /// The next byte of netascii.
     fn next(&mut self) -> Option<io::Result<u8>> {
         if let Some(byte) = self.pending.take() {
             return Some(Ok(byte));
         }
-        let byte = self.inner.by_ref().bytes().next()?;
+        let byte = self.source.by_ref().bytes().next()?;
         match byte {
             Ok(b'\n') => self.pending = Some(b'\n'),
             Ok(b'\r') => self.pending = Some(0),
@@ -33,8 +42,11 @@ impl<R: Read> ToNetascii<R> {
     }
 }
 
-impl<R: Read> Read for ToNetascii<R> {
+impl<R: Read> Read for Encoder<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.mode == Mode::Octet {
+            return self.source.read(out);
+        }
         for (count, slot) in out.iter_mut().enumerate() {
             match self.next() {
                 Some(Ok(byte)) => *slot = byte,
@@ -46,39 +58,50 @@ impl<R: Read> Read for ToNetascii<R> {
     }
 }
 
-/// Decodes netascii for another writer.
+/// Decodes what is written to another writer.
 #[derive(Debug)]
-pub struct FromNetascii<W> {
-    inner: W,
+pub struct Decoder<W> {
+    sink: W,
+    mode: Mode,
     after_cr: bool,
     plain: Vec<u8>,
+    length: u64,
 }
 
-impl<W: Write> FromNetascii<W> {
-    /// Writes decoded bytes to `inner`.
-    pub fn new(inner: W) -> Self {
+impl<W: Write> Decoder<W> {
+    /// Writes decoded bytes to `sink`.
+    pub fn new(sink: W, mode: Mode) -> Self {
         Self {
-            inner,
+            sink,
+            mode,
             after_cr: false,
             plain: Vec::new(),
+            length: 0,
         }
     }
 
-    /// Writes a CR at the very end, and returns the inner writer.
+    /// Writes a CR at the very end, and flushes. Returns the sink, and the number of decoded bytes.
     ///
     /// # Errors
     ///
-    /// That CR could not be written.
-    pub fn finish(mut self) -> io::Result<W> {
+    /// The sink fails.
+    pub fn finish(mut self) -> io::Result<(W, u64)> {
         if self.after_cr {
-            self.inner.write_all(b"\r")?;
+            self.sink.write_all(b"\r")?;
+            self.length += 1;
         }
-        Ok(self.inner)
+        self.sink.flush()?;
+        Ok((self.sink, self.length))
     }
 }
 
-impl<W: Write> Write for FromNetascii<W> {
+impl<W: Write> Write for Decoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.mode == Mode::Octet {
+            let count = self.sink.write(bytes)?;
+            self.length += count as u64;
+            return Ok(count);
+        }
         self.plain.clear();
         for &byte in bytes {
             match (std::mem::take(&mut self.after_cr), byte) {
@@ -92,12 +115,13 @@ impl<W: Write> Write for FromNetascii<W> {
                 (false, other) => self.plain.push(other),
             }
         }
-        self.inner.write_all(&self.plain)?;
+        self.sink.write_all(&self.plain)?;
+        self.length += self.plain.len() as u64;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        self.sink.flush()
     }
 }
 
@@ -111,7 +135,7 @@ mod tests {
 
     /// Encodes `bytes`, reading `size` bytes at a time.
     fn encoded(bytes: &[u8], size: usize) -> Vec<u8> {
-        let mut reader = ToNetascii::new(bytes);
+        let mut reader = Encoder::new(bytes, Mode::Netascii);
         let mut encoded = Vec::new();
         let mut piece = vec![0; size];
         loop {
@@ -123,11 +147,11 @@ mod tests {
     }
 
     fn decoded(bytes: &[u8], size: usize) -> Vec<u8> {
-        let mut writer = FromNetascii::new(Vec::new());
+        let mut writer = Decoder::new(Vec::new(), Mode::Netascii);
         for piece in bytes.chunks(size) {
             writer.write_all(piece).expect("a vector takes all");
         }
-        writer.finish().expect("a vector takes all")
+        writer.finish().expect("a vector takes all").0
     }
 
     #[test]
