@@ -16,8 +16,8 @@ use switchboard_core::Sanitized;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 
-/// Logs to standard error: warnings and what concerns the whole server; with `verbose`, every
-/// session; with `quiet`, errors only.
+/// Logs to standard error: by default warnings and events of the whole server, with `verbose` those of
+/// every session too, with `quiet` only errors.
 pub(crate) fn init(verbose: bool, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -88,8 +88,8 @@ fn wait_for_room(patience: PollTimeout) -> bool {
     poll(&mut polled, patience).is_ok_and(|ready| 0 < ready)
 }
 
-/// Standard error, without waiting for its reader: a line that finds no room is dropped, and the next
-/// line that is written says so.
+/// Standard error, without waiting for its reader: a line for which there is no room is dropped, and the
+/// next line that is written reports it.
 ///
 /// Each line is one write of at most [`MAX_LINE_BYTES`] bytes, so lines of several processes do not
 /// mix, and a pipe takes a line whole or not at all (pipe(7)).

@@ -12,8 +12,10 @@ use switchboard_client::{
 use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
+use super::names::{check_targets, last_part, name};
+use super::options::GetOptions;
 use super::report::Reporter;
-use super::{GetOptions, check_targets, last_part, name, tftp};
+use super::tftp;
 use crate::error::Failure;
 
 /// Runs `get`.
@@ -70,18 +72,6 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         }
     }
     get.reporter.finish()
-}
-
-impl GetOptions {
-    /// The target for a file that gets the name `own` in `destination`.
-    pub(super) fn target<'a>(&self, destination: &'a Destination, own: &'a Name) -> Target<'a> {
-        Target::File {
-            destination,
-            name: own,
-            overwrite: self.overwrite,
-            resume: self.resume,
-        }
-    }
 }
 
 struct Get<'a> {

@@ -7,8 +7,9 @@ use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name, Quoted};
 
+use super::names::name;
+use super::options::ListOptions;
 use super::report::Reporter;
-use super::{ListOptions, name};
 use crate::error::Failure;
 use crate::json;
 

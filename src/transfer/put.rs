@@ -6,8 +6,10 @@ use std::path::Path;
 use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
 use switchboard_files::{Name, Source};
 
+use super::names::{check_targets, file_name, name};
+use super::options::PutOptions;
 use super::report::Reporter;
-use super::{PutOptions, check_targets, file_name, name, tftp};
+use super::tftp;
 use crate::error::Failure;
 
 /// Runs `put`.

@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use switchboard_client::{Destination, Error, Progress, Target, TftpClient};
 use switchboard_files::{Name, Source};
 
+use super::names::{file_name, last_part};
+use super::options::{GetOptions, PutOptions};
 use super::report::Reporter;
-use super::{GetOptions, PutOptions, file_name, last_part};
 use crate::error::Failure;
 
 /// Gets the files, to `out` if there is one.

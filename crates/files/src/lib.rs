@@ -1,5 +1,5 @@
 //! Confined folders, atomic files, and two protocols for them as state machines without I/O: the line
-//! protocol of `docs/files-protocol.md` and [TFTP](tftp). No sockets here.
+//! protocol of `docs/src/reference/files-protocol.md` and [TFTP](tftp). No sockets here.
 //!
 //! A [`Folder`] resolves each [`Name`] to a regular file or folder below it, never through a symbolic
 //! link and never outside. An [`AtomicFile`] appears under its name only when it is complete.

@@ -1,4 +1,4 @@
-//! The lines of the files protocol, as `docs/files-protocol.md` defines them.
+//! The lines of the files protocol, as `docs/src/reference/files-protocol.md` defines them.
 
 pub(crate) mod entry;
 pub(crate) mod quoting;

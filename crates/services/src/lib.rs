@@ -23,7 +23,8 @@ pub mod units;
 mod uppercase;
 
 use std::convert::Infallible;
-use std::time::SystemTime;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use chargen::Chargen;
 pub use chat::Chat;
@@ -108,4 +109,10 @@ pub fn all() -> Services {
         ReceiveFile::from_options,
     );
     services
+}
+
+/// The time since the first call, in this process or the one that it was forked from.
+fn uptime() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }

@@ -16,7 +16,7 @@ pub(crate) struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
-    /// Pieces of the size that was asked for; the service's `default` framing if none was.
+    /// Pieces of the given size; without one, the `default` framing of the service.
     pub(crate) fn framing_or(self, default: Framing) -> Framing {
         let bytes = self.receive_buffer.and_then(NonZeroUsize::new);
         bytes.map_or(default, Framing::Chunks)

@@ -48,6 +48,15 @@ fn section(page: &mut String, command: &[&str]) {
     }
 }
 
+/// The names of the services.
+pub(super) fn services() -> Vec<String> {
+    let listed = output(Command::new(program()).arg("services"));
+    let names = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
+}
+
 /// The commands that a help text lists.
 fn commands(help: &str) -> Vec<&str> {
     let mut lines = help

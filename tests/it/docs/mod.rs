@@ -2,10 +2,13 @@
 
 mod generated;
 mod links;
+mod output;
 mod page;
+mod ports;
 mod runner;
 
 use std::fs;
+use std::path::Path;
 
 use page::{Page, root};
 
@@ -42,6 +45,29 @@ fn commands_print_what_is_shown() {
         wrong.join("\n\n")
     );
     assert!(not_run.len() < run / 4, "most of what is shown is run");
+}
+
+#[test]
+fn tables_of_services_are_complete() {
+    let services = generated::services();
+    for page in Page::all() {
+        if ["README.md", "docs/src/reference/services.md"]
+            .map(Path::new)
+            .contains(&&*page.path)
+        {
+            let rows = page
+                .prose()
+                .filter_map(|(_, line)| line.strip_prefix("| `"));
+            let named: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+            for service in &services {
+                assert!(
+                    named.contains(&&**service),
+                    "{}: {service}",
+                    page.path.display()
+                );
+            }
+        }
+    }
 }
 
 #[test]

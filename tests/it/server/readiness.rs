@@ -73,7 +73,7 @@ fn a_closed_ready_fd_is_refused() {
         .expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let message = "switchboard: cannot tell on descriptor 2000 that the server listens: ";
+    let message = "switchboard: cannot write to descriptor 2000 of --ready-fd: ";
     assert!(
         stderr.starts_with(message) && stderr.lines().count() == 1,
         "{stderr}"

@@ -169,7 +169,7 @@ fn netascii_text_comes_back_unchanged() {
     );
 }
 
-/// An ICMP error for one datagram does not hold for the next ones.
+/// An ICMP error concerns one datagram, not the transfer.
 #[test]
 fn a_temporary_icmp_error_does_not_end_a_transfer() {
     if !is_root() || !installed(&["unshare", "ip", "nft"]) {

@@ -243,7 +243,7 @@ impl Hub {
         }
         let room = self.rooms.get_mut(name);
         let Some((sender, room)) = room.and_then(|room| Some((sender(room, id)?, room))) else {
-            self.notify_unheard(id, name);
+            self.notify_undelivered(id, name);
             return Ok(());
         };
         let receivers: Vec<MemberId> = room.receivers(id).collect();
@@ -268,7 +268,7 @@ impl Hub {
         }
         let post = room.post(sender, bytes);
         if receivers.is_empty() {
-            self.notify_unheard(id, name);
+            self.notify_undelivered(id, name);
             self.forget(name); // a long post may have pushed out the whole history
         }
         for receiver in receivers {
@@ -392,9 +392,9 @@ impl Hub {
         self.notify(id, RoomEvent::Members { room, members });
     }
 
-    fn notify_unheard(&mut self, id: MemberId, name: &str) {
+    fn notify_undelivered(&mut self, id: MemberId, name: &str) {
         let room = name.into();
-        self.notify(id, RoomEvent::Unheard { room });
+        self.notify(id, RoomEvent::Undelivered { room });
     }
 
     /// Queues an event for all members of a room but this one.

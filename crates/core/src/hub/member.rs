@@ -115,5 +115,5 @@ impl MemberState {
     }
 }
 
-const QUEUE_BYTES: usize = 256 * 1024; // beside what the sockets hold
+const QUEUE_BYTES: usize = 256 * 1024; // beside the buffers of sockets
 const SHORT_BYTES: usize = QUEUE_BYTES / 2;

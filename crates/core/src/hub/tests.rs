@@ -148,7 +148,7 @@ impl Scene {
                 reason,
             } => format!("{room} -{} {reason:?}", self.letter(member.id)),
             RoomEvent::Members { room, members } => format!("{room} has {}", members.len()),
-            RoomEvent::Unheard { room } => format!("{room} unheard"),
+            RoomEvent::Undelivered { room } => format!("{room} undelivered"),
             RoomEvent::Full { room } => format!("{room} full"),
             RoomEvent::TooSlow => "too slow".to_owned(),
         }

@@ -115,7 +115,7 @@ pub enum RoomEvent {
     },
     /// The session's last post had no receiver: there is no other member.
     #[non_exhaustive]
-    Unheard {
+    Undelivered {
         /// The room.
         room: Arc<str>,
     },

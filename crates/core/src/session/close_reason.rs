@@ -47,7 +47,7 @@ pub enum CloseReason {
     Failed(Error),
     /// The session panicked with this message.
     Panicked(String),
-    /// The session sent into a full outbox, which would have held this many bytes.
+    /// The session sent into a full outbox, which would have contained this many bytes.
     Overflow(usize),
     /// [`on_writable`](crate::Session::on_writable) sent nothing and returned
     /// [`Flow::WhenWritable`](crate::Flow::WhenWritable).

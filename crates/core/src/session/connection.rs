@@ -78,7 +78,7 @@ enum Shutdown {
 }
 
 impl Connection {
-    /// Opens a session for `peer`. [`output`](Self::output) may already hold its greeting, or the
+    /// Opens a session for `peer`. [`output`](Self::output) may already contain its greeting, or the
     /// text of a refusal.
     #[must_use]
     pub fn open(service: &dyn Service, peer: &Peer, limits: &Limits) -> Self {
@@ -178,7 +178,7 @@ impl Connection {
         match self.framer.whole(datagram) {
             Ok(Message { bytes, line_end }) => {
                 self.messages += 1;
-                out.set_line_end(line_end);
+                out.line_end = line_end;
                 let flow = guarded(|| session.on_message(bytes, out));
                 self.follow(flow);
                 self.pump();
@@ -241,13 +241,13 @@ impl Connection {
     /// The bytes to send next. Empty if there are none before the next [file](Self::load_file).
     #[must_use]
     pub fn output(&self) -> &[u8] {
-        self.outbox.waiting()
+        self.outbox.queue.waiting()
     }
 
     /// The first `count` bytes of [`output`](Self::output) were sent. Delivery continues if there is
     /// room now.
     pub fn sent(&mut self, count: usize) {
-        self.outbox.sent(count);
+        self.outbox.queue.sent(count);
         self.pump();
     }
 
@@ -255,38 +255,38 @@ impl Connection {
     /// [`output`](Self::output). This must be called, since a server with a socket sends from the
     /// file itself. A file that cannot be read ends the session.
     pub fn load_file(&mut self) {
-        if let Err(error) = self.outbox.load_file() {
+        if let Err(error) = self.outbox.queue.load_file() {
             self.abort(error);
         }
     }
 
     /// The file to send next, if no bytes are before it.
     pub(crate) fn file(&self) -> Option<(&File, Range<u64>)> {
-        self.outbox.file()
+        self.outbox.queue.file()
     }
 
     /// The next `count` bytes of the file were sent.
     pub(crate) fn file_sent(&mut self, count: u64) {
-        self.outbox.file_sent(count);
+        self.outbox.queue.file_sent(count);
         self.pump();
     }
 
     /// The datagram to send next, which may be empty; `None` if there is none.
     #[must_use]
     pub fn datagram(&self) -> Option<&[u8]> {
-        self.outbox.datagram()
+        self.outbox.queue.datagram()
     }
 
     /// The [datagram](Self::datagram) was sent, or is dropped. Delivery continues if there is room
     /// now.
     pub fn datagram_sent(&mut self) {
-        self.outbox.datagram_sent();
+        self.outbox.queue.datagram_sent();
         self.pump();
     }
 
     /// Drops the output that was not sent yet.
     pub(crate) fn discard_output(&mut self) {
-        self.outbox.clear();
+        self.outbox.queue.clear();
     }
 
     /// Whether bytes, datagrams or files wait to be sent.
@@ -296,7 +296,7 @@ impl Connection {
 
     /// The rest of a file cannot be sent: nothing more is.
     pub(crate) fn abort(&mut self, error: io::Error) {
-        self.outbox.clear();
+        self.outbox.queue.clear();
         self.outbox.abort();
         self.end(CloseReason::Failed(Error::Io(error)));
     }
@@ -304,7 +304,7 @@ impl Connection {
     /// Whether a polite close now would let the peer take a part of the output for the whole.
     pub(crate) fn is_aborted(&self) -> bool {
         let waits = !self.output().is_empty() && !self.is_line_framed();
-        waits || self.outbox.has_files() || self.outbox.is_aborted()
+        waits || self.outbox.queue.has_files() || self.outbox.aborted
     }
 
     /// Whether [`on_writable`](Session::on_writable) is due: the session has more to send, and nothing
@@ -315,7 +315,7 @@ impl Connection {
 
     /// The line end of the peer, where messages are lines.
     pub(crate) fn line_end(&self) -> Option<&'static str> {
-        self.outbox.line_end()
+        self.outbox.line_end
     }
 
     pub(crate) fn is_line_framed(&self) -> bool {
@@ -360,7 +360,7 @@ impl Connection {
 
     /// The timer that the session set since the last call.
     pub(crate) fn take_timer(&mut self) -> Option<Duration> {
-        self.outbox.take_timer()
+        self.outbox.timer.take()
     }
 
     /// The timer expired: [`on_timer`](Session::on_timer) is due.
@@ -429,9 +429,11 @@ impl Connection {
                 self.shutdown = Shutdown::Delivered;
                 guarded(|| session.on_shutdown(out))
             } else if self.delivery == Delivery::Writable {
-                let weight = out.weight();
+                let weight = out.queue.weight();
                 match guarded(|| session.on_writable(out)) {
-                    Ok(Flow::WhenWritable) if out.weight() == weight => Err(CloseReason::Stuck),
+                    Ok(Flow::WhenWritable) if out.queue.weight() == weight => {
+                        Err(CloseReason::Stuck)
+                    }
                     flow => flow,
                 }
             } else if mem::take(&mut self.timer_expired) {
@@ -443,7 +445,7 @@ impl Connection {
                     Ok(Message { bytes, line_end }) => {
                         self.messages += 1;
                         if line_end.is_some() {
-                            out.set_line_end(line_end);
+                            out.line_end = line_end;
                         }
                         guarded(|| session.on_message(bytes, out))
                     }
@@ -474,16 +476,16 @@ impl Connection {
             Ok(Flow::PauseInput) => Delivery::NoInput,
             _ => Delivery::Anything,
         };
-        if let Some(count) = self.outbox.take_raw() {
+        if let Some(count) = self.outbox.raw.take() {
             self.framer.expect_raw(count);
         }
         if self.outbox.has_requests() && !self.has_rooms {
             self.outbox.drop_requests();
             return self.end(failed("the service has no rooms"));
         }
-        match (self.outbox.fault(), flow) {
+        match (self.outbox.fault, flow) {
             (Some(Fault::FileInDatagram), _) => {
-                self.outbox.clear();
+                self.outbox.queue.clear();
                 self.end(failed("a file cannot be sent over datagrams"));
             }
             (_, Err(reason)) => self.end(reason),

@@ -1,7 +1,6 @@
 //! The send buffer of a session, and its requests to the server.
 
 use std::fs::File;
-use std::io;
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
@@ -15,29 +14,29 @@ use crate::session::send_queue::{DatagramQueue, FILE_WEIGHT, SendQueue, StreamQu
 
 /// The bounded send buffer of a session, and its requests: files, a timer, raw input, rooms.
 ///
-/// A session [`send`](Self::send)s whole messages, and the outbox applies the framing. While it holds
+/// A session [`send`](Self::send)s whole messages, and the outbox applies the framing. While it contains
 /// [`Limits::outbox_bytes`] or more, nothing is read from the peer and no message is delivered, so a
 /// session that only answers needs no code for backpressure. A session that produces output on its own
 /// sends until [`is_full`](Self::is_full), then returns
 /// [`Flow::WhenWritable`](crate::Flow::WhenWritable).
 #[derive(Debug)]
 pub struct Outbox {
-    queue: SendQueue,
-    line_end: Option<&'static str>, // where the framing is by line
+    pub(super) queue: SendQueue,
+    pub(super) line_end: Option<&'static str>, // where the framing is by line
     high_water: usize,
     max: usize, // for the queue, and for the requests
-    fault: Option<Fault>,
+    pub(super) fault: Option<Fault>,
     requests: Vec<Request>,
     pending: usize, // the weight of the requests that the hub has not done yet
-    timer: Option<Duration>,
-    raw: Option<u64>,
-    aborted: bool,
+    pub(super) timer: Option<Duration>, // set, and not taken by the server yet
+    pub(super) raw: Option<u64>, // bytes expected, and not known to the framer yet
+    pub(super) aborted: bool,
 }
 
 /// A call of the session that fails it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The outbox would have held this many bytes.
+    /// The outbox would have contained this many bytes.
     Overflow(usize),
     FileInDatagram,
 }
@@ -74,7 +73,7 @@ impl Outbox {
     /// Where the framing is by line, the line end is added, and each LF within the message becomes
     /// the line end of the peer.
     ///
-    /// A message that would make the outbox hold more than four times its input (the largest of
+    /// A message that would fill the outbox to more than four times its input (the largest of
     /// [`Limits::outbox_bytes`], [`Limits::message_bytes`] and a read of 128 KiB) is dropped, and the
     /// session [fails](crate::CloseReason::Overflow).
     pub fn send(&mut self, message: &[u8]) {
@@ -140,10 +139,10 @@ impl Outbox {
         self.aborted = true;
     }
 
-    /// Whether the outbox holds [`Limits::outbox_bytes`] or more, or a file.
+    /// Whether the outbox contains [`Limits::outbox_bytes`] or more, or a file.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.high_water <= self.queue.weight() || self.has_files()
+        self.high_water <= self.queue.weight() || self.queue.has_files()
     }
 
     /// The number of bytes that wait to be sent, without those of files.
@@ -197,27 +196,6 @@ impl Outbox {
         self.pending = 0;
     }
 
-    /// The memory that waiting output is counted as, in bytes.
-    pub(super) fn weight(&self) -> usize {
-        self.queue.weight()
-    }
-
-    pub(super) fn take_timer(&mut self) -> Option<Duration> {
-        self.timer.take()
-    }
-
-    pub(super) fn take_raw(&mut self) -> Option<u64> {
-        self.raw.take()
-    }
-
-    pub(super) fn fault(&self) -> Option<Fault> {
-        self.fault
-    }
-
-    pub(super) fn is_aborted(&self) -> bool {
-        self.aborted
-    }
-
     pub(super) fn transport(&self) -> Transport {
         match self.queue {
             SendQueue::Stream(_) => Transport::Stream,
@@ -234,77 +212,8 @@ impl Outbox {
         }
     }
 
-    /// Sets the line end for what is sent from now on.
-    pub(super) fn set_line_end(&mut self, end: Option<&'static str>) {
-        self.line_end = end;
-    }
-
-    pub(super) fn line_end(&self) -> Option<&'static str> {
-        self.line_end
-    }
-
-    /// The bytes to send next, up to the next file.
-    pub(super) fn waiting(&self) -> &[u8] {
-        self.queue.waiting()
-    }
-
-    /// The first `count` bytes were sent.
-    pub(super) fn sent(&mut self, count: usize) {
-        self.queue.sent(count);
-    }
-
-    /// The next datagram, on a peer of datagrams.
-    pub(super) fn datagram(&self) -> Option<&[u8]> {
-        match &self.queue {
-            SendQueue::Stream(_) => None,
-            SendQueue::Datagrams(queue) => queue.first(),
-        }
-    }
-
-    /// The next datagram was sent.
-    pub(super) fn datagram_sent(&mut self) {
-        if let SendQueue::Datagrams(queue) = &mut self.queue {
-            queue.remove_first();
-        }
-    }
-
-    pub(super) fn has_files(&self) -> bool {
-        matches!(&self.queue, SendQueue::Stream(queue) if queue.has_files())
-    }
-
-    /// The file to send next, if no bytes are before it.
-    pub(super) fn file(&self) -> Option<(&File, Range<u64>)> {
-        match &self.queue {
-            SendQueue::Stream(queue) => queue.file(),
-            SendQueue::Datagrams(_) => None,
-        }
-    }
-
-    /// The next `count` bytes of the file were sent.
-    pub(super) fn file_sent(&mut self, count: u64) {
-        if let SendQueue::Stream(queue) = &mut self.queue {
-            queue.file_sent(count);
-        }
-    }
-
-    /// Moves the next bytes of the file to the waiting bytes.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, or is shorter than its range.
-    pub(super) fn load_file(&mut self) -> io::Result<()> {
-        match &mut self.queue {
-            SendQueue::Stream(queue) => queue.load_file(),
-            SendQueue::Datagrams(_) => Ok(()),
-        }
-    }
-
-    /// Drops everything that waits to be sent.
-    pub(super) fn clear(&mut self) {
-        self.queue.clear();
-    }
-
-    /// Whether this much may be held; if not, or not before, the session fails.
+    /// Whether this weight is within the maximum. If it is not, the session fails, now and for all
+    /// later calls.
     fn has_space(&mut self, weight: usize) -> bool {
         if self.fault.is_none() && self.max < weight {
             self.fault = Some(Fault::Overflow(weight));

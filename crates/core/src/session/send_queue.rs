@@ -99,6 +99,57 @@ impl SendQueue {
         }
     }
 
+    /// The next datagram, on a peer of datagrams.
+    pub(super) fn datagram(&self) -> Option<&[u8]> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Datagrams(queue) => {
+                let &length = queue.lengths.front()?;
+                Some(&queue.bytes.waiting()[..length])
+            }
+        }
+    }
+
+    /// The next datagram was sent.
+    pub(super) fn datagram_sent(&mut self) {
+        if let Self::Datagrams(queue) = self
+            && let Some(length) = queue.lengths.pop_front()
+        {
+            queue.bytes.remove(length);
+        }
+    }
+
+    pub(super) fn has_files(&self) -> bool {
+        matches!(self, Self::Stream(queue) if !queue.files.is_empty())
+    }
+
+    /// The file to send next, if no bytes are before it.
+    pub(super) fn file(&self) -> Option<(&File, Range<u64>)> {
+        match self {
+            Self::Stream(queue) => queue.file(),
+            Self::Datagrams(_) => None,
+        }
+    }
+
+    /// The next `count` bytes of the file were sent.
+    pub(super) fn file_sent(&mut self, count: u64) {
+        if let Self::Stream(queue) = self {
+            queue.file_sent(count);
+        }
+    }
+
+    /// Moves the next bytes of the file to the queued bytes, for a peer that `sendfile` cannot serve.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is shorter than its range.
+    pub(super) fn load_file(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stream(queue) => queue.load_file(),
+            Self::Datagrams(_) => Ok(()),
+        }
+    }
+
     /// Drops everything.
     pub(super) fn clear(&mut self) {
         match self {
@@ -121,30 +172,19 @@ impl StreamQueue {
         self.files.push_back(QueuedFile { file, range, after });
     }
 
-    pub(super) fn has_files(&self) -> bool {
-        !self.files.is_empty()
-    }
-
-    /// The file to send next, if no bytes are before it.
-    pub(super) fn file(&self) -> Option<(&File, Range<u64>)> {
+    fn file(&self) -> Option<(&File, Range<u64>)> {
         let next = self.files.front().filter(|next| next.after == 0)?;
         Some((&next.file, next.range.clone()))
     }
 
-    /// The next `count` bytes of the file were sent.
-    pub(super) fn file_sent(&mut self, count: u64) {
+    fn file_sent(&mut self, count: u64) {
         if let Some(next) = self.files.front_mut() {
             next.range.start += count;
         }
         self.files.pop_front_if(|next| next.range.is_empty());
     }
 
-    /// Moves the next bytes of the file to the queued bytes, for a peer that `sendfile` cannot serve.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, or is shorter than its range.
-    pub(super) fn load_file(&mut self) -> io::Result<()> {
+    fn load_file(&mut self) -> io::Result<()> {
         let Some((file, range)) = self.file() else {
             return Ok(());
         };
@@ -159,21 +199,6 @@ impl StreamQueue {
         self.files.iter_mut().for_each(|file| file.after += count);
         self.file_sent(count as u64);
         Ok(())
-    }
-}
-
-impl DatagramQueue {
-    /// The next datagram.
-    pub(super) fn first(&self) -> Option<&[u8]> {
-        let &length = self.lengths.front()?;
-        Some(&self.bytes.waiting()[..length])
-    }
-
-    /// The next datagram was sent.
-    pub(super) fn remove_first(&mut self) {
-        if let Some(length) = self.lengths.pop_front() {
-            self.bytes.remove(length);
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a service is, and what a session with one peer is.
+//! The traits of a service and of its sessions.
 
 use std::borrow::Cow;
 use std::io;
@@ -202,7 +202,7 @@ pub trait Session {
 pub enum Flow {
     /// Wait for the next event.
     Continue,
-    /// More is to be sent than the outbox should hold: no message is delivered until
+    /// The session has more to send than the outbox should contain: no message is delivered until
     /// [`on_writable`](Session::on_writable), which follows as soon as there is room. A session that
     /// sends nothing there and returns this again [fails](crate::CloseReason::Stuck).
     WhenWritable,
@@ -262,10 +262,6 @@ impl<F> Service for ServiceFn<F>
 where
     F: Fn(&[u8], &mut Outbox) -> Result + Clone + Send + Sync + 'static,
 {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines()
-    }
-
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(Self(self.0.clone())))
     }

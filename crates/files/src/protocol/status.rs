@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::FileError;
 
-/// The result of a request, as `docs/files-protocol.md` lists them.
+/// The result of a request, as `docs/src/reference/files-protocol.md` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(u16);
 

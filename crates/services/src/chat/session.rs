@@ -311,7 +311,7 @@ impl ChatSession {
             (Request::Members, RoomEvent::Members { members, .. }) => {
                 self.list_members(members, out);
             }
-            (Request::Private { to, text, .. }, RoomEvent::Unheard { room, .. })
+            (Request::Private { to, text, .. }, RoomEvent::Undelivered { room, .. })
                 if to.is_claim_room(room) =>
             {
                 return Some(Request::Private {

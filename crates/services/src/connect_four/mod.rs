@@ -66,5 +66,3 @@ impl RoomService for ConnectFour {
         Ok(Box::new(GameSession::new(rooms, self.move_time)))
     }
 }
-
-const ROOM: &str = "table";

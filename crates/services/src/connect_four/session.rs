@@ -9,8 +9,8 @@ use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
 use crate::connect_four::board::{Column, Side};
 use crate::connect_four::game::{Action, Event, Game};
 use crate::connect_four::message::Message;
+use crate::connect_four::messages;
 use crate::connect_four::replica::Replica;
-use crate::connect_four::{ROOM, messages};
 
 /// Posts the actions of its peer, and sends its peer what happens in the game.
 pub(super) struct GameSession {
@@ -384,5 +384,6 @@ impl Session for GameSession {
     }
 }
 
+const ROOM: &str = "table";
 const MAX_DEPARTED: usize = 64; // a message of a departed member arrives soon, or never
 const MAX_LISTED: usize = 1000; // the limit of `RoomEvent::Members`

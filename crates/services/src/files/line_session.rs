@@ -10,7 +10,7 @@ use switchboard_files::{
     AtomicFile, Content, Entry, FileError, Follows, Hasher, Name, Request, Response, Source, Status,
 };
 
-use crate::files::Share;
+use crate::files::share::Share;
 
 pub(super) struct LineSession {
     share: Share,

@@ -1,6 +1,7 @@
 //! Files: shares a folder, over streams by the line protocol and over datagrams by TFTP.
 
 mod line_session;
+mod share;
 mod tftp_session;
 
 #[cfg(test)]
@@ -9,31 +10,25 @@ mod line_tests;
 mod tftp_tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
 use crate::units::size;
+use crate::uptime;
 use line_session::LineSession;
+use share::Share;
 use tftp_session::TftpSession;
 
-/// Shares a folder: over streams by the protocol of `docs/files-protocol.md`, over datagrams by TFTP.
+/// Shares a folder: over streams by the protocol of `docs/src/reference/files-protocol.md`, over
+/// datagrams by TFTP.
 ///
 /// The folder is opened once. Sessions share no other state, so every model works the same.
 pub struct Files {
     share: Share,
     clock: fn() -> Duration, // the time since any fixed moment
-}
-
-/// The folder, and what peers may do with it.
-#[derive(Clone)]
-struct Share {
-    folder: Folder,
-    writable: bool,
-    rules: Rules,
 }
 
 #[derive(Args, Clone)]
@@ -133,10 +128,4 @@ impl Service for Files {
             }
         })
     }
-}
-
-/// The time since the first call, in this process or the one that it was forked from.
-fn uptime() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed()
 }

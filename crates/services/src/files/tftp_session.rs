@@ -11,7 +11,7 @@ use switchboard_files::tftp::{
 };
 use switchboard_files::{AtomicFile, FileError, Name, Source};
 
-use crate::files::Share;
+use crate::files::share::Share;
 
 /// One transfer after the other: some clients request all their files from the same port.
 pub(super) struct TftpSession {

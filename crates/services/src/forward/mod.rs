@@ -1,14 +1,15 @@
 //! Forward: what one client sends goes to another one, or to all.
 
+mod options;
 mod session;
 #[cfg(test)]
 mod tests;
 
-use clap::{Args, ValueEnum};
 use switchboard_core::{
     Config, Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session, Transport,
 };
 
+use options::{Options, To};
 use session::{ForwardSession, LINE, SENDER};
 
 /// Forwards bytes in order and without loss: a slow receiver holds back the sender.
@@ -20,54 +21,6 @@ use session::{ForwardSession, LINE, SENDER};
 #[derive(Clone, Debug, Default)]
 pub struct Forward {
     options: Options,
-}
-
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Options {
-    /// Which clients receive
-    #[arg(long, value_enum, default_value_t)]
-    to: To,
-
-    /// Fix the role of the clients of the first --listen; repeat it for the next one, and so on
-    /// [default: by the order in which clients connect]
-    #[arg(long, value_enum)]
-    role: Vec<Role>,
-
-    /// Do not send the byte with the role to clients
-    #[arg(long)]
-    no_role: bool,
-
-    /// What happens to the sender when the last receiver has left
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    on_leave: OnLeave,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum To {
-    /// From the first client to the second; later ones are refused
-    #[default]
-    Second,
-    /// From the first client to all others
-    All,
-    /// From every client to all others; there are no roles
-    Others,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Role {
-    /// They send
-    Send,
-    /// They receive
-    Receive,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum OnLeave {
-    /// It is notified, and its input waits for the next receiver
-    #[default]
-    Notify,
-    /// Its connection is closed
-    Close,
 }
 
 impl Forward {

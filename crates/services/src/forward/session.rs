@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use switchboard_core::{Error, Flow, Member, Outbox, Result, RoomEvent, Rooms, Session, Transport};
 
-use crate::forward::{OnLeave, Options, Role, To};
+use crate::forward::options::{OnLeave, Options, Role, To};
 
 pub(super) struct ForwardSession {
     rooms: Rooms,

@@ -215,7 +215,7 @@ impl Checker {
         let kind = (self.hub.room_kind)("");
         match event {
             RoomEvent::Members { .. } | RoomEvent::Full { .. } => (),
-            RoomEvent::Unheard { .. } => assert!(!kind.echo || !view.is_dropped),
+            RoomEvent::Undelivered { .. } => assert!(!kind.echo || !view.is_dropped),
             RoomEvent::TooSlow => {
                 assert!(!view.is_dropped, "twice");
                 assert!(!kind.lossless, "the senders wait");

@@ -40,7 +40,7 @@ fn a_room_whose_history_is_pushed_out_is_removed() {
     assert_eq!(scene.hub.rooms.len(), 1);
     scene.post('b', "r", FULL); // longer than a history
     assert_eq!(scene.hub.rooms.len(), 0);
-    assert_eq!(scene.events('b'), ["r unheard"]);
+    assert_eq!(scene.events('b'), ["r undelivered"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn no_post_waits_for_a_disconnected_member() {
 }
 
 #[test]
-fn a_seat_is_free_though_what_was_to_be_said_there_was_never_heard() {
+fn a_place_is_free_when_the_waiting_post_of_its_member_is_discarded() {
     let mut scene = Scene::new(by_capitals);
     scene.join("a", "L");
     scene.post('a', "L", b"is anybody there?");

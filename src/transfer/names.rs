@@ -1,0 +1,47 @@
+//! Names of files: on the server, and of the targets here and there.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use switchboard_core::Sanitized;
+use switchboard_files::Name;
+
+use crate::error::Failure;
+
+/// Parses a name of a file on the server.
+pub(super) fn name(text: &OsStr) -> Result<Name, Failure> {
+    let bytes = text.as_bytes();
+    Name::parse(bytes).map_err(|error| Failure::Usage(format!("'{}': {error}", Sanitized(bytes))))
+}
+
+/// The last part of a name; the root has none, and is returned as it is.
+pub(super) fn last_part(name: &Name) -> Name {
+    let last = name.split_last().map(|(_, last)| Name::parse(last));
+    last.and_then(Result::ok).unwrap_or_default()
+}
+
+/// The last part of a local path; empty for a path such as `.`, whose content goes into the folder
+/// itself.
+pub(super) fn file_name(path: &Path) -> &[u8] {
+    path.file_name().map_or(b"", OsStrExt::as_bytes)
+}
+
+/// Checks that no two of these pairs of a source and its target have the same target.
+pub(super) fn check_targets<'a>(
+    pairs: impl IntoIterator<Item = (&'a OsStr, Vec<u8>)>,
+) -> Result<(), Failure> {
+    let mut sources = HashMap::new();
+    for (source, target) in pairs {
+        if let Some(earlier) = sources.insert(target.clone(), source) {
+            let shown = |name: &OsStr| Sanitized(name.as_bytes()).to_string();
+            let (earlier, source) = (shown(earlier), shown(source));
+            let target = Sanitized(if target.is_empty() { b"." } else { &target });
+            return Err(Failure::Usage(format!(
+                "'{earlier}' and '{source}' have the same target, '{target}'"
+            )));
+        }
+    }
+    Ok(())
+}
