@@ -9,7 +9,7 @@ use crate::support::{
     CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, stdout_of, temp_dir,
 };
 
-const GONE: &str = "The room is gone: the server has lost it. Goodbye.";
+const GONE: &str = "The server lost the room. Goodbye.";
 
 /// Serves on TCP, on UDP, and on a Unix socket in `folder`.
 fn serve_everywhere(args: &str, folder: &tempfile::TempDir) -> Server {

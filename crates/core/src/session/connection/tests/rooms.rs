@@ -319,7 +319,7 @@ fn requests_fail_where_the_service_has_no_rooms() {
 
 #[test]
 fn losing_the_hub_ends_the_session() {
-    let text: &[u8] = b"The room is gone: the server has lost it. Goodbye.\n";
+    let text: &[u8] = b"The server lost the room. Goodbye.\n";
     for (framing, text) in [(Framing::Line, text), (Framing::Bytes, b"")] {
         for input in ["join,post\n", "join,post,close\n"] {
             let puppet = Puppet {
