@@ -46,8 +46,8 @@ pub(crate) struct Options {
     burst: NonZeroU32,
 
     /// The number of lines per second that a person may send after that
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..))]
-    pace: NonZeroU32,
+    #[arg(long, value_name = "N", default_value_t = LINE_RATE, value_parser = count(NonZeroU32::MIN..))]
+    line_rate: NonZeroU32,
 
     /// Have the virtual friend in every room; it answers lines that begin with "eliza, "
     #[arg(long)]
@@ -71,7 +71,7 @@ impl Default for Chat {
             options: Options {
                 history: HISTORY,
                 burst: BURST,
-                pace: PACE,
+                line_rate: LINE_RATE,
                 with_eliza: false,
             },
             bot: None,
@@ -94,11 +94,11 @@ impl RoomService for Chat {
     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let bot = self.bot.as_ref().map(|script| Bot::new(script, seed()));
-        let rate_limit = RateLimit::new(self.options.burst, self.options.pace);
+        let rate_limit = RateLimit::new(self.options.burst, self.options.line_rate);
         Ok(Box::new(ChatSession::new(rooms, rate_limit, bot)))
     }
 }
 
 const HISTORY: usize = 10; // fits on a screen beside the new messages
 const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap(); // a pasted page of source code
-const PACE: NonZeroU32 = NonZeroU32::new(5).unwrap(); // faster than people read
+const LINE_RATE: NonZeroU32 = NonZeroU32::new(5).unwrap(); // faster than people read

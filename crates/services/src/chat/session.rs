@@ -41,7 +41,7 @@ enum Request {
     Join(Name),
     /// The members of the current room.
     Members,
-    /// To deliver a private message; `delivered` unless the hub reports that nobody received it.
+    /// To deliver a private message; `delivered` unless the hub reports that no member received it.
     Private {
         to: Name,
         text: String,
@@ -71,9 +71,9 @@ impl ChatSession {
             return self.execute(&name, &line, out);
         }
         if self.rate_limit.overflow() {
-            let pace = self.rate_limit.pace();
-            let warning = "You say much at once: all of it is passed on,";
-            notice(out, &format!("{warning} {pace} lines a second."));
+            let rate = self.rate_limit.lines_per_second();
+            let warning = "You are sending too fast: lines are delayed to";
+            notice(out, &format!("{warning} {rate} per second."));
         }
         self.delayed = Some(line);
         self.flow()
@@ -127,8 +127,11 @@ impl ChatSession {
             Command::Quit => return goodbye(out),
             Command::Incomplete(usage) => notice(out, &format!("That is used so: {usage}")),
             Command::Unknown(command) => {
-                let text = format!("There is no command /{command}; /help tells those there are.");
-                notice(out, &(text + " To say it, begin with //."));
+                let text = format!("Unknown command /{command}; /help lists the commands.");
+                notice(
+                    out,
+                    &(text + " To send the line as text, begin it with //."),
+                );
             }
         }
         self.flow()
@@ -235,7 +238,7 @@ impl ChatSession {
 
     fn send_private(&mut self, name: &Name, to: &str, text: &str, out: &mut Outbox) {
         match (Name::parse(to), &mut self.bot) {
-            (None, _) => notice(out, &format!("Nobody is called {to}.")),
+            (None, _) => notice(out, &format!("There is no member called {to}.")),
             (Some(to), _) if to.is(name) => notice(out, "That is you."),
             (Some(to), Some(bot)) if Bot::has_name(&to) => {
                 send(out, &format!("[you to {to}] "), text.as_bytes());
@@ -329,7 +332,7 @@ impl ChatSession {
                 RoomEvent::Members { .. },
             ) => match delivered {
                 true => send(out, &format!("[you to {to}] "), text.as_bytes()),
-                false => notice(out, &format!("Nobody is called {to}.")),
+                false => notice(out, &format!("There is no member called {to}.")),
             },
             (request, _) => return Some(request),
         }
@@ -359,7 +362,7 @@ impl ChatSession {
                 notice(out, &format!("{} {how}.", member.name));
             }
             RoomEvent::TooSlow => {
-                notice(out, "You fell too far behind what is said here. Goodbye.");
+                notice(out, "You read too slowly. Goodbye.");
             }
             _ => (),
         }
