@@ -241,4 +241,4 @@ pub(super) const FILE_WEIGHT: usize = 4096; // descriptors are few
 const DATAGRAM_WEIGHT: usize = 16; // its length, and bookkeeping
 const LOADED_BYTES: usize = 64 * 1024;
 const KEPT_CAPACITY: usize = 64 * 1024;
-const COMPACT_FROM: usize = 256 * 1024; // moving bytes pays when many were sent
+const COMPACT_FROM: usize = 256 * 1024; // compacting earlier costs more than it saves

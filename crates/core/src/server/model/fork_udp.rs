@@ -37,7 +37,7 @@ impl UdpProcess {
         }
     }
 
-    /// It is being started. If that fails, it is not due again before an interval.
+    /// Records a start. If it fails, the next one is due after `RESTART_INTERVAL`.
     pub(crate) fn starting(&mut self) {
         self.start_at = Instant::now() + RESTART_INTERVAL;
     }
