@@ -330,9 +330,9 @@ Examples:
   switchboard get server:1212 notes.txt   fetch a file from `switchboard serve files`
   switchboard services                    list the services
 
-Commands with results (services, script, talk, get, put, list) take --json and print them as JSON on
-standard output, one object per line; `serve --json` formats the report of SIGUSR1 on standard error.
-With -q, a command prints nothing but its results and errors.
+With --json, commands with results (services, script, talk, get, put, list) print them as JSON, one
+object per line; `serve --json` formats the report of SIGUSR1 on standard error. With -q, a command
+prints nothing but its results and errors.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
 denied; `switchboard get --help` lists those of file transfer.";
