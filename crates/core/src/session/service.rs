@@ -49,8 +49,11 @@ pub trait Service: Send + Sync {
 /// Under the fork model rooms cost a socket pair per client and one process for the hub.
 ///
 /// ```
+/// use std::sync::Arc;
+///
+/// use switchboard_core::testing::RoomDriver;
 /// use switchboard_core::{
-///     Flow, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
+///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
 /// };
 ///
 /// struct Relay;
@@ -81,6 +84,13 @@ pub trait Service: Send + Sync {
 ///         Ok(Flow::Continue)
 ///     }
 /// }
+///
+/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
+/// driver.connect(1);
+/// driver.connect(2);
+/// driver.send(1, b"Good evening.\n");
+/// assert_eq!(driver.received(2), b"Good evening.\n");
+/// assert_eq!(driver.received(1), b"");
 /// ```
 pub trait RoomService: Send + Sync {
     /// As [`Service::config`].

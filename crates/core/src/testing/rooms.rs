@@ -19,50 +19,8 @@ use crate::session::service::Service;
 ///
 /// Each peer is a number; peer 7 is 192.0.2.7:40000. Every call returns once all its consequences
 /// have happened, except that nothing is sent to a peer that has
-/// [stopped reading](Self::stop_reading).
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use switchboard_core::testing::RoomDriver;
-/// use switchboard_core::{
-///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
-/// };
-///
-/// struct Relay;
-///
-/// impl RoomService for Relay {
-///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Relaying(rooms)))
-///     }
-/// }
-///
-/// struct Relaying(Rooms);
-///
-/// impl Session for Relaying {
-///     fn on_open(&mut self, out: &mut Outbox) -> Result {
-///         self.0.join(out, "all", "member");
-///         Ok(Flow::Continue)
-///     }
-///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         self.0.post(out, "all", line);
-///         Ok(Flow::Continue)
-///     }
-///     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
-///         if let RoomEvent::Post { post, .. } = event {
-///             out.send(&post.bytes);
-///         }
-///         Ok(Flow::Continue)
-///     }
-/// }
-///
-/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
-/// driver.connect(1);
-/// driver.connect(2);
-/// driver.send(1, b"Good evening.\n");
-/// assert_eq!(driver.received(2), b"Good evening.\n");
-/// assert_eq!(driver.received(1), b"");
-/// ```
+/// [stopped reading](Self::stop_reading). The example of [`RoomService`](crate::RoomService) shows a
+/// test.
 ///
 /// # Panics
 ///
