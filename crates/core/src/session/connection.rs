@@ -37,7 +37,6 @@ mod tests;
 /// [`datagram`](Self::datagram) and [`datagram_sent`](Self::datagram_sent) replace the byte streams.
 pub struct Connection {
     state: State,
-    framing: Framing,
     framer: Framer,
     pending: Vec<u8>, // received, and not delivered yet
     outbox: Outbox,
@@ -118,7 +117,6 @@ impl Connection {
     ) -> Self {
         let mut connection = Self {
             state,
-            framing: config.framing,
             framer: Framer::new(config.framing, limits.message_bytes),
             pending: Vec::new(),
             outbox: Outbox::new(config.framing, transport, limits),
@@ -154,7 +152,7 @@ impl Connection {
     /// [one datagram](Self::receive_datagram). Bytes that cannot be delivered yet are kept, so a
     /// server reads only while [input is wanted](Self::wants_input).
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.outbox.transport() == Transport::Datagram {
+        if self.outbox.queue.transport == Transport::Datagram {
             self.receive_datagram(bytes);
         } else if self.pending.is_empty() {
             let rest = self.deliver(bytes);
@@ -230,7 +228,7 @@ impl Connection {
 
     /// The maximum for one read from the peer, in bytes.
     pub(crate) fn read_bytes(&self) -> usize {
-        self.framing.read_bytes()
+        self.framer.framing.read_bytes()
     }
 
     /// The program that replaces the session, once everything is sent.
@@ -319,17 +317,17 @@ impl Connection {
     }
 
     pub(crate) fn is_line_framed(&self) -> bool {
-        self.framing == Framing::Line
+        self.outbox.line_end.is_some()
     }
 
     /// The requests to the hub since the last call, in order.
     pub(crate) fn take_requests(&mut self) -> Vec<Request> {
-        self.outbox.take_requests()
+        mem::take(&mut self.outbox.requests)
     }
 
     /// Whether the hub has not done all requests yet.
     pub(crate) fn has_pending_requests(&self) -> bool {
-        self.outbox.has_pending_requests()
+        0 < self.outbox.pending
     }
 
     /// Whether a room event can be delivered.
@@ -340,7 +338,9 @@ impl Connection {
     /// Delivers a notice of the hub. An event for a closed session is dropped.
     pub(crate) fn room_event(&mut self, notice: &Notice) {
         match notice {
-            Notice::Accepted(weight) => self.outbox.requests_done(*weight),
+            Notice::Accepted(weight) => {
+                self.outbox.pending = self.outbox.pending.saturating_sub(*weight);
+            }
             Notice::Event(event) => {
                 if let State::Open(session) = &mut self.state {
                     let out = &mut self.outbox;
@@ -378,9 +378,7 @@ impl Connection {
     /// Whether the session is closed, everything is sent and every request is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Closed(_))
-            && self.outbox.is_empty()
-            && !self.outbox.has_pending_requests()
+        matches!(self.state, State::Closed(_)) && self.outbox.is_empty() && self.outbox.pending == 0
     }
 
     /// Why the session ended; `None` while it is open.
@@ -459,7 +457,7 @@ impl Connection {
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
                 guarded(|| session.on_message(line, out))
-            } else if out.has_pending_requests() {
+            } else if 0 < out.pending {
                 return &[];
             } else {
                 self.input = Input::EofDelivered;
@@ -479,7 +477,7 @@ impl Connection {
         if let Some(count) = self.outbox.raw.take() {
             self.framer.expect_raw(count);
         }
-        if self.outbox.has_requests() && !self.has_rooms {
+        if !self.outbox.requests.is_empty() && !self.has_rooms {
             self.outbox.drop_requests();
             return self.end(failed("the service has no rooms"));
         }

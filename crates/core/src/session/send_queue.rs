@@ -9,19 +9,13 @@ use std::os::unix::fs::FileExt;
 use crate::byte_queue::ByteQueue;
 use crate::peer::Transport;
 
-/// The queue of one peer.
+/// The queue of one peer: bytes, with files between them if it is a stream.
 #[derive(Debug)]
 pub(super) struct SendQueue {
+    pub(super) transport: Transport,
     bytes: ByteQueue<KEPT_CAPACITY>,
-    parts: Parts,
-}
-
-#[derive(Debug)]
-enum Parts {
-    /// The files between the bytes of a stream.
-    Stream(VecDeque<QueuedFile>),
-    /// The lengths of the datagrams. A datagram may be empty.
-    Datagrams(VecDeque<usize>),
+    files: VecDeque<QueuedFile>, // none on datagrams
+    datagrams: VecDeque<usize>,  // their lengths, which may be 0; none on a stream
 }
 
 #[derive(Debug)]
@@ -31,44 +25,28 @@ struct QueuedFile {
     after: usize,      // the number of queued bytes before it
 }
 
-/// Datagrams cannot contain a file.
-#[derive(Debug)]
-pub(super) struct FileInDatagram;
-
 impl SendQueue {
     pub(super) fn new(transport: Transport) -> Self {
         Self {
+            transport,
             bytes: ByteQueue::default(),
-            parts: match transport {
-                Transport::Stream => Parts::Stream(VecDeque::new()),
-                Transport::Datagram => Parts::Datagrams(VecDeque::new()),
-            },
-        }
-    }
-
-    pub(super) fn transport(&self) -> Transport {
-        match self.parts {
-            Parts::Stream(_) => Transport::Stream,
-            Parts::Datagrams(_) => Transport::Datagram,
+            files: VecDeque::new(),
+            datagrams: VecDeque::new(),
         }
     }
 
     /// The buffer for a message of `length` bytes, to which exactly that many are to be appended.
     pub(super) fn push(&mut self, length: usize) -> &mut Vec<u8> {
-        if let Parts::Datagrams(lengths) = &mut self.parts {
-            lengths.push_back(length);
+        if self.transport == Transport::Datagram {
+            self.datagrams.push_back(length);
         }
         self.bytes.buffer()
     }
 
-    /// Appends a range of a file, which must not be empty.
-    pub(super) fn push_file(&mut self, file: File, range: Range<u64>) -> Result<(), FileInDatagram> {
-        let Parts::Stream(files) = &mut self.parts else {
-            return Err(FileInDatagram);
-        };
+    /// Appends a range of a file, which must not be empty, to a stream.
+    pub(super) fn push_file(&mut self, file: File, range: Range<u64>) {
         let after = self.bytes.len();
-        files.push_back(QueuedFile { file, range, after });
-        Ok(())
+        self.files.push_back(QueuedFile { file, range, after });
     }
 
     /// The number of queued bytes, without those in files.
@@ -82,68 +60,51 @@ impl SendQueue {
 
     /// The memory it is counted as, in bytes; files and datagrams have a cost beside their bytes.
     pub(super) fn weight(&self) -> usize {
-        let parts = match &self.parts {
-            Parts::Stream(files) => FILE_WEIGHT * files.len(),
-            Parts::Datagrams(lengths) => DATAGRAM_WEIGHT * lengths.len(),
-        };
-        self.bytes.len() + parts
-    }
-
-    fn files(&self) -> Option<&VecDeque<QueuedFile>> {
-        match &self.parts {
-            Parts::Stream(files) => Some(files),
-            Parts::Datagrams(_) => None,
-        }
+        self.len() + FILE_WEIGHT * self.files.len() + DATAGRAM_WEIGHT * self.datagrams.len()
     }
 
     /// The bytes to send next, up to the next file.
     pub(super) fn waiting(&self) -> &[u8] {
         let bytes = self.bytes.as_slice();
-        let file = self.files().and_then(VecDeque::front);
-        file.map_or(bytes, |file| &bytes[..file.after])
+        let file = self.files.front();
+        &bytes[..file.map_or(bytes.len(), |file| file.after)]
     }
 
     /// The first `count` bytes were sent.
     pub(super) fn sent(&mut self, count: usize) {
-        if let Parts::Stream(files) = &mut self.parts {
-            files.iter_mut().for_each(|file| file.after -= count);
-        }
+        self.files.iter_mut().for_each(|file| file.after -= count);
         self.bytes.remove(count);
     }
 
-    /// The next datagram, on a peer of datagrams.
+    /// The next datagram.
     pub(super) fn datagram(&self) -> Option<&[u8]> {
-        match &self.parts {
-            Parts::Stream(_) => None,
-            Parts::Datagrams(lengths) => Some(&self.bytes.as_slice()[..*lengths.front()?]),
-        }
+        let length = self.datagrams.front()?;
+        Some(&self.bytes.as_slice()[..*length])
     }
 
     /// The next datagram was sent.
     pub(super) fn datagram_sent(&mut self) {
-        if let Parts::Datagrams(lengths) = &mut self.parts
-            && let Some(length) = lengths.pop_front()
-        {
+        if let Some(length) = self.datagrams.pop_front() {
             self.bytes.remove(length);
         }
     }
 
     pub(super) fn has_files(&self) -> bool {
-        self.files().is_some_and(|files| !files.is_empty())
+        !self.files.is_empty()
     }
 
     /// The file to send next, if no bytes are before it.
     pub(super) fn file(&self) -> Option<(&File, Range<u64>)> {
-        let next = self.files()?.front().filter(|next| next.after == 0)?;
+        let next = self.files.front().filter(|next| next.after == 0)?;
         Some((&next.file, next.range.clone()))
     }
 
     /// The next `count` bytes of the file were sent.
     pub(super) fn file_sent(&mut self, count: u64) {
-        if let Parts::Stream(files) = &mut self.parts {
-            files.front_mut().expect("there was a file to send").range.start += count;
-            files.pop_front_if(|next| next.range.is_empty());
+        if let Some(next) = self.files.front_mut() {
+            next.range.start += count;
         }
+        self.files.pop_front_if(|next| next.range.is_empty());
     }
 
     /// Moves the next bytes of the file to the queued bytes, for a peer that `sendfile` cannot serve.
@@ -163,20 +124,16 @@ impl SendQueue {
         }
         chunk.truncate(count);
         self.bytes.insert(chunk);
-        if let Parts::Stream(files) = &mut self.parts {
-            files.iter_mut().for_each(|file| file.after += count);
-        }
+        self.files.iter_mut().for_each(|file| file.after += count);
         self.file_sent(count as u64);
         Ok(())
     }
 
     /// Drops everything.
     pub(super) fn clear(&mut self) {
-        match &mut self.parts {
-            Parts::Stream(files) => files.clear(),
-            Parts::Datagrams(lengths) => lengths.clear(),
-        }
-        self.bytes.clear();
+        self.files.clear();
+        self.datagrams.clear();
+        self.bytes.remove(self.bytes.len());
     }
 }
 

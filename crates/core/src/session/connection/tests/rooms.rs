@@ -240,7 +240,7 @@ fn many_pending_requests_stop_delivery() {
         fixture.check(&vec![request; fits]);
         fixture.accept();
         fixture.check(&vec![request; fits]);
-        while fixture.connection.outbox.has_pending_requests() {
+        while fixture.connection.has_pending_requests() {
             fixture.accept();
         }
         assert!(fixture.connection.wants_input());
