@@ -44,10 +44,10 @@ impl<const KEPT: usize> ByteQueue<KEPT> {
             self.bytes.clear();
             self.removed = 0;
             self.bytes.shrink_to(KEPT);
-        } else if COMPACT_FROM <= self.removed {
+        } else if self.len().max(COMPACT_FACTOR * KEPT) <= self.removed {
             self.bytes.drain(..mem::take(&mut self.removed));
         }
     }
 }
 
-const COMPACT_FROM: usize = 256 * 1024; // moving bytes pays when many were removed
+const COMPACT_FACTOR: usize = 4; // moving the rest pays when more was removed

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::hub::hub::Hub;
 use crate::hub::message::{Notice, Request};
 use crate::hub::types::MemberId;
+use crate::hub_link::link::{HubLink, HubLost, Link};
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Waker;
 use crate::session::connection::room_kinds;
@@ -47,32 +48,32 @@ impl SharedHub {
     /// # Errors
     ///
     /// No descriptor is available.
-    pub(super) fn link(&self) -> io::Result<InProcessLink> {
+    pub(crate) fn link(&self) -> io::Result<Link> {
         let mailbox = Arc::new(Mailbox {
             waker: Waker::new()?,
             is_awake: AtomicBool::new(false),
             ready: Mutex::default(),
         });
         let id = lock(&self.0).connect(0, &mailbox, Instant::now());
-        Ok(InProcessLink {
+        Ok(Box::new(InProcessLink {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
             mailbox,
             ready: VecDeque::new(),
-        })
+        }))
     }
 }
 
 /// A link to the hub in this process.
-pub(crate) struct InProcessLink {
+struct InProcessLink {
     hub: SharedHub,
     members: HashMap<u32, MemberId>,
     mailbox: Arc<Mailbox>,
     ready: VecDeque<(u32, MemberId)>, // taken from the mailbox
 }
 
-impl InProcessLink {
-    pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
+impl HubLink for InProcessLink {
+    fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         let interest = if wanted {
             Interest::READ
         } else {
@@ -81,7 +82,7 @@ impl InProcessLink {
         (self.mailbox.waker.as_fd(), interest)
     }
 
-    pub(super) fn send(&mut self, number: u32, requests: Vec<Request>) {
+    fn send(&mut self, number: u32, requests: Vec<Request>) {
         if requests.is_empty() {
             return;
         }
@@ -101,7 +102,7 @@ impl InProcessLink {
         inner.distribute(Some(&self.mailbox));
     }
 
-    pub(super) fn next(&mut self) -> Option<(u32, Notice)> {
+    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
         if self.ready.is_empty() {
             self.ready.extend(self.mailbox.take());
         }
@@ -111,27 +112,27 @@ impl InProcessLink {
             inner.distribute(Some(&self.mailbox)); // a shorter queue unblocks others
             drop(inner);
             if let Some(notice) = notice {
-                return Some((number, notice));
+                return Ok(Some((number, notice)));
             }
             self.ready.pop_front();
             if self.ready.is_empty() {
                 self.ready.extend(self.mailbox.take());
             }
         }
-        None
+        Ok(None)
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         lock(&self.hub.0).hub.deadline()
     }
 
-    pub(super) fn tick(&self) {
+    fn tick(&self) {
         let mut inner = lock(&self.hub.0);
         inner.hub.at(Instant::now()).tick();
         inner.distribute(None);
     }
 
-    pub(super) fn rearm(&self) {
+    fn rearm(&self) {
         if !self.ready.is_empty() || !lock(&self.mailbox.ready).is_empty() {
             self.mailbox.wake();
         }
