@@ -105,7 +105,6 @@ impl Hub {
                 };
                 self.remove_member(id, reason);
             } else {
-                member.has_requested = true;
                 member.requests.push_back(request);
                 if member.is_admitted && member.requests.len() == 1 {
                     self.runnable.push_back(id);
@@ -165,7 +164,7 @@ impl Hub {
         while let Some(&(id, since)) = self.connecting.front() {
             if let Some(member) = self.members.get_mut(&id) {
                 let until = since + self.admission_wait;
-                if !member.has_requested && self.now < until {
+                if member.requests.is_empty() && self.now < until {
                     let others_wait = 1 < self.connecting.len();
                     self.deadline = earlier(self.deadline, others_wait.then_some(until));
                     return;
@@ -207,7 +206,7 @@ impl Hub {
                 Request::Ready | Request::Disconnect => (), // which never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
-                member.accept(weight);
+                member.accepted += weight;
                 self.mark_ready(id);
             }
             self.remove_dropped(); // before the next post
@@ -225,8 +224,7 @@ impl Hub {
         }
         let members = &self.members;
         let is_full = |id: &MemberId| members.get(id).is_some_and(MemberState::is_full);
-        let ids = room.members().iter().map(|member| member.id);
-        let full: Vec<MemberId> = ids.filter(is_full).take(2).collect();
+        let full: Vec<MemberId> = room.ids().filter(is_full).take(2).collect();
         let echo = room.kind.echo;
         let is_possible = |sender: &MemberId| full.iter().all(|full| full == sender && !echo);
         let (mut possible, blocked): (VecDeque<_>, _) = mem::take(&mut room.blocked)
@@ -246,7 +244,8 @@ impl Hub {
             self.notify_undelivered(id, name);
             return Ok(());
         };
-        let receivers: Vec<MemberId> = room.receivers(id).collect();
+        let receivers = room.ids().filter(|&other| other != id || room.kind.echo);
+        let receivers: Vec<MemberId> = receivers.collect();
         let states = receivers.iter().filter_map(|id| self.members.get(id));
         let full = states.filter_map(MemberState::full_since);
         let is_blocked = if room.kind.lossless {
@@ -293,27 +292,24 @@ impl Hub {
             .rooms
             .entry(name.into())
             .or_insert_with(|| Room::new(name, (self.room_kind)(name)));
-        let (place, was_in) = room.add(Member {
-            id,
-            name: as_name,
-            place: 0,
-            transport,
-        });
-        let (name, others) = (Arc::clone(&room.name), room.members().len() - 1);
-        let history = if was_in { Vec::new() } else { room.history() };
-        let member = room.member(id).map(Arc::clone).expect("added above");
+        let (member, was_in) = room.add(id, as_name, transport);
+        let (name, others) = (Arc::clone(&room.name), room.members.len() - 1);
+        let entered = RoomEvent::Entered {
+            room: Arc::clone(&name),
+            place: member.place,
+            others,
+        };
+        let mut history = VecDeque::new();
         if !was_in && let Some(state) = self.members.get_mut(&id) {
+            history.clone_from(&room.history);
             state.rooms.push(Arc::clone(&name));
             let room = Arc::clone(&name);
             self.notify_others(id, &name, &RoomEvent::Joined { room, member });
         }
-        let entered = RoomEvent::Entered {
-            room: Arc::clone(&name),
-            place,
-            others,
-        };
         self.notify(id, entered);
-        history.into_iter().for_each(|post| self.notify(id, post));
+        for post in history {
+            self.notify(id, RoomEvent::Post { post, past: true });
+        }
         self.unblocked.push_back(name);
     }
 
@@ -338,7 +334,7 @@ impl Hub {
         self.notify_others(id, name, &left);
         if closes && let Some(room) = self.rooms.get_mut(name) {
             self.runnable.append(&mut room.blocked); // their posts are discarded
-            for member in room.remove_all() {
+            for member in mem::take(&mut room.members) {
                 if let Some(state) = self.members.get_mut(&member.id) {
                     state.rooms.retain(|own| **own != *name);
                 }
@@ -372,7 +368,7 @@ impl Hub {
             return;
         };
         self.empty.retain(|empty| **empty != *name);
-        if room.is_forgettable() {
+        if room.history.is_empty() {
             self.rooms.remove(name);
             return;
         }
@@ -386,7 +382,8 @@ impl Hub {
     }
 
     fn list_members(&mut self, id: MemberId, name: &str) {
-        let members = self.rooms.get(name).map_or(&[][..], Room::members);
+        let room = self.rooms.get(name);
+        let members = room.map_or(&[][..], |room| &room.members);
         let members = members.iter().take(MAX_LISTED).map(Arc::clone).collect();
         let room = name.into();
         self.notify(id, RoomEvent::Members { room, members });
@@ -399,8 +396,8 @@ impl Hub {
 
     /// Queues an event for all members of a room but this one.
     fn notify_others(&mut self, id: MemberId, name: &str, event: &RoomEvent) {
-        let others = self.rooms.get(name).map(|room| room.others(id).collect());
-        let others: Vec<MemberId> = others.unwrap_or_default();
+        let ids = self.rooms.get(name).into_iter().flat_map(Room::ids);
+        let others: Vec<MemberId> = ids.filter(|&other| other != id).collect();
         for other in others {
             self.notify(other, event.clone());
         }
@@ -437,12 +434,7 @@ fn sender(room: &Room, id: MemberId) -> Option<Arc<Member>> {
     match room.member(id) {
         Some(member) => Some(Arc::clone(member)),
         None if room.kind.lossless => None,
-        None => Some(Arc::new(Member {
-            id,
-            name: String::new(),
-            place: 0,
-            transport: Transport::Stream,
-        })),
+        None => Some(Arc::new(Member::new(id, "", 0, Transport::Stream))),
     }
 }
 

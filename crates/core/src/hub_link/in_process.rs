@@ -103,10 +103,13 @@ impl HubLink for InProcessLink {
     }
 
     fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
-        if self.ready.is_empty() {
-            self.ready.extend(self.mailbox.take());
-        }
-        while let Some(&(number, id)) = self.ready.front() {
+        loop {
+            if self.ready.is_empty() {
+                self.ready.extend(self.mailbox.take());
+            }
+            let Some(&(number, id)) = self.ready.front() else {
+                return Ok(None);
+            };
             let mut inner = lock(&self.hub.0);
             let notice = inner.hub.at(Instant::now()).next(id);
             inner.distribute(Some(&self.mailbox)); // a shorter queue unblocks others
@@ -115,11 +118,7 @@ impl HubLink for InProcessLink {
                 return Ok(Some((number, notice)));
             }
             self.ready.pop_front();
-            if self.ready.is_empty() {
-                self.ready.extend(self.mailbox.take());
-            }
         }
-        Ok(None)
     }
 
     fn deadline(&self) -> Option<Instant> {

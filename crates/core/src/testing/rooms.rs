@@ -14,6 +14,7 @@ use crate::peer::{Address, Peer, Transport};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::{Connection, room_kinds};
 use crate::session::service::Service;
+use crate::testing::stream::take_output;
 
 /// The peers of one service, which meet in its rooms.
 ///
@@ -31,8 +32,7 @@ pub struct RoomDriver {
     limits: Limits,
     hub: Hub,
     peers: BTreeMap<u8, DrivenPeer>,
-    start: Instant,
-    elapsed: Duration, // since `start`
+    now: Instant,
 }
 
 struct DrivenPeer {
@@ -41,7 +41,7 @@ struct DrivenPeer {
     received: Vec<u8>,
     datagrams: Vec<Vec<u8>>,
     reads: bool,
-    timer: Option<Duration>, // since the start of the driver
+    timer: Option<Instant>,
 }
 
 impl RoomDriver {
@@ -53,8 +53,7 @@ impl RoomDriver {
             service,
             limits,
             peers: BTreeMap::new(),
-            start: Instant::now(),
-            elapsed: Duration::ZERO,
+            now: Instant::now(),
         }
     }
 
@@ -102,7 +101,7 @@ impl RoomDriver {
 
     /// Time passes; timers expire in their order.
     pub fn advance(&mut self, time: Duration) {
-        let until = self.elapsed + time;
+        let until = self.now + time;
         while let Some((at, peer)) = self.next_timer().filter(|&(at, _)| at <= until) {
             self.set_time(at);
             let peer = self.peer(peer);
@@ -158,7 +157,7 @@ impl RoomDriver {
             reads: true,
             timer: None,
         };
-        peer.step(&mut self.hub, self.elapsed);
+        peer.step(&mut self.hub, self.now);
         peer.member
             .inspect(|&id| self.hub.request(id, Request::Ready));
         let replaced = self.peers.insert(number, peer);
@@ -168,17 +167,16 @@ impl RoomDriver {
         self.settle();
     }
 
-    fn set_time(&mut self, elapsed: Duration) {
-        self.elapsed = elapsed;
-        self.hub.at(self.start + elapsed).tick();
+    fn set_time(&mut self, now: Instant) {
+        self.now = now;
+        self.hub.at(now).tick();
         self.settle();
     }
 
-    fn next_timer(&self) -> Option<(Duration, u8)> {
+    fn next_timer(&self) -> Option<(Instant, u8)> {
         let peers = self.peers.iter();
-        peers
-            .filter_map(|(&number, peer)| Some((peer.timer?, number)))
-            .min()
+        let timers = peers.filter_map(|(&number, peer)| Some((peer.timer?, number)));
+        timers.min()
     }
 
     /// Moves bytes and room messages until nothing moves.
@@ -187,7 +185,7 @@ impl RoomDriver {
         while moved {
             moved = false;
             for peer in self.peers.values_mut() {
-                moved |= peer.step(&mut self.hub, self.elapsed);
+                moved |= peer.step(&mut self.hub, self.now);
             }
         }
         self.hub.take_ready();
@@ -196,13 +194,13 @@ impl RoomDriver {
 
 impl DrivenPeer {
     /// Moves what can be moved; whether anything was.
-    fn step(&mut self, hub: &mut Hub, elapsed: Duration) -> bool {
+    fn step(&mut self, hub: &mut Hub, now: Instant) -> bool {
         let mut moved = false;
         while self.reads && self.take_output() {
             moved = true;
         }
         if let Some(after) = self.connection.take_timer() {
-            self.timer = Some(elapsed + after);
+            self.timer = Some(now + after);
         }
         let Some(member) = self.member else {
             return moved;
@@ -232,10 +230,6 @@ impl DrivenPeer {
             self.connection.datagram_sent();
             return true;
         }
-        self.connection.load_file();
-        let count = self.connection.output().len();
-        self.received.extend_from_slice(self.connection.output());
-        self.connection.sent(count);
-        0 < count
+        take_output(&mut self.connection, usize::MAX, &mut self.received)
     }
 }
