@@ -20,10 +20,10 @@ use crate::hub::types::{LeaveReason, Member, MemberId, RoomEvent, RoomKind};
 use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 
-/// The rooms of one server and their members.
-pub(crate) struct Hub {
+/// The rooms of one server and their members. `T` says where the session of a member is.
+pub(crate) struct Hub<T> {
     pub(super) room_kind: Box<dyn Fn(&str) -> RoomKind + Send>, // of the room of this name
-    pub(super) members: HashMap<MemberId, MemberState>,
+    pub(super) members: HashMap<MemberId, MemberState<T>>,
     pub(super) rooms: HashMap<Arc<str>, Room>,
     last_id: MemberId,
     ready: Vec<MemberId>, // have notices since the last `take_ready`
@@ -39,7 +39,7 @@ pub(crate) struct Hub {
     deadline: Option<Instant>,
 }
 
-impl Hub {
+impl<T: Clone> Hub<T> {
     pub(crate) fn new(room_kind: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
         Self {
             room_kind: Box::new(room_kind),
@@ -86,9 +86,9 @@ impl Hub {
     /// earlier one has made a request, at least [`Request::Ready`], or for `ADMISSION_WAIT`. So of
     /// peers that connect at almost the same time the first one is the first in a room, even if its
     /// process starts more slowly.
-    pub(crate) fn connect(&mut self) -> MemberId {
+    pub(crate) fn connect(&mut self, owner: T) -> MemberId {
         self.last_id += 1;
-        let state = MemberState::new(self.now);
+        let state = MemberState::new(owner, self.now);
         self.members.insert(self.last_id, state);
         self.connecting.push_back((self.last_id, self.now));
         self.last_id
@@ -132,15 +132,15 @@ impl Hub {
         Some(notice)
     }
 
-    /// The members that got notices since the last call, each once.
-    pub(crate) fn take_ready(&mut self) -> Vec<MemberId> {
-        let ready = mem::take(&mut self.ready);
-        for id in &ready {
-            if let Some(member) = self.members.get_mut(id) {
-                member.is_ready = false;
-            }
-        }
-        ready
+    /// The members that got notices since the last call, each once, with their owners.
+    pub(crate) fn take_ready(&mut self) -> Vec<(MemberId, T)> {
+        let ready = mem::take(&mut self.ready).into_iter();
+        let ready = ready.filter_map(|id| {
+            let member = self.members.get_mut(&id)?;
+            member.is_ready = false;
+            Some((id, member.owner.clone()))
+        });
+        ready.collect()
     }
 
     /// Processes all consequences.

@@ -9,7 +9,8 @@ use crate::hub::message::{Notice, Request};
 use crate::hub::types::RoomEvent;
 
 /// The state of a member in all its rooms.
-pub(crate) struct MemberState {
+pub(crate) struct MemberState<T> {
+    pub(crate) owner: T,
     pub(crate) rooms: Vec<Arc<str>>,
     queue: VecDeque<RoomEvent>,
     pub(super) queued: usize, // the weight of the queue
@@ -24,9 +25,10 @@ pub(crate) struct MemberState {
     pub(crate) is_admitted: bool, // its requests may be done
 }
 
-impl MemberState {
-    pub(crate) fn new(now: Instant) -> Self {
+impl<T> MemberState<T> {
+    pub(crate) fn new(owner: T, now: Instant) -> Self {
         Self {
+            owner,
             rooms: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,

@@ -26,12 +26,11 @@ use crate::sys::fd;
 /// The other end of each link is a process of this server; one that sends malformed data is
 /// disconnected.
 pub(crate) struct HubServer {
-    hub: Hub,
+    hub: Hub<(u64, u32)>, // the link of a member, and its number there
     epoll: Epoll,
     control: Option<OwnedFd>, // receives the sockets of new links
     links: HashMap<u64, ServedLink>,
     last_link: u64,
-    members: HashMap<MemberId, (u64, u32)>, // the link, and the number on it
     buffer: Vec<u8>,
     is_refusing: bool, // and has logged it
 }
@@ -40,7 +39,7 @@ pub(crate) struct HubServer {
 struct ServedLink {
     /// While it has output, it is full, and watched until it is not.
     socket: PacketSocket,
-    numbers: HashMap<u32, MemberId>,
+    members: HashMap<u32, MemberId>,
     ready: VecDeque<(u32, MemberId)>, // may have notices
 }
 
@@ -57,7 +56,6 @@ impl HubServer {
             control: Some(control),
             links: HashMap::new(),
             last_link: CONTROL,
-            members: HashMap::new(),
             buffer: vec![0; PACKET_BYTES],
             is_refusing: false,
         })
@@ -98,11 +96,10 @@ impl HubServer {
                     return self.refuse(&errno.into());
                 }
                 self.is_refusing = false;
-                let id = self.hub.connect();
-                self.members.insert(id, (self.last_link, 0));
+                let id = self.hub.connect((self.last_link, 0));
                 let link = ServedLink {
                     socket: PacketSocket::new(socket),
-                    numbers: HashMap::from([(0, id)]),
+                    members: HashMap::from([(0, id)]),
                     ready: VecDeque::new(),
                 };
                 self.links.insert(self.last_link, link);
@@ -153,15 +150,10 @@ impl HubServer {
                     return false;
                 }
             };
-            let (hub, members) = (&mut self.hub, &mut self.members);
-            let id = *link.numbers.entry(of).or_insert_with(|| {
-                let id = hub.connect();
-                members.insert(id, (number, of));
-                id
-            });
+            let id = link.members.entry(of);
+            let id = *id.or_insert_with(|| self.hub.connect((number, of)));
             if request == Request::Disconnect {
-                link.numbers.remove(&of);
-                members.remove(&id);
+                link.members.remove(&of);
             }
             self.hub.request(id, request);
         }
@@ -172,10 +164,8 @@ impl HubServer {
     fn lose(&mut self, number: u64) {
         if let Some(link) = self.links.remove(&number) {
             self.epoll.delete(&link.socket).ok(); // closing it would too, with its last duplicate
-            for id in link.numbers.into_values() {
-                self.members.remove(&id);
-                self.hub.disconnect(id);
-            }
+            let members = link.members.into_values();
+            members.for_each(|id| self.hub.disconnect(id));
         }
     }
 
@@ -187,10 +177,8 @@ impl HubServer {
                 return;
             }
             let mut links = Vec::new();
-            for id in ready {
-                if let Some(&(number, of)) = self.members.get(&id)
-                    && let Some(link) = self.links.get_mut(&number)
-                {
+            for (id, (number, of)) in ready {
+                if let Some(link) = self.links.get_mut(&number) {
                     if link.ready.is_empty() && link.socket.output.is_empty() {
                         links.push(number);
                     }

@@ -17,14 +17,9 @@ use crate::reactor::waker::Waker;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 
-/// A hub, and the mailboxes of its members.
+/// A hub whose members each have a number on the link with their mailbox.
 #[derive(Clone)]
-pub(crate) struct SharedHub(Arc<Mutex<Inner>>);
-
-struct Inner {
-    hub: Hub,
-    mailboxes: HashMap<MemberId, (u32, Arc<Mailbox>)>,
-}
+pub(crate) struct SharedHub(Arc<Mutex<Hub<(u32, Arc<Mailbox>)>>>);
 
 /// The members of one link that have notices.
 struct Mailbox {
@@ -37,10 +32,8 @@ impl SharedHub {
     /// The hub for a service with rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
         service.rooms()?;
-        Some(Self(Arc::new(Mutex::new(Inner {
-            hub: Hub::new(room_kinds(Arc::clone(service))),
-            mailboxes: HashMap::new(),
-        }))))
+        let hub = Hub::new(room_kinds(Arc::clone(service)));
+        Some(Self(Arc::new(Mutex::new(hub))))
     }
 
     /// A new link, whose member 0 is connected.
@@ -54,7 +47,8 @@ impl SharedHub {
             is_awake: AtomicBool::new(false),
             ready: Mutex::default(),
         });
-        let id = lock(&self.0).connect(0, &mailbox, Instant::now());
+        let owner = (0, Arc::clone(&mailbox));
+        let id = lock(&self.0).at(Instant::now()).connect(owner);
         Ok(Box::new(InProcessLink {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
@@ -86,20 +80,17 @@ impl HubLink for InProcessLink {
         if requests.is_empty() {
             return;
         }
-        let now = Instant::now();
-        let mut inner = lock(&self.hub.0);
-        let id = *self
-            .members
-            .entry(number)
-            .or_insert_with(|| inner.connect(number, &self.mailbox, now));
+        let mut hub = lock(&self.hub.0);
+        hub.at(Instant::now());
+        let id = self.members.entry(number);
+        let id = *id.or_insert_with(|| hub.connect((number, Arc::clone(&self.mailbox))));
         for request in requests {
             if request == Request::Disconnect {
                 self.members.remove(&number);
-                inner.mailboxes.remove(&id);
             }
-            inner.hub.at(now).request(id, request);
+            hub.request(id, request);
         }
-        inner.distribute(Some(&self.mailbox));
+        distribute(&mut hub, Some(&self.mailbox));
     }
 
     fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
@@ -110,10 +101,10 @@ impl HubLink for InProcessLink {
             let Some(&(number, id)) = self.ready.front() else {
                 return Ok(None);
             };
-            let mut inner = lock(&self.hub.0);
-            let notice = inner.hub.at(Instant::now()).next(id);
-            inner.distribute(Some(&self.mailbox)); // a shorter queue unblocks others
-            drop(inner);
+            let mut hub = lock(&self.hub.0);
+            let notice = hub.at(Instant::now()).next(id);
+            distribute(&mut hub, Some(&self.mailbox)); // a shorter queue unblocks others
+            drop(hub);
             if let Some(notice) = notice {
                 return Ok(Some((number, notice)));
             }
@@ -122,13 +113,13 @@ impl HubLink for InProcessLink {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        lock(&self.hub.0).hub.deadline()
+        lock(&self.hub.0).deadline()
     }
 
     fn tick(&self) {
-        let mut inner = lock(&self.hub.0);
-        inner.hub.at(Instant::now()).tick();
-        inner.distribute(None);
+        let mut hub = lock(&self.hub.0);
+        hub.at(Instant::now()).tick();
+        distribute(&mut hub, None);
     }
 
     fn rearm(&self) {
@@ -140,33 +131,19 @@ impl HubLink for InProcessLink {
 
 impl Drop for InProcessLink {
     fn drop(&mut self) {
-        let mut inner = lock(&self.hub.0);
-        for id in mem::take(&mut self.members).into_values() {
-            inner.mailboxes.remove(&id);
-            inner.hub.disconnect(id);
-        }
-        inner.distribute(None);
+        let mut hub = lock(&self.hub.0);
+        self.members.values().for_each(|&id| hub.disconnect(id));
+        distribute(&mut hub, None);
     }
 }
 
-impl Inner {
-    /// Connects a member that has this mailbox.
-    fn connect(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
-        let id = self.hub.at(now).connect();
-        self.mailboxes.insert(id, (number, Arc::clone(mailbox)));
-        id
-    }
-
-    /// Puts the members that have notices into their mailboxes, and wakes the owners of these; not
-    /// that of `own`, which is about to look anyway.
-    fn distribute(&mut self, own: Option<&Arc<Mailbox>>) {
-        for id in self.hub.take_ready() {
-            if let Some((number, mailbox)) = self.mailboxes.get(&id) {
-                lock(&mailbox.ready).push((*number, id));
-                if own.is_none_or(|own| !Arc::ptr_eq(own, mailbox)) {
-                    mailbox.wake();
-                }
-            }
+/// Puts the members that have notices into their mailboxes, and wakes the owners of these; not that of
+/// `own`, which is about to look anyway.
+fn distribute(hub: &mut Hub<(u32, Arc<Mailbox>)>, own: Option<&Arc<Mailbox>>) {
+    for (id, (number, mailbox)) in hub.take_ready() {
+        lock(&mailbox.ready).push((number, id));
+        if own.is_none_or(|own| !Arc::ptr_eq(own, &mailbox)) {
+            mailbox.wake();
         }
     }
 }

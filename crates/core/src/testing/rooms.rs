@@ -30,7 +30,7 @@ use crate::testing::stream::take_output;
 pub struct RoomDriver {
     service: Arc<dyn Service>,
     limits: Limits,
-    hub: Hub,
+    hub: Hub<()>,
     peers: BTreeMap<u8, DrivenPeer>,
     now: Instant,
 }
@@ -151,7 +151,7 @@ impl RoomDriver {
         let peer = Peer::new(address(remote, 40_000), address(local, 1212), transport);
         let mut peer = DrivenPeer {
             connection: Connection::open(&*self.service, &peer, &self.limits),
-            member: Some(self.hub.connect()),
+            member: Some(self.hub.connect(())),
             received: Vec::new(),
             datagrams: Vec::new(),
             reads: true,
@@ -194,7 +194,7 @@ impl RoomDriver {
 
 impl DrivenPeer {
     /// Moves what can be moved; whether anything was.
-    fn step(&mut self, hub: &mut Hub, now: Instant) -> bool {
+    fn step(&mut self, hub: &mut Hub<()>, now: Instant) -> bool {
         let mut moved = false;
         while self.reads && self.take_output() {
             moved = true;

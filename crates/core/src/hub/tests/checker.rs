@@ -20,7 +20,7 @@ pub(super) enum Act {
 }
 
 pub(super) struct Checker {
-    hub: Hub,
+    hub: Hub<()>,
     ids: Vec<Option<MemberId>>,
     views: BTreeMap<MemberId, View>,
     ready: BTreeSet<MemberId>, // reported by the hub, and not all taken since
@@ -100,7 +100,8 @@ impl Checker {
                 self.ids[member] = None;
             }
         }
-        self.ready.extend(self.hub.take_ready());
+        let ready = self.hub.take_ready();
+        self.ready.extend(ready.into_iter().map(|(id, ())| id));
         self.check();
     }
 
@@ -110,7 +111,8 @@ impl Checker {
         while let Some(&id) = self.ready.first() {
             while self.take(id) {}
             self.ready.remove(&id);
-            self.ready.extend(self.hub.take_ready());
+            let ready = self.hub.take_ready();
+            self.ready.extend(ready.into_iter().map(|(id, ())| id));
         }
         self.check();
         let members: Vec<MemberId> = self.hub.members.keys().copied().collect();
@@ -157,7 +159,7 @@ impl Checker {
     }
 
     fn id(&mut self, member: usize) -> MemberId {
-        let id = *self.ids[member].get_or_insert_with(|| self.hub.connect());
+        let id = *self.ids[member].get_or_insert_with(|| self.hub.connect(()));
         self.view(id);
         id
     }

@@ -173,7 +173,7 @@ impl Fixture {
 /// The notice of a post, as the other of two members receives it.
 fn post_event(bytes: &[u8]) -> Notice {
     let mut hub = Hub::new(|_| RoomKind::lossless());
-    let members = [hub.connect(), hub.connect()];
+    let members = [hub.connect(()), hub.connect(())];
     let room = "r".to_owned();
     for member in members {
         let join = Request::Join {
