@@ -141,18 +141,6 @@ impl Outbox {
         self.high_water <= self.queue.weight() || self.queue.has_files()
     }
 
-    /// The number of bytes that wait to be sent, without those of files.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Whether nothing waits to be sent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Adds a request to the hub, which counts until it is done.
     pub(super) fn request(&mut self, request: Request) {
         let pending = self.pending + request.weight();

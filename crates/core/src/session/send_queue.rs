@@ -49,18 +49,13 @@ impl SendQueue {
         self.files.push_back(QueuedFile { file, range, after });
     }
 
-    /// The number of queued bytes, without those in files.
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.weight() == 0
     }
 
     /// The memory it is counted as, in bytes; files and datagrams have a cost beside their bytes.
     pub(super) fn weight(&self) -> usize {
-        self.len() + FILE_WEIGHT * self.files.len() + DATAGRAM_WEIGHT * self.datagrams.len()
+        self.bytes.len() + FILE_WEIGHT * self.files.len() + DATAGRAM_WEIGHT * self.datagrams.len()
     }
 
     /// The bytes to send next, up to the next file.

@@ -307,7 +307,7 @@ impl UdpPeer {
             if out.is_full() {
                 return Next::Ready;
             }
-            let by_line = connection.is_line_framed();
+            let by_line = connection.line_end().is_some();
             // Room posts exceed the limit soon, since they are not replies to the peer.
             let can_challenge = by_line || session.member.is_some();
             let reserve = if can_challenge {

@@ -61,13 +61,10 @@ fn connection(
 ) -> Connection {
     let state = State::Open(Box::new(Scripted(session)));
     let config = Config::framed(framing);
-    Connection::begin(
-        state,
-        &config,
-        Transport::Stream,
-        false,
-        &limits(outbox_bytes),
-    )
+    let limits = limits(outbox_bytes);
+    let mut connection = Connection::new(state, &config, Transport::Stream, &limits);
+    connection.begin(false);
+    connection
 }
 
 /// Greets, answers each line with two, counts down from three on request, and says goodbye.
