@@ -87,7 +87,7 @@ impl Connection {
             }
             Err(reason) => (Config::bytes(), false, State::Closed(reason)),
         };
-        let mut connection = Self::new(state, &config, peer.transport, limits);
+        let mut connection = Self::new(state, config.framing, peer.transport, limits);
         connection.has_rooms = has_rooms;
         connection.begin(config.exec);
         connection
@@ -95,19 +95,18 @@ impl Connection {
 
     /// A connection that is closed before it has a session.
     pub(crate) fn closed(reason: CloseReason, framing: Framing, limits: &Limits) -> Self {
-        let config = Config::framed(framing);
-        Self::new(State::Closed(reason), &config, Transport::Stream, limits)
+        Self::new(State::Closed(reason), framing, Transport::Stream, limits)
     }
 
-    fn new(state: State, config: &Config, transport: Transport, limits: &Limits) -> Self {
-        let mut outbox = Outbox::new(config.framing, transport, limits);
+    fn new(state: State, framing: Framing, transport: Transport, limits: &Limits) -> Self {
+        let mut outbox = Outbox::new(framing, transport, limits);
         if let State::Closed(CloseReason::Refused(refusal)) = &state {
             // Whatever the framing: there is no content that the text could be taken for.
             outbox.send_line(&refusal.0);
         }
         Self {
             state,
-            framer: Framer::new(config.framing, limits.message_bytes),
+            framer: Framer::new(framing, limits.message_bytes),
             pending: Vec::new(),
             outbox,
             command: None,

@@ -60,9 +60,8 @@ fn connection(
     session: impl FnMut(Event<'_>, &mut Outbox) -> Result + 'static,
 ) -> Connection {
     let state = State::Open(Box::new(Scripted(session)));
-    let config = Config::framed(framing);
     let limits = limits(outbox_bytes);
-    let mut connection = Connection::new(state, &config, Transport::Stream, &limits);
+    let mut connection = Connection::new(state, framing, Transport::Stream, &limits);
     connection.begin(false);
     connection
 }
