@@ -33,7 +33,6 @@ impl<const KEPT: usize> ByteQueue<KEPT> {
         self.bytes.splice(self.removed..self.removed, bytes);
     }
 
-    /// Removes the first `count` bytes.
     pub(crate) fn remove(&mut self, count: usize) {
         self.removed += count;
         debug_assert!(

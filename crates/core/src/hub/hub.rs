@@ -143,7 +143,6 @@ impl<T: Clone> Hub<T> {
         ready.collect()
     }
 
-    /// Processes all consequences.
     fn settle(&mut self) {
         self.admit();
         loop {

@@ -145,7 +145,6 @@ impl Admission {
         })
     }
 
-    /// Reports each session.
     pub(crate) fn report(&self) {
         let table = lock(&self.table);
         let mut entries: Vec<&Entry> = table.entries.iter().flatten().collect();
@@ -173,7 +172,6 @@ impl Slot {
         self.stats.count(Counter::Sent, sent);
     }
 
-    /// Adds one to a counter of the server.
     pub(crate) fn count(&self, counter: Counter) {
         self.stats.count(counter, 1);
     }

@@ -43,24 +43,15 @@ pub(crate) struct Stats {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counter {
-    /// Sessions started.
-    Accepted,
-    /// Refused: too many sessions from one host at the same time.
-    RefusedHost,
-    /// Refused: too many sessions from one host per unit of time.
-    RefusedRate,
-    /// Refused: no process or thread could be started, or the server was shutting down.
-    RefusedBusy,
-    /// Refused by the service.
-    RefusedService,
-    /// Sessions that failed because of the service.
-    Failed,
-    /// Bytes received.
-    Received,
-    /// Bytes sent.
-    Sent,
-    /// Datagrams that got no reply.
-    Dropped,
+    Accepted,       // sessions started
+    RefusedHost,    // too many sessions from one host at the same time
+    RefusedRate,    // too many sessions from one host per unit of time
+    RefusedBusy,    // no process or thread could be started, or the server was shutting down
+    RefusedService, // refused by the service
+    Failed,         // sessions that failed because of the service
+    Received,       // bytes
+    Sent,           // bytes
+    Dropped,        // datagrams that got no reply
 }
 
 /// A line of the report, in the order of its fields.
@@ -97,7 +88,6 @@ impl Stats {
         }
     }
 
-    /// Adds to a counter.
     pub(crate) fn count(self, counter: Counter, more: u64) {
         self.counters[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
@@ -123,7 +113,6 @@ impl Stats {
         gauges.map(|gauge| gauge.load(Ordering::Relaxed)).sum()
     }
 
-    /// Reports one session.
     pub(crate) fn report_session(
         self,
         peer: &Peer,
@@ -145,7 +134,6 @@ impl Stats {
         self.write("session", &Fields(fields));
     }
 
-    /// Reports the counters.
     pub(crate) fn report_counters(self) {
         let get = |counter| Field::Number(self.counters[counter as usize].load(Ordering::Relaxed));
         let refused = vec![

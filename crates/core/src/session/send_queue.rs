@@ -65,19 +65,16 @@ impl SendQueue {
         &bytes[..file.map_or(bytes.len(), |file| file.after)]
     }
 
-    /// The first `count` bytes were sent.
     pub(super) fn sent(&mut self, count: usize) {
         self.files.iter_mut().for_each(|file| file.after -= count);
         self.bytes.remove(count);
     }
 
-    /// The next datagram.
     pub(super) fn datagram(&self) -> Option<&[u8]> {
         let length = self.datagrams.front()?;
         Some(&self.bytes.as_slice()[..*length])
     }
 
-    /// The next datagram was sent.
     pub(super) fn datagram_sent(&mut self) {
         if let Some(length) = self.datagrams.pop_front() {
             self.bytes.remove(length);
@@ -94,7 +91,6 @@ impl SendQueue {
         Some((&next.file, next.range.clone()))
     }
 
-    /// The next `count` bytes of the file were sent.
     pub(super) fn file_sent(&mut self, count: u64) {
         if let Some(next) = self.files.front_mut() {
             next.range.start += count;
@@ -124,7 +120,6 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Drops everything.
     pub(super) fn clear(&mut self) {
         self.files.clear();
         self.datagrams.clear();
