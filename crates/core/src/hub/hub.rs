@@ -97,6 +97,8 @@ impl<T: Clone> Hub<T> {
     /// Takes a request of a member, which is done after its earlier ones.
     /// [`Request::Disconnect`] is done at once, and discards those that still wait.
     pub(crate) fn request(&mut self, id: MemberId, request: Request) {
+        // Members are admitted in the order of their ids.
+        let is_admitted = self.connecting.front().is_none_or(|&(first, _)| id < first);
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Disconnect {
                 let reason = match member.is_blocked() {
@@ -106,7 +108,7 @@ impl<T: Clone> Hub<T> {
                 self.remove_member(id, reason);
             } else {
                 member.requests.push_back(request);
-                if member.is_admitted && member.requests.len() == 1 {
+                if is_admitted && member.requests.len() == 1 {
                     self.runnable.push_back(id);
                 }
             }
@@ -161,14 +163,13 @@ impl<T: Clone> Hub<T> {
     /// Admits the members that need not wait for an earlier one.
     fn admit(&mut self) {
         while let Some(&(id, since)) = self.connecting.front() {
-            if let Some(member) = self.members.get_mut(&id) {
+            if let Some(member) = self.members.get(&id) {
                 let until = since + self.admission_wait;
                 if member.requests.is_empty() && self.now < until {
                     let others_wait = 1 < self.connecting.len();
                     self.deadline = earlier(self.deadline, others_wait.then_some(until));
                     return;
                 }
-                member.is_admitted = true;
                 self.runnable.push_back(id);
             }
             self.connecting.pop_front();

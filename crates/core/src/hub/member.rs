@@ -22,7 +22,6 @@ pub(crate) struct MemberState<T> {
     pub(crate) accepted: usize, // the weight of requests done and not reported yet
     pub(crate) is_ready: bool,  // in the hub's list of members with notices
     pub(crate) is_dropped: bool,
-    pub(crate) is_admitted: bool, // its requests may be done
 }
 
 impl<T> MemberState<T> {
@@ -39,7 +38,6 @@ impl<T> MemberState<T> {
             accepted: 0,
             is_ready: false,
             is_dropped: false,
-            is_admitted: false,
         }
     }
 
