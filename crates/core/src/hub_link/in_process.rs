@@ -17,9 +17,12 @@ use crate::reactor::waker::Waker;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 
-/// A hub whose members each have a number on the link with their mailbox.
+/// A hub, shared by threads.
 #[derive(Clone)]
-pub(crate) struct SharedHub(Arc<Mutex<Hub<(u32, Arc<Mailbox>)>>>);
+pub(crate) struct SharedHub(Arc<Mutex<LocalHub>>);
+
+/// Each member has a number on its link, and the mailbox of the link.
+type LocalHub = Hub<(u32, Arc<Mailbox>)>;
 
 /// The members of one link that have notices.
 struct Mailbox {
@@ -139,7 +142,7 @@ impl Drop for InProcessLink {
 
 /// Puts the members that have notices into their mailboxes, and wakes the owners of these; not that of
 /// `own`, which is about to look anyway.
-fn distribute(hub: &mut Hub<(u32, Arc<Mailbox>)>, own: Option<&Arc<Mailbox>>) {
+fn distribute(hub: &mut LocalHub, own: Option<&Arc<Mailbox>>) {
     for (id, (number, mailbox)) in hub.take_ready() {
         lock(&mailbox.ready).push((number, id));
         if own.is_none_or(|own| !Arc::ptr_eq(own, &mailbox)) {
