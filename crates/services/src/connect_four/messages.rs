@@ -6,8 +6,8 @@ use crate::connect_four::game::{End, Event, Game};
 pub(super) const GREETING: &str = "Connect Four: four in a line win. /help tells more.";
 pub(super) const HELP: &str = "\
 Two clients play; all others watch. The player to move types a column number;
-the piece falls to the lowest free place. Four in a line win: in a row, a column
-or a diagonal.
+the piece falls to the lowest free place. Four in a line win: in a row, a
+column or a diagonal.
 
 1 to 7     drop a piece into that column
 rematch    play again; the loser moves first

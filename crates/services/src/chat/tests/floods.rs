@@ -53,7 +53,7 @@ fn a_flood_is_delayed_and_not_lost() {
     }
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 3 lines a second.\n")
+        format!("{WARNING} 3 per second.\n")
     );
     assert!(
         driver.close_reason(ALICE).is_some(),
@@ -79,7 +79,7 @@ fn each_flood_is_warned_about_once() {
     for seconds in [3, 2] {
         assert_eq!(
             output(&mut driver, ALICE),
-            format!("{WARNING} 5 lines a second.\n")
+            format!("{WARNING} 5 per second.\n")
         );
         driver.send(ALICE, b"1\n");
         driver.advance(Duration::from_secs(seconds));
@@ -97,7 +97,7 @@ fn long_lines_count_as_several() {
     assert_eq!(output(&mut driver, BOB).lines().count(), 13);
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 5 lines a second.\n")
+        format!("{WARNING} 5 per second.\n")
     );
     driver.advance(Duration::from_secs(60));
     assert_eq!(output(&mut driver, BOB).lines().count(), 7);
@@ -109,7 +109,7 @@ fn a_room_event_does_not_end_the_delay() {
     driver.send(BOB, b"hello\n");
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 1 lines a second.\nbob: hello\n")
+        format!("{WARNING} 1 per second.\nbob: hello\n")
     );
     assert_eq!(numbers(&mut driver), [1, 2]);
     assert!(!driver.wants_input(ALICE));
