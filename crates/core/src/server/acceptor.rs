@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
@@ -23,9 +24,18 @@ use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
 use crate::server::worker::{AcceptorState, StartError, Worker};
-use crate::session::service::Refusal;
+use crate::session::service::{Refusal, Service};
 use crate::stream::lifecycle::{Accepted, BUSY};
 use crate::sys::systemd::notify_service_manager;
+
+/// What a concurrency model serves, and within which limits.
+pub(crate) struct Setup {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) limits: Limits,
+    pub(crate) signals: Signals,
+    pub(crate) reporting: Reporting,
+}
 
 /// Serves every peer that arrives until SIGTERM or SIGINT, then shuts down. It also returns when no
 /// peer can arrive any more and the last session has ended.
@@ -33,19 +43,14 @@ use crate::sys::systemd::notify_service_manager;
 /// # Errors
 ///
 /// The system lacks a resource at the start, or cannot wait for descriptors.
-pub(crate) fn serve<W: Worker>(
-    listeners: Vec<Listener>,
-    worker: &mut W,
-    limits: &Limits,
-    signals: Signals,
-    reporting: Reporting,
-) -> io::Result<()> {
+pub(crate) fn serve<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     let ListenersByKind {
         streams,
         udp,
         connections,
-    } = listeners.into();
-    let stats = Stats::new(reporting)?;
+    } = setup.listeners.into();
+    let (limits, signals) = (setup.limits, setup.signals);
+    let stats = Stats::new(setup.reporting)?;
     let mut reactor = Reactor::new()?;
     reactor.watch(signals.as_fd(), SIGNALS)?;
     if let Some(fd) = worker.wakeup() {
@@ -58,10 +63,10 @@ pub(crate) fn serve<W: Worker>(
             stats,
             reactor,
             backlog,
-            rejects: Rejects::new(limits),
+            rejects: Rejects::new(&limits),
             rate_queue: RateQueue::new(limits.rate),
         },
-        admission: Admission::new(limits, stats)?,
+        admission: Admission::new(&limits, stats)?,
         worker,
         retry: None,
         ready: Vec::new(),

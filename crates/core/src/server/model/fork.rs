@@ -15,12 +15,10 @@ use crate::exec::child::{Child, exec, pipe};
 use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Reporting;
-use crate::net::listener::{Listener, UdpListener};
+use crate::net::listener::UdpListener;
 use crate::peer::Transport;
 use crate::reactor::run_one::run_one;
-use crate::reactor::signals::Signals;
-use crate::server::acceptor;
+use crate::server::acceptor::{self, Setup};
 use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
 use crate::server::model::fork_hub::HubProcess;
 use crate::server::model::fork_udp::{self, UdpProcess};
@@ -31,10 +29,7 @@ use crate::stream::lifecycle::{Accepted, supervise};
 use crate::stream::task::StreamTask;
 use crate::sys::process::{self, Forked};
 
-/// Serves each peer in a process of its own, until SIGTERM or SIGINT.
-///
-/// Then the listeners close and every child gets SIGTERM; after the grace period, or at the second
-/// signal, the remaining ones are killed. Returns once every child is reaped. However this process
+/// Serves each peer in a process of its own. Returns once every child is reaped. However this process
 /// ends, its children end with it.
 ///
 /// A service that starts processes before it is served must not wait for them: they are reaped here
@@ -42,18 +37,12 @@ use crate::sys::process::{self, Forked};
 ///
 /// # Errors
 ///
-/// The process has several threads, or the system cannot wait for descriptors. Nothing that a peer
-/// does ends the server.
-pub(crate) fn serve(
-    listeners: Vec<Listener>,
-    service: Arc<dyn Service>,
-    limits: &Limits,
-    signals: Signals,
-    reporting: Reporting,
-) -> io::Result<()> {
+/// The process has several threads, or the system cannot wait for descriptors.
+pub(crate) fn serve(setup: Setup) -> io::Result<()> {
     process::require_single_thread()?;
     // Initialized here once, not in every child; each child only reseeds it.
     drop(rand::rng());
+    let service = Arc::clone(&setup.service);
     let hub = || HubProcess::new(Arc::clone(&service));
     let mut processes = Processes {
         children: Children::default(),
@@ -61,9 +50,9 @@ pub(crate) fn serve(
         hub: service.rooms().is_some().then(hub),
         exec: service.config(Transport::Stream).exec,
         service,
-        limits,
+        limits: setup.limits,
     };
-    let served = acceptor::serve(listeners, &mut processes, limits, signals, reporting);
+    let served = acceptor::serve(setup, &mut processes);
     if let Some(hub) = &mut processes.hub {
         hub.kill(&processes.children);
     }
@@ -71,16 +60,16 @@ pub(crate) fn serve(
     served
 }
 
-struct Processes<'a> {
+struct Processes {
     children: Children,
     udp: Vec<UdpProcess>,
     hub: Option<HubProcess>, // where the service has rooms
     exec: bool, // the children execute programs; supervisors in the acceptor's reactor reap them
     service: Arc<dyn Service>,
-    limits: &'a Limits,
+    limits: Limits,
 }
 
-impl Worker for Processes<'_> {
+impl Worker for Processes {
     const ACTION: &'static str = "fork";
 
     fn start(
@@ -99,7 +88,7 @@ impl Worker for Processes<'_> {
                 let Accepted { stream, peer, slot } = accepted;
                 slot.set_pid(pid);
                 if let Some(errors) = errors {
-                    let handover = Handover::new(stream, peer, Some(slot), *self.limits);
+                    let handover = Handover::new(stream, peer, Some(slot), self.limits);
                     let child = Child::adopt(pid, errors);
                     let supervisor = supervise(child, handover, StreamTask::close);
                     acceptor.reactor.add(supervisor);
@@ -155,7 +144,7 @@ impl Worker for Processes<'_> {
     }
 }
 
-impl Processes<'_> {
+impl Processes {
     /// A new link to the hub, where the service has rooms.
     fn link(&mut self) -> io::Result<Option<OwnedFd>> {
         let hub = self.hub.as_mut();
@@ -174,7 +163,7 @@ impl Processes<'_> {
                 fork_udp::serve(
                     listener,
                     service,
-                    self.limits,
+                    &self.limits,
                     stats,
                     link,
                     signals,
@@ -229,7 +218,7 @@ impl Processes<'_> {
     ) -> i32 {
         let mut buffer = self.become_child(acceptor);
         let link = link.map(Link::socket);
-        let mut task = StreamTask::open(accepted, &*self.service, self.limits, link);
+        let mut task = StreamTask::open(accepted, &*self.service, &self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
         let reason = match (task.into_parts(), stderr) {
             ((_, Some((handover, mut command))), Some(stderr)) => {
