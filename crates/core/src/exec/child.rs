@@ -85,11 +85,7 @@ impl Child {
     /// The descriptors to wait for: the first one to call [`on_exit`](Self::on_exit), the second one
     /// to call [`log_errors`](Self::log_errors).
     pub(crate) fn watched(&self) -> [Option<(BorrowedFd<'_>, Interest)>; 2] {
-        let errors = if self.errors_ended {
-            Interest::Nothing
-        } else {
-            Interest::READ
-        };
+        let errors = Interest::read_if(!self.errors_ended);
         [
             Some((self.pidfd.as_fd(), Interest::READ)),
             Some((self.errors.as_fd(), errors)),

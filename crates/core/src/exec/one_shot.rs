@@ -184,11 +184,7 @@ impl<K> RunningJob<K> {
 
 impl<K> EventSource for RunningJob<K> {
     fn watched(&self) -> Watched<'_> {
-        let reading = if self.output_ended {
-            Interest::Nothing
-        } else {
-            Interest::READ
-        };
+        let reading = Interest::read_if(!self.output_ended);
         let [process, errors] = self.program.watched();
         [Some((self.output.as_fd(), reading)), process, errors]
     }

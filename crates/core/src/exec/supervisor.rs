@@ -159,10 +159,7 @@ impl EventSource for Supervisor {
         let (socket, interest) = self.handover.stream.hang_up();
         let interest = match (self.broken, self.hung_up) {
             (true, _) => Interest::Nothing,
-            (false, Some(_)) => Interest::In {
-                read: false,
-                write: false,
-            },
+            (false, Some(_)) => Interest::ERRORS,
             (false, None) => interest,
         };
         let [process, errors] = self.child.watched();

@@ -1,6 +1,7 @@
 //! Sockets where peers arrive.
 
 use std::io;
+use std::mem;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -176,16 +177,7 @@ impl StreamListener {
 
     /// Closes the copy of a forked child: the file of a Unix socket stays.
     pub(crate) fn close_in_child(mut self) {
-        self.file = None;
-    }
-}
-
-/// Removes the file of a Unix socket.
-impl Drop for StreamListener {
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            file.remove();
-        }
+        mem::forget(self.file.take());
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn raise_buffers(socket: &Socket) {
 
 const BUFFER_BYTES: usize = 4 << 20;
 
-/// The file of a bound Unix socket.
+/// The file of a bound Unix socket, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -61,9 +61,11 @@ impl SocketFile {
         let path = path.to_owned();
         Ok(Self { path, inode })
     }
+}
 
-    /// Removes the file, unless another one has its path now.
-    pub(crate) fn remove(&self) {
+/// Removes the file, unless another one has its path now.
+impl Drop for SocketFile {
+    fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|now| inode_of(&now) == self.inode) {
             fs::remove_file(&self.path).ok(); // fails if it was removed meanwhile
         }
@@ -71,6 +73,6 @@ impl SocketFile {
 }
 
 /// The device and the inode, which identify a file.
-pub(crate) fn inode_of(file: &Metadata) -> (u64, u64) {
+fn inode_of(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }

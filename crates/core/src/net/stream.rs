@@ -48,11 +48,7 @@ impl Stream {
             }
             Self::Pair { input, output } => {
                 // Input that has ended stays hung up, so it is not watched unless input is wanted.
-                let reading = if read {
-                    Interest::READ
-                } else {
-                    Interest::Nothing
-                };
+                let reading = Interest::read_if(read);
                 let writing = Interest::In { read: false, write };
                 [
                     Some((input.as_fd(), reading)),
@@ -165,13 +161,7 @@ impl Stream {
     pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
         match self {
             Self::Socket(socket) => (socket.as_fd(), Interest::HangUp),
-            Self::Pair { output, .. } => {
-                let broken = Interest::In {
-                    read: false,
-                    write: false,
-                };
-                (output.as_fd(), broken)
-            }
+            Self::Pair { output, .. } => (output.as_fd(), Interest::ERRORS),
         }
     }
 

@@ -152,7 +152,6 @@ impl<W: Worker> Acceptor<'_, W> {
         if attend {
             self.worker.attend(&mut self.state, now);
         }
-        self.state.rejects.remove_closed(&self.state.reactor);
         if !stop {
             if let Some(retry) = self.retry.take_if(|retry| retry.at <= now) {
                 self.start(retry.accepted, retry.failures);
@@ -270,22 +269,22 @@ impl<W: Worker> Acceptor<'_, W> {
         });
     }
 
+    /// Refuses a peer because it exceeds a limit.
     fn refuse(&mut self, stream: Stream, peer: Peer, message: String) {
         info!(%peer, "refuse: {message}");
-        let state = &mut self.state;
-        let refusal = Refusal(message.into());
-        state
-            .rejects
-            .refuse(&mut state.reactor, stream, peer, refusal);
+        self.send_refusal(stream, peer, Refusal(message.into()));
     }
 
     fn refuse_busy(&mut self, stream: Stream, peer: Peer, message: &'static str) {
-        let state = &mut self.state;
-        state.stats.count(Counter::RefusedBusy, 1);
-        let refusal = Refusal(message.into());
-        state
-            .rejects
-            .refuse(&mut state.reactor, stream, peer, refusal);
+        self.state.stats.count(Counter::RefusedBusy, 1);
+        self.send_refusal(stream, peer, Refusal(message.into()));
+    }
+
+    fn send_refusal(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
+        let AcceptorState {
+            reactor, rejects, ..
+        } = &mut self.state;
+        rejects.refuse(reactor, stream, peer, refusal);
     }
 
     /// Closes the listeners, asks every session to end, and waits for them until the end of the grace

@@ -41,17 +41,13 @@ impl Rejects {
         if task.is_done() {
             return;
         }
+        self.ids.retain(|&id| reactor.contains(id));
         if self.ids.len() == MAX_REJECTS
             && let Some(oldest) = self.ids.pop_front()
         {
             reactor.discard(oldest);
         }
         self.ids.push_back(reactor.add(Box::new(task)));
-    }
-
-    /// Removes those that are closed.
-    pub(crate) fn remove_closed(&mut self, reactor: &Reactor) {
-        self.ids.retain(|&id| reactor.contains(id));
     }
 
     /// How many are not closed yet.

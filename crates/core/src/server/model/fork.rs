@@ -93,7 +93,7 @@ impl Worker for Processes {
                     let supervisor = supervise(child, handover, StreamTask::close);
                     acceptor.reactor.add(supervisor);
                 } else {
-                    self.children.add(pid, peer, slot);
+                    self.children.add(pid, Some((peer, slot)));
                 }
                 Ok(())
             }
@@ -172,7 +172,7 @@ impl Processes {
             }),
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for UDP");
-                self.children.add_server(pid);
+                self.children.add(pid, None);
                 udp.started(pid);
                 Ok(())
             }
