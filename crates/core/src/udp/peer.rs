@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::hub::message::{Notice, Request};
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Counter, Stats};
+use crate::limits::stats::Counter;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Peer;
 use crate::reactor::poll::{after, earlier};
@@ -16,7 +16,7 @@ use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
-use crate::udp::filter::{Dropped, Drops};
+use crate::udp::filter::Dropped;
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::{AmplificationLimit, Challenge};
 
@@ -133,37 +133,30 @@ impl UdpPeer {
         session: UdpSession,
         datagram: &[u8],
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) -> Next {
         let session = self.session.insert(session);
         if let Err(reason) = session.receive_first(datagram) {
-            drops.count(reason, self.key.0);
+            out.drops.count(reason, self.key.0);
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Delivers a datagram to the session and sends the reply.
-    pub(crate) fn deliver(
-        &mut self,
-        datagram: &[u8],
-        out: &mut SendBatch,
-        drops: &mut Drops,
-        now: Instant,
-    ) -> Next {
+    pub(crate) fn deliver(&mut self, datagram: &[u8], out: &mut SendBatch, now: Instant) -> Next {
         if self.session.as_ref().is_some_and(UdpSession::has_queued) {
-            self.send(out, drops, now); // the datagram may have raised the amplification limit
+            self.send(out, now); // the datagram may have raised the amplification limit
         }
         if let Some(session) = &mut self.session
             && let Err(reason) = session.receive(datagram)
         {
-            drops.count(reason, self.key.0);
+            out.drops.count(reason, self.key.0);
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Handles expired timers and sends what is queued.
-    pub(crate) fn resume(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+    pub(crate) fn resume(&mut self, out: &mut SendBatch, now: Instant) -> Next {
         if let Some(session) = &mut self.session {
             if session.timeout_at().is_some_and(|at| at <= now) {
                 session.connection.close(CloseReason::SessionTimeout);
@@ -172,7 +165,7 @@ impl UdpPeer {
                 session.connection.timer_expired();
             }
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Delivers a message of the hub to the session. A room post that exceeds the outbox is dropped,
@@ -181,17 +174,16 @@ impl UdpPeer {
         &mut self,
         notice: &Notice,
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
             if notice.is_post() && !session.connection.wants_room_events() {
-                drops.count(Dropped::QueueFull, self.key.0);
+                out.drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(notice);
             }
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Ends the session's rooms: the hub has ended.
@@ -238,14 +230,13 @@ impl UdpPeer {
         refusal: &Refusal,
         rate: &mut TokenBucket,
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) {
         let line = format!("{}\n", refusal.0);
         if self.limit.allows(line.len()) && rate.take(now) {
             self.push(line.as_bytes(), out);
         } else {
-            drops.count(Dropped::Refused, self.key.0);
+            out.drops.count(Dropped::Refused, self.key.0);
         }
     }
 
@@ -255,31 +246,24 @@ impl UdpPeer {
     }
 
     /// Sends the output of a program that has ended, if there is any and the limits allow it.
-    pub(crate) fn reply(
-        &mut self,
-        output: &[u8],
-        stats: Stats,
-        out: &mut SendBatch,
-        drops: &mut Drops,
-        now: Instant,
-    ) {
+    pub(crate) fn reply(&mut self, output: &[u8], out: &mut SendBatch, now: Instant) {
         self.programs -= 1;
         if output.is_empty() {
             return;
         }
         if !self.limit.allows(output.len()) {
-            drops.count(Dropped::AmplificationLimit, self.key.0);
+            out.drops.count(Dropped::AmplificationLimit, self.key.0);
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-            drops.count(Dropped::RateLimit, self.key.0);
+            out.drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            stats.count(Counter::Sent, output.len() as u64);
+            out.drops.stats.count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }
 
     /// Sends what the session has queued, lets it continue where that makes room, and sets its timer.
-    fn send(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
-        let next = self.send_queued(out, drops, now);
+    fn send(&mut self, out: &mut SendBatch, now: Instant) -> Next {
+        let next = self.send_queued(out, now);
         if let Some(session) = &mut self.session
             && let Some(delay) = session.connection.take_timer()
         {
@@ -288,7 +272,7 @@ impl UdpPeer {
         next
     }
 
-    fn send_queued(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+    fn send_queued(&mut self, out: &mut SendBatch, now: Instant) -> Next {
         let (remote, local) = self.key;
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(session) = &mut self.session else {
@@ -320,7 +304,7 @@ impl UdpPeer {
                     self.send_challenge(out);
                     return Next::Idle;
                 }
-                drops.count(Dropped::AmplificationLimit, remote);
+                out.drops.count(Dropped::AmplificationLimit, remote);
                 connection.datagram_sent();
                 if can_challenge && !session.stopping {
                     self.send_challenge(out);
@@ -331,7 +315,7 @@ impl UdpPeer {
                 if let Some(bucket) = self.bucket.filter(|_| session.delays) {
                     return Next::At(bucket.next());
                 }
-                drops.count(Dropped::RateLimit, remote);
+                out.drops.count(Dropped::RateLimit, remote);
             } else {
                 let bytes = datagram.len() as u64;
                 session.sent += bytes;

@@ -215,7 +215,7 @@ fn a_reply_that_cannot_be_sent_is_dropped_alone() {
     server.turn();
     assert_eq!(recv(&peer), b"before");
     assert_eq!(recv(&peer), b"after");
-    assert_eq!(server.udp.peers.drops().of(Dropped::Unsendable), 1);
+    assert_eq!(server.udp.peers.out.drops.of(Dropped::Unsendable), 1);
 }
 
 #[test]
