@@ -51,7 +51,7 @@ impl Child {
         Self::adopt(pid, errors)
     }
 
-    /// A child of this process that executes a program, see [`exec`].
+    /// A child of this process that executes a program, see [`prepare`].
     ///
     /// # Errors
     ///
@@ -235,18 +235,6 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reading, writing))
 }
 
-/// Replaces this process, which was forked for it, by `command`. Returns only if that fails.
-pub(crate) fn exec(
-    command: &mut Command,
-    input: Stdio,
-    output: Stdio,
-    stderr: OwnedFd,
-    group: Group,
-) -> io::Error {
-    prepare(command, input, output, stderr, group);
-    command.exec()
-}
-
 /// The process group of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -255,18 +243,14 @@ pub(crate) enum Group {
     Inherited,
 }
 
-impl Group {
-    /// The group for a peer that is a terminal, or is not.
-    pub(crate) fn for_terminal(is_terminal: bool) -> Self {
-        if is_terminal {
-            Self::Inherited
-        } else {
-            Self::Own
-        }
-    }
-}
-
-fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr: OwnedFd, group: Group) {
+/// Sets the standard descriptors of `command`, and resets what it would inherit from the server.
+pub(crate) fn prepare(
+    command: &mut Command,
+    input: Stdio,
+    output: Stdio,
+    stderr: OwnedFd,
+    group: Group,
+) {
     process::reset_before_exec(command);
     command.stdin(input).stdout(output).stderr(stderr);
     if group == Group::Own {

@@ -19,7 +19,7 @@ use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Stats};
 use crate::peer::Peer;
-use crate::reactor::poll::{Interest, after};
+use crate::reactor::poll::{Interest, after, earlier};
 use crate::reactor::reactor::Reactor;
 use crate::reactor::source::{EventSource, Watched};
 
@@ -114,40 +114,30 @@ impl<K> RunningJob<K> {
     /// # Errors
     ///
     /// The program cannot be executed, or a system resource is exhausted.
-    fn start(job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
-        let Job {
-            mut command,
-            datagram,
-            key,
-            peer,
-            slot,
-        } = job;
+    fn start(mut job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
         // A pipe may be smaller than a datagram; a file in memory is not.
         let mut input = File::from(memfd_create("datagram", MFdFlags::MFD_CLOEXEC)?);
-        input.write_all(&datagram)?;
+        input.write_all(&job.datagram)?;
         input.rewind()?;
         let (output, prints) = pipe()?;
         let (input, prints) = (Stdio::from(input), Stdio::from(prints));
-        let program = Child::spawn(&mut command, input, prints, Group::Own)?;
-        debug!(%peer, pid = %program.pid(), "program");
-        slot.set_pid(program.pid());
-        slot.count_bytes(datagram.len() as u64, 0);
+        let program = Child::spawn(&mut job.command, input, prints, Group::Own)?;
+        debug!(peer = %job.peer, pid = %program.pid(), "program");
+        job.slot.set_pid(program.pid());
+        job.slot.count_bytes(job.datagram.len() as u64, 0);
         let now = Instant::now();
-        let timeout = limits
-            .session_timeout
-            .into_iter()
-            .chain(limits.idle_timeout)
-            .min();
+        let session = limits.session_timeout.map(|timeout| after(now, timeout));
+        let idle = limits.idle_timeout.map(|timeout| after(now, timeout));
         Ok(Self {
             program,
             output,
             output_ended: false,
             reply: Vec::new(),
-            key,
-            peer,
-            _slot: slot,
+            key: job.key,
+            peer: job.peer,
+            _slot: job.slot,
             replies: Rc::clone(replies),
-            terminate_at: timeout.map(|timeout| after(now, timeout)),
+            terminate_at: earlier(session, idle),
         })
     }
 

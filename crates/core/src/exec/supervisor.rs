@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use tracing::debug;
 
-use crate::exec::child::{Child, Group, TERMINATE_GRACE};
+use crate::exec::child::{Child, Group, TERMINATE_GRACE, prepare};
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
@@ -80,9 +81,23 @@ impl Handover {
         Child::spawn(&mut command, input, output, self.group())
     }
 
-    /// The process group of its program.
-    pub(crate) fn group(&self) -> Group {
-        Group::for_terminal(self.stream.is_terminal())
+    /// Replaces this process, which was forked for it, by the program. Returns only if that fails.
+    pub(crate) fn exec(&self, mut command: Command, stderr: OwnedFd) -> io::Error {
+        match self.stream.to_stdio() {
+            Ok((input, output)) => {
+                prepare(&mut command, input, output, stderr, self.group());
+                command.exec()
+            }
+            Err(error) => error,
+        }
+    }
+
+    fn group(&self) -> Group {
+        if self.stream.is_terminal() {
+            Group::Inherited
+        } else {
+            Group::Own
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::{Refusal, Service};
-use crate::stream::lifecycle::{Accepted, BUSY};
+use crate::stream::task::{Accepted, BUSY};
 use crate::sys::systemd::notify_service_manager;
 
 /// What a concurrency model serves, and within which limits.

@@ -13,7 +13,7 @@ use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
-use crate::stream::lifecycle::Accepted;
+use crate::stream::task::Accepted;
 
 /// Runs sessions: in processes, in threads, or in the reactor of the acceptor, which drives the
 /// sources there by itself. The default methods are those of a worker that has all sessions there.

@@ -4,7 +4,10 @@ use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::exec::supervisor::Handover;
+use tracing::warn;
+
+use crate::exec::child::Child;
+use crate::exec::supervisor::{Handover, Supervisor, is_shortage, not_started};
 use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
@@ -19,8 +22,14 @@ use crate::session::connection::Connection;
 use crate::session::framing::Framing;
 use crate::session::send_queue::file_too_short;
 use crate::session::service::{Refusal, Service};
-use crate::stream::lifecycle::{Accepted, start_program};
 use crate::stream::rooms::RoomLink;
+
+/// A connection that admission control has admitted, before its session starts.
+pub(crate) struct Accepted {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Slot,
+}
 
 /// A connection on its stream, from the start of its session to the close.
 pub(crate) struct StreamTask {
@@ -72,8 +81,30 @@ impl StreamTask {
         Self::new(stream, peer, None, connection, limits, None)
     }
 
+    /// Hands a connection to a program that is started now, or closes it if that fails.
+    fn start_program(handover: Handover, command: Command) -> Box<dyn EventSource> {
+        match handover.spawn(command) {
+            Err(error) if is_shortage(&error) => {
+                warn!(peer = %handover.peer, "refuse: cannot start the program: {error}");
+                Self::close(handover, CloseReason::Refused(Refusal(BUSY.into())))
+            }
+            started => Self::supervise(started, handover),
+        }
+    }
+
+    /// Hands a connection to a program that was started, or closes it if that failed.
+    pub(crate) fn supervise(
+        started: io::Result<Child>,
+        handover: Handover,
+    ) -> Box<dyn EventSource> {
+        match started {
+            Ok(child) => Box::new(Supervisor::new(child, handover, Self::close)),
+            Err(error) => Self::close(handover, not_started(&error)),
+        }
+    }
+
     /// Closes a connection that was handed to a program.
-    pub(crate) fn close(handover: Handover, reason: CloseReason) -> Box<dyn EventSource> {
+    fn close(handover: Handover, reason: CloseReason) -> Box<dyn EventSource> {
         let (received, sent) = handover.count_bytes();
         let Handover {
             stream,
@@ -392,10 +423,12 @@ impl EventSource for StreamTask {
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
         let (_, program) = self.into_parts();
-        program.map(|(handover, command)| start_program(handover, command, Self::close))
+        program.map(|(handover, command)| Self::start_program(handover, command))
     }
 }
 
+/// The message to a peer for which no process, thread or program can be started.
+pub(crate) const BUSY: &str = "The server is busy. Try again later.";
 const ROOMS: usize = 2; // the index of the hub link, which a stream leaves free
 const SENDS_AT_ONCE: usize = 16; // a session with endless output must not delay the others
 // Longer than most round trips, so hardly any data can still be on its way.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use tracing::{debug, error, warn};
 
-use crate::exec::child::{Child, exec, pipe};
+use crate::exec::child::{Child, pipe};
 use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
@@ -25,8 +25,7 @@ use crate::server::model::fork_udp::{self, UdpProcess};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
-use crate::stream::lifecycle::{Accepted, supervise};
-use crate::stream::task::StreamTask;
+use crate::stream::task::{Accepted, StreamTask};
 use crate::sys::process::{self, Forked};
 
 /// Serves each peer in a process of its own. Returns once every child is reaped. However this process
@@ -90,7 +89,7 @@ impl Worker for Processes {
                 if let Some(errors) = errors {
                     let handover = Handover::new(stream, peer, Some(slot), self.limits);
                     let child = Child::adopt(pid, errors);
-                    let supervisor = supervise(child, handover, StreamTask::close);
+                    let supervisor = StreamTask::supervise(child, handover);
                     acceptor.reactor.add(supervisor);
                 } else {
                     self.children.add(pid, Some((peer, slot)));
@@ -220,20 +219,12 @@ impl Processes {
         let link = link.map(Link::socket);
         let mut task = StreamTask::open(accepted, &*self.service, &self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
-        let reason = match (task.into_parts(), stderr) {
-            ((_, Some((handover, mut command))), Some(stderr)) => {
-                match handover.stream.to_stdio() {
-                    Ok((input, output)) => {
-                        let group = handover.group();
-                        let error = exec(&mut command, input, output, stderr, group);
-                        error!(peer = %handover.peer, "{}", not_started(&error));
-                        return NOT_STARTED;
-                    }
-                    Err(error) => not_started(&error),
-                }
-            }
-            ((reason, _), _) => reason,
-        };
+        let (reason, program) = task.into_parts();
+        if let (Some((handover, command)), Some(stderr)) = (program, stderr) {
+            let error = handover.exec(command, stderr);
+            error!(peer = %handover.peer, "{}", not_started(&error));
+            return NOT_STARTED;
+        }
         match reason {
             CloseReason::Panicked(_) => EX_SOFTWARE,
             reason if reason.is_failure() => 1,

@@ -22,8 +22,7 @@ use crate::reactor::waker::Waker;
 use crate::server::acceptor::{self, Setup};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::lifecycle::Accepted;
-use crate::stream::task::StreamTask;
+use crate::stream::task::{Accepted, StreamTask};
 use crate::udp::server::UdpServer;
 
 /// Serves each peer in a thread of its own, beside the acceptor, so that a session that does not return
