@@ -5,20 +5,20 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use tracing::debug;
 
 use crate::exec::child::{Child, Group, TERMINATE_GRACE, prepare};
 use crate::limits::admission::Slot;
+use crate::limits::deadlines::{Expired, next_deadline};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::Stream;
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
 use crate::reactor::source::{EventSource, Watched};
-use crate::reactor::timers::Expired;
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Error;
 
@@ -131,7 +131,7 @@ impl Supervisor {
         }
     }
 
-    fn terminate(&mut self, reason: CloseReason, grace: std::time::Duration, now: Instant) {
+    fn terminate(&mut self, reason: CloseReason, grace: Duration, now: Instant) {
         if self.terminated.is_none() {
             debug!(peer = %self.handover.peer, pid = %self.child.pid(), "terminate: {reason}");
             self.child.terminate(grace, now);
@@ -148,7 +148,7 @@ impl Supervisor {
             active.max(self.began)
         });
         let awaits_first = traffic.is_some_and(|traffic| traffic.received == 0);
-        let expires = limits.timeouts().next(self.began, active, awaits_first);
+        let expires = next_deadline(limits, self.began, active, awaits_first);
         let expires = expires.map(|(at, expired)| (at, CloseReason::from(expired)));
         // A peer that has closed the connection looks like one that has only closed its sending side
         // and waits for the answer.

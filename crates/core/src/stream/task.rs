@@ -10,13 +10,13 @@ use crate::exec::child::Child;
 use crate::exec::supervisor::{Handover, Supervisor, is_shortage, not_started};
 use crate::hub_link::link::Link;
 use crate::limits::admission::Slot;
+use crate::limits::deadlines::{Deadlines, Expired, Timer};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::{OUTPUT, Stream};
 use crate::peer::Peer;
 use crate::reactor::poll::earlier;
 use crate::reactor::source::{EventSource, Watched};
-use crate::reactor::timers::{Deadlines, Expired, Timer};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::framing::Framing;
@@ -36,7 +36,6 @@ pub(crate) struct StreamTask {
     stream: Stream,
     peer: Peer,
     slot: Option<Slot>, // a refused peer has none
-    limits: Limits,
     connection: Connection,
     rooms: RoomLink,
     timer: Timer, // of the session
@@ -137,11 +136,10 @@ impl StreamTask {
             stream,
             peer,
             slot,
-            limits: *limits,
             connection,
             rooms: RoomLink::new(link),
             timer: Timer::default(),
-            deadlines: Deadlines::new(limits.timeouts(), now),
+            deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
             blocked: false,
             input_ended: false,
@@ -172,7 +170,7 @@ impl StreamTask {
             (_, own) => own, // a failure of the session matters more than that of the connection
         };
         if let (CloseReason::HandedOver, Some(command)) = (&reason, program) {
-            let handover = Handover::new(self.stream, self.peer, self.slot, self.limits);
+            let handover = Handover::new(self.stream, self.peer, self.slot, self.deadlines.limits);
             return (reason, Some((handover, *command)));
         }
         if self.slot.is_some() {

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
 use crate::limits::admission::Slot;
+use crate::limits::deadlines::Timer;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Peer;
 use crate::reactor::poll::{after, earlier};
-use crate::reactor::timers::Timer;
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;

@@ -27,6 +27,7 @@ use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
 use crate::stream::task::{Accepted, StreamTask};
 use crate::sys::process::{self, Forked};
+use crate::udp::server::UdpServer;
 
 /// Serves each peer in a process of its own. Returns once every child is reaped. However this process
 /// ends, its children end with it.
@@ -158,16 +159,11 @@ impl Processes {
                 let listener = udp.listener.try_clone();
                 let stats = acceptor.stats.for_udp_socket(udp.listener.index);
                 let mut buffer = self.become_child(acceptor);
-                let (service, signals) = (&self.service, &acceptor.signals);
-                fork_udp::serve(
-                    listener,
-                    service,
-                    &self.limits,
-                    stats,
-                    link,
-                    signals,
-                    &mut buffer,
-                )
+                let (service, link) = (Arc::clone(&self.service), link.map(Link::socket));
+                let server = listener.and_then(|listener| {
+                    UdpServer::new(listener, service, &self.limits, stats, link)
+                });
+                fork_udp::serve(server, &acceptor.signals, &mut buffer)
             }),
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for UDP");

@@ -1,23 +1,17 @@
 //! The processes that serve the UDP sockets of a forking server.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::error;
 
-use crate::hub_link::link::Link;
-use crate::limits::limits::Limits;
-use crate::limits::stats::Stats;
 use crate::net::listener::UdpListener;
 use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
 use crate::reactor::source::EventSource;
 use crate::server::model::children::Children;
-use crate::session::service::Service;
 use crate::udp::server::UdpServer;
 
 /// A UDP socket and the process that serves it, which is restarted if it ends.
@@ -64,19 +58,8 @@ impl UdpProcess {
     }
 }
 
-/// Serves the socket in a child. Returns the exit code.
-pub(crate) fn serve(
-    listener: io::Result<UdpListener>,
-    service: &Arc<dyn Service>,
-    limits: &Limits,
-    stats: Stats,
-    link: Option<OwnedFd>,
-    signals: &Signals,
-    buffer: &mut [u8],
-) -> i32 {
-    let (service, link) = (Arc::clone(service), link.map(Link::socket));
-    let server =
-        listener.and_then(|listener| UdpServer::new(listener, service, limits, stats, link));
+/// Serves a socket in a child. Returns the exit code.
+pub(crate) fn serve(server: io::Result<UdpServer>, signals: &Signals, buffer: &mut [u8]) -> i32 {
     match server {
         Ok(server) => {
             let mut server = Box::new(server);
