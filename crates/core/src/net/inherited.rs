@@ -34,10 +34,7 @@ pub(crate) fn stdio() -> io::Result<Listener> {
     if is_socket && (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino) {
         return from_socket(Socket::from(input));
     }
-    Ok(Listener::connection(
-        Stream::Pair { input, output },
-        Peer::stdio(),
-    ))
+    Ok(Listener::connection(Stream::pair(input, output)))
 }
 
 fn from_socket(socket: Socket) -> io::Result<Listener> {
@@ -59,7 +56,7 @@ fn from_socket(socket: Socket) -> io::Result<Listener> {
             Ok(remote) => {
                 let local = Address::from(&socket.local_addr()?);
                 let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
-                Ok(Listener::connection(Stream::Socket(socket), peer))
+                Ok(Listener::connection(Stream::socket(socket, peer)))
             }
             Err(_) => refuse("the socket neither listens nor is connected"),
         },

@@ -200,10 +200,9 @@ impl Reactor {
     }
 
     /// Lets all sources report.
-    pub(crate) fn report(&self) {
-        self.sources
-            .values()
-            .for_each(|entry| entry.source.report());
+    pub(crate) fn report(&mut self) {
+        let sources = self.sources.values_mut();
+        sources.for_each(|entry| entry.source.report());
     }
 
     /// Drops all sources without letting them finish. It changes nothing in the epoll instance, which

@@ -17,7 +17,6 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Reporting, Stats};
 use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::poll::{after, earlier};
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
@@ -25,7 +24,7 @@ use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::{Refusal, Service};
-use crate::stream::task::{Accepted, BUSY};
+use crate::stream::task::BUSY;
 use crate::sys::systemd::notify_service_manager;
 
 /// What a concurrency model serves, and within which limits.
@@ -74,8 +73,8 @@ pub(crate) fn serve<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     for listener in udp {
         acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
     }
-    for (stream, peer) in connections {
-        acceptor.accept(stream, peer);
+    for stream in connections {
+        acceptor.accept(stream);
     }
     let served = loop {
         if acceptor.is_exhausted() {
@@ -101,7 +100,7 @@ struct Acceptor<'a, W> {
 
 /// A connection whose session could not be started. It is tried again, and others wait behind it.
 struct Retry {
-    accepted: Accepted,
+    stream: Stream,
     failures: u32,
     at: Instant,
 }
@@ -131,7 +130,7 @@ impl<W: Worker> Acceptor<'_, W> {
     fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         self.wait(deadline)?;
         let now = Instant::now();
-        let mut stop = false;
+        let (mut stop, mut report) = (false, false);
         let mut attend = self.worker.deadline().is_some_and(|at| at <= now);
         let mut listeners = Vec::new();
         for &token in &self.ready {
@@ -140,13 +139,14 @@ impl<W: Worker> Acceptor<'_, W> {
                     let signals = self.state.signals.take();
                     stop = signals.terminate || signals.interrupt;
                     attend |= signals.child;
-                    if signals.report {
-                        self.report();
-                    }
+                    report = signals.report;
                 }
                 WORKER => attend = true,
                 listener => listeners.push(listener - LISTENERS),
             }
+        }
+        if report {
+            self.report();
         }
         self.state.reactor.dispatch(now);
         if attend {
@@ -154,12 +154,12 @@ impl<W: Worker> Acceptor<'_, W> {
         }
         if !stop {
             if let Some(retry) = self.retry.take_if(|retry| retry.at <= now) {
-                self.start(retry.accepted, retry.failures);
+                self.start(retry.stream, retry.failures);
             }
             while self.can_start()
-                && let Some((stream, peer)) = self.state.rate_queue.pop_due(now)
+                && let Some(stream) = self.state.rate_queue.pop_due(now)
             {
-                self.admit(stream, peer);
+                self.admit(stream);
             }
             self.accept_from(listeners);
         }
@@ -199,14 +199,14 @@ impl<W: Worker> Acceptor<'_, W> {
             if !self.can_start() {
                 return;
             }
-            if let Some((stream, peer)) = self.state.backlog.accept(index) {
+            if let Some(stream) = self.state.backlog.accept(index) {
                 listeners.push_back(index);
-                self.accept(stream, peer);
+                self.accept(stream);
             }
         }
     }
 
-    fn report(&self) {
+    fn report(&mut self) {
         self.worker.report();
         self.state.reactor.report();
         self.admission.report();
@@ -218,44 +218,43 @@ impl<W: Worker> Acceptor<'_, W> {
         self.retry.is_none() && !self.admission.is_full()
     }
 
-    fn accept(&mut self, stream: Stream, peer: Peer) {
+    fn accept(&mut self, stream: Stream) {
+        let peer = &stream.peer;
         debug!(%peer, local = %peer.local, "accept");
         let host = peer.remote.host();
-        let admitted = self
-            .state
-            .rate_queue
-            .admit((stream, peer), host, Instant::now());
-        match admitted {
-            Admitted::Now((stream, peer)) => self.admit(stream, peer),
+        let rate_queue = &mut self.state.rate_queue;
+        match rate_queue.admit(stream, host, Instant::now()) {
+            Admitted::Now(stream) => self.admit(stream),
             Admitted::Queued => (),
-            Admitted::Refused((stream, peer), message) => {
+            Admitted::Refused(stream, message) => {
                 self.state.stats.count(Counter::RefusedRate, 1);
-                self.refuse(stream, peer, message);
+                self.refuse(stream, message);
             }
         }
     }
 
-    fn admit(&mut self, stream: Stream, peer: Peer) {
-        match self.admission.admit(&peer) {
-            Ok(slot) => self.start(Accepted { stream, peer, slot }, 0),
-            Err(limit) => self.refuse(stream, peer, limit.to_string()),
+    fn admit(&mut self, mut stream: Stream) {
+        match self.admission.admit(&stream.peer) {
+            Ok(slot) => {
+                stream.slot = Some(slot);
+                self.start(stream, 0);
+            }
+            Err(limit) => self.refuse(stream, limit.to_string()),
         }
     }
 
     /// Starts a session. If the system lacks a resource, the connection is tried again later, and
     /// refused after some failures.
-    fn start(&mut self, accepted: Accepted, failures: u32) {
-        let Err(failed) = self.worker.start(accepted, &mut self.state) else {
+    fn start(&mut self, stream: Stream, failures: u32) {
+        let Err(failed) = self.worker.start(stream, &mut self.state) else {
             return;
         };
-        let StartError { accepted, error } = *failed;
-        let (peer, action) = (&accepted.peer, W::ACTION);
+        let StartError { stream, error } = *failed;
+        let (peer, action) = (&stream.peer, W::ACTION);
         let failures = failures + 1;
         if failures == MAX_FAILURES {
             warn!(%peer, "refuse: cannot {action}: {error}");
-            let Accepted { stream, peer, slot } = accepted;
-            drop(slot);
-            return self.refuse_busy(stream, peer, BUSY);
+            return self.refuse_busy(stream, BUSY);
         }
         if failures == 1 {
             warn!(%peer, "cannot {action}: {error}; trying again");
@@ -263,28 +262,26 @@ impl<W: Worker> Acceptor<'_, W> {
             debug!(%peer, "cannot {action}: {error}; trying again");
         }
         self.retry = Some(Retry {
-            accepted,
+            stream,
             failures,
             at: Instant::now() + RETRY_INTERVAL,
         });
     }
 
     /// Refuses a peer because it exceeds a limit.
-    fn refuse(&mut self, stream: Stream, peer: Peer, message: String) {
-        info!(%peer, "refuse: {message}");
-        self.send_refusal(stream, peer, Refusal(message.into()));
+    fn refuse(&mut self, stream: Stream, message: String) {
+        info!(peer = %stream.peer, "refuse: {message}");
+        self.send_refusal(stream, Refusal(message.into()));
     }
 
-    fn refuse_busy(&mut self, stream: Stream, peer: Peer, message: &'static str) {
+    fn refuse_busy(&mut self, stream: Stream, message: &'static str) {
         self.state.stats.count(Counter::RefusedBusy, 1);
-        self.send_refusal(stream, peer, Refusal(message.into()));
+        self.send_refusal(stream, Refusal(message.into()));
     }
 
-    fn send_refusal(&mut self, stream: Stream, peer: Peer, refusal: Refusal) {
-        let AcceptorState {
-            reactor, rejects, ..
-        } = &mut self.state;
-        rejects.refuse(reactor, stream, peer, refusal);
+    fn send_refusal(&mut self, stream: Stream, refusal: Refusal) {
+        let state = &mut self.state;
+        state.rejects.refuse(&mut state.reactor, stream, refusal);
     }
 
     /// Closes the listeners, asks every session to end, and waits for them until the end of the grace
@@ -292,11 +289,10 @@ impl<W: Worker> Acceptor<'_, W> {
     fn shut_down(&mut self, grace: Duration) {
         self.state.backlog.close(&mut self.state.reactor);
         notify_service_manager("STOPPING=1");
-        let retry = self.retry.take().map(|retry| retry.accepted);
-        let retry = retry.map(|Accepted { stream, peer, .. }| (stream, peer));
+        let retry = self.retry.take().map(|retry| retry.stream);
         let queued = self.state.rate_queue.drain();
-        for (stream, peer) in retry.into_iter().chain(queued) {
-            self.refuse_busy(stream, peer, "The server is stopping.");
+        for stream in retry.into_iter().chain(queued) {
+            self.refuse_busy(stream, "The server is stopping.");
         }
         info!(sessions = self.sessions(), ?grace, "stop");
         self.worker.stop();

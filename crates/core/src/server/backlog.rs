@@ -10,7 +10,6 @@ use tracing::warn;
 
 use crate::net::listener::StreamListener;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::reactor::Reactor;
 
 /// The listeners of one server.
@@ -98,7 +97,7 @@ impl Backlog {
     }
 
     /// Accepts the next peer at the listener of this index, if one is waiting.
-    pub(crate) fn accept(&mut self, index: usize) -> Option<(Stream, Peer)> {
+    pub(crate) fn accept(&mut self, index: usize) -> Option<Stream> {
         loop {
             match self.listeners[index].accept() {
                 Ok(accepted) => {

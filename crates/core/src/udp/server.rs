@@ -351,7 +351,7 @@ impl EventSource for UdpServer {
         self.advance(now);
     }
 
-    fn report(&self) {
+    fn report(&mut self) {
         self.peers.report();
     }
 

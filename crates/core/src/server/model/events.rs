@@ -14,13 +14,14 @@ use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::net::listener::UdpListener;
+use crate::net::stream::Stream;
 use crate::reactor::poll::{Interest, after, wait};
 use crate::reactor::signals::Signals;
 use crate::reactor::waker::Waker;
 use crate::server::acceptor::{self, Setup};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::task::{Accepted, StreamTask};
+use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
 
 /// Serves all peers in one thread.
@@ -114,16 +115,16 @@ impl Worker for Events {
 
     fn start(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
         match self.link() {
             Ok(link) => {
-                let task = StreamTask::open(accepted, &*self.service, &self.limits, link);
+                let task = StreamTask::open(stream, &*self.service, &self.limits, link);
                 acceptor.reactor.add(Box::new(task));
                 Ok(())
             }
-            Err(error) => Err(Box::new(StartError { accepted, error })),
+            Err(error) => Err(Box::new(StartError { stream, error })),
         }
     }
 

@@ -12,10 +12,11 @@ use nix::sys::signal::Signal;
 use tracing::{debug, error, warn};
 
 use crate::exec::child::{Child, pipe};
-use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
+use crate::exec::supervisor::{NOT_STARTED, exec, not_started};
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::net::listener::UdpListener;
+use crate::net::stream::Stream;
 use crate::peer::Transport;
 use crate::reactor::run_one::run_one;
 use crate::server::acceptor::{self, Setup};
@@ -25,7 +26,7 @@ use crate::server::model::fork_udp::{self, UdpProcess};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
-use crate::stream::task::{Accepted, StreamTask};
+use crate::stream::task::StreamTask;
 use crate::sys::process::{self, Forked};
 use crate::udp::server::UdpServer;
 
@@ -74,30 +75,31 @@ impl Worker for Processes {
 
     fn start(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
         let pipe = self.exec.then(pipe).transpose();
         let forked = pipe.and_then(|pipe| Ok((pipe.unzip(), self.link()?, process::fork()?)));
         match forked {
             Ok(((_, stderr), link, Forked::Child)) => {
-                run_child(|| self.run_session(accepted, stderr, link, acceptor))
+                run_child(|| self.run_session(stream, stderr, link, acceptor))
             }
             Ok(((errors, _), _, Forked::Parent(pid))) => {
-                debug!(peer = %accepted.peer, %pid, "fork");
-                let Accepted { stream, peer, slot } = accepted;
-                slot.set_pid(pid);
+                debug!(peer = %stream.peer, %pid, "fork");
+                if let Some(slot) = &stream.slot {
+                    slot.set_pid(pid);
+                }
                 if let Some(errors) = errors {
-                    let handover = Handover::new(stream, peer, Some(slot), self.limits);
                     let child = Child::adopt(pid, errors);
-                    let supervisor = StreamTask::supervise(child, handover);
+                    let supervisor = StreamTask::supervise(child, stream, &self.limits);
                     acceptor.reactor.add(supervisor);
                 } else {
-                    self.children.add(pid, Some((peer, slot)));
+                    let Stream { peer, slot, .. } = stream;
+                    self.children.add(pid, slot.map(|slot| (peer, slot)));
                 }
                 Ok(())
             }
-            Err(error) => Err(Box::new(StartError { accepted, error })),
+            Err(error) => Err(Box::new(StartError { stream, error })),
         }
     }
 
@@ -206,19 +208,19 @@ impl Processes {
     /// Runs one session in a child. Returns the exit code.
     fn run_session(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         stderr: Option<OwnedFd>,
         link: Option<OwnedFd>,
         acceptor: &mut AcceptorState,
     ) -> i32 {
         let mut buffer = self.become_child(acceptor);
         let link = link.map(Link::socket);
-        let mut task = StreamTask::open(accepted, &*self.service, &self.limits, link);
+        let mut task = StreamTask::open(stream, &*self.service, &self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
         let (reason, program) = task.into_parts();
-        if let (Some((handover, command)), Some(stderr)) = (program, stderr) {
-            let error = handover.exec(command, stderr);
-            error!(peer = %handover.peer, "{}", not_started(&error));
+        if let (Some((stream, command)), Some(stderr)) = (program, stderr) {
+            let error = exec(&stream, command, stderr);
+            error!(peer = %stream.peer, "{}", not_started(&error));
             return NOT_STARTED;
         }
         match reason {

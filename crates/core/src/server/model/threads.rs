@@ -15,6 +15,7 @@ use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
 use crate::net::listener::UdpListener;
+use crate::net::stream::Stream;
 use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
 use crate::reactor::source::{EventSource, READ_BYTES};
@@ -22,7 +23,7 @@ use crate::reactor::waker::Waker;
 use crate::server::acceptor::{self, Setup};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::task::{Accepted, StreamTask};
+use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
 
 /// Serves each peer in a thread of its own, beside the acceptor, so that a session that does not return
@@ -125,21 +126,21 @@ fn run(mut source: Box<dyn EventSource>, signals: &Signals) {
 impl Worker for Threads {
     const ACTION: &'static str = "start a thread";
 
-    fn start(&mut self, accepted: Accepted, _: &mut AcceptorState) -> Result<(), Box<StartError>> {
+    fn start(&mut self, stream: Stream, _: &mut AcceptorState) -> Result<(), Box<StartError>> {
         let thread = self.started;
         let link = self.link();
         match link.and_then(|link| Ok((self.spawn()?, link))) {
             Ok((jobs, link)) => {
-                debug!(peer = %accepted.peer, thread, "begin");
+                debug!(peer = %stream.peer, thread, "begin");
                 let (service, limits) = (Arc::clone(&self.service), self.limits);
                 let job = move |signals: &Signals| {
-                    let task = StreamTask::open(accepted, &*service, &limits, link);
+                    let task = StreamTask::open(stream, &*service, &limits, link);
                     run(Box::new(task), signals);
                 };
                 jobs.send(Box::new(job)).ok(); // the thread waits for it
                 Ok(())
             }
-            Err(error) => Err(Box::new(StartError { accepted, error })),
+            Err(error) => Err(Box::new(StartError { stream, error })),
         }
     }
 
