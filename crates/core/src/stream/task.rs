@@ -30,7 +30,6 @@ pub(crate) struct StreamTask {
     timer: Timer, // of the session
     deadlines: Deadlines,
     phase: Phase,
-    blocked: bool, // the stream accepts no output at the moment
     input_ended: bool,
 }
 
@@ -107,7 +106,6 @@ impl StreamTask {
             timer: Timer::default(),
             deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
-            blocked: false,
             input_ended: false,
         };
         task.advance(now);
@@ -136,15 +134,9 @@ impl StreamTask {
         if let (CloseReason::HandedOver, Some(command)) = (&reason, program) {
             return (reason, Some((self.stream, *command)));
         }
-        let Stream {
-            peer,
-            slot,
-            received,
-            sent,
-            ..
-        } = &self.stream;
-        if slot.is_some() {
-            reason.record(peer, slot.as_ref(), *received, *sent);
+        let stream = &self.stream;
+        if let Some(slot) = &stream.slot {
+            reason.record(&stream.peer, Some(slot), stream.received, stream.sent);
         }
         (reason, None)
     }
@@ -210,7 +202,6 @@ impl StreamTask {
         }
         self.take_requests(now);
         self.rooms.wake_if_pending(&self.connection);
-        self.blocked = self.connection.has_output();
         if !self.connection.is_done() {
             return;
         }
@@ -295,7 +286,7 @@ impl StreamTask {
 impl EventSource for StreamTask {
     fn watched(&self) -> Watched<'_> {
         let (read, write) = match self.phase {
-            Phase::Open => (self.wants_input(), self.blocked),
+            Phase::Open => (self.wants_input(), self.connection.has_output()),
             Phase::Draining { .. } | Phase::Done(_) => (true, false),
         };
         let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();

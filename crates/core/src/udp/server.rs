@@ -27,7 +27,6 @@ use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
 use crate::udp::dedicated_port::PortSockets;
-use crate::udp::filter::Dropped;
 use crate::udp::peer::PeerKey;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::RecvBatch;

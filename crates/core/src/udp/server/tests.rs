@@ -11,6 +11,7 @@ use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
 use crate::session::service::{Flow, Refusal, Result, Session};
+use crate::udp::filter::Dropped;
 
 /// Echoes messages, sends 70,000 bytes for `huge`, and `goodbye` when the server stops.
 struct Echo(Framing);
