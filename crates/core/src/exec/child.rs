@@ -225,10 +225,6 @@ fn running() -> MutexGuard<'static, Vec<Pid>> {
 }
 
 /// A pipe for the output of a program: its reading end, which does not block, and its writing end.
-///
-/// # Errors
-///
-/// No descriptor is available.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reading, writing) = unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reading, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;

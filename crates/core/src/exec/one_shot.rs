@@ -44,9 +44,6 @@ pub(crate) struct Jobs<K> {
 }
 
 impl<K: Copy + 'static> Jobs<K> {
-    /// # Errors
-    ///
-    /// No file descriptor is available.
     pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
         Ok(Self {
             running: Reactor::new()?,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::IntErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -189,12 +188,9 @@ impl FromStr for Descriptor {
 }
 
 fn port(digits: &str) -> Result<u16, ParseListenAddrError> {
-    let no_sign = !digits.starts_with('+');
-    match digits.parse::<u16>() {
-        Ok(port) if no_sign => Ok(port),
-        Err(error) if *error.kind() == IntErrorKind::Empty => {
-            Err(ParseListenAddrError::Port("nothing".to_owned()))
-        }
+    match digits.parse() {
+        Ok(port) if !digits.starts_with('+') => Ok(port),
+        _ if digits.is_empty() => Err(ParseListenAddrError::Port("nothing".to_owned())),
         _ => Err(ParseListenAddrError::Port(digits.to_owned())),
     }
 }

@@ -188,9 +188,6 @@ impl AsFd for StreamListener {
 }
 
 impl UdpListener {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             socket: self.socket.try_clone()?,

@@ -41,9 +41,6 @@ struct Entry {
 }
 
 impl Reactor {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,

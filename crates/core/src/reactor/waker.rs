@@ -15,9 +15,6 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         Ok(Self {

@@ -61,10 +61,6 @@ impl Backlog {
     }
 
     /// Waits for peers or not, as `accepting` says; not during a pause.
-    ///
-    /// # Errors
-    ///
-    /// The system has no memory.
     pub(crate) fn watch(
         &mut self,
         reactor: &mut Reactor,

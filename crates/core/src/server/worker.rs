@@ -31,10 +31,6 @@ pub(crate) trait Worker {
     ) -> Result<(), Box<StartError>>;
 
     /// Starts serving all peers of a UDP socket.
-    ///
-    /// # Errors
-    ///
-    /// The system lacks a resource.
     fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()>;
 
     /// A descriptor that is ready when [`attend`](Self::attend) is due. SIGCHLD makes it due as well.

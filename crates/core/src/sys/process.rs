@@ -52,10 +52,6 @@ pub(crate) fn fork() -> nix::Result<Forked> {
 }
 
 /// A descriptor for a child of this process that has not been waited for.
-///
-/// # Errors
-///
-/// No descriptor is available.
 pub(crate) fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open(2) takes two integers, and opens a descriptor that closes on exec.
     let raw = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;

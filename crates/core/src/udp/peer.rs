@@ -136,8 +136,8 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         let session = self.session.insert(session);
-        if let Err(reason) = session.receive_first(datagram) {
-            out.drops.count(reason, self.key.0);
+        if !session.receive_first(datagram) {
+            out.drops.count(Dropped::Busy, self.key.0);
         }
         self.send(out, now)
     }
@@ -148,9 +148,9 @@ impl UdpPeer {
             self.send(out, now); // the datagram may have raised the amplification limit
         }
         if let Some(session) = &mut self.session
-            && let Err(reason) = session.receive(datagram)
+            && !session.receive(datagram)
         {
-            out.drops.count(reason, self.key.0);
+            out.drops.count(Dropped::Busy, self.key.0);
         }
         self.send(out, now)
     }
@@ -210,17 +210,28 @@ impl UdpPeer {
         self.close(members);
     }
 
-    /// Removes and logs the session.
+    /// Removes and logs the session, which leaves its rooms.
     pub(crate) fn close(&mut self, members: &mut Members) {
-        if let Some(session) = self.session.take() {
-            session.close(members);
+        self.collect_requests(members);
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if let Some(member) = session.member {
+            members.remove(member);
         }
+        let reason = session.connection.into_close_reason();
+        let (received, sent) = (session.received, session.sent);
+        reason.record(&session.peer, Some(&session.slot), received, sent);
     }
 
     /// Queues what the session requests of the hub.
     pub(crate) fn collect_requests(&mut self, members: &mut Members) {
-        if let Some(session) = &mut self.session {
-            session.collect_requests(members);
+        if let Some(session) = &mut self.session
+            && let Some(member) = session.member
+        {
+            let requests = session.connection.take_requests().into_iter();
+            let requests = requests.map(|request| (member, request));
+            members.requests.extend(requests);
         }
     }
 
@@ -403,50 +414,27 @@ impl UdpSession {
         line_end.or(self.member.map(|_| "\n"))
     }
 
-    /// Delivers a datagram.
-    ///
-    /// # Errors
-    ///
-    /// The session takes no input now.
-    fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+    /// Delivers a datagram. Returns whether the session takes input now.
+    fn receive(&mut self, datagram: &[u8]) -> bool {
         self.received += datagram.len() as u64;
         self.slot.count_bytes(datagram.len() as u64, 0);
-        let delivered = self.connection.receive_datagram(datagram);
-        delivered.then_some(()).ok_or(Dropped::Busy)
+        self.connection.receive_datagram(datagram)
     }
 
     /// Delivers the datagram that the session began with. A blank one is answered by the greeting;
     /// any other is a message, and its reply replaces the greeting.
-    fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+    fn receive_first(&mut self, datagram: &[u8]) -> bool {
         if self.connection.close_reason().is_some() {
-            return Ok(()); // the greeting was everything
+            return true; // the greeting was everything
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.has_queued() {
-            return Ok(());
+            return true;
         }
         if !self.connection.waits_for_writable() {
             self.connection.discard_output();
         }
         self.receive(datagram)
-    }
-
-    fn collect_requests(&mut self, members: &mut Members) {
-        if let Some(member) = self.member {
-            let requests = self.connection.take_requests().into_iter();
-            let requests = requests.map(|request| (member, request));
-            members.requests.extend(requests);
-        }
-    }
-
-    /// Leaves its rooms and logs the end.
-    fn close(mut self, members: &mut Members) {
-        self.collect_requests(members);
-        if let Some(member) = self.member {
-            members.remove(member);
-        }
-        let reason = self.connection.into_close_reason();
-        reason.record(&self.peer, Some(&self.slot), self.received, self.sent);
     }
 }
 
