@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,14 +38,9 @@ impl Child {
     /// # Errors
     ///
     /// The program does not exist or may not be executed, or no process or descriptor is available.
-    pub(crate) fn spawn(
-        command: &mut Command,
-        input: Stdio,
-        output: Stdio,
-        group: Group,
-    ) -> io::Result<Self> {
+    pub(crate) fn spawn(command: &mut Command, input: Stdio, output: Stdio) -> io::Result<Self> {
         let (errors, stderr) = pipe()?;
-        prepare(command, input, output, stderr, group);
+        prepare(command, input, output, stderr);
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
         Self::adopt(pid, errors)
@@ -231,27 +226,10 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reading, writing))
 }
 
-/// The process group of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    Own,
-    /// That of the server: only the foreground process group may read from a terminal.
-    Inherited,
-}
-
 /// Sets the standard descriptors of `command`, and resets what it would inherit from the server.
-pub(crate) fn prepare(
-    command: &mut Command,
-    input: Stdio,
-    output: Stdio,
-    stderr: OwnedFd,
-    group: Group,
-) {
+pub(crate) fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr: OwnedFd) {
     process::reset_before_exec(command);
     command.stdin(input).stdout(output).stderr(stderr);
-    if group == Group::Own {
-        command.process_group(0);
-    }
 }
 
 /// The usual time between SIGTERM and SIGKILL: a program can clean up, and a server stops soon.

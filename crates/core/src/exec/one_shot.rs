@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd;
 use tracing::{debug, error, warn};
 
-use crate::exec::child::{Child, Group, TERMINATE_GRACE, pipe};
+use crate::exec::child::{Child, TERMINATE_GRACE, pipe};
 use crate::exec::supervisor::not_started;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
@@ -118,7 +119,7 @@ impl<K> RunningJob<K> {
         input.rewind()?;
         let (output, prints) = pipe()?;
         let (input, prints) = (Stdio::from(input), Stdio::from(prints));
-        let program = Child::spawn(&mut job.command, input, prints, Group::Own)?;
+        let program = Child::spawn(job.command.process_group(0), input, prints)?;
         debug!(peer = %job.peer, pid = %program.pid(), "program");
         job.slot.set_pid(program.pid());
         job.slot.count_bytes(job.datagram.len() as u64, 0);

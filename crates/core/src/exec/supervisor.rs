@@ -3,13 +3,13 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use tracing::debug;
 
-use crate::exec::child::{Child, Group, TERMINATE_GRACE, prepare};
+use crate::exec::child::{Child, TERMINATE_GRACE, prepare};
 use crate::limits::deadlines::{Expired, next_deadline};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
@@ -43,27 +43,28 @@ pub(crate) type Close = fn(Stream, &Limits, CloseReason) -> Box<dyn EventSource>
 ///
 /// The program does not exist or may not be executed, or no process or descriptor is available.
 pub(crate) fn spawn(stream: &Stream, mut command: Command) -> io::Result<Child> {
-    let (input, output) = stream.to_stdio()?;
-    Child::spawn(&mut command, input, output, group(stream))
+    let (input, output) = stdio(stream, &mut command)?;
+    Child::spawn(&mut command, input, output)
 }
 
 /// Replaces this process, which was forked for it, by the program. Returns only if that fails.
 pub(crate) fn exec(stream: &Stream, mut command: Command, stderr: OwnedFd) -> io::Error {
-    match stream.to_stdio() {
+    match stdio(stream, &mut command) {
         Ok((input, output)) => {
-            prepare(&mut command, input, output, stderr, group(stream));
+            prepare(&mut command, input, output, stderr);
             command.exec()
         }
         Err(error) => error,
     }
 }
 
-fn group(stream: &Stream) -> Group {
-    if stream.is_terminal() {
-        Group::Inherited
-    } else {
-        Group::Own
+/// The connection as standard input and output of `command`, which gets a process group of its own. At a
+/// terminal it does not: only the foreground process group may read from it.
+fn stdio(stream: &Stream, command: &mut Command) -> io::Result<(Stdio, Stdio)> {
+    if !stream.is_terminal() {
+        command.process_group(0);
     }
+    stream.to_stdio()
 }
 
 /// Whether the system may be able to start the program later.

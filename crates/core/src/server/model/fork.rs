@@ -22,7 +22,7 @@ use crate::reactor::run_one::run_one;
 use crate::server::acceptor::{self, Setup};
 use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
 use crate::server::model::fork_hub::HubProcess;
-use crate::server::model::fork_udp::{self, UdpProcess};
+use crate::server::model::fork_udp::{self, RESTART_INTERVAL, UdpProcess};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
@@ -154,7 +154,7 @@ impl Processes {
     }
 
     fn start_udp(&mut self, udp: &mut UdpProcess, acceptor: &mut AcceptorState) -> io::Result<()> {
-        udp.starting();
+        udp.start_at = Instant::now() + RESTART_INTERVAL; // if this fails
         let link = self.link()?;
         match process::fork()? {
             Forked::Child => run_child(|| {
@@ -170,7 +170,7 @@ impl Processes {
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for UDP");
                 self.children.add(pid, None);
-                udp.started(pid);
+                udp.pid = Some(pid);
                 Ok(())
             }
         }

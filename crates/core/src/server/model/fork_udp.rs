@@ -17,8 +17,8 @@ use crate::udp::server::UdpServer;
 /// A UDP socket and the process that serves it, which is restarted if it ends.
 pub(crate) struct UdpProcess {
     pub(crate) listener: UdpListener,
-    pid: Option<Pid>,
-    start_at: Instant, // not before
+    pub(crate) pid: Option<Pid>,
+    pub(crate) start_at: Instant, // not before
 }
 
 impl UdpProcess {
@@ -29,15 +29,6 @@ impl UdpProcess {
             pid: None,
             start_at: Instant::now(),
         }
-    }
-
-    /// It is being started. If that fails, it is not due again before an interval.
-    pub(crate) fn starting(&mut self) {
-        self.start_at = Instant::now() + RESTART_INTERVAL;
-    }
-
-    pub(crate) fn started(&mut self, pid: Pid) {
-        self.pid = Some(pid);
     }
 
     /// Whether it was running, and has ended. Then it is due to be started.
@@ -74,4 +65,5 @@ pub(crate) fn serve(server: io::Result<UdpServer>, signals: &Signals, buffer: &m
     }
 }
 
-const RESTART_INTERVAL: Duration = Duration::from_secs(1); // a process that fails must not spin
+/// From one start of a process to the next: one that fails must not spin.
+pub(crate) const RESTART_INTERVAL: Duration = Duration::from_secs(1);
