@@ -192,10 +192,8 @@ impl PeerTable {
             self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));
         }
-        let slot = self
-            .admission
-            .admit(&peer)
-            .map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
+        let slot = self.admission.admit(&peer);
+        let slot = slot.map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
         slot.count(Counter::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);

@@ -1,6 +1,6 @@
 //! The events model: all sessions in one thread.
 
-use std::io;
+use std::io::{self, PipeReader};
 use std::mem;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -34,13 +34,13 @@ use crate::udp::server::UdpServer;
 ///
 /// No descriptor or thread is available at the start, or the system cannot wait for descriptors.
 pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
-    let (control, done) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
+    let control = Arc::new(Waker::new()?);
+    let (done, at_end) = io::pipe()?; // hung up when the thread has ended, also by a panic
     let forwarded = Signals::forwarded(Arc::clone(&control));
     let signals = mem::replace(&mut setup.signals, forwarded);
     let grace = setup.limits.grace_period;
-    let wake_at_end = WakeAtEnd(Arc::clone(&done));
     let thread = thread::Builder::new().spawn(move || {
-        let _wake_at_end = wake_at_end;
+        let _at_end = at_end;
         let mut events = Events {
             hub: SharedHub::of(&setup.service),
             service: Arc::clone(&setup.service),
@@ -63,7 +63,7 @@ pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
 fn forward_signals(
     signals: &Signals,
     control: &Waker,
-    done: &Waker,
+    done: &PipeReader,
     grace: Duration,
 ) -> io::Result<bool> {
     let mut deadline = None;
@@ -91,15 +91,6 @@ fn forward_signals(
         if pending.report {
             control.request_report();
         }
-    }
-}
-
-/// Wakes another thread when it is dropped, also in a panic.
-struct WakeAtEnd(Arc<Waker>);
-
-impl Drop for WakeAtEnd {
-    fn drop(&mut self) {
-        self.0.wake();
     }
 }
 
