@@ -27,16 +27,11 @@ pub(crate) fn enable_pktinfo(socket: &Socket, bound: IpAddr) -> io::Result<()> {
 
 /// Raises both kernel buffers to [`BUFFER_BYTES`], or as far as the system allows, for bursts.
 pub(crate) fn raise_buffers(socket: &Socket) {
-    if socket
-        .recv_buffer_size()
-        .is_ok_and(|size| size < BUFFER_BYTES)
-    {
+    let is_small = |size: io::Result<usize>| size.is_ok_and(|size| size < BUFFER_BYTES);
+    if is_small(socket.recv_buffer_size()) {
         socket.set_recv_buffer_size(BUFFER_BYTES).ok();
     }
-    if socket
-        .send_buffer_size()
-        .is_ok_and(|size| size < BUFFER_BYTES)
-    {
+    if is_small(socket.send_buffer_size()) {
         socket.set_send_buffer_size(BUFFER_BYTES).ok();
     }
 }

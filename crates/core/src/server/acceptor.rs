@@ -119,10 +119,8 @@ impl<W: Worker> Acceptor<'_, W> {
 
     /// The number of sessions, and of UDP sockets.
     fn sessions(&self) -> usize {
-        let AcceptorState {
-            reactor, rejects, ..
-        } = &self.state;
-        self.worker.len() + reactor.len() - rejects.count(reactor)
+        let reactor = &self.state.reactor;
+        self.worker.len() + reactor.len() - self.state.rejects.count(reactor)
     }
 
     /// Waits once, until `deadline` at most, and handles what is ready. Returns whether the server
@@ -171,19 +169,14 @@ impl<W: Worker> Acceptor<'_, W> {
         let mut deadline = earlier(deadline, self.worker.deadline());
         deadline = earlier(deadline, self.retry.as_ref().map(|retry| retry.at));
         let can_start = self.can_start();
-        let AcceptorState {
-            reactor,
-            backlog,
-            rate_queue,
-            ..
-        } = &mut self.state;
+        let state = &mut self.state;
         if can_start {
-            deadline = earlier(deadline, rate_queue.deadline());
-            deadline = earlier(deadline, backlog.resume_at(now));
+            deadline = earlier(deadline, state.rate_queue.deadline());
+            deadline = earlier(deadline, state.backlog.resume_at(now));
         }
-        backlog.watch(reactor, can_start, now)?;
+        state.backlog.watch(&mut state.reactor, can_start, now)?;
         self.ready.clear();
-        reactor.wait(deadline, &mut self.ready)
+        state.reactor.wait(deadline, &mut self.ready)
     }
 
     /// Accepts peers at listeners that are ready.
