@@ -26,7 +26,7 @@ pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 /// A peer in the peer table. It outlives its session, so that the limits on what is sent to it do
 /// not start anew.
 pub(crate) struct UdpPeer {
-    key: PeerKey,
+    pub(crate) key: PeerKey,
     limit: AmplificationLimit,
     challenge: Challenge,
     may_challenge: bool,         // a datagram came since the last challenge
@@ -79,10 +79,6 @@ impl UdpPeer {
                 ready: false,
             },
         }
-    }
-
-    pub(crate) fn key(&self) -> PeerKey {
-        self.key
     }
 
     /// Whether it has a session, perhaps one that has ended and still has datagrams to send.

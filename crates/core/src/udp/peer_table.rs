@@ -37,7 +37,7 @@ pub(crate) struct PeerTable {
     limits: Limits,
     listener: usize, // the number of the listener, for the service
     filter: Filter,
-    admission: Admission,
+    pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
     pub(crate) out: SendBatch, // the replies
@@ -50,7 +50,7 @@ pub(crate) struct PeerTable {
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
     /// The programs to start. Each needs a [reply](Self::reply) in the end.
     pub(crate) jobs: Vec<Job<PeerKey>>,
-    end_at: Option<Instant>, // set when the server stops
+    pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
 
 /// Which peers need attention, and when.
@@ -288,22 +288,12 @@ impl PeerTable {
         self.is_stopping() && !peers.any(|peer| peer.has_session())
     }
 
-    /// When the grace period of a stop ends.
-    pub(crate) fn end_at(&self) -> Option<Instant> {
-        self.end_at
-    }
-
     /// Ends the remaining sessions and returns what was dropped in total.
     pub(crate) fn finish(mut self) -> Drops {
         for peer in self.peers.values_mut() {
             peer.evict(CloseReason::Aborted, &mut self.members);
         }
         self.out.drops
-    }
-
-    /// Reports each session.
-    pub(crate) fn report(&self) {
-        self.admission.report();
     }
 
     /// Sends the output of a program that has ended, unless its peer was evicted.
@@ -409,19 +399,19 @@ impl Schedule {
         {
             self.remove_due(peer);
             peer.listing.due = Some(at);
-            self.due.insert((at, peer.key()));
+            self.due.insert((at, peer.key));
         }
     }
 
     fn make_ready(&mut self, peer: &mut UdpPeer) {
         if !std::mem::replace(&mut peer.listing.ready, true) {
-            self.ready.push_back(peer.key());
+            self.ready.push_back(peer.key);
         }
     }
 
     fn remove_due(&mut self, peer: &mut UdpPeer) {
         if let Some(due) = peer.listing.due.take() {
-            self.due.remove(&(due, peer.key()));
+            self.due.remove(&(due, peer.key));
         }
     }
 }

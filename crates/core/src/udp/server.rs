@@ -286,14 +286,9 @@ impl EventSource for UdpServer {
         let interest = Interest::In { read, write: !read };
         let jobs = self.jobs.as_ref();
         let jobs = jobs.map(|jobs| (jobs.as_fd(), Interest::READ));
-        let ports = self.ports.as_ref().map(|ports| {
-            let interest = Interest::In { read, write: false };
-            (ports.as_fd(), interest)
-        });
-        let hub_link = self
-            .hub_link
-            .as_ref()
-            .map(|hub_link| hub_link.watched(read));
+        let ports = self.ports.as_ref();
+        let ports = ports.map(|ports| (ports.as_fd(), Interest::In { read, write: false }));
+        let hub_link = self.hub_link.as_ref().map(|link| link.watched(read));
         [
             Some((self.socket.as_fd(), interest)),
             jobs.or(ports),
@@ -339,7 +334,7 @@ impl EventSource for UdpServer {
         if self.peers.is_ready() && self.peers.out.is_empty() {
             self.advance(now);
         }
-        self.is_done |= is_past(self.peers.end_at());
+        self.is_done |= is_past(self.peers.end_at);
     }
 
     fn stop(&mut self, now: Instant) {
@@ -351,7 +346,7 @@ impl EventSource for UdpServer {
     }
 
     fn report(&mut self) {
-        self.peers.report();
+        self.peers.admission.report();
     }
 
     fn fail(&mut self, error: io::Error) {
