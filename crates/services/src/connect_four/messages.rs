@@ -87,29 +87,18 @@ fn ended(end: End, reader: Option<Side>) -> String {
 /// The state of the game and what the reader may do next, for the player of a side or for a watcher.
 pub(super) fn status(game: &Game, reader: Option<Side>, is_seat_free: bool) -> String {
     let turn = game.board.turn();
-    let Some(side) = reader else {
-        return if is_seat_free {
-            "A seat is free: /play takes it.".to_owned()
-        } else if game.is_playing() {
-            format!("{turn} is to move.")
-        } else {
-            "The game is over.".to_owned()
-        };
-    };
-    let other = side.other();
-    if is_seat_free {
-        "Waiting for an opponent.".to_owned()
-    } else if game.is_playing() {
-        if turn == side {
-            format!("Your turn, {side}: 1 to 7.")
-        } else {
-            format!("{turn} is to move.")
+    match reader {
+        None if is_seat_free => "A seat is free: /play takes it.".to_owned(),
+        Some(_) if is_seat_free => "Waiting for an opponent.".to_owned(),
+        Some(side) if game.is_playing() && turn == side => format!("Your turn, {side}: 1 to 7."),
+        _ if game.is_playing() => format!("{turn} is to move."),
+        None => "The game is over.".to_owned(),
+        Some(side) if game.rematch[side.index()] => {
+            format!("Waiting for {} to agree.", side.other())
         }
-    } else if game.rematch[side.index()] {
-        format!("Waiting for {other} to agree.")
-    } else if game.rematch[other.index()] {
-        "Type rematch to agree, or /quit.".to_owned()
-    } else {
-        "Type rematch for another game, or /quit.".to_owned()
+        Some(side) if game.rematch[side.other().index()] => {
+            "Type rematch to agree, or /quit.".to_owned()
+        }
+        Some(_) => "Type rematch for another game, or /quit.".to_owned(),
     }
 }

@@ -23,22 +23,12 @@ pub(super) struct GameSession {
     is_settled: bool, // it has a seat, or knows that there was none for it
     has_posted: bool, // and has not received that post yet
     move_time: Option<Duration>,
-    move_timer: MoveTimer,
+    time_left: Option<Duration>, // for the move when the timer expires; `None`: the timer is off
 }
 
 /// Members that left recently: a delayed message may still give one of them a seat.
 #[derive(Default)]
 struct Departed(VecDeque<u64>);
-
-/// What the timer of the session stands for.
-#[derive(Clone, Copy)]
-enum MoveTimer {
-    Off,
-    /// The warning, with the time that is left after it.
-    Warning(Duration),
-    /// The end of the time for the move.
-    Expiry,
-}
 
 impl Departed {
     /// Adds a member. When there are too many, the oldest one without a seat is forgotten.
@@ -60,19 +50,19 @@ impl GameSession {
     pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
         Self {
             rooms,
-            replica: Replica::new(),
+            replica: Replica::default(),
             place: None,
             member: None,
             departed: Departed::default(),
             is_settled: false,
             has_posted: false,
             move_time,
-            move_timer: MoveTimer::Off,
+            time_left: None,
         }
     }
 
     fn game(&self) -> &Game {
-        self.replica.game()
+        &self.replica.game
     }
 
     /// The side of this peer, if it plays.
@@ -93,7 +83,7 @@ impl GameSession {
     }
 
     fn may_sit(&self) -> bool {
-        self.side().is_none() && self.is_seat_free() && self.replica.is_current()
+        self.side().is_none() && self.is_seat_free() && self.replica.is_current
     }
 
     fn may_request_rematch(&self) -> bool {
@@ -141,7 +131,7 @@ impl GameSession {
         let refusal = match self.side() {
             None => messages::NOT_A_PLAYER.to_owned(),
             Some(side) if game.is_playing() && game.board.turn() == side => {
-                if game.board.free_row(column).is_some() {
+                if !game.board.is_column_full(column) {
                     return self.post(Action::Play(column), out);
                 }
                 messages::column_full(column)
@@ -166,8 +156,7 @@ impl GameSession {
             Some(_) if self.game().is_over() => messages::ALREADY_REQUESTED,
             Some(_) => return self.send_status(out),
         };
-        out.send(refusal.as_bytes());
-        self.send_status(out);
+        self.refuse(refusal, out);
     }
 
     fn take_seat(&mut self, out: &mut Outbox) {
@@ -178,6 +167,10 @@ impl GameSession {
             Some(_) => messages::ALREADY_SEATED,
             None => messages::NO_FREE_SEAT,
         };
+        self.refuse(refusal, out);
+    }
+
+    fn refuse(&self, refusal: &str, out: &mut Outbox) {
         out.send(refusal.as_bytes());
         self.send_status(out);
     }
@@ -267,10 +260,7 @@ impl GameSession {
     fn on_rejected(&mut self, action: &Action, out: &mut Outbox) {
         match action {
             Action::Sit(_) if self.may_sit() => self.sit(out),
-            Action::Sit(_) if self.is_settled => {
-                out.send(messages::SEAT_LOST.as_bytes());
-                self.send_status(out);
-            }
+            Action::Sit(_) if self.is_settled => self.refuse(messages::SEAT_LOST, out),
             Action::Sit(_) => self.watch(out),
             Action::Rematch if self.may_request_rematch() => self.post(Action::Rematch, out),
             // The game had ended or the opponent had been replaced; the peer was notified.
@@ -279,7 +269,7 @@ impl GameSession {
     }
 
     fn on_left(&mut self, member: u64, out: &mut Outbox) {
-        self.departed.add(member, self.replica.game().seats);
+        self.departed.add(member, self.game().seats);
         let Some(side) = self.game().side_of(member).filter(|_| self.is_settled) else {
             return;
         };
@@ -302,13 +292,13 @@ impl GameSession {
 
     /// Starts the time for a move. Both players measure it, since one of them may be suspended.
     fn start_move_timer(&mut self, out: &mut Outbox) {
-        self.move_timer = MoveTimer::Off;
+        self.time_left = None;
         if self.game().is_playing()
             && self.side().is_some()
             && let Some(time) = self.move_time
         {
             let left = Duration::from_secs(time.as_secs() / 4);
-            self.move_timer = MoveTimer::Warning(left);
+            self.time_left = Some(left);
             out.set_timer(time - left);
         }
     }
@@ -325,8 +315,7 @@ impl Session for GameSession {
         if self.execute(line, out) {
             return Ok(self.flow());
         }
-        out.send(messages::GOODBYE.as_bytes());
-        Ok(Flow::Close)
+        Ok(close(messages::GOODBYE, out))
     }
 
     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
@@ -343,14 +332,8 @@ impl Session for GameSession {
                 }
             }
             RoomEvent::Left { member, .. } => self.on_left(member.id, out),
-            RoomEvent::Full { .. } => {
-                out.send(messages::ROOM_FULL.as_bytes());
-                return Ok(Flow::Close);
-            }
-            RoomEvent::TooSlow => {
-                out.send(messages::TOO_SLOW.as_bytes());
-                return Ok(Flow::Close);
-            }
+            RoomEvent::Full { .. } => return Ok(close(messages::ROOM_FULL, out)),
+            RoomEvent::TooSlow => return Ok(close(messages::TOO_SLOW, out)),
             _ => (),
         }
         self.report_departed_opponent(out);
@@ -358,30 +341,32 @@ impl Session for GameSession {
     }
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
-        let timer = std::mem::replace(&mut self.move_timer, MoveTimer::Off);
         // A post of its own that is under way either ends the turn or comes too late.
-        if let Some(side) = self.side()
+        if let Some(left) = self.time_left.take()
+            && let Some(side) = self.side()
             && !self.has_posted
         {
-            match timer {
-                MoveTimer::Off => (),
-                MoveTimer::Warning(left) if !left.is_zero() => {
-                    let turn = self.game().board.turn();
-                    let warning = messages::time_left(turn, side, left.as_secs());
-                    out.send(warning.as_bytes());
-                    out.set_timer(left);
-                    self.move_timer = MoveTimer::Expiry;
-                }
-                MoveTimer::Warning(_) | MoveTimer::Expiry => self.post(Action::Timeout, out),
+            if left.is_zero() {
+                self.post(Action::Timeout, out);
+            } else {
+                let turn = self.game().board.turn();
+                let warning = messages::time_left(turn, side, left.as_secs());
+                out.send(warning.as_bytes());
+                out.set_timer(left);
+                self.time_left = Some(Duration::ZERO);
             }
         }
         Ok(self.flow())
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        out.send(messages::GOODBYE.as_bytes());
-        Ok(Flow::Close)
+        Ok(close(messages::GOODBYE, out))
     }
+}
+
+fn close(reason: &str, out: &mut Outbox) -> Flow {
+    out.send(reason.as_bytes());
+    Flow::Close
 }
 
 const ROOM: &str = "table";
