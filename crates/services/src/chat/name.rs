@@ -24,19 +24,19 @@ impl Name {
         let is_name = text.chars().next().is_some_and(is_letter_or_digit)
             && text.chars().count() <= MAX_CHARACTERS
             && text.chars().all(is_valid);
-        is_name.then(|| Self {
-            shown: text.to_owned(),
-            folded: fold(text),
-        })
+        is_name.then(|| Self::new(text.to_owned()))
+    }
+
+    fn new(shown: String) -> Self {
+        let folded = fold(&shown);
+        Self { shown, folded }
     }
 
     /// The name with a number appended, shortened where it would be too long.
     pub(super) fn numbered(&self, number: u32) -> Self {
         let suffix = format!("-{number}");
         let kept = self.shown.chars().take(MAX_CHARACTERS - suffix.len());
-        let shown: String = kept.chain(suffix.chars()).collect();
-        let folded = fold(&shown);
-        Self { shown, folded }
+        Self::new(kept.chain(suffix.chars()).collect())
     }
 
     /// Whether both are the same name, ignoring case.

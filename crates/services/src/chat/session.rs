@@ -28,25 +28,39 @@ pub(super) struct ChatSession {
 
 /// A request to the hub. There is at most one at a time.
 enum Request {
-    /// Whether `name` is free. `wanted` is the name that the person typed, and this is the `tries`-th
-    /// variant of it.
-    Claim {
-        name: Name,
-        wanted: Name,
-        tries: u32,
-    },
+    /// Whether a name is free.
+    Claim(Claim),
     /// To use the new name in the current room.
     Rename,
     /// To enter this room.
     Join(Name),
     /// The members of the current room.
     Members,
-    /// To deliver a private message; `delivered` unless the hub reports that nobody received it.
-    Private {
-        to: Name,
-        text: String,
-        delivered: bool,
-    },
+    /// To deliver a private message.
+    Private(PrivateMessage),
+}
+
+struct Claim {
+    name: Name,
+    wanted: Name, // as the person typed it
+    tries: u32,   // `name` is this variant of it, from 1
+}
+
+struct PrivateMessage {
+    to: Name,
+    text: String,
+    delivered: bool, // unless the hub reports that there was no receiver
+}
+
+impl Claim {
+    /// The wanted name itself is tried first.
+    fn first(wanted: Name) -> Self {
+        Self {
+            name: wanted.clone(),
+            wanted,
+            tries: 1,
+        }
+    }
 }
 
 impl ChatSession {
@@ -83,7 +97,7 @@ impl ChatSession {
     fn introduce(&mut self, line: &str, out: &mut Outbox) -> Flow {
         match Command::parse(line) {
             Command::Say(name) | Command::Nick(name) => match Name::parse(name.trim()) {
-                Some(name) => self.claim(name.clone(), name, 1, out),
+                Some(name) => self.claim(Claim::first(name), out),
                 None => notice(out, &format!("A name is {}. {ASK_NAME}", Name::RULE)),
             },
             Command::Help => self.help(out),
@@ -94,27 +108,19 @@ impl ChatSession {
     }
 
     fn execute(&mut self, name: &Name, line: &str, out: &mut Outbox) -> Flow {
-        let room = self.room.chat_room();
         match Command::parse(line) {
             Command::Say(text) => {
-                self.rooms
-                    .post(out, &room, &Kind::Chat.encode(&format!("{name}: {text}")));
+                self.post(Kind::Chat, &format!("{name}: {text}"), out);
                 if let (Some(bot), Some(text)) = (&mut self.bot, Bot::addressed(text)) {
                     let answer = format!("{}: {}", Bot::NAME, bot.reply(text));
-                    self.rooms.post(out, &room, &Kind::Chat.encode(&answer));
+                    self.post(Kind::Chat, &answer, out);
                     send(out, "", answer.as_bytes());
                 }
             }
-            Command::Action(action) => {
-                self.rooms.post(
-                    out,
-                    &room,
-                    &Kind::Chat.encode(&format!("* {name} {action}")),
-                );
-            }
+            Command::Action(action) => self.post(Kind::Chat, &format!("* {name} {action}"), out),
             Command::Nick(new) => self.rename(name, new, out),
             Command::Who => {
-                self.rooms.list_members(out, &room);
+                self.rooms.list_members(out, &self.room.chat_room());
                 self.pending = Some(Request::Members);
             }
             Command::Join(new) => match Name::parse(new.strip_prefix('#').unwrap_or(new)) {
@@ -134,6 +140,12 @@ impl ChatSession {
         self.flow()
     }
 
+    /// Posts to the current room.
+    fn post(&self, kind: Kind, text: &str, out: &mut Outbox) {
+        let room = self.room.chat_room();
+        self.rooms.post(out, &room, &kind.encode(text));
+    }
+
     /// Changes the name of a person that has one.
     fn rename(&mut self, name: &Name, new: &str, out: &mut Outbox) {
         match Name::parse(new) {
@@ -142,30 +154,27 @@ impl ChatSession {
                 notice(out, &format!("You are called {new} already."));
             }
             Some(new) if new.is(name) => self.announce_name(new, out),
-            Some(new) => self.claim(new.clone(), new, 1, out),
+            Some(new) => self.claim(Claim::first(new), out),
         }
     }
 
     /// Asks the hub for a name: the first member of its claim room owns it. All members join that room
     /// by the same name, so that the hub numbers them together.
-    fn claim(&mut self, name: Name, wanted: Name, tries: u32, out: &mut Outbox) {
-        if self.bot.is_some() && Bot::has_name(&name) {
-            return self.on_name_taken(wanted, tries, out);
+    fn claim(&mut self, claim: Claim, out: &mut Outbox) {
+        let name = &claim.name;
+        if self.bot.is_some() && Bot::has_name(name) {
+            return self.on_name_taken(claim, out);
         }
         self.rooms.join(out, &name.claim_room(), name.folded());
-        self.pending = Some(Request::Claim {
-            name,
-            wanted,
-            tries,
-        });
+        self.pending = Some(Request::Claim(claim));
     }
 
-    fn on_name_claimed(&mut self, name: Name, wanted: &Name, out: &mut Outbox) {
+    fn on_name_claimed(&mut self, Claim { name, wanted, .. }: Claim, out: &mut Outbox) {
         if let Some(old) = &self.name {
             self.rooms.leave(out, &old.claim_room());
             return self.announce_name(name, out);
         }
-        if !name.is(wanted) {
+        if !name.is(&wanted) {
             notice(out, &format!("{wanted} is taken, so you are {name}."));
         }
         self.rooms.join(out, &self.room.chat_room(), name.as_str());
@@ -174,25 +183,31 @@ impl ChatSession {
     }
 
     /// A person without a name gets the wanted one with a number appended, if that is free.
-    fn on_name_taken(&mut self, wanted: Name, tries: u32, out: &mut Outbox) {
+    fn on_name_taken(&mut self, Claim { wanted, tries, .. }: Claim, out: &mut Outbox) {
         if let Some(old) = &self.name {
             return notice(out, &format!("{wanted} is taken; you are still {old}."));
         }
         // With many people of the same name, trying the numbers in order would take long.
-        let number = match tries + 1 {
-            next @ ..=LAST_IN_ORDER => next,
+        let tries = tries + 1;
+        let number = match tries {
+            ..=LAST_IN_ORDER => tries,
             _ => rand::random_range(LAST_IN_ORDER + 1..MAX_NUMBER),
         };
-        self.claim(wanted.numbered(number), wanted, tries + 1, out);
+        let name = wanted.numbered(number);
+        let claim = Claim {
+            name,
+            wanted,
+            tries,
+        };
+        self.claim(claim, out);
     }
 
     fn announce_name(&mut self, new: Name, out: &mut Outbox) {
-        let room = self.room.chat_room();
-        self.rooms.join(out, &room, new.as_str());
+        self.rooms.join(out, &self.room.chat_room(), new.as_str());
         notice(out, &format!("You are called {new} now."));
         if let Some(old) = &self.name {
             let text = format!("{old} is called {new} now.");
-            self.rooms.post(out, &room, &Kind::Notice.encode(&text));
+            self.post(Kind::Notice, &text, out);
         }
         self.name = Some(new);
         self.pending = Some(Request::Rename);
@@ -247,11 +262,11 @@ impl ChatSession {
                 self.rooms.post(out, &to.claim_room(), &post);
                 // The answer follows the notification that the post had no receiver.
                 self.rooms.list_members(out, &to.claim_room());
-                self.pending = Some(Request::Private {
+                self.pending = Some(Request::Private(PrivateMessage {
                     to,
                     text: text.to_owned(),
                     delivered: true,
-                });
+                }));
             }
         }
     }
@@ -283,27 +298,17 @@ impl ChatSession {
         out: &mut Outbox,
     ) -> Option<Request> {
         match (request, event) {
-            (
-                Request::Claim {
-                    name,
-                    wanted,
-                    tries,
-                },
-                RoomEvent::Entered { room, place, .. },
-            ) => {
-                if *place == 1 {
-                    self.on_name_claimed(name, &wanted, out);
-                } else {
-                    self.rooms.leave(out, room);
-                    self.on_name_taken(wanted, tries, out);
-                }
+            (Request::Claim(claim), RoomEvent::Entered { place: 1, .. }) => {
+                self.on_name_claimed(claim, out);
+            }
+            (Request::Claim(claim), RoomEvent::Entered { room, .. }) => {
+                self.rooms.leave(out, room);
+                self.on_name_taken(claim, out);
             }
             (Request::Join(room), RoomEvent::Entered { others, .. }) => {
                 self.on_entered(room, *others, out);
             }
-            (Request::Claim { .. }, RoomEvent::Full { .. }) => {
-                self.on_full(self.name.is_none(), out);
-            }
+            (Request::Claim(_), RoomEvent::Full { .. }) => self.on_full(self.name.is_none(), out),
             (Request::Join(room), RoomEvent::Full { .. }) => {
                 self.on_full(room.is(&self.room), out);
             }
@@ -311,25 +316,17 @@ impl ChatSession {
             (Request::Members, RoomEvent::Members { members, .. }) => {
                 self.list_members(members, out);
             }
-            (Request::Private { to, text, .. }, RoomEvent::Undelivered { room, .. })
-                if to.is_claim_room(room) =>
-            {
-                return Some(Request::Private {
-                    to,
-                    text,
-                    delivered: false,
-                });
+            (Request::Private(mut message), RoomEvent::Undelivered { room, .. }) => {
+                message.delivered &= !message.to.is_claim_room(room);
+                return Some(Request::Private(message));
             }
-            (
-                Request::Private {
-                    to,
-                    text,
-                    delivered,
-                },
-                RoomEvent::Members { .. },
-            ) => match delivered {
-                true => send(out, &format!("[you to {to}] "), text.as_bytes()),
-                false => notice(out, &format!("Nobody is called {to}.")),
+            (Request::Private(message), RoomEvent::Members { .. }) => match message.delivered {
+                true => send(
+                    out,
+                    &format!("[you to {}] ", message.to),
+                    message.text.as_bytes(),
+                ),
+                false => notice(out, &format!("Nobody is called {}.", message.to)),
             },
             (request, _) => return Some(request),
         }
@@ -367,10 +364,8 @@ impl ChatSession {
 
     fn show_post(&self, room: &str, post: &[u8], past: bool, out: &mut Outbox) {
         let is_here = self.room.is_chat_room(room);
-        let is_own = self
-            .name
-            .as_ref()
-            .is_some_and(|name| name.is_claim_room(room));
+        let name = self.name.as_ref();
+        let is_own = name.is_some_and(|name| name.is_claim_room(room));
         let Some((kind, text)) = message::decode(post) else {
             return;
         };
