@@ -38,19 +38,11 @@ enum Cause {
 /// There is neither, the file cannot be read, or it is not a valid script.
 pub fn find_script(name: &Path) -> Result<Script, LoadScriptError> {
     let shown = name.display().to_string();
-    if let Some(script) = name.to_str().and_then(Script::named) {
-        return script.map_err(|error| LoadScriptError {
-            name: shown,
-            cause: Cause::Invalid(error),
-        });
-    }
-    match File::open(name) {
-        Ok(file) => read_script(&shown, file),
-        Err(error) => Err(LoadScriptError {
-            name: shown,
-            cause: Cause::Io(error),
-        }),
-    }
+    let script = match name.to_str().and_then(Script::named) {
+        Some(script) => script.map_err(Cause::Invalid),
+        None => File::open(name).map_err(Cause::Io).and_then(read),
+    };
+    script.map_err(|cause| LoadScriptError { name: shown, cause })
 }
 
 /// Loads a script from `source`; errors begin with `name`.
@@ -59,17 +51,19 @@ pub fn find_script(name: &Path) -> Result<Script, LoadScriptError> {
 ///
 /// The source cannot be read, or is not a valid script.
 pub fn read_script(name: &str, source: impl Read) -> Result<Script, LoadScriptError> {
+    let name = name.to_owned();
+    read(source).map_err(|cause| LoadScriptError { name, cause })
+}
+
+fn read(source: impl Read) -> Result<Script, Cause> {
     // The source may be endless, such as a device. One byte beyond the limit is enough to refuse it.
     let limit = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
-    let read = source.take(limit).read_to_end(&mut text);
-    let script = read
-        .map_err(Cause::Io)
-        .and_then(|_| Script::load(&text).map_err(Cause::Invalid));
-    script.map_err(|cause| LoadScriptError {
-        name: name.to_owned(),
-        cause,
-    })
+    source
+        .take(limit)
+        .read_to_end(&mut text)
+        .map_err(Cause::Io)?;
+    Script::load(&text).map_err(Cause::Invalid)
 }
 
 impl Scripts {
@@ -89,10 +83,9 @@ impl Scripts {
     /// A line for each problem of each script.
     pub(super) fn find(names: &[PathBuf], all: bool) -> Result<Self, String> {
         if let ([_, _, ..], false) = (names, all) {
-            return Err(
-                "more than one --script needs --commands, which lets peers change the script"
-                    .to_owned(),
-            );
+            let error =
+                "more than one --script needs --commands, which lets peers change the script";
+            return Err(error.to_owned());
         }
         let mut scripts = Self(Vec::new());
         let mut problems = Vec::new();
@@ -185,11 +178,11 @@ impl fmt::Display for LoadScriptError {
             }
             Cause::Io(error) => write!(out, "{name}: {error}"),
             Cause::Invalid(error) => {
-                for (index, problem) in error.problems().iter().enumerate() {
-                    let separator = if index == 0 { "" } else { "\n" };
-                    write!(out, "{separator}{name}:{problem}")?;
-                }
-                Ok(())
+                let lines = error
+                    .problems()
+                    .iter()
+                    .map(|problem| format!("{name}:{problem}"));
+                out.write_str(&lines.collect::<Vec<_>>().join("\n"))
             }
         }
     }
