@@ -67,11 +67,8 @@ pub enum ParseError {
 ///
 /// Any other text, and 2^64 bytes or more.
 pub fn size(text: &str) -> Result<u64, ParseError> {
-    let (number, unit) = split(text).ok_or(ParseError::Size)?;
-    let unit = if unit == "K" { "k" } else { unit };
-    let unit = SIZES.iter().find(|(name, _)| *name == unit);
-    let bytes = unit.and_then(|(_, bytes)| number.checked_mul(*bytes));
-    bytes.ok_or(ParseError::Size)
+    let (number, unit) = number_and_unit(text, &SIZES).ok_or(ParseError::Size)?;
+    number.checked_mul(unit).ok_or(ParseError::Size)
 }
 
 /// Parses a [`size`] in `range`.
@@ -96,11 +93,8 @@ pub fn size_in<T: TryFrom<u64>>(
 ///
 /// Any other text, and more than ten years.
 pub fn time(text: &str) -> Result<Duration, ParseError> {
-    let (number, unit) = split(text).ok_or(ParseError::Time)?;
-    let unit = if unit.is_empty() { "s" } else { unit };
-    let unit = TIMES.iter().find(|(name, _)| *name == unit);
-    let (_, milliseconds) = unit.ok_or(ParseError::Time)?;
-    let all = number.checked_mul(*milliseconds);
+    let (number, unit) = number_and_unit(text, &TIMES).ok_or(ParseError::Time)?;
+    let all = number.checked_mul(unit);
     let all = all.filter(|&all| all <= MAX_MILLISECONDS);
     all.map(Duration::from_millis).ok_or(ParseError::TooLong)
 }
@@ -111,10 +105,10 @@ pub fn time(text: &str) -> Result<Duration, ParseError> {
 ///
 /// Any text that is not a time, and zero.
 pub fn timeout(text: &str) -> Result<Duration, ParseError> {
-    let time = time(text)?;
-    Some(time)
-        .filter(|time| !time.is_zero())
-        .ok_or(ParseError::ZeroTimeout)
+    match time(text)? {
+        Duration::ZERO => Err(ParseError::ZeroTimeout),
+        time => Ok(time),
+    }
 }
 
 /// Parses a whole number in `range`.
@@ -125,8 +119,7 @@ where
     T: FromStr + PartialOrd + fmt::Display,
 {
     move |text| {
-        let number = split(text).filter(|(_, unit)| unit.is_empty());
-        let number = number.and_then(|_| text.parse().ok());
+        let number = text.parse().ok().filter(|_| is_unsigned(text));
         let number = number.filter(|number| range.contains(number));
         number.ok_or_else(|| match (range.start_bound(), range.end_bound()) {
             (Bound::Included(min), Bound::Included(max)) => {
@@ -164,8 +157,8 @@ pub fn rate_per_second(text: &str) -> Result<NonZeroU32, ParseError> {
 ///
 /// Any other text.
 pub fn file_mode(text: &str) -> Result<u32, ParseError> {
-    let mode = split(text).and_then(|_| u32::from_str_radix(text, 8).ok());
-    mode.filter(|&mode| mode <= 0o777)
+    let mode = u32::from_str_radix(text, 8).ok();
+    mode.filter(|&mode| mode <= 0o777 && is_unsigned(text))
         .ok_or(ParseError::FileMode)
 }
 
@@ -181,12 +174,17 @@ pub fn or_none<T>(
     }
 }
 
-/// Splits a text into the number at its beginning and the letters after it. `str::parse` alone would
-/// accept a sign.
-fn split(text: &str) -> Option<(u64, &str)> {
+/// The number at the beginning of a text, and the value of the unit after it.
+fn number_and_unit(text: &str, units: &[(&str, u64)]) -> Option<(u64, u64)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = text.split_at(digits);
-    Some((digits.parse().ok()?, unit))
+    let (_, value) = units.iter().find(|(name, _)| *name == unit)?;
+    Some((digits.parse().ok()?, *value))
+}
+
+/// Whether a text has no sign, which `from_str` accepts.
+fn is_unsigned(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// A number of bytes, displayed in the largest unit of which it is a multiple.
@@ -200,14 +198,16 @@ impl fmt::Display for Size {
     }
 }
 
-const SIZES: [(&str, u64); 5] = [
+const SIZES: [(&str, u64); 6] = [
     ("", 1),
-    ("k", 1 << 10),
+    ("K", 1 << 10),
+    ("k", 1 << 10), // as it is displayed
     ("M", 1 << 20),
     ("G", 1 << 30),
     ("T", 1 << 40),
 ];
-const TIMES: [(&str, u64); 5] = [
+const TIMES: [(&str, u64); 6] = [
+    ("", 1000),
     ("ms", 1),
     ("s", 1000),
     ("m", 60 * 1000),
