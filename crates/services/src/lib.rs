@@ -11,12 +11,11 @@ mod eliza;
 mod exec;
 mod files;
 mod forward;
-mod receive_buffer;
+mod input_options;
 mod receive_file;
 mod registry;
 mod send_file;
 mod shared_output;
-mod stop_words;
 #[cfg(test)]
 mod testing;
 pub mod units;
