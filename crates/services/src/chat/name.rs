@@ -59,19 +59,9 @@ impl Name {
         format!("@{}", self.folded)
     }
 
-    /// Whether this is the [claim room](Self::claim_room).
-    pub(super) fn is_claim_room(&self, room: &str) -> bool {
-        room.strip_prefix('@') == Some(&*self.folded)
-    }
-
     /// The hub's room for the chat room of this name, as people see it.
     pub(super) fn chat_room(&self) -> String {
         format!("#{}", self.folded)
-    }
-
-    /// Whether this is the [chat room](Self::chat_room).
-    pub(super) fn is_chat_room(&self, room: &str) -> bool {
-        room.strip_prefix('#') == Some(&*self.folded)
     }
 }
 
@@ -113,10 +103,9 @@ mod tests {
     fn check_same(one: &str, other: &str, same: bool) {
         let [one, other] = [one, other].map(|text| Name::parse(text).expect("a name"));
         assert_eq!(one.is(&other), same, "{one} {other}");
-        assert!(one.is_claim_room(&one.claim_room()) && one.is_chat_room(&one.chat_room()));
-        assert!(!one.is_claim_room(&one.chat_room()) && !one.is_chat_room(&one.claim_room()));
-        assert_eq!(one.is_claim_room(&other.claim_room()), same);
-        assert_eq!(one.is_chat_room(&other.chat_room()), same);
+        assert_ne!(one.claim_room(), one.chat_room());
+        assert_eq!(one.claim_room() == other.claim_room(), same);
+        assert_eq!(one.chat_room() == other.chat_room(), same);
     }
 
     #[test]

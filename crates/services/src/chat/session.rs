@@ -317,7 +317,7 @@ impl ChatSession {
                 self.list_members(members, out);
             }
             (Request::Private(mut message), RoomEvent::Undelivered { room, .. }) => {
-                message.delivered &= !message.to.is_claim_room(room);
+                message.delivered &= **room != *message.to.claim_room();
                 return Some(Request::Private(message));
             }
             (Request::Private(message), RoomEvent::Members { .. }) => match message.delivered {
@@ -335,11 +335,12 @@ impl ChatSession {
 
     /// Shows an event of the current room, or a private message.
     fn show_event(&self, event: &RoomEvent, out: &mut Outbox) {
+        let here = self.room.chat_room();
         match event {
             RoomEvent::Post { post, past, .. } => {
                 self.show_post(&post.room, &post.bytes, *past, out);
             }
-            RoomEvent::Joined { room, member, .. } if self.room.is_chat_room(room) => {
+            RoomEvent::Joined { room, member, .. } if **room == *here => {
                 notice(out, &format!("{} is here.", member.name));
             }
             RoomEvent::Left {
@@ -347,7 +348,7 @@ impl ChatSession {
                 member,
                 reason,
                 ..
-            } if self.room.is_chat_room(room) => {
+            } if **room == *here => {
                 let how = match reason {
                     LeaveReason::Left => "has left",
                     LeaveReason::TooSlow => "fell behind and was dropped",
@@ -363,9 +364,9 @@ impl ChatSession {
     }
 
     fn show_post(&self, room: &str, post: &[u8], past: bool, out: &mut Outbox) {
-        let is_here = self.room.is_chat_room(room);
+        let is_here = room == self.room.chat_room();
         let name = self.name.as_ref();
-        let is_own = name.is_some_and(|name| name.is_claim_room(room));
+        let is_own = name.is_some_and(|name| room == name.claim_room());
         let Some((kind, text)) = message::decode(post) else {
             return;
         };
