@@ -58,6 +58,7 @@ fn json(mut trace: Trace) -> String {
 }
 
 /// The lines of [`ReplyFormat::Steps`]. They may be longer than an outbox.
+#[derive(Default)]
 pub(super) struct StepLines {
     steps: vec::IntoIter<Step>,
     left_out: usize,
@@ -81,11 +82,8 @@ impl StepLines {
             steps: trace.steps.into_iter(),
             left_out: trace.left_out,
             reply: Some(trace.reply),
-            words: Vec::new(),
-            keywords: Vec::new().into_iter(),
-            current: None,
-            replaced: 0,
             parts_are_all_words: format == Format::Doctor1966,
+            ..Self::default()
         };
         (reply, lines)
     }
@@ -115,9 +113,9 @@ impl StepLines {
             Step::Keywords { stack } => {
                 let words: Vec<String> = stack.into_iter().map(|keyword| keyword.word).collect();
                 self.keywords = words.into_iter();
-                self.current = Some(self.next_keyword());
+                self.try_next_keyword();
             }
-            Step::NewKey => self.current = Some(self.next_keyword()),
+            Step::NewKey => self.try_next_keyword(),
             // A rule that refers to another one produces a line without a match.
             Step::Referred { to } => return self.current.replace(to),
             Step::Matched {
@@ -141,9 +139,8 @@ impl StepLines {
         None
     }
 
-    fn next_keyword(&mut self) -> String {
-        let next = self.keywords.next();
-        next.unwrap_or_else(|| "NONE".to_owned())
+    fn try_next_keyword(&mut self) {
+        self.current = self.keywords.next().or_else(|| Some("NONE".to_owned()));
     }
 }
 
@@ -153,8 +150,8 @@ impl Iterator for StepLines {
     fn next(&mut self) -> Option<String> {
         while let Some(step) = self.steps.next() {
             if let Some(rule) = self.apply(step) {
-                let words = self.words.iter().filter(|word| !word.is_empty());
-                let words: Vec<&str> = words.map(String::as_str).collect();
+                let words = self.words.iter().map(String::as_str);
+                let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
                 return Some(format!("{} :{rule}", words.join(" ")));
             }
         }
@@ -197,11 +194,6 @@ impl Write for BoundedText {
         Ok(())
     }
 }
-
-// The sources of messages that are not replies, in JSON.
-pub(super) const GREETING: &str = "greeting";
-pub(super) const FAREWELL: &str = "farewell";
-pub(super) const COMMAND: &str = "command";
 
 const MAX_TRACE_BYTES: usize = 64 * 1024 * 1024; // ten thousand steps of a hundred words
 const MAX_MESSAGE_BYTES: usize = 128 * 1024; // of one message in an outbox
