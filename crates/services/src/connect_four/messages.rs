@@ -50,18 +50,17 @@ pub(super) fn time_left(turn: Side, reader: Side, seconds: u64) -> String {
 
 /// An event, for the player of a side or for a watcher.
 pub(super) fn event(event: &Event, game: &Game, reader: Option<Side>) -> String {
+    let is_own = |side| reader == Some(side);
     match *event {
         Event::Vacated(side, _) => left(side),
-        Event::Sat(side) if reader == Some(side) => format!("You are {side}."),
+        Event::Sat(side) if is_own(side) => format!("You are {side}."),
         Event::Sat(side) => format!("{side} has sat down."),
         Event::Began => format!("A new game begins.\n{}", game.board),
-        Event::Played(side, column) if reader == Some(side) => {
+        Event::Played(side, column) if is_own(side) => {
             format!("You play column {column}.\n{}", game.board)
         }
         Event::Played(side, column) => format!("{side} plays column {column}.\n{}", game.board),
-        Event::RematchRequested(side) if reader == Some(side) => {
-            "You ask for a rematch.".to_owned()
-        }
+        Event::RematchRequested(side) if is_own(side) => "You ask for a rematch.".to_owned(),
         Event::RematchRequested(side) => format!("{side} asks for a rematch."),
         Event::Ended(end) => ended(end, reader),
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
+use switchboard_core::{Flow, Member, Outbox, Post, Result, RoomEvent, Rooms, Session};
 
 use crate::connect_four::board::{Column, Side};
 use crate::connect_four::game::{Action, Event, Game};
@@ -220,19 +220,16 @@ impl GameSession {
         }
     }
 
-    fn on_post(
-        &mut self,
-        sequence: u64,
-        sender: &Member,
-        is_own: bool,
-        message: &Message,
-        out: &mut Outbox,
-    ) {
+    fn on_post(&mut self, post: &Post, past: bool, out: &mut Outbox) {
+        let Some(message) = Message::decode(&post.bytes) else {
+            return;
+        };
+        let is_own = !past && self.place == Some(post.sender.place);
         if is_own {
-            self.member = Some(sender.id);
+            self.member = Some(post.sender.id);
             self.has_posted = false;
         }
-        let events = self.replica.apply(sequence, sender.id, message);
+        let events = self.replica.apply(post.sequence, post.sender.id, &message);
         if !self.is_settled && !is_own {
             return;
         }
@@ -325,12 +322,7 @@ impl Session for GameSession {
                 self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.on_members(members, out),
-            RoomEvent::Post { post, past, .. } => {
-                let is_own = !past && self.place == Some(post.sender.place);
-                if let Some(message) = Message::decode(&post.bytes) {
-                    self.on_post(post.sequence, &post.sender, is_own, &message, out);
-                }
-            }
+            RoomEvent::Post { post, past, .. } => self.on_post(post, *past, out),
             RoomEvent::Left { member, .. } => self.on_left(member.id, out),
             RoomEvent::Full { .. } => return Ok(close(messages::ROOM_FULL, out)),
             RoomEvent::TooSlow => return Ok(close(messages::TOO_SLOW, out)),
