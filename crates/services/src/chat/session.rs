@@ -5,8 +5,9 @@ use std::sync::Arc;
 use switchboard_core::{
     Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Rooms, Sanitized, Session,
 };
+use switchboard_eliza::Conversation;
 
-use crate::chat::bot::Bot;
+use crate::chat::bot;
 use crate::chat::command::{Command, HELP};
 use crate::chat::message::{self, Kind};
 use crate::chat::name::Name;
@@ -23,7 +24,7 @@ pub(super) struct ChatSession {
     pending: Option<Request>,
     delayed: Option<String>, // a line that waits for the rate limit
     rate_limit: RateLimit,
-    bot: Option<Bot>,
+    bot: Option<Conversation>,
 }
 
 /// A request to the hub. There is at most one at a time.
@@ -64,7 +65,7 @@ impl Claim {
 }
 
 impl ChatSession {
-    pub(super) fn new(rooms: Rooms, rate_limit: RateLimit, bot: Option<Bot>) -> Self {
+    pub(super) fn new(rooms: Rooms, rate_limit: RateLimit, bot: Option<Conversation>) -> Self {
         Self {
             rooms,
             name: None,
@@ -85,7 +86,7 @@ impl ChatSession {
             return self.execute(&name, &line, out);
         }
         if self.rate_limit.overflow() {
-            let pace = self.rate_limit.pace();
+            let pace = self.rate_limit.pace;
             let warning = "You say much at once: all of it is passed on,";
             notice(out, &format!("{warning} {pace} lines a second."));
         }
@@ -111,8 +112,8 @@ impl ChatSession {
         match Command::parse(line) {
             Command::Say(text) => {
                 self.post(Kind::Chat, &format!("{name}: {text}"), out);
-                if let (Some(bot), Some(text)) = (&mut self.bot, Bot::addressed(text)) {
-                    let answer = format!("{}: {}", Bot::NAME, bot.reply(text));
+                if let (Some(bot), Some(text)) = (&mut self.bot, bot::addressed(text)) {
+                    let answer = format!("{}: {}", bot::NAME, bot.reply(text).text);
                     self.post(Kind::Chat, &answer, out);
                     send(out, "", answer.as_bytes());
                 }
@@ -162,7 +163,7 @@ impl ChatSession {
     /// by the same name, so that the hub numbers them together.
     fn claim(&mut self, claim: Claim, out: &mut Outbox) {
         let name = &claim.name;
-        if self.bot.is_some() && Bot::has_name(name) {
+        if self.bot.is_some() && name.folded() == bot::NAME {
             return self.on_name_taken(claim, out);
         }
         self.rooms.join(out, &name.claim_room(), name.folded());
@@ -252,9 +253,9 @@ impl ChatSession {
         match (Name::parse(to), &mut self.bot) {
             (None, _) => notice(out, &format!("Nobody is called {to}.")),
             (Some(to), _) if to.is(name) => notice(out, "That is you."),
-            (Some(to), Some(bot)) if Bot::has_name(&to) => {
+            (Some(to), Some(bot)) if to.folded() == bot::NAME => {
                 send(out, &format!("[you to {to}] "), text.as_bytes());
-                let answer = bot.reply(text);
+                let answer = bot.reply(text).text;
                 send(out, &format!("[{to} to you] "), answer.as_bytes());
             }
             (Some(to), _) => {
@@ -273,7 +274,7 @@ impl ChatSession {
 
     fn list_members(&self, members: &[Arc<Member>], out: &mut Outbox) {
         let members = members.iter().map(|member| &*member.name);
-        let bot = self.bot.as_ref().map(|_| Bot::NAME);
+        let bot = self.bot.as_ref().map(|_| bot::NAME);
         let names: Vec<&str> = members.chain(bot).collect();
         let room = self.room.chat_room();
         for names in names.chunks(NAMES_PER_LINE) {
@@ -284,7 +285,7 @@ impl ChatSession {
     fn help(&self, out: &mut Outbox) {
         HELP.lines().for_each(|line| notice(out, line));
         if self.bot.is_some() {
-            let name = Bot::NAME;
+            let name = bot::NAME;
             let text = format!("A friend is in every room: say \"{name}, ...\"");
             notice(out, &text);
         }
