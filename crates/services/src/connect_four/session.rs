@@ -18,32 +18,12 @@ pub(super) struct GameSession {
     replica: Replica,
     /// Its place in the room, once it has entered. No other member has the same.
     place: Option<u32>,
-    member: Option<u64>, // known from the first post of its own
-    departed: Departed,
-    is_settled: bool, // it has a seat, or knows that there was none for it
-    has_posted: bool, // and has not received that post yet
+    member: Option<u64>,     // known from the first post of its own
+    departed: VecDeque<u64>, // left recently: a delayed message may still give one of them a seat
+    is_settled: bool,        // it has a seat, or knows that there was none for it
+    has_posted: bool,        // and has not received that post yet
     move_time: Option<Duration>,
     time_left: Option<Duration>, // for the move when the timer expires; `None`: the timer is off
-}
-
-/// Members that left recently: a delayed message may still give one of them a seat.
-#[derive(Default)]
-struct Departed(VecDeque<u64>);
-
-impl Departed {
-    /// Adds a member. When there are too many, the oldest one without a seat is forgotten.
-    fn add(&mut self, member: u64, seats: [Option<u64>; 2]) {
-        if MAX_DEPARTED <= self.0.len() {
-            let mut others = self.0.iter();
-            let oldest = others.position(|&other| !seats.contains(&Some(other)));
-            oldest.map(|index| self.0.remove(index));
-        }
-        self.0.push_back(member);
-    }
-
-    fn contains(&self, member: u64) -> bool {
-        self.0.contains(&member)
-    }
 }
 
 impl GameSession {
@@ -53,7 +33,7 @@ impl GameSession {
             replica: Replica::default(),
             place: None,
             member: None,
-            departed: Departed::default(),
+            departed: VecDeque::new(),
             is_settled: false,
             has_posted: false,
             move_time,
@@ -73,7 +53,7 @@ impl GameSession {
     /// The member on this side, unless it has left.
     fn present(&self, side: Side) -> Option<u64> {
         let member = self.game().seat(side);
-        member.filter(|&member| !self.departed.contains(member))
+        member.filter(|member| !self.departed.contains(member))
     }
 
     fn is_seat_free(&self) -> bool {
@@ -178,7 +158,7 @@ impl GameSession {
     fn sit(&mut self, out: &mut Outbox) {
         let seats = self.game().seats.into_iter().flatten();
         let left = seats
-            .filter(|&member| self.departed.contains(member))
+            .filter(|member| self.departed.contains(member))
             .collect();
         self.post(Action::Sit(left), out);
     }
@@ -205,10 +185,9 @@ impl GameSession {
         // The list is cut at its limit, so a member that is not in a full list may still be there.
         if members.len() < MAX_LISTED {
             let is_present = |member| members.iter().any(|one| one.id == member);
-            let seats = self.game().seats;
-            for member in seats.into_iter().flatten() {
+            for member in self.game().seats.into_iter().flatten() {
                 if !is_present(member) {
-                    self.departed.add(member, seats);
+                    self.add_departed(member);
                 }
             }
         }
@@ -242,7 +221,7 @@ impl GameSession {
         }
         for event in &events {
             if let Event::Vacated(_, member) = event
-                && self.departed.contains(*member)
+                && self.departed.contains(member)
             {
                 continue; // announced when the member left
             }
@@ -265,8 +244,19 @@ impl GameSession {
         }
     }
 
+    /// Adds a member to the departed. If there are too many, the oldest one without a seat is forgotten.
+    fn add_departed(&mut self, member: u64) {
+        if MAX_DEPARTED <= self.departed.len() {
+            let seats = self.game().seats;
+            let mut others = self.departed.iter();
+            let oldest = others.position(|&other| !seats.contains(&Some(other)));
+            oldest.map(|index| self.departed.remove(index));
+        }
+        self.departed.push_back(member);
+    }
+
     fn on_left(&mut self, member: u64, out: &mut Outbox) {
-        self.departed.add(member, self.game().seats);
+        self.add_departed(member);
         let Some(side) = self.game().side_of(member).filter(|_| self.is_settled) else {
             return;
         };
@@ -280,7 +270,7 @@ impl GameSession {
     fn report_departed_opponent(&mut self, out: &mut Outbox) {
         if let Some(side) = self.side()
             && let Some(opponent) = self.game().seat(side.other())
-            && self.departed.contains(opponent)
+            && self.departed.contains(&opponent)
             && !self.has_posted
         {
             self.post(Action::OpponentLeft(opponent), out);
