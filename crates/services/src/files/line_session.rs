@@ -165,7 +165,9 @@ impl LineSession {
                 match upload.file.write_all(bytes) {
                     Ok(()) if count < missing => State::Receiving(upload),
                     Ok(()) => {
-                        respond(out, &upload.publish());
+                        let stored = upload.file.publish(Some(&upload.content));
+                        let failed = |error| Response::from(&error);
+                        respond(out, &stored.map_or_else(failed, Response::Stored));
                         State::Idle
                     }
                     Err(error) => {
@@ -198,13 +200,6 @@ impl Upload {
     /// The number of bytes that have not arrived.
     fn missing(&self) -> u64 {
         self.content.length.saturating_sub(self.file.length())
-    }
-
-    fn publish(self) -> Response {
-        match self.file.publish(Some(&self.content)) {
-            Ok(content) => Response::Stored(content),
-            Err(error) => Response::from(&error),
-        }
     }
 }
 
