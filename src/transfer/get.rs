@@ -35,8 +35,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     let server = options.server.resolve()?;
     options.tftp.check(&server)?;
     let path = options.output.as_deref();
-    let out = path.map_or(Ok(None), output);
-    let out = out.map_err(Failure::transfer_output)?;
+    let out = path.map_or(Ok(None), output).map_err(Error::Output)?;
     // A signal ends a write to an output at once, which leaves nothing to clean up.
     let stop = match out {
         Some(_) => None,

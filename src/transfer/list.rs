@@ -34,11 +34,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     };
     if !options.recursive {
         let mut each = |entry: Entry| print(&entry.name, &entry).map_err(Error::Output);
-        let listed = client.list(&folder, &mut each);
-        return listed.map_err(|error| match error {
-            Error::Output(error) => Failure::transfer_output(error),
-            error => error.into(),
-        });
+        return Ok(client.list(&folder, &mut each)?);
     }
     let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
     let mut walk = RemoteWalk::below(folder.clone());
@@ -47,7 +43,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
             Ok((name, entry)) => {
                 let below = &name.as_bytes()[folder.as_bytes().len()..];
                 let below = below.strip_prefix(b"/").unwrap_or(below);
-                print(below, &entry).map_err(Failure::transfer_output)?;
+                print(below, &entry).map_err(Error::Output)?;
             }
             Err((name, error)) => {
                 reporter.failed(Quoted::from(&name).to_string().as_bytes(), &error)?;

@@ -4,9 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
-use switchboard_files::{Name, Source};
+use switchboard_files::Name;
 
-use super::names::{check_targets, file_name, name};
+use super::names::{check_targets, file_name, name, open};
 use super::options::PutOptions;
 use super::report::Reporter;
 use super::tftp;
@@ -93,17 +93,9 @@ impl Put<'_> {
 
     fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
         self.reporter.file_started(name.as_bytes());
-        let result = match Source::open(path) {
-            Ok(source) => {
-                let resume = self.options.resume;
-                self.client
-                    .put(path, source, name, resume, &mut self.reporter)
-            }
-            Err(cause) => Err(Error::Local {
-                file: path.to_owned(),
-                cause,
-            }),
-        };
+        let (client, resume) = (&mut self.client, self.options.resume);
+        let result = open(path)
+            .and_then(|source| client.put(path, source, name, resume, &mut self.reporter));
         self.reporter.file(name.as_bytes(), result)
     }
 }

@@ -128,7 +128,7 @@ impl Reporter {
             let mut out = io::stdout().lock();
             writeln!(out, "{}", json_line(name, result, seconds))
                 .and_then(|()| out.flush())
-                .map_err(Failure::transfer_output)?;
+                .map_err(Error::Output)?;
         }
         Ok(seconds)
     }

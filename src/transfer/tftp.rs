@@ -5,9 +5,9 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use switchboard_client::{Destination, Error, Progress, Target, TftpClient};
-use switchboard_files::{Name, Source};
+use switchboard_files::Name;
 
-use super::names::{file_name, last_part};
+use super::names::{file_name, last_part, open};
 use super::options::{GetOptions, PutOptions};
 use super::report::Reporter;
 use crate::error::Failure;
@@ -63,12 +63,7 @@ pub(super) fn put(
             _ => last.to_owned(),
         };
         reporter.file_started(&name);
-        let result = Source::open(path)
-            .map_err(|cause| Error::Local {
-                file: path.clone(),
-                cause,
-            })
-            .and_then(|source| client.put(path, source, &name, reporter));
+        let result = open(path).and_then(|source| client.put(path, source, &name, reporter));
         reporter.file(&name, result)?;
     }
     Ok(())
