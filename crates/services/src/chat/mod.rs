@@ -91,11 +91,9 @@ impl RoomService for Chat {
     }
 
     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-        let seed = self.seed.unwrap_or_else(rand::random);
-        let bot = self
-            .bot
-            .as_ref()
-            .map(|script| Conversation::new(script, seed));
+        let seed = || self.seed.unwrap_or_else(rand::random);
+        let script = self.bot.as_ref();
+        let bot = script.map(|script| Conversation::new(script, seed()));
         let rate_limit = RateLimit::new(self.options.burst, self.options.pace);
         Ok(Box::new(ChatSession::new(rooms, rate_limit, bot)))
     }

@@ -67,7 +67,8 @@ impl Eliza {
     ///
     /// A line for each problem: the file, the line in it, and what is wrong.
     pub fn from_options(options: Options) -> Result<Self, String> {
-        let scripts = Scripts::find(&options.script, options.commands)?;
+        let names = options.script;
+        let scripts = Scripts::find(&names, options.commands)?;
         Ok(Self::with_scripts(scripts, options.seed, options.commands))
     }
 

@@ -82,8 +82,8 @@ impl Files {
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
-        let path = &options.folder;
-        let mut files = Self::new(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let path = options.folder;
+        let mut files = Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         files.share.folder = files.share.folder.with_hidden(options.hidden);
         files.share.uploads = options.writable.then_some(Rules {
             overwrite: options.overwrite,
