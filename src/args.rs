@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Model, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
-    Limit, count, file_mode, or_none, rate, rate_per_second, size_in, time, timeout,
+    Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
 };
 
 use crate::json::JsonOption;
@@ -139,7 +139,7 @@ pub(crate) struct ServeOptions {
 
     /// Maximum number of new clients from one host per second, minute or hour (10/s, 100/m, 1000/h);
     /// further ones are delayed [default: no limit]
-    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = "Limits")]
+    #[arg(long, value_name = "N/s", help_heading = "Limits")]
     rate: Option<Rate>,
 
     /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped

@@ -10,7 +10,7 @@ use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
 
-use switchboard_core::{ParseRateError, Rate};
+use switchboard_core::Rate;
 
 /// The value of an option that also takes `none`, see [`or_none`]. (clap would take a field of type
 /// `Option` for an option that may be missing.)
@@ -47,9 +47,6 @@ pub enum ParseError {
     /// Not a whole number in this range, such as `1 or more` or `1 to 64`.
     #[error("a whole number is required, {0}")]
     Count(String),
-    /// Not a rate.
-    #[error(transparent)]
-    Rate(#[from] ParseRateError),
     /// Not a rate per second.
     #[error("a whole number per second is required, such as 200/s")]
     RatePerSecond,
@@ -131,23 +128,14 @@ where
     }
 }
 
-/// Parses a number of events per second, minute or hour, such as `10/s`; without a unit, per second.
-///
-/// # Errors
-///
-/// Any other text, and zero.
-pub fn rate(text: &str) -> Result<Rate, ParseError> {
-    Ok(text.parse()?)
-}
-
-/// Parses a [`rate`] per second.
+/// Parses a [`Rate`] per second.
 ///
 /// # Errors
 ///
 /// Any other text, and zero.
 pub fn rate_per_second(text: &str) -> Result<NonZeroU32, ParseError> {
-    let rate = rate(text).ok();
-    let rate = rate.filter(|rate| rate.per == Duration::from_secs(1));
+    let rate = text.parse().ok();
+    let rate = rate.filter(|rate: &Rate| rate.per == Duration::from_secs(1));
     rate.map(|rate| rate.count).ok_or(ParseError::RatePerSecond)
 }
 
@@ -220,6 +208,7 @@ const MAX_MILLISECONDS: u64 = 10 * 365 * DAY; // a longer one is a mistake
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use switchboard_core::ParseRateError;
 
     use super::*;
 
@@ -334,24 +323,22 @@ mod tests {
         let ten = NonZeroU32::new(10).expect("not zero");
         let second = Duration::from_secs(1);
         assert_eq!(
-            rate("10/m"),
+            "10/m".parse(),
             Ok(Rate {
                 count: ten,
                 per: second * 60
             })
         );
         assert_eq!(
-            rate("10"),
+            "10".parse(),
             Ok(Rate {
                 count: ten,
                 per: second
             })
         );
-        refused(
-            rate,
-            &ParseRateError.into(),
-            &["", "0/s", "+10/s", "10/x", "1.5/s", "/s"],
-        );
+        for wrong in ["", "0/s", "+10/s", "10/x", "1.5/s", "/s"] {
+            assert_eq!(wrong.parse::<Rate>(), Err(ParseRateError), "{wrong}");
+        }
         assert_eq!(rate_per_second("10"), Ok(ten));
         assert_eq!(rate_per_second("10/s"), Ok(ten));
         refused(
@@ -376,7 +363,7 @@ mod tests {
         /// No text makes a parser panic.
         #[test]
         fn any_text_is_parsed_or_refused(text in "\\PC*|[+-]?[0-9]{0,22}[a-zA-Z/é]{0,3}") {
-            let _ = (size(&text), time(&text), timeout(&text), rate(&text));
+            let _ = (size(&text), time(&text), timeout(&text), text.parse::<Rate>());
             let _ = (rate_per_second(&text), file_mode(&text), count(1..=9)(&text));
             let _ = (size_in::<u16>(0..=65_535)(&text), or_none(time)(&text));
         }
@@ -402,7 +389,7 @@ mod tests {
         fn rates_round_trip(number in 1_u32.., per in prop::sample::select(vec![1, 60, 3600])) {
             let count = NonZeroU32::new(number).expect("not zero");
             let expected = Rate { count, per: Duration::from_secs(per) };
-            prop_assert_eq!(rate(&expected.to_string()), Ok(expected));
+            prop_assert_eq!(expected.to_string().parse(), Ok(expected));
         }
     }
 }
