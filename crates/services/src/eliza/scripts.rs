@@ -14,7 +14,7 @@ pub(super) struct Scripts(Vec<Entry>);
 
 struct Entry {
     name: String,
-    file: Option<String>, // its file name, which is accepted as a name too
+    file: String, // its file name, which is accepted as a name too
     script: Script,
 }
 
@@ -69,11 +69,9 @@ fn read(source: impl Read) -> Result<Script, Cause> {
 impl Scripts {
     /// One script, called "friend".
     pub(super) fn one(script: Script) -> Self {
-        Self(vec![Entry {
-            name: "friend".to_owned(),
-            file: None,
-            script,
-        }])
+        let mut scripts = Self(Vec::new());
+        scripts.add(Path::new("friend"), script);
+        scripts
     }
 
     /// Loads the scripts of these names or files, and with `all` the built-in ones too.
@@ -126,11 +124,7 @@ impl Scripts {
         let name = [stem.clone(), file.clone()].into_iter().chain(numbered);
         let mut free = name.filter(|name| self.position(name).is_none());
         let name = free.next().expect("there are more numbers than scripts");
-        self.0.push(Entry {
-            name,
-            file: Some(file),
-            script,
-        });
+        self.0.push(Entry { name, file, script });
     }
 
     /// The index of a loaded script, by its name or file name in any case.
@@ -138,7 +132,7 @@ impl Scripts {
         let matches = |own: &str| own.eq_ignore_ascii_case(name);
         self.0
             .iter()
-            .position(|entry| matches(&entry.name) || entry.file.as_deref().is_some_and(matches))
+            .position(|entry| matches(&entry.name) || matches(&entry.file))
     }
 
     pub(super) fn script(&self, index: usize) -> &Script {
