@@ -65,17 +65,7 @@ impl Failure {
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
             Self::Reported(code) => *code,
-            Self::InvalidOptions(_)
-            | Self::UdpPolicy(..)
-            | Self::Ready(..)
-            | Self::Serve(_)
-            | Self::Input(_)
-            | Self::Output(_)
-            | Self::WriteFile(..)
-            | Self::Script(_)
-            | Self::Conversation(_)
-            | Self::InvalidScripts { .. }
-            | Self::Warnings => 1,
+            _ => 1,
         }
     }
 

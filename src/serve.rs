@@ -64,16 +64,14 @@ fn check_transports(
     listeners: &[Listener],
 ) -> Result<(), Failure> {
     let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
-    if !listeners.iter().any(is_udp) {
-        return Ok(());
-    }
-    match service.config(Transport::Datagram).udp {
-        UdpPolicy::Unsupported(reason) => Err(Failure::UdpPolicy(name.to_owned(), reason)),
-        policy => {
-            debug!(?policy, "limits until a UDP address is validated");
-            Ok(())
+    if listeners.iter().any(is_udp) {
+        let policy = service.config(Transport::Datagram).udp;
+        if let UdpPolicy::Unsupported(reason) = policy {
+            return Err(Failure::UdpPolicy(name.to_owned(), reason));
         }
+        debug!(?policy, "limits until a UDP address is validated");
     }
+    Ok(())
 }
 
 /// Logs the addresses, and a command that connects to the first one. A server for one client, as a
