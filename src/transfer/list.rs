@@ -13,7 +13,6 @@ use super::report::Reporter;
 use crate::error::Failure;
 use crate::json;
 
-/// Runs `list`.
 pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
     let server = options.server.resolve()?;
@@ -26,7 +25,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let mut print = |name: &[u8], entry: &Entry| {
         let line = if options.server.json.json {
             let name = String::from_utf8_lossy(name);
-            json::line(&JsonEntry::new(&name, entry))
+            json_line(&name, entry)
         } else {
             text(name, entry)
         };
@@ -71,17 +70,15 @@ struct JsonEntry<'a> {
     modified: String,
 }
 
-impl<'a> JsonEntry<'a> {
-    fn new(name: &'a str, entry: &Entry) -> Self {
-        let (kind, bytes) = match entry.kind {
-            Kind::File(size) => ("file", Some(size)),
-            Kind::Folder => ("folder", None),
-        };
-        Self {
-            name,
-            kind,
-            bytes,
-            modified: entry.modified.to_string(),
-        }
-    }
+fn json_line(name: &str, entry: &Entry) -> String {
+    let (kind, bytes) = match entry.kind {
+        Kind::File(size) => ("file", Some(size)),
+        Kind::Folder => ("folder", None),
+    };
+    json::line(&JsonEntry {
+        name,
+        kind,
+        bytes,
+        modified: entry.modified.to_string(),
+    })
 }
