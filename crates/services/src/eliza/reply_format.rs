@@ -1,6 +1,5 @@
 //! The format of a reply: its text alone, or with the steps that led to it.
 
-use std::fmt::{self, Write};
 use std::mem;
 use std::vec;
 
@@ -169,30 +168,13 @@ pub(super) fn stored(trace: &Trace) -> String {
 
 /// The lines of a trace that fit into `max` bytes.
 fn truncated(trace: &Trace, max: usize) -> String {
-    let text = String::new();
-    let mut bounded = BoundedText { text, max };
-    if write!(bounded, "{trace}").is_err() {
-        let complete = bounded.text.rfind('\n').unwrap_or(0);
-        bounded.text.truncate(complete);
-        bounded.text.push_str("\n…");
+    let mut text = trace.to_string();
+    if max < text.len() {
+        let fitting = &text[..text.floor_char_boundary(max)];
+        text.truncate(fitting.rfind('\n').unwrap_or(0));
+        text.push_str("\n…");
     }
-    bounded.text
-}
-
-/// A text whose length is limited: a write beyond it fails.
-struct BoundedText {
-    text: String,
-    max: usize,
-}
-
-impl Write for BoundedText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.max < self.text.len() + text.len() {
-            return Err(fmt::Error);
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
+    text
 }
 
 const MAX_TRACE_BYTES: usize = 64 * 1024 * 1024; // ten thousand steps of a hundred words
