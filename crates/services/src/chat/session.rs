@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_core::{
-    Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Rooms, Sanitized, Session,
+    Flow, LeaveReason, Member, Outbox, Post, Result, RoomEvent, Rooms, Sanitized, Session,
 };
 use switchboard_eliza::Conversation;
 
@@ -338,9 +338,7 @@ impl ChatSession {
     fn show_event(&self, event: &RoomEvent, out: &mut Outbox) {
         let here = self.room.chat_room();
         match event {
-            RoomEvent::Post { post, past, .. } => {
-                self.show_post(&post.room, &post.bytes, *past, out);
-            }
+            RoomEvent::Post { post, past, .. } => self.show_post(post, *past, out),
             RoomEvent::Joined { room, member, .. } if **room == *here => {
                 notice(out, &format!("{} is here.", member.name));
             }
@@ -364,18 +362,15 @@ impl ChatSession {
         }
     }
 
-    fn show_post(&self, room: &str, post: &[u8], past: bool, out: &mut Outbox) {
-        let is_here = room == self.room.chat_room();
+    fn show_post(&self, post: &Post, past: bool, out: &mut Outbox) {
+        let is_here = *post.room == *self.room.chat_room();
         let name = self.name.as_ref();
-        let is_own = name.is_some_and(|name| room == name.claim_room());
-        let Some((kind, text)) = message::decode(post) else {
-            return;
-        };
-        match kind {
-            Kind::Chat if is_here && past => send(out, PAST, text),
-            Kind::Chat if is_here => send(out, "", text),
-            Kind::Notice if is_here && !past => send(out, NOTICE, text),
-            Kind::Private if is_own => send(out, "", text),
+        let is_own = name.is_some_and(|name| *post.room == *name.claim_room());
+        match message::decode(&post.bytes) {
+            Some((Kind::Chat, text)) if is_here && past => send(out, PAST, text),
+            Some((Kind::Chat, text)) if is_here => send(out, "", text),
+            Some((Kind::Notice, text)) if is_here && !past => send(out, NOTICE, text),
+            Some((Kind::Private, text)) if is_own => send(out, "", text),
             _ => (),
         }
     }
