@@ -184,22 +184,17 @@ impl ChatSession {
     }
 
     /// A person without a name gets the wanted one with a number appended, if that is free.
-    fn on_name_taken(&mut self, Claim { wanted, tries, .. }: Claim, out: &mut Outbox) {
+    fn on_name_taken(&mut self, mut claim: Claim, out: &mut Outbox) {
+        let wanted = &claim.wanted;
         if let Some(old) = &self.name {
             return notice(out, &format!("{wanted} is taken; you are still {old}."));
         }
         // With many people of the same name, trying the numbers in order would take long.
-        let tries = tries + 1;
-        let number = match tries {
-            ..=LAST_IN_ORDER => tries,
+        claim.tries += 1;
+        claim.name = wanted.numbered(match claim.tries {
+            ..=LAST_IN_ORDER => claim.tries,
             _ => rand::random_range(LAST_IN_ORDER + 1..MAX_NUMBER),
-        };
-        let name = wanted.numbered(number);
-        let claim = Claim {
-            name,
-            wanted,
-            tries,
-        };
+        });
         self.claim(claim, out);
     }
 
