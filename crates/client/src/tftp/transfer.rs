@@ -44,7 +44,7 @@ impl<'a> ClientTransfer<'a> {
         };
         let mut requester = Requester::new(request, transfer.now());
         loop {
-            while let Some(packet) = requester.next_packet(transfer.now()) {
+            while let Some(packet) = requester.next_packet(transfer.now())? {
                 transfer.socket.send(packet, server)?;
             }
             let wait_end = transfer.wait_end(requester.deadline());

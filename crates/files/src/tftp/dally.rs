@@ -14,18 +14,16 @@ pub struct Dally {
     packet: Vec<u8>,
     due: bool,
     until: Duration,
-    bytes: u64,
 }
 
 impl Dally {
-    pub(super) fn new(last: u64, bytes: u64, until: Duration) -> Self {
+    pub(super) fn new(last: u64, until: Duration) -> Self {
         let last = last as u16; // block numbers wrap around
         Self {
             last,
             packet: Packet::Ack(last).to_bytes(),
             due: true,
             until,
-            bytes,
         }
     }
 }
@@ -37,8 +35,6 @@ impl Transfer for Dally {
         self.on_timeout(now)
     }
 
-    fn on_request(&mut self, _: Duration) {}
-
     fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         Ok(if self.until <= now {
             Step::Done
@@ -49,10 +45,6 @@ impl Transfer for Dally {
 
     fn deadline(&self) -> Duration {
         self.until
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     fn next_packet(&mut self, _: Duration) -> Result<Option<&[u8]>, TransferError> {

@@ -82,7 +82,7 @@ impl<W: Write> Receiver<W> {
 
     /// Returns the sink, and what acknowledges the last block, for as long as `linger`.
     pub fn finish(self, linger: Duration, now: Duration) -> (W, Dally) {
-        let dally = Dally::new(self.received, self.bytes, now + linger);
+        let dally = Dally::new(self.received, now + linger);
         (self.sink, dally)
     }
 

@@ -9,7 +9,7 @@ use crate::tftp::packet::{Packet, Request, RequestKind};
 use crate::tftp::receiver::Receiver;
 use crate::tftp::retransmit::RetransmitTimer;
 use crate::tftp::sender::Sender;
-use crate::tftp::transfer::Step;
+use crate::tftp::transfer::{Step, Transfer};
 
 /// Sends a request until it is answered; then it becomes a [`Sender`] or [`Receiver`].
 #[derive(Debug)]
@@ -40,14 +40,31 @@ impl Requester {
         }
     }
 
-    /// Processes a packet from any port of the server. [`Step::Done`] if it answers the request; then
-    /// call [`into_sender`](Self::into_sender) or [`into_receiver`](Self::into_receiver) for a transfer
-    /// with that port. A receiver must process this packet as well: it may be the first block.
-    ///
-    /// # Errors
-    ///
-    /// The server refuses, or the packet is no answer to the request.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
+    /// Sends the file from `source`, with the negotiated options.
+    pub fn into_sender<R: Read>(self, source: R, now: Duration) -> Sender<R> {
+        let timer = self.timer.negotiated(self.negotiated.timeout);
+        Sender::with_timer(source, &self.negotiated, None, timer, now)
+    }
+
+    /// Receives the file into `sink`, with the negotiated options.
+    pub fn into_receiver<W: Write>(self, sink: W) -> Receiver<W> {
+        let timer = self.timer.negotiated(self.negotiated.timeout);
+        Receiver::with_timer(sink, &self.negotiated, None, timer)
+    }
+
+    /// The negotiated options, once the request is answered.
+    #[must_use]
+    pub fn negotiated(&self) -> Negotiated {
+        self.negotiated
+    }
+}
+
+/// Processes packets from any port of the server. [`Step::Done`] means that the packet answers the
+/// request; then call [`into_sender`](Requester::into_sender) or
+/// [`into_receiver`](Requester::into_receiver) for a transfer with that port. A receiver must process
+/// this packet as well: it may be the first block.
+impl Transfer for Requester {
+    fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
         match (packet, self.kind) {
             (Packet::OptionAck(options), _) => self.negotiated = self.options.accept(options)?,
             (Packet::Data { block: 1, .. }, RequestKind::Read)
@@ -62,46 +79,21 @@ impl Requester {
         Ok(Step::Done)
     }
 
-    /// Sends the file from `source`, with the negotiated options.
-    pub fn into_sender<R: Read>(self, source: R, now: Duration) -> Sender<R> {
-        let timer = self.timer.negotiated(self.negotiated.timeout);
-        Sender::with_timer(source, &self.negotiated, None, timer, now)
-    }
-
-    /// Receives the file into `sink`, with the negotiated options.
-    pub fn into_receiver<W: Write>(self, sink: W) -> Receiver<W> {
-        let timer = self.timer.negotiated(self.negotiated.timeout);
-        Receiver::with_timer(sink, &self.negotiated, None, timer)
-    }
-
-    /// Retransmits, if the deadline has passed.
-    ///
-    /// # Errors
-    ///
-    /// [`TransferError::Timeout`] if the server did not answer for too long.
-    pub fn on_timeout(&mut self, now: Duration) -> Result<(), TransferError> {
+    fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         self.due |= self.timer.has_expired(now)?;
-        Ok(())
+        Ok(Step::Continue)
     }
 
-    /// When [`on_timeout`](Self::on_timeout) is to be called.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
+    fn deadline(&self) -> Duration {
         self.timer.deadline()
     }
 
-    /// The next packet to send, to the port for requests.
-    pub fn next_packet(&mut self, now: Duration) -> Option<&[u8]> {
-        std::mem::take(&mut self.due).then(|| {
-            self.sent = (!self.timer.has_retried()).then_some(now);
-            self.timer.restart(now);
-            &*self.packet
-        })
-    }
-
-    /// The negotiated options, once the request is answered.
-    #[must_use]
-    pub fn negotiated(&self) -> Negotiated {
-        self.negotiated
+    fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError> {
+        if !std::mem::take(&mut self.due) {
+            return Ok(None);
+        }
+        self.sent = (!self.timer.has_retried()).then_some(now);
+        self.timer.restart(now);
+        Ok(Some(&self.packet))
     }
 }

@@ -1,11 +1,11 @@
-//! What both sides of a transfer have in common.
+//! What the parts of a transfer have in common.
 
 use std::time::Duration;
 
 use crate::tftp::error::TransferError;
 use crate::tftp::packet::Packet;
 
-/// One side of a transfer, or its end.
+/// One side of a transfer, or what precedes or follows it.
 pub trait Transfer {
     /// Processes a packet of the peer.
     ///
@@ -16,7 +16,7 @@ pub trait Transfer {
 
     /// Processes a repetition of the request. While the response to it is unanswered, it is sent again
     /// now.
-    fn on_request(&mut self, now: Duration);
+    fn on_request(&mut self, _now: Duration) {}
 
     /// Retransmits, if the deadline has passed.
     ///
@@ -29,7 +29,9 @@ pub trait Transfer {
     fn deadline(&self) -> Duration;
 
     /// How many bytes of the file have been acknowledged, or received.
-    fn bytes(&self) -> u64;
+    fn bytes(&self) -> u64 {
+        0
+    }
 
     /// The next packet to send, if there is one now.
     ///

@@ -98,7 +98,7 @@ impl Run {
                     }
                 }
             }
-            let due = hosts.iter().filter_map(Host::deadline).min();
+            let due = hosts.iter_mut().filter_map(Host::deadline).min();
             match in_flight.first_key_value() {
                 Some((&(at, number), _)) if due.is_none_or(|due| at <= due) => {
                     now = at;
@@ -165,13 +165,14 @@ impl Host {
         Decoder::new(Vec::new(), self.setup.mode)
     }
 
-    /// The transfer, once it has begun and while it goes on.
+    /// What sends or awaits packets, if anything.
     fn transfer(&mut self) -> Option<&mut dyn Transfer> {
         match &mut self.state {
             State::Sending(sender) => Some(sender),
+            State::Requesting(requester) => Some(requester),
             State::Receiving(receiver) => Some(receiver),
             State::Dallying(dally) => Some(dally),
-            _ => None,
+            State::Idle | State::Done => None,
         }
     }
 
@@ -234,13 +235,10 @@ impl Host {
     }
 
     fn on_timeout(&mut self, now: Duration) {
-        let result = match &mut self.state {
-            State::Requesting(requester) => requester.on_timeout(now).map(|()| Step::Continue),
-            _ => self
-                .transfer()
-                .map_or(Ok(Step::Continue), |transfer| transfer.on_timeout(now)),
-        };
-        self.apply(result, now);
+        let step = self
+            .transfer()
+            .map_or(Ok(Step::Continue), |transfer| transfer.on_timeout(now));
+        self.apply(step, now);
     }
 
     fn apply(&mut self, step: Result<Step, TransferError>, now: Duration) {
@@ -263,23 +261,14 @@ impl Host {
         self.done_at = Some(now);
     }
 
-    fn deadline(&self) -> Option<Duration> {
-        match &self.state {
-            State::Requesting(requester) => Some(requester.deadline()),
-            State::Sending(sender) => Some(sender.deadline()),
-            State::Receiving(receiver) => Some(receiver.deadline()),
-            State::Dallying(dally) => Some(dally.deadline()),
-            State::Idle | State::Done => None,
-        }
+    fn deadline(&mut self) -> Option<Duration> {
+        self.transfer().map(|transfer| transfer.deadline())
     }
 
     fn packets(&mut self, now: Duration) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| match &mut self.state {
-            State::Requesting(requester) => requester.next_packet(now).map(<[u8]>::to_vec),
-            _ => {
-                let packet = self.transfer()?.next_packet(now);
-                packet.expect("a vector can be read").map(<[u8]>::to_vec)
-            }
+        std::iter::from_fn(|| {
+            let packet = self.transfer()?.next_packet(now);
+            packet.expect("a vector can be read").map(<[u8]>::to_vec)
         })
         .collect()
     }
