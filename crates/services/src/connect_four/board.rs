@@ -118,11 +118,13 @@ impl Board {
     /// Whether the last move made four in a line.
     pub(super) fn has_four(&self) -> bool {
         let last = self.turn().other();
-        let mut pieces = 0;
-        for (column, sides) in self.columns().iter().enumerate() {
-            for row in (0..sides.len()).filter(|&row| sides[row] == last) {
-                pieces |= bit(row, column);
+        let (mut pieces, mut heights) = (0, [0; COLUMNS]);
+        for (index, column) in self.moves.iter().enumerate() {
+            let height = &mut heights[column.index()];
+            if self.side_of_move(index) == last {
+                pieces |= bit(*height, column.index());
             }
+            *height += 1;
         }
         has_line(pieces)
     }
@@ -132,7 +134,7 @@ impl Board {
     }
 
     pub(super) fn is_column_full(&self, column: Column) -> bool {
-        self.columns()[column.index()].len() == ROWS
+        self.moves.iter().filter(|&&other| other == column).count() == ROWS
     }
 
     /// Drops a piece of the side whose turn it is. Returns `false`, and changes nothing, if the
