@@ -90,7 +90,7 @@ impl RoomLink {
 
     /// When [`tick`](Self::tick) is due, for a connection that waits for the hub.
     pub(super) fn deadline(&self, connection: &Connection) -> Option<Instant> {
-        self.awaited(connection).and_then(Link::deadline)
+        self.awaited(connection).and_then(|link| link.deadline())
     }
 
     /// Lets the hub check its deadlines. Returns whether the connection waits for the hub.
@@ -107,7 +107,7 @@ impl RoomLink {
 
     /// Whether so many requests wait to be sent that the session must not make more.
     pub(super) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(Link::is_full)
+        self.0.as_ref().is_some_and(|link| link.is_full())
     }
 
     /// The descriptor to wait for, where events are `wanted` or not.

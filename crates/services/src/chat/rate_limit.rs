@@ -11,7 +11,7 @@ use switchboard_core::Outbox;
 /// each time.
 pub(super) struct RateLimit {
     burst: i64,
-    pace: i64,
+    pub(super) pace: i64,
     tokens: i64,          // in lines; negative after a long one
     has_overflowed: bool, // since it was last full
 }
@@ -55,11 +55,6 @@ impl RateLimit {
         } else {
             self.has_overflowed = false;
         }
-    }
-
-    /// Lines per second after the first burst.
-    pub(super) fn pace(&self) -> i64 {
-        self.pace
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use crate::exec::child::{Child, pipe};
 use crate::exec::supervisor::{NOT_STARTED, exec, not_started};
-use crate::hub_link::link::Link;
+use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
 use crate::net::listener::UdpListener;
 use crate::net::stream::Stream;
@@ -161,7 +161,7 @@ impl Processes {
                 let listener = udp.listener.try_clone();
                 let stats = acceptor.stats.for_udp_socket(udp.listener.index);
                 let mut buffer = self.become_child(acceptor);
-                let (service, link) = (Arc::clone(&self.service), link.map(Link::socket));
+                let (service, link) = (Arc::clone(&self.service), link.map(SocketLink::link));
                 let server = listener.and_then(|listener| {
                     UdpServer::new(listener, service, &self.limits, stats, link)
                 });
@@ -214,7 +214,7 @@ impl Processes {
         acceptor: &mut AcceptorState,
     ) -> i32 {
         let mut buffer = self.become_child(acceptor);
-        let link = link.map(Link::socket);
+        let link = link.map(SocketLink::link);
         let mut task = StreamTask::open(stream, &*self.service, &self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
         let (reason, program) = task.into_parts();
