@@ -5,12 +5,14 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Rate};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Model, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
-    Limit, count, file_mode, or_none, rate, rate_per_second, size_in, time, timeout,
+    Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
 };
 
 use crate::json::JsonOption;
@@ -75,6 +77,7 @@ pub(crate) enum Command {
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
         /// The shell
+        #[arg(value_parser = shell())]
         shell: Shell,
     },
     /// Write the manual pages, one for each command and service
@@ -108,13 +111,7 @@ pub(crate) struct ServeOptions {
     unix_mode: Option<u32>,
 
     /// Concurrency model
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "fork",
-        help_heading = "Server"
-    )]
+    #[arg(short, long, default_value = "fork", value_parser = model(), help_heading = "Server")]
     pub(crate) model: Model,
 
     /// Write a newline to this descriptor once the server listens, then close it
@@ -142,7 +139,7 @@ pub(crate) struct ServeOptions {
 
     /// Maximum number of new clients from one host per second, minute or hour (10/s, 100/m, 1000/h);
     /// further ones are delayed [default: no limit]
-    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = "Limits")]
+    #[arg(long, value_name = "N/s", help_heading = "Limits")]
     rate: Option<Rate>,
 
     /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped
@@ -171,36 +168,29 @@ pub(crate) struct ServeOptions {
     grace: Duration,
 }
 
-/// The shells that have completions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Zsh,
-    Fish,
+/// The models by name, with the descriptions that the help shows.
+fn model() -> impl TypedValueParser<Value = Model> {
+    let value = |name, help| PossibleValue::new(name).help(help);
+    let values = [
+        value("fork", "A process per client"),
+        value("threads", "A thread per client"),
+        value("events", "One thread for all clients"),
+        value(
+            "sequential",
+            "One client at a time; the next one waits in the backlog",
+        ),
+    ];
+    PossibleValuesParser::new(values).map(|name| match &*name {
+        "fork" => Model::Fork,
+        "threads" => Model::Threads,
+        "events" => Model::Events,
+        _ => Model::Sequential,
+    })
 }
 
-/// The concurrency model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Model {
-    /// A process per client
-    Fork,
-    /// A thread per client
-    Threads,
-    /// One thread for all clients
-    Events,
-    /// One client at a time; the next one waits in the backlog
-    Sequential,
-}
-
-impl From<Model> for switchboard_core::Model {
-    fn from(model: Model) -> Self {
-        match model {
-            Model::Fork => Self::Fork,
-            Model::Threads => Self::Threads,
-            Model::Events => Self::Events,
-            Model::Sequential => Self::Sequential,
-        }
-    }
+/// The shells for which completions are tested.
+fn shell() -> impl TypedValueParser<Value = Shell> {
+    PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|name| name.parse())
 }
 
 impl ServeOptions {
@@ -209,11 +199,9 @@ impl ServeOptions {
         if !self.listen.is_empty() {
             return self.listen.clone();
         }
-        let activated = ListenAddr::activated();
-        if activated.is_empty() {
-            vec![ListenAddr::default()]
-        } else {
-            activated
+        match ListenAddr::activated() {
+            activated if activated.is_empty() => vec![ListenAddr::default()],
+            activated => activated,
         }
     }
 

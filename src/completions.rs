@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use clap_complete::generate;
-use clap_complete::shells::{Bash, Fish, Zsh};
+use clap_complete::{Shell, generate};
 use switchboard_services::Services;
 
-use crate::args::{self, Shell};
+use crate::args;
 use crate::error::Failure;
 
 /// Prints the script for `shell`.
@@ -14,10 +13,6 @@ pub(crate) fn print(services: &Services, shell: Shell) -> Result<(), Failure> {
     let mut command = args::command(services);
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    match shell {
-        Shell::Bash => generate(Bash, &mut command, name, &mut script),
-        Shell::Zsh => generate(Zsh, &mut command, name, &mut script),
-        Shell::Fish => generate(Fish, &mut command, name, &mut script),
-    }
+    generate(shell, &mut command, name, &mut script);
     io::stdout().write_all(&script).map_err(Failure::Output)
 }

@@ -38,22 +38,25 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
-    Transfer(#[from] Error),
+    Transfer(Error),
     /// The failure is already printed.
     #[error("failed")]
     Reported(u8),
 }
 
-impl Failure {
-    /// Standard output of `get`, `put` or `list` cannot be written: EX_IOERR of sysexits(3), or
-    /// success if its reader has closed the pipe.
-    pub(crate) fn transfer_output(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::Output(error),
-            _ => Self::Transfer(Error::Output(error)),
+impl From<Error> for Failure {
+    /// That the reader of standard output closed the pipe is no failure of the transfer.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Self::Output(error)
+            }
+            error => Self::Transfer(error),
         }
     }
+}
 
+impl Failure {
     /// The exit code: from sysexits(3) where the cause is an address or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -62,17 +65,7 @@ impl Failure {
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
             Self::Reported(code) => *code,
-            Self::InvalidOptions(_)
-            | Self::UdpPolicy(..)
-            | Self::Ready(..)
-            | Self::Serve(_)
-            | Self::Input(_)
-            | Self::Output(_)
-            | Self::WriteFile(..)
-            | Self::Script(_)
-            | Self::Conversation(_)
-            | Self::InvalidScripts { .. }
-            | Self::Warnings => 1,
+            _ => 1,
         }
     }
 

@@ -58,7 +58,6 @@ pub(crate) struct RunOptions {
     seed: Option<u64>,
 }
 
-/// Runs `script`.
 pub(crate) fn run(command: &Command, quiet: bool) -> Result<(), Failure> {
     match command {
         Command::Check(options) => check(options, quiet),

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{
-    Address, Listener, Reporting, Server, Service, Signals, Transport, UdpPolicy,
+    Address, Listener, Model, Reporting, Server, Service, Signals, Transport, UdpPolicy,
     notify_service_manager, raise_fd_limit, take_inherited,
 };
 use switchboard_services::Services;
 use tracing::{debug, warn};
 
-use crate::args::{Model, ServeOptions};
+use crate::args::ServeOptions;
 use crate::error::Failure;
 use crate::log;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     notify_service_manager("READY=1");
     Server::from(service)
         .limits(options.limits())
-        .model(options.model.into())
+        .model(options.model)
         .signals(signals)
         .reporting(reporting)
         .serve(listeners)
@@ -64,16 +64,14 @@ fn check_transports(
     listeners: &[Listener],
 ) -> Result<(), Failure> {
     let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
-    if !listeners.iter().any(is_udp) {
-        return Ok(());
-    }
-    match service.config(Transport::Datagram).udp {
-        UdpPolicy::Unsupported(reason) => Err(Failure::UdpPolicy(name.to_owned(), reason)),
-        policy => {
-            debug!(?policy, "limits until a UDP address is validated");
-            Ok(())
+    if listeners.iter().any(is_udp) {
+        let policy = service.config(Transport::Datagram).udp;
+        if let UdpPolicy::Unsupported(reason) = policy {
+            return Err(Failure::UdpPolicy(name.to_owned(), reason));
         }
+        debug!(?policy, "limits until a UDP address is validated");
     }
+    Ok(())
 }
 
 /// Logs the addresses, and a command that connects to the first one. A server for one client, as a
@@ -90,15 +88,11 @@ fn announce(name: &str, service: &dyn Service, listeners: &[Listener]) {
 
 fn address(listener: &Listener) -> String {
     let local = listener.local();
-    if listener.transport() == Transport::Datagram {
-        return format!("udp://{local}");
+    match listener.transport() {
+        Transport::Datagram => format!("udp://{local}"),
+        Transport::Stream if listener.is_dual_stack() => format!("{local} (IPv6 and IPv4)"),
+        Transport::Stream => local.to_string(),
     }
-    let families = if listener.is_dual_stack() {
-        " (IPv6 and IPv4)"
-    } else {
-        ""
-    };
-    format!("{local}{families}")
 }
 
 /// The usage example of the service, with the address of this listener.

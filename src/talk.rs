@@ -43,11 +43,9 @@ impl FormatOptions {
     }
 }
 
-/// Runs `talk`.
 pub(crate) fn run(options: TalkOptions) -> Result<(), Failure> {
-    let format = options.format.format();
     let friend = Eliza::from_options(options.eliza).map_err(Failure::Script)?;
-    converse(friend, format)
+    converse(friend, options.format.format())
 }
 
 /// Converses with a friend until either side ends it.

@@ -15,10 +15,8 @@ use switchboard_files::{Kind, Name};
 use super::names::{check_targets, last_part, name};
 use super::options::GetOptions;
 use super::report::Reporter;
-use super::tftp;
 use crate::error::Failure;
 
-/// Runs `get`.
 pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     let json = options.server.json.json;
     if options.output.is_some() && 1 < options.names.len() {
@@ -35,8 +33,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     let server = options.server.resolve()?;
     options.tftp.check(&server)?;
     let path = options.output.as_deref();
-    let out = path.map_or(Ok(None), output);
-    let out = out.map_err(Failure::transfer_output)?;
+    let out = path.map_or(Ok(None), output).map_err(Error::Output)?;
     // A signal ends a write to an output at once, which leaves nothing to clean up.
     let stop = match out {
         Some(_) => None,
@@ -44,11 +41,11 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     };
     let mut reporter = Reporter::new(json, quiet);
     if out.is_some() && io::stdout().is_terminal() {
-        reporter = reporter.without_bars();
+        reporter.has_bars = false; // they would overwrite the file
     }
     let tftp = options.tftp.options(options.server.timeout);
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
-        tftp::get(options, &client, out, &mut reporter)?;
+        get_by_tftp(options, &client, out, &mut reporter)?;
         return reporter.finish();
     }
     let names = options.names.iter().map(|text| name(text));
@@ -148,6 +145,42 @@ impl Get<'_> {
         }
         Ok(())
     }
+}
+
+/// Gets the files over TFTP, to `out` if there is one.
+fn get_by_tftp(
+    options: &GetOptions,
+    client: &TftpClient,
+    mut out: Option<Box<dyn Write>>,
+    reporter: &mut Reporter,
+) -> Result<(), Failure> {
+    options.folders.check_tftp(options.resume)?;
+    for name in &options.names {
+        let bytes = name.as_bytes(); // the server may have other rules for names
+        reporter.file_started(bytes);
+        let result = match (&mut out, options.output.as_deref()) {
+            (Some(out), _) => client.get(bytes, Target::Output(out), reporter),
+            (None, Some(path)) => Destination::parent_of(path).and_then(|(destination, own)| {
+                client.get(bytes, options.target(&destination, &own), reporter)
+            }),
+            (None, None) => local_name(name).and_then(|own| {
+                let destination = Destination::open(&options.directory)?;
+                client.get(bytes, options.target(&destination, &own), reporter)
+            }),
+        };
+        reporter.file(bytes, result)?;
+    }
+    Ok(())
+}
+
+/// The local name of a file that the server calls `name`.
+fn local_name(name: &OsStr) -> Result<Name, Error> {
+    let own = Name::parse(name.as_bytes()).map(|name| last_part(&name));
+    own.ok()
+        .filter(|own| !own.is_root())
+        .ok_or(Error::InvalidInput(
+            "this name is not possible for a local file (-o gives another)",
+        ))
 }
 
 /// The writer for `-o PATH` if that is standard output, or an existing device or pipe. Other paths are

@@ -13,7 +13,6 @@ use super::report::Reporter;
 use crate::error::Failure;
 use crate::json;
 
-/// Runs `list`.
 pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
     let server = options.server.resolve()?;
@@ -26,7 +25,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let mut print = |name: &[u8], entry: &Entry| {
         let line = if options.server.json.json {
             let name = String::from_utf8_lossy(name);
-            json::line(&JsonEntry::new(&name, entry))
+            json_line(&name, entry)
         } else {
             text(name, entry)
         };
@@ -34,11 +33,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     };
     if !options.recursive {
         let mut each = |entry: Entry| print(&entry.name, &entry).map_err(Error::Output);
-        let listed = client.list(&folder, &mut each);
-        return listed.map_err(|error| match error {
-            Error::Output(error) => Failure::transfer_output(error),
-            error => error.into(),
-        });
+        return Ok(client.list(&folder, &mut each)?);
     }
     let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
     let mut walk = RemoteWalk::below(folder.clone());
@@ -47,7 +42,7 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
             Ok((name, entry)) => {
                 let below = &name.as_bytes()[folder.as_bytes().len()..];
                 let below = below.strip_prefix(b"/").unwrap_or(below);
-                print(below, &entry).map_err(Failure::transfer_output)?;
+                print(below, &entry).map_err(Error::Output)?;
             }
             Err((name, error)) => {
                 reporter.failed(Quoted::from(&name).to_string().as_bytes(), &error)?;
@@ -75,17 +70,15 @@ struct JsonEntry<'a> {
     modified: String,
 }
 
-impl<'a> JsonEntry<'a> {
-    fn new(name: &'a str, entry: &Entry) -> Self {
-        let (kind, bytes) = match entry.kind {
-            Kind::File(size) => ("file", Some(size)),
-            Kind::Folder => ("folder", None),
-        };
-        Self {
-            name,
-            kind,
-            bytes,
-            modified: entry.modified.to_string(),
-        }
-    }
+fn json_line(name: &str, entry: &Entry) -> String {
+    let (kind, bytes) = match entry.kind {
+        Kind::File(size) => ("file", Some(size)),
+        Kind::Folder => ("folder", None),
+    };
+    json::line(&JsonEntry {
+        name,
+        kind,
+        bytes,
+        modified: entry.modified.to_string(),
+    })
 }

@@ -6,7 +6,6 @@ mod names;
 mod options;
 mod put;
 mod report;
-mod tftp;
 
 pub(crate) use get::get;
 pub(crate) use list::list;

@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use switchboard_client::Error;
 use switchboard_core::Sanitized;
-use switchboard_files::Name;
+use switchboard_files::{Name, Source};
 
 use crate::error::Failure;
 
@@ -26,6 +27,14 @@ pub(super) fn last_part(name: &Name) -> Name {
 /// itself.
 pub(super) fn file_name(path: &Path) -> &[u8] {
     path.file_name().map_or(b"", OsStrExt::as_bytes)
+}
+
+/// Opens a local file that is sent.
+pub(super) fn open(path: &Path) -> Result<Source, Error> {
+    Source::open(path).map_err(|cause| Error::Local {
+        file: path.to_owned(),
+        cause,
+    })
 }
 
 /// Checks that no two of these pairs of a source and its target write to the same target. An empty

@@ -112,6 +112,17 @@ pub(super) struct FolderOptions {
     pub(super) hidden: bool,
 }
 
+impl FolderOptions {
+    /// Refuses what TFTP cannot do.
+    pub(super) fn check_tftp(&self, resume: bool) -> Result<(), Failure> {
+        if resume || self.recursive {
+            let message = "TFTP supports neither --resume nor --recursive";
+            return Err(Failure::Usage(message.into()));
+        }
+        Ok(())
+    }
+}
+
 /// The server, and the output about it.
 #[derive(Args)]
 pub(super) struct ServerOptions {

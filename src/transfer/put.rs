@@ -4,15 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
-use switchboard_files::{Name, Source};
+use switchboard_files::Name;
 
-use super::names::{check_targets, file_name, name};
+use super::names::{check_targets, file_name, name, open};
 use super::options::PutOptions;
 use super::report::Reporter;
-use super::tftp;
 use crate::error::Failure;
 
-/// Runs `put`.
 pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     if options.name.is_some() && 1 < options.files.len() {
         return Err(Failure::Usage("--as takes a single FILE".into()));
@@ -30,7 +28,7 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
         Endpoint::Tcp(_) | Endpoint::Unix(_) => None,
     };
     if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
-        tftp::put(options, &client, &mut reporter)?;
+        put_by_tftp(options, &client, &mut reporter)?;
         return reporter.finish();
     }
     let own = options.name.as_deref().map(name).transpose()?;
@@ -93,17 +91,30 @@ impl Put<'_> {
 
     fn file(&mut self, path: &Path, name: &Name) -> Result<(), Failure> {
         self.reporter.file_started(name.as_bytes());
-        let result = match Source::open(path) {
-            Ok(source) => {
-                let resume = self.options.resume;
-                self.client
-                    .put(path, source, name, resume, &mut self.reporter)
-            }
-            Err(cause) => Err(Error::Local {
-                file: path.to_owned(),
-                cause,
-            }),
-        };
+        let (client, resume) = (&mut self.client, self.options.resume);
+        let result = open(path)
+            .and_then(|source| client.put(path, source, name, resume, &mut self.reporter));
         self.reporter.file(name.as_bytes(), result)
     }
+}
+
+/// Puts the files over TFTP.
+fn put_by_tftp(
+    options: &PutOptions,
+    client: &TftpClient,
+    reporter: &mut Reporter,
+) -> Result<(), Failure> {
+    options.folders.check_tftp(options.resume)?;
+    for path in &options.files {
+        let last = file_name(path);
+        let name = match (&options.name, &options.to) {
+            (Some(name), _) => name.as_bytes().to_owned(),
+            (_, Some(folder)) => [folder.as_bytes(), b"/", last].concat(),
+            _ => last.to_owned(),
+        };
+        reporter.file_started(&name);
+        let result = open(path).and_then(|source| client.put(path, source, &name, reporter));
+        reporter.file(&name, result)?;
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::json;
 pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
-    has_bars: bool,
+    pub(super) has_bars: bool,
     bar: Option<ProgressBar>,
     started: Option<Instant>, // the current file
     files: usize,
@@ -53,14 +53,6 @@ impl Reporter {
             files: 0,
             failed: 0,
             code: None,
-        }
-    }
-
-    /// Draws no bars. They would overwrite a file that is printed on the same terminal.
-    pub(crate) fn without_bars(self) -> Self {
-        Self {
-            has_bars: false,
-            ..self
         }
     }
 
@@ -128,7 +120,7 @@ impl Reporter {
             let mut out = io::stdout().lock();
             writeln!(out, "{}", json_line(name, result, seconds))
                 .and_then(|()| out.flush())
-                .map_err(Failure::transfer_output)?;
+                .map_err(Error::Output)?;
         }
         Ok(seconds)
     }

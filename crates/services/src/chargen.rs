@@ -1,5 +1,7 @@
 //! Character generator: lines without end (RFC 864).
 
+use std::sync::LazyLock;
+
 use switchboard_core::{
     Config, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport, UdpPolicy,
 };
@@ -39,27 +41,13 @@ impl Session for Chargen {
 }
 
 /// One cycle: a line that begins with each of the characters.
-static CYCLE: [u8; CYCLE_BYTES] = cycle();
+static CYCLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let twice: Vec<u8> = (b' '..=b'~').chain(b' '..=b'~').collect();
+    let lines = twice.windows(LINE_CHARACTERS).take(twice.len() / 2);
+    lines.flat_map(|line| [line, b"\r\n"].concat()).collect()
+});
 
-const fn cycle() -> [u8; CYCLE_BYTES] {
-    let mut lines = [0; CYCLE_BYTES];
-    let mut at = 0;
-    while at < CYCLE_BYTES {
-        let (line, column) = (at / LINE_BYTES, at % LINE_BYTES);
-        lines[at] = match column {
-            LINE_CHARACTERS => b'\r',
-            column if LINE_CHARACTERS < column => b'\n',
-            column => b' ' + ((line + column) % CHARACTERS) as u8,
-        };
-        at += 1;
-    }
-    lines
-}
-
-const CHARACTERS: usize = (b'~' - b' ' + 1) as usize;
-const LINE_CHARACTERS: usize = 72; // without CR LF
-const LINE_BYTES: usize = LINE_CHARACTERS + 2;
-const CYCLE_BYTES: usize = CHARACTERS * LINE_BYTES;
+const LINE_CHARACTERS: usize = 72;
 
 #[cfg(test)]
 mod tests {
@@ -76,7 +64,7 @@ mod tests {
         let mut output = Vec::new();
         while output.len() < 40_000 {
             let waiting = connection.output();
-            assert!((1..=outbox_bytes + CYCLE_BYTES).contains(&waiting.len()));
+            assert!((1..=outbox_bytes + CYCLE.len()).contains(&waiting.len()));
             let count = waiting.len().min(taken);
             output.extend_from_slice(&waiting[..count]);
             connection.sent(count);

@@ -7,9 +7,8 @@ use switchboard_core::{
     Config, Framing, Outbox, Peer, Refusal, Result, Sanitized, Service, Session, Transport,
 };
 
-use crate::receive_buffer::ReceiveBuffer;
+use crate::input_options::{InputOptions, StopWordMatcher};
 use crate::shared_output::SharedOutput;
-use crate::stop_words::{StopWordMatcher, StopWords};
 
 /// Prints what arrives on standard output: each line sanitized and after the address of its peer, or
 /// only the bytes.
@@ -25,10 +24,7 @@ pub(crate) struct Options {
     raw: bool,
 
     #[command(flatten)]
-    receive_buffer: ReceiveBuffer,
-
-    #[command(flatten)]
-    stop_words: StopWords,
+    input: InputOptions,
 }
 
 impl Display {
@@ -45,7 +41,7 @@ impl Display {
         } else {
             Framing::Line
         };
-        self.options.receive_buffer.framing_or(framing)
+        self.options.input.framing_or(framing)
     }
 }
 
@@ -57,7 +53,7 @@ impl Service for Display {
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
         Ok(Box::new(DisplaySession {
             prefix: (!self.options.raw).then(|| format!("{peer}: ")),
-            matcher: self.options.stop_words.matcher(peer, self.framing()),
+            matcher: self.options.input.matcher(peer, self.framing()),
             output: self.output.clone(),
         }))
     }
@@ -75,12 +71,13 @@ impl Session for DisplaySession {
         if accepted.is_empty() && !message.is_empty() {
             return Ok(flow); // the message shows that the stop line had ended before it
         }
-        let line = self
-            .prefix
-            .as_ref()
-            .map(|prefix| format!("{prefix}{}\n", Sanitized(accepted)));
-        let line = line.as_ref().map_or(accepted, |line| line.as_bytes());
-        self.output.print(line)?;
+        match &self.prefix {
+            None => self.output.print(accepted)?,
+            Some(prefix) => {
+                let line = format!("{prefix}{}\n", Sanitized(accepted));
+                self.output.print(line.as_bytes())?;
+            }
+        }
         Ok(flow)
     }
 }

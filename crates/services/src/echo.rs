@@ -5,22 +5,18 @@ use switchboard_core::{
     Config, Framing, Outbox, Peer, Refusal, Result, Service, Session, Transport,
 };
 
-use crate::receive_buffer::ReceiveBuffer;
-use crate::stop_words::{StopWordMatcher, StopWords};
+use crate::input_options::{InputOptions, StopWordMatcher};
 
 /// Sends every byte back; with a stop word, up to the end of the line with it.
 #[derive(Args, Clone, Default)]
 pub struct Echo {
     #[command(flatten)]
-    receive_buffer: ReceiveBuffer,
-
-    #[command(flatten)]
-    stop_words: StopWords,
+    input: InputOptions,
 }
 
 impl Echo {
     fn framing(&self) -> Framing {
-        self.receive_buffer.framing_or(Framing::Bytes)
+        self.input.framing_or(Framing::Bytes)
     }
 }
 
@@ -30,7 +26,7 @@ impl Service for Echo {
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let matcher = self.stop_words.matcher(peer, self.framing());
+        let matcher = self.input.matcher(peer, self.framing());
         Ok(Box::new(EchoSession(matcher)))
     }
 }

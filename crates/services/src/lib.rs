@@ -11,12 +11,11 @@ mod eliza;
 mod exec;
 mod files;
 mod forward;
-mod receive_buffer;
+mod input_options;
 mod receive_file;
 mod registry;
 mod send_file;
 mod shared_output;
-mod stop_words;
 #[cfg(test)]
 mod testing;
 pub mod units;
@@ -53,9 +52,11 @@ pub fn all() -> Services {
         "Your virtual friend: asks how you feel, and answers",
         Eliza::from_options,
     );
-    services.add_with("echo", "Sends every byte back (RFC 862)", |echo: Echo| {
-        Ok::<_, Infallible>(echo)
-    });
+    services.add_with(
+        "echo",
+        "Sends every byte back (RFC 862)",
+        Ok::<Echo, Infallible>,
+    );
     services.add("uppercase", "Sends text back in upper case", || Uppercase);
     services.add_with(
         "display",
@@ -86,7 +87,7 @@ pub fn all() -> Services {
     services.add_with(
         "connect-four",
         "Connect Four for two players; later clients watch",
-        ConnectFour::from_options,
+        Ok::<ConnectFour, Infallible>,
     );
     services.add_with(
         "files",

@@ -102,12 +102,11 @@ impl ReceiveFileSession {
         let Content { length, sha256 } = content;
         let report = format!("received {length} bytes, SHA-256 {sha256}\n");
         out.send(report.as_bytes());
-        let Some(peer) = &self.peer else {
-            return;
-        };
-        // The file is saved, even if this cannot be printed.
-        let line = format!("{peer}: {report}");
-        self.output.print(line.as_bytes()).ok();
+        if let Some(peer) = &self.peer {
+            // The file is saved, even if this cannot be printed.
+            let line = format!("{peer}: {report}");
+            self.output.print(line.as_bytes()).ok();
+        }
     }
 }
 
@@ -139,11 +138,9 @@ impl Session for ReceiveFileSession {
 
     /// A transfer in progress may be completed.
     fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
-        let has_begun = |file: &AtomicFile| 0 < file.length();
-        Ok(if self.file.as_ref().is_some_and(has_begun) {
-            Flow::Continue
-        } else {
-            Flow::Close
+        Ok(match &self.file {
+            Some(file) if 0 < file.length() => Flow::Continue,
+            _ => Flow::Close,
         })
     }
 }

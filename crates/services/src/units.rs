@@ -10,7 +10,7 @@ use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
 
-use switchboard_core::{ParseRateError, Rate};
+use switchboard_core::Rate;
 
 /// The value of an option that also takes `none`, see [`or_none`]. (clap would take a field of type
 /// `Option` for an option that may be missing.)
@@ -47,9 +47,6 @@ pub enum ParseError {
     /// Not a whole number in this range, such as `1 or more` or `1 to 64`.
     #[error("a whole number is required, {0}")]
     Count(String),
-    /// Not a rate.
-    #[error(transparent)]
-    Rate(#[from] ParseRateError),
     /// Not a rate per second.
     #[error("a whole number per second is required, such as 200/s")]
     RatePerSecond,
@@ -67,11 +64,8 @@ pub enum ParseError {
 ///
 /// Any other text, and 2^64 bytes or more.
 pub fn size(text: &str) -> Result<u64, ParseError> {
-    let (number, unit) = split(text).ok_or(ParseError::Size)?;
-    let unit = if unit == "K" { "k" } else { unit };
-    let unit = SIZES.iter().find(|(name, _)| *name == unit);
-    let bytes = unit.and_then(|(_, bytes)| number.checked_mul(*bytes));
-    bytes.ok_or(ParseError::Size)
+    let (number, unit) = number_and_unit(text, &SIZES).ok_or(ParseError::Size)?;
+    number.checked_mul(unit).ok_or(ParseError::Size)
 }
 
 /// Parses a [`size`] in `range`.
@@ -96,11 +90,8 @@ pub fn size_in<T: TryFrom<u64>>(
 ///
 /// Any other text, and more than ten years.
 pub fn time(text: &str) -> Result<Duration, ParseError> {
-    let (number, unit) = split(text).ok_or(ParseError::Time)?;
-    let unit = if unit.is_empty() { "s" } else { unit };
-    let unit = TIMES.iter().find(|(name, _)| *name == unit);
-    let (_, milliseconds) = unit.ok_or(ParseError::Time)?;
-    let all = number.checked_mul(*milliseconds);
+    let (number, unit) = number_and_unit(text, &TIMES).ok_or(ParseError::Time)?;
+    let all = number.checked_mul(unit);
     let all = all.filter(|&all| all <= MAX_MILLISECONDS);
     all.map(Duration::from_millis).ok_or(ParseError::TooLong)
 }
@@ -111,10 +102,10 @@ pub fn time(text: &str) -> Result<Duration, ParseError> {
 ///
 /// Any text that is not a time, and zero.
 pub fn timeout(text: &str) -> Result<Duration, ParseError> {
-    let time = time(text)?;
-    Some(time)
-        .filter(|time| !time.is_zero())
-        .ok_or(ParseError::ZeroTimeout)
+    match time(text)? {
+        Duration::ZERO => Err(ParseError::ZeroTimeout),
+        time => Ok(time),
+    }
 }
 
 /// Parses a whole number in `range`.
@@ -125,8 +116,7 @@ where
     T: FromStr + PartialOrd + fmt::Display,
 {
     move |text| {
-        let number = split(text).filter(|(_, unit)| unit.is_empty());
-        let number = number.and_then(|_| text.parse().ok());
+        let number = text.parse().ok().filter(|_| is_unsigned(text));
         let number = number.filter(|number| range.contains(number));
         number.ok_or_else(|| match (range.start_bound(), range.end_bound()) {
             (Bound::Included(min), Bound::Included(max)) => {
@@ -138,23 +128,14 @@ where
     }
 }
 
-/// Parses a number of events per second, minute or hour, such as `10/s`; without a unit, per second.
-///
-/// # Errors
-///
-/// Any other text, and zero.
-pub fn rate(text: &str) -> Result<Rate, ParseError> {
-    Ok(text.parse()?)
-}
-
-/// Parses a [`rate`] per second.
+/// Parses a [`Rate`] per second.
 ///
 /// # Errors
 ///
 /// Any other text, and zero.
 pub fn rate_per_second(text: &str) -> Result<NonZeroU32, ParseError> {
-    let rate = rate(text).ok();
-    let rate = rate.filter(|rate| rate.per == Duration::from_secs(1));
+    let rate = text.parse().ok();
+    let rate = rate.filter(|rate: &Rate| rate.per == Duration::from_secs(1));
     rate.map(|rate| rate.count).ok_or(ParseError::RatePerSecond)
 }
 
@@ -164,8 +145,8 @@ pub fn rate_per_second(text: &str) -> Result<NonZeroU32, ParseError> {
 ///
 /// Any other text.
 pub fn file_mode(text: &str) -> Result<u32, ParseError> {
-    let mode = split(text).and_then(|_| u32::from_str_radix(text, 8).ok());
-    mode.filter(|&mode| mode <= 0o777)
+    let mode = u32::from_str_radix(text, 8).ok();
+    mode.filter(|&mode| mode <= 0o777 && is_unsigned(text))
         .ok_or(ParseError::FileMode)
 }
 
@@ -181,12 +162,17 @@ pub fn or_none<T>(
     }
 }
 
-/// Splits a text into the number at its beginning and the letters after it. `str::parse` alone would
-/// accept a sign.
-fn split(text: &str) -> Option<(u64, &str)> {
+/// The number at the beginning of a text, and the value of the unit after it.
+fn number_and_unit(text: &str, units: &[(&str, u64)]) -> Option<(u64, u64)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = text.split_at(digits);
-    Some((digits.parse().ok()?, unit))
+    let (_, value) = units.iter().find(|(name, _)| *name == unit)?;
+    Some((digits.parse().ok()?, *value))
+}
+
+/// Whether a text has no sign, which `from_str` accepts.
+fn is_unsigned(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// A number of bytes, displayed in the largest unit of which it is a multiple.
@@ -200,14 +186,16 @@ impl fmt::Display for Size {
     }
 }
 
-const SIZES: [(&str, u64); 5] = [
+const SIZES: [(&str, u64); 6] = [
     ("", 1),
-    ("k", 1 << 10),
+    ("K", 1 << 10),
+    ("k", 1 << 10), // as it is displayed
     ("M", 1 << 20),
     ("G", 1 << 30),
     ("T", 1 << 40),
 ];
-const TIMES: [(&str, u64); 5] = [
+const TIMES: [(&str, u64); 6] = [
+    ("", 1000),
     ("ms", 1),
     ("s", 1000),
     ("m", 60 * 1000),
@@ -220,6 +208,7 @@ const MAX_MILLISECONDS: u64 = 10 * 365 * DAY; // a longer one is a mistake
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use switchboard_core::ParseRateError;
 
     use super::*;
 
@@ -334,24 +323,22 @@ mod tests {
         let ten = NonZeroU32::new(10).expect("not zero");
         let second = Duration::from_secs(1);
         assert_eq!(
-            rate("10/m"),
+            "10/m".parse(),
             Ok(Rate {
                 count: ten,
                 per: second * 60
             })
         );
         assert_eq!(
-            rate("10"),
+            "10".parse(),
             Ok(Rate {
                 count: ten,
                 per: second
             })
         );
-        refused(
-            rate,
-            &ParseRateError.into(),
-            &["", "0/s", "+10/s", "10/x", "1.5/s", "/s"],
-        );
+        for wrong in ["", "0/s", "+10/s", "10/x", "1.5/s", "/s"] {
+            assert_eq!(wrong.parse::<Rate>(), Err(ParseRateError), "{wrong}");
+        }
         assert_eq!(rate_per_second("10"), Ok(ten));
         assert_eq!(rate_per_second("10/s"), Ok(ten));
         refused(
@@ -376,7 +363,7 @@ mod tests {
         /// No text makes a parser panic.
         #[test]
         fn any_text_is_parsed_or_refused(text in "\\PC*|[+-]?[0-9]{0,22}[a-zA-Z/é]{0,3}") {
-            let _ = (size(&text), time(&text), timeout(&text), rate(&text));
+            let _ = (size(&text), time(&text), timeout(&text), text.parse::<Rate>());
             let _ = (rate_per_second(&text), file_mode(&text), count(1..=9)(&text));
             let _ = (size_in::<u16>(0..=65_535)(&text), or_none(time)(&text));
         }
@@ -402,7 +389,7 @@ mod tests {
         fn rates_round_trip(number in 1_u32.., per in prop::sample::select(vec![1, 60, 3600])) {
             let count = NonZeroU32::new(number).expect("not zero");
             let expected = Rate { count, per: Duration::from_secs(per) };
-            prop_assert_eq!(rate(&expected.to_string()), Ok(expected));
+            prop_assert_eq!(expected.to_string().parse(), Ok(expected));
         }
     }
 }

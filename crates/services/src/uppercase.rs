@@ -27,15 +27,15 @@ struct UppercaseSession {
 
 impl Session for UppercaseSession {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        if self.is_datagram {
-            out.send(&uppercase(bytes));
-            return Ok(Flow::Continue);
-        }
         self.partial.extend_from_slice(bytes);
-        let end = self.partial.len() - partial_character(&self.partial);
-        let (complete, partial) = self.partial.split_at(end);
-        out.send(&uppercase(complete));
-        self.partial = partial.to_vec();
+        let missing = if self.is_datagram {
+            0
+        } else {
+            partial_character(&self.partial)
+        };
+        let partial = self.partial.split_off(self.partial.len() - missing);
+        out.send(&uppercase(&self.partial));
+        self.partial = partial;
         Ok(Flow::Continue)
     }
 

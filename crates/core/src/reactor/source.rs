@@ -30,7 +30,7 @@ pub(crate) trait EventSource {
     fn stop(&mut self, now: Instant);
 
     /// Makes a UDP server report each of its sessions.
-    fn report(&self) {}
+    fn report(&mut self) {}
 
     /// The event loop cannot wait for its descriptors.
     fn fail(&mut self, error: io::Error);

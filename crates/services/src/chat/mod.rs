@@ -17,10 +17,9 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use switchboard_core::{Peer, Refusal, Result, RoomKind, RoomService, Rooms, Session};
-use switchboard_eliza::{Script, ScriptError};
+use switchboard_eliza::{Conversation, Script, ScriptError};
 
 use crate::units::count;
-use bot::Bot;
 use rate_limit::RateLimit;
 use session::ChatSession;
 
@@ -93,7 +92,8 @@ impl RoomService for Chat {
 
     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
         let seed = || self.seed.unwrap_or_else(rand::random);
-        let bot = self.bot.as_ref().map(|script| Bot::new(script, seed()));
+        let script = self.bot.as_ref();
+        let bot = script.map(|script| Conversation::new(script, seed()));
         let rate_limit = RateLimit::new(self.options.burst, self.options.line_rate);
         Ok(Box::new(ChatSession::new(rooms, rate_limit, bot)))
     }

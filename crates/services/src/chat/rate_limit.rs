@@ -11,7 +11,7 @@ use switchboard_core::Outbox;
 /// each time.
 pub(super) struct RateLimit {
     burst: i64,
-    lines_per_second: i64,
+    pub(super) lines_per_second: i64,
     tokens: i64,          // in lines; negative after a long one
     has_overflowed: bool, // since it was last full
 }
@@ -56,11 +56,6 @@ impl RateLimit {
         } else {
             self.has_overflowed = false;
         }
-    }
-
-    /// Lines per second after the first burst.
-    pub(super) fn lines_per_second(&self) -> i64 {
-        self.lines_per_second
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use switchboard_core::{
-    Flow, LeaveReason, Member, Outbox, Result, RoomEvent, Rooms, Sanitized, Session,
+    Flow, LeaveReason, Member, Outbox, Post, Result, RoomEvent, Rooms, Sanitized, Session,
 };
+use switchboard_eliza::Conversation;
 
-use crate::chat::bot::Bot;
+use crate::chat::bot;
 use crate::chat::command::{Command, HELP};
 use crate::chat::message::{self, Kind};
 use crate::chat::name::Name;
@@ -23,34 +24,48 @@ pub(super) struct ChatSession {
     pending: Option<Request>,
     delayed: Option<String>, // a line that waits for the rate limit
     rate_limit: RateLimit,
-    bot: Option<Bot>,
+    bot: Option<Conversation>,
 }
 
 /// A request to the hub. There is at most one at a time.
 enum Request {
-    /// Whether `name` is free. `wanted` is the name that the person typed, and this is the `tries`-th
-    /// variant of it.
-    Claim {
-        name: Name,
-        wanted: Name,
-        tries: u32,
-    },
+    /// Whether a name is free.
+    Claim(Claim),
     /// To use the new name in the current room.
     Rename,
     /// To enter this room.
     Join(Name),
     /// The members of the current room.
     Members,
-    /// To deliver a private message; `delivered` unless the hub reports that no member received it.
-    Private {
-        to: Name,
-        text: String,
-        delivered: bool,
-    },
+    /// To deliver a private message.
+    Private(PrivateMessage),
+}
+
+struct Claim {
+    name: Name,
+    wanted: Name, // as the person typed it
+    tries: u32,   // `name` is this variant of it, from 1
+}
+
+struct PrivateMessage {
+    to: Name,
+    text: String,
+    delivered: bool, // unless the hub reports that there was no receiver
+}
+
+impl Claim {
+    /// The wanted name itself is tried first.
+    fn first(wanted: Name) -> Self {
+        Self {
+            name: wanted.clone(),
+            wanted,
+            tries: 1,
+        }
+    }
 }
 
 impl ChatSession {
-    pub(super) fn new(rooms: Rooms, rate_limit: RateLimit, bot: Option<Bot>) -> Self {
+    pub(super) fn new(rooms: Rooms, rate_limit: RateLimit, bot: Option<Conversation>) -> Self {
         Self {
             rooms,
             name: None,
@@ -71,7 +86,7 @@ impl ChatSession {
             return self.execute(&name, &line, out);
         }
         if self.rate_limit.overflow() {
-            let rate = self.rate_limit.lines_per_second();
+            let rate = self.rate_limit.lines_per_second;
             let warning = "You are sending too fast: lines are delayed to";
             notice(out, &format!("{warning} {rate} per second."));
         }
@@ -83,7 +98,7 @@ impl ChatSession {
     fn introduce(&mut self, line: &str, out: &mut Outbox) -> Flow {
         match Command::parse(line) {
             Command::Say(name) | Command::Nick(name) => match Name::parse(name.trim()) {
-                Some(name) => self.claim(name.clone(), name, 1, out),
+                Some(name) => self.claim(Claim::first(name), out),
                 None => notice(out, &format!("A name is {}. {ASK_NAME}", Name::RULE)),
             },
             Command::Help => self.help(out),
@@ -94,27 +109,19 @@ impl ChatSession {
     }
 
     fn execute(&mut self, name: &Name, line: &str, out: &mut Outbox) -> Flow {
-        let room = self.room.chat_room();
         match Command::parse(line) {
             Command::Say(text) => {
-                self.rooms
-                    .post(out, &room, &Kind::Chat.encode(&format!("{name}: {text}")));
-                if let (Some(bot), Some(text)) = (&mut self.bot, Bot::addressed(text)) {
-                    let answer = format!("{}: {}", Bot::NAME, bot.reply(text));
-                    self.rooms.post(out, &room, &Kind::Chat.encode(&answer));
+                self.post(Kind::Chat, &format!("{name}: {text}"), out);
+                if let (Some(bot), Some(text)) = (&mut self.bot, bot::addressed(text)) {
+                    let answer = format!("{}: {}", bot::NAME, bot.reply(text).text);
+                    self.post(Kind::Chat, &answer, out);
                     send(out, "", answer.as_bytes());
                 }
             }
-            Command::Action(action) => {
-                self.rooms.post(
-                    out,
-                    &room,
-                    &Kind::Chat.encode(&format!("* {name} {action}")),
-                );
-            }
+            Command::Action(action) => self.post(Kind::Chat, &format!("* {name} {action}"), out),
             Command::Nick(new) => self.rename(name, new, out),
             Command::Who => {
-                self.rooms.list_members(out, &room);
+                self.rooms.list_members(out, &self.room.chat_room());
                 self.pending = Some(Request::Members);
             }
             Command::Join(new) => match Name::parse(new.strip_prefix('#').unwrap_or(new)) {
@@ -137,6 +144,12 @@ impl ChatSession {
         self.flow()
     }
 
+    /// Posts to the current room.
+    fn post(&self, kind: Kind, text: &str, out: &mut Outbox) {
+        let room = self.room.chat_room();
+        self.rooms.post(out, &room, &kind.encode(text));
+    }
+
     /// Changes the name of a person that has one.
     fn rename(&mut self, name: &Name, new: &str, out: &mut Outbox) {
         match Name::parse(new) {
@@ -145,30 +158,27 @@ impl ChatSession {
                 notice(out, &format!("You are called {new} already."));
             }
             Some(new) if new.is(name) => self.announce_name(new, out),
-            Some(new) => self.claim(new.clone(), new, 1, out),
+            Some(new) => self.claim(Claim::first(new), out),
         }
     }
 
     /// Asks the hub for a name: the first member of its claim room owns it. All members join that room
     /// by the same name, so that the hub numbers them together.
-    fn claim(&mut self, name: Name, wanted: Name, tries: u32, out: &mut Outbox) {
-        if self.bot.is_some() && Bot::has_name(&name) {
-            return self.on_name_taken(wanted, tries, out);
+    fn claim(&mut self, claim: Claim, out: &mut Outbox) {
+        let name = &claim.name;
+        if self.bot.is_some() && name.folded() == bot::NAME {
+            return self.on_name_taken(claim, out);
         }
         self.rooms.join(out, &name.claim_room(), name.folded());
-        self.pending = Some(Request::Claim {
-            name,
-            wanted,
-            tries,
-        });
+        self.pending = Some(Request::Claim(claim));
     }
 
-    fn on_name_claimed(&mut self, name: Name, wanted: &Name, out: &mut Outbox) {
+    fn on_name_claimed(&mut self, Claim { name, wanted, .. }: Claim, out: &mut Outbox) {
         if let Some(old) = &self.name {
             self.rooms.leave(out, &old.claim_room());
             return self.announce_name(name, out);
         }
-        if !name.is(wanted) {
+        if !name.is(&wanted) {
             notice(out, &format!("{wanted} is taken, so you are {name}."));
         }
         self.rooms.join(out, &self.room.chat_room(), name.as_str());
@@ -177,25 +187,26 @@ impl ChatSession {
     }
 
     /// A person without a name gets the wanted one with a number appended, if that is free.
-    fn on_name_taken(&mut self, wanted: Name, tries: u32, out: &mut Outbox) {
+    fn on_name_taken(&mut self, mut claim: Claim, out: &mut Outbox) {
+        let wanted = &claim.wanted;
         if let Some(old) = &self.name {
             return notice(out, &format!("{wanted} is taken; you are still {old}."));
         }
         // With many people of the same name, trying the numbers in order would take long.
-        let number = match tries + 1 {
-            next @ ..=LAST_IN_ORDER => next,
+        claim.tries += 1;
+        claim.name = wanted.numbered(match claim.tries {
+            ..=LAST_IN_ORDER => claim.tries,
             _ => rand::random_range(LAST_IN_ORDER + 1..MAX_NUMBER),
-        };
-        self.claim(wanted.numbered(number), wanted, tries + 1, out);
+        });
+        self.claim(claim, out);
     }
 
     fn announce_name(&mut self, new: Name, out: &mut Outbox) {
-        let room = self.room.chat_room();
-        self.rooms.join(out, &room, new.as_str());
+        self.rooms.join(out, &self.room.chat_room(), new.as_str());
         notice(out, &format!("You are called {new} now."));
         if let Some(old) = &self.name {
             let text = format!("{old} is called {new} now.");
-            self.rooms.post(out, &room, &Kind::Notice.encode(&text));
+            self.post(Kind::Notice, &text, out);
         }
         self.name = Some(new);
         self.pending = Some(Request::Rename);
@@ -240,9 +251,9 @@ impl ChatSession {
         match (Name::parse(to), &mut self.bot) {
             (None, _) => notice(out, &format!("There is no member called {to}.")),
             (Some(to), _) if to.is(name) => notice(out, "That is you."),
-            (Some(to), Some(bot)) if Bot::has_name(&to) => {
+            (Some(to), Some(bot)) if to.folded() == bot::NAME => {
                 send(out, &format!("[you to {to}] "), text.as_bytes());
-                let answer = bot.reply(text);
+                let answer = bot.reply(text).text;
                 send(out, &format!("[{to} to you] "), answer.as_bytes());
             }
             (Some(to), _) => {
@@ -250,18 +261,18 @@ impl ChatSession {
                 self.rooms.post(out, &to.claim_room(), &post);
                 // The answer follows the notification that the post had no receiver.
                 self.rooms.list_members(out, &to.claim_room());
-                self.pending = Some(Request::Private {
+                self.pending = Some(Request::Private(PrivateMessage {
                     to,
                     text: text.to_owned(),
                     delivered: true,
-                });
+                }));
             }
         }
     }
 
     fn list_members(&self, members: &[Arc<Member>], out: &mut Outbox) {
         let members = members.iter().map(|member| &*member.name);
-        let bot = self.bot.as_ref().map(|_| Bot::NAME);
+        let bot = self.bot.as_ref().map(|_| bot::NAME);
         let names: Vec<&str> = members.chain(bot).collect();
         let room = self.room.chat_room();
         for names in names.chunks(NAMES_PER_LINE) {
@@ -272,7 +283,7 @@ impl ChatSession {
     fn help(&self, out: &mut Outbox) {
         HELP.lines().for_each(|line| notice(out, line));
         if self.bot.is_some() {
-            let name = Bot::NAME;
+            let name = bot::NAME;
             let text = format!("A friend is in every room: say \"{name}, ...\"");
             notice(out, &text);
         }
@@ -286,27 +297,17 @@ impl ChatSession {
         out: &mut Outbox,
     ) -> Option<Request> {
         match (request, event) {
-            (
-                Request::Claim {
-                    name,
-                    wanted,
-                    tries,
-                },
-                RoomEvent::Entered { room, place, .. },
-            ) => {
-                if *place == 1 {
-                    self.on_name_claimed(name, &wanted, out);
-                } else {
-                    self.rooms.leave(out, room);
-                    self.on_name_taken(wanted, tries, out);
-                }
+            (Request::Claim(claim), RoomEvent::Entered { place: 1, .. }) => {
+                self.on_name_claimed(claim, out);
+            }
+            (Request::Claim(claim), RoomEvent::Entered { room, .. }) => {
+                self.rooms.leave(out, room);
+                self.on_name_taken(claim, out);
             }
             (Request::Join(room), RoomEvent::Entered { others, .. }) => {
                 self.on_entered(room, *others, out);
             }
-            (Request::Claim { .. }, RoomEvent::Full { .. }) => {
-                self.on_full(self.name.is_none(), out);
-            }
+            (Request::Claim(_), RoomEvent::Full { .. }) => self.on_full(self.name.is_none(), out),
             (Request::Join(room), RoomEvent::Full { .. }) => {
                 self.on_full(room.is(&self.room), out);
             }
@@ -314,25 +315,17 @@ impl ChatSession {
             (Request::Members, RoomEvent::Members { members, .. }) => {
                 self.list_members(members, out);
             }
-            (Request::Private { to, text, .. }, RoomEvent::Undelivered { room, .. })
-                if to.is_claim_room(room) =>
-            {
-                return Some(Request::Private {
-                    to,
-                    text,
-                    delivered: false,
-                });
+            (Request::Private(mut message), RoomEvent::Undelivered { room, .. }) => {
+                message.delivered &= **room != *message.to.claim_room();
+                return Some(Request::Private(message));
             }
-            (
-                Request::Private {
-                    to,
-                    text,
-                    delivered,
-                },
-                RoomEvent::Members { .. },
-            ) => match delivered {
-                true => send(out, &format!("[you to {to}] "), text.as_bytes()),
-                false => notice(out, &format!("There is no member called {to}.")),
+            (Request::Private(message), RoomEvent::Members { .. }) => match message.delivered {
+                true => send(
+                    out,
+                    &format!("[you to {}] ", message.to),
+                    message.text.as_bytes(),
+                ),
+                false => notice(out, &format!("There is no member called {}.", message.to)),
             },
             (request, _) => return Some(request),
         }
@@ -341,11 +334,10 @@ impl ChatSession {
 
     /// Shows an event of the current room, or a private message.
     fn show_event(&self, event: &RoomEvent, out: &mut Outbox) {
+        let here = self.room.chat_room();
         match event {
-            RoomEvent::Post { post, past, .. } => {
-                self.show_post(&post.room, &post.bytes, *past, out);
-            }
-            RoomEvent::Joined { room, member, .. } if self.room.is_chat_room(room) => {
+            RoomEvent::Post { post, past, .. } => self.show_post(post, *past, out),
+            RoomEvent::Joined { room, member, .. } if **room == *here => {
                 notice(out, &format!("{} is here.", member.name));
             }
             RoomEvent::Left {
@@ -353,7 +345,7 @@ impl ChatSession {
                 member,
                 reason,
                 ..
-            } if self.room.is_chat_room(room) => {
+            } if **room == *here => {
                 let how = match reason {
                     LeaveReason::Left => "has left",
                     LeaveReason::TooSlow => "fell behind and was dropped",
@@ -368,20 +360,15 @@ impl ChatSession {
         }
     }
 
-    fn show_post(&self, room: &str, post: &[u8], past: bool, out: &mut Outbox) {
-        let is_here = self.room.is_chat_room(room);
-        let is_own = self
-            .name
-            .as_ref()
-            .is_some_and(|name| name.is_claim_room(room));
-        let Some((kind, text)) = message::decode(post) else {
-            return;
-        };
-        match kind {
-            Kind::Chat if is_here && past => send(out, PAST, text),
-            Kind::Chat if is_here => send(out, "", text),
-            Kind::Notice if is_here && !past => send(out, NOTICE, text),
-            Kind::Private if is_own => send(out, "", text),
+    fn show_post(&self, post: &Post, past: bool, out: &mut Outbox) {
+        let is_here = *post.room == *self.room.chat_room();
+        let name = self.name.as_ref();
+        let is_own = name.is_some_and(|name| *post.room == *name.claim_room());
+        match message::decode(&post.bytes) {
+            Some((Kind::Chat, text)) if is_here && past => send(out, PAST, text),
+            Some((Kind::Chat, text)) if is_here => send(out, "", text),
+            Some((Kind::Notice, text)) if is_here && !past => send(out, NOTICE, text),
+            Some((Kind::Private, text)) if is_own => send(out, "", text),
             _ => (),
         }
     }

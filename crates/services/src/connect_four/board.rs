@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A player, named by the mark of its pieces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Side {
+    #[default]
     X,
     O,
 }
@@ -22,19 +23,13 @@ impl Side {
     }
 
     pub(super) fn index(self) -> usize {
-        match self {
-            Self::X => 0,
-            Self::O => 1,
-        }
+        self as usize
     }
 }
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::X => "X",
-            Self::O => "O",
-        })
+        fmt::Debug::fmt(self, f)
     }
 }
 
@@ -71,18 +66,16 @@ impl fmt::Display for Column {
     }
 }
 
-/// The position of one game, with the moves that led to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Moves", try_from = "Moves")]
+/// The position of one game, as the moves that led to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Moves")]
 pub(super) struct Board {
     first: Side,
     moves: Vec<Column>,
-    rows: [[Option<Side>; COLUMNS]; ROWS], // from the lowest
-    has_four: bool,                        // since the last move
 }
 
-/// A board as it is serialized: the position follows from the moves.
-#[derive(Serialize, Deserialize)]
+/// A board as it is received: the moves may be illegal.
+#[derive(Deserialize)]
 struct Moves {
     first: Side,
     moves: Vec<Column>,
@@ -91,12 +84,8 @@ struct Moves {
 impl Board {
     /// An empty board.
     pub(super) fn new(first: Side) -> Self {
-        Self {
-            first,
-            moves: Vec::new(),
-            rows: [[None; COLUMNS]; ROWS],
-            has_four: false,
-        }
+        let moves = Vec::new();
+        Self { first, moves }
     }
 
     /// The side that moves first.
@@ -106,69 +95,57 @@ impl Board {
 
     /// The side whose turn it is. After the end of the game, the side that did not move last.
     pub(super) fn turn(&self) -> Side {
-        if self.moves.len().is_multiple_of(2) {
+        self.side_of_move(self.moves.len())
+    }
+
+    fn side_of_move(&self, index: usize) -> Side {
+        if index.is_multiple_of(2) {
             self.first
         } else {
             self.first.other()
         }
     }
 
+    /// The pieces in each column, from the lowest.
+    fn columns(&self) -> [Vec<Side>; COLUMNS] {
+        let mut columns = [const { Vec::new() }; COLUMNS];
+        for (index, column) in self.moves.iter().enumerate() {
+            columns[column.index()].push(self.side_of_move(index));
+        }
+        columns
+    }
+
     /// Whether the last move made four in a line.
     pub(super) fn has_four(&self) -> bool {
-        self.has_four
+        let last = self.turn().other();
+        let (mut pieces, mut heights) = (0, [0; COLUMNS]);
+        for (index, column) in self.moves.iter().enumerate() {
+            let height = &mut heights[column.index()];
+            if self.side_of_move(index) == last {
+                pieces |= bit(*height, column.index());
+            }
+            *height += 1;
+        }
+        has_line(pieces)
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.moves.len() == COLUMNS * ROWS
     }
 
-    /// The lowest free row of a column.
-    pub(super) fn free_row(&self, column: Column) -> Option<usize> {
-        let is_free = |row: &[Option<Side>; COLUMNS]| row[column.index()].is_none();
-        self.rows.iter().position(is_free)
+    pub(super) fn is_column_full(&self, column: Column) -> bool {
+        self.moves.iter().filter(|&&other| other == column).count() == ROWS
     }
 
     /// Drops a piece of the side whose turn it is. Returns `false`, and changes nothing, if the
     /// column is full or the game is won.
     #[must_use]
     pub(super) fn play(&mut self, column: Column) -> bool {
-        let Some(row) = self.free_row(column).filter(|_| !self.has_four) else {
-            return false;
-        };
-        self.rows[row][column.index()] = Some(self.turn());
-        self.moves.push(column);
-        self.has_four = self.is_in_four(row, column.index());
-        true
-    }
-
-    /// Whether the piece at this position is one of four in a line.
-    fn is_in_four(&self, row: usize, column: usize) -> bool {
-        let length = |(up, right): (isize, isize)| {
-            1 + self.run(row, column, up, right) + self.run(row, column, -up, -right)
-        };
-        DIRECTIONS
-            .into_iter()
-            .any(|direction| FOUR <= length(direction))
-    }
-
-    /// The number of consecutive pieces in this direction with the mark of the piece at `row` and
-    /// `column`.
-    fn run(&self, row: usize, column: usize, up: isize, right: isize) -> usize {
-        let mark = self.rows[row][column];
-        let steps = (1..).map(|step| {
-            let row = row.checked_add_signed(step * up)?;
-            let column = column.checked_add_signed(step * right)?;
-            *self.rows.get(row)?.get(column)?
-        });
-        steps
-            .take_while(|next| next.is_some() && *next == mark)
-            .count()
-    }
-}
-
-impl From<Board> for Moves {
-    fn from(Board { first, moves, .. }: Board) -> Self {
-        Self { first, moves }
+        let is_legal = !self.is_column_full(column) && !self.has_four();
+        if is_legal {
+            self.moves.push(column);
+        }
+        is_legal
     }
 }
 
@@ -186,10 +163,11 @@ impl TryFrom<Moves> for Board {
 impl fmt::Display for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(" 1 2 3 4 5 6 7")?;
-        for row in self.rows.iter().rev() {
+        let columns = self.columns();
+        for row in (0..ROWS).rev() {
             f.write_str("\n")?;
-            for cell in row {
-                match cell {
+            for column in &columns {
+                match column.get(row) {
                     Some(side) => write!(f, " {side}")?,
                     None => f.write_str(" .")?,
                 }
@@ -199,10 +177,25 @@ impl fmt::Display for Board {
     }
 }
 
+/// The bit of a position in a set of them. A column has more bits than rows, so that no line
+/// continues in the next one.
+fn bit(row: usize, column: usize) -> u64 {
+    1 << (COLUMN_BITS * column + row)
+}
+
+/// Whether there are four positions in a line among these.
+fn has_line(positions: u64) -> bool {
+    // Up, and to the right: falling, level and rising.
+    let steps = [1, COLUMN_BITS - 1, COLUMN_BITS, COLUMN_BITS + 1];
+    steps.into_iter().any(|step| {
+        let pairs = positions & positions >> step;
+        pairs & pairs >> (2 * step) != 0
+    })
+}
+
 const COLUMNS: usize = 7;
 const ROWS: usize = 6;
-const FOUR: usize = 4;
-const DIRECTIONS: [(isize, isize); 4] = [(0, 1), (1, 0), (1, 1), (1, -1)];
+const COLUMN_BITS: usize = 8;
 
 /// The moves of a game that fills the board without four in a line.
 #[cfg(test)]
@@ -231,9 +224,10 @@ mod tests {
 
     /// Whether there are four in a line, found by comparing every line of four.
     fn has_four_somewhere(board: &Board) -> bool {
+        let columns = board.columns();
         let at = |row: isize, column: isize| {
-            let row = board.rows.get(usize::try_from(row).ok()?)?;
-            *row.get(usize::try_from(column).ok()?)?
+            let column = columns.get(usize::try_from(column).ok()?)?;
+            column.get(usize::try_from(row).ok()?).copied()
         };
         let line = |row: isize, column: isize, (up, right): (isize, isize)| {
             let marks = [0, 1, 2, 3].map(|step| at(row + step * up, column + step * right));
@@ -267,11 +261,11 @@ mod tests {
         );
     }
 
-    /// Tries every line of four, completed by each of its pieces.
+    /// Tries every line of four, and each of its pieces alone missing.
     #[test]
     fn four_in_any_line_win_and_three_do_not() {
         let mut lines = 0;
-        for (up, right) in DIRECTIONS {
+        for (up, right) in [(0, 1), (1, 0), (1, 1), (1, -1)] {
             for (row, column) in (0..6).flat_map(|row| (0..7).map(move |column| (row, column))) {
                 let cell = |step: isize| {
                     let row = usize::try_from(row + step * up).ok()?;
@@ -281,15 +275,14 @@ mod tests {
                 let cells: Option<Vec<_>> = (0..4).map(cell).collect();
                 let Some(cells) = cells else { continue };
                 lines += 1;
-                for last in 0..4 {
-                    let mut board = Board::new(Side::X);
-                    for (row, column) in &cells {
-                        board.rows[*row][*column] = Some(Side::O);
-                    }
-                    let (row, column) = cells[last];
-                    assert!(board.is_in_four(row, column));
-                    board.rows[cells[0].0][cells[0].1] = Some(Side::X);
-                    assert!(!board.is_in_four(cells[3].0, cells[3].1));
+                let bits: Vec<u64> = cells
+                    .iter()
+                    .map(|&(row, column)| bit(row, column))
+                    .collect();
+                let all = bits.iter().sum();
+                assert!(has_line(all), "{cells:?}");
+                for missing in &bits {
+                    assert!(!has_line(all - missing), "{cells:?}");
                 }
             }
         }
@@ -315,7 +308,7 @@ mod tests {
     #[test]
     fn a_column_holds_six() {
         let mut board = played("333333");
-        assert_eq!(board.free_row(column(3)), None);
+        assert!(board.is_column_full(column(3)));
         assert!(!board.play(column(3)));
         assert_eq!(board.turn(), Side::X, "the board is unchanged");
     }
@@ -332,17 +325,18 @@ mod tests {
             let mut board = Board::new(Side::O);
             for column in numbers.into_iter().map(column) {
                 let before = board.clone();
-                let height = (0..ROWS).filter(|&row| board.rows[row][column.index()].is_some()).count();
+                let height = board.columns()[column.index()].len();
                 let turn = board.turn();
                 if board.play(column) {
-                    prop_assert_eq!(board.rows[height][column.index()], Some(turn));
+                    let pieces = &board.columns()[column.index()];
+                    prop_assert_eq!(pieces.get(height), Some(&turn));
                     prop_assert_eq!(board.turn(), turn.other());
                 } else {
                     prop_assert!(height == ROWS || before.has_four());
                     prop_assert_eq!(&board, &before);
                 }
                 prop_assert_eq!(board.has_four(), has_four_somewhere(&board));
-                prop_assert_eq!(board.is_full(), board.rows.iter().flatten().all(Option::is_some));
+                prop_assert_eq!(board.is_full(), board.columns().iter().all(|column| column.len() == ROWS));
             }
         }
     }

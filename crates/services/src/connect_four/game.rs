@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect_four::board::{Board, Column, Side};
 
-/// The whole state that all sessions share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The whole state that all sessions share. At first both seats are free.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Game {
     pub(super) seats: [Option<u64>; 2], // the member on each side
     pub(super) board: Board,
@@ -52,16 +52,6 @@ pub(super) enum Event {
 }
 
 impl Game {
-    /// Both seats are free.
-    pub(super) fn new() -> Self {
-        Self {
-            seats: [None; 2],
-            board: Board::new(Side::X),
-            end: None,
-            rematch: [false; 2],
-        }
-    }
-
     pub(super) fn side_of(&self, member: u64) -> Option<Side> {
         Side::BOTH
             .into_iter()
@@ -113,7 +103,7 @@ impl Game {
         };
         if after.seats == [None; 2] {
             events.retain(|event| !matches!(event, Event::Ended(_))); // no player is there to win
-            after = Self::new();
+            after = Self::default();
         }
         after.seats[side.index()] = Some(member);
         events.push(Event::Sat(side));
@@ -207,7 +197,7 @@ mod tests {
     /// The state after each "MEMBER ACTION"; those with a star are illegal.
     #[track_caller]
     fn done(steps: &[&str]) -> Game {
-        let mut game = Game::new();
+        let mut game = Game::default();
         for step in steps {
             let (illegal, step) = match step.strip_prefix('*') {
                 Some(rest) => (true, rest),

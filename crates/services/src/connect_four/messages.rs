@@ -50,18 +50,17 @@ pub(super) fn time_left(turn: Side, reader: Side, seconds: u64) -> String {
 
 /// An event, for the player of a side or for a watcher.
 pub(super) fn event(event: &Event, game: &Game, reader: Option<Side>) -> String {
+    let is_own = |side| reader == Some(side);
     match *event {
         Event::Vacated(side, _) => left(side),
-        Event::Sat(side) if reader == Some(side) => format!("You are {side}."),
+        Event::Sat(side) if is_own(side) => format!("You are {side}."),
         Event::Sat(side) => format!("{side} has sat down."),
         Event::Began => format!("A new game begins.\n{}", game.board),
-        Event::Played(side, column) if reader == Some(side) => {
+        Event::Played(side, column) if is_own(side) => {
             format!("You play column {column}.\n{}", game.board)
         }
         Event::Played(side, column) => format!("{side} plays column {column}.\n{}", game.board),
-        Event::RematchRequested(side) if reader == Some(side) => {
-            "You ask for a rematch.".to_owned()
-        }
+        Event::RematchRequested(side) if is_own(side) => "You ask for a rematch.".to_owned(),
         Event::RematchRequested(side) => format!("{side} asks for a rematch."),
         Event::Ended(end) => ended(end, reader),
     }
@@ -87,29 +86,18 @@ fn ended(end: End, reader: Option<Side>) -> String {
 /// The state of the game and what the reader may do next, for the player of a side or for a watcher.
 pub(super) fn status(game: &Game, reader: Option<Side>, is_seat_free: bool) -> String {
     let turn = game.board.turn();
-    let Some(side) = reader else {
-        return if is_seat_free {
-            "A seat is free: /play takes it.".to_owned()
-        } else if game.is_playing() {
-            format!("{turn} is to move.")
-        } else {
-            "The game is over.".to_owned()
-        };
-    };
-    let other = side.other();
-    if is_seat_free {
-        "Waiting for an opponent.".to_owned()
-    } else if game.is_playing() {
-        if turn == side {
-            format!("Your turn, {side}: 1 to 7.")
-        } else {
-            format!("{turn} is to move.")
+    match reader {
+        None if is_seat_free => "A seat is free: /play takes it.".to_owned(),
+        Some(_) if is_seat_free => "Waiting for an opponent.".to_owned(),
+        Some(side) if game.is_playing() && turn == side => format!("Your turn, {side}: 1 to 7."),
+        _ if game.is_playing() => format!("{turn} is to move."),
+        None => "The game is over.".to_owned(),
+        Some(side) if game.rematch[side.index()] => {
+            format!("Waiting for {} to agree.", side.other())
         }
-    } else if game.rematch[side.index()] {
-        format!("Waiting for {other} to agree.")
-    } else if game.rematch[other.index()] {
-        "Type rematch to agree, or /quit.".to_owned()
-    } else {
-        "Type rematch for another game, or /quit.".to_owned()
+        Some(side) if game.rematch[side.other().index()] => {
+            "Type rematch to agree, or /quit.".to_owned()
+        }
+        Some(_) => "Type rematch for another game, or /quit.".to_owned(),
     }
 }

@@ -12,7 +12,6 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,12 +24,8 @@ use session::GameSession;
 
 /// One game of Connect Four: the first two peers play, later ones watch and may take a seat that
 /// becomes free.
+#[derive(Args)]
 pub struct ConnectFour {
-    move_time: Option<Duration>,
-}
-
-#[derive(Args, Clone, Copy)]
-pub(crate) struct Options {
     /// A player who takes longer than this for a move loses (90s, 2m; or none: only --idle-timeout
     /// applies)
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = or_none(timeout))]
@@ -42,10 +37,6 @@ impl ConnectFour {
     #[must_use]
     pub fn new(move_time: Option<Duration>) -> Self {
         Self { move_time }
-    }
-
-    pub(crate) fn from_options(options: Options) -> Result<Self, Infallible> {
-        Ok(Self::new(options.move_time))
     }
 }
 

@@ -7,36 +7,19 @@
 use crate::connect_four::game::{Action, Event, Game};
 use crate::connect_four::message::Message;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Replica {
-    game: Game,
+    pub(super) game: Game,
     revision: u64,      // the sequence number of the last post that counted
     first: Option<u64>, // the sequence number of the first post received
-    is_current: bool,
-}
-
-impl Replica {
-    pub(super) fn new() -> Self {
-        Self {
-            game: Game::new(),
-            revision: 0,
-            first: None,
-            is_current: false,
-        }
-    }
-
-    pub(super) fn game(&self) -> &Game {
-        &self.game
-    }
-
     /// Whether the replica is known to be the same as all others. Only then may an action be posted.
     ///
     /// It is unknown while every post received came too late, and the one that made them late is no
     /// longer in the history.
-    pub(super) fn is_current(&self) -> bool {
-        self.is_current
-    }
+    pub(super) is_current: bool,
+}
 
+impl Replica {
     /// The history has been received. `is_alone`: no other member is there that knows more.
     pub(super) fn history_complete(&mut self, is_alone: bool) {
         self.is_current |= is_alone || self.first.is_none();
@@ -89,7 +72,7 @@ mod tests {
 
     impl Room {
         fn new(history: usize) -> Self {
-            let mut truth = Replica::new();
+            let mut truth = Replica::default();
             truth.history_complete(true);
             Self {
                 log: Vec::new(),
@@ -103,7 +86,7 @@ mod tests {
         fn join(&mut self) {
             self.joined += 1;
             let begin = self.log.len().saturating_sub(self.history);
-            let mut replica = Replica::new();
+            let mut replica = Replica::default();
             for (index, (member, post)) in self.log.iter().enumerate().skip(begin) {
                 replica.apply(index as u64 + 1, *member, post);
             }
@@ -129,7 +112,7 @@ mod tests {
 
         fn post(&mut self, which: usize, action: Action) {
             let (member, replica, _) = &self.members[which];
-            if replica.is_current() {
+            if replica.is_current {
                 let post = replica.message(action);
                 assert_eq!(Message::decode(&post.encode()).as_ref(), Some(&post));
                 self.truth.apply(self.log.len() as u64 + 1, *member, &post);
@@ -162,8 +145,8 @@ mod tests {
         room.post(0, Action::Play(column));
         (0..3).for_each(|which| room.deliver(which, 2));
         for (_, replica, _) in &room.members {
-            assert_eq!(replica.game().board, Board::new(Side::X));
-            assert!(replica.game().is_over());
+            assert_eq!(replica.game.board, Board::new(Side::X));
+            assert!(replica.game.is_over());
         }
     }
 
@@ -173,19 +156,16 @@ mod tests {
         (0..4).for_each(|_| room.join());
         (0..4).for_each(|which| room.post(which, Action::Sit(Vec::new())));
         room.join(); // it receives the last two, neither of which counted
-        assert!(!room.members[4].1.is_current());
+        assert!(!room.members[4].1.is_current);
         (0..4).for_each(|which| room.deliver(which, 4));
         room.post(1, Action::Sit(Vec::new()));
         room.deliver(4, 1);
-        assert!(
-            !room.members[4].1.is_current(),
-            "the second may have counted"
-        );
+        assert!(!room.members[4].1.is_current, "the second may have counted");
         (0..4).for_each(|which| room.deliver(which, 1));
         room.post(0, Action::Timeout);
         room.deliver(4, 1);
-        assert!(room.members[4].1.is_current());
-        assert_eq!(room.members[4].1.game(), room.truth.game());
+        assert!(room.members[4].1.is_current);
+        assert_eq!(room.members[4].1.game, room.truth.game);
     }
 
     #[test]
@@ -200,9 +180,9 @@ mod tests {
         assert!(
             room.members
                 .iter()
-                .all(|(_, replica, _)| replica.is_current())
+                .all(|(_, replica, _)| replica.is_current)
         );
-        assert_eq!(room.members[1].1.game(), room.truth.game());
+        assert_eq!(room.members[1].1.game, room.truth.game);
     }
 
     proptest! {
@@ -228,9 +208,9 @@ mod tests {
             for which in 0..room.members.len() {
                 room.deliver(which, all);
                 let (_, replica, _) = &room.members[which];
-                if replica.is_current() {
+                if replica.is_current {
                     prop_assert_eq!(replica.revision, room.truth.revision);
-                    prop_assert_eq!(replica.game(), room.truth.game());
+                    prop_assert_eq!(&replica.game, &room.truth.game);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Flow, Member, Outbox, Result, RoomEvent, Rooms, Session};
+use switchboard_core::{Flow, Member, Outbox, Post, Result, RoomEvent, Rooms, Session};
 
 use crate::connect_four::board::{Column, Side};
 use crate::connect_four::game::{Action, Event, Game};
@@ -18,61 +18,31 @@ pub(super) struct GameSession {
     replica: Replica,
     /// Its place in the room, once it has entered. No other member has the same.
     place: Option<u32>,
-    member: Option<u64>, // known from the first post of its own
-    departed: Departed,
-    is_settled: bool, // it has a seat, or knows that there was none for it
-    has_posted: bool, // and has not received that post yet
+    member: Option<u64>,     // known from the first post of its own
+    departed: VecDeque<u64>, // left recently: a delayed message may still give one of them a seat
+    is_settled: bool,        // it has a seat, or knows that there was none for it
+    has_posted: bool,        // and has not received that post yet
     move_time: Option<Duration>,
-    move_timer: MoveTimer,
-}
-
-/// Members that left recently: a delayed message may still give one of them a seat.
-#[derive(Default)]
-struct Departed(VecDeque<u64>);
-
-/// What the timer of the session stands for.
-#[derive(Clone, Copy)]
-enum MoveTimer {
-    Off,
-    /// The warning, with the time that is left after it.
-    Warning(Duration),
-    /// The end of the time for the move.
-    Expiry,
-}
-
-impl Departed {
-    /// Adds a member. When there are too many, the oldest one without a seat is forgotten.
-    fn add(&mut self, member: u64, seats: [Option<u64>; 2]) {
-        if MAX_DEPARTED <= self.0.len() {
-            let mut others = self.0.iter();
-            let oldest = others.position(|&other| !seats.contains(&Some(other)));
-            oldest.map(|index| self.0.remove(index));
-        }
-        self.0.push_back(member);
-    }
-
-    fn contains(&self, member: u64) -> bool {
-        self.0.contains(&member)
-    }
+    time_left: Option<Duration>, // for the move when the timer expires; `None`: the timer is off
 }
 
 impl GameSession {
     pub(super) fn new(rooms: Rooms, move_time: Option<Duration>) -> Self {
         Self {
             rooms,
-            replica: Replica::new(),
+            replica: Replica::default(),
             place: None,
             member: None,
-            departed: Departed::default(),
+            departed: VecDeque::new(),
             is_settled: false,
             has_posted: false,
             move_time,
-            move_timer: MoveTimer::Off,
+            time_left: None,
         }
     }
 
     fn game(&self) -> &Game {
-        self.replica.game()
+        &self.replica.game
     }
 
     /// The side of this peer, if it plays.
@@ -83,7 +53,7 @@ impl GameSession {
     /// The member on this side, unless it has left.
     fn present(&self, side: Side) -> Option<u64> {
         let member = self.game().seat(side);
-        member.filter(|&member| !self.departed.contains(member))
+        member.filter(|member| !self.departed.contains(member))
     }
 
     fn is_seat_free(&self) -> bool {
@@ -93,7 +63,7 @@ impl GameSession {
     }
 
     fn may_sit(&self) -> bool {
-        self.side().is_none() && self.is_seat_free() && self.replica.is_current()
+        self.side().is_none() && self.is_seat_free() && self.replica.is_current
     }
 
     fn may_request_rematch(&self) -> bool {
@@ -141,7 +111,7 @@ impl GameSession {
         let refusal = match self.side() {
             None => messages::NOT_A_PLAYER.to_owned(),
             Some(side) if game.is_playing() && game.board.turn() == side => {
-                if game.board.free_row(column).is_some() {
+                if !game.board.is_column_full(column) {
                     return self.post(Action::Play(column), out);
                 }
                 messages::column_full(column)
@@ -166,8 +136,7 @@ impl GameSession {
             Some(_) if self.game().is_over() => messages::ALREADY_REQUESTED,
             Some(_) => return self.send_status(out),
         };
-        out.send(refusal.as_bytes());
-        self.send_status(out);
+        self.refuse(refusal, out);
     }
 
     fn take_seat(&mut self, out: &mut Outbox) {
@@ -178,6 +147,10 @@ impl GameSession {
             Some(_) => messages::ALREADY_SEATED,
             None => messages::NO_FREE_SEAT,
         };
+        self.refuse(refusal, out);
+    }
+
+    fn refuse(&self, refusal: &str, out: &mut Outbox) {
         out.send(refusal.as_bytes());
         self.send_status(out);
     }
@@ -185,7 +158,7 @@ impl GameSession {
     fn sit(&mut self, out: &mut Outbox) {
         let seats = self.game().seats.into_iter().flatten();
         let left = seats
-            .filter(|&member| self.departed.contains(member))
+            .filter(|member| self.departed.contains(member))
             .collect();
         self.post(Action::Sit(left), out);
     }
@@ -212,10 +185,9 @@ impl GameSession {
         // The list is cut at its limit, so a member that is not in a full list may still be there.
         if members.len() < MAX_LISTED {
             let is_present = |member| members.iter().any(|one| one.id == member);
-            let seats = self.game().seats;
-            for member in seats.into_iter().flatten() {
+            for member in self.game().seats.into_iter().flatten() {
                 if !is_present(member) {
-                    self.departed.add(member, seats);
+                    self.add_departed(member);
                 }
             }
         }
@@ -227,19 +199,16 @@ impl GameSession {
         }
     }
 
-    fn on_post(
-        &mut self,
-        sequence: u64,
-        sender: &Member,
-        is_own: bool,
-        message: &Message,
-        out: &mut Outbox,
-    ) {
+    fn on_post(&mut self, post: &Post, past: bool, out: &mut Outbox) {
+        let Some(message) = Message::decode(&post.bytes) else {
+            return;
+        };
+        let is_own = !past && self.place == Some(post.sender.place);
         if is_own {
-            self.member = Some(sender.id);
+            self.member = Some(post.sender.id);
             self.has_posted = false;
         }
-        let events = self.replica.apply(sequence, sender.id, message);
+        let events = self.replica.apply(post.sequence, post.sender.id, &message);
         if !self.is_settled && !is_own {
             return;
         }
@@ -252,7 +221,7 @@ impl GameSession {
         }
         for event in &events {
             if let Event::Vacated(_, member) = event
-                && self.departed.contains(*member)
+                && self.departed.contains(member)
             {
                 continue; // announced when the member left
             }
@@ -267,10 +236,7 @@ impl GameSession {
     fn on_rejected(&mut self, action: &Action, out: &mut Outbox) {
         match action {
             Action::Sit(_) if self.may_sit() => self.sit(out),
-            Action::Sit(_) if self.is_settled => {
-                out.send(messages::SEAT_LOST.as_bytes());
-                self.send_status(out);
-            }
+            Action::Sit(_) if self.is_settled => self.refuse(messages::SEAT_LOST, out),
             Action::Sit(_) => self.watch(out),
             Action::Rematch if self.may_request_rematch() => self.post(Action::Rematch, out),
             // The game had ended or the opponent had been replaced; the peer was notified.
@@ -278,8 +244,19 @@ impl GameSession {
         }
     }
 
+    /// Adds a member to the departed. If there are too many, the oldest one without a seat is forgotten.
+    fn add_departed(&mut self, member: u64) {
+        if MAX_DEPARTED <= self.departed.len() {
+            let seats = self.game().seats;
+            let mut others = self.departed.iter();
+            let oldest = others.position(|&other| !seats.contains(&Some(other)));
+            oldest.map(|index| self.departed.remove(index));
+        }
+        self.departed.push_back(member);
+    }
+
     fn on_left(&mut self, member: u64, out: &mut Outbox) {
-        self.departed.add(member, self.replica.game().seats);
+        self.add_departed(member);
         let Some(side) = self.game().side_of(member).filter(|_| self.is_settled) else {
             return;
         };
@@ -293,7 +270,7 @@ impl GameSession {
     fn report_departed_opponent(&mut self, out: &mut Outbox) {
         if let Some(side) = self.side()
             && let Some(opponent) = self.game().seat(side.other())
-            && self.departed.contains(opponent)
+            && self.departed.contains(&opponent)
             && !self.has_posted
         {
             self.post(Action::OpponentLeft(opponent), out);
@@ -302,13 +279,13 @@ impl GameSession {
 
     /// Starts the time for a move. Both players measure it, since one of them may be suspended.
     fn start_move_timer(&mut self, out: &mut Outbox) {
-        self.move_timer = MoveTimer::Off;
+        self.time_left = None;
         if self.game().is_playing()
             && self.side().is_some()
             && let Some(time) = self.move_time
         {
             let left = Duration::from_secs(time.as_secs() / 4);
-            self.move_timer = MoveTimer::Warning(left);
+            self.time_left = Some(left);
             out.set_timer(time - left);
         }
     }
@@ -325,8 +302,7 @@ impl Session for GameSession {
         if self.execute(line, out) {
             return Ok(self.flow());
         }
-        out.send(messages::GOODBYE.as_bytes());
-        Ok(Flow::Close)
+        Ok(close(messages::GOODBYE, out))
     }
 
     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
@@ -336,21 +312,10 @@ impl Session for GameSession {
                 self.rooms.list_members(out, ROOM);
             }
             RoomEvent::Members { members, .. } => self.on_members(members, out),
-            RoomEvent::Post { post, past, .. } => {
-                let is_own = !past && self.place == Some(post.sender.place);
-                if let Some(message) = Message::decode(&post.bytes) {
-                    self.on_post(post.sequence, &post.sender, is_own, &message, out);
-                }
-            }
+            RoomEvent::Post { post, past, .. } => self.on_post(post, *past, out),
             RoomEvent::Left { member, .. } => self.on_left(member.id, out),
-            RoomEvent::Full { .. } => {
-                out.send(messages::ROOM_FULL.as_bytes());
-                return Ok(Flow::Close);
-            }
-            RoomEvent::TooSlow => {
-                out.send(messages::TOO_SLOW.as_bytes());
-                return Ok(Flow::Close);
-            }
+            RoomEvent::Full { .. } => return Ok(close(messages::ROOM_FULL, out)),
+            RoomEvent::TooSlow => return Ok(close(messages::TOO_SLOW, out)),
             _ => (),
         }
         self.report_departed_opponent(out);
@@ -358,30 +323,32 @@ impl Session for GameSession {
     }
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
-        let timer = std::mem::replace(&mut self.move_timer, MoveTimer::Off);
         // A post of its own that is under way either ends the turn or comes too late.
-        if let Some(side) = self.side()
+        if let Some(left) = self.time_left.take()
+            && let Some(side) = self.side()
             && !self.has_posted
         {
-            match timer {
-                MoveTimer::Off => (),
-                MoveTimer::Warning(left) if !left.is_zero() => {
-                    let turn = self.game().board.turn();
-                    let warning = messages::time_left(turn, side, left.as_secs());
-                    out.send(warning.as_bytes());
-                    out.set_timer(left);
-                    self.move_timer = MoveTimer::Expiry;
-                }
-                MoveTimer::Warning(_) | MoveTimer::Expiry => self.post(Action::Timeout, out),
+            if left.is_zero() {
+                self.post(Action::Timeout, out);
+            } else {
+                let turn = self.game().board.turn();
+                let warning = messages::time_left(turn, side, left.as_secs());
+                out.send(warning.as_bytes());
+                out.set_timer(left);
+                self.time_left = Some(Duration::ZERO);
             }
         }
         Ok(self.flow())
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        out.send(messages::GOODBYE.as_bytes());
-        Ok(Flow::Close)
+        Ok(close(messages::GOODBYE, out))
     }
+}
+
+fn close(reason: &str, out: &mut Outbox) -> Flow {
+    out.send(reason.as_bytes());
+    Flow::Close
 }
 
 const ROOM: &str = "table";

@@ -624,7 +624,7 @@ fn a_free_seat_is_remembered_when_many_members_leave() {
 
 #[test]
 fn a_move_time_is_a_time_or_none() {
-    let asked = |text| parse_options::<Options>(text).move_time;
+    let asked = |text| parse_options::<ConnectFour>(text).move_time;
     assert_eq!(asked(""), Some(Duration::from_secs(120)));
     assert_eq!(asked("--move-time 1"), Some(Duration::from_secs(1)));
     assert_eq!(asked("--move-time 2m"), Some(Duration::from_secs(120)));

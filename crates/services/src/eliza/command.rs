@@ -18,15 +18,12 @@ impl<'a> Command<'a> {
     pub(super) fn parse(line: &'a str) -> Option<Self> {
         let text = line.trim().strip_prefix('*')?.trim_start();
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let known = [
-            ("why", Self::Why),
-            ("reset", Self::Reset),
-            ("script", Self::Script(rest.trim())),
-        ];
-        let found = known
-            .into_iter()
-            .find(|(word, _)| word.eq_ignore_ascii_case(name));
-        Some(found.map_or(Self::Help, |(_, command)| command))
+        Some(match &*name.to_ascii_lowercase() {
+            "why" => Self::Why,
+            "reset" => Self::Reset,
+            "script" => Self::Script(rest.trim()),
+            _ => Self::Help,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use switchboard_core::{Config, Peer, Refusal, Result, Service, Session, Transport};
+use switchboard_core::{Peer, Refusal, Result, Service, Session};
 use switchboard_eliza::Script;
 
 pub use reply_format::ReplyFormat;
@@ -17,14 +17,11 @@ pub use scripts::{LoadScriptError, find_script, read_script};
 
 use crate::units::count;
 use scripts::Scripts;
-use session::ElizaSession;
+use session::{ElizaSession, Settings};
 
 /// ELIZA: opens with a question, answers each line, and closes after a farewell.
 pub struct Eliza {
-    scripts: Arc<Scripts>,
-    seed: Option<u64>,
-    commands: bool,
-    format: ReplyFormat,
+    settings: Settings,
 }
 
 /// The options of the service, which `talk` has too.
@@ -50,11 +47,17 @@ impl Eliza {
     /// with a `seed`.
     #[must_use]
     pub fn new(script: Script, seed: Option<u64>) -> Self {
+        Self::with_scripts(Scripts::one(script), seed, false)
+    }
+
+    fn with_scripts(scripts: Scripts, seed: Option<u64>, commands: bool) -> Self {
         Self {
-            scripts: Arc::new(Scripts::one(script)),
-            seed,
-            commands: false,
-            format: ReplyFormat::Plain,
+            settings: Settings {
+                scripts: Arc::new(scripts),
+                seed,
+                commands,
+                format: ReplyFormat::Plain,
+            },
         }
     }
 
@@ -64,36 +67,22 @@ impl Eliza {
     ///
     /// A line for each problem: the file, the line in it, and what is wrong.
     pub fn from_options(options: Options) -> Result<Self, String> {
-        let Options {
-            script,
-            seed,
-            commands,
-        } = options;
-        let scripts = Scripts::find(&script, commands)?;
-        Ok(Self {
-            scripts: Arc::new(scripts),
-            seed,
-            commands,
-            format: ReplyFormat::Plain,
-        })
+        let names = options.script;
+        let scripts = Scripts::find(&names, options.commands)?;
+        Ok(Self::with_scripts(scripts, options.seed, options.commands))
     }
 
     /// Sets the format of the replies.
     #[must_use]
-    pub fn format(self, format: ReplyFormat) -> Self {
-        Self { format, ..self }
+    pub fn format(mut self, format: ReplyFormat) -> Self {
+        self.settings.format = format;
+        self
     }
 }
 
 impl Service for Eliza {
-    fn config(&self, _: Transport) -> Config {
-        Config::lines()
-    }
-
     fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
-        let scripts = Arc::clone(&self.scripts);
-        let session = ElizaSession::new(scripts, self.seed, self.format, self.commands);
-        Ok(Box::new(session))
+        Ok(Box::new(ElizaSession::new(self.settings.clone())))
     }
 }
 

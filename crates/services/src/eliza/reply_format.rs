@@ -1,6 +1,5 @@
 //! The format of a reply: its text alone, or with the steps that led to it.
 
-use std::fmt::{self, Write};
 use std::mem;
 use std::vec;
 
@@ -59,6 +58,7 @@ fn json(mut trace: Trace) -> String {
 }
 
 /// The lines of [`ReplyFormat::Steps`]. They may be longer than an outbox.
+#[derive(Default)]
 pub(super) struct StepLines {
     steps: vec::IntoIter<Step>,
     left_out: usize,
@@ -82,11 +82,8 @@ impl StepLines {
             steps: trace.steps.into_iter(),
             left_out: trace.left_out,
             reply: Some(trace.reply),
-            words: Vec::new(),
-            keywords: Vec::new().into_iter(),
-            current: None,
-            replaced: 0,
             parts_are_all_words: format == Format::Doctor1966,
+            ..Self::default()
         };
         (reply, lines)
     }
@@ -116,9 +113,9 @@ impl StepLines {
             Step::Keywords { stack } => {
                 let words: Vec<String> = stack.into_iter().map(|keyword| keyword.word).collect();
                 self.keywords = words.into_iter();
-                self.current = Some(self.next_keyword());
+                self.try_next_keyword();
             }
-            Step::NewKey => self.current = Some(self.next_keyword()),
+            Step::NewKey => self.try_next_keyword(),
             // A rule that refers to another one produces a line without a match.
             Step::Referred { to } => return self.current.replace(to),
             Step::Matched {
@@ -142,9 +139,8 @@ impl StepLines {
         None
     }
 
-    fn next_keyword(&mut self) -> String {
-        let next = self.keywords.next();
-        next.unwrap_or_else(|| "NONE".to_owned())
+    fn try_next_keyword(&mut self) {
+        self.current = self.keywords.next().or_else(|| Some("NONE".to_owned()));
     }
 }
 
@@ -154,8 +150,8 @@ impl Iterator for StepLines {
     fn next(&mut self) -> Option<String> {
         while let Some(step) = self.steps.next() {
             if let Some(rule) = self.apply(step) {
-                let words = self.words.iter().filter(|word| !word.is_empty());
-                let words: Vec<&str> = words.map(String::as_str).collect();
+                let words = self.words.iter().map(String::as_str);
+                let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
                 return Some(format!("{} :{rule}", words.join(" ")));
             }
         }
@@ -173,36 +169,14 @@ pub(super) fn stored(trace: &Trace) -> String {
 
 /// The lines of a trace that fit into `max` bytes.
 fn truncated(trace: &Trace, max: usize) -> String {
-    let text = String::new();
-    let mut bounded = BoundedText { text, max };
-    if write!(bounded, "{trace}").is_err() {
-        let complete = bounded.text.rfind('\n').unwrap_or(0);
-        bounded.text.truncate(complete);
-        bounded.text.push_str("\n…");
+    let mut text = trace.to_string();
+    if max < text.len() {
+        let fitting = &text[..text.floor_char_boundary(max)];
+        text.truncate(fitting.rfind('\n').unwrap_or(0));
+        text.push_str("\n…");
     }
-    bounded.text
+    text
 }
-
-/// A text whose length is limited: a write beyond it fails.
-struct BoundedText {
-    text: String,
-    max: usize,
-}
-
-impl Write for BoundedText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.max < self.text.len() + text.len() {
-            return Err(fmt::Error);
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
-}
-
-// The sources of messages that are not replies, in JSON.
-pub(super) const GREETING: &str = "greeting";
-pub(super) const FAREWELL: &str = "farewell";
-pub(super) const COMMAND: &str = "command";
 
 const MAX_TRACE_BYTES: usize = 64 * 1024 * 1024; // ten thousand steps of a hundred words
 const MAX_MESSAGE_BYTES: usize = 128 * 1024; // of one message in an outbox

@@ -14,7 +14,7 @@ pub(super) struct Scripts(Vec<Entry>);
 
 struct Entry {
     name: String,
-    file: Option<String>, // its file name, which is accepted as a name too
+    file: String, // its file name, which is accepted as a name too
     script: Script,
 }
 
@@ -38,19 +38,11 @@ enum Cause {
 /// There is neither, the file cannot be read, or it is not a valid script.
 pub fn find_script(name: &Path) -> Result<Script, LoadScriptError> {
     let shown = name.display().to_string();
-    if let Some(script) = name.to_str().and_then(Script::named) {
-        return script.map_err(|error| LoadScriptError {
-            name: shown,
-            cause: Cause::Invalid(error),
-        });
-    }
-    match File::open(name) {
-        Ok(file) => read_script(&shown, file),
-        Err(error) => Err(LoadScriptError {
-            name: shown,
-            cause: Cause::Io(error),
-        }),
-    }
+    let script = match name.to_str().and_then(Script::named) {
+        Some(script) => script.map_err(Cause::Invalid),
+        None => File::open(name).map_err(Cause::Io).and_then(read),
+    };
+    script.map_err(|cause| LoadScriptError { name: shown, cause })
 }
 
 /// Loads a script from `source`; errors begin with `name`.
@@ -59,27 +51,27 @@ pub fn find_script(name: &Path) -> Result<Script, LoadScriptError> {
 ///
 /// The source cannot be read, or is not a valid script.
 pub fn read_script(name: &str, source: impl Read) -> Result<Script, LoadScriptError> {
+    let name = name.to_owned();
+    read(source).map_err(|cause| LoadScriptError { name, cause })
+}
+
+fn read(source: impl Read) -> Result<Script, Cause> {
     // The source may be endless, such as a device. One byte beyond the limit is enough to refuse it.
     let limit = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
-    let read = source.take(limit).read_to_end(&mut text);
-    let script = read
-        .map_err(Cause::Io)
-        .and_then(|_| Script::load(&text).map_err(Cause::Invalid));
-    script.map_err(|cause| LoadScriptError {
-        name: name.to_owned(),
-        cause,
-    })
+    source
+        .take(limit)
+        .read_to_end(&mut text)
+        .map_err(Cause::Io)?;
+    Script::load(&text).map_err(Cause::Invalid)
 }
 
 impl Scripts {
     /// One script, called "friend".
     pub(super) fn one(script: Script) -> Self {
-        Self(vec![Entry {
-            name: "friend".to_owned(),
-            file: None,
-            script,
-        }])
+        let mut scripts = Self(Vec::new());
+        scripts.add(Path::new("friend"), script);
+        scripts
     }
 
     /// Loads the scripts of these names or files, and with `all` the built-in ones too.
@@ -89,10 +81,9 @@ impl Scripts {
     /// A line for each problem of each script.
     pub(super) fn find(names: &[PathBuf], all: bool) -> Result<Self, String> {
         if let ([_, _, ..], false) = (names, all) {
-            return Err(
-                "more than one --script needs --commands, which lets peers change the script"
-                    .to_owned(),
-            );
+            let error =
+                "more than one --script needs --commands, which lets peers change the script";
+            return Err(error.to_owned());
         }
         let mut scripts = Self(Vec::new());
         let mut problems = Vec::new();
@@ -133,11 +124,7 @@ impl Scripts {
         let name = [stem.clone(), file.clone()].into_iter().chain(numbered);
         let mut free = name.filter(|name| self.position(name).is_none());
         let name = free.next().expect("there are more numbers than scripts");
-        self.0.push(Entry {
-            name,
-            file: Some(file),
-            script,
-        });
+        self.0.push(Entry { name, file, script });
     }
 
     /// The index of a loaded script, by its name or file name in any case.
@@ -145,7 +132,7 @@ impl Scripts {
         let matches = |own: &str| own.eq_ignore_ascii_case(name);
         self.0
             .iter()
-            .position(|entry| matches(&entry.name) || entry.file.as_deref().is_some_and(matches))
+            .position(|entry| matches(&entry.name) || matches(&entry.file))
     }
 
     pub(super) fn script(&self, index: usize) -> &Script {
@@ -185,11 +172,11 @@ impl fmt::Display for LoadScriptError {
             }
             Cause::Io(error) => write!(out, "{name}: {error}"),
             Cause::Invalid(error) => {
-                for (index, problem) in error.problems().iter().enumerate() {
-                    let separator = if index == 0 { "" } else { "\n" };
-                    write!(out, "{separator}{name}:{problem}")?;
-                }
-                Ok(())
+                let lines = error
+                    .problems()
+                    .iter()
+                    .map(|problem| format!("{name}:{problem}"));
+                out.write_str(&lines.collect::<Vec<_>>().join("\n"))
             }
         }
     }

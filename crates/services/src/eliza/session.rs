@@ -7,15 +7,21 @@ use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
-use crate::eliza::reply_format::{self, COMMAND, FAREWELL, GREETING, ReplyFormat, StepLines};
+use crate::eliza::reply_format::{self, ReplyFormat, StepLines};
 use crate::eliza::scripts::Scripts;
 
+/// What the sessions of a service have in common.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) scripts: Arc<Scripts>,
+    pub(super) seed: Option<u64>,
+    pub(super) commands: bool,
+    pub(super) format: ReplyFormat,
+}
+
 pub(super) struct ElizaSession {
-    scripts: Arc<Scripts>,
+    settings: Settings,
     current: usize, // the index of the current script
-    seed: Option<u64>,
-    format: ReplyFormat,
-    commands: bool,
     conversation: Conversation,
     last_trace: Option<String>, // truncated, for the command `*why`
     steps: Option<StepLines>,   // of the last reply, not sent yet
@@ -23,20 +29,11 @@ pub(super) struct ElizaSession {
 }
 
 impl ElizaSession {
-    pub(super) fn new(
-        scripts: Arc<Scripts>,
-        seed: Option<u64>,
-        format: ReplyFormat,
-        commands: bool,
-    ) -> Self {
-        let conversation = begin(&scripts, 0, seed);
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
-            scripts,
             current: 0,
-            seed,
-            format,
-            commands,
-            conversation,
+            conversation: settings.begin(0),
+            settings,
             last_trace: None,
             steps: None,
             is_over: false,
@@ -44,69 +41,69 @@ impl ElizaSession {
     }
 
     fn send(&self, text: &str, source: &str, out: &mut Outbox) {
-        out.send(self.format.message(text, source).as_bytes());
+        out.send(self.settings.format.message(text, source).as_bytes());
     }
 
     /// Sends the greeting. Returns `false` if the script has none.
     fn greet(&mut self, out: &mut Outbox) -> bool {
         let greeting = self.conversation.greet();
         if let Some(text) = &greeting {
-            self.send(text, GREETING, out);
+            self.send(text, "greeting", out);
         }
         greeting.is_some()
     }
 
     fn reply(&mut self, line: &str, out: &mut Outbox) -> Reply {
-        if self.format == ReplyFormat::Plain && !self.commands {
+        let Settings {
+            commands, format, ..
+        } = self.settings;
+        if format == ReplyFormat::Plain && !commands {
             let reply = self.conversation.reply(line);
             out.send(reply.text.as_bytes());
             return reply;
         }
-        if self.format == ReplyFormat::Steps {
-            let script_format = self.scripts.script(self.current).format();
+        if format == ReplyFormat::Steps {
+            let script_format = self.settings.scripts.script(self.current).format();
             let (reply, steps) = StepLines::reply(&mut self.conversation, line, script_format);
             self.steps = Some(steps);
             return reply;
         }
         let (reply, trace) = self.conversation.reply_traced(line);
-        self.last_trace = self.commands.then(|| reply_format::stored(&trace));
-        out.send(reply_format::with_trace(self.format, trace).as_bytes());
+        self.last_trace = commands.then(|| reply_format::stored(&trace));
+        out.send(reply_format::with_trace(format, trace).as_bytes());
         reply
     }
 
     fn execute(&mut self, command: Command<'_>, out: &mut Outbox) {
+        let scripts = &self.settings.scripts;
         let answer = match command {
             Command::Why => match &self.last_trace {
                 Some(trace) => trace.clone(),
                 None => "Nothing was answered yet.".to_owned(),
             },
             Command::Reset => return self.restart(self.current, out),
-            Command::Script(name) => match self.scripts.position(name) {
-                Some(index) => return self.restart(index, out),
-                None if name.is_empty() => format!(
-                    "This is {}; there are: {}",
-                    self.scripts.name(self.current),
-                    self.scripts.names()
-                ),
-                None => format!("No such script; there are: {}", self.scripts.names()),
-            },
+            Command::Script(name) => {
+                let subject = match scripts.position(name) {
+                    Some(index) => return self.restart(index, out),
+                    None if name.is_empty() => format!("This is {}", scripts.name(self.current)),
+                    None => "No such script".to_owned(),
+                };
+                format!("{subject}; there are: {}", scripts.names())
+            }
             Command::Help => HELP.to_owned(),
         };
-        self.send(&answer, COMMAND, out);
+        self.send(&answer, "command", out);
     }
 
     /// Starts a new conversation with the script of this index.
     fn restart(&mut self, index: usize, out: &mut Outbox) {
         self.current = index;
         self.last_trace = None;
-        self.conversation = begin(&self.scripts, index, self.seed);
+        self.conversation = self.settings.begin(index);
         if !self.greet(out) {
             // Without a greeting the peer would not see that the command succeeded.
-            self.send(
-                &format!("This is {}.", self.scripts.name(index)),
-                COMMAND,
-                out,
-            );
+            let name = self.settings.scripts.name(index);
+            self.send(&format!("This is {name}."), "command", out);
         }
     }
 
@@ -127,9 +124,12 @@ impl ElizaSession {
     }
 }
 
-fn begin(scripts: &Scripts, index: usize, seed: Option<u64>) -> Conversation {
-    let seed = seed.unwrap_or_else(rand::random);
-    Conversation::new(scripts.script(index), seed)
+impl Settings {
+    /// A conversation with the script of this index.
+    fn begin(&self, index: usize) -> Conversation {
+        let seed = self.seed.unwrap_or_else(rand::random);
+        Conversation::new(self.scripts.script(index), seed)
+    }
 }
 
 impl Session for ElizaSession {
@@ -140,7 +140,7 @@ impl Session for ElizaSession {
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
         let line = String::from_utf8_lossy(line);
-        match Command::parse(&line).filter(|_| self.commands) {
+        match Command::parse(&line).filter(|_| self.settings.commands) {
             Some(command) => self.execute(command, out),
             None => self.is_over = self.reply(&line, out).last,
         }
@@ -154,7 +154,7 @@ impl Session for ElizaSession {
     /// Sends a farewell, at the end of input as well as when the server stops.
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
         if let Some(text) = self.conversation.farewell() {
-            self.send(&text, FAREWELL, out);
+            self.send(&text, "farewell", out);
         }
         Ok(Flow::Close)
     }

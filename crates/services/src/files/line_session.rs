@@ -25,8 +25,8 @@ enum State {
     Listing(vec::IntoIter<Entry>),
     /// Hashing this many bytes of a file.
     Hashing(Hasher, Source, u64),
-    /// Receiving a file, of which this many bytes are missing.
-    Receiving(Box<Upload>, u64),
+    /// Receiving a file.
+    Receiving(Box<Upload>),
     /// Discarding content of a refused upload, of which this many bytes are missing.
     Discarding(u64),
 }
@@ -49,7 +49,7 @@ impl LineSession {
         let request = match Request::parse(line) {
             Ok(request) => request,
             Err(invalid) => {
-                respond(out, &Response::Text(invalid.status, invalid.message));
+                respond_text(out, invalid.status, &invalid.message);
                 return Ok(match invalid.follows {
                     Follows::Request => Flow::Continue,
                     Follows::Content(count) => self.discard(count, out),
@@ -81,7 +81,7 @@ impl LineSession {
             }
             Request::Put { name, content } => return Ok(self.put(&name, content, out)),
             Request::Quit => {
-                respond(out, &Response::Text(Status::BYE, "Bye.".to_owned()));
+                respond_text(out, Status::BYE, "Bye.");
                 return Ok(Flow::Close);
             }
         }
@@ -129,21 +129,19 @@ impl LineSession {
     }
 
     fn put(&mut self, name: &Name, content: Content, out: &mut Outbox) -> Flow {
-        if !self.share.writable {
-            let message = "files cannot be put here".to_owned();
-            respond(out, &Response::Text(Status::READ_ONLY, message));
-            return self.discard(content.length, out);
-        }
-        let Share { folder, rules, .. } = &self.share;
-        match AtomicFile::create(folder, name, Some(content.length), *rules) {
+        let length = content.length;
+        let Some(rules) = self.share.uploads else {
+            respond_text(out, Status::READ_ONLY, "files cannot be put here");
+            return self.discard(length, out);
+        };
+        match AtomicFile::create(&self.share.folder, name, Some(length), rules) {
             Ok(file) => {
-                let length = content.length;
-                self.state = State::Receiving(Box::new(Upload { file, content }), length);
+                self.state = State::Receiving(Box::new(Upload { file, content }));
                 self.expect_content(length, out)
             }
             Err(error) => {
                 respond(out, &Response::from(&error));
-                self.discard(content.length, out)
+                self.discard(length, out)
             }
         }
     }
@@ -162,22 +160,27 @@ impl LineSession {
     fn on_content(&mut self, bytes: &[u8], out: &mut Outbox) -> Flow {
         let count = bytes.len() as u64;
         self.state = match mem::replace(&mut self.state, State::Idle) {
-            State::Receiving(mut upload, missing) => match upload.file.write_all(bytes) {
-                Ok(()) if count < missing => State::Receiving(upload, missing - count),
-                Ok(()) => {
-                    respond(out, &upload.publish());
-                    State::Idle
+            State::Receiving(mut upload) => {
+                let missing = upload.missing();
+                match upload.file.write_all(bytes) {
+                    Ok(()) if count < missing => State::Receiving(upload),
+                    Ok(()) => {
+                        let stored = upload.file.publish(Some(&upload.content));
+                        let failed = |error| Response::from(&error);
+                        respond(out, &stored.map_or_else(failed, Response::Stored));
+                        State::Idle
+                    }
+                    Err(error) => {
+                        respond(out, &Response::from(&FileError::from(error)));
+                        State::Discarding(missing.saturating_sub(count))
+                    }
                 }
-                Err(error) => {
-                    respond(out, &Response::from(&FileError::from(error)));
-                    State::Discarding(missing.saturating_sub(count))
-                }
-            },
+            }
             State::Discarding(missing) => State::Discarding(missing.saturating_sub(count)),
             other => other,
         };
         match self.state {
-            State::Receiving(..) => Flow::Continue,
+            State::Receiving(_) => Flow::Continue,
             State::Discarding(1..) if !self.is_stopping => Flow::Continue,
             _ => self.finish_request(out),
         }
@@ -186,35 +189,32 @@ impl LineSession {
     fn finish_request(&mut self, out: &mut Outbox) -> Flow {
         self.state = State::Idle;
         if self.is_stopping {
-            return close(out);
+            close(out)
+        } else {
+            Flow::Continue
         }
-        Flow::Continue
     }
 }
 
 impl Upload {
-    fn publish(self) -> Response {
-        match self.file.publish(Some(&self.content)) {
-            Ok(content) => Response::Stored(content),
-            Err(error) => Response::from(&error),
-        }
+    /// The number of bytes that have not arrived.
+    fn missing(&self) -> u64 {
+        self.content.length.saturating_sub(self.file.length())
     }
 }
 
 impl Session for LineSession {
     fn on_open(&mut self, out: &mut Outbox) -> Result {
-        let suffix = if self.share.writable {
-            ""
-        } else {
-            ", read-only"
+        let greeting = match self.share.uploads {
+            Some(_) => "files. HELP lists the commands.",
+            None => "files, read-only. HELP lists the commands.",
         };
-        let greeting = format!("files{suffix}. HELP lists the commands.");
-        respond(out, &Response::Text(Status::GREETING, greeting));
+        respond_text(out, Status::GREETING, greeting);
         Ok(Flow::Continue)
     }
 
     fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
-        if let State::Receiving(..) | State::Discarding(_) = self.state {
+        if let State::Receiving(_) | State::Discarding(_) = self.state {
             return Ok(self.on_content(message, out));
         }
         Ok(self.on_request(message, out).unwrap_or_else(|error| {
@@ -232,9 +232,9 @@ impl Session for LineSession {
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        if let State::Receiving(..) = self.state {
-            let message = "that was not all of the content; nothing was kept".to_owned();
-            respond(out, &Response::Text(Status::MISMATCH, message));
+        if let State::Receiving(_) = self.state {
+            let message = "that was not all of the content; nothing was kept";
+            respond_text(out, Status::MISMATCH, message);
         }
         Ok(Flow::Close)
     }
@@ -243,7 +243,7 @@ impl Session for LineSession {
     fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         self.is_stopping = true;
         Ok(match self.state {
-            State::Receiving(..) => Flow::Continue,
+            State::Receiving(_) => Flow::Continue,
             State::Listing(_) => self.continue_listing(out),
             State::Idle | State::Hashing(..) | State::Discarding(_) => close(out),
         })
@@ -251,9 +251,12 @@ impl Session for LineSession {
 }
 
 fn close(out: &mut Outbox) -> Flow {
-    let message = "The server is stopping.".to_owned();
-    respond(out, &Response::Text(Status::STOPPING, message));
+    respond_text(out, Status::STOPPING, "The server is stopping.");
     Flow::Close
+}
+
+fn respond_text(out: &mut Outbox, status: Status, text: &str) {
+    respond(out, &Response::Text(status, text.to_owned()));
 }
 
 fn respond(out: &mut Outbox, response: &Response) {

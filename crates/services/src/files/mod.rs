@@ -68,8 +68,7 @@ impl Files {
         Ok(Self {
             share: Share {
                 folder: Folder::open(path)?,
-                writable: false,
-                rules: Rules::default(),
+                uploads: None,
             },
             clock: uptime,
         })
@@ -78,33 +77,21 @@ impl Files {
     /// Lets peers upload files by these rules.
     #[must_use]
     pub fn writable(mut self, rules: Rules) -> Self {
-        self.share.writable = true;
-        self.share.rules = rules;
+        self.share.uploads = Some(rules);
         self
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, String> {
-        let Options {
-            folder,
-            writable,
-            overwrite,
-            max_file,
-            quota,
-            hidden,
-        } = options;
-        let mut files = Self::new(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        files.share.folder = files.share.folder.with_hidden(hidden);
-        let rules = Rules {
-            overwrite,
+        let path = options.folder;
+        let mut files = Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        files.share.folder = files.share.folder.with_hidden(options.hidden);
+        files.share.uploads = options.writable.then_some(Rules {
+            overwrite: options.overwrite,
             make_folders: true,
-            max_file,
-            quota,
-        };
-        Ok(if writable {
-            files.writable(rules)
-        } else {
-            files
-        })
+            max_file: options.max_file,
+            quota: options.quota,
+        });
+        Ok(files)
     }
 }
 

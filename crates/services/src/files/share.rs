@@ -2,10 +2,8 @@
 
 use switchboard_files::{Folder, Rules};
 
-/// The folder, and what peers may do with it.
 #[derive(Clone)]
 pub(super) struct Share {
     pub(super) folder: Folder,
-    pub(super) writable: bool,
-    pub(super) rules: Rules,
+    pub(super) uploads: Option<Rules>, // `None`: read-only
 }

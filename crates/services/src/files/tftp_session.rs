@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use switchboard_core::{Flow, Outbox, Result, Session, UdpPolicy};
 use switchboard_files::tftp::{
-    Caps, Dally, Decoder, Encoder, ErrorCode, Malformed, Mode, Packet, Receiver, Request,
-    RequestKind, Sender, Step, Transfer, TransferError,
+    Caps, Dally, Decoder, Encoder, ErrorCode, Malformed, Mode, Negotiated, Packet, Receiver,
+    Request, RequestKind, Sender, Step, Transfer, TransferError,
 };
 use switchboard_files::{AtomicFile, FileError, Name, Source};
 
@@ -104,42 +104,35 @@ impl TftpSession {
         let source = self.share.folder.read(name)?;
         // The length as netascii is only known after the conversion.
         let size = (request.mode == Mode::Octet).then_some(source.length);
-        let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
-        let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
+        let (negotiated, ack) = self.negotiate(request, size);
         let encoder = Encoder::new(source, request.mode);
         let sender = Sender::new(encoder, &negotiated, ack, self.now);
         Ok(State::Sending(Box::new(sender)))
     }
 
     fn put(&self, name: &Name, request: &Request<'_>) -> Result<State, End> {
-        let Share {
-            folder,
-            writable,
-            rules,
-        } = &self.share;
-        if !writable {
+        let Some(rules) = self.share.uploads else {
             let message = "files cannot be put here";
             return Err(End::with_error(ErrorCode::Access, message));
-        }
+        };
         // No space is reserved, since the source address may be forged.
-        let file = AtomicFile::create(folder, name, None, *rules)?;
+        let file = AtomicFile::create(&self.share.folder, name, None, rules)?;
         let size = request.options.tsize;
         // The length of a netascii file is another one here, and 0 may stand for an unknown length.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
         file.check_length(length.unwrap_or(0))?;
-        let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
-        let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
+        let (negotiated, ack) = self.negotiate(request, size);
         let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         let decoder = Decoder::new(writer, request.mode);
         let receiver = Receiver::new(decoder, &negotiated, ack, self.now);
         Ok(State::Receiving(Box::new(receiver), length))
     }
 
-    fn on_deadline(&mut self) -> Result<Step, End> {
-        match self.state.transfer() {
-            Some(transfer) => Ok(transfer.on_timeout(self.now)?),
-            None => Ok(Step::Continue),
-        }
+    /// The parameters of the transfer, and the acknowledgement of the options, if any is accepted.
+    fn negotiate(&self, request: &Request<'_>, size: Option<u64>) -> (Negotiated, Option<Vec<u8>>) {
+        let (negotiated, accepted) = request.options.negotiate(&self.caps, size);
+        let ack = (!accepted.is_empty()).then(|| Packet::OptionAck(accepted).to_bytes());
+        (negotiated, ack)
     }
 
     fn advance(&mut self, step: Result<Step, End>, out: &mut Outbox) -> Flow {
@@ -198,12 +191,12 @@ impl Session for TftpSession {
     }
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
-        let deadline = self.state.transfer().map(|transfer| transfer.deadline());
-        self.now = self
-            .now
-            .max((self.clock)())
-            .max(deadline.unwrap_or_default());
-        let step = self.on_deadline();
+        self.now = self.now.max((self.clock)());
+        let mut step = Ok(Step::Continue);
+        if let Some(transfer) = self.state.transfer() {
+            self.now = self.now.max(transfer.deadline());
+            step = transfer.on_timeout(self.now).map_err(End::from);
+        }
         Ok(self.advance(step, out))
     }
 

@@ -60,13 +60,13 @@ impl ForwardSession {
         self.rooms.join(out, LINE, "both");
     }
 
-    /// The first datagram chooses the role, unless it is fixed.
-    fn choose_role(&mut self, first: &[u8], out: &mut Outbox) {
+    /// A client that only `receives` is a receiver, unless its role is fixed.
+    fn choose_role(&mut self, receives: bool, out: &mut Outbox) {
         match self.fixed_role {
             _ if self.options.to == To::Others => self.join_both(out),
             Some(Role::Receive) => self.join_receivers(out),
             Some(Role::Send) => self.request_sender(out),
-            None if is_blank(first) => self.join_receivers(out),
+            None if receives => self.join_receivers(out),
             None => self.request_sender(out),
         }
     }
@@ -77,7 +77,7 @@ impl ForwardSession {
         }
         if self.is_new {
             self.is_new = false;
-            self.choose_role(datagram, out);
+            self.choose_role(is_blank(datagram), out);
         }
         match self.state {
             _ if is_blank(datagram) => (), // it has no content, and only shows the client's presence
@@ -172,11 +172,7 @@ impl Session for ForwardSession {
             return Ok(Flow::Continue);
         }
         out.set_timer(NEW);
-        match self.fixed_role {
-            _ if self.options.to == To::Others => self.join_both(out),
-            Some(Role::Receive) => self.join_receivers(out),
-            Some(Role::Send) | None => self.request_sender(out),
-        }
+        self.choose_role(false, out);
         Ok(self.flow())
     }
 

@@ -1,13 +1,20 @@
-//! The option `--stop-word`: a line with the word ends the session.
+//! The options of a service that reads a stream as it arrives: how it is cut into reads, and which
+//! line ends the session.
 
+use std::num::NonZeroUsize;
 use std::str;
 
 use clap::Args;
 use switchboard_core::{Flow, Framing, Peer, Transport};
 
-/// The stop words of a service, in lower case.
+use crate::units::size_in;
+
 #[derive(Args, Clone, Default)]
-pub(crate) struct StopWords {
+pub(crate) struct InputOptions {
+    /// Receive at most this many bytes at a time, each read on its own (1 to 64k)
+    #[arg(long, value_name = "BYTES", value_parser = size_in::<usize>(1..=MAX_READ_BYTES))]
+    receive_buffer: Option<usize>,
+
     /// Close the connection after a line that is this word, in any case (repeatable)
     #[arg(long, value_name = "WORD", value_parser = word)]
     stop_word: Vec<String>,
@@ -18,53 +25,56 @@ pub(crate) struct StopWords {
 /// In a stream of bytes the line may be cut into any chunks. A line or a datagram is compared as a
 /// whole.
 pub(crate) struct StopWordMatcher {
-    words: StopWords,
+    words: Vec<String>, // in lower case
     is_message_whole: bool,
     line: Vec<u8>, // the current line without leading spaces, at most `max_line` bytes of it
-    max_line: usize,
-    is_too_long: bool, // the line cannot be a stop word any more
-    after_cr: bool,    // a CR ended the stop line, and an LF may follow
+    max_line: usize, // one byte more than a stop word can have
+    after_cr: bool, // a CR ended the stop line, and an LF may follow
 }
 
-impl StopWords {
-    /// A matcher for the input of `peer` with this framing.
+impl InputOptions {
+    /// Reads of the given size; without one, the `default` framing of the service.
+    pub(crate) fn framing_or(&self, default: Framing) -> Framing {
+        let bytes = self.receive_buffer.and_then(NonZeroUsize::new);
+        bytes.map_or(default, Framing::Chunks)
+    }
+
+    /// Finds the stop words in the input of `peer`, which has this framing.
     pub(crate) fn matcher(&self, peer: &Peer, framing: Framing) -> StopWordMatcher {
         let longest = self.stop_word.iter().map(|word| word.chars().count()).max();
         StopWordMatcher {
-            words: self.clone(),
+            words: self.stop_word.clone(),
             is_message_whole: framing == Framing::Line || peer.transport == Transport::Datagram,
             line: Vec::new(),
-            max_line: CHARACTER_BYTES * longest.unwrap_or(0),
-            is_too_long: false,
+            max_line: CHARACTER_BYTES * longest.unwrap_or(0) + 1,
             after_cr: false,
         }
-    }
-
-    /// Whether this line, without surrounding spaces and its line end, is a stop word.
-    fn contains(&self, line: &[u8]) -> bool {
-        str::from_utf8(line.trim_ascii())
-            .is_ok_and(|line| self.stop_word.contains(&line.to_lowercase()))
     }
 }
 
 impl StopWordMatcher {
+    /// Whether this line, without surrounding spaces and its line end, is a stop word.
+    fn is_stop_word(&self, line: &[u8]) -> bool {
+        str::from_utf8(line.trim_ascii())
+            .is_ok_and(|line| self.words.contains(&line.to_lowercase()))
+    }
+
     /// Returns the part of `message` up to the end of a stop line, and [`Flow::Close`]; without a stop
     /// line, the whole message and [`Flow::Continue`].
     ///
     /// A line ends with LF, CR LF or CR. If a stop line ends with CR, the next byte decides: an LF
     /// belongs to the line, and of any other message the returned part is empty.
     pub(crate) fn scan<'m>(&mut self, message: &'m [u8]) -> (&'m [u8], Flow) {
-        let stop = if self.words.stop_word.is_empty() {
+        let end = if self.words.is_empty() {
             None
         } else if self.is_message_whole {
-            self.words.contains(message).then_some(message.len())
+            self.is_stop_word(message).then_some(message.len())
         } else {
             self.scan_bytes(message)
         };
-        match stop {
-            None => (message, Flow::Continue),
-            Some(end) => (&message[..end], Flow::Close),
-        }
+        end.map_or((message, Flow::Continue), |end| {
+            (&message[..end], Flow::Close)
+        })
     }
 
     /// The index after the stop line, if it ends in these bytes of a stream.
@@ -75,19 +85,18 @@ impl StopWordMatcher {
             }
             match byte {
                 b'\n' | b'\r' => {
-                    let stop = !self.is_too_long && self.words.contains(&self.line);
+                    let stop = self.is_stop_word(&self.line);
                     self.line.clear();
-                    self.is_too_long = false;
                     if stop && byte == b'\n' {
                         return Some(at + 1);
                     }
                     self.after_cr = stop;
                 }
-                // Any number of spaces is allowed. Leading ones are not stored. Those after a line of
-                // the maximal length are either trailing, or the line is no stop word anyway.
+                // Any number of spaces is allowed. Leading ones are not stored. Those after the
+                // longest stop word are either trailing, or the line is no stop word anyway.
                 _ if byte.is_ascii_whitespace()
-                    && [0, self.max_line].contains(&self.line.len()) => {}
-                _ if self.line.len() == self.max_line => self.is_too_long = true,
+                    && [0, self.max_line - 1].contains(&self.line.len()) => {}
+                _ if self.line.len() == self.max_line => {}
                 _ => self.line.push(byte),
             }
         }
@@ -109,6 +118,7 @@ fn word(text: &str) -> Result<String, &'static str> {
 
 // A line has at most as many characters as its lower case; this is the longest one in UTF-8.
 const CHARACTER_BYTES: usize = 4;
+const MAX_READ_BYTES: u64 = 64 * 1024; // no datagram is longer
 
 #[cfg(test)]
 mod tests {
@@ -118,16 +128,14 @@ mod tests {
 
     use super::*;
 
-    fn stop_words(words: &[&str]) -> StopWords {
-        let words = words.iter().map(|words| word(words).expect("a stop word"));
-        StopWords {
-            stop_word: words.collect(),
-        }
-    }
-
     fn matcher(words: &[&str], transport: Transport, framing: Framing) -> StopWordMatcher {
         let peer = Peer::new(Address::Stdio, Address::Stdio, transport);
-        stop_words(words).matcher(&peer, framing)
+        let words = words.iter().map(|words| word(words).expect("a stop word"));
+        let options = InputOptions {
+            receive_buffer: None,
+            stop_word: words.collect(),
+        };
+        options.matcher(&peer, framing)
     }
 
     const WORDS: [&str; 4] = ["stop", "Go On", "größe", "kkkkk"];
@@ -235,7 +243,7 @@ mod tests {
         let (accepted, flow) = matcher.scan(b"stop\n\nx");
         assert_eq!(accepted, b"stop\n\nx");
         assert!(matches!(flow, Flow::Continue));
-        assert!(!matcher.is_too_long && matcher.line.capacity() == 0);
+        assert!(matcher.line.capacity() == 0);
     }
 
     #[test]
@@ -248,12 +256,13 @@ mod tests {
 
     /// The same as [`scanned`], found in the whole input at once.
     fn expected(input: &[u8]) -> (usize, bool) {
+        let matcher = matcher(&WORDS, Transport::Stream, Framing::Bytes);
         let mut begin = 0;
         for (at, byte) in input.iter().enumerate() {
             if ![b'\n', b'\r'].contains(byte) {
                 continue;
             }
-            if stop_words(&WORDS).contains(&input[begin..at]) {
+            if matcher.is_stop_word(&input[begin..at]) {
                 match (byte, input.get(at + 1)) {
                     (b'\r', None) => (), // not known yet
                     (b'\r', Some(b'\n')) => return (at + 2, true),
