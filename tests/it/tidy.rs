@@ -23,9 +23,23 @@ const CRATES: [&[&str]; 4] = [
 ];
 
 /// The folders and root modules of `crates/core/src` from the top down.
-const CORE: [&str; 15] = [
-    "lib", "testing", "server", "udp", "stream", "exec", "hub_link", "session", "hub", "net",
-    "limits", "reactor", "sys", "peer", "sanitize",
+const CORE: [&str; 16] = [
+    "lib",
+    "testing",
+    "server",
+    "udp",
+    "stream",
+    "exec",
+    "hub_link",
+    "session",
+    "hub",
+    "net",
+    "limits",
+    "reactor",
+    "sys",
+    "peer",
+    "sanitize",
+    "byte_queue",
 ];
 
 #[test]

@@ -42,6 +42,7 @@
 //! and counts; `reactor` waits for events; `sys` has all unsafe code. A folder imports only folders
 //! below it.
 
+mod byte_queue;
 mod exec;
 mod hub;
 mod hub_link;

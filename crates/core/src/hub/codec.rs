@@ -1,20 +1,21 @@
 //! The encoding of messages between members and the hub in another process: postcard, in frames.
 //!
-//! A frame is a length (u32, little-endian), the number of the member (u32) and the message; the
-//! length counts what follows it.
+//! A frame is a length (u32, little-endian), which counts what follows it, the number of the member
+//! and the message.
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::Bytes;
 
+use crate::byte_queue::ByteQueue;
 use crate::hub::types::Post;
 
 /// Appends to `out` a message from or to the member of this number.
 pub(crate) fn encode<T: Serialize>(number: u32, message: &T, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH_BYTES]);
-    out.extend_from_slice(&number.to_le_bytes());
-    postcard::to_io(message, &mut *out).expect("a vector takes all, and postcard has all types");
+    postcard::to_io(&(number, message), &mut *out)
+        .expect("a vector takes all, and postcard has all types");
     let length = u32::try_from(out.len() - start - LENGTH_BYTES).expect("a post is far shorter");
     out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
 }
@@ -38,62 +39,38 @@ impl<'de> Deserialize<'de> for Post {
     }
 }
 
-/// The received bytes from which frames are taken.
-#[derive(Debug, Default)]
-pub(crate) struct Frames {
-    bytes: Vec<u8>,
-    start: usize, // of the first frame not taken yet
-}
+/// Bytes to send or to decode. Its capacity is small: idle members are many.
+pub(crate) type Queue = ByteQueue<{ 4 * 1024 }>;
 
 /// The bytes are no frame of the expected messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-impl Frames {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.start = 0;
-        } else if COMPACT_FROM <= self.start {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
-        self.bytes.extend_from_slice(bytes);
+/// Takes the next complete message from received bytes, with the number of its member.
+pub(crate) fn decode<T: DeserializeOwned>(
+    input: &mut Queue,
+) -> Result<Option<(u32, T)>, Malformed> {
+    let Some((length, rest)) = input.as_slice().split_first_chunk::<LENGTH_BYTES>() else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(*length) as usize;
+    if MAX_LENGTH < length {
+        return Err(Malformed);
     }
-
-    /// The next complete message, with the number of its member.
-    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(u32, T)>, Malformed> {
-        let rest = &self.bytes[self.start..];
-        let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>() else {
-            return Ok(None);
-        };
-        let length = u32::from_le_bytes(*length) as usize;
-        if MAX_LENGTH < length {
-            return Err(Malformed);
+    let Some(frame) = rest.get(..length) else {
+        return Ok(None);
+    };
+    match postcard::take_from_bytes(frame) {
+        Ok((message, [])) => {
+            input.remove(LENGTH_BYTES + length);
+            Ok(Some(message))
         }
-        let Some(frame) = rest.get(..length) else {
-            return Ok(None);
-        };
-        let (number, message) = frame.split_first_chunk().ok_or(Malformed)?;
-        let message = match postcard::take_from_bytes(message) {
-            Ok((message, [])) => message,
-            _ => return Err(Malformed),
-        };
-        let number = u32::from_le_bytes(*number);
-        self.start += LENGTH_BYTES + length;
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.bytes.shrink_to(KEPT_CAPACITY);
-            self.start = 0;
-        }
-        Ok(Some((number, message)))
+        _ => Err(Malformed),
     }
 }
 
 const LENGTH_BYTES: usize = size_of::<u32>();
 const MAX_LENGTH: usize = 1 << 28; // far more than any session may post
-const COMPACT_FROM: usize = 256 * 1024;
-const KEPT_CAPACITY: usize = 4 * 1024; // small: idle members are many
 
 #[cfg(test)]
 mod tests {
@@ -125,10 +102,10 @@ mod tests {
             for (number, request) in &sent {
                 encode(*number, request, &mut bytes);
             }
-            let (mut frames, mut received) = (Frames::default(), Vec::new());
+            let (mut input, mut received) = (Queue::default(), Vec::new());
             for chunk in bytes.chunks(chunk) {
-                frames.push(chunk);
-                while let Some(next) = frames.next::<Request>().expect("it was encoded here") {
+                input.buffer().extend_from_slice(chunk);
+                while let Some(next) = decode::<Request>(&mut input).expect("it was encoded here") {
                     received.push(next);
                 }
             }
@@ -137,12 +114,12 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let mut frames = Frames::default();
-            frames.push(&bytes);
-            while let Ok(Some(_)) = frames.next::<Request>() {}
-            let mut frames = Frames::default();
-            frames.push(&bytes);
-            while let Ok(Some(_)) = frames.next::<Notice>() {}
+            let mut input = Queue::default();
+            input.buffer().extend_from_slice(&bytes);
+            while let Ok(Some(_)) = decode::<Request>(&mut input) {}
+            let mut input = Queue::default();
+            input.buffer().extend_from_slice(&bytes);
+            while let Ok(Some(_)) = decode::<Notice>(&mut input) {}
         }
     }
 
@@ -158,9 +135,9 @@ mod tests {
                 &Notice::Event(RoomEvent::Post { post, past }),
                 &mut bytes,
             );
-            let mut frames = Frames::default();
-            frames.push(&bytes);
-            let received = frames.next::<Notice>().expect("it was encoded here");
+            let mut input = Queue::default();
+            input.buffer().extend_from_slice(&bytes);
+            let received = decode::<Notice>(&mut input).expect("it was encoded here");
             let Some((to, Notice::Event(RoomEvent::Post { post, past: was }))) = received else {
                 panic!("it is {received:?}");
             };
@@ -174,14 +151,15 @@ mod tests {
     #[test]
     fn malformed_frames_are_errors() {
         for bytes in [
-            &[1, 0, 0, 0, 9][..],            // no number of a member
-            &[5, 0, 0, 0, 0, 0, 0, 0, 99],   // no such request
-            &[6, 0, 0, 0, 0, 0, 0, 0, 4, 4], // more than the request
-            &[0xff; 4],                      // longer than any message
+            &[0, 0, 0, 0][..],      // no number of a member
+            &[1, 0, 0, 0, 9],       // nothing after it
+            &[2, 0, 0, 0, 0, 99],   // no such request
+            &[3, 0, 0, 0, 0, 4, 4], // more than the request
+            &[0xff; 4],             // longer than any message
         ] {
-            let mut frames = Frames::default();
-            frames.push(bytes);
-            assert_eq!(frames.next::<Request>(), Err(Malformed), "{bytes:?}");
+            let mut input = Queue::default();
+            input.buffer().extend_from_slice(bytes);
+            assert_eq!(decode::<Request>(&mut input), Err(Malformed), "{bytes:?}");
         }
     }
 }

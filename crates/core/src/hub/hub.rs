@@ -20,10 +20,10 @@ use crate::hub::types::{LeaveReason, Member, MemberId, RoomEvent, RoomKind};
 use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 
-/// The rooms of one server and their members.
-pub(crate) struct Hub {
+/// The rooms of one server and their members. `T` says where the session of a member is.
+pub(crate) struct Hub<T> {
     pub(super) room_kind: Box<dyn Fn(&str) -> RoomKind + Send>, // of the room of this name
-    pub(super) members: HashMap<MemberId, MemberState>,
+    pub(super) members: HashMap<MemberId, MemberState<T>>,
     pub(super) rooms: HashMap<Arc<str>, Room>,
     last_id: MemberId,
     ready: Vec<MemberId>, // have notices since the last `take_ready`
@@ -39,7 +39,7 @@ pub(crate) struct Hub {
     deadline: Option<Instant>,
 }
 
-impl Hub {
+impl<T: Clone> Hub<T> {
     pub(crate) fn new(room_kind: impl Fn(&str) -> RoomKind + Send + 'static) -> Self {
         Self {
             room_kind: Box::new(room_kind),
@@ -86,9 +86,9 @@ impl Hub {
     /// earlier one has made a request, at least [`Request::Ready`], or for `ADMISSION_WAIT`. So of
     /// peers that connect at almost the same time the first one is the first in a room, even if its
     /// process starts more slowly.
-    pub(crate) fn connect(&mut self) -> MemberId {
+    pub(crate) fn connect(&mut self, owner: T) -> MemberId {
         self.last_id += 1;
-        let state = MemberState::new(self.now);
+        let state = MemberState::new(owner, self.now);
         self.members.insert(self.last_id, state);
         self.connecting.push_back((self.last_id, self.now));
         self.last_id
@@ -97,6 +97,8 @@ impl Hub {
     /// Takes a request of a member, which is done after its earlier ones.
     /// [`Request::Disconnect`] is done at once, and discards those that still wait.
     pub(crate) fn request(&mut self, id: MemberId, request: Request) {
+        // Members are admitted in the order of their ids.
+        let is_admitted = self.connecting.front().is_none_or(|&(first, _)| id < first);
         if let Some(member) = self.members.get_mut(&id) {
             if request == Request::Disconnect {
                 let reason = match member.is_blocked() {
@@ -105,9 +107,8 @@ impl Hub {
                 };
                 self.remove_member(id, reason);
             } else {
-                member.has_requested = true;
                 member.requests.push_back(request);
-                if member.is_admitted && member.requests.len() == 1 {
+                if is_admitted && member.requests.len() == 1 {
                     self.runnable.push_back(id);
                 }
             }
@@ -133,18 +134,17 @@ impl Hub {
         Some(notice)
     }
 
-    /// The members that got notices since the last call, each once.
-    pub(crate) fn take_ready(&mut self) -> Vec<MemberId> {
-        let ready = mem::take(&mut self.ready);
-        for id in &ready {
-            if let Some(member) = self.members.get_mut(id) {
-                member.is_ready = false;
-            }
-        }
-        ready
+    /// The members that got notices since the last call, each once, with their owners.
+    pub(crate) fn take_ready(&mut self) -> Vec<(MemberId, T)> {
+        let ready = mem::take(&mut self.ready).into_iter();
+        let ready = ready.filter_map(|id| {
+            let member = self.members.get_mut(&id)?;
+            member.is_ready = false;
+            Some((id, member.owner.clone()))
+        });
+        ready.collect()
     }
 
-    /// Processes all consequences.
     fn settle(&mut self) {
         self.admit();
         loop {
@@ -163,14 +163,13 @@ impl Hub {
     /// Admits the members that need not wait for an earlier one.
     fn admit(&mut self) {
         while let Some(&(id, since)) = self.connecting.front() {
-            if let Some(member) = self.members.get_mut(&id) {
+            if let Some(member) = self.members.get(&id) {
                 let until = since + self.admission_wait;
-                if !member.has_requested && self.now < until {
+                if member.requests.is_empty() && self.now < until {
                     let others_wait = 1 < self.connecting.len();
                     self.deadline = earlier(self.deadline, others_wait.then_some(until));
                     return;
                 }
-                member.is_admitted = true;
                 self.runnable.push_back(id);
             }
             self.connecting.pop_front();
@@ -207,7 +206,7 @@ impl Hub {
                 Request::Ready | Request::Disconnect => (), // which never waits
             }
             if let Some(member) = self.members.get_mut(&id) {
-                member.accept(weight);
+                member.accepted += weight;
                 self.mark_ready(id);
             }
             self.remove_dropped(); // before the next post
@@ -225,8 +224,7 @@ impl Hub {
         }
         let members = &self.members;
         let is_full = |id: &MemberId| members.get(id).is_some_and(MemberState::is_full);
-        let ids = room.members().iter().map(|member| member.id);
-        let full: Vec<MemberId> = ids.filter(is_full).take(2).collect();
+        let full: Vec<MemberId> = room.ids().filter(is_full).take(2).collect();
         let echo = room.kind.echo;
         let is_possible = |sender: &MemberId| full.iter().all(|full| full == sender && !echo);
         let (mut possible, blocked): (VecDeque<_>, _) = mem::take(&mut room.blocked)
@@ -246,7 +244,8 @@ impl Hub {
             self.notify_undelivered(id, name);
             return Ok(());
         };
-        let receivers: Vec<MemberId> = room.receivers(id).collect();
+        let receivers = room.ids().filter(|&other| other != id || room.kind.echo);
+        let receivers: Vec<MemberId> = receivers.collect();
         let states = receivers.iter().filter_map(|id| self.members.get(id));
         let full = states.filter_map(MemberState::full_since);
         let is_blocked = if room.kind.lossless {
@@ -293,27 +292,24 @@ impl Hub {
             .rooms
             .entry(name.into())
             .or_insert_with(|| Room::new(name, (self.room_kind)(name)));
-        let (place, was_in) = room.add(Member {
-            id,
-            name: as_name,
-            place: 0,
-            transport,
-        });
-        let (name, others) = (Arc::clone(&room.name), room.members().len() - 1);
-        let history = if was_in { Vec::new() } else { room.history() };
-        let member = room.member(id).map(Arc::clone).expect("added above");
+        let (member, was_in) = room.add(id, as_name, transport);
+        let (name, others) = (Arc::clone(&room.name), room.members.len() - 1);
+        let entered = RoomEvent::Entered {
+            room: Arc::clone(&name),
+            place: member.place,
+            others,
+        };
+        let mut history = VecDeque::new();
         if !was_in && let Some(state) = self.members.get_mut(&id) {
+            history.clone_from(&room.history);
             state.rooms.push(Arc::clone(&name));
             let room = Arc::clone(&name);
             self.notify_others(id, &name, &RoomEvent::Joined { room, member });
         }
-        let entered = RoomEvent::Entered {
-            room: Arc::clone(&name),
-            place,
-            others,
-        };
         self.notify(id, entered);
-        history.into_iter().for_each(|post| self.notify(id, post));
+        for post in history {
+            self.notify(id, RoomEvent::Post { post, past: true });
+        }
         self.unblocked.push_back(name);
     }
 
@@ -338,7 +334,7 @@ impl Hub {
         self.notify_others(id, name, &left);
         if closes && let Some(room) = self.rooms.get_mut(name) {
             self.runnable.append(&mut room.blocked); // their posts are discarded
-            for member in room.remove_all() {
+            for member in mem::take(&mut room.members) {
                 if let Some(state) = self.members.get_mut(&member.id) {
                     state.rooms.retain(|own| **own != *name);
                 }
@@ -372,7 +368,7 @@ impl Hub {
             return;
         };
         self.empty.retain(|empty| **empty != *name);
-        if room.is_forgettable() {
+        if room.history.is_empty() {
             self.rooms.remove(name);
             return;
         }
@@ -386,7 +382,8 @@ impl Hub {
     }
 
     fn list_members(&mut self, id: MemberId, name: &str) {
-        let members = self.rooms.get(name).map_or(&[][..], Room::members);
+        let room = self.rooms.get(name);
+        let members = room.map_or(&[][..], |room| &room.members);
         let members = members.iter().take(MAX_LISTED).map(Arc::clone).collect();
         let room = name.into();
         self.notify(id, RoomEvent::Members { room, members });
@@ -399,8 +396,8 @@ impl Hub {
 
     /// Queues an event for all members of a room but this one.
     fn notify_others(&mut self, id: MemberId, name: &str, event: &RoomEvent) {
-        let others = self.rooms.get(name).map(|room| room.others(id).collect());
-        let others: Vec<MemberId> = others.unwrap_or_default();
+        let ids = self.rooms.get(name).into_iter().flat_map(Room::ids);
+        let others: Vec<MemberId> = ids.filter(|&other| other != id).collect();
         for other in others {
             self.notify(other, event.clone());
         }
@@ -437,12 +434,7 @@ fn sender(room: &Room, id: MemberId) -> Option<Arc<Member>> {
     match room.member(id) {
         Some(member) => Some(Arc::clone(member)),
         None if room.kind.lossless => None,
-        None => Some(Arc::new(Member {
-            id,
-            name: String::new(),
-            place: 0,
-            transport: Transport::Stream,
-        })),
+        None => Some(Arc::new(Member::new(id, "", 0, Transport::Stream))),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::hub::message::{Notice, Request};
 use crate::hub::types::RoomEvent;
 
 /// The state of a member in all its rooms.
-pub(crate) struct MemberState {
+pub(crate) struct MemberState<T> {
+    pub(crate) owner: T,
     pub(crate) rooms: Vec<Arc<str>>,
     queue: VecDeque<RoomEvent>,
     pub(super) queued: usize, // the weight of the queue
@@ -18,16 +19,15 @@ pub(crate) struct MemberState {
     full_since: Option<Instant>,
     /// In order; the first one cannot be done yet.
     pub(crate) requests: VecDeque<Request>,
-    accepted: usize,           // the weight of requests done and not reported yet
-    pub(crate) is_ready: bool, // in the hub's list of members with notices
+    pub(crate) accepted: usize, // the weight of requests done and not reported yet
+    pub(crate) is_ready: bool,  // in the hub's list of members with notices
     pub(crate) is_dropped: bool,
-    pub(crate) has_requested: bool,
-    pub(crate) is_admitted: bool, // its requests may be done
 }
 
-impl MemberState {
-    pub(crate) fn new(now: Instant) -> Self {
+impl<T> MemberState<T> {
+    pub(crate) fn new(owner: T, now: Instant) -> Self {
         Self {
+            owner,
             rooms: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -38,8 +38,6 @@ impl MemberState {
             accepted: 0,
             is_ready: false,
             is_dropped: false,
-            has_requested: false,
-            is_admitted: false,
         }
     }
 
@@ -99,11 +97,6 @@ impl MemberState {
     /// Whether the first request is a post; its room unblocks it.
     pub(crate) fn is_blocked(&self) -> bool {
         matches!(self.requests.front(), Some(Request::Post { .. }))
-    }
-
-    /// Requests of this weight are done.
-    pub(crate) fn accept(&mut self, weight: usize) {
-        self.accepted += weight;
     }
 
     /// Drops the member: it receives that event and no other.

@@ -52,9 +52,3 @@ impl Request {
         }
     }
 }
-
-impl Notice {
-    pub(crate) fn is_post(&self) -> bool {
-        matches!(self, Self::Event(event) if event.is_post())
-    }
-}

@@ -1,18 +1,18 @@
 //! One room: its members and its history.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 
-use crate::hub::types::{Member, MemberId, Post, RoomEvent, RoomKind};
+use crate::hub::types::{Member, MemberId, Post, RoomKind};
+use crate::peer::Transport;
 
 /// A room that has members or a history.
 pub(crate) struct Room {
     pub(crate) name: Arc<str>,
     pub(crate) kind: RoomKind,
-    members: Vec<Arc<Member>>, // in the order in which they joined
+    pub(super) members: Vec<Arc<Member>>, // in the order in which they joined
     pub(super) posts: u64,
-    history: VecDeque<Arc<Post>>,
+    pub(super) history: VecDeque<Arc<Post>>,
     history_weight: usize,
     /// Members whose posts wait until every receiver can take them, in order.
     pub(crate) blocked: VecDeque<MemberId>,
@@ -35,49 +35,44 @@ impl Room {
         self.members.iter().find(|member| member.id == id)
     }
 
-    pub(crate) fn members(&self) -> &[Arc<Member>] {
-        &self.members
-    }
-
-    /// All members but this one.
-    pub(crate) fn others(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
-        let members = self.members.iter().map(|member| member.id);
-        members.filter(move |&other| other != id)
-    }
-
-    /// The members that receive a post of this one.
-    pub(crate) fn receivers(&self, sender: MemberId) -> impl Iterator<Item = MemberId> {
-        let members = self.members.iter().map(|member| member.id);
-        members.filter(move |&other| other != sender || self.kind.echo)
+    pub(crate) fn ids(&self) -> impl Iterator<Item = MemberId> {
+        self.members.iter().map(|member| member.id)
     }
 
     /// Adds a member, or renames it, and gives it the lowest free place among the members of its
-    /// name. Returns the place and whether the member was in the room already.
-    pub(crate) fn add(&mut self, mut member: Member) -> (u32, bool) {
+    /// name. Returns it and whether it was in the room already.
+    pub(crate) fn add(
+        &mut self,
+        id: MemberId,
+        name: String,
+        transport: Transport,
+    ) -> (Arc<Member>, bool) {
         let members = self.members.iter();
-        let old = members.clone().position(|other| other.id == member.id);
-        let same = members.filter(|other| other.name == member.name && other.id != member.id);
+        let same = members.filter(|other| other.name == name && other.id != id);
         let mut taken: Vec<u32> = same.map(|other| other.place).collect();
         taken.sort_unstable();
         let mut place = 1;
         for other in taken {
             place += u32::from(other == place);
         }
-        member.place = place;
+        let member = Arc::new(Member {
+            id,
+            name,
+            place,
+            transport,
+        });
+        let old = self.members.iter_mut().find(|other| other.id == id);
+        let was_in = old.is_some();
         match old {
-            Some(index) => self.members[index] = Arc::new(member),
-            None => self.members.push(Arc::new(member)),
+            Some(old) => *old = Arc::clone(&member),
+            None => self.members.push(Arc::clone(&member)),
         }
-        (place, old.is_some())
+        (member, was_in)
     }
 
     pub(crate) fn remove(&mut self, id: MemberId) -> Option<Arc<Member>> {
         let index = self.members.iter().position(|member| member.id == id)?;
         Some(self.members.remove(index))
-    }
-
-    pub(crate) fn remove_all(&mut self) -> Vec<Arc<Member>> {
-        mem::take(&mut self.members)
     }
 
     /// Numbers a post and adds it to the history.
@@ -96,22 +91,9 @@ impl Room {
         post
     }
 
-    /// The history, as events for a new member.
-    pub(crate) fn history(&self) -> Vec<RoomEvent> {
-        let posts = self.history.iter().map(Arc::clone);
-        posts
-            .map(|post| RoomEvent::Post { post, past: true })
-            .collect()
-    }
-
     /// Whether it has no members, and no post waits for one.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.blocked.is_empty()
-    }
-
-    /// Whether nothing is lost with it.
-    pub(crate) fn is_forgettable(&self) -> bool {
-        self.is_empty() && self.history.is_empty()
     }
 }
 

@@ -36,7 +36,7 @@ fn by_capitals(room: &str) -> RoomKind {
 
 /// A hub and its members, each a letter.
 struct Scene {
-    hub: Hub,
+    hub: Hub<()>,
     ids: BTreeMap<char, MemberId>,
 }
 
@@ -51,7 +51,7 @@ impl Scene {
 
     fn id(&mut self, letter: char) -> MemberId {
         let hub = &mut self.hub;
-        *self.ids.entry(letter).or_insert_with(|| hub.connect())
+        *self.ids.entry(letter).or_insert_with(|| hub.connect(()))
     }
 
     fn request(&mut self, letter: char, request: Request) {

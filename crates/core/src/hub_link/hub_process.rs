@@ -3,20 +3,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{MsgFlags, recv};
 use tracing::warn;
 
-use crate::hub::codec::{Frames, encode};
+use crate::hub::codec::{decode, encode};
 use crate::hub::hub::Hub;
 use crate::hub::message::Request;
 use crate::hub::types::MemberId;
-use crate::hub_link::socket::{PACKET_BYTES, send_packets};
+use crate::hub_link::socket::{PACKET_BYTES, PacketSocket};
 use crate::reactor::poll::timeout;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
@@ -27,23 +26,20 @@ use crate::sys::fd;
 /// The other end of each link is a process of this server; one that sends malformed data is
 /// disconnected.
 pub(crate) struct HubServer {
-    hub: Hub,
+    hub: Hub<(u64, u32)>, // the link of a member, and its number there
     epoll: Epoll,
     control: Option<OwnedFd>, // receives the sockets of new links
     links: HashMap<u64, ServedLink>,
     last_link: u64,
-    members: HashMap<MemberId, (u64, u32)>, // the link, and the number on it
     buffer: Vec<u8>,
     is_refusing: bool, // and has logged it
 }
 
 /// The hub's end of one link.
 struct ServedLink {
-    socket: OwnedFd,
-    input: Frames,
-    output: Vec<u8>,  // not sent yet
-    is_blocked: bool, // the socket is full, and watched until it is not
-    numbers: HashMap<u32, MemberId>,
+    /// While it has output, it is full, and watched until it is not.
+    socket: PacketSocket,
+    members: HashMap<u32, MemberId>,
     ready: VecDeque<(u32, MemberId)>, // may have notices
 }
 
@@ -60,7 +56,6 @@ impl HubServer {
             control: Some(control),
             links: HashMap::new(),
             last_link: CONTROL,
-            members: HashMap::new(),
             buffer: vec![0; PACKET_BYTES],
             is_refusing: false,
         })
@@ -101,14 +96,10 @@ impl HubServer {
                     return self.refuse(&errno.into());
                 }
                 self.is_refusing = false;
-                let id = self.hub.connect();
-                self.members.insert(id, (self.last_link, 0));
+                let id = self.hub.connect((self.last_link, 0));
                 let link = ServedLink {
-                    socket,
-                    input: Frames::default(),
-                    output: Vec::new(),
-                    is_blocked: false,
-                    numbers: HashMap::from([(0, id)]),
+                    socket: PacketSocket::new(socket),
+                    members: HashMap::from([(0, id)]),
                     ready: VecDeque::new(),
                 };
                 self.links.insert(self.last_link, link);
@@ -143,19 +134,15 @@ impl HubServer {
         let Some(link) = self.links.get_mut(&number) else {
             return true;
         };
-        match recv(
-            link.socket.as_raw_fd(),
-            &mut self.buffer,
-            MsgFlags::MSG_DONTWAIT,
-        ) {
+        match link.socket.receive(&mut self.buffer) {
             Ok(0) => return false,
-            Ok(count) => link.input.push(&self.buffer[..count]),
+            Ok(_) => (),
             // On ECONNRESET it was closed with notices unread; its last requests may follow.
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNRESET) => return true,
             Err(_) => return false,
         }
         while let Some(link) = self.links.get_mut(&number) {
-            let (of, request) = match link.input.next::<Request>() {
+            let (of, request) = match decode::<Request>(&mut link.socket.input) {
                 Ok(Some(received)) => received,
                 Ok(None) => return true,
                 Err(_) => {
@@ -163,15 +150,10 @@ impl HubServer {
                     return false;
                 }
             };
-            let (hub, members) = (&mut self.hub, &mut self.members);
-            let id = *link.numbers.entry(of).or_insert_with(|| {
-                let id = hub.connect();
-                members.insert(id, (number, of));
-                id
-            });
+            let id = link.members.entry(of);
+            let id = *id.or_insert_with(|| self.hub.connect((number, of)));
             if request == Request::Disconnect {
-                link.numbers.remove(&of);
-                members.remove(&id);
+                link.members.remove(&of);
             }
             self.hub.request(id, request);
         }
@@ -182,10 +164,8 @@ impl HubServer {
     fn lose(&mut self, number: u64) {
         if let Some(link) = self.links.remove(&number) {
             self.epoll.delete(&link.socket).ok(); // closing it would too, with its last duplicate
-            for id in link.numbers.into_values() {
-                self.members.remove(&id);
-                self.hub.disconnect(id);
-            }
+            let members = link.members.into_values();
+            members.for_each(|id| self.hub.disconnect(id));
         }
     }
 
@@ -197,11 +177,9 @@ impl HubServer {
                 return;
             }
             let mut links = Vec::new();
-            for id in ready {
-                if let Some(&(number, of)) = self.members.get(&id)
-                    && let Some(link) = self.links.get_mut(&number)
-                {
-                    if link.ready.is_empty() && !link.is_blocked {
+            for (id, (number, of)) in ready {
+                if let Some(link) = self.links.get_mut(&number) {
+                    if link.ready.is_empty() && link.socket.output.is_empty() {
                         links.push(number);
                     }
                     if link.ready.back() != Some(&(of, id)) {
@@ -220,29 +198,28 @@ impl HubServer {
         let Some(link) = self.links.get_mut(&number) else {
             return;
         };
-        let mut is_blocked = false;
-        while !is_blocked {
-            while link.output.len() < PACKET_BYTES
+        let was_blocked = !link.socket.output.is_empty();
+        loop {
+            while link.socket.output.len() < PACKET_BYTES
                 && let Some(&(of, id)) = link.ready.front()
             {
                 match self.hub.next(id) {
-                    Some(notice) => encode(of, &notice, &mut link.output),
+                    Some(notice) => encode(of, &notice, link.socket.output.buffer()),
                     None => drop(link.ready.pop_front()),
                 }
             }
-            if link.output.is_empty() {
+            if link.socket.output.is_empty() {
                 break;
             }
-            if send_packets(link.socket.as_fd(), &mut link.output).is_err() {
-                // The other end is closed; the next read removes the link.
-                link.output.clear();
-                link.ready.clear();
+            if !link.socket.flush() {
+                link.ready.clear(); // the next read removes the link
+            }
+            if !link.socket.output.is_empty() {
                 break;
             }
-            is_blocked = !link.output.is_empty();
         }
-        if is_blocked != link.is_blocked {
-            link.is_blocked = is_blocked;
+        let is_blocked = !link.socket.output.is_empty();
+        if is_blocked != was_blocked {
             let mut flags = EpollFlags::EPOLLIN;
             flags.set(EpollFlags::EPOLLOUT, is_blocked);
             let mut event = EpollEvent::new(flags, number);

@@ -11,19 +11,18 @@ use std::time::Instant;
 use crate::hub::hub::Hub;
 use crate::hub::message::{Notice, Request};
 use crate::hub::types::MemberId;
+use crate::hub_link::link::{HubLink, HubLost, Link};
 use crate::reactor::poll::Interest;
 use crate::reactor::waker::Waker;
 use crate::session::connection::room_kinds;
 use crate::session::service::Service;
 
-/// A hub, and the mailboxes of its members.
+/// A hub, shared by threads.
 #[derive(Clone)]
-pub(crate) struct SharedHub(Arc<Mutex<Inner>>);
+pub(crate) struct SharedHub(Arc<Mutex<LocalHub>>);
 
-struct Inner {
-    hub: Hub,
-    mailboxes: HashMap<MemberId, (u32, Arc<Mailbox>)>,
-}
+/// Each member has a number on its link, and the mailbox of the link.
+type LocalHub = Hub<(u32, Arc<Mailbox>)>;
 
 /// The members of one link that have notices.
 struct Mailbox {
@@ -36,10 +35,8 @@ impl SharedHub {
     /// The hub for a service with rooms.
     pub(crate) fn of(service: &Arc<dyn Service>) -> Option<Self> {
         service.rooms()?;
-        Some(Self(Arc::new(Mutex::new(Inner {
-            hub: Hub::new(room_kinds(Arc::clone(service))),
-            mailboxes: HashMap::new(),
-        }))))
+        let hub = Hub::new(room_kinds(Arc::clone(service)));
+        Some(Self(Arc::new(Mutex::new(hub))))
     }
 
     /// A new link, whose member 0 is connected.
@@ -47,32 +44,33 @@ impl SharedHub {
     /// # Errors
     ///
     /// No descriptor is available.
-    pub(super) fn link(&self) -> io::Result<InProcessLink> {
+    pub(crate) fn link(&self) -> io::Result<Link> {
         let mailbox = Arc::new(Mailbox {
             waker: Waker::new()?,
             is_awake: AtomicBool::new(false),
             ready: Mutex::default(),
         });
-        let id = lock(&self.0).connect(0, &mailbox, Instant::now());
-        Ok(InProcessLink {
+        let owner = (0, Arc::clone(&mailbox));
+        let id = lock(&self.0).at(Instant::now()).connect(owner);
+        Ok(Box::new(InProcessLink {
             hub: self.clone(),
             members: HashMap::from([(0, id)]),
             mailbox,
             ready: VecDeque::new(),
-        })
+        }))
     }
 }
 
 /// A link to the hub in this process.
-pub(crate) struct InProcessLink {
+struct InProcessLink {
     hub: SharedHub,
     members: HashMap<u32, MemberId>,
     mailbox: Arc<Mailbox>,
     ready: VecDeque<(u32, MemberId)>, // taken from the mailbox
 }
 
-impl InProcessLink {
-    pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
+impl HubLink for InProcessLink {
+    fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
         let interest = if wanted {
             Interest::READ
         } else {
@@ -81,57 +79,53 @@ impl InProcessLink {
         (self.mailbox.waker.as_fd(), interest)
     }
 
-    pub(super) fn send(&mut self, number: u32, requests: Vec<Request>) {
+    fn send(&mut self, number: u32, requests: Vec<Request>) {
         if requests.is_empty() {
             return;
         }
-        let now = Instant::now();
-        let mut inner = lock(&self.hub.0);
-        let id = *self
-            .members
-            .entry(number)
-            .or_insert_with(|| inner.connect(number, &self.mailbox, now));
+        let mut hub = lock(&self.hub.0);
+        hub.at(Instant::now());
+        let id = self.members.entry(number);
+        let id = *id.or_insert_with(|| hub.connect((number, Arc::clone(&self.mailbox))));
         for request in requests {
             if request == Request::Disconnect {
                 self.members.remove(&number);
-                inner.mailboxes.remove(&id);
             }
-            inner.hub.at(now).request(id, request);
+            hub.request(id, request);
         }
-        inner.distribute(Some(&self.mailbox));
+        distribute(&mut hub, Some(&self.mailbox));
     }
 
-    pub(super) fn next(&mut self) -> Option<(u32, Notice)> {
-        if self.ready.is_empty() {
-            self.ready.extend(self.mailbox.take());
-        }
-        while let Some(&(number, id)) = self.ready.front() {
-            let mut inner = lock(&self.hub.0);
-            let notice = inner.hub.at(Instant::now()).next(id);
-            inner.distribute(Some(&self.mailbox)); // a shorter queue unblocks others
-            drop(inner);
-            if let Some(notice) = notice {
-                return Some((number, notice));
-            }
-            self.ready.pop_front();
+    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
+        loop {
             if self.ready.is_empty() {
                 self.ready.extend(self.mailbox.take());
             }
+            let Some(&(number, id)) = self.ready.front() else {
+                return Ok(None);
+            };
+            let mut hub = lock(&self.hub.0);
+            let notice = hub.at(Instant::now()).next(id);
+            distribute(&mut hub, Some(&self.mailbox)); // a shorter queue unblocks others
+            drop(hub);
+            if let Some(notice) = notice {
+                return Ok(Some((number, notice)));
+            }
+            self.ready.pop_front();
         }
-        None
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        lock(&self.hub.0).hub.deadline()
+    fn deadline(&self) -> Option<Instant> {
+        lock(&self.hub.0).deadline()
     }
 
-    pub(super) fn tick(&self) {
-        let mut inner = lock(&self.hub.0);
-        inner.hub.at(Instant::now()).tick();
-        inner.distribute(None);
+    fn tick(&self) {
+        let mut hub = lock(&self.hub.0);
+        hub.at(Instant::now()).tick();
+        distribute(&mut hub, None);
     }
 
-    pub(super) fn rearm(&self) {
+    fn rearm(&self) {
         if !self.ready.is_empty() || !lock(&self.mailbox.ready).is_empty() {
             self.mailbox.wake();
         }
@@ -140,33 +134,19 @@ impl InProcessLink {
 
 impl Drop for InProcessLink {
     fn drop(&mut self) {
-        let mut inner = lock(&self.hub.0);
-        for id in mem::take(&mut self.members).into_values() {
-            inner.mailboxes.remove(&id);
-            inner.hub.disconnect(id);
-        }
-        inner.distribute(None);
+        let mut hub = lock(&self.hub.0);
+        self.members.values().for_each(|&id| hub.disconnect(id));
+        distribute(&mut hub, None);
     }
 }
 
-impl Inner {
-    /// Connects a member that has this mailbox.
-    fn connect(&mut self, number: u32, mailbox: &Arc<Mailbox>, now: Instant) -> MemberId {
-        let id = self.hub.at(now).connect();
-        self.mailboxes.insert(id, (number, Arc::clone(mailbox)));
-        id
-    }
-
-    /// Puts the members that have notices into their mailboxes, and wakes the owners of these; not
-    /// that of `own`, which is about to look anyway.
-    fn distribute(&mut self, own: Option<&Arc<Mailbox>>) {
-        for id in self.hub.take_ready() {
-            if let Some((number, mailbox)) = self.mailboxes.get(&id) {
-                lock(&mailbox.ready).push((*number, id));
-                if own.is_none_or(|own| !Arc::ptr_eq(own, mailbox)) {
-                    mailbox.wake();
-                }
-            }
+/// Puts the members that have notices into their mailboxes, and wakes the owners of these; not that of
+/// `own`, which is about to look anyway.
+fn distribute(hub: &mut LocalHub, own: Option<&Arc<Mailbox>>) {
+    for (id, (number, mailbox)) in hub.take_ready() {
+        lock(&mailbox.ready).push((number, id));
+        if own.is_none_or(|own| !Arc::ptr_eq(own, &mailbox)) {
+            mailbox.wake();
         }
     }
 }

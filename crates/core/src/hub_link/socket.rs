@@ -1,39 +1,85 @@
-//! The link to a hub in another process.
+//! The link to a hub in another process: one end of a pair of sockets of packets.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use crate::hub::codec::{Frames, encode};
+use crate::hub::codec::{Queue, decode, encode};
 use crate::hub::message::{Notice, Request};
+use crate::hub_link::link::{HubLink, HubLost, Link};
 use crate::reactor::poll::Interest;
 
-/// The hub has ended, or sent malformed data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HubLost;
-
-/// A link over a socket pair, of which the hub has the other end.
-pub(crate) struct SocketLink {
+/// One end of a link, with the bytes not decoded and not sent yet.
+pub(super) struct PacketSocket {
     socket: OwnedFd,
-    input: Frames,
-    output: Vec<u8>, // not sent yet
+    pub(super) input: Queue,
+    pub(super) output: Queue,
+}
+
+impl PacketSocket {
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self {
+            socket,
+            input: Queue::default(),
+            output: Queue::default(),
+        }
+    }
+
+    /// Receives one packet, by way of `buffer`, which has [`PACKET_BYTES`]. Returns the number of its
+    /// bytes, 0 if the other end is closed.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let count = recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?;
+        self.input.buffer().extend_from_slice(&buffer[..count]);
+        Ok(count)
+    }
+
+    /// Sends as much of the output as the socket takes, in packets. If the other end is closed, the
+    /// output is dropped, and `false` returned.
+    pub(super) fn flush(&mut self) -> bool {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        while !self.output.is_empty() {
+            let packet = self.output.as_slice();
+            let packet = &packet[..packet.len().min(PACKET_BYTES)];
+            match send(self.socket.as_raw_fd(), packet, flags) {
+                Ok(count) => self.output.remove(count),
+                Err(Errno::EINTR) => (),
+                Err(Errno::EAGAIN | Errno::ENOBUFS) => break,
+                Err(_) => {
+                    self.output.remove(self.output.len());
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The sessions' end of a link over a socket pair.
+pub(crate) struct SocketLink {
+    socket: PacketSocket,
     buffer: Vec<u8>, // for one read; allocated when first used
 }
 
 impl SocketLink {
-    pub(super) fn new(socket: OwnedFd) -> Self {
-        Self {
-            socket,
-            input: Frames::default(),
-            output: Vec::new(),
+    /// A link over one end of a socket pair, which must be non-blocking.
+    pub(crate) fn link(socket: OwnedFd) -> Link {
+        Box::new(Self {
+            socket: PacketSocket::new(socket),
             buffer: Vec::new(),
-        }
+        })
     }
+}
 
-    pub(super) fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
-        let (read, write) = (wanted, !self.output.is_empty());
+impl HubLink for SocketLink {
+    fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest) {
+        let (read, write) = (wanted, !self.socket.output.is_empty());
         let interest = if read || write {
             Interest::In { read, write }
         } else {
@@ -42,76 +88,34 @@ impl SocketLink {
         (self.socket.as_fd(), interest)
     }
 
-    pub(super) fn send(&mut self, number: u32, requests: &[Request]) {
-        for request in requests {
-            encode(number, request, &mut self.output);
+    fn send(&mut self, number: u32, requests: Vec<Request>) {
+        for request in &requests {
+            encode(number, request, self.socket.output.buffer());
         }
-        self.flush();
+        self.socket.flush(); // if the hub has ended, the next read reports it
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
-        self.flush();
+    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
+        self.socket.flush();
         loop {
-            match self.input.next() {
-                Ok(None) => (),
-                Ok(notice) => return Ok(notice),
-                Err(_) => return Err(HubLost),
+            if let Some(notice) = decode(&mut self.socket.input).map_err(|_| HubLost)? {
+                return Ok(Some(notice));
             }
             if self.buffer.is_empty() {
                 self.buffer = vec![0; PACKET_BYTES];
             }
-            match recv(
-                self.socket.as_raw_fd(),
-                &mut self.buffer,
-                MsgFlags::MSG_DONTWAIT,
-            ) {
-                Ok(0) => return Err(HubLost),
-                Ok(count) => self.input.push(&self.buffer[..count]),
+            match self.socket.receive(&mut self.buffer) {
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(Errno::EINTR) => (),
-                Err(_) => return Err(HubLost),
+                Ok(0) | Err(_) => return Err(HubLost),
+                Ok(_) => (),
             }
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        PACKET_BYTES <= self.output.len()
+    fn is_full(&self) -> bool {
+        PACKET_BYTES <= self.socket.output.len()
     }
-
-    /// Sends what the socket takes. If the hub has ended, the next read reports it.
-    fn flush(&mut self) {
-        if !self.output.is_empty() && send_packets(self.socket.as_fd(), &mut self.output).is_err() {
-            self.output.clear();
-        }
-    }
-}
-
-/// Sends as much of `bytes` as the socket takes, in packets, and removes it.
-///
-/// # Errors
-///
-/// The other end is closed.
-pub(super) fn send_packets(socket: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut sent = 0;
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    let result = loop {
-        let packet = &bytes[sent..bytes.len().min(sent + PACKET_BYTES)];
-        if packet.is_empty() {
-            break Ok(());
-        }
-        match send(socket.as_raw_fd(), packet, flags) {
-            Ok(count) => sent += count,
-            Err(Errno::EINTR) => (),
-            Err(Errno::EAGAIN | Errno::ENOBUFS) => break Ok(()),
-            Err(errno) => break Err(errno.into()),
-        }
-    };
-    bytes.drain(..sent);
-    if bytes.is_empty() {
-        bytes.shrink_to(KEPT_CAPACITY);
-    }
-    result
 }
 
 pub(super) const PACKET_BYTES: usize = 32 * 1024; // several fit into a socket's buffer
-const KEPT_CAPACITY: usize = 4 * 1024;

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use nix::unistd::Pid;
 
 use crate::limits::limits::Limits;
-use crate::limits::stats::{ByteCounterTable, ByteCounters, Counter, Stats};
+use crate::limits::stats::{ByteCounters, Counter, Stats, byte_counters};
 use crate::peer::{Host, Peer};
 
 /// Counts the open sessions, in total and per host.
@@ -25,7 +26,7 @@ pub(crate) struct Admission {
 pub(crate) struct Slot {
     index: usize,
     owner: u32, // the process that frees the entry; a forked child has a copy
-    bytes: ByteCounters,
+    bytes: &'static ByteCounters,
     stats: Stats,
     table: Arc<Mutex<Table>>,
 }
@@ -43,9 +44,9 @@ pub(crate) struct HostLimitReached {
 #[derive(Debug)]
 struct Table {
     entries: Vec<Option<Entry>>,
-    free: Vec<usize>,              // the indices of empty entries
-    by_host: HashMap<Host, usize>, // used only where there is a limit
-    bytes: ByteCounterTable,
+    free: Vec<usize>,               // the indices of empty entries
+    by_host: HashMap<Host, usize>,  // used only where there is a limit
+    bytes: &'static [ByteCounters], // with more slots, several share counters
 }
 
 #[derive(Debug)]
@@ -53,7 +54,7 @@ struct Entry {
     peer: Peer,
     pid: Option<Pid>,
     began: Instant,
-    bytes: ByteCounters,
+    bytes: &'static ByteCounters,
 }
 
 impl Admission {
@@ -61,16 +62,20 @@ impl Admission {
     ///
     /// No memory is available.
     pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
-        let bytes = ByteCounterTable::new(limits.max_clients)?;
-        Ok(Self::with(limits, stats, bytes))
+        Ok(Self::with(
+            limits,
+            stats,
+            byte_counters(limits.max_clients)?,
+        ))
     }
 
     /// For tests, which do not read the counters.
     pub(crate) fn uncounted(limits: &Limits) -> Self {
-        Self::with(limits, Stats::uncounted(), ByteCounterTable::unread())
+        static UNREAD: [ByteCounters; 1] = [[const { AtomicU64::new(0) }; 2]];
+        Self::with(limits, Stats::uncounted(), &UNREAD)
     }
 
-    fn with(limits: &Limits, stats: Stats, bytes: ByteCounterTable) -> Self {
+    fn with(limits: &Limits, stats: Stats, bytes: &'static [ByteCounters]) -> Self {
         let table = Table {
             entries: Vec::new(),
             free: Vec::new(),
@@ -120,7 +125,10 @@ impl Admission {
             table.entries.push(None);
             table.entries.len() - 1
         });
-        let bytes = table.bytes.of_slot(index);
+        let bytes = &table.bytes[index % table.bytes.len()];
+        bytes
+            .iter()
+            .for_each(|count| count.store(0, Ordering::Relaxed));
         table.entries[index] = Some(Entry {
             peer: peer.clone(),
             pid: None,
@@ -137,19 +145,13 @@ impl Admission {
         })
     }
 
-    /// Reports each session.
     pub(crate) fn report(&self) {
         let table = lock(&self.table);
         let mut entries: Vec<&Entry> = table.entries.iter().flatten().collect();
         entries.sort_by_key(|entry| entry.began);
         for entry in entries {
-            let Entry {
-                peer,
-                pid,
-                began,
-                bytes,
-            } = entry;
-            self.stats.report_session(peer, *pid, *began, *bytes);
+            self.stats
+                .report_session(&entry.peer, entry.pid, entry.began, entry.bytes);
         }
     }
 }
@@ -164,12 +166,12 @@ impl Slot {
 
     /// Counts bytes that the session received and sent.
     pub(crate) fn count_bytes(&self, received: u64, sent: u64) {
-        self.bytes.count(received, sent);
+        self.bytes[0].fetch_add(received, Ordering::Relaxed);
+        self.bytes[1].fetch_add(sent, Ordering::Relaxed);
         self.stats.count(Counter::Received, received);
         self.stats.count(Counter::Sent, sent);
     }
 
-    /// Adds one to a counter of the server.
     pub(crate) fn count(&self, counter: Counter) {
         self.stats.count(counter, 1);
     }

@@ -68,7 +68,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits on time.
     pub(crate) fn timeouts(&self) -> Timeouts {
         Timeouts {
             first_message: self.first_message_timeout,

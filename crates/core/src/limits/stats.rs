@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use nix::unistd::Pid;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::peer::Peer;
 use crate::sys::process;
@@ -43,56 +43,26 @@ pub(crate) struct Stats {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counter {
-    /// Sessions started.
-    Accepted,
-    /// Refused: too many sessions from one host at the same time.
-    RefusedHost,
-    /// Refused: too many sessions from one host per unit of time.
-    RefusedRate,
-    /// Refused: no process or thread could be started, or the server was shutting down.
-    RefusedBusy,
-    /// Refused by the service.
-    RefusedService,
-    /// Sessions that failed because of the service.
-    Failed,
-    /// Bytes received.
-    Received,
-    /// Bytes sent.
-    Sent,
-    /// Datagrams that got no reply.
-    Dropped,
+    Accepted,       // sessions started
+    RefusedHost,    // too many sessions from one host at the same time
+    RefusedRate,    // too many sessions from one host per unit of time
+    RefusedBusy,    // no process or thread could be started, or the server was shutting down
+    RefusedService, // refused by the service
+    Failed,         // sessions that failed because of the service
+    Received,       // bytes
+    Sent,           // bytes
+    Dropped,        // datagrams that got no reply
 }
 
-/// The report of one session.
-#[derive(Serialize)]
-struct SessionReport<'a> {
-    peer: &'a str,
-    local: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<i32>,
-    seconds: u64,
-    received: u64,
-    sent: u64,
-}
-
-/// The report of the counters.
-#[derive(Serialize)]
-struct CounterReport {
-    live: u64,
-    accepted: u64,
-    refused: RefusedReport,
-    failed: u64,
-    received: u64,
-    sent: u64,
-    dropped: u64,
-}
+/// A line of the report, in the order of its fields.
+struct Fields(Vec<(&'static str, Field)>);
 
 #[derive(Serialize)]
-struct RefusedReport {
-    host: u64,
-    rate: u64,
-    busy: u64,
-    service: u64,
+#[serde(untagged)]
+enum Field {
+    Number(u64),
+    Text(String),
+    Group(Fields),
 }
 
 impl Stats {
@@ -118,7 +88,6 @@ impl Stats {
         }
     }
 
-    /// Adds to a counter.
     pub(crate) fn count(self, counter: Counter, more: u64) {
         self.counters[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
@@ -144,131 +113,90 @@ impl Stats {
         gauges.map(|gauge| gauge.load(Ordering::Relaxed)).sum()
     }
 
-    fn get(self, counter: Counter) -> u64 {
-        self.counters[counter as usize].load(Ordering::Relaxed)
-    }
-
-    /// Reports one session.
     pub(crate) fn report_session(
         self,
         peer: &Peer,
         pid: Option<Pid>,
         began: Instant,
-        bytes: ByteCounters,
+        bytes: &ByteCounters,
     ) {
-        let (peer, local) = (peer.to_string(), peer.local.to_string());
-        let (received, sent) = bytes.read();
-        let report = SessionReport {
-            peer: &peer,
-            local: &local,
-            pid: pid.map(Pid::as_raw),
-            seconds: began.elapsed().as_secs(),
-            received,
-            sent,
-        };
-        self.write("session", &report, || {
-            let pid = pid.map(|pid| format!(" pid={pid}")).unwrap_or_default();
-            let seconds = report.seconds;
-            format!(
-                "session peer={peer} local={local}{pid} seconds={seconds} received={received} sent={sent}"
-            )
-        });
+        let [received, sent] = bytes.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let mut fields = vec![
+            ("peer", Field::Text(peer.to_string())),
+            ("local", Field::Text(peer.local.to_string())),
+        ];
+        fields.extend(pid.map(|pid| ("pid", Field::Number(pid.as_raw().unsigned_abs().into()))));
+        fields.extend([
+            ("seconds", Field::Number(began.elapsed().as_secs())),
+            ("received", Field::Number(received)),
+            ("sent", Field::Number(sent)),
+        ]);
+        self.write("session", &Fields(fields));
     }
 
-    /// Reports the counters.
     pub(crate) fn report_counters(self) {
-        let report = CounterReport {
-            live: self.live(),
-            accepted: self.get(Counter::Accepted),
-            refused: RefusedReport {
-                host: self.get(Counter::RefusedHost),
-                rate: self.get(Counter::RefusedRate),
-                busy: self.get(Counter::RefusedBusy),
-                service: self.get(Counter::RefusedService),
-            },
-            failed: self.get(Counter::Failed),
-            received: self.get(Counter::Received),
-            sent: self.get(Counter::Sent),
-            dropped: self.get(Counter::Dropped),
-        };
-        self.write("counters", &report, || {
-            let (counted, refused) = (&report, &report.refused);
-            format!(
-                "counters live={} accepted={} refused-host={} refused-rate={} refused-busy={} \
-                 refused-service={} failed={} received={} sent={} dropped={}",
-                counted.live,
-                counted.accepted,
-                refused.host,
-                refused.rate,
-                refused.busy,
-                refused.service,
-                counted.failed,
-                counted.received,
-                counted.sent,
-                counted.dropped
-            )
-        });
+        let get = |counter| Field::Number(self.counters[counter as usize].load(Ordering::Relaxed));
+        let refused = vec![
+            ("host", get(Counter::RefusedHost)),
+            ("rate", get(Counter::RefusedRate)),
+            ("busy", get(Counter::RefusedBusy)),
+            ("service", get(Counter::RefusedService)),
+        ];
+        let fields = vec![
+            ("live", Field::Number(self.live())),
+            ("accepted", get(Counter::Accepted)),
+            ("refused", Field::Group(Fields(refused))),
+            ("failed", get(Counter::Failed)),
+            ("received", get(Counter::Received)),
+            ("sent", get(Counter::Sent)),
+            ("dropped", get(Counter::Dropped)),
+        ];
+        self.write("counters", &Fields(fields));
     }
 
-    fn write(self, kind: &str, report: &impl Serialize, text: impl FnOnce() -> String) {
-        let line = if self.reporting.json {
-            let value = serde_json::to_string(report).expect("numbers and text can be serialized");
-            format!("{{\"{kind}\":{value}}}\n")
+    fn write(self, kind: &str, fields: &Fields) {
+        let mut line = kind.to_owned();
+        if self.reporting.json {
+            let value = serde_json::to_string(fields).expect("numbers and text can be serialized");
+            line = format!("{{\"{kind}\":{value}}}");
         } else {
-            text() + "\n"
-        };
-        (self.reporting.write)(line.as_bytes());
+            fields.append_to(&mut line, "");
+        }
+        (self.reporting.write)((line + "\n").as_bytes());
+    }
+}
+
+impl Fields {
+    /// Appends ` name=value` for each field. `prefix` is put before the names.
+    fn append_to(&self, line: &mut String, prefix: &str) {
+        for (name, field) in &self.0 {
+            match field {
+                Field::Number(value) => *line += &format!(" {prefix}{name}={value}"),
+                Field::Text(value) => *line += &format!(" {prefix}{name}={value}"),
+                Field::Group(fields) => fields.append_to(line, &format!("{prefix}{name}-")),
+            }
+        }
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, field)| (name, field)))
     }
 }
 
 /// The bytes received and sent by one session, readable from any process of the server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ByteCounters(&'static [AtomicU64]);
+pub(crate) type ByteCounters = [AtomicU64; 2];
 
-impl ByteCounters {
-    pub(crate) fn count(self, received: u64, sent: u64) {
-        self.0[0].fetch_add(received, Ordering::Relaxed);
-        self.0[1].fetch_add(sent, Ordering::Relaxed);
-    }
-
-    fn read(self) -> (u64, u64) {
-        let read = |index: usize| self.0[index].load(Ordering::Relaxed);
-        (read(0), read(1))
-    }
-}
-
-/// The byte counters of all sessions of a server.
-#[derive(Debug)]
-pub(crate) struct ByteCounterTable(&'static [AtomicU64]);
-
-impl ByteCounterTable {
-    /// For this many sessions at the same time. The kernel allocates a page when it is first used.
-    ///
-    /// # Errors
-    ///
-    /// No memory is available.
-    pub(crate) fn new(sessions: usize) -> io::Result<Self> {
-        let count = 2 * sessions.clamp(1, MAX_SESSIONS);
-        Ok(Self(process::shared_counters(count)?))
-    }
-
-    /// For tests, which do not read the counters: the same for every session.
-    pub(crate) fn unread() -> Self {
-        static UNREAD: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        Self(&UNREAD)
-    }
-
-    /// The counters of the session in this slot, reset to zero. Above a million slots, several
-    /// sessions share counters.
-    pub(crate) fn of_slot(&self, slot: usize) -> ByteCounters {
-        let start = 2 * slot % self.0.len();
-        let bytes = ByteCounters(&self.0[start..start + 2]);
-        bytes
-            .0
-            .iter()
-            .for_each(|counter| counter.store(0, Ordering::Relaxed));
-        bytes
-    }
+/// Byte counters for this many sessions at the same time, but at most a million. The kernel allocates
+/// a page when it is first used.
+///
+/// # Errors
+///
+/// No memory is available.
+pub(crate) fn byte_counters(sessions: usize) -> io::Result<&'static [ByteCounters]> {
+    let counters = process::shared_counters(2 * sessions.clamp(1, MAX_SESSIONS))?;
+    Ok(counters.as_chunks().0)
 }
 
 const MAX_SESSIONS: usize = 1 << 20;

@@ -58,13 +58,10 @@ impl CloseReason {
     /// Whether the service caused it by a failure.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck => true,
-            Self::Closed | Self::PeerClosed | Self::Shutdown | Self::Aborted => false,
-            Self::IdleTimeout | Self::SessionTimeout | Self::LineTooLong | Self::Evicted => false,
-            Self::Refused(_) | Self::ConnectionLost(_) | Self::HubLost => false,
-            Self::HandedOver | Self::Exited(_) => false,
-        }
+        matches!(
+            self,
+            Self::Failed(_) | Self::Panicked(_) | Self::Overflow(_) | Self::Stuck
+        )
     }
 
     /// What a peer of lines is sent, where the server ends the connection.

@@ -37,7 +37,6 @@ mod tests;
 /// [`datagram`](Self::datagram) and [`datagram_sent`](Self::datagram_sent) replace the byte streams.
 pub struct Connection {
     state: State,
-    framing: Framing,
     framer: Framer,
     pending: Vec<u8>, // received, and not delivered yet
     outbox: Outbox,
@@ -45,8 +44,8 @@ pub struct Connection {
     delivery: Delivery,
     has_rooms: bool,
     timer_expired: bool, // and `on_timer` is due
-    input: Input,
-    shutdown: Shutdown,
+    eof: Once,           // `on_eof`
+    shutdown: Once,
     messages: u64,
 }
 
@@ -63,17 +62,11 @@ enum Delivery {
     NoInput,  // room events and the timer
 }
 
+/// An event that happens once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Open,
-    Ended, // and `on_eof` is due
-    EofDelivered,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shutdown {
-    No,
-    Due, // as soon as the outbox has room
+enum Once {
+    NotYet,
+    Due, // as soon as the session accepts it
     Delivered,
 }
 
@@ -94,67 +87,57 @@ impl Connection {
             }
             Err(reason) => (Config::bytes(), false, State::Closed(reason)),
         };
-        let mut connection = Self::begin(state, &config, peer.transport, has_rooms, limits);
-        if connection.command.take_if(|_| !config.exec).is_some() {
-            let reason = failed("the service is not configured for exec");
-            connection.state = State::Closed(reason);
-        }
+        let mut connection = Self::new(state, config.framing, peer.transport, limits);
+        connection.has_rooms = has_rooms;
+        connection.begin(config.exec);
         connection
     }
 
     /// A connection that is closed before it has a session.
     pub(crate) fn closed(reason: CloseReason, framing: Framing, limits: &Limits) -> Self {
-        let config = Config::framed(framing);
-        let state = State::Closed(reason);
-        Self::begin(state, &config, Transport::Stream, false, limits)
+        Self::new(State::Closed(reason), framing, Transport::Stream, limits)
     }
 
-    fn begin(
-        state: State,
-        config: &Config,
-        transport: Transport,
-        has_rooms: bool,
-        limits: &Limits,
-    ) -> Self {
-        let mut connection = Self {
+    fn new(state: State, framing: Framing, transport: Transport, limits: &Limits) -> Self {
+        let mut outbox = Outbox::new(framing, transport, limits);
+        if let State::Closed(CloseReason::Refused(refusal)) = &state {
+            // Whatever the framing: there is no content that the text could be taken for.
+            outbox.send_line(&refusal.0);
+        }
+        Self {
             state,
-            framing: config.framing,
-            framer: Framer::new(config.framing, limits.message_bytes),
+            framer: Framer::new(framing, limits.message_bytes),
             pending: Vec::new(),
-            outbox: Outbox::new(config.framing, transport, limits),
+            outbox,
             command: None,
             delivery: Delivery::Anything,
-            has_rooms,
+            has_rooms: false,
             timer_expired: false,
-            input: Input::Open,
-            shutdown: Shutdown::No,
+            eof: Once::NotYet,
+            shutdown: Once::NotYet,
             messages: 0,
-        };
-        match &mut connection.state {
-            State::Open(session) => {
-                match guarded(|| session.on_open(&mut connection.outbox)) {
-                    Ok(Flow::Exec(command)) => {
-                        connection.command = Some(command);
-                        connection.end(CloseReason::HandedOver);
-                    }
-                    flow => connection.follow(flow),
-                }
-                connection.pump();
-            }
-            // Whatever the framing: there is no content that the text could be taken for.
-            State::Closed(CloseReason::Refused(refusal)) => {
-                connection.outbox.send_line(&refusal.0);
-            }
-            State::Closed(_) => (),
         }
-        connection
+    }
+
+    fn begin(&mut self, may_exec: bool) {
+        if let State::Open(session) = &mut self.state {
+            match guarded(|| session.on_open(&mut self.outbox)) {
+                Ok(Flow::Exec(command)) if may_exec => {
+                    self.command = Some(command);
+                    self.end(CloseReason::HandedOver);
+                }
+                Ok(Flow::Exec(_)) => self.end(failed("the service is not configured for exec")),
+                flow => self.follow(flow),
+            }
+            self.pump();
+        }
     }
 
     /// Delivers bytes from the peer; from a peer of datagrams,
     /// [one datagram](Self::receive_datagram). Bytes that cannot be delivered yet are kept, so a
     /// server reads only while [input is wanted](Self::wants_input).
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.outbox.transport() == Transport::Datagram {
+        if self.outbox.queue.transport == Transport::Datagram {
             self.receive_datagram(bytes);
         } else if self.pending.is_empty() {
             let rest = self.deliver(bytes);
@@ -190,16 +173,16 @@ impl Connection {
 
     /// The peer closed its sending side: nothing follows what was received.
     pub fn end_input(&mut self) {
-        if self.input == Input::Open {
-            self.input = Input::Ended;
+        if self.eof == Once::NotYet {
+            self.eof = Once::Due;
             self.pump();
         }
     }
 
     /// The server is shutting down: [`on_shutdown`](Session::on_shutdown) is due.
     pub fn shut_down(&mut self) {
-        if self.shutdown == Shutdown::No {
-            self.shutdown = Shutdown::Due;
+        if self.shutdown == Once::NotYet {
+            self.shutdown = Once::Due;
             self.pump();
         }
     }
@@ -208,7 +191,7 @@ impl Connection {
     /// content.
     pub(crate) fn close(&mut self, reason: CloseReason) {
         if matches!(self.state, State::Open(_)) {
-            if self.is_line_framed()
+            if self.outbox.line_end.is_some()
                 && let Some(text) = reason.peer_text()
             {
                 self.outbox.send_line(text);
@@ -220,7 +203,7 @@ impl Connection {
     /// Whether more should be read from the peer.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        self.input == Input::Open
+        self.eof == Once::NotYet
             && matches!(self.state, State::Open(_))
             && self.delivery == Delivery::Anything
             && self.pending.is_empty()
@@ -230,7 +213,7 @@ impl Connection {
 
     /// The maximum for one read from the peer, in bytes.
     pub(crate) fn read_bytes(&self) -> usize {
-        self.framing.read_bytes()
+        self.framer.framing.read_bytes()
     }
 
     /// The program that replaces the session, once everything is sent.
@@ -291,7 +274,7 @@ impl Connection {
 
     /// Whether bytes, datagrams or files wait to be sent.
     pub(crate) fn has_output(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.outbox.queue.is_empty()
     }
 
     /// The rest of a file cannot be sent: nothing more is.
@@ -303,7 +286,7 @@ impl Connection {
 
     /// Whether a polite close now would let the peer take a part of the output for the whole.
     pub(crate) fn is_aborted(&self) -> bool {
-        let waits = !self.output().is_empty() && !self.is_line_framed();
+        let waits = !self.output().is_empty() && self.outbox.line_end.is_none();
         waits || self.outbox.queue.has_files() || self.outbox.aborted
     }
 
@@ -318,18 +301,14 @@ impl Connection {
         self.outbox.line_end
     }
 
-    pub(crate) fn is_line_framed(&self) -> bool {
-        self.framing == Framing::Line
-    }
-
     /// The requests to the hub since the last call, in order.
     pub(crate) fn take_requests(&mut self) -> Vec<Request> {
-        self.outbox.take_requests()
+        mem::take(&mut self.outbox.requests)
     }
 
     /// Whether the hub has not done all requests yet.
     pub(crate) fn has_pending_requests(&self) -> bool {
-        self.outbox.has_pending_requests()
+        0 < self.outbox.pending
     }
 
     /// Whether a room event can be delivered.
@@ -340,7 +319,9 @@ impl Connection {
     /// Delivers a notice of the hub. An event for a closed session is dropped.
     pub(crate) fn room_event(&mut self, notice: &Notice) {
         match notice {
-            Notice::Accepted(weight) => self.outbox.requests_done(*weight),
+            Notice::Accepted(weight) => {
+                self.outbox.pending = self.outbox.pending.saturating_sub(*weight);
+            }
             Notice::Event(event) => {
                 if let State::Open(session) = &mut self.state {
                     let out = &mut self.outbox;
@@ -379,8 +360,8 @@ impl Connection {
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Closed(_))
-            && self.outbox.is_empty()
-            && !self.outbox.has_pending_requests()
+            && self.outbox.queue.is_empty()
+            && self.outbox.pending == 0
     }
 
     /// Why the session ended; `None` while it is open.
@@ -425,8 +406,8 @@ impl Connection {
             if out.is_full() {
                 return raw;
             }
-            let flow = if self.shutdown == Shutdown::Due {
-                self.shutdown = Shutdown::Delivered;
+            let flow = if self.shutdown == Once::Due {
+                self.shutdown = Once::Delivered;
                 guarded(|| session.on_shutdown(out))
             } else if self.delivery == Delivery::Writable {
                 let weight = out.queue.weight();
@@ -454,15 +435,15 @@ impl Connection {
                         return &[];
                     }
                 }
-            } else if self.input != Input::Ended {
+            } else if self.eof != Once::Due {
                 return &[];
             } else if let Some(line) = self.framer.last() {
                 self.messages += 1;
                 guarded(|| session.on_message(line, out))
-            } else if out.has_pending_requests() {
+            } else if 0 < out.pending {
                 return &[];
             } else {
-                self.input = Input::EofDelivered;
+                self.eof = Once::Delivered;
                 guarded(|| session.on_eof(out))
             };
             self.follow(flow);
@@ -479,7 +460,7 @@ impl Connection {
         if let Some(count) = self.outbox.raw.take() {
             self.framer.expect_raw(count);
         }
-        if self.outbox.has_requests() && !self.has_rooms {
+        if !self.outbox.requests.is_empty() && !self.has_rooms {
             self.outbox.drop_requests();
             return self.end(failed("the service has no rooms"));
         }
@@ -494,10 +475,10 @@ impl Connection {
             (None, Ok(Flow::Exec(_))) => {
                 self.end(failed("only on_open may return Flow::Exec"));
             }
-            (None, Ok(Flow::Close)) if self.shutdown == Shutdown::Delivered => {
+            (None, Ok(Flow::Close)) if self.shutdown == Once::Delivered => {
                 self.end(CloseReason::Shutdown);
             }
-            (None, Ok(Flow::Close)) if self.input == Input::EofDelivered => {
+            (None, Ok(Flow::Close)) if self.eof == Once::Delivered => {
                 self.end(CloseReason::PeerClosed);
             }
             (None, Ok(Flow::Close)) => self.end(CloseReason::Closed),

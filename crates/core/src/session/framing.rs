@@ -30,87 +30,10 @@ impl Framing {
 
 /// Cuts received bytes into messages.
 #[derive(Debug)]
-pub(crate) enum Framer {
-    Bytes,
-    Line(Lines),
-}
-
-/// One message.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message<'m> {
-    pub(crate) bytes: &'m [u8],
-    /// The line end that the peer uses, and to answer with from now on, if this is a line.
-    pub(crate) line_end: Option<&'static str>,
-}
-
-/// A line is longer than a message may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLong;
-
-impl Framer {
-    pub(crate) fn new(framing: Framing, message_bytes: usize) -> Self {
-        match framing {
-            Framing::Bytes | Framing::Chunks(_) => Self::Bytes,
-            Framing::Line => Self::Line(Lines::new(message_bytes)),
-        }
-    }
-
-    /// Takes the next complete message from the start of `raw`. Returns `None` if more bytes are
-    /// needed; the bytes of an incomplete line are kept here.
-    pub(crate) fn cut<'m, 'r: 'm>(
-        &'m mut self,
-        raw: &mut &'r [u8],
-    ) -> Option<Result<Message<'m>, TooLong>> {
-        match self {
-            Self::Bytes if raw.is_empty() => None,
-            Self::Bytes => Some(Ok(Message {
-                bytes: std::mem::take(raw),
-                line_end: None,
-            })),
-            Self::Line(lines) => lines.cut(raw),
-        }
-    }
-
-    /// Makes the next `count` bytes raw, where messages are lines.
-    pub(crate) fn expect_raw(&mut self, count: u64) {
-        if let Self::Line(lines) = self {
-            lines.raw = count;
-        }
-    }
-
-    /// A datagram as one message: one line end at its end is removed, those within it are not.
-    pub(crate) fn whole<'m>(&self, datagram: &'m [u8]) -> Result<Message<'m>, TooLong> {
-        let Self::Line(lines) = self else {
-            let (bytes, line_end) = (datagram, None);
-            return Ok(Message { bytes, line_end });
-        };
-        let without_lf = datagram.strip_suffix(b"\n").unwrap_or(datagram);
-        let bytes = without_lf.strip_suffix(b"\r").unwrap_or(without_lf);
-        if lines.limit < bytes.len() {
-            return Err(TooLong);
-        }
-        let line_end = Some(if bytes.len() < without_lf.len() {
-            "\r\n"
-        } else {
-            "\n"
-        });
-        Ok(Message { bytes, line_end })
-    }
-
-    /// The incomplete line at the end of the input, if there is one.
-    pub(crate) fn last(&mut self) -> Option<&[u8]> {
-        match self {
-            Self::Bytes => None,
-            Self::Line(lines) => lines.last(),
-        }
-    }
-}
-
-/// Cuts a byte stream into lines.
-#[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct Framer {
+    pub(super) framing: Framing,
     line: Vec<u8>, // incomplete, never longer than `limit`
-    raw: u64,      // bytes before the next line
+    raw: u64,      // bytes before the next line; all that may come, where messages are not lines
     state: State,
     negotiation: usize, // bytes of the telnet subnegotiation so far
     delivered: bool,    // `line` was returned and must be cleared
@@ -127,19 +50,63 @@ enum State {
     SubnegotiationCommand,
 }
 
-impl Lines {
-    fn new(limit: usize) -> Self {
+/// One message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message<'m> {
+    pub(crate) bytes: &'m [u8],
+    /// The line end that the peer uses, and to answer with from now on, if this is a line.
+    pub(crate) line_end: Option<&'static str>,
+}
+
+/// A line is longer than a message may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl Framer {
+    pub(crate) fn new(framing: Framing, message_bytes: usize) -> Self {
         Self {
+            framing,
             line: Vec::new(),
-            raw: 0,
+            raw: match framing {
+                Framing::Bytes | Framing::Chunks(_) => u64::MAX,
+                Framing::Line => 0,
+            },
             state: State::Text,
             negotiation: 0,
             delivered: false,
-            limit,
+            limit: message_bytes,
         }
     }
 
-    fn cut<'m, 'r: 'm>(&'m mut self, raw: &mut &'r [u8]) -> Option<Result<Message<'m>, TooLong>> {
+    /// Makes the next `count` bytes raw, where messages are lines.
+    pub(crate) fn expect_raw(&mut self, count: u64) {
+        if self.framing == Framing::Line {
+            self.raw = count;
+        }
+    }
+
+    /// A datagram as one message: one line end at its end is removed, those within it are not.
+    pub(crate) fn whole<'m>(&self, datagram: &'m [u8]) -> Result<Message<'m>, TooLong> {
+        if self.framing != Framing::Line {
+            let (bytes, line_end) = (datagram, None);
+            return Ok(Message { bytes, line_end });
+        }
+        let without_lf = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+        let bytes = without_lf.strip_suffix(b"\r").unwrap_or(without_lf);
+        if self.limit < bytes.len() {
+            return Err(TooLong);
+        }
+        let has_cr = bytes.len() < without_lf.len();
+        let line_end = Some(if has_cr { "\r\n" } else { "\n" });
+        Ok(Message { bytes, line_end })
+    }
+
+    /// Takes the next complete message from the start of `raw`. Returns `None` if more bytes are
+    /// needed; the bytes of an incomplete line are kept here.
+    pub(crate) fn cut<'m, 'r: 'm>(
+        &'m mut self,
+        raw: &mut &'r [u8],
+    ) -> Option<Result<Message<'m>, TooLong>> {
         if std::mem::take(&mut self.delivered) {
             self.line.clear();
         }
@@ -245,7 +212,8 @@ impl Lines {
         used
     }
 
-    fn last(&mut self) -> Option<&[u8]> {
+    /// The incomplete line at the end of the input, if there is one.
+    pub(crate) fn last(&mut self) -> Option<&[u8]> {
         if std::mem::take(&mut self.delivered) {
             self.line.clear();
         }

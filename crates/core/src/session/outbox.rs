@@ -1,7 +1,6 @@
 //! The send buffer of a session, and its requests to the server.
 
 use std::fs::File;
-use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::limits::limits::Limits;
 use crate::peer::Transport;
 use crate::reactor::source::READ_BYTES;
 use crate::session::framing::Framing;
-use crate::session::send_queue::{DatagramQueue, FILE_WEIGHT, SendQueue, StreamQueue};
+use crate::session::send_queue::{FILE_WEIGHT, SendQueue};
 
 /// The bounded send buffer of a session, and its requests: files, a timer, raw input, rooms.
 ///
@@ -26,10 +25,10 @@ pub struct Outbox {
     high_water: usize,
     max: usize, // for the queue, and for the requests
     pub(super) fault: Option<Fault>,
-    requests: Vec<Request>,
-    pending: usize, // the weight of the requests that the hub has not done yet
+    pub(super) requests: Vec<Request>, // to the hub, and not taken by the server yet
+    pub(super) pending: usize,         // the weight of the requests that the hub has not done yet
     pub(super) timer: Option<Duration>, // set, and not taken by the server yet
-    pub(super) raw: Option<u64>, // bytes expected, and not known to the framer yet
+    pub(super) raw: Option<u64>,       // bytes expected, and not known to the framer yet
     pub(super) aborted: bool,
 }
 
@@ -49,10 +48,7 @@ impl Outbox {
             .max(limits.message_bytes)
             .max(READ_BYTES);
         Self {
-            queue: match transport {
-                Transport::Stream => SendQueue::Stream(StreamQueue::default()),
-                Transport::Datagram => SendQueue::Datagrams(DatagramQueue::default()),
-            },
+            queue: SendQueue::new(transport),
             line_end: match framing {
                 Framing::Bytes | Framing::Chunks(_) => None,
                 Framing::Line => Some("\n"),
@@ -107,9 +103,9 @@ impl Outbox {
         if range.is_empty() || !self.has_space(self.queue.weight() + FILE_WEIGHT) {
             return;
         }
-        match &mut self.queue {
-            SendQueue::Stream(queue) => queue.push_file(file, range),
-            SendQueue::Datagrams(_) => self.fault = Some(Fault::FileInDatagram),
+        match self.queue.transport {
+            Transport::Stream => self.queue.push_file(file, range),
+            Transport::Datagram => self.fault = Some(Fault::FileInDatagram),
         }
     }
 
@@ -145,19 +141,7 @@ impl Outbox {
         self.high_water <= self.queue.weight() || self.queue.has_files()
     }
 
-    /// The number of bytes that wait to be sent, without those of files.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Whether nothing waits to be sent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// Adds a request to the hub, which counts until it is [done](Self::requests_done).
+    /// Adds a request to the hub, which counts until it is done.
     pub(super) fn request(&mut self, request: Request) {
         let pending = self.pending + request.weight();
         if self.has_space(pending) {
@@ -166,41 +150,15 @@ impl Outbox {
         }
     }
 
-    /// The requests to the hub since the last call.
-    pub(super) fn take_requests(&mut self) -> Vec<Request> {
-        mem::take(&mut self.requests)
-    }
-
-    pub(super) fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
-    }
-
-    /// Whether the hub has not done all requests yet.
-    pub(super) fn has_pending_requests(&self) -> bool {
-        0 < self.pending
-    }
-
     /// Whether the pending requests are so many that no message should be delivered.
     pub(super) fn has_many_requests(&self) -> bool {
         self.high_water <= self.pending
-    }
-
-    /// The hub has done requests of this weight.
-    pub(super) fn requests_done(&mut self, weight: usize) {
-        self.pending = self.pending.saturating_sub(weight);
     }
 
     /// Drops all requests, also those that the hub has.
     pub(super) fn drop_requests(&mut self) {
         self.requests.clear();
         self.pending = 0;
-    }
-
-    pub(super) fn transport(&self) -> Transport {
-        match self.queue {
-            SendQueue::Stream(_) => Transport::Stream,
-            SendQueue::Datagrams(_) => Transport::Datagram,
-        }
     }
 
     /// Sends a text of the server as a line, whatever the framing.

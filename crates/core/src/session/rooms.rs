@@ -22,7 +22,7 @@ impl Rooms {
     /// A room exists as soon as it has a member, and is removed with the last one unless it has a
     /// history. A session may be in 16 rooms at a time, and leaves them when it ends.
     pub fn join(self, out: &mut Outbox, room: &str, name: &str) {
-        let transport = out.transport();
+        let transport = out.queue.transport;
         out.request(Request::Join {
             room: room.to_owned(),
             name: name.to_owned(),

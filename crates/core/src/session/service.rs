@@ -49,30 +49,31 @@ pub trait Service: Send + Sync {
 /// Under the fork model rooms cost a socket pair per client and one process for the hub.
 ///
 /// ```
+/// use std::sync::Arc;
+///
+/// use switchboard_core::testing::RoomDriver;
 /// use switchboard_core::{
-///     Flow, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
+///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
 /// };
 ///
 /// struct Relay;
 ///
 /// impl RoomService for Relay {
 ///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Member { rooms }))
+///         Ok(Box::new(Relaying(rooms)))
 ///     }
 /// }
 ///
-/// struct Member {
-///     rooms: Rooms,
-/// }
+/// struct Relaying(Rooms);
 ///
-/// impl Session for Member {
+/// impl Session for Relaying {
 ///     fn on_open(&mut self, out: &mut Outbox) -> Result {
-///         self.rooms.join(out, "all", "member");
+///         self.0.join(out, "all", "member");
 ///         Ok(Flow::Continue)
 ///     }
 ///
 ///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         self.rooms.post(out, "all", line);
+///         self.0.post(out, "all", line);
 ///         Ok(Flow::Continue)
 ///     }
 ///
@@ -83,6 +84,13 @@ pub trait Service: Send + Sync {
 ///         Ok(Flow::Continue)
 ///     }
 /// }
+///
+/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
+/// driver.connect(1);
+/// driver.connect(2);
+/// driver.send(1, b"Good evening.\n");
+/// assert_eq!(driver.received(2), b"Good evening.\n");
+/// assert_eq!(driver.received(1), b"");
 /// ```
 pub trait RoomService: Send + Sync {
     /// As [`Service::config`].
@@ -97,10 +105,6 @@ pub trait RoomService: Send + Sync {
     }
 
     /// As [`Service::connect`]. The session keeps `rooms`, which it needs to join rooms and to post.
-    ///
-    /// # Errors
-    ///
-    /// The text of a [`Refusal`] is sent to the peer, and the connection is closed.
     fn connect(&self, peer: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal>;
 }
 
@@ -121,51 +125,35 @@ impl<S: RoomService> Service for S {
 /// The state of one peer, which reacts to events.
 ///
 /// A session has no socket and no clock. It requests what it wants through the [`Outbox`], and the
-/// [`Flow`] it returns says how to continue. An error or a panic ends this session and no other; what
-/// was sent before it still reaches the peer.
+/// [`Flow`] it returns says how to continue.
+///
+/// # Errors
+///
+/// An error or a panic in any method ends this session and no other; what was sent before it still
+/// reaches the peer.
 pub trait Session {
     /// The session begins: the place for a greeting.
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_open(&mut self, _out: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
 
     /// One message arrived. A line comes without its line end.
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result;
 
     /// Something happened in a room: a post, a member that joined or left.
     ///
     /// It may be called at any time, also after [`Flow::PauseInput`], but not between
     /// [`Flow::WhenWritable`] and [`on_writable`](Self::on_writable).
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_room_event(&mut self, _event: &RoomEvent, _out: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
 
     /// The timer of [`Outbox::set_timer`] expired.
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_timer(&mut self, _out: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
 
     /// The outbox has room again, after [`Flow::WhenWritable`].
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_writable(&mut self, _out: &mut Outbox) -> Result {
         Ok(Flow::Continue)
     }
@@ -175,10 +163,6 @@ pub trait Session {
     ///
     /// [`Flow::Close`], the default, closes once everything sent has left. [`Flow::Continue`] keeps
     /// the session open, for timers and room events.
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_eof(&mut self, _out: &mut Outbox) -> Result {
         Ok(Flow::Close)
     }
@@ -187,10 +171,6 @@ pub trait Session {
     ///
     /// With [`Flow::Continue`] the session may go on to complete something; it is cut at the end of
     /// the grace period.
-    ///
-    /// # Errors
-    ///
-    /// Any error ends this session only.
     fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         self.on_eof(out)
     }

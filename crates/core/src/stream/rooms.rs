@@ -94,7 +94,7 @@ impl RoomLink {
             .0
             .as_ref()
             .filter(|_| connection.has_pending_requests());
-        link.and_then(Link::deadline)
+        link.and_then(|link| link.deadline())
     }
 
     /// Lets the hub check its deadlines. Returns whether the connection waits for the hub.
@@ -108,7 +108,7 @@ impl RoomLink {
 
     /// Whether so many requests wait to be sent that the session must not make more.
     pub(super) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(Link::is_full)
+        self.0.as_ref().is_some_and(|link| link.is_full())
     }
 
     /// The descriptor to wait for, where events are `wanted` or not.

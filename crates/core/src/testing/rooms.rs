@@ -14,55 +14,14 @@ use crate::peer::{Address, Peer, Transport};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::{Connection, room_kinds};
 use crate::session::service::Service;
+use crate::testing::stream::take_output;
 
 /// The peers of one service, which meet in its rooms.
 ///
 /// Each peer is a number; peer 7 is 192.0.2.7:40000. Every call returns once all its consequences
 /// have happened, except that nothing is sent to a peer that has
-/// [stopped reading](Self::stop_reading).
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use switchboard_core::testing::RoomDriver;
-/// use switchboard_core::{
-///     Flow, Limits, Outbox, Peer, Refusal, Result, RoomEvent, RoomService, Rooms, Session,
-/// };
-///
-/// struct Relay;
-///
-/// impl RoomService for Relay {
-///     fn connect(&self, _: &Peer, rooms: Rooms) -> Result<Box<dyn Session>, Refusal> {
-///         Ok(Box::new(Relaying(rooms)))
-///     }
-/// }
-///
-/// struct Relaying(Rooms);
-///
-/// impl Session for Relaying {
-///     fn on_open(&mut self, out: &mut Outbox) -> Result {
-///         self.0.join(out, "all", "member");
-///         Ok(Flow::Continue)
-///     }
-///     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-///         self.0.post(out, "all", line);
-///         Ok(Flow::Continue)
-///     }
-///     fn on_room_event(&mut self, event: &RoomEvent, out: &mut Outbox) -> Result {
-///         if let RoomEvent::Post { post, .. } = event {
-///             out.send(&post.bytes);
-///         }
-///         Ok(Flow::Continue)
-///     }
-/// }
-///
-/// let mut driver = RoomDriver::new(Arc::new(Relay), Limits::default());
-/// driver.connect(1);
-/// driver.connect(2);
-/// driver.send(1, b"Good evening.\n");
-/// assert_eq!(driver.received(2), b"Good evening.\n");
-/// assert_eq!(driver.received(1), b"");
-/// ```
+/// [stopped reading](Self::stop_reading). The example of [`RoomService`](crate::RoomService) shows a
+/// test.
 ///
 /// # Panics
 ///
@@ -71,10 +30,9 @@ use crate::session::service::Service;
 pub struct RoomDriver {
     service: Arc<dyn Service>,
     limits: Limits,
-    hub: Hub,
+    hub: Hub<()>,
     peers: BTreeMap<u8, DrivenPeer>,
-    start: Instant,
-    elapsed: Duration, // since `start`
+    now: Instant,
 }
 
 struct DrivenPeer {
@@ -83,7 +41,7 @@ struct DrivenPeer {
     received: Vec<u8>,
     datagrams: Vec<Vec<u8>>,
     reads: bool,
-    timer: Option<Duration>, // since the start of the driver
+    timer: Option<Instant>,
 }
 
 impl RoomDriver {
@@ -95,8 +53,7 @@ impl RoomDriver {
             service,
             limits,
             peers: BTreeMap::new(),
-            start: Instant::now(),
-            elapsed: Duration::ZERO,
+            now: Instant::now(),
         }
     }
 
@@ -144,7 +101,7 @@ impl RoomDriver {
 
     /// Time passes; timers expire in their order.
     pub fn advance(&mut self, time: Duration) {
-        let until = self.elapsed + time;
+        let until = self.now + time;
         while let Some((at, peer)) = self.next_timer().filter(|&(at, _)| at <= until) {
             self.set_time(at);
             let peer = self.peer(peer);
@@ -194,13 +151,13 @@ impl RoomDriver {
         let peer = Peer::new(address(remote, 40_000), address(local, 1212), transport);
         let mut peer = DrivenPeer {
             connection: Connection::open(&*self.service, &peer, &self.limits),
-            member: Some(self.hub.connect()),
+            member: Some(self.hub.connect(())),
             received: Vec::new(),
             datagrams: Vec::new(),
             reads: true,
             timer: None,
         };
-        peer.step(&mut self.hub, self.elapsed);
+        peer.step(&mut self.hub, self.now);
         peer.member
             .inspect(|&id| self.hub.request(id, Request::Ready));
         let replaced = self.peers.insert(number, peer);
@@ -210,17 +167,16 @@ impl RoomDriver {
         self.settle();
     }
 
-    fn set_time(&mut self, elapsed: Duration) {
-        self.elapsed = elapsed;
-        self.hub.at(self.start + elapsed).tick();
+    fn set_time(&mut self, now: Instant) {
+        self.now = now;
+        self.hub.at(now).tick();
         self.settle();
     }
 
-    fn next_timer(&self) -> Option<(Duration, u8)> {
+    fn next_timer(&self) -> Option<(Instant, u8)> {
         let peers = self.peers.iter();
-        peers
-            .filter_map(|(&number, peer)| Some((peer.timer?, number)))
-            .min()
+        let timers = peers.filter_map(|(&number, peer)| Some((peer.timer?, number)));
+        timers.min()
     }
 
     /// Moves bytes and room messages until nothing moves.
@@ -229,7 +185,7 @@ impl RoomDriver {
         while moved {
             moved = false;
             for peer in self.peers.values_mut() {
-                moved |= peer.step(&mut self.hub, self.elapsed);
+                moved |= peer.step(&mut self.hub, self.now);
             }
         }
         self.hub.take_ready();
@@ -238,13 +194,13 @@ impl RoomDriver {
 
 impl DrivenPeer {
     /// Moves what can be moved; whether anything was.
-    fn step(&mut self, hub: &mut Hub, elapsed: Duration) -> bool {
+    fn step(&mut self, hub: &mut Hub<()>, now: Instant) -> bool {
         let mut moved = false;
         while self.reads && self.take_output() {
             moved = true;
         }
         if let Some(after) = self.connection.take_timer() {
-            self.timer = Some(elapsed + after);
+            self.timer = Some(now + after);
         }
         let Some(member) = self.member else {
             return moved;
@@ -274,10 +230,6 @@ impl DrivenPeer {
             self.connection.datagram_sent();
             return true;
         }
-        self.connection.load_file();
-        let count = self.connection.output().len();
-        self.received.extend_from_slice(self.connection.output());
-        self.connection.sent(count);
-        0 < count
+        take_output(&mut self.connection, usize::MAX, &mut self.received)
     }
 }

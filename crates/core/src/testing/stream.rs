@@ -69,9 +69,14 @@ fn step(connection: &mut Connection, max: usize, output: &mut Vec<u8>) -> bool {
     if expired {
         connection.timer_expired();
     }
+    take_output(connection, max, output) || expired
+}
+
+/// Moves at most `max` bytes to `output`; whether there were any.
+pub(super) fn take_output(connection: &mut Connection, max: usize, output: &mut Vec<u8>) -> bool {
     connection.load_file();
     let count = connection.output().len().min(max);
     output.extend_from_slice(&connection.output()[..count]);
     connection.sent(count);
-    expired || 0 < count
+    0 < count
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::hub::message::{Notice, Request};
+use crate::hub::types::RoomEvent;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Stats};
@@ -185,7 +186,8 @@ impl UdpPeer {
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            if notice.is_post() && !session.connection.wants_room_events() {
+            let is_post = matches!(notice, Notice::Event(RoomEvent::Post { .. }));
+            if is_post && !session.connection.wants_room_events() {
                 drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(notice);
@@ -307,7 +309,7 @@ impl UdpPeer {
             if out.is_full() {
                 return Next::Ready;
             }
-            let by_line = connection.is_line_framed();
+            let by_line = connection.line_end().is_some();
             // Room posts exceed the limit soon, since they are not replies to the peer.
             let can_challenge = by_line || session.member.is_some();
             let reserve = if can_challenge {

@@ -320,7 +320,7 @@ impl EventSource for UdpServer {
 
     fn deadline(&self) -> Option<Instant> {
         let jobs = self.jobs.as_ref().and_then(Jobs::deadline);
-        let hub_link = self.hub_link.as_ref().and_then(Link::deadline);
+        let hub_link = self.hub_link.as_ref().and_then(|link| link.deadline());
         earlier(self.peers.deadline(), earlier(jobs, hub_link))
     }
 
@@ -349,8 +349,8 @@ impl EventSource for UdpServer {
         if is_past(self.jobs.as_ref().and_then(Jobs::deadline)) {
             self.handle_jobs(now);
         }
-        if is_past(self.hub_link.as_ref().and_then(Link::deadline)) {
-            self.hub_link.iter().for_each(Link::tick);
+        if is_past(self.hub_link.as_ref().and_then(|link| link.deadline())) {
+            self.hub_link.iter().for_each(|link| link.tick());
         }
         // With output left, the kernel took no more: what is ready waits until the socket is writable.
         if self.peers.is_ready() && self.send_batch.is_empty() {

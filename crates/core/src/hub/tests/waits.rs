@@ -37,7 +37,7 @@ fn no_post_waits_for_a_disconnected_member() {
     scene.request('b', Request::Disconnect);
     assert_eq!(scene.events('c'), ["L -b Left"]);
     assert_eq!(scene.hub.members.len(), 1);
-    assert_eq!(scene.hub.rooms["L"].members().len(), 1);
+    assert_eq!(scene.hub.rooms["L"].members.len(), 1);
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Worker for Events {
 impl Events {
     /// A new link to the hub, where the service has rooms.
     fn link(&self) -> io::Result<Option<Link>> {
-        self.hub.as_ref().map(Link::in_process).transpose()
+        self.hub.as_ref().map(SharedHub::link).transpose()
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use crate::exec::child::{Child, exec, pipe};
 use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
-use crate::hub_link::link::Link;
+use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::{Listener, UdpListener};
@@ -228,7 +228,7 @@ impl Processes<'_> {
         acceptor: &mut AcceptorState,
     ) -> i32 {
         let mut buffer = self.become_child(acceptor);
-        let link = link.map(Link::socket);
+        let link = link.map(SocketLink::link);
         let mut task = StreamTask::open(accepted, &*self.service, self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
         let reason = match (task.into_parts(), stderr) {

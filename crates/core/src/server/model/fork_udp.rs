@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::error;
 
-use crate::hub_link::link::Link;
+use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Stats;
 use crate::net::listener::UdpListener;
@@ -74,7 +74,7 @@ pub(crate) fn serve(
     signals: &Signals,
     buffer: &mut [u8],
 ) -> i32 {
-    let (service, link) = (Arc::clone(service), link.map(Link::socket));
+    let (service, link) = (Arc::clone(service), link.map(SocketLink::link));
     let server =
         listener.and_then(|listener| UdpServer::new(listener, service, limits, stats, link));
     match server {

@@ -130,7 +130,7 @@ impl Threads {
 
     /// A new link to the hub, where the service has rooms.
     fn link(&self) -> io::Result<Option<Link>> {
-        self.hub.as_ref().map(Link::in_process).transpose()
+        self.hub.as_ref().map(SharedHub::link).transpose()
     }
 
     /// Starts a thread, which waits for its job.

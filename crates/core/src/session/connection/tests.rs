@@ -60,14 +60,10 @@ fn connection(
     session: impl FnMut(Event<'_>, &mut Outbox) -> Result + 'static,
 ) -> Connection {
     let state = State::Open(Box::new(Scripted(session)));
-    let config = Config::framed(framing);
-    Connection::begin(
-        state,
-        &config,
-        Transport::Stream,
-        false,
-        &limits(outbox_bytes),
-    )
+    let limits = limits(outbox_bytes);
+    let mut connection = Connection::new(state, framing, Transport::Stream, &limits);
+    connection.begin(false);
+    connection
 }
 
 /// Greets, answers each line with two, counts down from three on request, and says goodbye.

@@ -173,7 +173,7 @@ impl Fixture {
 /// The notice of a post, as the other of two members receives it.
 fn post_event(bytes: &[u8]) -> Notice {
     let mut hub = Hub::new(|_| RoomKind::lossless());
-    let members = [hub.connect(), hub.connect()];
+    let members = [hub.connect(()), hub.connect(())];
     let room = "r".to_owned();
     for member in members {
         let join = Request::Join {
@@ -240,7 +240,7 @@ fn many_pending_requests_stop_delivery() {
         fixture.check(&vec![request; fits]);
         fixture.accept();
         fixture.check(&vec![request; fits]);
-        while fixture.connection.outbox.has_pending_requests() {
+        while fixture.connection.has_pending_requests() {
             fixture.accept();
         }
         assert!(fixture.connection.wants_input());
