@@ -188,6 +188,30 @@ fn a_quiet_server_logs_nothing() {
 
 #[test]
 fn a_long_error_is_printed_whole_to_a_slow_reader() {
+#[test]
+fn a_verbose_server_logs_its_limit_for_unverified_addresses() {
+    for (service, line) in [
+        (
+            "echo",
+            ": a greeting, and answers somewhat longer than the questions bytes=128 factor=3",
+        ),
+        ("files .", ""),
+    ] {
+        let folder = temp_dir();
+        let serve = format!(
+            "cd {}; mkfifo ready; $PROGRAM -v serve {service} --listen udp://0 --ready-fd 3 3>ready & \
+             read <ready; kill $!; wait $!",
+            folder.path().display()
+        );
+        let output = shell(&serve, b"");
+        assert!(output.status.success(), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("limit until a UDP address is validated{line}");
+        assert!(stderr.contains(&expected), "{stderr}");
+        assert!(!stderr.contains(['{', '"']), "{stderr}");
+    }
+}
+
     let folder = temp_dir();
     let script = folder.path().join("x".repeat(200));
     let rules = "[[rule]]\npatterns = ['(a']\nreplies = ['b', 'c']\n".repeat(60);
