@@ -15,13 +15,25 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
+use crate::limits::admission::Slot;
+use crate::limits::stats::Counter;
+use crate::peer::Peer;
 use crate::reactor::poll::Interest;
 use crate::reactor::source::Watched;
 use crate::sys::fd;
 
-/// A connection, which sends and receives bytes.
+/// The connection of a peer.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) struct Stream {
+    io: Io,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Option<Slot>, // once it is admitted
+    pub(crate) received: u64,      // bytes
+    pub(crate) sent: u64,
+}
+
+#[derive(Debug)]
+enum Io {
     /// A connected socket.
     Socket(Socket),
     /// One descriptor for each direction: pipes, a terminal, files. Other processes may share them,
@@ -39,20 +51,60 @@ pub(crate) struct Traffic {
 }
 
 impl Stream {
+    /// A connected socket.
+    pub(crate) fn socket(socket: Socket, peer: Peer) -> Self {
+        Self::new(Io::Socket(socket), peer)
+    }
+
+    /// One descriptor for each direction.
+    pub(crate) fn pair(input: OwnedFd, output: OwnedFd) -> Self {
+        Self::new(Io::Pair { input, output }, Peer::stdio())
+    }
+
+    fn new(io: Io, peer: Peer) -> Self {
+        Self {
+            io,
+            peer,
+            slot: None,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Adds one to a counter of the server, for a connection that was admitted.
+    pub(crate) fn count(&self, counter: Counter) {
+        if let Some(slot) = &self.slot {
+            slot.count(counter);
+        }
+    }
+
+    /// Counts bytes that were received and sent.
+    pub(crate) fn count_bytes(&mut self, received: u64, sent: u64) {
+        self.received += received;
+        self.sent += sent;
+        if let Some(slot) = &self.slot {
+            slot.count_bytes(received, sent);
+        }
+    }
+
+    /// Counts the bytes that another process received and sent here since the last call.
+    pub(crate) fn count_traffic(&mut self) {
+        if let Some(Traffic { received, sent, .. }) = self.traffic() {
+            let received = received.saturating_sub(self.received);
+            self.count_bytes(received, sent.saturating_sub(self.sent));
+        }
+    }
+
     /// The descriptors to wait for: input at index 0, and output of a pair at [`OUTPUT`].
     pub(crate) fn watched(&self, read: bool, write: bool) -> Watched<'_> {
-        match self {
-            Self::Socket(socket) => {
+        match &self.io {
+            Io::Socket(socket) => {
                 let interest = Interest::In { read, write };
                 [Some((socket.as_fd(), interest)), None, None]
             }
-            Self::Pair { input, output } => {
+            Io::Pair { input, output } => {
                 // Input that has ended stays hung up, so it is not watched unless input is wanted.
-                let reading = if read {
-                    Interest::READ
-                } else {
-                    Interest::Nothing
-                };
+                let reading = Interest::read_if(read);
                 let writing = Interest::In { read: false, write };
                 [
                     Some((input.as_fd(), reading)),
@@ -69,16 +121,16 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn send_some(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        unless_blocked(match self {
-            Self::Socket(socket) => {
+        unless_blocked(match &self.io {
+            Io::Socket(socket) => {
                 let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
                 send(socket.as_raw_fd(), bytes, flags)
             }
-            Self::Pair { output, .. } if is_ready(output, PollFlags::POLLOUT) => {
+            Io::Pair { output, .. } if is_ready(output, PollFlags::POLLOUT) => {
                 // A pipe that is ready accepts this much without blocking (pipe(7)).
                 unistd::write(output, &bytes[..bytes.len().min(PIPE_BUF)])
             }
-            Self::Pair { .. } => Err(Errno::EAGAIN),
+            Io::Pair { .. } => Err(Errno::EAGAIN),
         })
     }
 
@@ -90,7 +142,7 @@ impl Stream {
     /// The connection is broken; or [`Unsupported`](io::ErrorKind::Unsupported): this kind of stream
     /// or file does not allow it, and the caller has to read the file.
     pub(crate) fn send_file(&self, file: &File, range: Range<u64>) -> io::Result<Option<usize>> {
-        let Self::Socket(socket) = self else {
+        let Io::Socket(socket) = &self.io else {
             return Err(io::ErrorKind::Unsupported.into());
         };
         let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
@@ -117,12 +169,12 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn receive_some(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        unless_blocked(match self {
-            Self::Socket(socket) => recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
-            Self::Pair { input, .. } if is_ready(input, PollFlags::POLLIN) => {
+        unless_blocked(match &self.io {
+            Io::Socket(socket) => recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
+            Io::Pair { input, .. } if is_ready(input, PollFlags::POLLIN) => {
                 unistd::read(input, buffer)
             }
-            Self::Pair { .. } => Err(Errno::EAGAIN),
+            Io::Pair { .. } => Err(Errno::EAGAIN),
         })
     }
 
@@ -147,37 +199,31 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn end_output(&self) -> io::Result<bool> {
-        match self {
-            Self::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
-            Self::Pair { .. } => Ok(false),
+        match &self.io {
+            Io::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
+            Io::Pair { .. } => Ok(false),
         }
     }
 
     /// Lets the next close reset a TCP connection, so that the peer sees an error and not the end of
     /// input.
     pub(crate) fn reset(&self) {
-        if let Self::Socket(socket) = self {
+        if let Io::Socket(socket) = &self.io {
             socket.set_linger(Some(Duration::ZERO)).ok(); // other kinds of sockets ignore it
         }
     }
 
     /// The descriptor to wait for that the peer hangs up, while another process uses the connection.
     pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
-        match self {
-            Self::Socket(socket) => (socket.as_fd(), Interest::HangUp),
-            Self::Pair { output, .. } => {
-                let broken = Interest::In {
-                    read: false,
-                    write: false,
-                };
-                (output.as_fd(), broken)
-            }
+        match &self.io {
+            Io::Socket(socket) => (socket.as_fd(), Interest::HangUp),
+            Io::Pair { output, .. } => (output.as_fd(), Interest::ERRORS),
         }
     }
 
     /// The traffic so far. The system counts it for TCP only.
     pub(crate) fn traffic(&self) -> Option<Traffic> {
-        let Self::Socket(socket) = self else {
+        let Io::Socket(socket) = &self.io else {
             return None;
         };
         let info = fd::tcp_info(socket.as_fd())?;
@@ -197,23 +243,23 @@ impl Stream {
     ///
     /// No descriptor is available.
     pub(crate) fn to_stdio(&self) -> io::Result<(Stdio, Stdio)> {
-        let (input, output): (OwnedFd, OwnedFd) = match self {
-            Self::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
-            Self::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
+        let (input, output): (OwnedFd, OwnedFd) = match &self.io {
+            Io::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
+            Io::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
         };
         Ok((Stdio::from(input), Stdio::from(output)))
     }
 
     /// Whether the peer is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Pair { input, .. } if input.is_terminal())
+        matches!(&self.io, Io::Pair { input, .. } if input.is_terminal())
     }
 
     /// Why the connection broke, if the system reports it.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        match self {
-            Self::Socket(socket) => socket.take_error().unwrap_or_else(Some),
-            Self::Pair { .. } => None,
+        match &self.io {
+            Io::Socket(socket) => socket.take_error().unwrap_or_else(Some),
+            Io::Pair { .. } => None,
         }
     }
 }
