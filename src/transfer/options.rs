@@ -107,7 +107,7 @@ pub(super) struct FolderOptions {
     #[arg(short, long)]
     pub(super) recursive: bool,
 
-    /// Include names below a folder that begin with a dot
+    /// With --recursive, include names below a folder that begin with a dot
     #[arg(long, requires = "recursive")]
     pub(super) hidden: bool,
 }
@@ -167,7 +167,7 @@ pub(super) struct TftpArgs {
     block_size: Option<u16>,
 
     /// Number of blocks to request per acknowledgement, 1 to 64 [default: 16]
-    #[arg(long, value_name = "BLOCKS", value_parser = count(1_u16..=64))]
+    #[arg(long, value_name = "BLOCKS", value_parser = count(1..=64_u16))]
     window: Option<u16>,
 
     /// Transfer text, and convert the line ends

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
 use crate::limits::admission::Slot;
 use crate::limits::stats::Counter;
+use crate::net::sendfile::send_file;
 use crate::peer::Peer;
 use crate::reactor::poll::Interest;
 use crate::reactor::source::Watched;
@@ -145,22 +145,7 @@ impl Stream {
         let Io::Socket(socket) = &self.io else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
-        let count = (range.end - range.start).min(FILE_AT_ONCE);
-        let count = usize::try_from(count).expect("FILE_AT_ONCE is small");
-        // Unlike send(2), sendfile(2) has no flag for a call that does not block.
-        let waits = !socket.nonblocking()?;
-        if waits {
-            socket.set_nonblocking(true)?;
-        }
-        let sent = sendfile64(socket, file, Some(&mut start), count);
-        if waits {
-            socket.set_nonblocking(false)?;
-        }
-        match sent {
-            Err(Errno::EINVAL | Errno::ENOSYS) => Err(io::ErrorKind::Unsupported.into()),
-            sent => unless_blocked(sent),
-        }
+        send_file(socket, file, range)
     }
 
     /// Receives what has arrived. `None`: nothing has arrived yet. 0 bytes: the end of input.
@@ -281,7 +266,5 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
 /// The index of output among the descriptors of a pair.
 pub(crate) const OUTPUT: usize = 1;
 const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
-// More at once is slower: the data no longer fits into the processor's cache.
-const FILE_AT_ONCE: u64 = 256 * 1024;
 const PIPE_BUF: usize = 4096;
 const DISCARDED_AT_ONCE: usize = 64; // a flood must not delay other connections

@@ -41,6 +41,7 @@ use crate::udp::server::UdpServer;
 /// The process has several threads, or the system cannot wait for descriptors.
 pub(crate) fn serve(setup: Setup) -> io::Result<()> {
     process::require_single_thread()?;
+    process::trim_heap();
     // Initialized here once, not in every child; each child only reseeds it.
     drop(rand::rng());
     let service = Arc::clone(&setup.service);
