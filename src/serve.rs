@@ -65,11 +65,23 @@ fn check_transports(
 ) -> Result<(), Failure> {
     let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
     if listeners.iter().any(is_udp) {
-        let policy = service.config(Transport::Datagram).udp;
-        if let UdpPolicy::Unsupported(reason) = policy {
-            return Err(Failure::UdpPolicy(name.to_owned(), reason));
+        match service.config(Transport::Datagram).udp {
+            UdpPolicy::Unsupported(reason) => {
+                return Err(Failure::UdpPolicy(name.to_owned(), reason));
+            }
+            UdpPolicy::Limited {
+                bytes,
+                factor,
+                reason,
+            } => debug!(
+                bytes,
+                factor, "limit until a UDP address is validated: {reason}"
+            ),
+            UdpPolicy::DedicatedPort { bytes, reason } => {
+                debug!(bytes, "limit until a UDP address is validated: {reason}");
+            }
+            _ => (),
         }
-        debug!(?policy, "limits until a UDP address is validated");
     }
     Ok(())
 }

@@ -171,6 +171,30 @@ fn commands_without_json_results_refuse_json() {
 }
 
 #[test]
+fn a_verbose_server_logs_its_limit_for_unverified_addresses() {
+    for (service, line) in [
+        (
+            "echo",
+            ": a greeting, and answers somewhat longer than the questions bytes=128 factor=3",
+        ),
+        ("files .", ""),
+    ] {
+        let folder = temp_dir();
+        let serve = format!(
+            "cd {}; mkfifo ready; $PROGRAM -v serve {service} --listen udp://0 --ready-fd 3 3>ready & \
+             read <ready; kill $!; wait $!",
+            folder.path().display()
+        );
+        let output = shell(&serve, b"");
+        assert!(output.status.success(), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("limit until a UDP address is validated{line}");
+        assert!(stderr.contains(&expected), "{stderr}");
+        assert!(!stderr.contains(['{', '"']), "{stderr}");
+    }
+}
+
+#[test]
 fn a_quiet_server_logs_nothing() {
     let folder = temp_dir();
     let serve = format!(
