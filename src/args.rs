@@ -115,7 +115,7 @@ pub(crate) struct ServeOptions {
     pub(crate) model: Model,
 
     /// Write a newline to this descriptor once the server listens, then close it
-    #[arg(long, value_name = "N", value_parser = count(0_u16..), help_heading = "Server")]
+    #[arg(long, value_name = "N", value_parser = count(0..=u16::MAX), help_heading = "Server")]
     pub(crate) ready_fd: Option<u16>,
 
     /// On SIGUSR1, write the state as JSON, one object per line
@@ -127,14 +127,14 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "N",
         default_value = "1000",
-        value_parser = count(1_usize..),
+        value_parser = count(1..=usize::MAX),
         help_heading = "Limits"
     )]
     max_clients: usize,
 
     /// Maximum number of clients from one host at the same time; further ones are refused with a
     /// message [default: no limit]
-    #[arg(long, value_name = "N", value_parser = count(1_usize..), help_heading = "Limits")]
+    #[arg(long, value_name = "N", value_parser = count(1..=usize::MAX), help_heading = "Limits")]
     max_per_host: Option<usize>,
 
     /// Maximum number of new clients from one host per second, minute or hour (10/s, 100/m, 1000/h);

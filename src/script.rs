@@ -54,7 +54,7 @@ pub(crate) struct RunOptions {
     steps: bool,
 
     /// Seed the random choices of the script, to get the same replies again
-    #[arg(long, value_name = "N", value_parser = count(0_u64..))]
+    #[arg(long, value_name = "N", value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 }
 

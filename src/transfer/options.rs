@@ -167,7 +167,7 @@ pub(super) struct TftpArgs {
     block_size: Option<u16>,
 
     /// Number of blocks to request per acknowledgement, 1 to 64 [default: 16]
-    #[arg(long, value_name = "BLOCKS", value_parser = count(1_u16..=64))]
+    #[arg(long, value_name = "BLOCKS", value_parser = count(1..=64_u16))]
     window: Option<u16>,
 
     /// Transfer text, and convert the line ends

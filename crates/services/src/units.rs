@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::{Bound, RangeBounds, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,8 +25,15 @@ pub enum ParseError {
         "a size is a whole number of bytes, with a unit if it has one of k, M, G, T: 500, 64k, 2G"
     )]
     Size,
+    /// 2^64 bytes or more.
+    #[error("a size is less than 16777216T")]
+    TooLarge,
     /// Not a size in the range of the option.
-    #[error("a whole number of bytes from {} to {} is required", Size(*.min), Size(*.max))]
+    #[error(
+        "a whole number of bytes from {} to {} is required, with a unit if it has one of k, M, G, T: 500, 8k",
+        Size(*.min),
+        Size(*.max)
+    )]
     SizeRange {
         /// The smallest size that is accepted, in bytes.
         min: u64,
@@ -44,14 +51,14 @@ pub enum ParseError {
     /// A time that must not be zero.
     #[error("timeout must be greater than zero")]
     ZeroTimeout,
-    /// Not a whole number in this range, such as `1 or more` or `1 to 64`.
+    /// Not a whole number in this range, such as `1 to 64`.
     #[error("a whole number is required, {0}")]
     Count(String),
     /// Not a rate per second.
     #[error("a whole number per second is required, such as 200/s")]
     RatePerSecond,
     /// Not the permission bits of a file.
-    #[error("permissions are octal digits, such as 660")]
+    #[error("permissions are an octal number up to 777, such as 660")]
     FileMode,
     /// Not a value, and not `none`.
     #[error("{0}; or none for no limit")]
@@ -64,8 +71,8 @@ pub enum ParseError {
 ///
 /// Any other text, and 2^64 bytes or more.
 pub fn size(text: &str) -> Result<u64, ParseError> {
-    let (number, unit) = number_and_unit(text, &SIZES).ok_or(ParseError::Size)?;
-    number.checked_mul(unit).ok_or(ParseError::Size)
+    let bytes = quantity(text, &SIZES).ok_or(ParseError::Size)?;
+    u64::try_from(bytes).map_err(|_| ParseError::TooLarge)
 }
 
 /// Parses a [`size`] in `range`.
@@ -90,10 +97,11 @@ pub fn size_in<T: TryFrom<u64>>(
 ///
 /// Any other text, and more than ten years.
 pub fn time(text: &str) -> Result<Duration, ParseError> {
-    let (number, unit) = number_and_unit(text, &TIMES).ok_or(ParseError::Time)?;
-    let all = number.checked_mul(unit);
-    let all = all.filter(|&all| all <= MAX_MILLISECONDS);
-    all.map(Duration::from_millis).ok_or(ParseError::TooLong)
+    let milliseconds = quantity(text, &TIMES).ok_or(ParseError::Time)?;
+    let milliseconds = u64::try_from(milliseconds).ok();
+    let milliseconds = milliseconds.filter(|&time| time <= MAX_MILLISECONDS);
+    let time = milliseconds.map(Duration::from_millis);
+    time.ok_or(ParseError::TooLong)
 }
 
 /// Parses a [`time`] that is not zero.
@@ -109,22 +117,14 @@ pub fn timeout(text: &str) -> Result<Duration, ParseError> {
 }
 
 /// Parses a whole number in `range`.
-pub fn count<T>(
-    range: impl RangeBounds<T> + Clone,
-) -> impl Fn(&str) -> Result<T, ParseError> + Clone
+pub fn count<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, ParseError> + Clone
 where
-    T: FromStr + PartialOrd + fmt::Display,
+    T: FromStr + PartialOrd + fmt::Display + Clone,
 {
     move |text| {
         let number = text.parse().ok().filter(|_| is_unsigned(text));
         let number = number.filter(|number| range.contains(number));
-        number.ok_or_else(|| match (range.start_bound(), range.end_bound()) {
-            (Bound::Included(min), Bound::Included(max)) => {
-                ParseError::Count(format!("{min} to {max}"))
-            }
-            (Bound::Included(min), _) => ParseError::Count(format!("{min} or more")),
-            _ => ParseError::Count("0 or more".to_owned()),
-        })
+        number.ok_or_else(|| ParseError::Count(format!("{} to {}", range.start(), range.end())))
     }
 }
 
@@ -162,12 +162,16 @@ pub fn or_none<T>(
     }
 }
 
-/// The number at the beginning of a text, and the value of the unit after it.
-fn number_and_unit(text: &str, units: &[(&str, u64)]) -> Option<(u64, u64)> {
+/// The number at the beginning of a text times the value of the unit after it, at most `u128::MAX`.
+fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u128> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = text.split_at(digits);
     let (_, value) = units.iter().find(|(name, _)| *name == unit)?;
-    Some((digits.parse().ok()?, *value))
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.parse().unwrap_or(u128::MAX); // too many digits
+    Some(number.saturating_mul(u128::from(*value)))
 }
 
 /// Whether a text has no sign, which `from_str` accepts.
@@ -233,22 +237,12 @@ mod tests {
         assert_eq!(size("2G"), Ok(1 << 31));
         assert_eq!(size("1T"), Ok(1 << 40));
         let wrong = [
-            "",
-            "k",
-            "-1",
-            "+1",
-            "+1k",
-            "1.5M",
-            "1 k",
-            "1kb",
-            "1MiB",
-            "1m",
-            "17000000T",
-            "é",
-            "1é",
-            "none",
+            "", "k", "-1", "+1", "+1k", "1.5M", "1 k", "1kb", "1MiB", "1m", "é", "1é", "none",
         ];
         refused(size, &ParseError::Size, &wrong);
+        let nines = "9".repeat(50);
+        let large = ["18446744073709551616", "17179869184G", "16777216T", &nines];
+        refused(size, &ParseError::TooLarge, &large);
     }
 
     #[test]
@@ -261,12 +255,22 @@ mod tests {
         refused(
             parse,
             &ParseError::SizeRange { min, max },
-            &["0", "7", "65465", "64k", "1G", "many", ""],
+            &[
+                "0",
+                "7",
+                "65465",
+                "64k",
+                "1G",
+                "99999999999999999999",
+                "many",
+                "",
+            ],
         );
         let error = size_in::<usize>(1..=64 << 20)("0").expect_err("it is too small");
         assert_eq!(
             error.to_string(),
-            "a whole number of bytes from 1 to 64M is required"
+            "a whole number of bytes from 1 to 64M is required, \
+             with a unit if it has one of k, M, G, T: 500, 8k"
         );
     }
 
@@ -287,7 +291,12 @@ mod tests {
         refused(
             time,
             &ParseError::TooLong,
-            &["3651d", "99999999999h", "18446744073709551615"],
+            &[
+                "3651d",
+                "99999999999h",
+                "18446744073709551615",
+                "99999999999999999999",
+            ],
         );
         assert_eq!(timeout("1ms"), Ok(Duration::from_millis(1)));
         refused(timeout, &ParseError::ZeroTimeout, &["0", "0s", "0d"]);
@@ -318,8 +327,12 @@ mod tests {
             &error,
             &["", "0", "65", "-1", "+1", "1k", "99999999999999999999"],
         );
-        let error = ParseError::Count("1 or more".to_owned());
-        refused(count(1_usize..), &error, &["0", "99999999999999999999"]);
+        let error = ParseError::Count("0 to 65535".to_owned());
+        refused(
+            count(0..=u16::MAX),
+            &error,
+            &["-1", "70000", "99999999999999999999"],
+        );
         let ten = NonZeroU32::new(10).expect("not zero");
         let second = Duration::from_secs(1);
         assert_eq!(

@@ -4,7 +4,9 @@ use std::process::Command;
 
 use switchboard_eliza::Script;
 
-use crate::support::{Client, Server, program, run_program, services, shell, temp_dir, villains};
+use crate::support::{
+    Client, Server, program, run_program, services, shell, stdout_of, temp_dir, villains,
+};
 
 #[test]
 fn services_lists_the_services() {
@@ -17,6 +19,67 @@ fn services_lists_the_services() {
         assert!(
             code == 0 && help.starts_with(&description),
             "{name}: {help}"
+        );
+    }
+}
+
+#[test]
+fn the_descriptions_of_the_services_are_aligned() {
+    let listed = stdout_of("$PROGRAM services", "");
+    let column = |line: &str| {
+        let (name, gap) = line.split_once("  ").expect("two columns");
+        name.len() + 2 + gap.len() - gap.trim_start().len()
+    };
+    let first = listed.lines().next().expect("there are services");
+    for line in listed.lines() {
+        assert_eq!(column(line), column(first), "{listed}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_the_range() {
+    let max = u64::MAX;
+    for (args, message) in [
+        (
+            "serve echo --ready-fd 70000",
+            "a whole number is required, 0 to 65535".to_owned(),
+        ),
+        (
+            "serve echo --max-clients 99999999999999999999",
+            format!("a whole number is required, 1 to {}", usize::MAX),
+        ),
+        (
+            "serve chat --burst 18446744073709551615",
+            format!("a whole number is required, 1 to {}", u32::MAX),
+        ),
+        (
+            "serve chat --history 18446744073709551616",
+            format!("a whole number is required, 0 to {}", usize::MAX),
+        ),
+        (
+            "talk --seed 18446744073709551616",
+            format!("a whole number is required, 0 to {max}"),
+        ),
+        (
+            "serve echo --idle-timeout 99999999999999999999",
+            "a time is at most 10 years; or none for no limit".to_owned(),
+        ),
+        (
+            "serve files . --max-file 17179869184G",
+            "a size is less than 16777216T".to_owned(),
+        ),
+        (
+            "serve echo --max-line 1G",
+            "a whole number of bytes from 1 to 64M is required, \
+             with a unit if it has one of k, M, G, T: 500, 8k"
+                .to_owned(),
+        ),
+    ] {
+        let (code, stdout, stderr) = run_program(args, "");
+        assert_eq!((code, stdout.as_str()), (2, ""), "{args}");
+        assert!(
+            stderr.contains(&format!(": {message}\n")),
+            "{args}: {stderr}"
         );
     }
 }

@@ -106,7 +106,7 @@ fn unix_mode_overrides_the_umask() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            stderr.contains("permissions are octal digits, such as 660"),
+            stderr.contains("permissions are an octal number up to 777, such as 660"),
             "{stderr}"
         );
     }

@@ -37,15 +37,15 @@ pub struct Chat {
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// The number of earlier messages that a person sees on entering a room
-    #[arg(long, value_name = "N", default_value_t = HISTORY, value_parser = count(0_usize..))]
+    #[arg(long, value_name = "N", default_value_t = HISTORY, value_parser = count(0..=usize::MAX))]
     history: usize,
 
     /// The number of lines that one person may send at once; a long line counts as several
-    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count(NonZeroU32::MIN..))]
+    #[arg(long, value_name = "N", default_value_t = BURST, value_parser = count(NonZeroU32::MIN..=NonZeroU32::MAX))]
     burst: NonZeroU32,
 
     /// The number of lines per second that a person may send after that
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..))]
+    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..=NonZeroU32::MAX))]
     pace: NonZeroU32,
 
     /// Have the virtual friend in every room; it answers lines that begin with "eliza, "

@@ -33,7 +33,7 @@ pub struct Options {
     script: Vec<PathBuf>,
 
     /// Seed the random choices, so that the same input gets the same answers in every conversation
-    #[arg(long, value_name = "N", value_parser = count(0_u64..))]
+    #[arg(long, value_name = "N", value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// Accept commands: `*why` explains the last reply, `*reset` starts again, `*script NAME` changes
