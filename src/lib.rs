@@ -95,6 +95,8 @@ fn list(services: &Services, json: bool) -> Result<(), Failure> {
         about: &'a str,
     }
     let mut out = io::stdout().lock();
+    let widths = services.names().map(|(name, _)| name.len());
+    let width = widths.max().unwrap_or(0);
     for (name, about) in services.names() {
         let line = if json {
             json::line(&JsonService {
@@ -102,7 +104,7 @@ fn list(services: &Services, json: bool) -> Result<(), Failure> {
                 about: &about,
             })
         } else {
-            format!("{name:12} {about}")
+            format!("{name:width$}  {about}")
         };
         writeln!(out, "{line}").map_err(Failure::Output)?;
     }
