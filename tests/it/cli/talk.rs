@@ -1,6 +1,6 @@
 //! `talk`: the friend in a terminal or a pipe.
 
-use crate::support::{installed, shell, stdout_of};
+use crate::support::{installed, run_program, shell, stdout_of};
 
 #[test]
 fn talk_answers_a_pipe() {
@@ -36,4 +36,21 @@ fn talk_at_a_terminal_has_a_prompt_and_ends_on_ctrl_d() {
         "{screen}"
     );
     assert!(screen.contains("oodbye"), "{screen}");
+}
+
+#[test]
+fn several_scripts_require_the_command_that_changes_them() {
+    let message = "more than one --script needs --commands, with which the script can be changed\n";
+    for (command, prefix) in [
+        ("talk", "switchboard: "),
+        (
+            "serve eliza --listen 0",
+            "switchboard: cannot serve eliza: ",
+        ),
+    ] {
+        let (code, stdout, stderr) =
+            run_program(&format!("{command} --script friend --script ami"), "");
+        assert_eq!((code, stdout.as_str()), (1, ""), "{command}");
+        assert_eq!(stderr, format!("{prefix}{message}"));
+    }
 }

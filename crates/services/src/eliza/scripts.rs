@@ -82,7 +82,7 @@ impl Scripts {
     pub(super) fn find(names: &[PathBuf], all: bool) -> Result<Self, String> {
         if let ([_, _, ..], false) = (names, all) {
             let error =
-                "more than one --script needs --commands, which lets peers change the script";
+                "more than one --script needs --commands, with which the script can be changed";
             return Err(error.to_owned());
         }
         let mut scripts = Self(Vec::new());
