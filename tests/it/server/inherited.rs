@@ -120,11 +120,12 @@ fn unusable_descriptors_are_refused_with_a_reason() {
         |domain, kind| OwnedFd::from(Socket::new(domain, kind, None).expect("it can be made"));
     let listener = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     let open = "no such descriptor was inherited (the parent process has to pass it)";
+    let twice = "this descriptor is in use already: it is named twice";
     let named = "no socket of this name was inherited (LISTEN_FDNAMES)";
     for (passed, addresses, reason) in [
         (null(), &["fd:3"][..], "fd:3: it is not a socket".to_owned()),
         (null(), &["fd:2000"], format!("fd:2000: {open}")),
-        (listener(), &["fd:3", "fd:3"], format!("fd:3: {open}")),
+        (listener(), &["fd:3", "fd:3"], format!("fd:3: {twice}")),
         (listener(), &["fd:web"], format!("fd:web: {named}")),
         (
             socket(Domain::IPV4, Type::STREAM),

@@ -270,6 +270,9 @@ fn explain(cause: &io::Error, address: &ListenAddr) -> String {
         (_, ListenAddr::Fd(_)) if errno == Some(Errno::EBADF) => {
             "no such descriptor was inherited (the parent process has to pass it)".to_owned()
         }
+        (_, ListenAddr::Fd(_)) if errno == Some(Errno::EBUSY) => {
+            "this descriptor is in use already: it is named twice".to_owned()
+        }
         (_, ListenAddr::Fd(_)) if errno == Some(Errno::ENOTSOCK) => "it is not a socket".to_owned(),
         _ => cause.to_string(),
     }

@@ -16,7 +16,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 ///
 /// # Errors
 ///
-/// EBADF: nothing was left open at `number`, or it was taken before.
+/// EBADF: nothing was left open at `number`. EBUSY: it was taken before.
 pub fn take_inherited(number: u16) -> io::Result<OwnedFd> {
     let raw = RawFd::from(number);
     // SAFETY: fcntl(2) with F_GETFD only reports whether the number is open.
@@ -25,22 +25,21 @@ pub fn take_inherited(number: u16) -> io::Result<OwnedFd> {
         // SAFETY: it was open just now, and nothing in this program closes the standard descriptors.
         return unsafe { BorrowedFd::borrow_raw(raw) }.try_clone_to_owned();
     }
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if taken.contains(&number) {
+        return Err(Errno::EBUSY.into());
+    }
     // Descriptors that Rust code opens close on exec; one that the parent left open does not.
-    if flags & libc::FD_CLOEXEC != 0 || !mark_taken(number) {
+    if flags & libc::FD_CLOEXEC != 0 {
         return Err(Errno::EBADF.into());
     }
+    taken.insert(number);
     // SAFETY: it is open, no Rust code opened it, and the record above keeps it from having two
     // owners.
     let fd = unsafe { OwnedFd::from_raw_fd(raw) };
     fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(fd)
-}
-
-/// Records that a descriptor is taken. Returns false if it was taken before.
-fn mark_taken(number: u16) -> bool {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    taken.insert(number)
 }
 
 /// Receives a descriptor that another process passes through a Unix socket (SCM_RIGHTS). It closes on
