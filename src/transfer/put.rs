@@ -1,5 +1,6 @@
 //! `put`: files to a server.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -14,6 +15,10 @@ use crate::error::Failure;
 pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     if options.name.is_some() && 1 < options.files.len() {
         return Err(Failure::Usage("--as takes a single FILE".into()));
+    }
+    let is_root = |name: &OsString| name.as_bytes().iter().all(|&byte| byte == b'/');
+    if options.name.as_ref().is_some_and(is_root) {
+        return Err(Failure::Usage("--as requires the name of a file".into()));
     }
     let targets = options.files.iter().map(|path| file_name(path).to_owned());
     let sources = options.files.iter().map(|path| path.as_os_str());

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::iter;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -92,6 +93,12 @@ impl Reporter {
         }
         let message = match error {
             Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
+            // The error begins with the name.
+            Error::Local { file, .. } | Error::Exists(file)
+                if file.as_os_str().as_bytes() == name =>
+            {
+                error.to_string()
+            }
             error => format!("{}: {error}", Sanitized(name)),
         };
         self.print(&format!("switchboard: {message}"));
@@ -126,13 +133,13 @@ impl Reporter {
     }
 
     /// Returns the first failure, if there was one.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         let Some(code) = self.code else {
             return Ok(());
         };
         if 1 < self.files {
             let message = format!("switchboard: {} of {} failed", self.failed, self.files);
-            self.note(&message);
+            self.print(&message);
         }
         Err(Failure::Reported(code))
     }

@@ -157,3 +157,32 @@ fn sources_with_the_same_target_are_refused_before_connecting() {
         "cannot connect",
     );
 }
+
+#[test]
+fn an_empty_target_is_refused_before_connecting() {
+    let here = temp_dir();
+    fs::write(here.path().join("a"), "hello").expect("the disk has room");
+    let (_socket, address) = free_port();
+    for address in [address.to_string(), format!("udp://{address}")] {
+        for target in ["", "/"] {
+            let args = ["put", &address, "a", "--as", target];
+            let message = "switchboard: --as requires the name of a file\n";
+            check_run(here.path(), &args, 2, message);
+        }
+    }
+}
+
+#[test]
+fn errors_name_a_file_once_and_quiet_keeps_their_number() {
+    let (here, there) = (temp_dir(), temp_dir());
+    fs::write(here.path().join("a"), "hello").expect("the disk has room");
+    let server = serve_files(there.path(), "--writable");
+    let args = ["put", &*server.port(), "missing", "a", "-q"];
+    let output = check_run(here.path(), &args, 74, "");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[0].starts_with("switchboard: missing: "), "{stderr}");
+    assert_eq!(lines[0].matches("missing").count(), 1, "{stderr}");
+    assert_eq!(lines[1], "switchboard: 1 of 2 failed");
+}
