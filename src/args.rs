@@ -296,15 +296,32 @@ fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> cl
         Some(ContextValue::StyledStr(usage)) if usage.to_string().contains(" serve ") => (),
         _ => return error,
     }
-    let similar = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(names)) if !names.is_empty() => {
-            format!("; similar names: {}", names.join(", "))
-        }
-        _ => String::new(),
+    let serve = command.find_subcommand_mut("serve");
+    let serve = serve.expect("it is a command");
+    let similar = match similar_services(serve, &error) {
+        names if names.is_empty() => String::new(),
+        names => format!("; similar names: {}", names.join(", ")),
     };
     let message = format!("{problem}{similar}\n\n`switchboard services` lists the services.");
-    let serve = command.find_subcommand_mut("serve");
-    serve.expect("it is a command").error(error.kind(), message)
+    serve.error(error.kind(), message)
+}
+
+/// The services with a name that clap suggests, or that contains the given one.
+fn similar_services(serve: &clap::Command, error: &clap::Error) -> Vec<String> {
+    let mut similar = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) {
+        let names = serve.get_subcommands().map(clap::Command::get_name);
+        let containing = names.filter(|name| !given.is_empty() && name.contains(given.as_str()));
+        for name in containing {
+            if !similar.iter().any(|known| known == name) {
+                similar.push(name.to_owned());
+            }
+        }
+    }
+    similar
 }
 
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
@@ -476,6 +493,10 @@ mod tests {
                 "unknown service 'ech'; similar names: ",
             ),
             ("serve --listen 0", "no service is given\n"),
+            (
+                "serve four",
+                "unknown service 'four'; similar names: connect-four\n",
+            ),
             ("serv", "unrecognized subcommand 'serv'\n"),
         ] {
             let error = parse(args).err().expect("it is refused").to_string();
