@@ -58,6 +58,15 @@ fn bash_completes_services_and_their_options() {
 }
 
 #[test]
+fn fish_completes_the_shells() {
+    let script = stdout_of("$PROGRAM completions fish", "");
+    let condition = "__fish_switchboard_using_subcommand completions";
+    assert!(script.contains("function __fish_switchboard_using_subcommand"));
+    let line = format!("complete -c switchboard -n \"{condition}\" -f -a \"bash zsh fish\"");
+    assert!(script.lines().any(|found| found == line), "{script}");
+}
+
+#[test]
 fn other_shells_are_refused() {
     let (code, stdout, stderr) = run_program("completions tcsh", "");
     assert_eq!((code, stdout.as_str()), (2, ""));
