@@ -45,15 +45,44 @@ fn pages(name: String, command: &Command) -> Vec<(String, &Command)> {
 
 fn page(name: &str, command: &Command) -> io::Result<Vec<u8>> {
     let notes = command.get_after_help().map(ToString::to_string);
+    let synopsis = synopsis(command);
+    let has_subcommands = command.has_subcommands();
+    let has_version = command.get_version().is_some();
     let command = command.clone().display_name(name).after_help(None::<&str>);
     let man = Man::new(command)
         .title(name.to_uppercase())
         .source(concat!("switchboard ", env!("CARGO_PKG_VERSION")))
         .manual("Switchboard manual");
     let mut page = Vec::new();
-    man.render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    synopsis.to_writer(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_subcommands {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if has_version {
+        man.render_version_section(&mut page)?;
+    }
     notes_sections(&notes.unwrap_or_default()).to_writer(&mut page)?;
     Ok(page)
+}
+
+/// The usage line of the help, which shows repeated arguments and a required `--`. (The synopsis of
+/// clap_mangen does not.) There is one more line for each alias.
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ");
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    roff.text([roman(usage)]);
+    for alias in command.get_visible_aliases() {
+        let name = format!(" {} ", command.get_name());
+        roff.control("br", []);
+        roff.text([roman(usage.replacen(&name, &format!(" {alias} "), 1))]);
+    }
+    roff
 }
 
 /// The text behind the options: examples, whose lines stay as they are, and other paragraphs.

@@ -54,6 +54,18 @@ fn every_command_and_service_has_a_page() {
     }
     let eliza = page("switchboard-serve-eliza.1");
     assert!(eliza.contains("\\-\\-script") && eliza.contains("\\-\\-listen"));
+    for (name, line) in [
+        (
+            "serve-exec",
+            "switchboard serve exec [OPTIONS] \\-\\- <PROGRAM ARGS>...",
+        ),
+        ("get", "switchboard get [OPTIONS] <ADDR> <NAME>..."),
+        ("put", "switchboard put [OPTIONS] <ADDR> <FILE>..."),
+        ("list", "switchboard ls [OPTIONS] <ADDR> [DIR]"),
+    ] {
+        let page = page(&format!("switchboard-{name}.1"));
+        assert!(page.lines().any(|found| found == line), "{page}");
+    }
     if installed(&["man"]) {
         let render = format!("for page in {shown}/*; do man --warnings -l $page; done");
         let output = shell(&render, b"");
