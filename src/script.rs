@@ -50,6 +50,7 @@ pub(crate) struct RunOptions {
     format: FormatOptions,
 
     /// Before each reply, print the words and the keyword of each step, to watch a computation
+    /// (not with --trace or --json)
     #[arg(long, conflicts_with_all = ["trace", "json"])]
     steps: bool,
 

@@ -24,7 +24,7 @@ pub(crate) struct TalkOptions {
 /// How replies are printed.
 #[derive(Args)]
 pub(crate) struct FormatOptions {
-    /// Before each reply, print how it was made
+    /// Before each reply, print how it was made (not with --json)
     #[arg(long)]
     trace: bool,
 

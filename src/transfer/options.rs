@@ -107,7 +107,7 @@ pub(super) struct FolderOptions {
     #[arg(short, long)]
     pub(super) recursive: bool,
 
-    /// Include names below a folder that begin with a dot
+    /// With --recursive, include names below a folder that begin with a dot
     #[arg(long, requires = "recursive")]
     pub(super) hidden: bool,
 }
