@@ -90,6 +90,17 @@ struct JsonProblem<'a> {
     message: &'a str,
 }
 
+/// The result of the check of a script, as JSON.
+#[derive(Serialize)]
+struct JsonCheck<'a> {
+    file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<usize>,
+    problems: usize,
+}
+
 /// Prints the problems of each script, and fails if one of them has errors.
 fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
     let (mut invalid, mut warnings) = (0, 0);
@@ -121,15 +132,25 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                         format!("{name}:{line}:{column}: warning: {what}")
                     })?;
                 }
-                if !quiet && !options.json.json {
+                if options.json.json {
+                    print(&json::line(&JsonCheck {
+                        file: &name,
+                        format: Some(script.format().to_string()),
+                        rules: Some(script.rules()),
+                        problems: problems.len(),
+                    }))?;
+                } else if !quiet {
                     print(&summary(&name, &script, problems.len()))?;
                 }
             }
             Err(error) => {
                 invalid += 1;
                 let text = error.to_string();
+                if !options.json.json {
+                    print(&text)?;
+                    continue;
+                }
                 match error.problems() {
-                    _ if !options.json.json => print(&text)?,
                     [] => print(&json::line(&JsonProblem {
                         file: &name,
                         line: None,
@@ -141,6 +162,12 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                         .iter()
                         .try_for_each(|problem| print(&json(problem, "error")))?,
                 }
+                print(&json::line(&JsonCheck {
+                    file: &name,
+                    format: None,
+                    rules: None,
+                    problems: error.problems().len().max(1), // that it cannot be read is one
+                }))?;
             }
         }
     }
@@ -240,7 +267,11 @@ Examples:
   switchboard script check doctor.script              FILE:LINE:COLUMN: MESSAGE
   switchboard script check --deny-warnings *.script   fail on warnings, too
   make-a-script | switchboard script check -
-  switchboard script check doctor.script --json | jq .line
+  switchboard script check doctor.script --json | jq 'select(.severity == \"error\")'
+
+With --json, each problem is an object with file, line, column, severity and message; line and
+column are missing if the file cannot be read. After its problems, each script is an object with
+file, format, rules and problems (how many); format and rules are missing if it cannot be used.
 
 Exit codes: 0 no errors, 1 errors (or warnings, with --deny-warnings), 2 wrong usage.";
 

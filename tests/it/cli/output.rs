@@ -68,16 +68,16 @@ fn json_and_quiet_mean_the_same_in_every_command() {
             &format!("script check friend {warn}"),
             0,
             warnings,
-            warnings,
+            warnings + 2, // one for each script
         ),
         case(
             &format!("script check --deny-warnings {warn}"),
             1,
             warnings,
-            warnings,
+            warnings + 1,
         ),
-        case(&format!("script check friend {bad}"), 1, errors, errors),
-        case("script check /no/such/file", 1, 1, 1),
+        case(&format!("script check friend {bad}"), 1, errors, errors + 2),
+        case("script check /no/such/file", 1, 1, 2),
         case("script run friend --seed 1", 0, 3, 3),
         case("talk --seed 1", 0, 3, 3),
         case(&format!("list {port}"), 0, 3, 3),
@@ -132,7 +132,13 @@ fn json_of_a_check_has_the_position_of_each_problem() {
     let broken = format!("{PARROT}\n[[rule]]\npatterns = ['(a']\nreplies = ['\u{e9}{{9}}', 'c']\n");
     let (_, text, _) = run_program("script check -q -", &broken);
     let (_, json, _) = run_program("script check --json -", &broken);
-    assert_eq!(text.lines().count(), json.lines().count());
+    assert_eq!(text.lines().count() + 1, json.lines().count());
+    let last = json.lines().last().expect("the check has a result");
+    let problems = text.lines().count();
+    assert_eq!(
+        last,
+        format!("{{\"file\":\"<stdin>\",\"problems\":{problems}}}")
+    );
     for (line, json) in text.lines().zip(json.lines()) {
         assert!(json.is_ascii(), "{json}");
         let problem: serde_json::Value = serde_json::from_str(json).expect("it is JSON");
@@ -146,11 +152,23 @@ fn json_of_a_check_has_the_position_of_each_problem() {
         assert_eq!(shown, line);
     }
     let (_, json, _) = run_program("script check --json /no/such/file", "");
-    let problem: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let (problem, result) = json.trim_end().split_once('\n').expect("two lines");
+    assert_eq!(result, r#"{"file":"/no/such/file","problems":1}"#);
+    let problem: serde_json::Value = serde_json::from_str(problem).expect("it is JSON");
     assert_eq!(problem["file"], "/no/such/file");
     let message = problem["message"].as_str().expect("a text");
     assert!(message.starts_with("No such file"), "{message}");
     assert!(problem["line"].is_null());
+    let (_, json, _) = run_program("script check --json friend", "");
+    let result: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(
+        (&result["file"], &result["format"]),
+        (&"friend".into(), &"friend".into())
+    );
+    assert!(
+        result["rules"].is_u64() && result["problems"] == 0,
+        "{json}"
+    );
 }
 
 #[test]
