@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,20 +38,15 @@ impl Child {
     /// # Errors
     ///
     /// The program does not exist or may not be executed, or no process or descriptor is available.
-    pub(crate) fn spawn(
-        command: &mut Command,
-        input: Stdio,
-        output: Stdio,
-        group: Group,
-    ) -> io::Result<Self> {
+    pub(crate) fn spawn(command: &mut Command, input: Stdio, output: Stdio) -> io::Result<Self> {
         let (errors, stderr) = pipe()?;
-        prepare(command, input, output, stderr, group);
+        prepare(command, input, output, stderr);
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
         Self::adopt(pid, errors)
     }
 
-    /// A child of this process that executes a program, see [`exec`].
+    /// A child of this process that executes a program, see [`prepare`].
     ///
     /// # Errors
     ///
@@ -85,11 +80,7 @@ impl Child {
     /// The descriptors to wait for: the first one to call [`on_exit`](Self::on_exit), the second one
     /// to call [`log_errors`](Self::log_errors).
     pub(crate) fn watched(&self) -> [Option<(BorrowedFd<'_>, Interest)>; 2] {
-        let errors = if self.errors_ended {
-            Interest::Nothing
-        } else {
-            Interest::READ
-        };
+        let errors = Interest::read_if(!self.errors_ended);
         [
             Some((self.pidfd.as_fd(), Interest::READ)),
             Some((self.errors.as_fd(), errors)),
@@ -229,53 +220,16 @@ fn running() -> MutexGuard<'static, Vec<Pid>> {
 }
 
 /// A pipe for the output of a program: its reading end, which does not block, and its writing end.
-///
-/// # Errors
-///
-/// No descriptor is available.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reading, writing) = unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reading, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reading, writing))
 }
 
-/// Replaces this process, which was forked for it, by `command`. Returns only if that fails.
-pub(crate) fn exec(
-    command: &mut Command,
-    input: Stdio,
-    output: Stdio,
-    stderr: OwnedFd,
-    group: Group,
-) -> io::Error {
-    prepare(command, input, output, stderr, group);
-    command.exec()
-}
-
-/// The process group of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    Own,
-    /// That of the server: only the foreground process group may read from a terminal.
-    Inherited,
-}
-
-impl Group {
-    /// The group for a peer that is a terminal, or is not.
-    pub(crate) fn for_terminal(is_terminal: bool) -> Self {
-        if is_terminal {
-            Self::Inherited
-        } else {
-            Self::Own
-        }
-    }
-}
-
-fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr: OwnedFd, group: Group) {
+/// Sets the standard descriptors of `command`, and resets what it would inherit from the server.
+pub(crate) fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr: OwnedFd) {
     process::reset_before_exec(command);
     command.stdin(input).stdout(output).stderr(stderr);
-    if group == Group::Own {
-        command.process_group(0);
-    }
 }
 
 /// The usual time between SIGTERM and SIGKILL: a program can clean up, and a server stops soon.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Instant;
@@ -13,13 +14,13 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd;
 use tracing::{debug, error, warn};
 
-use crate::exec::child::{Child, Group, TERMINATE_GRACE, pipe};
+use crate::exec::child::{Child, TERMINATE_GRACE, pipe};
 use crate::exec::supervisor::not_started;
 use crate::limits::admission::Slot;
 use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Stats};
 use crate::peer::Peer;
-use crate::reactor::poll::{Interest, after};
+use crate::reactor::poll::{Interest, after, earlier};
 use crate::reactor::reactor::Reactor;
 use crate::reactor::source::{EventSource, Watched};
 
@@ -44,9 +45,6 @@ pub(crate) struct Jobs<K> {
 }
 
 impl<K: Copy + 'static> Jobs<K> {
-    /// # Errors
-    ///
-    /// No file descriptor is available.
     pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
         Ok(Self {
             running: Reactor::new()?,
@@ -114,40 +112,30 @@ impl<K> RunningJob<K> {
     /// # Errors
     ///
     /// The program cannot be executed, or a system resource is exhausted.
-    fn start(job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
-        let Job {
-            mut command,
-            datagram,
-            key,
-            peer,
-            slot,
-        } = job;
+    fn start(mut job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
         // A pipe may be smaller than a datagram; a file in memory is not.
         let mut input = File::from(memfd_create("datagram", MFdFlags::MFD_CLOEXEC)?);
-        input.write_all(&datagram)?;
+        input.write_all(&job.datagram)?;
         input.rewind()?;
         let (output, prints) = pipe()?;
         let (input, prints) = (Stdio::from(input), Stdio::from(prints));
-        let program = Child::spawn(&mut command, input, prints, Group::Own)?;
-        debug!(%peer, pid = %program.pid(), "program");
-        slot.set_pid(program.pid());
-        slot.count_bytes(datagram.len() as u64, 0);
+        let program = Child::spawn(job.command.process_group(0), input, prints)?;
+        debug!(peer = %job.peer, pid = %program.pid(), "program");
+        job.slot.set_pid(program.pid());
+        job.slot.count_bytes(job.datagram.len() as u64, 0);
         let now = Instant::now();
-        let timeout = limits
-            .session_timeout
-            .into_iter()
-            .chain(limits.idle_timeout)
-            .min();
+        let session = limits.session_timeout.map(|timeout| after(now, timeout));
+        let idle = limits.idle_timeout.map(|timeout| after(now, timeout));
         Ok(Self {
             program,
             output,
             output_ended: false,
             reply: Vec::new(),
-            key,
-            peer,
-            _slot: slot,
+            key: job.key,
+            peer: job.peer,
+            _slot: job.slot,
             replies: Rc::clone(replies),
-            terminate_at: timeout.map(|timeout| after(now, timeout)),
+            terminate_at: earlier(session, idle),
         })
     }
 
@@ -184,11 +172,7 @@ impl<K> RunningJob<K> {
 
 impl<K> EventSource for RunningJob<K> {
     fn watched(&self) -> Watched<'_> {
-        let reading = if self.output_ended {
-            Interest::Nothing
-        } else {
-            Interest::READ
-        };
+        let reading = Interest::read_if(!self.output_ended);
         let [process, errors] = self.program.watched();
         [Some((self.output.as_fd(), reading)), process, errors]
     }

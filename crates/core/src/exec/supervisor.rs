@@ -1,23 +1,21 @@
 //! A connection that was handed to a program.
 
-use std::cell::Cell;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
-use std::time::Instant;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use tracing::debug;
 
-use crate::exec::child::{Child, Group, TERMINATE_GRACE};
-use crate::limits::admission::Slot;
+use crate::exec::child::{Child, TERMINATE_GRACE, prepare};
+use crate::limits::deadlines::{Expired, next_deadline};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
 use crate::reactor::source::{EventSource, Watched};
-use crate::reactor::timers::Expired;
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Error;
 
@@ -27,7 +25,8 @@ use crate::session::service::Error;
 /// program has ended, the connection is closed.
 pub(crate) struct Supervisor {
     child: Child,
-    handover: Handover,
+    stream: Stream,
+    limits: Limits,
     close: Close,
     began: Instant,
     hung_up: Option<Instant>, // when the peer closed its sending side
@@ -35,55 +34,37 @@ pub(crate) struct Supervisor {
     terminated: Option<CloseReason>, // why SIGTERM was sent
 }
 
-/// A connection that passes from a session to a program, and back when the program has ended.
-pub(crate) struct Handover {
-    pub(crate) stream: Stream,
-    pub(crate) peer: Peer,
-    pub(crate) slot: Option<Slot>,
-    pub(crate) limits: Limits,
-    counted: Cell<(u64, u64)>, // the bytes received and sent that were counted already
+/// Closes a connection after its program has ended.
+pub(crate) type Close = fn(Stream, &Limits, CloseReason) -> Box<dyn EventSource>;
+
+/// Starts the program for a connection.
+///
+/// # Errors
+///
+/// The program does not exist or may not be executed, or no process or descriptor is available.
+pub(crate) fn spawn(stream: &Stream, mut command: Command) -> io::Result<Child> {
+    let (input, output) = stdio(stream, &mut command)?;
+    Child::spawn(&mut command, input, output)
 }
 
-/// Closes a connection after its program has ended.
-pub(crate) type Close = fn(Handover, CloseReason) -> Box<dyn EventSource>;
-
-impl Handover {
-    pub(crate) fn new(stream: Stream, peer: Peer, slot: Option<Slot>, limits: Limits) -> Self {
-        Self {
-            stream,
-            peer,
-            slot,
-            limits,
-            counted: Cell::default(),
+/// Replaces this process, which was forked for it, by the program. Returns only if that fails.
+pub(crate) fn exec(stream: &Stream, mut command: Command, stderr: OwnedFd) -> io::Error {
+    match stdio(stream, &mut command) {
+        Ok((input, output)) => {
+            prepare(&mut command, input, output, stderr);
+            command.exec()
         }
+        Err(error) => error,
     }
+}
 
-    /// Counts the bytes that were received and sent since the last call. Returns all of them.
-    pub(crate) fn count_bytes(&self) -> (u64, u64) {
-        if let (Some(slot), Some(traffic)) = (&self.slot, self.stream.traffic()) {
-            let (received, sent) = self.counted.replace((traffic.received, traffic.sent));
-            slot.count_bytes(
-                traffic.received.saturating_sub(received),
-                traffic.sent.saturating_sub(sent),
-            );
-        }
-        self.counted.get()
+/// The connection as standard input and output of `command`, which gets a process group of its own. At a
+/// terminal it does not: only the foreground process group may read from it.
+fn stdio(stream: &Stream, command: &mut Command) -> io::Result<(Stdio, Stdio)> {
+    if !stream.is_terminal() {
+        command.process_group(0);
     }
-
-    /// Starts the program for this connection.
-    ///
-    /// # Errors
-    ///
-    /// The program does not exist or may not be executed, or no process or descriptor is available.
-    pub(crate) fn spawn(&self, mut command: Command) -> io::Result<Child> {
-        let (input, output) = self.stream.to_stdio()?;
-        Child::spawn(&mut command, input, output, self.group())
-    }
-
-    /// The process group of its program.
-    pub(crate) fn group(&self) -> Group {
-        Group::for_terminal(self.stream.is_terminal())
-    }
+    stream.to_stdio()
 }
 
 /// Whether the system may be able to start the program later.
@@ -103,11 +84,12 @@ pub(crate) fn not_started(error: &io::Error) -> CloseReason {
 }
 
 impl Supervisor {
-    pub(crate) fn new(child: Child, handover: Handover, close: Close) -> Self {
-        debug!(peer = %handover.peer, pid = %child.pid(), "program");
+    pub(crate) fn new(child: Child, stream: Stream, limits: &Limits, close: Close) -> Self {
+        debug!(peer = %stream.peer, pid = %child.pid(), "program");
         Self {
             child,
-            handover,
+            stream,
+            limits: *limits,
             close,
             began: Instant::now(),
             hung_up: None,
@@ -116,9 +98,9 @@ impl Supervisor {
         }
     }
 
-    fn terminate(&mut self, reason: CloseReason, grace: std::time::Duration, now: Instant) {
+    fn terminate(&mut self, reason: CloseReason, grace: Duration, now: Instant) {
         if self.terminated.is_none() {
-            debug!(peer = %self.handover.peer, pid = %self.child.pid(), "terminate: {reason}");
+            debug!(peer = %self.stream.peer, pid = %self.child.pid(), "terminate: {reason}");
             self.child.terminate(grace, now);
             self.terminated = Some(reason);
         }
@@ -126,14 +108,14 @@ impl Supervisor {
 
     /// When the program has to end because of its peer, and the reason.
     fn due(&self, now: Instant) -> Option<(Instant, CloseReason)> {
-        let limits = &self.handover.limits;
-        let traffic = self.handover.stream.traffic();
+        let limits = &self.limits;
+        let traffic = self.stream.traffic();
         let active = traffic.map(|traffic| {
             let active = now.checked_sub(traffic.idle).unwrap_or(self.began);
             active.max(self.began)
         });
         let awaits_first = traffic.is_some_and(|traffic| traffic.received == 0);
-        let expires = limits.timeouts().next(self.began, active, awaits_first);
+        let expires = next_deadline(limits, self.began, active, awaits_first);
         let expires = expires.map(|(at, expired)| (at, CloseReason::from(expired)));
         // A peer that has closed the connection looks like one that has only closed its sending side
         // and waits for the answer.
@@ -156,13 +138,10 @@ impl From<Expired> for CloseReason {
 
 impl EventSource for Supervisor {
     fn watched(&self) -> Watched<'_> {
-        let (socket, interest) = self.handover.stream.hang_up();
+        let (socket, interest) = self.stream.hang_up();
         let interest = match (self.broken, self.hung_up) {
             (true, _) => Interest::Nothing,
-            (false, Some(_)) => Interest::In {
-                read: false,
-                write: false,
-            },
+            (false, Some(_)) => Interest::ERRORS,
             (false, None) => interest,
         };
         let [process, errors] = self.child.watched();
@@ -178,13 +157,13 @@ impl EventSource for Supervisor {
         match index {
             0 if broken => {
                 self.broken = true;
-                let error = self.handover.stream.take_error();
+                let error = self.stream.take_error();
                 let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
                 self.terminate(reason, TERMINATE_GRACE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
-            1 => self.child.on_exit(&self.handover.peer),
-            _ => self.child.log_errors(&self.handover.peer),
+            1 => self.child.on_exit(&self.stream.peer),
+            _ => self.child.log_errors(&self.stream.peer),
         }
     }
 
@@ -199,16 +178,16 @@ impl EventSource for Supervisor {
     }
 
     fn stop(&mut self, now: Instant) {
-        let grace = self.handover.limits.grace_period;
+        let grace = self.limits.grace_period;
         self.terminate(CloseReason::Shutdown, grace, now);
     }
 
-    fn report(&self) {
-        self.handover.count_bytes();
+    fn report(&mut self) {
+        self.stream.count_traffic();
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.child.fail(&error, &self.handover.peer);
+        self.child.fail(&error, &self.stream.peer);
     }
 
     fn is_done(&self) -> bool {
@@ -219,12 +198,11 @@ impl EventSource for Supervisor {
         let reason = self.terminated.unwrap_or_else(|| {
             let status = self.child.status().unwrap_or_default();
             if status.signal().is_some() || status.code() == Some(NOT_STARTED) {
-                let slot = self.handover.slot.as_ref();
-                slot.inspect(|slot| slot.count(Counter::Failed));
+                self.stream.count(Counter::Failed);
             }
             CloseReason::Exited(status)
         });
-        Some((self.close)(self.handover, reason))
+        Some((self.close)(self.stream, &self.limits, reason))
     }
 }
 

@@ -5,8 +5,6 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::reactor::timers::Timeouts;
-
 /// Limits on everything a peer can make grow. `None` is no limit.
 ///
 /// ```
@@ -63,17 +61,6 @@ impl Default for Limits {
             message_bytes: 8 * 1024, // typed lines are far shorter
             outbox_bytes: 64 * 1024, // a stream of bytes moves in few system calls
             datagrams_per_second: NonZeroU32::new(200), // faster than anyone reads; a loop is faster
-        }
-    }
-}
-
-impl Limits {
-    pub(crate) fn timeouts(&self) -> Timeouts {
-        Timeouts {
-            first_message: self.first_message_timeout,
-            idle: self.idle_timeout,
-            session: self.session_timeout,
-            grace: self.grace_period,
         }
     }
 }

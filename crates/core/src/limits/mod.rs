@@ -1,6 +1,7 @@
 //! Caps, rate limits and counters.
 
 pub(crate) mod admission;
+pub(crate) mod deadlines;
 pub(crate) mod host_rate;
 pub(crate) mod limits;
 pub(crate) mod stats;

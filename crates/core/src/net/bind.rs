@@ -250,13 +250,14 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 fn explain(cause: &io::Error, address: &ListenAddr) -> String {
     let errno = cause.raw_os_error().map(Errno::from_raw);
     match (cause.kind(), address) {
-        (io::ErrorKind::AddrInUse, ListenAddr::Tcp(host_port)) => {
+        (io::ErrorKind::AddrInUse, ListenAddr::Tcp(host_port) | ListenAddr::Udp(host_port)) => {
             let port = host_port.port();
-            format!("another program uses this port (ss -ltnp 'sport = :{port}' shows which)")
-        }
-        (io::ErrorKind::AddrInUse, ListenAddr::Udp(host_port)) => {
-            let port = host_port.port();
-            format!("another program uses this port (ss -lunp 'sport = :{port}' shows which)")
+            let kind = if matches!(address, ListenAddr::Tcp(_)) {
+                't'
+            } else {
+                'u'
+            };
+            format!("another program uses this port (ss -l{kind}np 'sport = :{port}' shows which)")
         }
         (io::ErrorKind::AddrInUse, ListenAddr::Unix(_) | ListenAddr::Fd(_) | ListenAddr::Stdio) => {
             "another server listens there, or the file is not a socket".to_owned()

@@ -1,14 +1,13 @@
 //! Sockets that the parent process left open.
 
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
+use nix::sys::stat::{SFlag, fstat};
 use socket2::{Domain, Socket, Type};
 
 use crate::net::listen_addr::Descriptor;
 use crate::net::listener::Listener;
-use crate::net::socket_opts::inode_of;
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
 use crate::sys::{fd, systemd};
@@ -29,13 +28,13 @@ pub(crate) fn stdio() -> io::Result<Listener> {
     // Copies, so that the standard descriptors stay open.
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let output = io::stdout().as_fd().try_clone_to_owned()?;
-    if is_socket(&input)? && is_same_file(0, 1)? {
+    let (first, second) = (fstat(&input)?, fstat(&output)?);
+    let is_socket =
+        SFlag::from_bits_truncate(first.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFSOCK;
+    if is_socket && (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino) {
         return from_socket(Socket::from(input));
     }
-    Ok(Listener::connection(
-        Stream::Pair { input, output },
-        Peer::stdio(),
-    ))
+    Ok(Listener::connection(Stream::pair(input, output)))
 }
 
 fn from_socket(socket: Socket) -> io::Result<Listener> {
@@ -57,7 +56,7 @@ fn from_socket(socket: Socket) -> io::Result<Listener> {
             Ok(remote) => {
                 let local = Address::from(&socket.local_addr()?);
                 let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
-                Ok(Listener::connection(Stream::Socket(socket), peer))
+                Ok(Listener::connection(Stream::socket(socket, peer)))
             }
             Err(_) => refuse("the socket neither listens nor is connected"),
         },
@@ -67,15 +66,4 @@ fn from_socket(socket: Socket) -> io::Result<Listener> {
         },
         _ => refuse("sockets of this type are not supported"),
     }
-}
-
-fn is_socket(fd: &OwnedFd) -> io::Result<bool> {
-    let mode = nix::sys::stat::fstat(fd)?.st_mode;
-    Ok(mode & nix::libc::S_IFMT == nix::libc::S_IFSOCK)
-}
-
-/// Whether two descriptors of this process refer to the same file or socket.
-fn is_same_file(one: u16, other: u16) -> io::Result<bool> {
-    let inode = |fd| fs::metadata(format!("/proc/self/fd/{fd}")).map(|file| inode_of(&file));
-    Ok(inode(one)? == inode(other)?)
 }

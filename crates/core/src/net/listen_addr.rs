@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::IntErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -127,12 +126,10 @@ impl FromStr for ListenAddr {
             return descriptor.parse().map(Self::Fd);
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            let path = PathBuf::from(path);
-            return if path.as_os_str().is_empty() {
-                Err(ParseListenAddrError::Empty)
-            } else {
-                Ok(Self::Unix(path))
-            };
+            let given = !path.is_empty();
+            return given
+                .then(|| Self::Unix(path.into()))
+                .ok_or(ParseListenAddrError::Empty);
         }
         match text.split_once("://") {
             None => text.parse().map(Self::Tcp),
@@ -154,13 +151,11 @@ impl FromStr for HostPort {
             return Ok(Self::Loopback(port(text)?));
         }
         if let Some(bracketed) = text.strip_prefix('[') {
-            let (host, rest) = bracketed
-                .split_once(']')
-                .ok_or_else(|| ParseListenAddrError::Host(text.to_owned()))?;
-            let port = match rest.strip_prefix(':') {
-                Some(digits) => port(digits)?,
-                None if rest.is_empty() => DEFAULT_PORT,
-                None => return Err(ParseListenAddrError::Host(text.to_owned())),
+            let error = || ParseListenAddrError::Host(text.to_owned());
+            let (host, rest) = bracketed.split_once(']').ok_or_else(error)?;
+            let port = match rest {
+                "" => DEFAULT_PORT,
+                _ => port(rest.strip_prefix(':').ok_or_else(error)?)?,
             };
             return Ok(Self::Host(host_name(host, true)?, port));
         }
@@ -193,12 +188,9 @@ impl FromStr for Descriptor {
 }
 
 fn port(digits: &str) -> Result<u16, ParseListenAddrError> {
-    let no_sign = !digits.starts_with('+');
-    match digits.parse::<u16>() {
-        Ok(port) if no_sign => Ok(port),
-        Err(error) if *error.kind() == IntErrorKind::Empty => {
-            Err(ParseListenAddrError::Port("nothing".to_owned()))
-        }
+    match digits.parse() {
+        Ok(port) if !digits.starts_with('+') => Ok(port),
+        _ if digits.is_empty() => Err(ParseListenAddrError::Port("nothing".to_owned())),
         _ => Err(ParseListenAddrError::Port(digits.to_owned())),
     }
 }

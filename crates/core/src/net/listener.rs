@@ -1,6 +1,7 @@
 //! Sockets where peers arrive.
 
 use std::io;
+use std::mem;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -25,7 +26,7 @@ pub(crate) enum Kind {
     /// All at one UDP socket.
     Udp(UdpListener),
     /// One connection, and no other will follow.
-    Connection(Stream, Peer),
+    Connection(Stream),
 }
 
 /// A socket that accepts connections.
@@ -52,7 +53,7 @@ pub(crate) struct UdpListener {
 pub(crate) struct ListenersByKind {
     pub(crate) streams: Vec<StreamListener>,
     pub(crate) udp: Vec<UdpListener>,
-    pub(crate) connections: Vec<(Stream, Peer)>,
+    pub(crate) connections: Vec<Stream>,
 }
 
 impl From<Vec<Listener>> for ListenersByKind {
@@ -62,7 +63,7 @@ impl From<Vec<Listener>> for ListenersByKind {
             match listener.kind {
                 Kind::Stream(listener) => by_kind.streams.push(listener),
                 Kind::Udp(listener) => by_kind.udp.push(listener),
-                Kind::Connection(stream, peer) => by_kind.connections.push((stream, peer)),
+                Kind::Connection(stream) => by_kind.connections.push(stream),
             }
         }
         let locals = by_kind.udp.iter().map(|udp| udp.socket.local_addr());
@@ -105,10 +106,10 @@ impl Listener {
         })
     }
 
-    pub(crate) fn connection(stream: Stream, peer: Peer) -> Self {
+    pub(crate) fn connection(stream: Stream) -> Self {
         Self {
-            local: peer.local.clone(),
-            kind: Kind::Connection(stream, peer),
+            local: stream.peer.local.clone(),
+            kind: Kind::Connection(stream),
         }
     }
 
@@ -117,7 +118,7 @@ impl Listener {
         match &mut self.kind {
             Kind::Stream(listener) => listener.address_index = index,
             Kind::Udp(listener) => listener.address_index = index,
-            Kind::Connection(_, peer) => peer.listener = index,
+            Kind::Connection(stream) => stream.peer.listener = index,
         }
         self
     }
@@ -133,14 +134,14 @@ impl Listener {
     pub fn transport(&self) -> Transport {
         match self.kind {
             Kind::Udp(_) => Transport::Datagram,
-            Kind::Stream(_) | Kind::Connection(..) => Transport::Stream,
+            Kind::Stream(_) | Kind::Connection(_) => Transport::Stream,
         }
     }
 
     /// Whether it is one connection that exists already.
     #[must_use]
     pub fn is_single(&self) -> bool {
-        matches!(self.kind, Kind::Connection(..))
+        matches!(self.kind, Kind::Connection(_))
     }
 
     /// Whether it accepts both IPv4 and IPv6 peers.
@@ -163,7 +164,7 @@ impl StreamListener {
     ///
     /// As accept(2): [`io::ErrorKind::WouldBlock`] if none is waiting. Every other error is about one
     /// connection or about the machine; the listener stays usable.
-    pub(crate) fn accept(&self) -> io::Result<(Stream, Peer)> {
+    pub(crate) fn accept(&self) -> io::Result<Stream> {
         let (socket, remote) = self.socket.accept()?;
         let local = match &self.local {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
@@ -171,21 +172,12 @@ impl StreamListener {
         };
         let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
         let peer = peer.at_listener(self.address_index);
-        Ok((Stream::Socket(socket), peer))
+        Ok(Stream::socket(socket, peer))
     }
 
     /// Closes the copy of a forked child: the file of a Unix socket stays.
     pub(crate) fn close_in_child(mut self) {
-        self.file = None;
-    }
-}
-
-/// Removes the file of a Unix socket.
-impl Drop for StreamListener {
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            file.remove();
-        }
+        mem::forget(self.file.take());
     }
 }
 
@@ -196,9 +188,6 @@ impl AsFd for StreamListener {
 }
 
 impl UdpListener {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             socket: self.socket.try_clone()?,

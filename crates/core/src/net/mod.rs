@@ -4,5 +4,6 @@ pub(crate) mod bind;
 pub(crate) mod inherited;
 pub(crate) mod listen_addr;
 pub(crate) mod listener;
+mod sendfile;
 pub(crate) mod socket_opts;
 pub(crate) mod stream;

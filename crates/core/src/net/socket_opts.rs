@@ -27,23 +27,18 @@ pub(crate) fn enable_pktinfo(socket: &Socket, bound: IpAddr) -> io::Result<()> {
 
 /// Raises both kernel buffers to [`BUFFER_BYTES`], or as far as the system allows, for bursts.
 pub(crate) fn raise_buffers(socket: &Socket) {
-    if socket
-        .recv_buffer_size()
-        .is_ok_and(|size| size < BUFFER_BYTES)
-    {
+    let is_small = |size: io::Result<usize>| size.is_ok_and(|size| size < BUFFER_BYTES);
+    if is_small(socket.recv_buffer_size()) {
         socket.set_recv_buffer_size(BUFFER_BYTES).ok();
     }
-    if socket
-        .send_buffer_size()
-        .is_ok_and(|size| size < BUFFER_BYTES)
-    {
+    if is_small(socket.send_buffer_size()) {
         socket.set_send_buffer_size(BUFFER_BYTES).ok();
     }
 }
 
 const BUFFER_BYTES: usize = 4 << 20;
 
-/// The file of a bound Unix socket.
+/// The file of a bound Unix socket, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -61,9 +56,11 @@ impl SocketFile {
         let path = path.to_owned();
         Ok(Self { path, inode })
     }
+}
 
-    /// Removes the file, unless another one has its path now.
-    pub(crate) fn remove(&self) {
+/// Removes the file, unless another one has its path now.
+impl Drop for SocketFile {
+    fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|now| inode_of(&now) == self.inode) {
             fs::remove_file(&self.path).ok(); // fails if it was removed meanwhile
         }
@@ -71,6 +68,6 @@ impl SocketFile {
 }
 
 /// The device and the inode, which identify a file.
-pub(crate) fn inode_of(file: &Metadata) -> (u64, u64) {
+fn inode_of(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }

@@ -10,18 +10,30 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd;
 use socket2::Socket;
 
+use crate::limits::admission::Slot;
+use crate::limits::stats::Counter;
+use crate::net::sendfile::send_file;
+use crate::peer::Peer;
 use crate::reactor::poll::Interest;
 use crate::reactor::source::Watched;
 use crate::sys::fd;
 
-/// A connection, which sends and receives bytes.
+/// The connection of a peer.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) struct Stream {
+    io: Io,
+    pub(crate) peer: Peer,
+    pub(crate) slot: Option<Slot>, // once it is admitted
+    pub(crate) received: u64,      // bytes
+    pub(crate) sent: u64,
+}
+
+#[derive(Debug)]
+enum Io {
     /// A connected socket.
     Socket(Socket),
     /// One descriptor for each direction: pipes, a terminal, files. Other processes may share them,
@@ -39,20 +51,60 @@ pub(crate) struct Traffic {
 }
 
 impl Stream {
+    /// A connected socket.
+    pub(crate) fn socket(socket: Socket, peer: Peer) -> Self {
+        Self::new(Io::Socket(socket), peer)
+    }
+
+    /// One descriptor for each direction.
+    pub(crate) fn pair(input: OwnedFd, output: OwnedFd) -> Self {
+        Self::new(Io::Pair { input, output }, Peer::stdio())
+    }
+
+    fn new(io: Io, peer: Peer) -> Self {
+        Self {
+            io,
+            peer,
+            slot: None,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Adds one to a counter of the server, for a connection that was admitted.
+    pub(crate) fn count(&self, counter: Counter) {
+        if let Some(slot) = &self.slot {
+            slot.count(counter);
+        }
+    }
+
+    /// Counts bytes that were received and sent.
+    pub(crate) fn count_bytes(&mut self, received: u64, sent: u64) {
+        self.received += received;
+        self.sent += sent;
+        if let Some(slot) = &self.slot {
+            slot.count_bytes(received, sent);
+        }
+    }
+
+    /// Counts the bytes that another process received and sent here since the last call.
+    pub(crate) fn count_traffic(&mut self) {
+        if let Some(Traffic { received, sent, .. }) = self.traffic() {
+            let received = received.saturating_sub(self.received);
+            self.count_bytes(received, sent.saturating_sub(self.sent));
+        }
+    }
+
     /// The descriptors to wait for: input at index 0, and output of a pair at [`OUTPUT`].
     pub(crate) fn watched(&self, read: bool, write: bool) -> Watched<'_> {
-        match self {
-            Self::Socket(socket) => {
+        match &self.io {
+            Io::Socket(socket) => {
                 let interest = Interest::In { read, write };
                 [Some((socket.as_fd(), interest)), None, None]
             }
-            Self::Pair { input, output } => {
+            Io::Pair { input, output } => {
                 // Input that has ended stays hung up, so it is not watched unless input is wanted.
-                let reading = if read {
-                    Interest::READ
-                } else {
-                    Interest::Nothing
-                };
+                let reading = Interest::read_if(read);
                 let writing = Interest::In { read: false, write };
                 [
                     Some((input.as_fd(), reading)),
@@ -69,16 +121,16 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn send_some(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        unless_blocked(match self {
-            Self::Socket(socket) => {
+        unless_blocked(match &self.io {
+            Io::Socket(socket) => {
                 let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
                 send(socket.as_raw_fd(), bytes, flags)
             }
-            Self::Pair { output, .. } if is_ready(output, PollFlags::POLLOUT) => {
+            Io::Pair { output, .. } if is_ready(output, PollFlags::POLLOUT) => {
                 // A pipe that is ready accepts this much without blocking (pipe(7)).
                 unistd::write(output, &bytes[..bytes.len().min(PIPE_BUF)])
             }
-            Self::Pair { .. } => Err(Errno::EAGAIN),
+            Io::Pair { .. } => Err(Errno::EAGAIN),
         })
     }
 
@@ -90,25 +142,10 @@ impl Stream {
     /// The connection is broken; or [`Unsupported`](io::ErrorKind::Unsupported): this kind of stream
     /// or file does not allow it, and the caller has to read the file.
     pub(crate) fn send_file(&self, file: &File, range: Range<u64>) -> io::Result<Option<usize>> {
-        let Self::Socket(socket) = self else {
+        let Io::Socket(socket) = &self.io else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
-        let count = (range.end - range.start).min(FILE_AT_ONCE);
-        let count = usize::try_from(count).expect("FILE_AT_ONCE is small");
-        // Unlike send(2), sendfile(2) has no flag for a call that does not block.
-        let waits = !socket.nonblocking()?;
-        if waits {
-            socket.set_nonblocking(true)?;
-        }
-        let sent = sendfile64(socket, file, Some(&mut start), count);
-        if waits {
-            socket.set_nonblocking(false)?;
-        }
-        match sent {
-            Err(Errno::EINVAL | Errno::ENOSYS) => Err(io::ErrorKind::Unsupported.into()),
-            sent => unless_blocked(sent),
-        }
+        send_file(socket, file, range)
     }
 
     /// Receives what has arrived. `None`: nothing has arrived yet. 0 bytes: the end of input.
@@ -117,12 +154,12 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn receive_some(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        unless_blocked(match self {
-            Self::Socket(socket) => recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
-            Self::Pair { input, .. } if is_ready(input, PollFlags::POLLIN) => {
+        unless_blocked(match &self.io {
+            Io::Socket(socket) => recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
+            Io::Pair { input, .. } if is_ready(input, PollFlags::POLLIN) => {
                 unistd::read(input, buffer)
             }
-            Self::Pair { .. } => Err(Errno::EAGAIN),
+            Io::Pair { .. } => Err(Errno::EAGAIN),
         })
     }
 
@@ -147,37 +184,31 @@ impl Stream {
     ///
     /// The connection is broken.
     pub(crate) fn end_output(&self) -> io::Result<bool> {
-        match self {
-            Self::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
-            Self::Pair { .. } => Ok(false),
+        match &self.io {
+            Io::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
+            Io::Pair { .. } => Ok(false),
         }
     }
 
     /// Lets the next close reset a TCP connection, so that the peer sees an error and not the end of
     /// input.
     pub(crate) fn reset(&self) {
-        if let Self::Socket(socket) = self {
+        if let Io::Socket(socket) = &self.io {
             socket.set_linger(Some(Duration::ZERO)).ok(); // other kinds of sockets ignore it
         }
     }
 
     /// The descriptor to wait for that the peer hangs up, while another process uses the connection.
     pub(crate) fn hang_up(&self) -> (BorrowedFd<'_>, Interest) {
-        match self {
-            Self::Socket(socket) => (socket.as_fd(), Interest::HangUp),
-            Self::Pair { output, .. } => {
-                let broken = Interest::In {
-                    read: false,
-                    write: false,
-                };
-                (output.as_fd(), broken)
-            }
+        match &self.io {
+            Io::Socket(socket) => (socket.as_fd(), Interest::HangUp),
+            Io::Pair { output, .. } => (output.as_fd(), Interest::ERRORS),
         }
     }
 
     /// The traffic so far. The system counts it for TCP only.
     pub(crate) fn traffic(&self) -> Option<Traffic> {
-        let Self::Socket(socket) = self else {
+        let Io::Socket(socket) = &self.io else {
             return None;
         };
         let info = fd::tcp_info(socket.as_fd())?;
@@ -197,23 +228,23 @@ impl Stream {
     ///
     /// No descriptor is available.
     pub(crate) fn to_stdio(&self) -> io::Result<(Stdio, Stdio)> {
-        let (input, output): (OwnedFd, OwnedFd) = match self {
-            Self::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
-            Self::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
+        let (input, output): (OwnedFd, OwnedFd) = match &self.io {
+            Io::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),
+            Io::Pair { input, output } => (input.try_clone()?, output.try_clone()?),
         };
         Ok((Stdio::from(input), Stdio::from(output)))
     }
 
     /// Whether the peer is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Pair { input, .. } if input.is_terminal())
+        matches!(&self.io, Io::Pair { input, .. } if input.is_terminal())
     }
 
     /// Why the connection broke, if the system reports it.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        match self {
-            Self::Socket(socket) => socket.take_error().unwrap_or_else(Some),
-            Self::Pair { .. } => None,
+        match &self.io {
+            Io::Socket(socket) => socket.take_error().unwrap_or_else(Some),
+            Io::Pair { .. } => None,
         }
     }
 }
@@ -235,7 +266,5 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
 /// The index of output among the descriptors of a pair.
 pub(crate) const OUTPUT: usize = 1;
 const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
-// More at once is slower: the data no longer fits into the processor's cache.
-const FILE_AT_ONCE: u64 = 256 * 1024;
 const PIPE_BUF: usize = 4096;
 const DISCARDED_AT_ONCE: usize = 64; // a flood must not delay other connections

@@ -5,5 +5,4 @@ pub(crate) mod reactor;
 pub(crate) mod run_one;
 pub(crate) mod signals;
 pub(crate) mod source;
-pub(crate) mod timers;
 pub(crate) mod waker;

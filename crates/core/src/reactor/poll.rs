@@ -80,9 +80,20 @@ impl Interest {
         write: false,
     };
 
+    /// Only errors and hang-ups.
+    pub(crate) const ERRORS: Self = Self::In {
+        read: false,
+        write: false,
+    };
+
+    /// Input, or nothing at all.
+    pub(crate) fn read_if(wanted: bool) -> Self {
+        if wanted { Self::READ } else { Self::Nothing }
+    }
+
     /// Whether it includes input or output.
     pub(crate) fn moves_bytes(self) -> bool {
-        matches!(self, Self::In { read, write } if read || write)
+        matches!(self, Self::In { .. }) && self != Self::ERRORS
     }
 
     fn flags(self) -> PollFlags {

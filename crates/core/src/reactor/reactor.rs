@@ -41,9 +41,6 @@ struct Entry {
 }
 
 impl Reactor {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -200,10 +197,9 @@ impl Reactor {
     }
 
     /// Lets all sources report.
-    pub(crate) fn report(&self) {
-        self.sources
-            .values()
-            .for_each(|entry| entry.source.report());
+    pub(crate) fn report(&mut self) {
+        let sources = self.sources.values_mut();
+        sources.for_each(|entry| entry.source.report());
     }
 
     /// Drops all sources without letting them finish. It changes nothing in the epoll instance, which

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::reactor::run_one::{ControlRequests, ControlSource};
 use crate::reactor::waker::Waker;
 use crate::sys::process;
 
@@ -66,8 +65,7 @@ impl Signals {
         let fd = match &self.0 {
             Origin::Signalfd(fd) => fd,
             Origin::Forwarded(waker) => {
-                let ControlRequests { stop, report } = waker.take_requests();
-                (pending.terminate, pending.report) = (stop, report);
+                (pending.terminate, pending.report) = waker.take_requests();
                 return pending;
             }
         };
@@ -81,18 +79,6 @@ impl Signals {
             }
         }
         pending
-    }
-}
-
-/// For a child, which stops at SIGTERM from its acceptor. It ignores SIGINT: a terminal sends that to
-/// every process of the server, and the acceptor alone reacts.
-impl ControlSource for Signals {
-    fn take_requests(&self) -> ControlRequests {
-        let pending = self.take();
-        ControlRequests {
-            stop: pending.terminate,
-            report: pending.report,
-        }
     }
 }
 

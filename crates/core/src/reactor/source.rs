@@ -30,7 +30,7 @@ pub(crate) trait EventSource {
     fn stop(&mut self, now: Instant);
 
     /// Writes its state to the log or the counters, where it has more than one session.
-    fn report(&self) {}
+    fn report(&mut self) {}
 
     /// The event loop cannot wait for its descriptors.
     fn fail(&mut self, error: io::Error);

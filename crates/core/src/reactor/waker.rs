@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::reactor::run_one::{ControlRequests, ControlSource};
-
 /// An eventfd(2) that one thread writes to wake another. It can carry a request to stop or to report.
 #[derive(Debug)]
 pub(crate) struct Waker {
@@ -17,9 +15,6 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         Ok(Self {
@@ -51,20 +46,17 @@ impl Waker {
     pub(crate) fn clear(&self) {
         self.event.read().ok(); // fails where it was not ready
     }
+
+    /// Whether a stop and a report were requested since the last call. Makes the descriptor not ready.
+    pub(crate) fn take_requests(&self) -> (bool, bool) {
+        self.clear();
+        let take = |request: &AtomicBool| request.swap(false, Ordering::Relaxed);
+        (take(&self.stop), take(&self.report))
+    }
 }
 
 impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
-    }
-}
-
-impl ControlSource for Waker {
-    fn take_requests(&self) -> ControlRequests {
-        self.clear();
-        ControlRequests {
-            stop: self.stop.swap(false, Ordering::Relaxed),
-            report: self.report.swap(false, Ordering::Relaxed),
-        }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
@@ -16,16 +17,24 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Reporting, Stats};
 use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::poll::{after, earlier};
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
 use crate::server::worker::{AcceptorState, StartError, Worker};
-use crate::session::service::Refusal;
-use crate::stream::lifecycle::{Accepted, BUSY};
+use crate::session::service::{Refusal, Service};
+use crate::stream::task::BUSY;
 use crate::sys::systemd::notify_service_manager;
+
+/// What a concurrency model serves, and within which limits.
+pub(crate) struct Setup {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) limits: Limits,
+    pub(crate) signals: Signals,
+    pub(crate) reporting: Reporting,
+}
 
 /// Serves every peer that arrives until SIGTERM or SIGINT, then shuts down. It also returns when no
 /// peer can arrive any more and the last session has ended.
@@ -33,19 +42,14 @@ use crate::sys::systemd::notify_service_manager;
 /// # Errors
 ///
 /// The system lacks a resource at the start, or cannot wait for descriptors.
-pub(crate) fn serve<W: Worker>(
-    listeners: Vec<Listener>,
-    worker: &mut W,
-    limits: &Limits,
-    signals: Signals,
-    reporting: Reporting,
-) -> io::Result<()> {
+pub(crate) fn serve<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     let ListenersByKind {
         streams,
         udp,
         connections,
-    } = listeners.into();
-    let stats = Stats::new(reporting)?;
+    } = setup.listeners.into();
+    let (limits, signals) = (setup.limits, setup.signals);
+    let stats = Stats::new(setup.reporting)?;
     let mut reactor = Reactor::new()?;
     reactor.watch(signals.as_fd(), SIGNALS)?;
     if let Some(fd) = worker.wakeup() {
@@ -58,10 +62,10 @@ pub(crate) fn serve<W: Worker>(
             stats,
             reactor,
             backlog,
-            rejects: Rejects::new(limits),
+            rejects: Rejects::new(&limits),
             rate_queue: RateQueue::new(limits.rate),
         },
-        admission: Admission::new(limits, stats)?,
+        admission: Admission::new(&limits, stats)?,
         worker,
         retry: None,
         ready: Vec::new(),
@@ -69,8 +73,8 @@ pub(crate) fn serve<W: Worker>(
     for listener in udp {
         acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
     }
-    for (stream, peer) in connections {
-        acceptor.accept(stream, peer);
+    for stream in connections {
+        acceptor.accept(stream);
     }
     let served = loop {
         if acceptor.is_exhausted() {
@@ -96,7 +100,7 @@ struct Acceptor<'a, W> {
 
 /// A connection whose session could not be started. It is tried again, and others wait behind it.
 struct Retry {
-    accepted: Accepted,
+    stream: Stream,
     failures: u32,
     at: Instant,
 }
@@ -115,10 +119,8 @@ impl<W: Worker> Acceptor<'_, W> {
 
     /// The number of sessions, and of UDP sockets.
     fn sessions(&self) -> usize {
-        let AcceptorState {
-            reactor, rejects, ..
-        } = &self.state;
-        self.worker.len() + reactor.len() - rejects.count(reactor)
+        let reactor = &self.state.reactor;
+        self.worker.len() + reactor.len() - self.state.rejects.count(reactor)
     }
 
     /// Waits once, until `deadline` at most, and handles what is ready. Returns whether the server
@@ -126,7 +128,7 @@ impl<W: Worker> Acceptor<'_, W> {
     fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         self.wait(deadline)?;
         let now = Instant::now();
-        let mut stop = false;
+        let (mut stop, mut report) = (false, false);
         let mut attend = self.worker.deadline().is_some_and(|at| at <= now);
         let mut listeners = Vec::new();
         for &token in &self.ready {
@@ -135,27 +137,27 @@ impl<W: Worker> Acceptor<'_, W> {
                     let signals = self.state.signals.take();
                     stop = signals.terminate || signals.interrupt;
                     attend |= signals.child;
-                    if signals.report {
-                        self.report();
-                    }
+                    report = signals.report;
                 }
                 WORKER => attend = true,
                 listener => listeners.push(listener - LISTENERS),
             }
         }
+        if report {
+            self.report();
+        }
         self.state.reactor.dispatch(now);
         if attend {
             self.worker.attend(&mut self.state, now);
         }
-        self.state.rejects.remove_closed(&self.state.reactor);
         if !stop {
             if let Some(retry) = self.retry.take_if(|retry| retry.at <= now) {
-                self.start(retry.accepted, retry.failures);
+                self.start(retry.stream, retry.failures);
             }
             while self.can_start()
-                && let Some((stream, peer)) = self.state.rate_queue.pop_due(now)
+                && let Some(stream) = self.state.rate_queue.pop_due(now)
             {
-                self.admit(stream, peer);
+                self.admit(stream);
             }
             self.accept_from(listeners);
         }
@@ -167,19 +169,14 @@ impl<W: Worker> Acceptor<'_, W> {
         let mut deadline = earlier(deadline, self.worker.deadline());
         deadline = earlier(deadline, self.retry.as_ref().map(|retry| retry.at));
         let can_start = self.can_start();
-        let AcceptorState {
-            reactor,
-            backlog,
-            rate_queue,
-            ..
-        } = &mut self.state;
+        let state = &mut self.state;
         if can_start {
-            deadline = earlier(deadline, rate_queue.deadline());
-            deadline = earlier(deadline, backlog.resume_at(now));
+            deadline = earlier(deadline, state.rate_queue.deadline());
+            deadline = earlier(deadline, state.backlog.resume_at(now));
         }
-        backlog.watch(reactor, can_start, now)?;
+        state.backlog.watch(&mut state.reactor, can_start, now)?;
         self.ready.clear();
-        reactor.wait(deadline, &mut self.ready)
+        state.reactor.wait(deadline, &mut self.ready)
     }
 
     /// Accepts peers at listeners that are ready.
@@ -195,14 +192,14 @@ impl<W: Worker> Acceptor<'_, W> {
             if !self.can_start() {
                 return;
             }
-            if let Some((stream, peer)) = self.state.backlog.accept(index) {
+            if let Some(stream) = self.state.backlog.accept(index) {
                 listeners.push_back(index);
-                self.accept(stream, peer);
+                self.accept(stream);
             }
         }
     }
 
-    fn report(&self) {
+    fn report(&mut self) {
         self.worker.report();
         self.state.reactor.report();
         self.admission.report();
@@ -214,44 +211,43 @@ impl<W: Worker> Acceptor<'_, W> {
         self.retry.is_none() && !self.admission.is_full()
     }
 
-    fn accept(&mut self, stream: Stream, peer: Peer) {
+    fn accept(&mut self, stream: Stream) {
+        let peer = &stream.peer;
         debug!(%peer, local = %peer.local, "accept");
         let host = peer.remote.host();
-        let admitted = self
-            .state
-            .rate_queue
-            .admit((stream, peer), host, Instant::now());
-        match admitted {
-            Admitted::Now((stream, peer)) => self.admit(stream, peer),
+        let rate_queue = &mut self.state.rate_queue;
+        match rate_queue.admit(stream, host, Instant::now()) {
+            Admitted::Now(stream) => self.admit(stream),
             Admitted::Queued => (),
-            Admitted::Refused((stream, peer), message) => {
+            Admitted::Refused(stream, message) => {
                 self.state.stats.count(Counter::RefusedRate, 1);
-                self.refuse(stream, peer, message);
+                self.refuse(stream, message);
             }
         }
     }
 
-    fn admit(&mut self, stream: Stream, peer: Peer) {
-        match self.admission.admit(&peer) {
-            Ok(slot) => self.start(Accepted { stream, peer, slot }, 0),
-            Err(limit) => self.refuse(stream, peer, limit.to_string()),
+    fn admit(&mut self, mut stream: Stream) {
+        match self.admission.admit(&stream.peer) {
+            Ok(slot) => {
+                stream.slot = Some(slot);
+                self.start(stream, 0);
+            }
+            Err(limit) => self.refuse(stream, limit.to_string()),
         }
     }
 
     /// Starts a session. If the system lacks a resource, the connection is tried again later, and
     /// refused after some failures.
-    fn start(&mut self, accepted: Accepted, failures: u32) {
-        let Err(failed) = self.worker.start(accepted, &mut self.state) else {
+    fn start(&mut self, stream: Stream, failures: u32) {
+        let Err(failed) = self.worker.start(stream, &mut self.state) else {
             return;
         };
-        let StartError { accepted, error } = *failed;
-        let (peer, action) = (&accepted.peer, W::ACTION);
+        let StartError { stream, error } = *failed;
+        let (peer, action) = (&stream.peer, W::ACTION);
         let failures = failures + 1;
         if failures == MAX_FAILURES {
             warn!(%peer, "refuse: cannot {action}: {error}");
-            let Accepted { stream, peer, slot } = accepted;
-            drop(slot);
-            return self.refuse_busy(stream, peer, BUSY);
+            return self.refuse_busy(stream, BUSY);
         }
         if failures == 1 {
             warn!(%peer, "cannot {action}: {error}; trying again");
@@ -259,28 +255,26 @@ impl<W: Worker> Acceptor<'_, W> {
             debug!(%peer, "cannot {action}: {error}; trying again");
         }
         self.retry = Some(Retry {
-            accepted,
+            stream,
             failures,
             at: Instant::now() + RETRY_INTERVAL,
         });
     }
 
-    fn refuse(&mut self, stream: Stream, peer: Peer, message: String) {
-        info!(%peer, "refuse: {message}");
-        let state = &mut self.state;
-        let refusal = Refusal(message.into());
-        state
-            .rejects
-            .refuse(&mut state.reactor, stream, peer, refusal);
+    /// Refuses a peer because it exceeds a limit.
+    fn refuse(&mut self, stream: Stream, message: String) {
+        info!(peer = %stream.peer, "refuse: {message}");
+        self.send_refusal(stream, Refusal(message.into()));
     }
 
-    fn refuse_busy(&mut self, stream: Stream, peer: Peer, message: &'static str) {
+    fn refuse_busy(&mut self, stream: Stream, message: &'static str) {
+        self.state.stats.count(Counter::RefusedBusy, 1);
+        self.send_refusal(stream, Refusal(message.into()));
+    }
+
+    fn send_refusal(&mut self, stream: Stream, refusal: Refusal) {
         let state = &mut self.state;
-        state.stats.count(Counter::RefusedBusy, 1);
-        let refusal = Refusal(message.into());
-        state
-            .rejects
-            .refuse(&mut state.reactor, stream, peer, refusal);
+        state.rejects.refuse(&mut state.reactor, stream, refusal);
     }
 
     /// Closes the listeners, asks every session to end, and waits for them until the end of the grace
@@ -288,11 +282,10 @@ impl<W: Worker> Acceptor<'_, W> {
     fn shut_down(&mut self, grace: Duration) {
         self.state.backlog.close(&mut self.state.reactor);
         notify_service_manager("STOPPING=1");
-        let retry = self.retry.take().map(|retry| retry.accepted);
-        let retry = retry.map(|Accepted { stream, peer, .. }| (stream, peer));
+        let retry = self.retry.take().map(|retry| retry.stream);
         let queued = self.state.rate_queue.drain();
-        for (stream, peer) in retry.into_iter().chain(queued) {
-            self.refuse_busy(stream, peer, "The server is stopping.");
+        for stream in retry.into_iter().chain(queued) {
+            self.refuse_busy(stream, "The server is stopping.");
         }
         info!(sessions = self.sessions(), ?grace, "stop");
         self.worker.stop();

@@ -10,7 +10,6 @@ use tracing::warn;
 
 use crate::net::listener::StreamListener;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::reactor::Reactor;
 
 /// The listeners of one server.
@@ -62,10 +61,6 @@ impl Backlog {
     }
 
     /// Waits for peers or not, as `accepting` says; not during a pause.
-    ///
-    /// # Errors
-    ///
-    /// The system has no memory.
     pub(crate) fn watch(
         &mut self,
         reactor: &mut Reactor,
@@ -98,7 +93,7 @@ impl Backlog {
     }
 
     /// Accepts the next peer at the listener of this index, if one is waiting.
-    pub(crate) fn accept(&mut self, index: usize) -> Option<(Stream, Peer)> {
+    pub(crate) fn accept(&mut self, index: usize) -> Option<Stream> {
         loop {
             match self.listeners[index].accept() {
                 Ok(accepted) => {

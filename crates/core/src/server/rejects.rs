@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::limits::limits::Limits;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::reactor::{Reactor, SourceId};
 use crate::reactor::source::EventSource;
 use crate::session::service::Refusal;
@@ -30,28 +29,18 @@ impl Rejects {
     }
 
     /// Sends `refusal` to the peer, and closes the connection.
-    pub(crate) fn refuse(
-        &mut self,
-        reactor: &mut Reactor,
-        stream: Stream,
-        peer: Peer,
-        refusal: Refusal,
-    ) {
-        let task = StreamTask::refuse(stream, peer, refusal, &self.limits);
+    pub(crate) fn refuse(&mut self, reactor: &mut Reactor, stream: Stream, refusal: Refusal) {
+        let task = StreamTask::refuse(stream, refusal, &self.limits);
         if task.is_done() {
             return;
         }
+        self.ids.retain(|&id| reactor.contains(id));
         if self.ids.len() == MAX_REJECTS
             && let Some(oldest) = self.ids.pop_front()
         {
             reactor.discard(oldest);
         }
         self.ids.push_back(reactor.add(Box::new(task)));
-    }
-
-    /// Removes those that are closed.
-    pub(crate) fn remove_closed(&mut self, reactor: &Reactor) {
-        self.ids.retain(|&id| reactor.contains(id));
     }
 
     /// How many are not closed yet.

@@ -7,6 +7,7 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::Listener;
 use crate::reactor::signals::Signals;
+use crate::server::acceptor::Setup;
 use crate::server::model::{Model, events, fork, threads};
 use crate::session::service::Service;
 
@@ -86,19 +87,22 @@ impl Server {
             Some(signals) => signals,
             None => Signals::block()?,
         };
-        let serve = match self.model {
-            Model::Fork => fork::serve,
-            Model::Threads => threads::serve,
-            Model::Events => events::serve,
-            Model::Sequential => threads::serve_sequentially,
-        };
-        serve(
+        let mut setup = Setup {
             listeners,
-            self.service,
-            &self.limits,
+            service: self.service,
+            limits: self.limits,
             signals,
-            self.reporting,
-        )
+            reporting: self.reporting,
+        };
+        match self.model {
+            Model::Fork => fork::serve(setup),
+            Model::Threads => threads::serve(setup),
+            Model::Events => events::serve(setup),
+            Model::Sequential => {
+                setup.limits.max_clients = 1;
+                threads::serve(setup)
+            }
+        }
     }
 }
 

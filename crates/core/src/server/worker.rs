@@ -8,12 +8,10 @@ use crate::limits::host_rate::RateQueue;
 use crate::limits::stats::Stats;
 use crate::net::listener::UdpListener;
 use crate::net::stream::Stream;
-use crate::peer::Peer;
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
-use crate::stream::lifecycle::Accepted;
 
 /// Runs sessions: in processes, in threads, or in the reactor of the acceptor, which drives the
 /// sources there by itself. The default methods are those of a worker that has all sessions there.
@@ -28,15 +26,11 @@ pub(crate) trait Worker {
     /// The system lacks a resource at the moment. The connection is returned, to be tried again.
     fn start(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>>;
 
     /// Starts serving all peers of a UDP socket.
-    ///
-    /// # Errors
-    ///
-    /// The system lacks a resource.
     fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()>;
 
     /// A descriptor that is ready when [`attend`](Self::attend) is due. SIGCHLD makes it due as well.
@@ -69,7 +63,7 @@ pub(crate) trait Worker {
 
 /// A session could not be started.
 pub(crate) struct StartError {
-    pub(crate) accepted: Accepted,
+    pub(crate) stream: Stream,
     pub(crate) error: io::Error,
 }
 
@@ -80,7 +74,7 @@ pub(crate) struct AcceptorState {
     pub(crate) reactor: Reactor,
     pub(crate) backlog: Backlog,
     pub(crate) rejects: Rejects,
-    pub(crate) rate_queue: RateQueue<(Stream, Peer)>,
+    pub(crate) rate_queue: RateQueue<Stream>,
 }
 
 impl AcceptorState {

@@ -90,20 +90,19 @@ impl RoomLink {
 
     /// When [`tick`](Self::tick) is due, for a connection that waits for the hub.
     pub(super) fn deadline(&self, connection: &Connection) -> Option<Instant> {
-        let link = self
-            .0
-            .as_ref()
-            .filter(|_| connection.has_pending_requests());
-        link.and_then(|link| link.deadline())
+        self.awaited(connection).and_then(|link| link.deadline())
     }
 
     /// Lets the hub check its deadlines. Returns whether the connection waits for the hub.
     pub(super) fn tick(&self, connection: &Connection) -> bool {
-        let link = self
-            .0
-            .as_ref()
-            .filter(|_| connection.has_pending_requests());
-        link.inspect(|link| link.tick()).is_some()
+        self.awaited(connection)
+            .inspect(|link| link.tick())
+            .is_some()
+    }
+
+    fn awaited(&self, connection: &Connection) -> Option<&Link> {
+        let link = self.0.as_ref();
+        link.filter(|_| connection.has_pending_requests())
     }
 
     /// Whether so many requests wait to be sent that the session must not make more.

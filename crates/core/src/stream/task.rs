@@ -4,39 +4,33 @@ use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::exec::supervisor::Handover;
+use tracing::warn;
+
+use crate::exec::child::Child;
+use crate::exec::supervisor::{Supervisor, is_shortage, not_started, spawn};
 use crate::hub_link::link::Link;
-use crate::limits::admission::Slot;
+use crate::limits::deadlines::{Deadlines, Expired, Timer};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::{OUTPUT, Stream};
-use crate::peer::Peer;
 use crate::reactor::poll::earlier;
 use crate::reactor::source::{EventSource, Watched};
-use crate::reactor::timers::{Deadlines, Expired, Timer};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::framing::Framing;
 use crate::session::send_queue::file_too_short;
 use crate::session::service::{Refusal, Service};
-use crate::stream::lifecycle::{Accepted, start_program};
 use crate::stream::rooms::RoomLink;
 
 /// A connection on its stream, from the start of its session to the close.
 pub(crate) struct StreamTask {
     stream: Stream,
-    peer: Peer,
-    slot: Option<Slot>, // a refused peer has none
-    limits: Limits,
     connection: Connection,
     rooms: RoomLink,
     timer: Timer, // of the session
     deadlines: Deadlines,
     phase: Phase,
-    blocked: bool, // the stream accepts no output at the moment
     input_ended: bool,
-    received: u64,
-    sent: u64,
 }
 
 enum Phase {
@@ -52,70 +46,67 @@ enum Phase {
 }
 
 impl StreamTask {
-    /// Starts the session of an accepted connection, and sends its first output. `link` leads to the
+    /// Starts the session of an admitted connection, and sends its first output. `link` leads to the
     /// hub, where the service has rooms.
     pub(crate) fn open(
-        accepted: Accepted,
+        stream: Stream,
         service: &dyn Service,
         limits: &Limits,
         link: Option<Link>,
     ) -> Self {
-        let Accepted { stream, peer, slot } = accepted;
-        slot.count(Counter::Accepted);
-        let connection = Connection::open(service, &peer, limits);
-        Self::new(stream, peer, Some(slot), connection, limits, link)
+        stream.count(Counter::Accepted);
+        let connection = Connection::open(service, &stream.peer, limits);
+        Self::new(stream, connection, limits, link)
     }
 
-    /// Sends a refusal to a peer, and closes the connection.
-    pub(crate) fn refuse(stream: Stream, peer: Peer, refusal: Refusal, limits: &Limits) -> Self {
+    /// Frees the slot of a peer, sends it a refusal, and closes the connection.
+    pub(crate) fn refuse(mut stream: Stream, refusal: Refusal, limits: &Limits) -> Self {
+        stream.slot = None;
         let connection = Connection::closed(CloseReason::Refused(refusal), Framing::Line, limits);
-        Self::new(stream, peer, None, connection, limits, None)
+        Self::new(stream, connection, limits, None)
+    }
+
+    /// Hands a connection to a program that is started now, or closes it if that fails.
+    fn start_program(stream: Stream, command: Command, limits: &Limits) -> Box<dyn EventSource> {
+        match spawn(&stream, command) {
+            Err(error) if is_shortage(&error) => {
+                warn!(peer = %stream.peer, "refuse: cannot start the program: {error}");
+                stream.count(Counter::RefusedBusy);
+                Box::new(Self::refuse(stream, Refusal(BUSY.into()), limits))
+            }
+            started => Self::supervise(started, stream, limits),
+        }
+    }
+
+    /// Hands a connection to a program that was started, or closes it if that failed.
+    pub(crate) fn supervise(
+        started: io::Result<Child>,
+        stream: Stream,
+        limits: &Limits,
+    ) -> Box<dyn EventSource> {
+        match started {
+            Ok(child) => Box::new(Supervisor::new(child, stream, limits, Self::close)),
+            Err(error) => Self::close(stream, limits, not_started(&error)),
+        }
     }
 
     /// Closes a connection that was handed to a program.
-    pub(crate) fn close(handover: Handover, reason: CloseReason) -> Box<dyn EventSource> {
-        let (received, sent) = handover.count_bytes();
-        let Handover {
-            stream,
-            peer,
-            slot,
-            limits,
-            ..
-        } = handover;
-        if let CloseReason::Refused(refusal) = reason {
-            slot.inspect(|slot| slot.count(Counter::RefusedBusy));
-            return Box::new(Self::refuse(stream, peer, refusal, &limits));
-        }
-        let connection = Connection::closed(reason, Framing::Bytes, &limits);
-        let mut task = Self::new(stream, peer, slot, connection, &limits, None);
-        task.received += received;
-        task.sent += sent;
-        Box::new(task)
+    fn close(mut stream: Stream, limits: &Limits, reason: CloseReason) -> Box<dyn EventSource> {
+        stream.count_traffic();
+        let connection = Connection::closed(reason, Framing::Bytes, limits);
+        Box::new(Self::new(stream, connection, limits, None))
     }
 
-    fn new(
-        stream: Stream,
-        peer: Peer,
-        slot: Option<Slot>,
-        connection: Connection,
-        limits: &Limits,
-        link: Option<Link>,
-    ) -> Self {
+    fn new(stream: Stream, connection: Connection, limits: &Limits, link: Option<Link>) -> Self {
         let now = Instant::now();
         let mut task = Self {
             stream,
-            peer,
-            slot,
-            limits: *limits,
             connection,
             rooms: RoomLink::new(link),
             timer: Timer::default(),
-            deadlines: Deadlines::new(limits.timeouts(), now),
+            deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
-            blocked: false,
             input_ended: false,
-            received: 0,
-            sent: 0,
         };
         task.advance(now);
         task.rooms.enter();
@@ -123,7 +114,7 @@ impl StreamTask {
     }
 
     /// Logs the end of the session. Returns the reason, and the program to start, if there is one.
-    pub(crate) fn into_parts(mut self) -> (CloseReason, Option<(Handover, Command)>) {
+    pub(crate) fn into_parts(mut self) -> (CloseReason, Option<(Stream, Command)>) {
         self.rooms.leave();
         if self.connection.is_aborted() {
             self.stream.reset(); // otherwise an incomplete transfer would look complete
@@ -141,12 +132,11 @@ impl StreamTask {
             (_, own) => own, // a failure of the session matters more than that of the connection
         };
         if let (CloseReason::HandedOver, Some(command)) = (&reason, program) {
-            let handover = Handover::new(self.stream, self.peer, self.slot, self.limits);
-            return (reason, Some((handover, *command)));
+            return (reason, Some((self.stream, *command)));
         }
-        if self.slot.is_some() {
-            let (received, sent) = (self.received, self.sent);
-            reason.record(&self.peer, self.slot.as_ref(), received, sent);
+        let stream = &self.stream;
+        if let Some(slot) = &stream.slot {
+            reason.record(&stream.peer, Some(slot), stream.received, stream.sent);
         }
         (reason, None)
     }
@@ -185,7 +175,7 @@ impl StreamTask {
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
-                self.count_bytes(count as u64, 0);
+                self.stream.count_bytes(count as u64, 0);
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
                     self.deadlines.touch(now);
@@ -212,7 +202,6 @@ impl StreamTask {
         }
         self.take_requests(now);
         self.rooms.wake_if_pending(&self.connection);
-        self.blocked = self.connection.has_output();
         if !self.connection.is_done() {
             return;
         }
@@ -284,15 +273,7 @@ impl StreamTask {
 
     fn count_sent(&mut self, count: usize, now: Instant) {
         self.deadlines.touch(now);
-        self.count_bytes(0, count as u64);
-    }
-
-    fn count_bytes(&mut self, received: u64, sent: u64) {
-        self.received += received;
-        self.sent += sent;
-        if let Some(slot) = &self.slot {
-            slot.count_bytes(received, sent);
-        }
+        self.stream.count_bytes(0, count as u64);
     }
 
     /// The connection broke, with this error if the system reports one.
@@ -305,7 +286,7 @@ impl StreamTask {
 impl EventSource for StreamTask {
     fn watched(&self) -> Watched<'_> {
         let (read, write) = match self.phase {
-            Phase::Open => (self.wants_input(), self.blocked),
+            Phase::Open => (self.wants_input(), self.connection.has_output()),
             Phase::Draining { .. } | Phase::Done(_) => (true, false),
         };
         let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
@@ -391,11 +372,14 @@ impl EventSource for StreamTask {
     }
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
+        let limits = self.deadlines.limits;
         let (_, program) = self.into_parts();
-        program.map(|(handover, command)| start_program(handover, command, Self::close))
+        program.map(|(stream, command)| Self::start_program(stream, command, &limits))
     }
 }
 
+/// The message to a peer for which no process, thread or program can be started.
+pub(crate) const BUSY: &str = "The server is busy. Try again later.";
 const ROOMS: usize = 2; // the index of the hub link, which a stream leaves free
 const SENDS_AT_ONCE: usize = 16; // a session with endless output must not delay the others
 // Longer than most round trips, so hardly any data can still be on its way.

@@ -1,13 +1,13 @@
 //! Several datagrams per system call: recvmmsg(2), sendmmsg(2) and their control messages.
 
 use std::mem::{self, size_of};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{io, ptr};
 
 use nix::libc;
 
-use crate::sys::sockaddr::{RawSockAddr, ipv4};
+use crate::sys::sockaddr::RawSockAddr;
 
 /// The most datagrams that one call moves.
 pub(crate) const BATCH: usize = 64;
@@ -18,19 +18,9 @@ pub(crate) struct Received {
     /// The length of the datagram in bytes, which may exceed that of its buffer.
     pub(crate) length: usize,
     pub(crate) remote: SocketAddr,
-    /// Set if the socket has `IP_PKTINFO` or `IPV6_RECVPKTINFO` enabled.
-    pub(crate) pktinfo: Option<PktInfo>,
-}
-
-/// Where a datagram arrived, as in `struct in_pktinfo` of ip(7).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PktInfo {
-    /// The source address for a reply.
-    pub(crate) local: IpAddr,
-    /// The destination address in the header.
-    pub(crate) destination: IpAddr,
-    /// The index of the interface.
-    pub(crate) interface: u32,
+    /// The source address for a reply, and the destination address in the header. `None` if the kernel
+    /// did not report them, for a socket bound to all addresses.
+    pub(crate) addresses: Option<(SocketAddr, IpAddr)>,
 }
 
 /// One datagram to send, or several of equal length to one peer.
@@ -54,17 +44,19 @@ pub(crate) enum SendMode {
 
 /// Receives up to [`BATCH`] datagrams without blocking: each into the next of `buffers`, with its
 /// description appended to `received` in the same order. A datagram longer than its buffer is
-/// truncated.
+/// truncated. The socket is bound to `bound`; if that stands for all addresses, it needs `IP_PKTINFO`
+/// or `IPV6_RECVPKTINFO`.
 ///
 /// # Errors
 ///
 /// EAGAIN if none is queued; otherwise as recvmmsg(2).
 pub(crate) fn recv_many<'b>(
     socket: BorrowedFd<'_>,
+    bound: SocketAddr,
     buffers: impl Iterator<Item = &'b mut [u8]>,
     received: &mut Vec<Received>,
 ) -> io::Result<()> {
-    let mut names = [RawSockAddr::ZERO; BATCH];
+    let mut names = [RawSockAddr::unspecified(); BATCH];
     let mut controls = [Control::ZERO; BATCH];
     let mut parts: [libc::iovec; BATCH] = zeroed();
     let mut headers: [libc::mmsghdr; BATCH] = zeroed();
@@ -97,7 +89,10 @@ pub(crate) fn recv_many<'b>(
     received.extend(filled.map(|(header, name)| Received {
         length: header.msg_len as usize,
         remote: name.get(),
-        pktinfo: pktinfo(&header.msg_hdr),
+        addresses: match bound.ip().is_unspecified() {
+            true => pktinfo(&header.msg_hdr, bound.port()),
+            false => Some((bound, bound.ip())),
+        },
     }));
     Ok(())
 }
@@ -111,7 +106,7 @@ pub(crate) fn send_many<'a>(
     socket: BorrowedFd<'_>,
     outgoing: impl Iterator<Item = Outgoing<'a>>,
 ) -> io::Result<usize> {
-    let mut names = [RawSockAddr::ZERO; BATCH];
+    let mut names = [RawSockAddr::unspecified(); BATCH];
     let mut controls = [Control::ZERO; BATCH];
     let mut parts: [libc::iovec; BATCH] = zeroed();
     let mut headers: [libc::mmsghdr; BATCH] = zeroed();
@@ -181,8 +176,9 @@ fn write_control<T: Zeroable>(header: &mut libc::msghdr, level: i32, kind: i32, 
     }
 }
 
-/// Reads the packet information among the control messages of a received `header`.
-fn pktinfo(header: &libc::msghdr) -> Option<PktInfo> {
+/// Reads the source address for a reply from this port, and the destination address, from the packet
+/// information of a received `header`.
+fn pktinfo(header: &libc::msghdr, port: u16) -> Option<(SocketAddr, IpAddr)> {
     // SAFETY: `msg_control` still points to the buffer that the kernel filled, and the kernel set
     // `msg_controllen` to the length that it filled; the macros stay within it.
     unsafe {
@@ -197,26 +193,27 @@ fn pktinfo(header: &libc::msghdr) -> Option<PktInfo> {
                         0 => info.ipi_addr,
                         _ => info.ipi_spec_dst,
                     };
-                    return Some(PktInfo {
-                        local: ipv4(local).into(),
-                        destination: ipv4(info.ipi_addr).into(),
-                        interface: info.ipi_ifindex as u32,
-                    });
+                    let local = SocketAddr::from((ipv4(local), port));
+                    return Some((local, ipv4(info.ipi_addr).into()));
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     let info: libc::in6_pktinfo = ptr::read_unaligned(data.cast());
-                    let local = Ipv6Addr::from(info.ipi6_addr.s6_addr).into();
-                    return Some(PktInfo {
-                        local,
-                        destination: local,
-                        interface: info.ipi6_ifindex as u32,
-                    });
+                    let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                    let scope = match ip.is_unicast_link_local() {
+                        true => info.ipi6_ifindex as u32,
+                        false => 0,
+                    };
+                    return Some((SocketAddrV6::new(ip, port, 0, scope).into(), ip.into()));
                 }
                 _ => control = libc::CMSG_NXTHDR(header, control),
             }
         }
     }
     None
+}
+
+fn ipv4(address: libc::in_addr) -> Ipv4Addr {
+    Ipv4Addr::from(address.s_addr.to_ne_bytes())
 }
 
 /// A buffer for one control message of any kind used here, aligned for its header.

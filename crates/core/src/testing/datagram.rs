@@ -11,7 +11,6 @@ use crate::limits::limits::Limits;
 use crate::session::service::Service;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::Incoming;
-use crate::udp::send_batch::SendBatch;
 
 /// One datagram for [`drive_datagrams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub fn drive_datagrams<'a>(
     let admission = Admission::uncounted(limits);
     let own_ports = vec![LISTENS_AT.port()];
     let mut driver = Driver {
-        peers: PeerTable::new(service, limits, admission, own_ports, now),
+        peers: PeerTable::new(service, limits, admission, 0, own_ports, now),
         sent: Vec::new(),
         answered_from: HashMap::new(),
     };
@@ -70,7 +69,7 @@ pub fn drive_datagrams<'a>(
         while let Some(at) = driver.peers.deadline().filter(|&at| at <= until) {
             now = now.max(at);
             driver.peers.tick(now);
-            driver.take_output(SendBatch::default(), now);
+            driver.take_output(now);
         }
         now = until;
         let local = driver.answered_from.get(&peer).copied();
@@ -81,13 +80,11 @@ pub fn drive_datagrams<'a>(
             local,
             destination: local.ip(),
         };
-        let mut out = SendBatch::default();
-        let peers = &mut driver.peers;
-        peers.receive(&incoming, &mut open_port, &mut out, now);
-        driver.take_output(out, now);
+        driver.peers.receive(&incoming, &mut open_port, now);
+        driver.take_output(now);
     }
     driver.peers.stop(now);
-    driver.take_output(SendBatch::default(), now);
+    driver.take_output(now);
     driver.sent
 }
 
@@ -100,8 +97,9 @@ struct Driver {
 
 impl Driver {
     /// Takes all output, until no session has more.
-    fn take_output(&mut self, mut out: SendBatch, now: Instant) {
+    fn take_output(&mut self, now: Instant) {
         loop {
+            let out = &mut self.peers.out;
             for (queued, bytes) in out.queued() {
                 let IpAddr::V4(to) = queued.to.ip() else {
                     unreachable!("all peers have IPv4 addresses")
@@ -117,7 +115,7 @@ impl Driver {
             if !self.peers.is_ready() {
                 return;
             }
-            self.peers.resume_ready(&mut out, now);
+            self.peers.resume_ready(now);
         }
     }
 }

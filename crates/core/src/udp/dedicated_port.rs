@@ -83,9 +83,6 @@ pub(crate) struct PortSockets {
 }
 
 impl PortSockets {
-    /// # Errors
-    ///
-    /// No file descriptor is available.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,

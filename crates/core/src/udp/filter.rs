@@ -104,64 +104,48 @@ fn interface_addresses() -> Vec<IpAddr> {
 }
 
 /// Why a datagram was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub(crate) enum Dropped {
-    /// The source port is 0, to which no reply can be sent.
+    /// No reply can be sent to port 0.
+    #[error("from port 0")]
     PortZero,
-    /// The source port is that of a service that answers any datagram.
+    /// One of a service that answers any datagram.
+    #[error("from the port of a service")]
     ServicePort,
-    /// The source is a socket of this server.
+    #[error("from this server, or one like it")]
     OwnServer,
-    /// The source address is multicast, broadcast or unspecified.
+    /// Multicast, broadcast or unspecified.
+    #[error("from an invalid address")]
     InvalidSource,
-    /// The destination address is multicast or broadcast.
+    #[error("sent to a multicast or broadcast address")]
     Multicast,
-    /// The server is stopping.
+    #[error("the server is stopping")]
     Stopping,
-    /// The session still sends its replies to the previous datagram.
+    #[error("the previous datagram is still being answered")]
     Busy,
-    /// The host exceeds the rate limit for new sessions.
+    #[error("the host exceeds its rate of new sessions")]
     HostRate,
     /// The session was refused, and so is the message that says so.
+    #[error("refused")]
     Refused,
-    /// No port is available for the session.
+    #[error("no port for a session")]
     NoPort,
-    /// The reply exceeds the amplification limit.
+    #[error("the reply exceeds the amplification limit")]
     AmplificationLimit,
-    /// The reply exceeds the rate limit for datagrams to one peer.
+    /// The rate limit for datagrams to one peer.
+    #[error("the reply exceeds the rate limit")]
     RateLimit,
-    /// A room post exceeds what may be queued for the peer.
+    #[error("a room post exceeds the queue of the peer")]
     QueueFull,
-    /// The kernel rejects the reply.
+    #[error("the reply cannot be sent")]
     Unsendable,
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PortZero => "from port 0",
-            Self::ServicePort => "from the port of a service",
-            Self::OwnServer => "from this server, or one like it",
-            Self::InvalidSource => "from an invalid address",
-            Self::Multicast => "sent to a multicast or broadcast address",
-            Self::Stopping => "the server is stopping",
-            Self::Busy => "the previous datagram is still being answered",
-            Self::HostRate => "the host exceeds its rate of new sessions",
-            Self::Refused => "refused",
-            Self::NoPort => "no port for a session",
-            Self::AmplificationLimit => "the reply exceeds the amplification limit",
-            Self::RateLimit => "the reply exceeds the rate limit",
-            Self::QueueFull => "a room post exceeds the queue of the peer",
-            Self::Unsendable => "the reply cannot be sent",
-        })
-    }
 }
 
 /// Counts dropped datagrams by reason. Shown as in `12 from port 0, 3 refused`.
 #[derive(Clone, Debug)]
 pub(crate) struct Drops {
     by_reason: BTreeMap<Dropped, u64>,
-    stats: Stats,
+    pub(crate) stats: Stats,
 }
 
 impl Drops {

@@ -7,17 +7,17 @@ use std::time::Instant;
 use crate::hub::message::{Notice, Request};
 use crate::hub::types::RoomEvent;
 use crate::limits::admission::Slot;
+use crate::limits::deadlines::Timer;
 use crate::limits::limits::Limits;
-use crate::limits::stats::{Counter, Stats};
+use crate::limits::stats::Counter;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Peer;
 use crate::reactor::poll::{after, earlier};
-use crate::reactor::timers::Timer;
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
-use crate::udp::filter::{Dropped, Drops};
+use crate::udp::filter::Dropped;
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::{AmplificationLimit, Challenge};
 
@@ -27,7 +27,7 @@ pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 /// A peer in the peer table. It outlives its session, so that the limits on what is sent to it do
 /// not start anew.
 pub(crate) struct UdpPeer {
-    key: PeerKey,
+    pub(crate) key: PeerKey,
     limit: AmplificationLimit,
     challenge: Challenge,
     may_challenge: bool,         // a datagram came since the last challenge
@@ -82,10 +82,6 @@ impl UdpPeer {
         }
     }
 
-    pub(crate) fn key(&self) -> PeerKey {
-        self.key
-    }
-
     /// Whether it has a session, perhaps one that has ended and still has datagrams to send.
     pub(crate) fn has_session(&self) -> bool {
         self.session.is_some()
@@ -134,37 +130,30 @@ impl UdpPeer {
         session: UdpSession,
         datagram: &[u8],
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) -> Next {
         let session = self.session.insert(session);
-        if let Err(reason) = session.receive_first(datagram) {
-            drops.count(reason, self.key.0);
+        if !session.receive_first(datagram) {
+            out.drops.count(Dropped::Busy, self.key.0);
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Delivers a datagram to the session and sends the reply.
-    pub(crate) fn deliver(
-        &mut self,
-        datagram: &[u8],
-        out: &mut SendBatch,
-        drops: &mut Drops,
-        now: Instant,
-    ) -> Next {
+    pub(crate) fn deliver(&mut self, datagram: &[u8], out: &mut SendBatch, now: Instant) -> Next {
         if self.session.as_ref().is_some_and(UdpSession::has_queued) {
-            self.send(out, drops, now); // the datagram may have raised the amplification limit
+            self.send(out, now); // the datagram may have raised the amplification limit
         }
         if let Some(session) = &mut self.session
-            && let Err(reason) = session.receive(datagram)
+            && !session.receive(datagram)
         {
-            drops.count(reason, self.key.0);
+            out.drops.count(Dropped::Busy, self.key.0);
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Handles expired timers and sends what is queued.
-    pub(crate) fn resume(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+    pub(crate) fn resume(&mut self, out: &mut SendBatch, now: Instant) -> Next {
         if let Some(session) = &mut self.session {
             if session.timeout_at().is_some_and(|at| at <= now) {
                 session.connection.close(CloseReason::SessionTimeout);
@@ -173,7 +162,7 @@ impl UdpPeer {
                 session.connection.timer_expired();
             }
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Delivers a message of the hub to the session. A room post that exceeds the outbox is dropped,
@@ -182,18 +171,17 @@ impl UdpPeer {
         &mut self,
         notice: &Notice,
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
             let is_post = matches!(notice, Notice::Event(RoomEvent::Post { .. }));
             if is_post && !session.connection.wants_room_events() {
-                drops.count(Dropped::QueueFull, self.key.0);
+                out.drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(notice);
             }
         }
-        self.send(out, drops, now)
+        self.send(out, now)
     }
 
     /// Ends the session's rooms: the hub has ended.
@@ -220,17 +208,28 @@ impl UdpPeer {
         self.close(members);
     }
 
-    /// Removes and logs the session.
+    /// Removes and logs the session, which leaves its rooms.
     pub(crate) fn close(&mut self, members: &mut Members) {
-        if let Some(session) = self.session.take() {
-            session.close(members);
+        self.collect_requests(members);
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if let Some(member) = session.member {
+            members.remove(member);
         }
+        let reason = session.connection.into_close_reason();
+        let (received, sent) = (session.received, session.sent);
+        reason.record(&session.peer, Some(&session.slot), received, sent);
     }
 
     /// Queues what the session requests of the hub.
     pub(crate) fn collect_requests(&mut self, members: &mut Members) {
-        if let Some(session) = &mut self.session {
-            session.collect_requests(members);
+        if let Some(session) = &mut self.session
+            && let Some(member) = session.member
+        {
+            let requests = session.connection.take_requests().into_iter();
+            let requests = requests.map(|request| (member, request));
+            members.requests.extend(requests);
         }
     }
 
@@ -240,14 +239,13 @@ impl UdpPeer {
         refusal: &Refusal,
         rate: &mut TokenBucket,
         out: &mut SendBatch,
-        drops: &mut Drops,
         now: Instant,
     ) {
         let line = format!("{}\n", refusal.0);
         if self.limit.allows(line.len()) && rate.take(now) {
             self.push(line.as_bytes(), out);
         } else {
-            drops.count(Dropped::Refused, self.key.0);
+            out.drops.count(Dropped::Refused, self.key.0);
         }
     }
 
@@ -257,31 +255,24 @@ impl UdpPeer {
     }
 
     /// Sends the output of a program that has ended, if there is any and the limits allow it.
-    pub(crate) fn reply(
-        &mut self,
-        output: &[u8],
-        stats: Stats,
-        out: &mut SendBatch,
-        drops: &mut Drops,
-        now: Instant,
-    ) {
+    pub(crate) fn reply(&mut self, output: &[u8], out: &mut SendBatch, now: Instant) {
         self.programs -= 1;
         if output.is_empty() {
             return;
         }
         if !self.limit.allows(output.len()) {
-            drops.count(Dropped::AmplificationLimit, self.key.0);
+            out.drops.count(Dropped::AmplificationLimit, self.key.0);
         } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-            drops.count(Dropped::RateLimit, self.key.0);
+            out.drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            stats.count(Counter::Sent, output.len() as u64);
+            out.drops.stats.count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }
 
     /// Sends what the session has queued, lets it continue where that makes room, and sets its timer.
-    fn send(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
-        let next = self.send_queued(out, drops, now);
+    fn send(&mut self, out: &mut SendBatch, now: Instant) -> Next {
+        let next = self.send_queued(out, now);
         if let Some(session) = &mut self.session
             && let Some(delay) = session.connection.take_timer()
         {
@@ -290,7 +281,7 @@ impl UdpPeer {
         next
     }
 
-    fn send_queued(&mut self, out: &mut SendBatch, drops: &mut Drops, now: Instant) -> Next {
+    fn send_queued(&mut self, out: &mut SendBatch, now: Instant) -> Next {
         let (remote, local) = self.key;
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(session) = &mut self.session else {
@@ -322,7 +313,7 @@ impl UdpPeer {
                     self.send_challenge(out);
                     return Next::Idle;
                 }
-                drops.count(Dropped::AmplificationLimit, remote);
+                out.drops.count(Dropped::AmplificationLimit, remote);
                 connection.datagram_sent();
                 if can_challenge && !session.stopping {
                     self.send_challenge(out);
@@ -333,7 +324,7 @@ impl UdpPeer {
                 if let Some(bucket) = self.bucket.filter(|_| session.delays) {
                     return Next::At(bucket.next());
                 }
-                drops.count(Dropped::RateLimit, remote);
+                out.drops.count(Dropped::RateLimit, remote);
             } else {
                 let bytes = datagram.len() as u64;
                 session.sent += bytes;
@@ -421,50 +412,27 @@ impl UdpSession {
         line_end.or(self.member.map(|_| "\n"))
     }
 
-    /// Delivers a datagram.
-    ///
-    /// # Errors
-    ///
-    /// The session takes no input now.
-    fn receive(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+    /// Delivers a datagram. Returns whether the session takes input now.
+    fn receive(&mut self, datagram: &[u8]) -> bool {
         self.received += datagram.len() as u64;
         self.slot.count_bytes(datagram.len() as u64, 0);
-        let delivered = self.connection.receive_datagram(datagram);
-        delivered.then_some(()).ok_or(Dropped::Busy)
+        self.connection.receive_datagram(datagram)
     }
 
     /// Delivers the datagram that the session began with. A blank one is answered by the greeting;
     /// any other is a message, and its reply replaces the greeting.
-    fn receive_first(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
+    fn receive_first(&mut self, datagram: &[u8]) -> bool {
         if self.connection.close_reason().is_some() {
-            return Ok(()); // the greeting was everything
+            return true; // the greeting was everything
         }
         let blank = datagram.iter().all(u8::is_ascii_whitespace);
         if blank && self.has_queued() {
-            return Ok(());
+            return true;
         }
         if !self.connection.waits_for_writable() {
             self.connection.discard_output();
         }
         self.receive(datagram)
-    }
-
-    fn collect_requests(&mut self, members: &mut Members) {
-        if let Some(member) = self.member {
-            let requests = self.connection.take_requests().into_iter();
-            let requests = requests.map(|request| (member, request));
-            members.requests.extend(requests);
-        }
-    }
-
-    /// Leaves its rooms and logs the end.
-    fn close(mut self, members: &mut Members) {
-        self.collect_requests(members);
-        if let Some(member) = self.member {
-            members.remove(member);
-        }
-        let reason = self.connection.into_close_reason();
-        reason.record(&self.peer, Some(&self.slot), self.received, self.sent);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tracing::debug;
 
 use crate::exec::one_shot::Job;
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::Notice;
 use crate::limits::admission::Admission;
 use crate::limits::host_rate::HostRate;
 use crate::limits::limits::Limits;
@@ -37,19 +37,20 @@ pub(crate) struct PeerTable {
     limits: Limits,
     listener: usize, // the number of the listener, for the service
     filter: Filter,
-    admission: Admission,
+    pub(crate) admission: Admission,
     host_rate: HostRate,
-    refusals: TokenBucket, // messages of refusals, to any address
-    drops: Drops,
+    refusals: TokenBucket,     // messages of refusals, to any address
+    pub(crate) out: SendBatch, // the replies
     peers: HashMap<PeerKey, Box<UdpPeer>>,
     /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
     /// datagram.
     by_activity: BTreeSet<(Instant, PeerKey)>,
     schedule: Schedule,
-    members: Members,
+    pub(crate) members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
-    jobs: Vec<Job<PeerKey>>,  // to be started
-    end_at: Option<Instant>,  // set when the server stops
+    /// The programs to start. Each needs a [reply](Self::reply) in the end.
+    pub(crate) jobs: Vec<Job<PeerKey>>,
+    pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
 
 /// Which peers need attention, and when.
@@ -67,11 +68,13 @@ enum NoSession {
 }
 
 impl PeerTable {
-    /// `own_ports` are those of all UDP listeners of this server.
+    /// `listener` is the number of the listener that peers arrive at, and `own_ports` are the ports of
+    /// all UDP listeners of this server.
     pub(crate) fn new(
         service: Arc<dyn Service>,
         limits: &Limits,
         admission: Admission,
+        listener: usize,
         own_ports: Vec<u16>,
         now: Instant,
     ) -> Self {
@@ -83,11 +86,11 @@ impl PeerTable {
             policy: config.udp,
             rooms: has_rooms,
             limits: *limits,
-            listener: 0,
+            listener,
             filter: Filter::new(own_ports),
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
-            drops: Drops::new(admission.stats()),
+            out: SendBatch::new(admission.stats()),
             admission,
             peers: HashMap::new(),
             by_activity: BTreeSet::new(),
@@ -99,23 +102,16 @@ impl PeerTable {
         }
     }
 
-    /// Sets the number of the listener that peers arrive at; the default is 0.
-    pub(crate) fn at(mut self, listener: usize) -> Self {
-        self.listener = listener;
-        self
-    }
-
     /// Handles a received datagram. Afterwards `out` may be full, and is to be sent before the next
     /// call. `open_port` is called only for a service with [`UdpPolicy::DedicatedPort`].
     pub(crate) fn receive(
         &mut self,
         incoming: &Incoming<'_>,
         open_port: OpenPort<'_>,
-        out: &mut SendBatch,
         now: Instant,
     ) {
         if let Err(reason) = self.filter.check(incoming, now) {
-            return self.drops.count(reason, incoming.remote);
+            return self.out.drops.count(reason, incoming.remote);
         }
         let request = (incoming.remote, incoming.local);
         let key = match &mut self.ports {
@@ -123,24 +119,17 @@ impl PeerTable {
             Some(ports) => ports.resolve(request, open_port),
         };
         let Ok(key) = key else {
-            return self.drops.count(Dropped::NoPort, incoming.remote);
+            return self.out.drops.count(Dropped::NoPort, incoming.remote);
         };
-        self.receive_from(key, request, incoming.bytes, out, now);
+        self.receive_from(key, request, incoming.bytes, now);
         self.release_port(key);
     }
 
-    fn receive_from(
-        &mut self,
-        key: PeerKey,
-        request: PeerKey,
-        datagram: &[u8],
-        out: &mut SendBatch,
-        now: Instant,
-    ) {
+    fn receive_from(&mut self, key: PeerKey, request: PeerKey, datagram: &[u8], now: Instant) {
         let Some(peer) = self.peers.get_mut(&key) else {
             let mut peer = Box::new(UdpPeer::new(key, self.policy, &self.limits, now));
             peer.received(datagram.len(), now);
-            return self.open(key, Some(peer), datagram, out, now);
+            return self.open(key, Some(peer), datagram, now);
         };
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
@@ -148,42 +137,35 @@ impl PeerTable {
             peer.lift_limits();
         }
         peer.received(datagram.len(), now);
-        let drops = &mut self.drops;
+        let out = &mut self.out;
         let next = if peer.verify(datagram) {
-            peer.resume(out, drops, now)
+            peer.resume(out, now)
         } else if peer.has_session() {
-            peer.deliver(datagram, out, drops, now)
+            peer.deliver(datagram, out, now)
         } else {
-            return self.open(key, None, datagram, out, now);
+            return self.open(key, None, datagram, now);
         };
         self.schedule.settle(peer, next, &mut self.members);
     }
 
     /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
     /// added to the table unless the datagram is dropped.
-    fn open(
-        &mut self,
-        key: PeerKey,
-        mut new: Option<Box<UdpPeer>>,
-        datagram: &[u8],
-        out: &mut SendBatch,
-        now: Instant,
-    ) {
+    fn open(&mut self, key: PeerKey, mut new: Option<Box<UdpPeer>>, datagram: &[u8], now: Instant) {
         let opened = self.new_session(key, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
             None => self.peers.get_mut(&key).expect("only new peers are absent"),
         };
-        let drops = &mut self.drops;
+        let out = &mut self.out;
         let next = match opened {
-            Ok(Some(session)) => peer.open(session, datagram, out, drops, now),
+            Ok(Some(session)) => peer.open(session, datagram, out, now),
             Ok(None) => {
                 peer.program_started();
                 Next::Idle
             }
-            Err(NoSession::Dropped(reason)) => return drops.count(reason, key.0),
+            Err(NoSession::Dropped(reason)) => return out.drops.count(reason, key.0),
             Err(NoSession::Refused(refusal)) => {
-                return peer.refuse(&refusal, &mut self.refusals, out, drops, now);
+                return peer.refuse(&refusal, &mut self.refusals, out, now);
             }
         };
         self.schedule.settle(peer, next, &mut self.members);
@@ -210,10 +192,8 @@ impl PeerTable {
             self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));
         }
-        let slot = self
-            .admission
-            .admit(&peer)
-            .map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
+        let slot = self.admission.admit(&peer);
+        let slot = slot.map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
         slot.count(Counter::Accepted);
         debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
@@ -237,9 +217,9 @@ impl PeerTable {
     }
 
     /// Resumes each ready peer once, as long as `out` has room.
-    pub(crate) fn resume_ready(&mut self, out: &mut SendBatch, now: Instant) {
+    pub(crate) fn resume_ready(&mut self, now: Instant) {
         for _ in 0..self.schedule.ready.len() {
-            if out.is_full() {
+            if self.out.is_full() {
                 break;
             }
             let Some(key) = self.schedule.ready.pop_front() else {
@@ -247,7 +227,7 @@ impl PeerTable {
             };
             if let Some(peer) = self.peers.get_mut(&key) {
                 peer.listing.ready = false;
-                let next = peer.resume(out, &mut self.drops, now);
+                let next = peer.resume(&mut self.out, now);
                 self.schedule.settle(peer, next, &mut self.members);
                 self.release_port(key);
             }
@@ -308,37 +288,18 @@ impl PeerTable {
         self.is_stopping() && !peers.any(|peer| peer.has_session())
     }
 
-    /// When the grace period of a stop ends.
-    pub(crate) fn end_at(&self) -> Option<Instant> {
-        self.end_at
-    }
-
     /// Ends the remaining sessions and returns what was dropped in total.
     pub(crate) fn finish(mut self) -> Drops {
         for peer in self.peers.values_mut() {
             peer.evict(CloseReason::Aborted, &mut self.members);
         }
-        self.drops
-    }
-
-    /// Reports each session.
-    pub(crate) fn report(&self) {
-        self.admission.report();
-    }
-
-    pub(crate) fn drops(&mut self) -> &mut Drops {
-        &mut self.drops
-    }
-
-    /// The programs to start. Each needs a [reply](Self::reply) in the end.
-    pub(crate) fn take_jobs(&mut self) -> Vec<Job<PeerKey>> {
-        std::mem::take(&mut self.jobs)
+        self.out.drops
     }
 
     /// Sends the output of a program that has ended, unless its peer was evicted.
-    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], out: &mut SendBatch, now: Instant) {
+    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], now: Instant) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.reply(output, self.admission.stats(), out, &mut self.drops, now);
+            peer.reply(output, &mut self.out, now);
         }
     }
 
@@ -348,23 +309,12 @@ impl PeerTable {
         ports.map(PortTable::take_closed).unwrap_or_default()
     }
 
-    /// The requests of sessions to the hub, each with the number of its member, in order.
-    pub(crate) fn take_requests(&mut self) -> Vec<(u32, Request)> {
-        self.members.take_requests()
-    }
-
     /// Delivers a message of the hub to a member, unless its session has ended.
-    pub(crate) fn deliver_notice(
-        &mut self,
-        member: u32,
-        notice: &Notice,
-        out: &mut SendBatch,
-        now: Instant,
-    ) {
+    pub(crate) fn deliver_notice(&mut self, member: u32, notice: &Notice, now: Instant) {
         if let Some(key) = self.members.get(member)
             && let Some(peer) = self.peers.get_mut(&key)
         {
-            let next = peer.deliver_notice(notice, out, &mut self.drops, now);
+            let next = peer.deliver_notice(notice, &mut self.out, now);
             self.schedule.settle(peer, next, &mut self.members);
         }
     }
@@ -449,19 +399,19 @@ impl Schedule {
         {
             self.remove_due(peer);
             peer.listing.due = Some(at);
-            self.due.insert((at, peer.key()));
+            self.due.insert((at, peer.key));
         }
     }
 
     fn make_ready(&mut self, peer: &mut UdpPeer) {
         if !std::mem::replace(&mut peer.listing.ready, true) {
-            self.ready.push_back(peer.key());
+            self.ready.push_back(peer.key);
         }
     }
 
     fn remove_due(&mut self, peer: &mut UdpPeer) {
         if let Some(due) = peer.listing.due.take() {
-            self.due.remove(&(due, peer.key()));
+            self.due.remove(&(due, peer.key));
         }
     }
 }

@@ -24,8 +24,7 @@ pub(crate) struct Incoming<'a> {
 /// by the kernel.
 pub(crate) struct RecvBatch {
     buffer: Vec<u8>,
-    max_bytes: usize,  // of each datagram
-    bound: SocketAddr, // of the socket that filled it
+    max_bytes: usize, // of each datagram
     received: Vec<Received>,
     next: usize, // in `received`
 }
@@ -36,7 +35,6 @@ impl RecvBatch {
         Self {
             buffer: vec![0; BATCH * stride(max_bytes)],
             max_bytes,
-            bound: SocketAddr::from(([0; 4], 0)),
             received: Vec::with_capacity(BATCH),
             next: 0,
         }
@@ -50,10 +48,9 @@ impl RecvBatch {
     pub(crate) fn fill(&mut self, socket: BorrowedFd<'_>, bound: SocketAddr) -> io::Result<()> {
         self.received.clear();
         self.next = 0;
-        self.bound = bound;
         let buffers = self.buffer.chunks_exact_mut(stride(self.max_bytes));
         let buffers = buffers.map(|buffer| &mut buffer[..self.max_bytes]);
-        recv_many(socket, buffers, &mut self.received)
+        recv_many(socket, bound, buffers, &mut self.received)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -66,7 +63,7 @@ impl RecvBatch {
         while let Some(received) = self.received.get(self.next) {
             let start = self.next * stride(self.max_bytes);
             self.next += 1;
-            if let Some((local, destination)) = addresses(self.bound, received) {
+            if let Some((local, destination)) = received.addresses {
                 let kept = received.length.min(self.max_bytes);
                 let incoming = Incoming {
                     bytes: &self.buffer[start..][..kept],
@@ -79,22 +76,6 @@ impl RecvBatch {
         }
         None
     }
-}
-
-/// The source address for a reply, and the destination address, of a datagram received on a socket
-/// that is bound to `bound`.
-fn addresses(bound: SocketAddr, received: &Received) -> Option<(SocketAddr, IpAddr)> {
-    if !bound.ip().is_unspecified() {
-        return Some((bound, bound.ip()));
-    }
-    let info = received.pktinfo?;
-    let mut local = SocketAddr::new(info.local, bound.port());
-    if let SocketAddr::V6(local) = &mut local
-        && local.ip().is_unicast_link_local()
-    {
-        local.set_scope_id(info.interface);
-    }
-    Some((local, info.destination))
 }
 
 /// The distance between two datagrams in the buffer, one cache line more than needed: at distances

@@ -1,11 +1,19 @@
 //! The datagrams to send with the next system calls.
 
+use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use tracing::debug;
+
+use crate::limits::stats::Stats;
+use crate::udp::filter::{Dropped, Drops};
+
 /// A queue of datagrams, kept until the kernel has taken all of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SendBatch {
+    /// The datagrams that were dropped: those not sent, and those received and not answered.
+    pub(crate) drops: Drops,
     bytes: Vec<u8>,
     queue: Vec<Queued>,
     sent: usize, // of `queue`
@@ -32,6 +40,16 @@ pub(crate) struct Segments<'a> {
 }
 
 impl SendBatch {
+    /// Drops are counted in `stats` too.
+    pub(crate) fn new(stats: Stats) -> Self {
+        Self {
+            drops: Drops::new(stats),
+            bytes: Vec::new(),
+            queue: Vec::new(),
+            sent: 0,
+        }
+    }
+
     pub(crate) fn push(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
@@ -88,6 +106,15 @@ impl SendBatch {
         })
     }
 
+    /// Drops the first datagram, whose error would occur again.
+    pub(crate) fn drop_first(&mut self, error: &io::Error) {
+        if let Some(first) = self.queue.get(self.sent) {
+            debug!(peer = %first.to, bytes = first.range.len(), "send: {error}");
+            self.drops.count(Dropped::Unsendable, first.to);
+        }
+        self.remove(1);
+    }
+
     /// Removes the first `count` queued datagrams, which were sent or cannot be.
     pub(crate) fn remove(&mut self, count: usize) {
         self.sent += count;
@@ -110,7 +137,7 @@ mod tests {
 
     #[track_caller]
     fn check(lengths: &[(u16, usize)], groups: &[(u16, usize, usize)]) {
-        let mut batch = SendBatch::default();
+        let mut batch = SendBatch::new(Stats::uncounted());
         let local = SocketAddr::from(([198, 51, 100, 1], 1212));
         for (number, &(peer, length)) in lengths.iter().enumerate() {
             let to = SocketAddr::from(([192, 0, 2, 1], peer));
@@ -145,7 +172,7 @@ mod tests {
 
     #[test]
     fn groups_leave_out_what_was_sent() {
-        let mut batch = SendBatch::default();
+        let mut batch = SendBatch::new(Stats::uncounted());
         let local = SocketAddr::from(([198, 51, 100, 1], 1212));
         (0..3).for_each(|byte| batch.push(local, local, &[byte; 5]));
         batch.remove(1);

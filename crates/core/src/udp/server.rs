@@ -27,11 +27,9 @@ use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
 use crate::udp::dedicated_port::PortSockets;
-use crate::udp::filter::Dropped;
 use crate::udp::peer::PeerKey;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::RecvBatch;
-use crate::udp::send_batch::SendBatch;
 
 /// Serves all peers of a UDP socket.
 ///
@@ -40,7 +38,6 @@ pub(crate) struct UdpServer {
     socket: Socket,
     local: SocketAddr,
     recv_batch: RecvBatch,
-    send_batch: SendBatch,
     peers: PeerTable,
     jobs: Option<Jobs<PeerKey>>, // if the service may run programs
     ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
@@ -83,8 +80,7 @@ impl UdpServer {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            send_batch: SendBatch::default(),
-            peers: PeerTable::new(service, limits, admission, ports, now).at(address_index),
+            peers: PeerTable::new(service, limits, admission, address_index, ports, now),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             hub_link,
@@ -122,14 +118,13 @@ impl UdpServer {
             if !self.send() {
                 return false;
             }
-            self.peers.resume_ready(&mut self.send_batch, now);
+            self.peers.resume_ready(now);
             self.handle_received(now);
             if let Some(jobs) = &mut self.jobs {
-                let new = self.peers.take_jobs();
-                new.into_iter().for_each(|job| jobs.start(job));
+                self.peers.jobs.drain(..).for_each(|job| jobs.start(job));
             }
             self.exchange_with_hub(now);
-            if self.send_batch.is_empty() {
+            if self.peers.out.is_empty() {
                 break;
             }
         }
@@ -142,15 +137,14 @@ impl UdpServer {
             Some(ports) => ports.open(address),
             None => Err(io::ErrorKind::Unsupported.into()),
         };
-        while !self.send_batch.is_full()
+        while !self.peers.out.is_full()
             && let Some((incoming, cut)) = self.recv_batch.next()
         {
             if 0 < cut && self.warnings.take(now) {
                 let length = incoming.bytes.len() + cut;
                 warn!(peer = %incoming.remote, "cut off {cut} bytes of a datagram of {length}");
             }
-            let out = &mut self.send_batch;
-            self.peers.receive(&incoming, &mut open_port, out, now);
+            self.peers.receive(&incoming, &mut open_port, now);
         }
     }
 
@@ -161,17 +155,16 @@ impl UdpServer {
             return;
         };
         loop {
-            for (member, request) in self.peers.take_requests() {
+            for (member, request) in self.peers.members.take_requests() {
                 hub_link.send(member, vec![request]);
             }
-            if self.send_batch.is_full() {
+            if self.peers.out.is_full() {
                 return hub_link.rearm();
             }
             match hub_link.next() {
                 Ok(None) => return,
                 Ok(Some((member, notice))) => {
-                    let out = &mut self.send_batch;
-                    self.peers.deliver_notice(member, &notice, out, now);
+                    self.peers.deliver_notice(member, &notice, now);
                 }
                 Err(HubLost) => {
                     self.hub_link = None;
@@ -185,8 +178,7 @@ impl UdpServer {
     fn handle_jobs(&mut self, now: Instant) {
         let replies = self.jobs.as_mut().map(|jobs| jobs.poll(now));
         for (key, output) in replies.into_iter().flatten() {
-            let out = &mut self.send_batch;
-            self.peers.reply(key, &output, out, now);
+            self.peers.reply(key, &output, now);
         }
         self.advance(now);
     }
@@ -210,12 +202,12 @@ impl UdpServer {
     /// Sends the batch; returns whether the kernel took all of it.
     fn send(&mut self) -> bool {
         let mut segmented = true; // the kernel then has less work per datagram
-        while let Some(from) = self.send_batch.next_from() {
+        while let Some(from) = self.peers.out.next_from() {
             let port = self.ports.as_ref().and_then(|ports| ports.get(from));
             let sent = match port {
                 Some(socket) if segmented => self.send_segments(socket, from),
                 Some(socket) => {
-                    let group = self.send_batch.segments().next();
+                    let group = self.peers.out.segments().next();
                     let count = group.map_or(1, |group| group.count);
                     self.send_each(socket, count, |_| SendMode::Plain)
                 }
@@ -225,7 +217,7 @@ impl UdpServer {
                 None => self.send_each(&self.socket, BATCH, |_| SendMode::Plain),
             };
             match sent {
-                Ok(count) => self.send_batch.remove(count),
+                Ok(count) => self.peers.out.remove(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && port.is_none() => {
                     return false;
@@ -236,7 +228,7 @@ impl UdpServer {
                     segmented = false;
                     continue;
                 }
-                Err(error) => self.drop_first(&error),
+                Err(error) => self.peers.out.drop_first(&error),
             }
             segmented = true;
         }
@@ -254,7 +246,7 @@ impl UdpServer {
         max: usize,
         mode: impl Fn(SocketAddr) -> SendMode,
     ) -> io::Result<usize> {
-        let queued = self.send_batch.queued().take(max);
+        let queued = self.peers.out.queued().take(max);
         let outgoing = queued.map(|(queued, bytes)| Outgoing {
             bytes,
             to: queued.to,
@@ -267,7 +259,7 @@ impl UdpServer {
     /// returns how many were sent.
     fn send_segments(&self, socket: &Socket, from: SocketAddr) -> io::Result<usize> {
         let groups = || {
-            let groups = self.send_batch.segments();
+            let groups = self.peers.out.segments();
             groups.take_while(|group| group.from == from)
         };
         let outgoing = groups().map(|group| Outgoing {
@@ -282,18 +274,9 @@ impl UdpServer {
         Ok(groups().take(sent).map(|group| group.count).sum())
     }
 
-    /// Drops the first datagram of the batch, whose error would occur again.
-    fn drop_first(&mut self, error: &io::Error) {
-        if let Some((queued, bytes)) = self.send_batch.queued().next() {
-            debug!(peer = %queued.to, bytes = bytes.len(), "send: {error}");
-            self.peers.drops().count(Dropped::Unsendable, queued.to);
-        }
-        self.send_batch.remove(1);
-    }
-
     /// Whether there is nothing to do before the next event.
     fn is_idle(&self) -> bool {
-        self.recv_batch.is_empty() && self.send_batch.is_empty() && !self.peers.is_ready()
+        self.recv_batch.is_empty() && self.peers.out.is_empty() && !self.peers.is_ready()
     }
 }
 
@@ -303,14 +286,9 @@ impl EventSource for UdpServer {
         let interest = Interest::In { read, write: !read };
         let jobs = self.jobs.as_ref();
         let jobs = jobs.map(|jobs| (jobs.as_fd(), Interest::READ));
-        let ports = self.ports.as_ref().map(|ports| {
-            let interest = Interest::In { read, write: false };
-            (ports.as_fd(), interest)
-        });
-        let hub_link = self
-            .hub_link
-            .as_ref()
-            .map(|hub_link| hub_link.watched(read));
+        let ports = self.ports.as_ref();
+        let ports = ports.map(|ports| (ports.as_fd(), Interest::In { read, write: false }));
+        let hub_link = self.hub_link.as_ref().map(|link| link.watched(read));
         [
             Some((self.socket.as_fd(), interest)),
             jobs.or(ports),
@@ -353,10 +331,10 @@ impl EventSource for UdpServer {
             self.hub_link.iter().for_each(|link| link.tick());
         }
         // With output left, the kernel took no more: what is ready waits until the socket is writable.
-        if self.peers.is_ready() && self.send_batch.is_empty() {
+        if self.peers.is_ready() && self.peers.out.is_empty() {
             self.advance(now);
         }
-        self.is_done |= is_past(self.peers.end_at());
+        self.is_done |= is_past(self.peers.end_at);
     }
 
     fn stop(&mut self, now: Instant) {
@@ -367,8 +345,8 @@ impl EventSource for UdpServer {
         self.advance(now);
     }
 
-    fn report(&self) {
-        self.peers.report();
+    fn report(&mut self) {
+        self.peers.admission.report();
     }
 
     fn fail(&mut self, error: io::Error) {

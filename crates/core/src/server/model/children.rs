@@ -16,26 +16,15 @@ use crate::sys::process;
 
 /// The children that have not been reaped. Until then a pid cannot become that of another process, so
 /// it is safe to signal.
+///
+/// A child that runs the session of a peer keeps the peer's slot until it is reaped. One without a peer
+/// serves a UDP socket, or is the hub.
 #[derive(Debug, Default)]
-pub(crate) struct Children(HashMap<Pid, Child>);
-
-#[derive(Debug)]
-enum Child {
-    /// Runs the session of a peer, and keeps its slot until it is reaped.
-    Session(Peer, Slot),
-    /// Serves a UDP socket, or is the hub.
-    Server,
-}
+pub(crate) struct Children(HashMap<Pid, Option<(Peer, Slot)>>);
 
 impl Children {
-    /// Adds a child that runs the session of `peer`.
-    pub(crate) fn add(&mut self, pid: Pid, peer: Peer, slot: Slot) {
-        self.0.insert(pid, Child::Session(peer, slot));
-    }
-
-    /// Adds a child that serves a UDP socket, or is the hub.
-    pub(crate) fn add_server(&mut self, pid: Pid) {
-        self.0.insert(pid, Child::Server);
+    pub(crate) fn add(&mut self, pid: Pid, session: Option<(Peer, Slot)>) {
+        self.0.insert(pid, session);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,20 +65,20 @@ impl Children {
             Ok(WaitStatus::StillAlive) | Err(_) => return false,
             Ok(status) => status,
         };
-        let ended = status
-            .pid()
-            .and_then(|pid| self.0.remove(&pid).map(|child| (pid, child)));
-        match ended {
-            None => (), // a process that the service started
-            Some((pid, Child::Server)) => debug!(%pid, "reap: {status:?}"),
-            Some((pid, Child::Session(peer, slot))) => match status {
-                WaitStatus::Signaled(_, signal, _) => {
-                    slot.count(Counter::Failed);
-                    warn!(%peer, %pid, "reap: killed by {signal}");
-                }
-                WaitStatus::Exited(_, code) => debug!(%peer, %pid, "reap: exit code {code}"),
-                _ => debug!(%peer, %pid, "reap"),
-            },
+        let child = status.pid().and_then(|pid| self.0.remove_entry(&pid));
+        let Some((pid, session)) = child else {
+            return true; // a process that the service started
+        };
+        match (session, status) {
+            (None, _) => debug!(%pid, "reap: {status:?}"),
+            (Some((peer, slot)), WaitStatus::Signaled(_, signal, _)) => {
+                slot.count(Counter::Failed);
+                warn!(%peer, %pid, "reap: killed by {signal}");
+            }
+            (Some((peer, _)), WaitStatus::Exited(_, code)) => {
+                debug!(%peer, %pid, "reap: exit code {code}");
+            }
+            (Some((peer, _)), _) => debug!(%peer, %pid, "reap"),
         }
         true
     }

@@ -1,6 +1,7 @@
 //! The events model: all sessions in one thread.
 
-use std::io;
+use std::io::{self, PipeReader};
+use std::mem;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
@@ -12,52 +13,40 @@ use crate::exec::child::kill_all;
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Reporting;
-use crate::net::listener::{Listener, UdpListener};
+use crate::net::listener::UdpListener;
+use crate::net::stream::Stream;
 use crate::reactor::poll::{Interest, after, wait};
 use crate::reactor::signals::Signals;
 use crate::reactor::waker::Waker;
-use crate::server::acceptor;
+use crate::server::acceptor::{self, Setup};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
-use crate::stream::lifecycle::Accepted;
 use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
 
-/// Serves all peers in one thread, until SIGTERM or SIGINT.
+/// Serves all peers in one thread.
 ///
-/// Then the listeners close and every session is asked to end; after the grace period, or at the
-/// second signal, the remaining ones are cut. While a session computes, all others wait. The signals
-/// are read in the thread that calls this function, which does nothing else, so that a session that
-/// does not return cannot keep the server from stopping.
+/// While a session computes, all others wait. The signals are read in the thread that calls this
+/// function, which does nothing else, so that a session that does not return cannot keep the server
+/// from stopping.
 ///
 /// # Errors
 ///
 /// No descriptor or thread is available at the start, or the system cannot wait for descriptors.
-/// Nothing that a peer does ends the server.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "all models have the same signature"
-)]
-pub(crate) fn serve(
-    listeners: Vec<Listener>,
-    service: Arc<dyn Service>,
-    limits: &Limits,
-    signals: Signals,
-    reporting: Reporting,
-) -> io::Result<()> {
-    let (control, done) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
+pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
+    let control = Arc::new(Waker::new()?);
+    let (done, at_end) = io::pipe()?; // hung up when the thread has ended, also by a panic
     let forwarded = Signals::forwarded(Arc::clone(&control));
-    let (limits, grace) = (*limits, limits.grace_period);
-    let wake_at_end = WakeAtEnd(Arc::clone(&done));
+    let signals = mem::replace(&mut setup.signals, forwarded);
+    let grace = setup.limits.grace_period;
     let thread = thread::Builder::new().spawn(move || {
-        let _wake_at_end = wake_at_end;
+        let _at_end = at_end;
         let mut events = Events {
-            hub: SharedHub::of(&service),
-            service,
-            limits,
+            hub: SharedHub::of(&setup.service),
+            service: Arc::clone(&setup.service),
+            limits: setup.limits,
         };
-        acceptor::serve(listeners, &mut events, &limits, forwarded, reporting)
+        acceptor::serve(setup, &mut events)
     })?;
     let ended = forward_signals(&signals, &control, &done, grace)?;
     if !ended {
@@ -74,7 +63,7 @@ pub(crate) fn serve(
 fn forward_signals(
     signals: &Signals,
     control: &Waker,
-    done: &Waker,
+    done: &PipeReader,
     grace: Duration,
 ) -> io::Result<bool> {
     let mut deadline = None;
@@ -105,15 +94,6 @@ fn forward_signals(
     }
 }
 
-/// Wakes another thread when it is dropped, also in a panic.
-struct WakeAtEnd(Arc<Waker>);
-
-impl Drop for WakeAtEnd {
-    fn drop(&mut self) {
-        self.0.wake();
-    }
-}
-
 /// The sessions are in the reactor of the acceptor.
 struct Events {
     hub: Option<SharedHub>, // where the service has rooms
@@ -126,16 +106,16 @@ impl Worker for Events {
 
     fn start(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
         match self.link() {
             Ok(link) => {
-                let task = StreamTask::open(accepted, &*self.service, &self.limits, link);
+                let task = StreamTask::open(stream, &*self.service, &self.limits, link);
                 acceptor.reactor.add(Box::new(task));
                 Ok(())
             }
-            Err(error) => Err(Box::new(StartError { accepted, error })),
+            Err(error) => Err(Box::new(StartError { stream, error })),
         }
     }
 

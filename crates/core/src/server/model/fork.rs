@@ -11,30 +11,26 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use tracing::{debug, error, warn};
 
-use crate::exec::child::{Child, exec, pipe};
-use crate::exec::supervisor::{Handover, NOT_STARTED, not_started};
+use crate::exec::child::{Child, pipe};
+use crate::exec::supervisor::{NOT_STARTED, exec, not_started};
 use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
-use crate::limits::stats::Reporting;
-use crate::net::listener::{Listener, UdpListener};
+use crate::net::listener::UdpListener;
+use crate::net::stream::Stream;
 use crate::peer::Transport;
 use crate::reactor::run_one::run_one;
-use crate::reactor::signals::Signals;
-use crate::server::acceptor;
+use crate::server::acceptor::{self, Setup};
 use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
 use crate::server::model::fork_hub::HubProcess;
-use crate::server::model::fork_udp::{self, UdpProcess};
+use crate::server::model::fork_udp::{self, RESTART_INTERVAL, UdpProcess};
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
-use crate::stream::lifecycle::{Accepted, supervise};
 use crate::stream::task::StreamTask;
 use crate::sys::process::{self, Forked};
+use crate::udp::server::UdpServer;
 
-/// Serves each peer in a process of its own, until SIGTERM or SIGINT.
-///
-/// Then the listeners close and every child gets SIGTERM; after the grace period, or at the second
-/// signal, the remaining ones are killed. Returns once every child is reaped. However this process
+/// Serves each peer in a process of its own. Returns once every child is reaped. However this process
 /// ends, its children end with it.
 ///
 /// A service that starts processes before it is served must not wait for them: they are reaped here
@@ -42,18 +38,13 @@ use crate::sys::process::{self, Forked};
 ///
 /// # Errors
 ///
-/// The process has several threads, or the system cannot wait for descriptors. Nothing that a peer
-/// does ends the server.
-pub(crate) fn serve(
-    listeners: Vec<Listener>,
-    service: Arc<dyn Service>,
-    limits: &Limits,
-    signals: Signals,
-    reporting: Reporting,
-) -> io::Result<()> {
+/// The process has several threads, or the system cannot wait for descriptors.
+pub(crate) fn serve(setup: Setup) -> io::Result<()> {
     process::require_single_thread()?;
+    process::trim_heap();
     // Initialized here once, not in every child; each child only reseeds it.
     drop(rand::rng());
+    let service = Arc::clone(&setup.service);
     let hub = || HubProcess::new(Arc::clone(&service));
     let mut processes = Processes {
         children: Children::default(),
@@ -61,9 +52,9 @@ pub(crate) fn serve(
         hub: service.rooms().is_some().then(hub),
         exec: service.config(Transport::Stream).exec,
         service,
-        limits,
+        limits: setup.limits,
     };
-    let served = acceptor::serve(listeners, &mut processes, limits, signals, reporting);
+    let served = acceptor::serve(setup, &mut processes);
     if let Some(hub) = &mut processes.hub {
         hub.kill(&processes.children);
     }
@@ -71,44 +62,45 @@ pub(crate) fn serve(
     served
 }
 
-struct Processes<'a> {
+struct Processes {
     children: Children,
     udp: Vec<UdpProcess>,
     hub: Option<HubProcess>, // where the service has rooms
     exec: bool, // the children execute programs; supervisors in the acceptor's reactor reap them
     service: Arc<dyn Service>,
-    limits: &'a Limits,
+    limits: Limits,
 }
 
-impl Worker for Processes<'_> {
+impl Worker for Processes {
     const ACTION: &'static str = "fork";
 
     fn start(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>> {
         let pipe = self.exec.then(pipe).transpose();
         let forked = pipe.and_then(|pipe| Ok((pipe.unzip(), self.link()?, process::fork()?)));
         match forked {
             Ok(((_, stderr), link, Forked::Child)) => {
-                run_child(|| self.run_session(accepted, stderr, link, acceptor))
+                run_child(|| self.run_session(stream, stderr, link, acceptor))
             }
             Ok(((errors, _), _, Forked::Parent(pid))) => {
-                debug!(peer = %accepted.peer, %pid, "fork");
-                let Accepted { stream, peer, slot } = accepted;
-                slot.set_pid(pid);
+                debug!(peer = %stream.peer, %pid, "fork");
+                if let Some(slot) = &stream.slot {
+                    slot.set_pid(pid);
+                }
                 if let Some(errors) = errors {
-                    let handover = Handover::new(stream, peer, Some(slot), *self.limits);
                     let child = Child::adopt(pid, errors);
-                    let supervisor = supervise(child, handover, StreamTask::close);
+                    let supervisor = StreamTask::supervise(child, stream, &self.limits);
                     acceptor.reactor.add(supervisor);
                 } else {
-                    self.children.add(pid, peer, slot);
+                    let Stream { peer, slot, .. } = stream;
+                    self.children.add(pid, slot.map(|slot| (peer, slot)));
                 }
                 Ok(())
             }
-            Err(error) => Err(Box::new(StartError { accepted, error })),
+            Err(error) => Err(Box::new(StartError { stream, error })),
         }
     }
 
@@ -155,7 +147,7 @@ impl Worker for Processes<'_> {
     }
 }
 
-impl Processes<'_> {
+impl Processes {
     /// A new link to the hub, where the service has rooms.
     fn link(&mut self) -> io::Result<Option<OwnedFd>> {
         let hub = self.hub.as_mut();
@@ -163,28 +155,23 @@ impl Processes<'_> {
     }
 
     fn start_udp(&mut self, udp: &mut UdpProcess, acceptor: &mut AcceptorState) -> io::Result<()> {
-        udp.starting();
+        udp.start_at = Instant::now() + RESTART_INTERVAL; // if this fails
         let link = self.link()?;
         match process::fork()? {
             Forked::Child => run_child(|| {
                 let listener = udp.listener.try_clone();
                 let stats = acceptor.stats.for_udp_socket(udp.listener.index);
                 let mut buffer = self.become_child(acceptor);
-                let (service, signals) = (&self.service, &acceptor.signals);
-                fork_udp::serve(
-                    listener,
-                    service,
-                    self.limits,
-                    stats,
-                    link,
-                    signals,
-                    &mut buffer,
-                )
+                let (service, link) = (Arc::clone(&self.service), link.map(SocketLink::link));
+                let server = listener.and_then(|listener| {
+                    UdpServer::new(listener, service, &self.limits, stats, link)
+                });
+                fork_udp::serve(server, &acceptor.signals, &mut buffer)
             }),
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for UDP");
-                self.children.add_server(pid);
-                udp.started(pid);
+                self.children.add(pid, None);
+                udp.pid = Some(pid);
                 Ok(())
             }
         }
@@ -222,29 +209,21 @@ impl Processes<'_> {
     /// Runs one session in a child. Returns the exit code.
     fn run_session(
         &mut self,
-        accepted: Accepted,
+        stream: Stream,
         stderr: Option<OwnedFd>,
         link: Option<OwnedFd>,
         acceptor: &mut AcceptorState,
     ) -> i32 {
         let mut buffer = self.become_child(acceptor);
         let link = link.map(SocketLink::link);
-        let mut task = StreamTask::open(accepted, &*self.service, self.limits, link);
+        let mut task = StreamTask::open(stream, &*self.service, &self.limits, link);
         run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
-        let reason = match (task.into_parts(), stderr) {
-            ((_, Some((handover, mut command))), Some(stderr)) => {
-                match handover.stream.to_stdio() {
-                    Ok((input, output)) => {
-                        let group = handover.group();
-                        let error = exec(&mut command, input, output, stderr, group);
-                        error!(peer = %handover.peer, "{}", not_started(&error));
-                        return NOT_STARTED;
-                    }
-                    Err(error) => not_started(&error),
-                }
-            }
-            ((reason, _), _) => reason,
-        };
+        let (reason, program) = task.into_parts();
+        if let (Some((stream, command)), Some(stderr)) = (program, stderr) {
+            let error = exec(&stream, command, stderr);
+            error!(peer = %stream.peer, "{}", not_started(&error));
+            return NOT_STARTED;
+        }
         match reason {
             CloseReason::Panicked(_) => EX_SOFTWARE,
             reason if reason.is_failure() => 1,

@@ -57,7 +57,7 @@ impl HubProcess {
             }
             Forked::Parent(pid) => {
                 debug!(%pid, "fork, for the hub");
-                children.add_server(pid);
+                children.add(pid, None);
                 self.running.insert(Running { pid, control }).link()
             }
         }

@@ -1,30 +1,24 @@
 //! The processes that serve the UDP sockets of a forking server.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::error;
 
-use crate::hub_link::socket::SocketLink;
-use crate::limits::limits::Limits;
-use crate::limits::stats::Stats;
 use crate::net::listener::UdpListener;
 use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
 use crate::reactor::source::EventSource;
 use crate::server::model::children::Children;
-use crate::session::service::Service;
 use crate::udp::server::UdpServer;
 
 /// A UDP socket and the process that serves it, which is restarted if it ends.
 pub(crate) struct UdpProcess {
     pub(crate) listener: UdpListener,
-    pid: Option<Pid>,
-    start_at: Instant, // not before
+    pub(crate) pid: Option<Pid>,
+    pub(crate) start_at: Instant, // not before
 }
 
 impl UdpProcess {
@@ -35,15 +29,6 @@ impl UdpProcess {
             pid: None,
             start_at: Instant::now(),
         }
-    }
-
-    /// It is being started. If that fails, it is not due again before an interval.
-    pub(crate) fn starting(&mut self) {
-        self.start_at = Instant::now() + RESTART_INTERVAL;
-    }
-
-    pub(crate) fn started(&mut self, pid: Pid) {
-        self.pid = Some(pid);
     }
 
     /// Whether it was running, and has ended. Then it is due to be started.
@@ -64,19 +49,8 @@ impl UdpProcess {
     }
 }
 
-/// Serves the socket in a child. Returns the exit code.
-pub(crate) fn serve(
-    listener: io::Result<UdpListener>,
-    service: &Arc<dyn Service>,
-    limits: &Limits,
-    stats: Stats,
-    link: Option<OwnedFd>,
-    signals: &Signals,
-    buffer: &mut [u8],
-) -> i32 {
-    let (service, link) = (Arc::clone(service), link.map(SocketLink::link));
-    let server =
-        listener.and_then(|listener| UdpServer::new(listener, service, limits, stats, link));
+/// Serves a socket in a child. Returns the exit code.
+pub(crate) fn serve(server: io::Result<UdpServer>, signals: &Signals, buffer: &mut [u8]) -> i32 {
     match server {
         Ok(server) => {
             let mut server = Box::new(server);
@@ -91,4 +65,5 @@ pub(crate) fn serve(
     }
 }
 
-const RESTART_INTERVAL: Duration = Duration::from_secs(1); // a process that fails must not spin
+/// From one start of a process to the next: one that fails must not spin.
+pub(crate) const RESTART_INTERVAL: Duration = Duration::from_secs(1);

@@ -150,7 +150,7 @@ impl TestTable {
         let admission = Admission::uncounted(limits);
         let own_ports = vec![1212];
         Self {
-            peers: PeerTable::new(Arc::new(service), limits, admission, own_ports, now),
+            peers: PeerTable::new(Arc::new(service), limits, admission, 0, own_ports, now),
             ports_left: 0,
             now,
         }
@@ -186,9 +186,8 @@ impl TestTable {
         remote: SocketAddr,
         datagram: impl AsRef<[u8]>,
     ) -> Vec<Sent> {
-        let mut out = SendBatch::default();
-        self.push(local, remote, datagram.as_ref(), &mut out);
-        self.drain(out)
+        self.push(local, remote, datagram.as_ref());
+        self.drain()
     }
 
     /// Receives a datagram from peer `number` at this port; returns what is sent to it, with the
@@ -207,7 +206,7 @@ impl TestTable {
         sent.map(|sent| (sent.from.port(), sent.text)).collect()
     }
 
-    fn push(&mut self, local: &str, remote: SocketAddr, bytes: &[u8], out: &mut SendBatch) {
+    fn push(&mut self, local: &str, remote: SocketAddr, bytes: &[u8]) {
         let local = address(local);
         let incoming = Incoming {
             bytes,
@@ -220,20 +219,21 @@ impl TestTable {
             *ports_left = ports_left.checked_sub(1).ok_or(io::ErrorKind::AddrInUse)?;
             Ok(SocketAddr::new(listener.ip(), 50_000 + *ports_left))
         };
-        self.peers.receive(&incoming, &mut open_port, out, self.now);
+        self.peers.receive(&incoming, &mut open_port, self.now);
     }
 
     /// Lets this time pass; returns what is sent.
     fn wait(&mut self, time: Duration) -> Vec<Sent> {
         self.now += time;
         self.peers.tick(self.now);
-        self.drain(SendBatch::default())
+        self.drain()
     }
 
     /// Resumes peers until none is ready; returns what is sent.
-    fn drain(&mut self, mut out: SendBatch) -> Vec<Sent> {
+    fn drain(&mut self) -> Vec<Sent> {
         let mut all = Vec::new();
         loop {
+            let out = &mut self.peers.out;
             all.extend(out.queued().map(|(queued, bytes)| Sent {
                 from: queued.from,
                 to: queued.to,
@@ -244,12 +244,12 @@ impl TestTable {
             if !self.peers.is_ready() {
                 return all;
             }
-            self.peers.resume_ready(&mut out, self.now);
+            self.peers.resume_ready(self.now);
         }
     }
 
     fn dropped(&mut self, reason: Dropped) -> u64 {
-        self.peers.drops().of(reason)
+        self.peers.out.drops.of(reason)
     }
 
     fn closed_ports(&mut self) -> Vec<u16> {
@@ -445,12 +445,11 @@ fn busy_peers_take_turns() {
         ..ECHO
     };
     let mut table = TestTable::new(unlimited, &limits);
-    let mut out = SendBatch::default();
     for number in [1, 2] {
         let remote = address(&format!("192.0.2.{number}:40000"));
-        table.push("192.0.2.200:1212", remote, b"more", &mut out);
+        table.push("192.0.2.200:1212", remote, b"more");
     }
-    let sent = table.drain(out);
+    let sent = table.drain();
     assert_eq!(sent.len(), 200);
     let first = sent[..64].iter();
     let of_second = first.filter(|sent| sent.to.ip() == address("192.0.2.2:1").ip());
@@ -470,15 +469,14 @@ fn a_timeout_while_output_is_blocked_waits_for_room() {
     };
     let mut table = TestTable::new(unlimited, &limits);
     table.receive(1, "here");
-    let mut out = SendBatch::default();
-    while !out.is_full() {
+    while !table.peers.out.is_full() {
         let remote = address("192.0.2.1:40000");
-        table.push("192.0.2.200:1212", remote, b"many", &mut out);
+        table.push("192.0.2.200:1212", remote, b"many");
     }
     assert!(table.peers.is_ready());
     table.now += 10 * SECOND;
     table.peers.tick(table.now);
-    let sent = texts(table.drain(out));
+    let sent = texts(table.drain());
     let message = "The time for this conversation is over. Goodbye.\n";
     assert_eq!(sent.last().map(String::as_str), Some(message));
 }
@@ -671,9 +669,7 @@ fn without_a_free_port_there_is_no_session() {
     assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_000, "one"));
     assert_eq!(table.receive_at_port(1212, 2, "two"), []);
     table.peers.stop(table.now);
-    table
-        .peers
-        .resume_ready(&mut SendBatch::default(), table.now);
+    table.peers.resume_ready(table.now);
     assert_eq!(table.closed_ports(), [50_000], "its session was notified");
 }
 

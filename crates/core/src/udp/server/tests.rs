@@ -11,6 +11,7 @@ use crate::session::config::{Config, UdpPolicy};
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
 use crate::session::service::{Flow, Refusal, Result, Session};
+use crate::udp::filter::Dropped;
 
 /// Echoes messages, sends 70,000 bytes for `huge`, and `goodbye` when the server stops.
 struct Echo(Framing);
@@ -215,7 +216,7 @@ fn a_reply_that_cannot_be_sent_is_dropped_alone() {
     server.turn();
     assert_eq!(recv(&peer), b"before");
     assert_eq!(recv(&peer), b"after");
-    assert_eq!(server.udp.peers.drops().of(Dropped::Unsendable), 1);
+    assert_eq!(server.udp.peers.out.drops.of(Dropped::Unsendable), 1);
 }
 
 #[test]

@@ -2,16 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::limits::limits::Limits;
 use crate::reactor::poll::after;
-
-/// The limits on the time of one connection. `None` is no limit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) first_message: Option<Duration>,
-    pub(crate) idle: Option<Duration>,
-    pub(crate) session: Option<Duration>,
-    pub(crate) grace: Duration,
-}
 
 /// Which limit has been reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,34 +14,29 @@ pub(crate) enum Expired {
     Idle,
 }
 
-impl Timeouts {
-    /// The next deadline of a connection that began at `began`, and the limit that it stands for.
-    ///
-    /// `active` is the time of the last activity; without it the idle timeout does not apply.
-    /// `awaits_first` says that the timeout for the first message applies.
-    pub(crate) fn next(
-        &self,
-        began: Instant,
-        active: Option<Instant>,
-        awaits_first: bool,
-    ) -> Option<(Instant, Expired)> {
-        let session = self
-            .session
-            .map(|time| (after(began, time), Expired::Session));
-        let first = self.first_message.filter(|_| awaits_first);
-        let first = first.map(|time| (after(began, time), Expired::Idle));
-        let idle = active.zip(self.idle);
-        let idle = idle.map(|(active, time)| (after(active, time), Expired::Idle));
-        [session, first, idle]
-            .into_iter()
-            .flatten()
-            .min_by_key(|&(at, _)| at)
-    }
+/// The next deadline of a connection that began at `began`, and the limit that it stands for.
+///
+/// `active` is the time of the last activity; without it the idle timeout does not apply.
+/// `awaits_first` says that the timeout for the first message applies.
+pub(crate) fn next_deadline(
+    limits: &Limits,
+    began: Instant,
+    active: Option<Instant>,
+    awaits_first: bool,
+) -> Option<(Instant, Expired)> {
+    let session = limits.session_timeout;
+    let session = session.map(|time| (after(began, time), Expired::Session));
+    let first = limits.first_message_timeout.filter(|_| awaits_first);
+    let first = first.map(|time| (after(began, time), Expired::Idle));
+    let idle = active.zip(limits.idle_timeout);
+    let idle = idle.map(|(active, time)| (after(active, time), Expired::Idle));
+    let deadlines = [session, first, idle].into_iter().flatten();
+    deadlines.min_by_key(|&(at, _)| at)
 }
 
 /// The deadlines of one connection.
 pub(crate) struct Deadlines {
-    timeouts: Timeouts,
+    pub(crate) limits: Limits,
     began: Instant,
     active: Instant,
     end_at: Option<Instant>,
@@ -57,9 +44,9 @@ pub(crate) struct Deadlines {
 
 impl Deadlines {
     /// The connection begins now.
-    pub(crate) fn new(timeouts: Timeouts, now: Instant) -> Self {
+    pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
         Self {
-            timeouts,
+            limits: *limits,
             began: now,
             active: now,
             end_at: None,
@@ -73,7 +60,8 @@ impl Deadlines {
 
     /// The connection has to end within the grace period from now on. Later calls have no effect.
     pub(crate) fn start_grace(&mut self, now: Instant) {
-        self.end_at.get_or_insert(after(now, self.timeouts.grace));
+        self.end_at
+            .get_or_insert(after(now, self.limits.grace_period));
     }
 
     /// The end of the grace period, once it has started.
@@ -89,18 +77,17 @@ impl Deadlines {
         keeps_waiting: bool,
     ) -> Option<(Instant, Expired)> {
         if keeps_waiting {
-            return self.timeouts.next(self.began, None, false);
+            return next_deadline(&self.limits, self.began, None, false);
         }
         if self.end_at.is_some() {
             return None;
         }
-        self.timeouts
-            .next(self.began, Some(self.active), !got_message)
+        next_deadline(&self.limits, self.began, Some(self.active), !got_message)
     }
 
     /// When output has waited for the whole grace period without a byte being sent.
     pub(crate) fn stalled_at(&self) -> Instant {
-        after(self.active, self.timeouts.grace)
+        after(self.active, self.limits.grace_period)
     }
 }
 
