@@ -17,7 +17,7 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Reporting, Stats};
 use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
-use crate::reactor::poll::{after, earlier};
+use crate::reactor::poll::earlier;
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
@@ -25,7 +25,6 @@ use crate::server::rejects::Rejects;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::{Refusal, Service};
 use crate::stream::task::BUSY;
-use crate::sys::systemd::notify_service_manager;
 
 /// What a concurrency model serves, and within which limits.
 pub(crate) struct Setup {
@@ -36,61 +35,8 @@ pub(crate) struct Setup {
     pub(crate) reporting: Reporting,
 }
 
-/// Serves every peer that arrives until SIGTERM or SIGINT, then shuts down. It also returns when no
-/// peer can arrive any more and the last session has ended.
-///
-/// # Errors
-///
-/// The system lacks a resource at the start, or cannot wait for descriptors.
-pub(crate) fn serve<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
-    let ListenersByKind {
-        streams,
-        udp,
-        connections,
-    } = setup.listeners.into();
-    let (limits, signals) = (setup.limits, setup.signals);
-    let stats = Stats::new(setup.reporting)?;
-    let mut reactor = Reactor::new()?;
-    reactor.watch(signals.as_fd(), SIGNALS)?;
-    if let Some(fd) = worker.wakeup() {
-        reactor.watch(fd, WORKER)?;
-    }
-    let backlog = Backlog::new(streams, &mut reactor, LISTENERS)?;
-    let mut acceptor = Acceptor {
-        state: AcceptorState {
-            signals,
-            stats,
-            reactor,
-            backlog,
-            rejects: Rejects::new(&limits),
-            rate_queue: RateQueue::new(limits.rate),
-        },
-        admission: Admission::new(&limits, stats)?,
-        worker,
-        retry: None,
-        ready: Vec::new(),
-    };
-    for listener in udp {
-        acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
-    }
-    for stream in connections {
-        acceptor.accept(stream);
-    }
-    let served = loop {
-        if acceptor.is_exhausted() {
-            return Ok(());
-        }
-        match acceptor.turn(None) {
-            Ok(false) => (),
-            Ok(true) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    acceptor.shut_down(limits.grace_period);
-    served
-}
-
-struct Acceptor<'a, W> {
+/// The accept loop of one server.
+pub(super) struct Acceptor<'a, W> {
     state: AcceptorState,
     admission: Admission,
     worker: &'a mut W,
@@ -105,27 +51,69 @@ struct Retry {
     at: Instant,
 }
 
-impl<W: Worker> Acceptor<'_, W> {
+impl<'a, W: Worker> Acceptor<'a, W> {
+    /// Watches the listeners, and starts the sessions of connections that were inherited.
+    ///
+    /// # Errors
+    ///
+    /// The system lacks a resource.
+    pub(super) fn new(setup: Setup, worker: &'a mut W) -> io::Result<Self> {
+        let ListenersByKind {
+            streams,
+            udp,
+            connections,
+        } = setup.listeners.into();
+        let (limits, signals) = (setup.limits, setup.signals);
+        let stats = Stats::new(setup.reporting)?;
+        let mut reactor = Reactor::new()?;
+        reactor.watch(signals.as_fd(), SIGNALS)?;
+        if let Some(fd) = worker.wakeup() {
+            reactor.watch(fd, WORKER)?;
+        }
+        let backlog = Backlog::new(streams, &mut reactor, LISTENERS)?;
+        let mut acceptor = Self {
+            state: AcceptorState {
+                signals,
+                stats,
+                reactor,
+                backlog,
+                rejects: Rejects::new(&limits),
+                rate_queue: RateQueue::new(limits.rate),
+            },
+            admission: Admission::new(&limits, stats)?,
+            worker,
+            retry: None,
+            ready: Vec::new(),
+        };
+        for listener in udp {
+            acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
+        }
+        for stream in connections {
+            acceptor.accept(stream);
+        }
+        Ok(acceptor)
+    }
+
     /// Whether there is no peer, and none can arrive.
-    fn is_exhausted(&self) -> bool {
+    pub(super) fn is_exhausted(&self) -> bool {
         let can_arrive = !self.state.backlog.is_empty() || !self.state.rate_queue.is_empty();
         !can_arrive && self.retry.is_none() && self.is_idle()
     }
 
     /// Whether there is no session and no refused peer.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.state.reactor.len() == 0 && self.worker.len() == 0
     }
 
     /// The number of sessions, and of UDP sockets.
-    fn sessions(&self) -> usize {
+    pub(super) fn sessions(&self) -> usize {
         let reactor = &self.state.reactor;
         self.worker.len() + reactor.len() - self.state.rejects.count(reactor)
     }
 
     /// Waits once, until `deadline` at most, and handles what is ready. Returns whether the server
     /// was asked to stop.
-    fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+    pub(super) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         self.wait(deadline)?;
         let now = Instant::now();
         let (mut stop, mut report) = (false, false);
@@ -277,33 +265,26 @@ impl<W: Worker> Acceptor<'_, W> {
         state.rejects.refuse(&mut state.reactor, stream, refusal);
     }
 
-    /// Closes the listeners, asks every session to end, and waits for them until the end of the grace
-    /// period or the next signal.
-    fn shut_down(&mut self, grace: Duration) {
+    /// Accepts no further peer: closes the listeners, and refuses the peers that wait for a session.
+    pub(super) fn close(&mut self) {
         self.state.backlog.close(&mut self.state.reactor);
-        notify_service_manager("STOPPING=1");
         let retry = self.retry.take().map(|retry| retry.stream);
         let queued = self.state.rate_queue.drain();
         for stream in retry.into_iter().chain(queued) {
             self.refuse_busy(stream, "The server is stopping.");
         }
-        info!(sessions = self.sessions(), ?grace, "stop");
+    }
+
+    /// Asks every session to end.
+    pub(super) fn stop_sessions(&mut self) {
         self.worker.stop();
         self.state.reactor.stop(Instant::now());
-        // The sessions have the same deadline; those that have not ended a moment after it are stuck.
-        let deadline = after(Instant::now(), grace) + MARGIN;
-        while !self.is_idle() {
-            let turned = self.turn(Some(deadline));
-            if deadline <= Instant::now() || !matches!(turned, Ok(false)) {
-                break;
-            }
-        }
-        let sessions = self.sessions();
-        if 0 < sessions {
-            warn!(sessions, "stop: killing the remaining sessions");
-            self.worker.kill();
-            self.state.reactor.clear();
-        }
+    }
+
+    /// Ends every session at once.
+    pub(super) fn kill_sessions(&mut self) {
+        self.worker.kill();
+        self.state.reactor.clear();
     }
 }
 
@@ -311,7 +292,6 @@ const SIGNALS: usize = 0; // tokens in the reactor
 const WORKER: usize = 1;
 const LISTENERS: usize = 2; // and up
 const ACCEPTS_AT_ONCE: usize = 16; // then handle the other events
-const MARGIN: Duration = Duration::from_millis(250);
 // Two seconds in all: a client should not wait longer than that for an answer.
 const MAX_FAILURES: u32 = 20;
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -5,6 +5,7 @@ pub(crate) mod backlog;
 pub(crate) mod model;
 pub(crate) mod rejects;
 mod server;
+pub(crate) mod shutdown;
 pub(crate) mod worker;
 
 pub use model::Model;

@@ -18,7 +18,8 @@ use crate::net::stream::Stream;
 use crate::reactor::poll::{Interest, after, wait};
 use crate::reactor::signals::Signals;
 use crate::reactor::waker::Waker;
-use crate::server::acceptor::{self, Setup};
+use crate::server::acceptor::Setup;
+use crate::server::shutdown::serve_until_signal;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
 use crate::stream::task::StreamTask;
@@ -46,7 +47,7 @@ pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
             service: Arc::clone(&setup.service),
             limits: setup.limits,
         };
-        acceptor::serve(setup, &mut events)
+        serve_until_signal(setup, &mut events)
     })?;
     let ended = forward_signals(&signals, &control, &done, grace)?;
     if !ended {

@@ -19,10 +19,11 @@ use crate::net::listener::UdpListener;
 use crate::net::stream::Stream;
 use crate::peer::Transport;
 use crate::reactor::run_one::run_one;
-use crate::server::acceptor::{self, Setup};
+use crate::server::acceptor::Setup;
 use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
 use crate::server::model::fork_hub::HubProcess;
 use crate::server::model::fork_udp::{self, RESTART_INTERVAL, UdpProcess};
+use crate::server::shutdown::serve_until_signal;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
@@ -54,7 +55,7 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         service,
         limits: setup.limits,
     };
-    let served = acceptor::serve(setup, &mut processes);
+    let served = serve_until_signal(setup, &mut processes);
     if let Some(hub) = &mut processes.hub {
         hub.kill(&processes.children);
     }

@@ -20,7 +20,8 @@ use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
 use crate::reactor::source::{EventSource, READ_BYTES};
 use crate::reactor::waker::Waker;
-use crate::server::acceptor::{self, Setup};
+use crate::server::acceptor::Setup;
+use crate::server::shutdown::serve_until_signal;
 use crate::server::worker::{AcceptorState, StartError, Worker};
 use crate::session::service::Service;
 use crate::stream::task::StreamTask;
@@ -44,7 +45,7 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         sender,
         waker: Arc::new(Waker::new()?),
     };
-    acceptor::serve(setup, &mut threads)
+    serve_until_signal(setup, &mut threads)
 }
 
 /// A thread for each session. A thread that does not return from its session when the server stops is
