@@ -24,7 +24,7 @@ use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 #[derive(Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
-    /// Log every accept, fork, close and reap
+    /// Log more; a server logs every accept, fork, end and reap
     #[arg(
         short,
         long,
@@ -335,8 +335,9 @@ Examples:
   switchboard get server:1212 notes.txt   fetch a file from `switchboard serve files`
   switchboard services                    list the services
 
-With --json, a command prints its results as JSON on standard output, one object per line. With -q,
-it prints nothing but its results and errors.
+With --json, commands with results (services, script, talk, get, put, list) print them as JSON, one
+object per line; `serve --json` formats the report of SIGUSR1 on standard error. With -q, a command
+prints nothing but its results and errors.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
 denied; `switchboard get --help` lists those of file transfer.";

@@ -1,7 +1,7 @@
 //! The program `switchboard` as a library, with the API for services from [`switchboard_core`].
 //!
-//! [`run`] makes a program from one [`Service`], with every
-//! model, listener, limit and command of `switchboard` itself:
+//! [`run`] makes a program from one [`Service`], with every model, listener, limit and command of
+//! `switchboard` itself:
 //!
 //! ```no_run
 //! use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::panic;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
@@ -62,7 +62,7 @@ pub(crate) fn write(line: &[u8]) {
 /// Prints the error that ends the program, whole, however long it is. Gives up when standard error
 /// takes nothing for 10 seconds.
 pub(crate) fn print_error(message: &str) {
-    if matches!(destination(), Destination::Peer) {
+    if matches!(*DESTINATION, Destination::Peer) {
         return;
     }
     // The message may quote a file or a server.
@@ -120,7 +120,7 @@ impl Write for NonBlocking {
 
 /// Writes as much of `bytes` as there is room for.
 fn write_now(bytes: &[u8]) -> nix::Result<usize> {
-    match destination() {
+    match &*DESTINATION {
         Destination::Reopened(own) => unistd::write(own, bytes),
         Destination::Socket => {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
@@ -131,10 +131,7 @@ fn write_now(bytes: &[u8]) -> nix::Result<usize> {
     }
 }
 
-fn destination() -> &'static Destination {
-    static DESTINATION: OnceLock<Destination> = OnceLock::new();
-    DESTINATION.get_or_init(Destination::find)
-}
+static DESTINATION: LazyLock<Destination> = LazyLock::new(Destination::find);
 
 /// What standard error is, and so how to write to it without blocking.
 enum Destination {

@@ -125,8 +125,8 @@ impl Conversation {
         out.flush().map_err(Failure::Output)
     }
 
-    /// The output, and apart from it the last line, if that is to become JSON: the connection itself
-    /// refuses a line that is too long, and does so in plain text.
+    /// Splits off the last line if it must become JSON: the connection reports a too long line as plain
+    /// text.
     fn split_output(&self) -> (&[u8], Option<&str>) {
         let output = self.connection.output();
         let reason = self.connection.close_reason();

@@ -3,7 +3,7 @@
 #![no_main]
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::UNIX_EPOCH;
 
 use libfuzzer_sys::fuzz_target;
@@ -55,28 +55,28 @@ fn serve(directory: &TempDir) -> Files {
     Files::new(&directory.path().join("top")).expect("it was made")
 }
 
-fn answer(files: &Files, said: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
+fn answer(files: &Files, input: &[u8], piece: usize, outbox_bytes: usize) -> Vec<u8> {
     let mut limits = Limits::default();
     limits.outbox_bytes = outbox_bytes;
     let pieces = Chunks {
         input: piece,
         output: piece,
     };
-    let (heard, _) = drive_stream(files, said, pieces, &limits);
-    assert!(!String::from_utf8_lossy(&heard).contains(OUTSIDE));
-    heard
+    let (output, _) = drive_stream(files, input, pieces, &limits);
+    assert!(!String::from_utf8_lossy(&output).contains(OUTSIDE));
+    output
 }
 
 /// Requests that only read get the same responses for every chunking.
-fn check_reading(said: &[u8], piece: usize) {
-    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
-    let files = serve(DIRECTORY.get_or_init(example));
-    let at_once = answer(&files, said, said.len().max(1), 1 << 16);
-    assert_eq!(answer(&files, said, piece, 3), at_once);
+fn check_reading(input: &[u8], piece: usize) {
+    static DIRECTORY: LazyLock<TempDir> = LazyLock::new(example);
+    let files = serve(&DIRECTORY);
+    let at_once = answer(&files, input, input.len().max(1), 1 << 16);
+    assert_eq!(answer(&files, input, piece, 3), at_once);
 }
 
 /// What is stored stays in the folder and within its limits.
-fn check_writing(said: &[u8], piece: usize) {
+fn check_writing(input: &[u8], piece: usize) {
     let directory = example();
     let rules = Rules {
         overwrite: piece.is_multiple_of(2),
@@ -84,7 +84,7 @@ fn check_writing(said: &[u8], piece: usize) {
         max_file: Some(100),
         quota: Some(200),
     };
-    answer(&serve(&directory).writable(rules), said, piece, 100);
+    answer(&serve(&directory).writable(rules), input, piece, 100);
     let outside = fs::read_dir(directory.path()).expect("a folder");
     assert_eq!(outside.count(), 2);
     let untouched = fs::read(directory.path().join("outside")).expect("it was made");
@@ -97,13 +97,13 @@ fn check_writing(said: &[u8], piece: usize) {
 }
 
 fuzz_target!(|input: (u8, &[u8])| {
-    let (piece, said) = (usize::from(input.0).max(1), input.1);
-    said.split(|&byte| byte == b'\n').for_each(check_line);
-    check_reading(said, piece);
-    if said
+    let (piece, input) = (usize::from(input.0).max(1), input.1);
+    input.split(|&byte| byte == b'\n').for_each(check_line);
+    check_reading(input, piece);
+    if input
         .windows(3)
         .any(|word| word.eq_ignore_ascii_case(b"put"))
     {
-        check_writing(said, piece);
+        check_writing(input, piece);
     }
 });

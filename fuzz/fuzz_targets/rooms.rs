@@ -52,7 +52,9 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, Action<'_>)>)| {
                 connected.insert(peer);
                 driver.connect_datagram(peer, first);
             }
-            Action::Pass(milliseconds) => driver.advance(Duration::from_millis(milliseconds.into())),
+            Action::Pass(milliseconds) => {
+                driver.advance(Duration::from_millis(milliseconds.into()))
+            }
             _ if !is_connected => (),
             Action::Say(bytes) => driver.send(peer, bytes),
             Action::HangUp => driver.end_input(peer),

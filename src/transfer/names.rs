@@ -37,18 +37,24 @@ pub(super) fn open(path: &Path) -> Result<Source, Error> {
     })
 }
 
-/// Checks that no two of these pairs of a source and its target have the same target.
+/// Checks that no two of these pairs of a source and its target write to the same target. An empty
+/// target is the folder itself, which contains the targets of all other sources.
 pub(super) fn check_targets<'a>(
     pairs: impl IntoIterator<Item = (&'a OsStr, Vec<u8>)>,
 ) -> Result<(), Failure> {
+    let pairs: Vec<_> = pairs.into_iter().collect();
     let mut sources = HashMap::new();
-    for (source, target) in pairs {
-        if let Some(earlier) = sources.insert(target.clone(), source) {
-            let shown = |name: &OsStr| Sanitized(name.as_bytes()).to_string();
-            let (earlier, source) = (shown(earlier), shown(source));
-            let target = Sanitized(if target.is_empty() { b"." } else { &target });
+    for (source, target) in &pairs {
+        let shown = Sanitized(source.as_bytes());
+        if target.is_empty() && 1 < pairs.len() {
             return Err(Failure::Usage(format!(
-                "'{earlier}' and '{source}' have the same target, '{target}'"
+                "'{shown}' includes everything: give it alone"
+            )));
+        }
+        if let Some(earlier) = sources.insert(target, source) {
+            let (earlier, target) = (Sanitized(earlier.as_bytes()), Sanitized(target));
+            return Err(Failure::Usage(format!(
+                "'{earlier}' and '{shown}' have the same target, '{target}'"
             )));
         }
     }

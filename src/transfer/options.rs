@@ -177,16 +177,13 @@ pub(super) struct TftpArgs {
 
 impl TftpArgs {
     pub(super) fn options(&self, timeout: Duration) -> TftpOptions {
-        TftpOptions {
-            mode: if self.netascii {
-                Mode::Netascii
-            } else {
-                Mode::Octet
-            },
-            block_bytes: self.block_size.unwrap_or(BLOCK_BYTES),
-            window: self.window.unwrap_or(WINDOW),
-            timeout,
+        let mut options = TftpOptions::new(timeout);
+        if self.netascii {
+            options.mode = Mode::Netascii;
         }
+        options.block_bytes = self.block_size.unwrap_or(BLOCK_BYTES);
+        options.window = self.window.unwrap_or(WINDOW);
+        options
     }
 
     /// # Errors

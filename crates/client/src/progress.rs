@@ -4,6 +4,7 @@ use switchboard_files::{Content, Digest};
 
 /// The result of a successful transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The length of the file.
     pub bytes: u64,

@@ -56,20 +56,21 @@ impl Session {
         })
     }
 
-    /// Sends a request, also while content is still arriving. `false` if the server has closed, which
-    /// shows at the end of the content, too. A line always fits into the socket's buffer.
+    /// Sends a request, also while content is still arriving. Returns `false` if the server has closed
+    /// the connection; reading the content reports that as well. A line always fits into the socket's
+    /// buffer.
     pub(crate) fn send_ahead(&mut self, request: &Request) -> Result<bool, Error> {
         let line = format!("{request}\n");
         self.write_all(line.as_bytes(), Interrupt::Hangup)
     }
 
-    /// Sends content. `false` if the server responds meanwhile or has closed: its response can be read,
-    /// and the rest was not sent.
+    /// Sends content. Returns `false` if the server has responded before the end or has closed the
+    /// connection: its response can be read, and the rest was not sent.
     pub(crate) fn send_content(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         self.write_all(bytes, Interrupt::Input)
     }
 
-    /// `false` if it was interrupted, or the server has closed.
+    /// Returns `false` if it was interrupted, or the server has closed the connection.
     fn write_all(&mut self, mut rest: &[u8], interrupt: Interrupt) -> Result<bool, Error> {
         while !rest.is_empty() {
             match self.transport.write(rest, interrupt, self.timeout) {

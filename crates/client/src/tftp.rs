@@ -33,6 +33,7 @@ pub struct TftpClient {
 
 /// How files are transferred by TFTP.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct TftpOptions {
     /// How files are encoded.
     pub mode: Mode,
@@ -42,6 +43,19 @@ pub struct TftpOptions {
     pub window: u16,
     /// How long the server may be silent. The protocol may give up earlier.
     pub timeout: Duration,
+}
+
+impl TftpOptions {
+    /// Octets without options (RFC 1350), for a server that may be silent for `timeout`.
+    #[must_use]
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            mode: Mode::Octet,
+            block_bytes: 512,
+            window: 1,
+            timeout,
+        }
+    }
 }
 
 impl TftpClient {

@@ -1,22 +1,30 @@
 //! Character classes shared by the engines: white space and invisible control characters.
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// Whether it separates words, in input lines and in scripts.
 pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_unseen(character)
 }
 
-/// Whether it is a control character or a bidirectional formatting character. Replies never contain
-/// one, because a terminal acts on it.
+/// Whether it is a control character or an invisible formatting character. Replies never contain one,
+/// because a terminal acts on it. The joiners U+200C and U+200D are parts of words and emoji.
 fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    match character {
+        '\u{200c}' | '\u{200d}' => false,
+        _ if character.is_ascii() => character.is_control(), // most are: no table look-up
+        _ => matches!(
+            character.general_category(),
+            GeneralCategory::Control | GeneralCategory::Format
+        ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::{Conversation, Script};
 
-    const CLASSIC: &str =
+    const DOCTOR1966: &str =
         "(HI)(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))(A ((0) (B)))(NONE ((0) (YOU SAY 1)))";
     const HAYDEN: &str = "key: xnone\ndecomp: *\nreasmb: You say (1)\n";
 
@@ -24,7 +32,7 @@ mod tests {
     fn replies_contain_no_invisible_characters() {
         let input = "I need \u{202e}x\u{1b}[31m\u{2066}y\u{9b}z\0";
         for script in [
-            Script::load(CLASSIC),
+            Script::load(DOCTOR1966),
             Script::load(HAYDEN),
             Script::friend(),
         ] {

@@ -12,6 +12,7 @@ pub struct Name(Vec<u8>);
 
 /// Why bytes are not a valid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// It is the folder itself, where a file is required.
     #[error("the name of a file is missing")]

@@ -118,7 +118,6 @@ fn sources_with_the_same_target_are_refused_before_connecting() {
             "'x'",
         ),
         (&["get", tcp, "x", "x"], "'x' and 'x'", "'x'"),
-        (&["get", tcp, "/", "/", "-r"], "'/' and '/'", "'.'"),
         (&["get", tcp, "A/d", "B/d", "-r"], "'A/d' and 'B/d'", "'d'"),
         (&["get", udp, "A/x", "/x"], "'A/x' and '/x'", "'x'"),
         (
@@ -132,17 +131,26 @@ fn sources_with_the_same_target_are_refused_before_connecting() {
             "'d'",
         ),
         (
-            &["put", tcp, ".", "..", "-r", "--to", "f"],
-            "'.' and '..'",
-            "'.'",
-        ),
-        (
             &["put", udp, "a/d/x", "b/d/x", "--to", "f"],
             "'a/d/x' and 'b/d/x'",
             "'x'",
         ),
     ] {
         let message = format!("switchboard: {sources} have the same target, {target}\n");
+        let output = check_run(here, args, 2, &message);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), message, "{args:?}");
+        assert!(output.stdout.is_empty());
+    }
+    // The targets of all others are inside that of a whole folder.
+    for (args, source) in [
+        (&["get", tcp, "/", "/", "-r"][..], "/"),
+        (&["get", tcp, "-r", ".", "A/x"], "."),
+        (&["get", tcp, "-r", "A/x", "/"], "/"),
+        (&["put", tcp, ".", "..", "-r", "--to", "f"], "."),
+        (&["put", tcp, "-r", "a/d/x", ".."], ".."),
+        (&["put", tcp, "-r", ".", "a/d/x"], "."),
+    ] {
+        let message = format!("switchboard: '{source}' includes everything: give it alone\n");
         let output = check_run(here, args, 2, &message);
         assert_eq!(String::from_utf8_lossy(&output.stderr), message, "{args:?}");
         assert!(output.stdout.is_empty());

@@ -8,6 +8,7 @@ mod ports;
 mod runner;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use page::{Page, root};
@@ -33,11 +34,13 @@ fn commands_print_what_is_shown() {
         not_run.extend(report.not_run);
         wrong.extend(report.wrong);
     }
-    println!(
-        "{run} commands were run; not run are {} blocks:\n{}",
-        not_run.len(),
-        not_run.join("\n")
-    );
+    // `println` would be captured and shown only if the test fails.
+    let (count, blocks) = (not_run.len(), not_run.join("\n"));
+    writeln!(
+        io::stderr(),
+        "{run} commands were run; not run are {count} blocks:\n{blocks}"
+    )
+    .ok();
     assert!(
         wrong.is_empty(),
         "{} of {run} commands:\n\n{}",

@@ -2,8 +2,6 @@
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tempfile::{NamedTempFile, TempDir, tempdir};
@@ -11,7 +9,7 @@ use tempfile::{NamedTempFile, TempDir, tempdir};
 use super::output::matches;
 use super::page::{Page, Shown};
 use super::ports::{at_free_ports, ports_in, with_ports};
-use crate::support::{Process, program, villains, wait_for};
+use crate::support::{Process, poll, program, villains, wait_for};
 
 /// What came of a page.
 #[derive(Default)]
@@ -182,22 +180,17 @@ impl<'p> Scene<'p> {
     fn end(mut self) -> Report {
         for mut server in std::mem::take(&mut self.servers) {
             // What a server logs about a client may come after the client has ended.
-            let deadline = Instant::now() + PATIENCE;
-            loop {
-                let printed = read(&server.output);
-                let printed = with_ports(
-                    &printed,
+            let mut printed = String::new();
+            let is_as_shown = poll(|| {
+                printed = with_ports(
+                    &read(&server.output),
                     server.ports.iter().map(|(text, real)| (real, text)),
                 );
                 let lines: Vec<&str> = printed.lines().collect();
-                if matches(&server.shown.output, &lines, false) {
-                    break;
-                }
-                if deadline < Instant::now() {
-                    self.differs(&server.shown, &printed);
-                    break;
-                }
-                thread::sleep(PAUSE);
+                matches(&server.shown.output, &lines, false).then_some(())
+            });
+            if is_as_shown.is_none() {
+                self.differs(&server.shown, &printed);
             }
             server.process.signal(Signal::SIGTERM);
             let status = server.process.wait();
@@ -213,6 +206,3 @@ fn read(output: &NamedTempFile) -> String {
     let bytes = fs::read(output.path()).expect("it can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }
-
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(10);

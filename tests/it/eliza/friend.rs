@@ -170,13 +170,13 @@ fn every_kind_of_script_answers_binary_input() {
 
 #[test]
 fn a_script_with_an_endless_loop_answers_the_next_line() {
-    const CLASSIC: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
+    const DOCTOR1966: &str = "(HI)\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n\
         (NONE ((0) (FINE)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
     const HAYDEN: &str = "initial: HI\nkey: a\n decomp: *\n reasmb: goto b\nkey: b\n decomp: *\n reasmb: goto a\n\
         key: xnone\n decomp: *\n reasmb: FINE\n";
     let folder = temp_dir();
     let path = folder.path().join("round.script");
-    for script in [CLASSIC, HAYDEN] {
+    for script in [DOCTOR1966, HAYDEN] {
         fs::write(&path, script).expect("it can be written");
         for model in MODELS {
             let args = format!(

@@ -154,8 +154,8 @@ fn hundreds_of_refusals_take_few_descriptors() {
 
 #[test]
 fn timeouts_close_sessions() {
-    let too_long = "Nothing was heard for too long. Goodbye.";
-    let over = "The time for this conversation is over. Goodbye.";
+    let too_long = "Idle for too long. Goodbye.";
+    let over = "The session time limit is reached. Goodbye.";
     for model in MODELS {
         for (limit, message, end) in [
             ("--idle-timeout", too_long, "end: idle"),
@@ -178,17 +178,14 @@ fn timeouts_close_sessions() {
 #[test]
 fn timeouts_apply_to_a_line_that_arrives_byte_by_byte() {
     for (limits, message) in [
-        (
-            "--idle-timeout 300ms",
-            "Nothing was heard for too long. Goodbye.",
-        ),
+        ("--idle-timeout 300ms", "Idle for too long. Goodbye."),
         (
             "--idle-timeout none --first-message-timeout 300ms",
-            "Nothing was heard for too long. Goodbye.",
+            "Idle for too long. Goodbye.",
         ),
         (
             "--idle-timeout none --session-timeout 300ms",
-            "The time for this conversation is over. Goodbye.",
+            "The session time limit is reached. Goodbye.",
         ),
     ] {
         let server = Server::start(&format!("eliza --max-line 64M {limits}"));

@@ -9,7 +9,7 @@ use crate::support::{
     CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, stdout_of, temp_dir,
 };
 
-const GONE: &str = "The room is gone: the server has lost it. Goodbye.";
+const GONE: &str = "The server lost the room. Goodbye.";
 
 /// Serves on TCP, on UDP, and on a Unix socket in `folder`.
 fn serve_everywhere(args: &str, folder: &tempfile::TempDir) -> Server {
@@ -175,7 +175,7 @@ fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
             for (number, client) in clients.iter_mut().enumerate() {
                 let text = String::from_utf8(client.rest()).expect("it is text");
                 // Some are also notified of members that came or left.
-                let others = [" is here.", " has left.", "the next one."];
+                let others = [" is here.", " has left.", "wait for one."];
                 let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
                 let own: Vec<&str> = text.lines().filter(is_own).collect();
                 assert_eq!(

@@ -17,7 +17,7 @@ const MEETING: &str = "
     1< [you to Bob] psst
     2< [alice to you] psst
     2> /msg carol psst
-    2< -- Nobody is called carol.
+    2< -- There is no member called carol.
     2> /join #X
     2< -- You are in #x as bob, alone.
     1< -- bob has left.
@@ -68,7 +68,7 @@ const MEETING: &str = "
     2.
     1< -- bob has left.
     1> /msg bob are you there?
-    1< -- Nobody is called bob.
+    1< -- There is no member called bob.
     -1
     1.
 ";
@@ -180,7 +180,10 @@ fn a_long_paste_arrives_complete() {
         }
         // The rate limit has delayed some lines, and none is lost.
         let notice = scene.client(1).line();
-        assert!(notice.starts_with("-- You say much at once:"), "{notice}");
+        assert!(
+            notice.starts_with("-- You are sending too fast:"),
+            "{notice}"
+        );
         // The same from a pipe that ends without a line end.
         let paste = format!("carol\n{}", lines[..200].join("\n"));
         let command = format!("nc.openbsd -N 127.0.0.1 {}", server.port());

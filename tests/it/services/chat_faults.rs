@@ -57,7 +57,7 @@ fn a_member_that_does_not_read_is_dropped_without_delaying_others() {
         }
         // The dropped member finds the reason at the end of its input.
         let rest = slow.rest();
-        let reason = b"-- You fell too far behind what is said here. Goodbye.\n";
+        let reason = b"-- You read too slowly. Goodbye.\n";
         assert!(rest.ends_with(reason), "{model}");
         server.check_memory(16 * 1024);
     }

@@ -22,7 +22,7 @@ const LINE: &str = "
     +2
     2= 2
     +3
-    3< The line is taken. Try again later.
+    3< There is a sender and a receiver already. Try again later.
     -3
     3.
     1> hello
@@ -191,7 +191,7 @@ fn the_sender_is_notified_or_closed_without_receivers() {
         2< hello
         !2";
     let notified = "
-        1< Nobody receives any more; what you send waits for the next one.
+        1< No receiver is connected; your next bytes wait for one.
         1> next?
         +3
         3= 2
@@ -219,10 +219,10 @@ fn listeners_can_have_roles() {
             1> hello
             2< hello
             +3 sends
-            3< The line is taken. Try again later.
+            3< There is a sender and a receiver already. Try again later.
             3.
             +4 receives
-            4< The line is taken. Try again later.
+            4< There is a sender and a receiver already. Try again later.
             4.
             -1
             1.

@@ -75,7 +75,7 @@ fn a_receiver_that_stops_reading_is_reset_and_the_sender_is_notified() {
         let end = server.log("end: idle timeout");
         assert!(end.contains(&format!("peer={peer}")), "{end}");
         let notice = sender.line();
-        assert!(notice.starts_with("Nobody receives any more"), "{notice}");
+        assert!(notice.starts_with("No receiver is connected"), "{notice}");
         let end = (&receiver.stream).read_to_end(&mut Vec::new());
         let kind = end.map_err(|error| error.kind());
         assert_eq!(kind, Err(ErrorKind::ConnectionReset), "{model}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Client, Server, UdpClient, installed, stdout_of, wait_for};
 
-const NO_RECEIVER: &str = "Nobody receives any more; what you send waits for the next one.\n";
+const NO_RECEIVER: &str = "No receiver is connected; your next bytes wait for one.\n";
 
 /// A server with these options, and peers that have sent these datagrams, in this order.
 fn start<const COUNT: usize>(
@@ -46,7 +46,7 @@ fn an_empty_first_datagram_receives_and_others_send() {
         {
             assert_eq!(
                 another.ask(datagram),
-                "The line is taken. Try again later.\n"
+                "There is a sender and a receiver already. Try again later.\n"
             );
         }
     }

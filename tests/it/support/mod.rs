@@ -21,4 +21,4 @@ pub(crate) use scene::Scene;
 pub(crate) use server::{CONCURRENT_MODELS, MODELS, Server, example, free_port, program, villains};
 pub(crate) use shell::{can_run, installed, is_root, run_program, services, shell, stdout_of};
 pub(crate) use udp::{UdpClient, received_so_far};
-pub(crate) use wait::{DEADLINE, wait_for, wait_until};
+pub(crate) use wait::{DEADLINE, poll, wait_for, wait_until};

@@ -129,8 +129,7 @@ pub(crate) fn threads_of(pid: Pid) -> Vec<PathBuf> {
     threads.map(|thread| thread.path()).collect()
 }
 
-/// Waits until `threads`, folders in /proc, are idle: all of them sleep, and none has run since the
-/// look before, 20 ms ago.
+/// Waits until `threads`, folders in /proc, are idle: all sleep, and no context switch in 20 ms.
 #[track_caller]
 pub(crate) fn wait_until_idle(what: &str, threads: impl Fn() -> Vec<PathBuf>) {
     let deadline = Instant::now() + DEADLINE;

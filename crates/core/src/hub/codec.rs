@@ -79,7 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hub::message::{Notice, Request};
+    use crate::hub::message::{HubMessage, Request};
     use crate::hub::types::{Member, RoomEvent};
     use crate::peer::Transport;
 
@@ -119,7 +119,7 @@ mod tests {
             while let Ok(Some(_)) = decode::<Request>(&mut input) {}
             let mut input = Queue::default();
             input.buffer().extend_from_slice(&bytes);
-            while let Ok(Some(_)) = decode::<Notice>(&mut input) {}
+            while let Ok(Some(_)) = decode::<HubMessage>(&mut input) {}
         }
     }
 
@@ -132,13 +132,14 @@ mod tests {
             let mut bytes = Vec::new();
             encode(
                 number,
-                &Notice::Event(RoomEvent::Post { post, past }),
+                &HubMessage::Event(RoomEvent::Post { post, past }),
                 &mut bytes,
             );
             let mut input = Queue::default();
             input.buffer().extend_from_slice(&bytes);
-            let received = decode::<Notice>(&mut input).expect("it was encoded here");
-            let Some((to, Notice::Event(RoomEvent::Post { post, past: was }))) = received else {
+            let received = decode::<HubMessage>(&mut input).expect("it was encoded here");
+            let Some((to, HubMessage::Event(RoomEvent::Post { post, past: was }))) = received
+            else {
                 panic!("it is {received:?}");
             };
             assert_eq!((to, was), (number, past));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::hub::member::MemberState;
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::room::Room;
 use crate::hub::types::{LeaveReason, Member, MemberId, RoomEvent, RoomKind};
 use crate::peer::Transport;
@@ -26,7 +26,7 @@ pub(crate) struct Hub<T> {
     pub(super) members: HashMap<MemberId, MemberState<T>>,
     pub(super) rooms: HashMap<Arc<str>, Room>,
     last_id: MemberId,
-    ready: Vec<MemberId>, // have notices since the last `take_ready`
+    ready: Vec<MemberId>, // have messages since the last `take_ready`
     pub(super) dropped: VecDeque<MemberId>, // still in their rooms
     pub(super) runnable: VecDeque<MemberId>, // have requests that can be done
     pub(super) unblocked: VecDeque<Arc<str>>, // rooms whose blocked posts may be retried
@@ -122,19 +122,19 @@ impl<T: Clone> Hub<T> {
         self.settle();
     }
 
-    /// The next notice for a member.
-    pub(crate) fn next(&mut self, id: MemberId) -> Option<Notice> {
+    /// The next message for a member.
+    pub(crate) fn next(&mut self, id: MemberId) -> Option<HubMessage> {
         let member = self.members.get_mut(&id)?;
-        let (notice, is_short) = member.pop(self.now)?;
+        let (message, is_short) = member.pop(self.now)?;
         if is_short {
             self.runnable.extend((!member.is_blocked()).then_some(id));
             self.unblocked.extend(member.rooms.iter().map(Arc::clone));
             self.settle();
         }
-        Some(notice)
+        Some(message)
     }
 
-    /// The members that got notices since the last call, each once, with their owners.
+    /// The members that got messages since the last call, each once, with their owners.
     pub(crate) fn take_ready(&mut self) -> Vec<(MemberId, T)> {
         let ready = mem::take(&mut self.ready).into_iter();
         let ready = ready.filter_map(|id| {

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::RoomEvent;
 
 /// The state of a member in all its rooms.
@@ -20,7 +20,7 @@ pub(crate) struct MemberState<T> {
     /// In order; the first one cannot be done yet.
     pub(crate) requests: VecDeque<Request>,
     pub(crate) accepted: usize, // the weight of requests done and not reported yet
-    pub(crate) is_ready: bool,  // in the hub's list of members with notices
+    pub(crate) is_ready: bool,  // in the hub's list of members with messages
     pub(crate) is_dropped: bool,
 }
 
@@ -55,10 +55,10 @@ impl<T> MemberState<T> {
         self.queue.push_back(event);
     }
 
-    /// The next notice, and whether taking it has made a long queue short.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Notice, bool)> {
+    /// The next message, and whether taking it has made a long queue short.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<(HubMessage, bool)> {
         if 0 < self.accepted {
-            return Some((Notice::Accepted(mem::take(&mut self.accepted)), false));
+            return Some((HubMessage::Accepted(mem::take(&mut self.accepted)), false));
         }
         let event = self.queue.pop_front()?;
         let was_long = self.is_long();
@@ -70,7 +70,7 @@ impl<T> MemberState<T> {
         if !event.is_post() {
             self.queued_others -= event.weight();
         }
-        Some((Notice::Event(event), was_long && !self.is_long()))
+        Some((HubMessage::Event(event), was_long && !self.is_long()))
     }
 
     /// Whether no post should be added to the queue.

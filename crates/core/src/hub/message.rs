@@ -33,7 +33,7 @@ pub(crate) enum Request {
 
 /// A message of the hub to a member.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Notice {
+pub(crate) enum HubMessage {
     /// For the session.
     Event(RoomEvent),
     /// Requests of this [weight](Request::weight) are done; posts among them are queued for all

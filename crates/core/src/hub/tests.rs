@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::hub::hub::{ADMISSION_WAIT, FULL_WAIT, Hub, MAX_EMPTY_ROOMS};
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::room::Room;
 use crate::hub::types::{MemberId, RoomEvent, RoomKind};
 use crate::peer::Transport;
@@ -78,10 +78,10 @@ impl Scene {
     /// The events that wait for a member, each as a short text.
     fn events(&mut self, letter: char) -> Vec<String> {
         let id = self.id(letter);
-        let notices: Vec<Notice> = std::iter::from_fn(|| self.hub.next(id)).collect();
-        let texts = notices.iter().filter_map(|notice| match notice {
-            Notice::Event(event) => Some(self.text(event)),
-            Notice::Accepted(_) => None,
+        let messages: Vec<HubMessage> = std::iter::from_fn(|| self.hub.next(id)).collect();
+        let texts = messages.iter().filter_map(|message| match message {
+            HubMessage::Event(event) => Some(self.text(event)),
+            HubMessage::Accepted(_) => None,
         });
         texts.collect()
     }
@@ -89,11 +89,11 @@ impl Scene {
     /// The weight of the requests of a member that were accepted since the last call.
     fn accepted(&mut self, letter: char) -> usize {
         let id = self.id(letter);
-        let notices = std::iter::from_fn(|| self.hub.next(id));
-        notices
-            .map(|notice| match notice {
-                Notice::Accepted(weight) => weight,
-                Notice::Event(_) => 0,
+        let messages = std::iter::from_fn(|| self.hub.next(id));
+        messages
+            .map(|message| match message {
+                HubMessage::Accepted(weight) => weight,
+                HubMessage::Event(_) => 0,
             })
             .sum()
     }
@@ -110,7 +110,7 @@ impl Scene {
         }
     }
 
-    /// Takes all notices of a member.
+    /// Takes all messages of a member.
     fn skip(&mut self, letter: char) {
         let id = self.id(letter);
         while self.hub.next(id).is_some() {}

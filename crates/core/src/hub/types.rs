@@ -12,11 +12,11 @@ use crate::peer::Transport;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomKind {
-    /// No post is lost: a member that receives slowly holds back the members that post, and so does
-    /// a room without another member. Only members may post.
+    /// No post is lost: posting blocks while a member's queue is full, and while there is no other
+    /// member. Only members may post.
     ///
-    /// In a room that is not lossless, no member waits for one that has stopped receiving, nor
-    /// longer than half a second for a slow one: that member is dropped.
+    /// Otherwise a member whose queue is full is dropped: at once if it has stopped reading, after
+    /// half a second if it is slow.
     pub lossless: bool,
     /// The number of posts that a new member receives on joining, at most 128 KiB of them.
     pub history: usize,

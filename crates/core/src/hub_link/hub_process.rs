@@ -40,7 +40,7 @@ struct ServedLink {
     /// While it has output, it is full, and watched until it is not.
     socket: PacketSocket,
     members: HashMap<u32, MemberId>,
-    ready: VecDeque<(u32, MemberId)>, // may have notices
+    ready: VecDeque<(u32, MemberId)>, // may have messages
 }
 
 impl HubServer {
@@ -137,7 +137,7 @@ impl HubServer {
         match link.socket.receive(&mut self.buffer) {
             Ok(0) => return false,
             Ok(_) => (),
-            // On ECONNRESET it was closed with notices unread; its last requests may follow.
+            // On ECONNRESET it was closed with messages unread; its last requests may follow.
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNRESET) => return true,
             Err(_) => return false,
         }
@@ -169,7 +169,7 @@ impl HubServer {
         }
     }
 
-    /// Sends all notices, until the sockets are full.
+    /// Sends all messages, until the sockets are full.
     fn distribute(&mut self) {
         loop {
             let ready = self.hub.take_ready();
@@ -193,7 +193,7 @@ impl HubServer {
         }
     }
 
-    /// Sends the notices for a link, as many as its socket takes.
+    /// Sends the messages for a link, as many as its socket takes.
     fn send(&mut self, number: u64) {
         let Some(link) = self.links.get_mut(&number) else {
             return;
@@ -204,7 +204,7 @@ impl HubServer {
                 && let Some(&(of, id)) = link.ready.front()
             {
                 match self.hub.next(id) {
-                    Some(notice) => encode(of, &notice, link.socket.output.buffer()),
+                    Some(message) => encode(of, &message, link.socket.output.buffer()),
                     None => drop(link.ready.pop_front()),
                 }
             }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::hub::hub::Hub;
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::MemberId;
 use crate::hub_link::link::{HubLink, HubLost, Link};
 use crate::reactor::poll::Interest;
@@ -24,7 +24,7 @@ pub(crate) struct SharedHub(Arc<Mutex<LocalHub>>);
 /// Each member has a number on its link, and the mailbox of the link.
 type LocalHub = Hub<(u32, Arc<Mailbox>)>;
 
-/// The members of one link that have notices.
+/// The members of one link that have messages.
 struct Mailbox {
     waker: Waker,
     is_awake: AtomicBool, // `waker` is set
@@ -96,7 +96,7 @@ impl HubLink for InProcessLink {
         distribute(&mut hub, Some(&self.mailbox));
     }
 
-    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
+    fn next(&mut self) -> Result<Option<(u32, HubMessage)>, HubLost> {
         loop {
             if self.ready.is_empty() {
                 self.ready.extend(self.mailbox.take());
@@ -105,11 +105,11 @@ impl HubLink for InProcessLink {
                 return Ok(None);
             };
             let mut hub = lock(&self.hub.0);
-            let notice = hub.at(Instant::now()).next(id);
+            let message = hub.at(Instant::now()).next(id);
             distribute(&mut hub, Some(&self.mailbox)); // a shorter queue unblocks others
             drop(hub);
-            if let Some(notice) = notice {
-                return Ok(Some((number, notice)));
+            if let Some(message) = message {
+                return Ok(Some((number, message)));
             }
             self.ready.pop_front();
         }
@@ -140,7 +140,7 @@ impl Drop for InProcessLink {
     }
 }
 
-/// Puts the members that have notices into their mailboxes, and wakes the owners of these; not that of
+/// Puts the members that have messages into their mailboxes, and wakes the owners of these; not that of
 /// `own`, which is about to look anyway.
 fn distribute(hub: &mut LocalHub, own: Option<&Arc<Mailbox>>) {
     for (id, (number, mailbox)) in hub.take_ready() {
@@ -158,7 +158,7 @@ impl Mailbox {
         }
     }
 
-    /// The members with notices since the last call.
+    /// The members with messages since the last call.
     fn take(&self) -> Vec<(u32, MemberId)> {
         if self.is_awake.load(Ordering::Acquire) {
             // The waker is reset first: a wake-up after that sets it again.

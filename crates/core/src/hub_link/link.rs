@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::reactor::poll::Interest;
 
 /// The sessions' end of a connection to the hub, for any number of members.
@@ -14,21 +14,21 @@ pub(crate) type Link = Box<dyn HubLink>;
 
 /// What a [`Link`] does.
 pub(crate) trait HubLink: Send {
-    /// What to poll; `wanted` says whether notices can be taken now.
+    /// What to poll; `wanted` says whether messages can be taken now.
     fn watched(&self, wanted: bool) -> (BorrowedFd<'_>, Interest);
 
     /// Sends requests of a member. A number that is not known yet connects a new member;
     /// [`Request::Disconnect`] ends it.
     ///
-    /// Notices may be available at once, without the descriptor becoming ready.
+    /// Messages may be available at once, without the descriptor becoming ready.
     fn send(&mut self, number: u32, requests: Vec<Request>);
 
-    /// The next notice, with the number of its member.
+    /// The next message, with the number of its member.
     ///
     /// # Errors
     ///
     /// The hub has ended.
-    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost>;
+    fn next(&mut self) -> Result<Option<(u32, HubMessage)>, HubLost>;
 
     /// Whether so many requests wait to be sent that no more should be made.
     fn is_full(&self) -> bool {
@@ -44,7 +44,7 @@ pub(crate) trait HubLink: Send {
     /// Lets the hub stop waiting for members whose deadline has passed.
     fn tick(&self) {}
 
-    /// Makes the descriptor ready again if notices are left, for an owner that did not take all.
+    /// Makes the descriptor ready again if messages are left, for an owner that did not take all.
     /// Unread data keeps a socket ready.
     fn rearm(&self) {}
 }

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use crate::hub::codec::{Queue, decode, encode};
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub_link::link::{HubLink, HubLost, Link};
 use crate::reactor::poll::Interest;
 
@@ -95,11 +95,11 @@ impl HubLink for SocketLink {
         self.socket.flush(); // if the hub has ended, the next read reports it
     }
 
-    fn next(&mut self) -> Result<Option<(u32, Notice)>, HubLost> {
+    fn next(&mut self) -> Result<Option<(u32, HubMessage)>, HubLost> {
         self.socket.flush();
         loop {
-            if let Some(notice) = decode(&mut self.socket.input).map_err(|_| HubLost)? {
-                return Ok(Some(notice));
+            if let Some(message) = decode(&mut self.socket.input).map_err(|_| HubLost)? {
+                return Ok(Some(message));
             }
             if self.buffer.is_empty() {
                 self.buffer = vec![0; PACKET_BYTES];

@@ -60,7 +60,7 @@ impl Default for Limits {
             grace_period: Duration::from_secs(5),
             message_bytes: 8 * 1024, // typed lines are far shorter
             outbox_bytes: 64 * 1024, // a stream of bytes moves in few system calls
-            datagrams_per_second: NonZeroU32::new(200), // faster than anyone reads; a loop is faster
+            datagrams_per_second: NonZeroU32::new(200), // more than a person reads, far less than a reply loop sends
         }
     }
 }
@@ -71,7 +71,7 @@ impl Default for Limits {
 pub struct Rate {
     /// How many.
     pub count: NonZeroU32,
-    /// In which time.
+    /// The period.
     pub per: Duration,
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn listener(descriptor: &Descriptor) -> io::Result<Listener> {
     from_socket(Socket::from(fd::take_inherited(number)?))
 }
 
-/// The connection at standard input and output; or, if they are one socket, what that is.
+/// If standard input and output are one socket, that socket; else a connection made of the two.
 pub(crate) fn stdio() -> io::Result<Listener> {
     // Copies, so that the standard descriptors stay open.
     let input = io::stdin().as_fd().try_clone_to_owned()?;

@@ -42,6 +42,7 @@ pub enum HostPort {
 
 /// An inherited descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Descriptor {
     /// By its number.
     Number(u16),

@@ -29,7 +29,7 @@ pub(crate) trait EventSource {
     /// The server shuts down.
     fn stop(&mut self, now: Instant);
 
-    /// Writes its state to the log or the counters, where it has more than one session.
+    /// Makes a UDP server report each of its sessions.
     fn report(&mut self) {}
 
     /// The event loop cannot wait for its descriptors.

@@ -51,7 +51,7 @@ pub(crate) trait Worker {
         0
     }
 
-    /// Lets those report that have more than one session.
+    /// Makes a UDP server report each of its sessions.
     fn report(&self) {}
 
     /// Asks every session to end.

@@ -67,9 +67,9 @@ impl CloseReason {
     /// What a peer of lines is sent, where the server ends the connection.
     pub(crate) fn peer_text(&self) -> Option<&'static str> {
         match self {
-            Self::IdleTimeout => Some("Nothing was heard for too long. Goodbye."),
-            Self::HubLost => Some("The room is gone: the server has lost it. Goodbye."),
-            Self::SessionTimeout => Some("The time for this conversation is over. Goodbye."),
+            Self::IdleTimeout => Some("Idle for too long. Goodbye."),
+            Self::HubLost => Some("The server lost the room. Goodbye."),
+            Self::SessionTimeout => Some("The session time limit is reached. Goodbye."),
             Self::LineTooLong => Some("That line is too long. Goodbye."),
             _ => None,
         }

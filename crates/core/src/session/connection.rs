@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::RoomKind;
 use crate::limits::limits::Limits;
 use crate::peer::{Peer, Transport};
@@ -316,13 +316,13 @@ impl Connection {
         self.delivery != Delivery::Writable && !self.outbox.is_full()
     }
 
-    /// Delivers a notice of the hub. An event for a closed session is dropped.
-    pub(crate) fn room_event(&mut self, notice: &Notice) {
-        match notice {
-            Notice::Accepted(weight) => {
+    /// Delivers a message of the hub. An event for a closed session is dropped.
+    pub(crate) fn room_event(&mut self, message: &HubMessage) {
+        match message {
+            HubMessage::Accepted(weight) => {
                 self.outbox.pending = self.outbox.pending.saturating_sub(*weight);
             }
-            Notice::Event(event) => {
+            HubMessage::Event(event) => {
                 if let State::Open(session) = &mut self.state {
                     let out = &mut self.outbox;
                     let flow = guarded(|| session.on_room_event(event, out));

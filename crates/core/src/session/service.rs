@@ -39,6 +39,7 @@ pub trait Service: Send + Sync {
 
     /// The same service with its rooms, if it has any. Implement [`RoomService`] rather than this
     /// method; only a service that wraps another one returns what that one returns.
+    /// Without it, a session of the wrapped service fails when it uses a room.
     fn rooms(&self) -> Option<&dyn RoomService> {
         None
     }

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub_link::link::{HubLost, Link};
 use crate::reactor::poll::Interest;
 use crate::session::connection::Connection;
@@ -63,9 +63,9 @@ impl RoomLink {
             }
             match link.next() {
                 Ok(None) => break,
-                Ok(Some((_, notice))) => {
-                    received.accepted |= matches!(notice, Notice::Accepted(_));
-                    connection.room_event(&notice);
+                Ok(Some((_, message))) => {
+                    received.accepted |= matches!(message, HubMessage::Accepted(_));
+                    connection.room_event(&message);
                 }
                 Err(HubLost) => {
                     connection.lose_rooms();

@@ -210,9 +210,9 @@ impl DrivenPeer {
             moved = true;
         }
         while self.connection.wants_room_events()
-            && let Some(notice) = hub.next(member)
+            && let Some(message) = hub.next(member)
         {
-            self.connection.room_event(&notice);
+            self.connection.room_event(&message);
             moved = true;
         }
         if self.connection.is_done() {

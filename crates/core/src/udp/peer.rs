@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::hub::message::{Notice, Request};
+use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::RoomEvent;
 use crate::limits::admission::Slot;
 use crate::limits::deadlines::Timer;
@@ -167,18 +167,18 @@ impl UdpPeer {
 
     /// Delivers a message of the hub to the session. A room post that exceeds the outbox is dropped,
     /// like the datagram that it would have become.
-    pub(crate) fn deliver_notice(
+    pub(crate) fn deliver_hub_message(
         &mut self,
-        notice: &Notice,
+        message: &HubMessage,
         out: &mut SendBatch,
         now: Instant,
     ) -> Next {
         if let Some(session) = &mut self.session {
-            let is_post = matches!(notice, Notice::Event(RoomEvent::Post { .. }));
+            let is_post = matches!(message, HubMessage::Event(RoomEvent::Post { .. }));
             if is_post && !session.connection.wants_room_events() {
                 out.drops.count(Dropped::QueueFull, self.key.0);
             } else {
-                session.connection.room_event(notice);
+                session.connection.room_event(message);
             }
         }
         self.send(out, now)

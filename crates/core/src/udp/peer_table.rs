@@ -10,7 +10,7 @@ use std::time::Instant;
 use tracing::debug;
 
 use crate::exec::one_shot::Job;
-use crate::hub::message::Notice;
+use crate::hub::message::HubMessage;
 use crate::limits::admission::Admission;
 use crate::limits::host_rate::HostRate;
 use crate::limits::limits::Limits;
@@ -310,11 +310,11 @@ impl PeerTable {
     }
 
     /// Delivers a message of the hub to a member, unless its session has ended.
-    pub(crate) fn deliver_notice(&mut self, member: u32, notice: &Notice, now: Instant) {
+    pub(crate) fn deliver_hub_message(&mut self, member: u32, message: &HubMessage, now: Instant) {
         if let Some(key) = self.members.get(member)
             && let Some(peer) = self.peers.get_mut(&key)
         {
-            let next = peer.deliver_notice(notice, &mut self.out, now);
+            let next = peer.deliver_hub_message(message, &mut self.out, now);
             self.schedule.settle(peer, next, &mut self.members);
         }
     }

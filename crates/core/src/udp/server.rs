@@ -163,8 +163,8 @@ impl UdpServer {
             }
             match hub_link.next() {
                 Ok(None) => return,
-                Ok(Some((member, notice))) => {
-                    self.peers.deliver_notice(member, &notice, now);
+                Ok(Some((member, message))) => {
+                    self.peers.deliver_hub_message(member, &message, now);
                 }
                 Err(HubLost) => {
                     self.hub_link = None;

@@ -10,6 +10,7 @@ use crate::protocol::status::Status;
 
 /// The answer to a request, or the greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Response {
     /// This many lines follow.
     Lines(u64),

@@ -6,6 +6,7 @@ use switchboard_core::Sanitized;
 
 /// The code of an error packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// See the message.
     Undefined = 0,
@@ -27,6 +28,7 @@ pub enum ErrorCode {
 
 /// Why bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// Too short for an operation code.
     #[error("the packet has no operation code")]

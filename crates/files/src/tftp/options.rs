@@ -34,6 +34,7 @@ pub struct Negotiated {
 
 /// The maximum values that a server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Caps {
     /// Bytes in a block.
     pub block_bytes: u16,

@@ -60,16 +60,16 @@ impl<'l> Command<'l> {
 
 /// The answer to `/help`, a line per command.
 pub(super) const HELP: &str = "\
-All that you say is heard in your room, and in no other. Beside that:
-/who            who is in the room
-/me ACTION      be seen doing something
-/msg NAME TEXT  tell one person something, in whatever room that is
-/nick NAME      go by another name
-/join ROOM      go to another room; if it is not there, you are the first
-/leave          go back to the lobby
-/help           this
-/quit           goodbye
-A line that begins with // is said, with one slash.";
+Lines are sent to everyone in your room. Commands:
+/who            list the names in the room
+/me ACTION      show an action
+/msg NAME TEXT  send a private message, in any room
+/nick NAME      change your name
+/join ROOM      enter another room, and create it if necessary
+/leave          return to the lobby
+/help           list the commands
+/quit           end the session
+Begin a line with // to send it with one slash.";
 
 /// Splits a text into its first word and the rest, without the spaces between them.
 fn split_word(text: &str) -> (&str, &str) {

@@ -45,8 +45,8 @@ pub(crate) struct Options {
     burst: NonZeroU32,
 
     /// The number of lines per second that a person may send after that
-    #[arg(long, value_name = "N", default_value_t = PACE, value_parser = count(NonZeroU32::MIN..=NonZeroU32::MAX))]
-    pace: NonZeroU32,
+    #[arg(long, value_name = "N", default_value_t = LINE_RATE, value_parser = count(NonZeroU32::MIN..=NonZeroU32::MAX))]
+    line_rate: NonZeroU32,
 
     /// Have the virtual friend in every room; it answers lines that begin with "eliza, "
     #[arg(long)]
@@ -70,7 +70,7 @@ impl Default for Chat {
             options: Options {
                 history: HISTORY,
                 burst: BURST,
-                pace: PACE,
+                line_rate: LINE_RATE,
                 with_eliza: false,
             },
             bot: None,
@@ -94,11 +94,11 @@ impl RoomService for Chat {
         let seed = || self.seed.unwrap_or_else(rand::random);
         let script = self.bot.as_ref();
         let bot = script.map(|script| Conversation::new(script, seed()));
-        let rate_limit = RateLimit::new(self.options.burst, self.options.pace);
+        let rate_limit = RateLimit::new(self.options.burst, self.options.line_rate);
         Ok(Box::new(ChatSession::new(rooms, rate_limit, bot)))
     }
 }
 
 const HISTORY: usize = 10; // fits on a screen beside the new messages
 const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap(); // a pasted page of source code
-const PACE: NonZeroU32 = NonZeroU32::new(5).unwrap(); // faster than people read
+const LINE_RATE: NonZeroU32 = NonZeroU32::new(5).unwrap(); // faster than people read

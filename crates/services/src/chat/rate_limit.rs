@@ -5,24 +5,25 @@ use std::time::Duration;
 
 use switchboard_core::Outbox;
 
-/// A token bucket: `burst` lines at once, and `pace` lines per second after that.
+/// A token bucket: `burst` lines at once, and `lines_per_second` after that.
 ///
 /// It has no clock. While it is not full, the session's timer is set to one second, and refills a part
 /// each time.
 pub(super) struct RateLimit {
     burst: i64,
-    pub(super) pace: i64,
+    pub(super) lines_per_second: i64,
     tokens: i64,          // in lines; negative after a long one
     has_overflowed: bool, // since it was last full
 }
 
 impl RateLimit {
     /// A full bucket.
-    pub(super) fn new(burst: NonZeroU32, pace: NonZeroU32) -> Self {
-        let [burst, pace] = [burst, pace].map(|lines| i64::from(lines.get()));
+    pub(super) fn new(burst: NonZeroU32, lines_per_second: NonZeroU32) -> Self {
+        let [burst, lines_per_second] =
+            [burst, lines_per_second].map(|lines| i64::from(lines.get()));
         Self {
             burst,
-            pace,
+            lines_per_second,
             tokens: burst,
             has_overflowed: false,
         }
@@ -49,7 +50,7 @@ impl RateLimit {
 
     /// Refills a part: the timer expired.
     pub(super) fn refill(&mut self, out: &mut Outbox) {
-        self.tokens = self.burst.min(self.tokens + self.pace);
+        self.tokens = self.burst.min(self.tokens + self.lines_per_second);
         if self.tokens < self.burst {
             out.set_timer(INTERVAL);
         } else {

@@ -86,9 +86,9 @@ impl ChatSession {
             return self.execute(&name, &line, out);
         }
         if self.rate_limit.overflow() {
-            let pace = self.rate_limit.pace;
-            let warning = "You say much at once: all of it is passed on,";
-            notice(out, &format!("{warning} {pace} lines a second."));
+            let rate = self.rate_limit.lines_per_second;
+            let warning = "You are sending too fast: lines are delayed to";
+            notice(out, &format!("{warning} {rate} per second."));
         }
         self.delayed = Some(line);
         self.flow()
@@ -134,8 +134,11 @@ impl ChatSession {
             Command::Quit => return goodbye(out),
             Command::Incomplete(usage) => notice(out, &format!("That is used so: {usage}")),
             Command::Unknown(command) => {
-                let text = format!("There is no command /{command}; /help tells those there are.");
-                notice(out, &(text + " To say it, begin with //."));
+                let text = format!("Unknown command /{command}; /help lists the commands.");
+                notice(
+                    out,
+                    &(text + " To send the line as text, begin it with //."),
+                );
             }
         }
         self.flow()
@@ -246,7 +249,7 @@ impl ChatSession {
 
     fn send_private(&mut self, name: &Name, to: &str, text: &str, out: &mut Outbox) {
         match (Name::parse(to), &mut self.bot) {
-            (None, _) => notice(out, &format!("Nobody is called {to}.")),
+            (None, _) => notice(out, &format!("There is no member called {to}.")),
             (Some(to), _) if to.is(name) => notice(out, "That is you."),
             (Some(to), Some(bot)) if to.folded() == bot::NAME => {
                 send(out, &format!("[you to {to}] "), text.as_bytes());
@@ -322,7 +325,7 @@ impl ChatSession {
                     &format!("[you to {}] ", message.to),
                     message.text.as_bytes(),
                 ),
-                false => notice(out, &format!("Nobody is called {}.", message.to)),
+                false => notice(out, &format!("There is no member called {}.", message.to)),
             },
             (request, _) => return Some(request),
         }
@@ -351,7 +354,7 @@ impl ChatSession {
                 notice(out, &format!("{} {how}.", member.name));
             }
             RoomEvent::TooSlow => {
-                notice(out, "You fell too far behind what is said here. Goodbye.");
+                notice(out, "You read too slowly. Goodbye.");
             }
             _ => (),
         }

@@ -162,7 +162,7 @@ fn a_member_that_falls_behind_is_dropped_and_delays_no_other() {
     );
     driver.resume_reading(BOB);
     let all = output(&mut driver, BOB);
-    let last = "-- You fell too far behind what is said here. Goodbye.\n";
+    let last = "-- You read too slowly. Goodbye.\n";
     assert!(all.ends_with(last), "{:?}", all.lines().last());
     assert!(driver.close_reason(BOB).is_some());
     assert_eq!(output(&mut driver, CAROL), "");
@@ -257,8 +257,8 @@ fn a_private_message_reaches_one_person() {
                 CAROL,
                 "-- You are in #lobby as carol, with 2 others.\n\
                  -- You are in #elsewhere as carol, alone.\n[you to BOB] come here\n\
-                 -- Nobody is called bob.\n[you to rob] hello\n-- That is you.\n\
-                 -- Nobody is called ???.\n",
+                 -- There is no member called bob.\n[you to rob] hello\n-- That is you.\n\
+                 -- There is no member called ???.\n",
             ),
         ],
     );
@@ -274,8 +274,10 @@ fn an_invalid_command_is_answered_and_not_posted() {
             (ALICE, "/msg bob"),
             (ALICE, "/me"),
         ],
-        "-- There is no command /frob; /help tells those there are. To say it, begin with //.\n\
-         -- There is no command /; /help tells those there are. To say it, begin with //.\n\
+        "-- Unknown command /frob; /help lists the commands. \
+         To send the line as text, begin it with //.\n\
+         -- Unknown command /; /help lists the commands. \
+         To send the line as text, begin it with //.\n\
          -- That is used so: /msg NAME TEXT\n-- That is used so: /me ACTION\n",
         "",
     );

@@ -5,12 +5,12 @@ use crate::connect_four::game::{End, Event, Game};
 
 pub(super) const GREETING: &str = "Connect Four: four in a line win. /help tells more.";
 pub(super) const HELP: &str = "\
-Two play, the others watch. Who is to move types the number of a column, and a
-piece falls to the lowest free place in it. Four in a line win: in a row, a
+Two clients play; all others watch. The player to move types a column number;
+the piece falls to the lowest free place. Four in a line win: in a row, a
 column or a diagonal.
 
 1 to 7     drop a piece into that column
-rematch    another game with the same opponent; who lost begins it
+rematch    play again; the loser moves first
 /play      take a seat that is free
 /board     see the board
 /quit      leave";
@@ -19,7 +19,7 @@ pub(super) const ROOM_FULL: &str = "There is no table left. Goodbye.";
 pub(super) const TOO_SLOW: &str = "You fell too far behind the game. Goodbye.";
 pub(super) const WATCHING: &str = "You watch. When a seat is free, /play takes it.";
 pub(super) const NOT_A_PLAYER: &str = "You only watch: that is for the players.";
-pub(super) const SEAT_LOST: &str = "Somebody else was faster.";
+pub(super) const SEAT_LOST: &str = "Another client took the seat first.";
 pub(super) const NO_COLUMN: &str = "There is no such column: they are 1 to 7.";
 pub(super) const UNKNOWN: &str =
     "That is not understood. A move is a number from 1 to 7; /help tells more.";

@@ -526,7 +526,11 @@ fn the_first_of_two_requests_for_a_seat_gets_it() {
     room.send(4, b"/play\n");
     room.send(3, b"/play\n");
     room.resume_reading(4);
-    check_end(&mut room, 4, "Somebody else was faster.\nX is to move.\n");
+    check_end(
+        &mut room,
+        4,
+        "Another client took the seat first.\nX is to move.\n",
+    );
     check_end(
         &mut room,
         3,

@@ -7,6 +7,7 @@ use switchboard_eliza::{Conversation, Format, Reply, Step, Trace};
 
 /// What a peer is sent for each reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReplyFormat {
     /// The text of the reply.
     #[default]
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
 
-    const CLASSIC: &str = "(HELLO)\n\
+    const DOCTOR1966: &str = "(HELLO)\n\
         (A (=B))\n(B (=C))\n(C ((0 A 0) (=D)) ((0) (C SAYS 1)))\n(D ((0) (D SAYS 1)))\n\
         (E ((0) (NEWKEY)))\n(F = A 5 (=B))\n(G ((0) (PRE (G A) (=A))))\n\
         (NONE ((0) (WHAT)))\n(MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";
@@ -204,24 +205,28 @@ mod tests {
     #[test]
     fn each_tried_keyword_has_a_line() {
         check(
-            CLASSIC,
+            DOCTOR1966,
             "x a",
             &["X A :A", "X A :B", "X A :C", "X A :D", "D SAYS X A"],
         );
-        check(CLASSIC, "b", &["B :B", "B :C", "C SAYS B"]);
+        check(DOCTOR1966, "b", &["B :B", "B :C", "C SAYS B"]);
         check(
-            CLASSIC,
+            DOCTOR1966,
             "e b",
             &["E B :E", "E B :B", "E B :C", "C SAYS E B"],
         );
-        check(CLASSIC, "e", &["E :E", "E :NONE", "WHAT"]);
-        check(CLASSIC, "f", &["A :F", "A :B", "A :C", "A :D", "D SAYS A"]);
+        check(DOCTOR1966, "e", &["E :E", "E :NONE", "WHAT"]);
         check(
-            CLASSIC,
+            DOCTOR1966,
+            "f",
+            &["A :F", "A :B", "A :C", "A :D", "D SAYS A"],
+        );
+        check(
+            DOCTOR1966,
             "g",
             &["G :G", "G A :A", "G A :B", "G A :C", "G A :D", "D SAYS G A"],
         );
-        check(CLASSIC, "x", &["X :NONE", "WHAT"]);
+        check(DOCTOR1966, "x", &["X :NONE", "WHAT"]);
     }
 
     #[test]

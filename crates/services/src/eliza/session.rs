@@ -161,7 +161,7 @@ impl Session for ElizaSession {
 }
 
 const HELP: &str = "\
-*why          how the last reply came about
-*reset        begins anew
-*script       tells the scripts, and *script NAME begins anew with another
-*help         this";
+*why          explain the last reply
+*reset        start again
+*script       list the scripts; *script NAME starts again with another
+*help         list the commands";

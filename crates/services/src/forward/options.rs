@@ -35,9 +35,9 @@ pub(super) enum To {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Role {
-    /// They send
+    /// The clients send
     Send,
-    /// They receive
+    /// The clients receive
     Receive,
 }
 

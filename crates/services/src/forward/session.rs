@@ -247,9 +247,8 @@ const SEAT: &str = "seat";
 pub(super) const LINE: &str = "line";
 pub(super) const SENDER: &str = "sender";
 const RECEIVER: &str = "receiver";
-pub(super) const TAKEN: &str = "The line is taken. Try again later.\n";
-pub(super) const NO_RECEIVER: &str =
-    "Nobody receives any more; what you send waits for the next one.\n";
+pub(super) const TAKEN: &str = "There is a sender and a receiver already. Try again later.\n";
+pub(super) const NO_RECEIVER: &str = "No receiver is connected; your next bytes wait for one.\n";
 pub(super) const EOT: &[u8] = b"\x04";
 pub(super) const NEW: Duration = Duration::from_secs(1); // a client is new for this time
 const MAX_WAITING: usize = 16;

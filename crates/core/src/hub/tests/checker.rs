@@ -199,17 +199,20 @@ impl Checker {
         !self.hub.members[&id].requests.is_empty()
     }
 
-    /// Takes one notice of a member; whether there was one.
+    /// Takes one message of a member; whether there was one.
     fn take(&mut self, id: MemberId) -> bool {
-        let notice = self.hub.next(id);
-        assert!(notice.is_none() || self.ready.contains(&id), "not reported");
+        let message = self.hub.next(id);
+        assert!(
+            message.is_none() || self.ready.contains(&id),
+            "not reported"
+        );
         let view = self.views.get_mut(&id).expect("it connected");
-        match &notice {
+        match &message {
             None => (),
-            Some(Notice::Accepted(weight)) => view.accepted += weight,
-            Some(Notice::Event(event)) => self.check_event(id, event),
+            Some(HubMessage::Accepted(weight)) => view.accepted += weight,
+            Some(HubMessage::Event(event)) => self.check_event(id, event),
         }
-        notice.is_some()
+        message.is_some()
     }
 
     fn check_event(&mut self, id: MemberId, event: &RoomEvent) {

@@ -177,16 +177,16 @@ fn no_post_waits_for_a_member_that_has_stopped() {
 fn the_wait_for_a_member_that_takes_little_is_bounded() {
     let mut scene = patient();
     (0..32).for_each(|_| scene.post('a', "r", &FULL[..FULL.len() / 16]));
-    let (b, mut notices) = (scene.id('b'), Vec::new());
+    let (b, mut messages) = (scene.id('b'), Vec::new());
     for _ in 0..10 {
-        notices.extend(scene.hub.next(b)); // its queue never becomes short
+        messages.extend(scene.hub.next(b)); // its queue never becomes short
         scene.skip('c');
         pass(&mut scene, FULL_WAIT / 5);
         scene.post('a', "r", &FULL[..FULL.len() / 16]);
     }
-    let is_drop = |notice: &Notice| matches!(notice, Notice::Event(RoomEvent::TooSlow));
-    assert!(notices.iter().any(is_drop));
-    assert!(notices.len() < 8, "it was dropped late");
+    let is_drop = |message: &HubMessage| matches!(message, HubMessage::Event(RoomEvent::TooSlow));
+    assert!(messages.iter().any(is_drop));
+    assert!(messages.len() < 8, "it was dropped late");
 }
 
 /// Two members, the second of which makes the first request.

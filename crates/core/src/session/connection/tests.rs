@@ -293,7 +293,7 @@ fn an_idle_peer_is_notified_where_messages_are_lines() {
     let quiet = |_: Event<'_>, _: &mut Outbox| Ok(Flow::Continue);
     for (framing, text) in [
         (Framing::Bytes, ""),
-        (Framing::Line, "Nothing was heard for too long. Goodbye.\n"),
+        (Framing::Line, "Idle for too long. Goodbye.\n"),
     ] {
         let mut connection = connection(framing, 10, quiet);
         connection.close(CloseReason::IdleTimeout);

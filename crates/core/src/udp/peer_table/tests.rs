@@ -477,7 +477,7 @@ fn a_timeout_while_output_is_blocked_waits_for_room() {
     table.now += 10 * SECOND;
     table.peers.tick(table.now);
     let sent = texts(table.drain());
-    let message = "The time for this conversation is over. Goodbye.\n";
+    let message = "The session time limit is reached. Goodbye.\n";
     assert_eq!(sent.last().map(String::as_str), Some(message));
 }
 
@@ -587,7 +587,7 @@ fn sessions_time_out() {
         ..Limits::default()
     };
     let mut table = TestTable::new(LINES, &limits);
-    let message = "The time for this conversation is over. Goodbye.\n";
+    let message = "The session time limit is reached. Goodbye.\n";
     for _ in 0..2 {
         table.receive(1, "here");
         table.wait(9 * SECOND);

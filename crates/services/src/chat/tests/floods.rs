@@ -26,7 +26,7 @@ fn numbers(driver: &mut RoomDriver) -> Vec<usize> {
     lines.map(|line| line.parse().expect("a number")).collect()
 }
 
-const WARNING: &str = "-- You say much at once: all of it is passed on,";
+const WARNING: &str = "-- You are sending too fast: lines are delayed to";
 
 #[test]
 fn a_paste_is_not_delayed() {
@@ -39,7 +39,7 @@ fn a_paste_is_not_delayed() {
 
 #[test]
 fn a_flood_is_delayed_and_not_lost() {
-    let mut driver = flood("--burst 10 --pace 3", 18);
+    let mut driver = flood("--burst 10 --line-rate 3", 18);
     let second = Duration::from_secs(1);
     driver.end_input(ALICE);
     assert_eq!(numbers(&mut driver), Vec::from_iter(1..=10));
@@ -53,7 +53,7 @@ fn a_flood_is_delayed_and_not_lost() {
     }
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 3 lines a second.\n")
+        format!("{WARNING} 3 per second.\n")
     );
     assert!(
         driver.close_reason(ALICE).is_some(),
@@ -63,7 +63,7 @@ fn a_flood_is_delayed_and_not_lost() {
 
 #[test]
 fn a_steady_pace_is_never_delayed() {
-    let mut driver = flood("--burst 3 --pace 1", 0);
+    let mut driver = flood("--burst 3 --line-rate 1", 0);
     for line in 1..=50 {
         driver.send(ALICE, format!("{line}\n").as_bytes());
         assert_eq!(numbers(&mut driver), [line]);
@@ -75,11 +75,11 @@ fn a_steady_pace_is_never_delayed() {
 
 #[test]
 fn each_flood_is_warned_about_once() {
-    let mut driver = flood("--burst 10 --pace 5", 11);
+    let mut driver = flood("--burst 10 --line-rate 5", 11);
     for seconds in [3, 2] {
         assert_eq!(
             output(&mut driver, ALICE),
-            format!("{WARNING} 5 lines a second.\n")
+            format!("{WARNING} 5 per second.\n")
         );
         driver.send(ALICE, b"1\n");
         driver.advance(Duration::from_secs(seconds));
@@ -97,7 +97,7 @@ fn long_lines_count_as_several() {
     assert_eq!(output(&mut driver, BOB).lines().count(), 13);
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 5 lines a second.\n")
+        format!("{WARNING} 5 per second.\n")
     );
     driver.advance(Duration::from_secs(60));
     assert_eq!(output(&mut driver, BOB).lines().count(), 7);
@@ -105,11 +105,11 @@ fn long_lines_count_as_several() {
 
 #[test]
 fn a_room_event_does_not_end_the_delay() {
-    let mut driver = flood("--burst 2 --pace 1", 4);
+    let mut driver = flood("--burst 2 --line-rate 1", 4);
     driver.send(BOB, b"hello\n");
     assert_eq!(
         output(&mut driver, ALICE),
-        format!("{WARNING} 1 lines a second.\nbob: hello\n")
+        format!("{WARNING} 1 per second.\nbob: hello\n")
     );
     assert_eq!(numbers(&mut driver), [1, 2]);
     assert!(!driver.wants_input(ALICE));

@@ -121,7 +121,7 @@ fn a_refused_name_is_not_claimed() {
         &[(
             ALICE,
             "-- You are in #lobby as alice, alone.\n-- bob is here.\n-- You are called ann now.\n\
-             -- Nobody is called alice.\n",
+             -- There is no member called alice.\n",
         )],
     );
 }

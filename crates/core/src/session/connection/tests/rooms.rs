@@ -154,7 +154,7 @@ impl Fixture {
     fn accept(&mut self) {
         let requests = self.connection.take_requests();
         let weight = requests.iter().map(Request::weight).sum();
-        self.connection.room_event(&Notice::Accepted(weight));
+        self.connection.room_event(&HubMessage::Accepted(weight));
     }
 
     fn post(&mut self, bytes: &[u8]) {
@@ -170,8 +170,8 @@ impl Fixture {
     }
 }
 
-/// The notice of a post, as the other of two members receives it.
-fn post_event(bytes: &[u8]) -> Notice {
+/// The message with a post, as the other of two members receives it.
+fn post_event(bytes: &[u8]) -> HubMessage {
     let mut hub = Hub::new(|_| RoomKind::lossless());
     let members = [hub.connect(()), hub.connect(())];
     let room = "r".to_owned();
@@ -185,9 +185,10 @@ fn post_event(bytes: &[u8]) -> Notice {
     }
     let bytes = bytes.to_owned();
     hub.request(members[0], Request::Post { room, bytes });
-    let mut notices = std::iter::from_fn(|| hub.next(members[1]));
-    let is_post = |notice: &Notice| matches!(notice, Notice::Event(RoomEvent::Post { .. }));
-    notices.find(is_post).expect("it was posted")
+    let mut messages = std::iter::from_fn(|| hub.next(members[1]));
+    let is_post =
+        |message: &HubMessage| matches!(message, HubMessage::Event(RoomEvent::Post { .. }));
+    messages.find(is_post).expect("it was posted")
 }
 
 #[test]
@@ -254,9 +255,9 @@ fn eof_is_delivered_after_all_posts() {
     fixture.receive("post\npost");
     fixture.connection.end_input();
     fixture.check(&["post", "post"]);
-    fixture.connection.room_event(&Notice::Accepted(64 + 4));
+    fixture.connection.room_event(&HubMessage::Accepted(64 + 4));
     fixture.check(&[]);
-    fixture.connection.room_event(&Notice::Accepted(64 + 4));
+    fixture.connection.room_event(&HubMessage::Accepted(64 + 4));
     fixture.check(&["eof"]);
     assert!(fixture.connection.is_done());
 }
@@ -319,7 +320,7 @@ fn requests_fail_where_the_service_has_no_rooms() {
 
 #[test]
 fn losing_the_hub_ends_the_session() {
-    let text: &[u8] = b"The room is gone: the server has lost it. Goodbye.\n";
+    let text: &[u8] = b"The server lost the room. Goodbye.\n";
     for (framing, text) in [(Framing::Line, text), (Framing::Bytes, b"")] {
         for input in ["join,post\n", "join,post,close\n"] {
             let puppet = Puppet {
