@@ -495,8 +495,8 @@ mod tests {
             ),
             ("serve --listen 0", "no service is given\n"),
             (
-                "serve four",
-                "unknown service 'four'; similar names: connect-four\n",
+                "serve file",
+                "unknown service 'file'; similar names: files, send-file, receive-file\n",
             ),
             ("serv", "unrecognized subcommand 'serv'\n"),
         ] {
