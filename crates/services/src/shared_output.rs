@@ -21,10 +21,6 @@ impl SharedOutput {
 
     /// Prints these bytes in one write, since other processes print to the same file. Pipes keep writes
     /// of up to 4 KiB (`PIPE_BUF`) apart, files and terminals keep all.
-    ///
-    /// # Errors
-    ///
-    /// The write fails.
     pub(crate) fn print(&self, bytes: &[u8]) -> io::Result<()> {
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         output.write_all(bytes)?;

@@ -109,9 +109,6 @@ struct RunningJob<K> {
 }
 
 impl<K> RunningJob<K> {
-    /// # Errors
-    ///
-    /// The program cannot be executed, or a system resource is exhausted.
     fn start(mut job: Job<K>, replies: &Replies<K>, limits: &Limits) -> io::Result<Self> {
         // A pipe may be smaller than a datagram; a file in memory is not.
         let mut input = File::from(memfd_create("datagram", MFdFlags::MFD_CLOEXEC)?);

@@ -38,10 +38,6 @@ pub(crate) struct Supervisor {
 pub(crate) type Close = fn(Stream, &Limits, CloseReason) -> Box<dyn EventSource>;
 
 /// Starts the program for a connection.
-///
-/// # Errors
-///
-/// The program does not exist or may not be executed, or no process or descriptor is available.
 pub(crate) fn spawn(stream: &Stream, mut command: Command) -> io::Result<Child> {
     let (input, output) = stdio(stream, &mut command)?;
     Child::spawn(&mut command, input, output)

@@ -44,9 +44,6 @@ struct ServedLink {
 }
 
 impl HubServer {
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn new(control: OwnedFd, service: Arc<dyn Service>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&control, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
@@ -61,9 +58,6 @@ impl HubServer {
         })
     }
 
-    /// # Errors
-    ///
-    /// `epoll_wait` failed.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
         while self.control.is_some() || !self.links.is_empty() {

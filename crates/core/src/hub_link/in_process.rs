@@ -40,10 +40,6 @@ impl SharedHub {
     }
 
     /// A new link, whose member 0 is connected.
-    ///
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn link(&self) -> io::Result<Link> {
         let mailbox = Arc::new(Mailbox {
             waker: Waker::new()?,

@@ -24,10 +24,6 @@ pub(crate) trait HubLink: Send {
     fn send(&mut self, number: u32, requests: Vec<Request>);
 
     /// The next message, with the number of its member.
-    ///
-    /// # Errors
-    ///
-    /// The hub has ended.
     fn next(&mut self) -> Result<Option<(u32, HubMessage)>, HubLost>;
 
     /// Whether so many requests wait to be sent that no more should be made.

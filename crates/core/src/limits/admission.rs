@@ -58,9 +58,6 @@ struct Entry {
 }
 
 impl Admission {
-    /// # Errors
-    ///
-    /// No memory is available.
     pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
         Ok(Self::with(
             limits,

@@ -66,9 +66,6 @@ enum Field {
 }
 
 impl Stats {
-    /// # Errors
-    ///
-    /// No memory is available.
     pub(crate) fn new(reporting: Reporting) -> io::Result<Self> {
         Ok(Self {
             counters: process::shared_counters(COUNTERS + GAUGES)?,
@@ -190,10 +187,6 @@ pub(crate) type ByteCounters = [AtomicU64; 2];
 
 /// Byte counters for this many sessions at the same time, but at most a million. The kernel allocates
 /// a page when it is first used.
-///
-/// # Errors
-///
-/// No memory is available.
 pub(crate) fn byte_counters(sessions: usize) -> io::Result<&'static [ByteCounters]> {
     let counters = process::shared_counters(2 * sessions.clamp(1, MAX_SESSIONS))?;
     Ok(counters.as_chunks().0)

@@ -12,10 +12,6 @@ use socket2::Socket;
 /// Enables packet information (`IP_PKTINFO`, `IPV6_RECVPKTINFO`) on a socket bound to all
 /// addresses, so that each datagram comes with its destination address. For datagrams queued before
 /// this call, the kernel may not report it.
-///
-/// # Errors
-///
-/// As setsockopt(2), such as for a socket that is not an Internet socket.
 pub(crate) fn enable_pktinfo(socket: &Socket, bound: IpAddr) -> io::Result<()> {
     match bound {
         ip if !ip.is_unspecified() => (), // every datagram was sent to this address
@@ -47,10 +43,6 @@ pub(crate) struct SocketFile {
 
 impl SocketFile {
     /// The file that was just bound at `path`.
-    ///
-    /// # Errors
-    ///
-    /// It was removed since.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         let inode = inode_of(&fs::symlink_metadata(path)?);
         let path = path.to_owned();

@@ -116,10 +116,6 @@ impl Stream {
     }
 
     /// Sends the beginning of `bytes`, as much as the system accepts now. `None`: it accepts nothing.
-    ///
-    /// # Errors
-    ///
-    /// The connection is broken.
     pub(crate) fn send_some(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         unless_blocked(match &self.io {
             Io::Socket(socket) => {
@@ -149,10 +145,6 @@ impl Stream {
     }
 
     /// Receives what has arrived. `None`: nothing has arrived yet. 0 bytes: the end of input.
-    ///
-    /// # Errors
-    ///
-    /// The connection is broken.
     pub(crate) fn receive_some(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         unless_blocked(match &self.io {
             Io::Socket(socket) => recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
@@ -179,10 +171,6 @@ impl Stream {
     /// Closes the sending side: the peer reads the end of input after all that was sent. Returns
     /// whether unread input has to be read before the close: closing a socket with unread input
     /// resets it, and the peer may lose what was sent. Pipes have no such reset.
-    ///
-    /// # Errors
-    ///
-    /// The connection is broken.
     pub(crate) fn end_output(&self) -> io::Result<bool> {
         match &self.io {
             Io::Socket(socket) => socket.shutdown(Shutdown::Write).map(|()| true),
@@ -223,10 +211,6 @@ impl Stream {
     }
 
     /// Copies of its descriptors, as standard input and output of a program.
-    ///
-    /// # Errors
-    ///
-    /// No descriptor is available.
     pub(crate) fn to_stdio(&self) -> io::Result<(Stdio, Stdio)> {
         let (input, output): (OwnedFd, OwnedFd) = match &self.io {
             Io::Socket(socket) => (socket.try_clone()?.into(), socket.try_clone()?.into()),

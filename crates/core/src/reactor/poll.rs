@@ -22,10 +22,6 @@ pub(crate) enum Interest {
 /// Waits until one of `fds` is ready or the deadline has passed. Returns the tokens of those that are
 /// ready, and whether each has an error or was hung up; the next call on such a descriptor returns
 /// the error.
-///
-/// # Errors
-///
-/// The system has no memory for the call.
 pub(crate) fn wait<T: Copy>(
     fds: &[(T, BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,

@@ -85,19 +85,11 @@ impl Reactor {
     }
 
     /// Waits also for input at `fd`, which [`wait`](Self::wait) reports by its token.
-    ///
-    /// # Errors
-    ///
-    /// The system has no memory, or the user watches too many descriptors.
     pub(crate) fn watch(&mut self, fd: BorrowedFd<'_>, token: usize) -> io::Result<()> {
         Ok(self.epoll.add(fd, external(true, token))?)
     }
 
     /// Pauses or resumes waiting at a descriptor given to [`watch`](Self::watch).
-    ///
-    /// # Errors
-    ///
-    /// The descriptor is not watched.
     pub(crate) fn set_watched(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -122,10 +114,6 @@ impl Reactor {
     /// Waits until a source or a watched descriptor is ready, or until the deadline. Adds the tokens
     /// of the watched descriptors that are ready to `tokens`; the sources are to be
     /// [dispatched](Self::dispatch).
-    ///
-    /// # Errors
-    ///
-    /// The system cannot wait for descriptors.
     pub(crate) fn wait(
         &mut self,
         deadline: Option<Instant>,

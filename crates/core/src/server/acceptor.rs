@@ -53,10 +53,6 @@ struct Retry {
 
 impl<'a, W: Worker> Acceptor<'a, W> {
     /// Watches the listeners, and starts the sessions of connections that were inherited.
-    ///
-    /// # Errors
-    ///
-    /// The system lacks a resource.
     pub(super) fn new(setup: Setup, worker: &'a mut W) -> io::Result<Self> {
         let ListenersByKind {
             streams,

@@ -34,10 +34,6 @@ struct Pause {
 
 impl Backlog {
     /// Waits for peers at these listeners. The tokens in the reactor are `first_token` and up.
-    ///
-    /// # Errors
-    ///
-    /// The system has no memory, or the user watches too many descriptors.
     pub(crate) fn new(
         listeners: Vec<StreamListener>,
         reactor: &mut Reactor,

@@ -12,10 +12,6 @@ use crate::sys::systemd::notify_service_manager;
 
 /// Serves every peer that arrives until SIGTERM or SIGINT, then shuts down. It also returns when no
 /// peer can arrive any more and the last session has ended.
-///
-/// # Errors
-///
-/// The system lacks a resource at the start, or cannot wait for descriptors.
 pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     let grace = setup.limits.grace_period;
     let mut acceptor = Acceptor::new(setup, worker)?;

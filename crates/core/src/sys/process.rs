@@ -113,10 +113,6 @@ pub(crate) fn reset_before_exec(command: &mut Command) {
 
 /// Counters, initially zero, that this process shares with all processes it forks. They are never
 /// unmapped.
-///
-/// # Errors
-///
-/// No memory is available.
 pub(crate) fn shared_counters(count: usize) -> io::Result<&'static [AtomicU64]> {
     let length = NonZeroUsize::new(count * size_of::<AtomicU64>());
     let length = length.ok_or(io::ErrorKind::InvalidInput)?;

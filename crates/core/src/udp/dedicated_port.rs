@@ -25,10 +25,6 @@ impl PortTable {
     /// The session that a datagram from and to the addresses of `request` belongs to. The first one
     /// to the listening port is assigned a port by `open_port`. A datagram to the port of another
     /// peer belongs to a session of its own on that port.
-    ///
-    /// # Errors
-    ///
-    /// As `open_port`.
     pub(crate) fn resolve(
         &mut self,
         request: PeerKey,
@@ -93,10 +89,6 @@ impl PortSockets {
     }
 
     /// Opens a port chosen by the kernel at the IP address of `listener`.
-    ///
-    /// # Errors
-    ///
-    /// As socket(2), bind(2) and epoll_ctl(2).
     pub(crate) fn open(&mut self, listener: SocketAddr) -> io::Result<SocketAddr> {
         let domain = Domain::for_address(listener);
         let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;

@@ -34,10 +34,6 @@ pub trait Transfer {
     }
 
     /// The next packet to send, if there is one now.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read.
     fn next_packet(&mut self, now: Duration) -> Result<Option<&[u8]>, TransferError>;
 }
 

@@ -30,10 +30,6 @@ use crate::udp::server::UdpServer;
 /// While a session computes, all others wait. The signals are read in the thread that calls this
 /// function, which does nothing else, so that a session that does not return cannot keep the server
 /// from stopping.
-///
-/// # Errors
-///
-/// No descriptor or thread is available at the start, or the system cannot wait for descriptors.
 pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
     let control = Arc::new(Waker::new()?);
     let (done, at_end) = io::pipe()?; // hung up when the thread has ended, also by a panic

@@ -36,10 +36,6 @@ use crate::udp::server::UdpServer;
 ///
 /// A service that starts processes before it is served must not wait for them: they are reaped here
 /// like the children.
-///
-/// # Errors
-///
-/// The process has several threads, or the system cannot wait for descriptors.
 pub(crate) fn serve(setup: Setup) -> io::Result<()> {
     process::require_single_thread()?;
     process::trim_heap();

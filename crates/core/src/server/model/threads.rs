@@ -29,10 +29,6 @@ use crate::udp::server::UdpServer;
 
 /// Serves each peer in a thread of its own, beside the acceptor, so that a session that does not return
 /// cannot keep the server from stopping.
-///
-/// # Errors
-///
-/// No descriptor is available at the start, or the system cannot wait for descriptors.
 pub(crate) fn serve(setup: Setup) -> io::Result<()> {
     let (sender, ended) = mpsc::channel();
     let mut threads = Threads {
