@@ -31,7 +31,7 @@ pub(crate) fn trim_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim(3) does not touch allocated memory.
     unsafe {
-        libc::malloc_trim(0);
+        libc::malloc_trim(HEAP_RESERVE_BYTES);
     }
 }
 
@@ -152,3 +152,7 @@ pub(crate) fn require_single_thread() -> io::Result<()> {
 }
 
 const SIGNAL_SET_BYTES: usize = 8; // the kernel's set of 64 signals
+
+/// The free memory that stays at the end of the heap, so that a child need not extend it.
+#[cfg(target_env = "gnu")]
+const HEAP_RESERVE_BYTES: usize = 64 * 1024;
