@@ -6,7 +6,7 @@
 //!
 //! `PATH=$PATH:.../usr/sbin target/release/tftp [MEBIBYTES [ROUNDS]]`
 //!
-//! That is over loopback. Over a veth pair between two network namespaces, as root:
+//! This measures over loopback. To measure over a veth pair between two network namespaces, as root:
 //!
 //! `bench/veth.sh target/release/tftp [MEBIBYTES [ROUNDS]]`
 

@@ -26,7 +26,7 @@ pub(crate) trait HubLink: Send {
     /// The next message, with the number of its member.
     fn next(&mut self) -> Result<Option<(u32, HubMessage)>, HubLost>;
 
-    /// Whether so many requests wait to be sent that no more should be made.
+    /// Whether the queue of unsent requests has reached its limit.
     fn is_full(&self) -> bool {
         false
     }

@@ -150,7 +150,7 @@ impl Outbox {
         }
     }
 
-    /// Whether the pending requests are so many that no message should be delivered.
+    /// Whether pending requests have reached the limit; then no message is delivered.
     pub(super) fn has_many_requests(&self) -> bool {
         self.high_water <= self.pending
     }

@@ -26,7 +26,7 @@ impl RoomLink {
         Self(link)
     }
 
-    /// Announces that the session has started, whatever it has requested before.
+    /// Notifies the hub that the session has started, even if it requested nothing.
     pub(super) fn enter(&mut self) {
         if let Some(link) = &mut self.0 {
             link.send(ONLY_MEMBER, vec![Request::Ready]);
@@ -105,7 +105,7 @@ impl RoomLink {
         link.filter(|_| connection.has_pending_requests())
     }
 
-    /// Whether so many requests wait to be sent that the session must not make more.
+    /// Whether the queue of unsent requests has reached its limit.
     pub(super) fn is_full(&self) -> bool {
         self.0.as_ref().is_some_and(|link| link.is_full())
     }

@@ -35,7 +35,7 @@ pub(super) enum Action {
     Play(Column),
     /// Requests a rematch.
     Rematch,
-    /// Reports that the time for the current move is over.
+    /// The time limit of the current move expired.
     Timeout,
 }
 

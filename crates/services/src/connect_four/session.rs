@@ -179,7 +179,7 @@ impl GameSession {
         out.send(status.as_bytes());
     }
 
-    /// The answer to the question who is in the room. It follows the history, so every earlier
+    /// The list of members arrived. The hub sends it after the history, so every earlier
     /// message is known now.
     fn on_members(&mut self, members: &[Arc<Member>], out: &mut Outbox) {
         // The list is cut at its limit, so a member that is not in a full list may still be there.

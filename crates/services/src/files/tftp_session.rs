@@ -162,7 +162,7 @@ impl TftpSession {
         Ok(Flow::Continue)
     }
 
-    /// The file was transferred, or the time to dally is over.
+    /// The transfer is complete, or the dally period ended.
     fn finish(&mut self, out: &mut Outbox) -> Result<Flow, End> {
         let State::Receiving(receiver, announced) = mem::replace(&mut self.state, State::Idle)
         else {
