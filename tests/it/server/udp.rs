@@ -313,3 +313,23 @@ fn shutdown_sends_goodbye_to_udp_peers() {
         assert!(server.wait().success());
     }
 }
+
+#[test]
+fn a_stop_sends_no_empty_datagram() {
+    let services = services().into_iter().map(|(service, _)| service);
+    for service in services.filter(|service| !WITHOUT_LIMIT.contains(&&**service)) {
+        let mut server = Server::start_udp(&service);
+        let clients = [(); 3].map(|()| UdpClient::connect(&server));
+        for client in &clients {
+            client.send("hello\n");
+        }
+        server.log_lines("begin", clients.len());
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success());
+        for client in clients {
+            let received = client.rest();
+            let empty = received.iter().filter(|datagram| datagram.is_empty());
+            assert_eq!(empty.count(), 0, "{service}: {received:?}");
+        }
+    }
+}
