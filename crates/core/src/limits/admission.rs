@@ -247,7 +247,7 @@ mod tests {
                 .expect("no limit per host")
         };
         let slots = [admit(), admit(), admit()];
-        slots.each_ref().map(|slot| slot.count_bytes(5, 7));
+        slots.iter().for_each(|slot| slot.count_bytes(5, 7));
         let _further = admit();
         let counted = slots.each_ref().map(|slot| {
             let bytes = slot.bytes?.each_ref();
