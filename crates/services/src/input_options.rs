@@ -32,6 +32,8 @@ pub(crate) struct StopWordMatcher {
     after_cr: bool, // a CR ended the stop line, and an LF may follow
     has_line_end: bool, // the peer has sent one
     keystrokes: u32, // chunks of one character in the line, not cut by the receive buffer
+    read: Vec<u8>, // what the peer sent last, until it sends a line end; at most `max_line` bytes
+    is_read_cut: bool, // by the receive buffer
     receive_buffer: usize,
 }
 
@@ -53,6 +55,8 @@ impl InputOptions {
             after_cr: false,
             has_line_end: false,
             keystrokes: 0,
+            read: Vec::new(),
+            is_read_cut: false,
             receive_buffer: self.receive_buffer.unwrap_or(usize::MAX),
         }
     }
@@ -65,31 +69,50 @@ impl StopWordMatcher {
             .is_ok_and(|line| self.words.contains(&line.to_lowercase()))
     }
 
-    /// Does what [`scan`](Self::scan) does. If the message ends in a stop line that silence may end,
-    /// sets the timer.
+    /// Does what [`scan`](Self::scan) does, and sets the timer where silence ends the line.
     pub(crate) fn receive<'m>(&mut self, message: &'m [u8], out: &mut Outbox) -> (&'m [u8], Flow) {
         let (accepted, flow) = self.scan(message);
-        if self.may_end_by_silence()
+        if (self.after_cr || self.ends_by_silence() && !self.line.is_empty())
             && let Some(time) = out.line_timeout()
         {
-            let is_key = self.line.len() == 1;
-            out.set_timer(time.saturating_mul(if is_key { FIRST_KEY_FACTOR } else { 1 }));
+            let is_first_key = self.line.len() == 1;
+            let factor = if is_first_key { FIRST_KEY_FACTOR } else { 1 };
+            out.set_timer(time.saturating_mul(factor));
         }
         (accepted, flow)
     }
 
-    /// The timer expired: [`Flow::Close`] if nothing has followed the stop line.
-    pub(crate) fn on_timer(&self) -> Flow {
-        if self.may_end_by_silence() {
-            Flow::Close
-        } else {
-            Flow::Continue
+    /// The timer expired: [`Flow::Close`] if silence has ended a stop line.
+    pub(crate) fn on_timer(&mut self) -> Flow {
+        let is_stopped = self.is_stop_word(&self.line) || self.is_stop_word(&self.read);
+        if self.after_cr || self.ends_by_silence() && is_stopped {
+            return Flow::Close;
         }
+        if self.ends_by_silence() {
+            self.line.clear();
+            self.keystrokes = 0;
+        }
+        Flow::Continue
     }
 
-    fn may_end_by_silence(&self) -> bool {
-        let is_typed = 1 < self.keystrokes;
-        self.after_cr || !self.has_line_end && !is_typed && self.is_stop_word(&self.line)
+    /// Whether silence ends the line: the peer has sent no line end, and is not typing.
+    fn ends_by_silence(&self) -> bool {
+        !self.has_line_end && self.keystrokes <= 1
+    }
+
+    /// Stores what the peer sent last. Without line ends, an answer may be all that separates it from
+    /// what was sent before.
+    fn note_read(&mut self, bytes: &[u8]) {
+        let is_character = str::from_utf8(bytes).is_ok_and(|text| text.chars().count() == 1);
+        if is_character && bytes.len() < self.receive_buffer {
+            self.keystrokes = self.keystrokes.saturating_add(1);
+        }
+        if !self.is_read_cut {
+            self.read.clear();
+        }
+        self.is_read_cut = bytes.len() == self.receive_buffer;
+        let room = self.max_line - self.read.len();
+        self.read.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// Returns the part of `message` up to the end of a stop line, and [`Flow::Close`]; without a stop
@@ -112,11 +135,8 @@ impl StopWordMatcher {
 
     /// The index after the stop line, if it ends in these bytes of a stream.
     fn scan_bytes(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut text = bytes
-            .utf8_chunks()
-            .map(|chunk| chunk.valid().chars().count());
-        if bytes.len() < self.receive_buffer.min(CHARACTER_BYTES + 1) && text.next() == Some(1) {
-            self.keystrokes = self.keystrokes.saturating_add(1);
+        if !self.has_line_end {
+            self.note_read(bytes);
         }
         for (at, &byte) in bytes.iter().enumerate() {
             if self.after_cr {
@@ -161,7 +181,7 @@ fn word(text: &str) -> Result<String, &'static str> {
 // A line has at most as many characters as its lower case; this is the longest one in UTF-8.
 const CHARACTER_BYTES: usize = 4;
 const ZERO_WIDTH: usize = 8; // characters that count as nothing
-const FIRST_KEY_FACTOR: u32 = 10; // as for a line of one character
+const FIRST_KEY_FACTOR: u32 = 5; // as for a line of one character
 const MAX_READ_BYTES: u64 = 64 * 1024; // no datagram is longer
 
 #[cfg(test)]
@@ -286,7 +306,7 @@ mod tests {
         }
         for chunks in [
             &["stop it"][..],
-            &["it", "stop"],
+            &["sto", "pp"],
             &["one\n", "stop"],
             &["s", "t", "o", "p"],
             &[""],
@@ -296,6 +316,8 @@ mod tests {
         // Reads that the receive buffer cuts are not keystrokes.
         check_silence(Some(1), &["s", "t", "o", "p"], true);
         check_silence(Some(3), &["sto", "p"], true);
+        check_silence(Some(4), &["non-", "stop"], false);
+        check_silence(Some(4), &["non", "stop"], true);
         check_silence(Some(5), &["s", "t", "o", "p"], false);
     }
 

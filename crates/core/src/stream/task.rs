@@ -56,8 +56,12 @@ impl StreamTask {
         link: Option<Link>,
     ) -> Self {
         stream.count(Counter::Accepted);
-        let connection = Connection::open(service, &stream.peer, limits);
-        Self::new(stream, connection, limits, link)
+        let mut limits = *limits;
+        if !stream.is_socket() {
+            limits.line_timeout = None; // the writer of a pipe may be slow, and ends its lines
+        }
+        let connection = Connection::open(service, &stream.peer, &limits);
+        Self::new(stream, connection, &limits, link)
     }
 
     /// Frees the slot of a peer, sends it a refusal, and closes the connection.
@@ -227,10 +231,10 @@ impl StreamTask {
     }
 
     /// Starts the line timer when an incomplete line begins to wait for more, and stops it when none
-    /// does. The writer of a pipe may be slow, and ends its lines.
+    /// does.
     fn watch_silence(&mut self, now: Instant) {
         let timeout = self.connection.line_timeout();
-        match timeout.filter(|_| self.wants_input() && self.stream.is_socket()) {
+        match timeout.filter(|_| self.wants_input()) {
             None => self.line_timer = Timer::default(),
             Some(timeout) if self.line_timer.deadline().is_none() => {
                 self.line_timer.set(timeout, now);
