@@ -142,7 +142,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N/s", help_heading = "Limits")]
     rate: Option<Rate>,
 
-    /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped
+    /// Maximum number of datagrams sent to one peer per second; further ones are dropped. With none,
+    /// loops between two servers are not ended either
     #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = or_none(rate_per_second), help_heading = "Limits")]
     datagram_rate: Limit<NonZeroU32>,
 

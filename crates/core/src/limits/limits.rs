@@ -47,7 +47,9 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Datagrams sent to one peer per second, and the burst that is possible after a pause. More are
     /// dropped, not queued: two servers that answer each other would never stop. A session that
-    /// returns [`WhenWritable`](crate::Flow::WhenWritable) is delayed instead.
+    /// returns [`WhenWritable`](crate::Flow::WhenWritable) is delayed instead. With a limit, a peer
+    /// that sends one datagram for each that it gets, for long without a pause, is ignored for some
+    /// seconds: it may be such a server.
     pub datagrams_per_second: Option<NonZeroU32>,
 }
 
