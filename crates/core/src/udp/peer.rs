@@ -19,6 +19,7 @@ use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
+use crate::udp::loop_detector::{LoopDetector, Verdict};
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
 
@@ -45,6 +46,7 @@ pub(crate) struct UdpPeer {
     may_ask: bool,     // a datagram came since it was asked
     is_reported: bool, // that something was not sent to it
     bucket: Option<TokenBucket>, // limits the datagrams sent to it
+    loop_detector: Option<LoopDetector>, // unless its address is verified, or there is no rate limit
     session: Option<UdpSession>,
     programs: u32, // running for it
     last_datagram: Instant,
@@ -91,6 +93,7 @@ impl UdpPeer {
             may_ask: false,
             is_reported: false,
             bucket: rate.map(|rate| TokenBucket::per_second(rate, now)),
+            loop_detector: rate.map(|_| LoopDetector::new(key.0.port(), now)),
             session: None,
             programs: 0,
             last_datagram: now,
@@ -128,16 +131,31 @@ impl UdpPeer {
     pub(crate) fn lift_limits(&mut self) {
         self.is_verified = true;
         self.bucket = None;
+        self.loop_detector = None;
     }
 
-    /// Counts a datagram of this length. To be called for each datagram, before anything else.
-    pub(crate) fn received(&mut self, bytes: usize, validation: &mut Validation, now: Instant) {
+    /// The peer has shown that it receives at its address.
+    pub(crate) fn verify(&mut self) {
+        self.is_verified = true;
+        self.loop_detector = None; // no server returns the code alone
+    }
+
+    /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
+    /// datagram, before anything else.
+    pub(crate) fn received(
+        &mut self,
+        bytes: usize,
+        validation: &mut Validation,
+        now: Instant,
+    ) -> Verdict {
         self.last_datagram = now;
         self.may_ask = true;
         if !self.is_verified {
             self.even = self.even.saturating_add((bytes + LINE_END_BYTES) as u64);
             validation.received(self.host, bytes, now);
         }
+        let detector = self.loop_detector.as_mut();
+        detector.map_or(Verdict::Deliver, |detector| detector.received(now))
     }
 
     /// Opens the session with the datagram that it begins with.
@@ -347,6 +365,7 @@ impl UdpPeer {
             } else if let Some(datagram) = session.connection.datagram() {
                 session.sent += bytes as u64;
                 session.slot.count_bytes(0, bytes as u64);
+                self.loop_detector.iter_mut().for_each(LoopDetector::sent);
                 if !self.is_verified {
                     self.even = self.even.saturating_sub(bytes as u64);
                     out.validation.sent(self.host, bytes);
@@ -426,6 +445,7 @@ impl UdpPeer {
         if !self.is_verified {
             out.validation.sent(self.host, datagram.len());
         }
+        self.loop_detector.iter_mut().for_each(LoopDetector::sent);
         out.batch.push(local, remote, datagram);
     }
 

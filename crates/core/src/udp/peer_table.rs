@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::exec::one_shot::Job;
 use crate::hub::message::HubMessage;
@@ -25,6 +25,7 @@ use crate::session::framing::Framing;
 use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
+use crate::udp::loop_detector::{MUTE_TIME, Verdict};
 use crate::udp::peer::{Members, Next, Output, PeerKey, UdpPeer, UdpSession};
 use crate::udp::recv_batch::Incoming;
 use crate::udp::send_batch::SendBatch;
@@ -44,6 +45,7 @@ pub(crate) struct PeerTable {
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
+    warnings: TokenBucket,     // of loops, which anyone can imitate
     pub(crate) out: SendBatch, // the replies
     validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
@@ -97,6 +99,7 @@ impl PeerTable {
             filter,
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
+            warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             out: SendBatch::new(admission.stats()),
             admission,
             validation: Validation::new(config.udp, limits.max_clients, now),
@@ -142,11 +145,13 @@ impl PeerTable {
         {
             peer.lift_limits();
         }
-        peer.received(datagram.len(), &mut self.validation, now);
+        let verdict = peer.received(datagram.len(), &mut self.validation, now);
         let verified = !peer.is_verified
             && (self.lines || self.rooms)
             && self.validation.verify(key, peer.host, datagram, now);
-        peer.is_verified |= verified;
+        if verified {
+            peer.verify();
+        }
         self.by_activity.relist(peer);
         let mut out = Output {
             batch: &mut self.out,
@@ -155,6 +160,18 @@ impl PeerTable {
         };
         let next = if verified {
             peer.resume(&mut out)
+        } else if verdict != Verdict::Deliver {
+            if let Verdict::BeginMute(count) = verdict
+                && self.warnings.take(now)
+            {
+                warn!(
+                    peer = %key.0,
+                    "ignored for {} s: it may be a server that answers this one, after {count} \
+                     datagrams in each direction without a pause (--datagram-rate none allows it)",
+                    MUTE_TIME.as_secs()
+                );
+            }
+            return self.out.drops.count(Dropped::Loop, key.0);
         } else if peer.has_session() {
             peer.deliver(datagram, &mut out)
         } else {
@@ -171,7 +188,7 @@ impl PeerTable {
         let asks = self.lines || self.rooms;
         if !is_trusted && asks && self.validation.verify(key, peer.host, datagram, now) {
             // It was asked before; its code is no message.
-            peer.is_verified = true;
+            peer.verify();
             datagram = b"";
         }
         if self.has_place(peer.is_verified) {
@@ -527,6 +544,7 @@ impl Schedule {
     }
 }
 
+const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

@@ -523,6 +523,75 @@ fn replies_over_the_rate_are_dropped() {
     assert_eq!(table.dropped(Dropped::RateLimit), 190);
 }
 
+/// Passes datagrams between a server at port 2001 and one at port 2002, each after 12 ms, for a minute
+/// after one forged datagram; returns how many.
+fn loop_between_servers(service: TestService, validates: bool, limits: &Limits) -> usize {
+    let servers = [address("192.0.2.1:2001"), address("192.0.2.2:2002")];
+    let new = match validates {
+        true => TestTable::validating,
+        false => TestTable::new,
+    };
+    let mut tables = [(); 2].map(|()| new(service, limits));
+    let mut datagrams = vec!["hello".to_owned()];
+    let mut passed = 0;
+    for turn in 0..60_000 / 12 {
+        passed += datagrams.len();
+        let [from, to] = [turn % 2, 1 - turn % 2];
+        for table in &mut tables {
+            table.now += Duration::from_millis(12);
+        }
+        let local = servers[to].to_string();
+        let answers = std::mem::take(&mut datagrams).into_iter().flat_map(|text| {
+            let sent = tables[to].receive_at(&local, servers[from], text);
+            texts(sent)
+        });
+        datagrams = answers.collect();
+    }
+    passed
+}
+
+#[test]
+fn a_slow_loop_between_two_servers_ends() {
+    let limits = Limits::default();
+    let closing = TestService {
+        greeting: "the time is noon",
+        ..LINES
+    };
+    for service in [ECHO, LINES, closing] {
+        for validates in [true, false] {
+            let passed = loop_between_servers(service, validates, &limits);
+            assert!((500..=700).contains(&passed), "{passed}");
+        }
+    }
+    let unlimited = Limits {
+        datagrams_per_second: None,
+        ..limits
+    };
+    assert_eq!(loop_between_servers(ECHO, true, &unlimited), 5000);
+}
+
+#[test]
+fn a_client_that_waits_for_each_answer_is_not_taken_for_a_loop() {
+    let mut table = TestTable::new(ECHO, &Limits::default());
+    for number in 0..1000 {
+        table.wait(Duration::from_millis(12));
+        let text = number.to_string();
+        assert_eq!(table.receive(1, &text), [text]);
+    }
+}
+
+#[test]
+fn a_verified_peer_is_not_taken_for_a_loop() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    let question = table.receive(1, "long\r\n").remove(0);
+    table.receive(1, code(&question));
+    for _ in 0..5000 {
+        table.wait(Duration::from_millis(12));
+        assert_eq!(table.receive(1, "hello"), ["hello\n"]);
+    }
+    assert_eq!(table.dropped(Dropped::Loop), 0);
+}
+
 #[test]
 fn a_session_with_more_to_send_is_delayed_to_the_rate() {
     let limits = Limits {
