@@ -59,6 +59,8 @@ mod udp;
 
 pub mod testing;
 
+pub use ipnet::IpNet;
+
 pub use hub::types::{LeaveReason, Member, MemberId, Post, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;
@@ -67,7 +69,7 @@ pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, Parse
 pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
 pub use reactor::signals::Signals;
-pub use sanitize::Sanitized;
+pub use sanitize::{Sanitized, without_zero_width};
 pub use server::{Model, Server};
 pub use session::close_reason::CloseReason;
 pub use session::config::{Config, UdpPolicy};

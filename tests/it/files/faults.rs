@@ -408,3 +408,52 @@ fn a_refused_upload_is_read_to_its_end() {
         "220 files, read-only. HELP lists the commands.\n555 files cannot be put here\n221 Bye.\n";
     assert_eq!(stdout_of(&command, ""), answer);
 }
+
+#[test]
+fn stopped_readers_of_a_large_listing_do_not_exhaust_the_memory() {
+    if !installed(&["prlimit"]) {
+        return;
+    }
+    let folder = temp_dir();
+    for number in 0..20_000 {
+        let path = folder.path().join(format!("{number:0>200}"));
+        fs::write(path, "").expect("the disk has room");
+    }
+    fs::write(folder.path().join("file"), "hello").expect("the disk has room");
+    let mut command = Command::new("prlimit");
+    command.args(["--as=268435456", "--"]).arg(program());
+    // The kernel buffers less of a Unix socket than of TCP.
+    let socket = temp_dir();
+    let socket = socket.path().join("socket");
+    let address = format!("unix:{}", socket.display());
+    command.args([
+        "-v", "serve", "files", "--model", "events", "--listen", &address,
+    ]);
+    let mut server = Server::run(command.arg(folder.path()));
+    let connect = || {
+        let mut client = Client::connect_unix(&socket);
+        client.line();
+        client
+    };
+    // All their names together would take 800 MB.
+    let stopped: Vec<Client> = (0..150)
+        .map(|_| {
+            let mut client = connect();
+            client.send("LIST\n");
+            let answer = client.line();
+            assert!(answer.starts_with("21"), "{answer}");
+            client
+        })
+        .collect();
+    let mut other = connect();
+    assert_eq!(other.ask("GET file"), "226 5");
+    assert_eq!(other.text(5), "hello");
+    let listed = stdout_of(&format!("$PROGRAM ls {address}"), "");
+    let names = listed.lines().map(|line| line.rsplit(' ').next());
+    let names: Vec<_> = names.collect();
+    assert_eq!(names.len(), 20_001);
+    assert!(names.is_sorted());
+    drop(stopped);
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait().success());
+}

@@ -52,6 +52,8 @@ pub struct Connection {
     messages: u64,
     allowed: usize, // calls of the session before the next `allow`
     is_due: bool,   // more calls were possible than allowed
+    line_timeout: Option<Duration>,
+    refuses_http: bool,
 }
 
 enum State {
@@ -94,6 +96,7 @@ impl Connection {
         };
         let mut connection = Self::new(state, config.framing, peer.transport, limits);
         connection.has_rooms = has_rooms;
+        connection.refuses_http = config.framing == Framing::Line && !config.http_lines;
         connection.begin(config.exec);
         connection
     }
@@ -123,6 +126,8 @@ impl Connection {
             messages: 0,
             allowed: usize::MAX,
             is_due: false,
+            line_timeout: limits.line_timeout,
+            refuses_http: false,
         }
     }
 
@@ -146,7 +151,10 @@ impl Connection {
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.outbox.queue.transport == Transport::Datagram {
             self.receive_datagram(bytes);
-        } else if self.pending.is_empty() {
+            return;
+        }
+        self.framer.note_read(bytes);
+        if self.pending.is_empty() {
             let rest = self.deliver(bytes);
             self.pending.buffer().extend_from_slice(rest);
         } else {
@@ -200,6 +208,32 @@ impl Connection {
         self.pump();
     }
 
+    /// How long the peer must be silent, from its last byte on, until
+    /// [`line_timeout_expired`](Self::line_timeout_expired) is due. `None` while no incomplete line
+    /// waits for it, and while no [input is wanted](Self::wants_input): the rest of the line may have
+    /// arrived and not be read.
+    #[must_use]
+    pub fn line_timeout(&self) -> Option<Duration> {
+        let silence = self.framer.silence()?;
+        let timeout = self.line_timeout.filter(|_| self.wants_input());
+        timeout.map(|timeout| timeout.saturating_mul(silence))
+    }
+
+    /// The peer was silent for the [line timeout](Self::line_timeout): its incomplete line is a
+    /// message.
+    pub fn line_timeout_expired(&mut self) {
+        if self.line_timeout().is_some()
+            && let State::Open(session) = &mut self.state
+            && let Some(line) = self.framer.end_by_silence()
+        {
+            self.messages += 1;
+            let out = &mut self.outbox;
+            let flow = guarded(|| session.on_message(line, out));
+            self.follow(flow);
+            self.pump();
+        }
+    }
+
     /// The peer closed its sending side: nothing follows what was received.
     pub fn end_input(&mut self) {
         if self.eof == Once::NotYet {
@@ -212,6 +246,9 @@ impl Connection {
     pub fn shut_down(&mut self) {
         if self.shutdown == Once::NotYet {
             self.shutdown = Once::Due;
+            if self.has_rooms {
+                self.outbox.requests.push(Request::Stopping);
+            }
             self.pump();
         }
     }
@@ -370,12 +407,13 @@ impl Connection {
     }
 
     /// The timer that the session set since the last call.
-    pub(crate) fn take_timer(&mut self) -> Option<Duration> {
+    #[must_use]
+    pub fn take_timer(&mut self) -> Option<Duration> {
         self.outbox.timer.take()
     }
 
     /// The timer expired: [`on_timer`](Session::on_timer) is due.
-    pub(crate) fn timer_expired(&mut self) {
+    pub fn timer_expired(&mut self) {
         self.timer_expired = true;
         self.pump();
     }
@@ -458,9 +496,14 @@ impl Connection {
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
                     Ok(Message { bytes, line_end }) => {
+                        let is_first = self.messages == 0;
                         self.messages += 1;
                         if line_end.is_some() {
                             out.line_end = line_end;
+                        }
+                        if is_first && self.refuses_http && is_http_request(bytes) {
+                            self.close(CloseReason::HttpRequest);
+                            return &[];
                         }
                         guarded(|| session.on_message(bytes, out))
                     }
@@ -550,6 +593,20 @@ pub(crate) fn room_kinds(service: Arc<dyn Service>) -> impl Fn(&str) -> RoomKind
         let kind = || Ok(service.rooms().map(|rooms| rooms.room(name)));
         guarded(kind).ok().flatten().unwrap_or_default()
     }
+}
+
+/// Whether a line is the first of an HTTP request (RFC 9112, section 3).
+fn is_http_request(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.splitn(4, |&byte| byte == b' ').collect();
+    let [method, target, version] = words[..] else {
+        return false;
+    };
+    let is_version = matches!(
+        version,
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']
+    );
+    let is_target = target.starts_with(b"/") || target == b"*" || target.contains(&b':');
+    !method.is_empty() && is_target && is_version
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

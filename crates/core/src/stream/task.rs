@@ -27,13 +27,15 @@ pub(crate) struct StreamTask {
     stream: Stream,
     connection: Connection,
     rooms: RoomLink,
-    timer: Timer, // of the session
+    timer: Timer,      // of the session
+    line_timer: Timer, // the end of the silence that ends a message
     deadlines: Deadlines,
     phase: Phase,
     input_ended: bool,
-    is_working: bool,         // the session has set its timer to zero
-    hung_up: Option<Instant>, // when the peer closed its sending side, while the session is working
-    more_room_events: bool,   // may have arrived, and the session accepts them
+    hung_up: bool, // the peer has closed both sides, and its last input was not read yet
+    is_working: bool, // the session has set its timer to zero
+    left: Option<Instant>, // when the peer closed its sending side, while the session is working
+    more_room_events: bool, // may have arrived, and the session accepts them
 }
 
 enum Phase {
@@ -58,8 +60,12 @@ impl StreamTask {
         link: Option<Link>,
     ) -> Self {
         stream.count(Counter::Accepted);
-        let connection = Connection::open(service, &stream.peer, limits);
-        Self::new(stream, connection, limits, link)
+        let mut limits = *limits;
+        if !stream.is_socket() {
+            limits.line_timeout = None; // the writer of a pipe may be slow, and ends its lines
+        }
+        let connection = Connection::open(service, &stream.peer, &limits);
+        Self::new(stream, connection, &limits, link)
     }
 
     /// Frees the slot of a peer, sends it a refusal, and closes the connection.
@@ -107,11 +113,13 @@ impl StreamTask {
             connection,
             rooms: RoomLink::new(link),
             timer: Timer::default(),
+            line_timer: Timer::default(),
             deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
             input_ended: false,
+            hung_up: false,
             is_working: false,
-            hung_up: None,
+            left: None,
             more_room_events: false,
         };
         task.advance(now);
@@ -167,14 +175,15 @@ impl StreamTask {
     /// When a working session ends because its peer has hung up. A peer that has closed the connection
     /// looks like one that has only closed its sending side and waits for the answer.
     fn left_at(&self) -> Option<Instant> {
-        self.hung_up
-            .map(|at| after(at, self.deadlines.limits.grace_period))
+        let grace = self.deadlines.limits.grace_period;
+        self.left.map(|at| after(at, grace))
     }
 
     /// Whether to wait that the peer hangs up, which reading would notice otherwise.
     fn awaits_hang_up(&self) -> bool {
         self.is_working
-            && self.hung_up.is_none()
+            && !self.hung_up
+            && self.left.is_none()
             && !self.wants_input()
             && !self.connection.has_output()
     }
@@ -193,10 +202,14 @@ impl StreamTask {
                 self.input_ended = true;
                 self.deadlines.touch(now);
                 self.connection.end_input();
+                if self.connection.close_reason().is_none() {
+                    self.stream.probe_peer();
+                }
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
                 self.stream.count_bytes(count as u64, 0);
+                self.line_timer = Timer::default();
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
                     self.deadlines.touch(now);
@@ -229,6 +242,7 @@ impl StreamTask {
             }
         }
         self.take_requests(now);
+        self.watch_silence(now);
         if !self.connection.is_done() {
             if !self.is_due() {
                 self.rooms.wake_if_pending(&self.connection);
@@ -250,6 +264,19 @@ impl StreamTask {
             Ok(true) if !self.input_ended => Phase::Draining { silent_at },
             _ => Phase::Done(None),
         };
+    }
+
+    /// Starts the line timer when an incomplete line begins to wait for more, and stops it when none
+    /// does.
+    fn watch_silence(&mut self, now: Instant) {
+        let timeout = self.connection.line_timeout();
+        match timeout.filter(|_| self.wants_input()) {
+            None => self.line_timer = Timer::default(),
+            Some(timeout) if self.line_timer.deadline().is_none() => {
+                self.line_timer.set(timeout, now);
+            }
+            Some(_) => (),
+        }
     }
 
     /// Sends the session's requests, and delivers room events. Returns whether there were any.
@@ -308,6 +335,21 @@ impl StreamTask {
         self.stream.count_bytes(0, count as u64);
     }
 
+    /// The connection broke while no input is wanted. What a peer sent before it closed a Unix socket
+    /// is still delivered.
+    fn on_broken(&mut self, now: Instant) {
+        match self.stream.take_error() {
+            None if self.connection.has_pending_requests() || self.stream.has_input() => {
+                self.hung_up = true;
+                if self.is_working {
+                    self.left.get_or_insert(now);
+                }
+                self.advance(now);
+            }
+            error => self.lose(error),
+        }
+    }
+
     /// The connection broke, with this error if the system reports one.
     fn lose(&mut self, error: Option<io::Error>) {
         let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
@@ -323,7 +365,11 @@ impl EventSource for StreamTask {
         };
         let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
         let mut watched = self.stream.watched(read, write);
-        if matches!(self.phase, Phase::Open)
+        let awaits_session = self.connection.has_pending_requests() || !self.input_ended;
+        if self.hung_up && awaits_session && !read && !write {
+            // The hang-up would be reported again and again.
+            watched[INPUT] = watched[INPUT].map(|(fd, _)| (fd, Interest::Nothing));
+        } else if matches!(self.phase, Phase::Open)
             && self.awaits_hang_up()
             && let (socket, Interest::HangUp) = self.stream.hang_up()
         {
@@ -336,7 +382,7 @@ impl EventSource for StreamTask {
     fn deadline(&self) -> Option<Instant> {
         let other = match self.phase {
             Phase::Open => {
-                let expires = self.expires().map(|(at, _)| at);
+                let expires = earlier(self.expires().map(|(at, _)| at), self.line_timer.deadline());
                 let due = earlier(self.timer.deadline(), self.rooms.deadline(&self.connection));
                 let ends = earlier(self.stalled_at(), self.left_at());
                 earlier(earlier(expires, ends), due)
@@ -355,8 +401,8 @@ impl EventSource for StreamTask {
             Phase::Open if broken && index == OUTPUT => self.lose(None),
             Phase::Open if self.wants_input() => self.receive(buffer, now),
             // What arrived before the connection broke is still delivered.
-            Phase::Open if broken && !self.is_due() => self.lose(self.stream.take_error()),
-            Phase::Open if index == INPUT && self.awaits_hang_up() => self.hung_up = Some(now),
+            Phase::Open if broken && !self.is_due() => self.on_broken(now),
+            Phase::Open if index == INPUT && self.awaits_hang_up() => self.left = Some(now),
             Phase::Open => self.advance(now),
             Phase::Draining { .. } if index == ROOMS => (),
             Phase::Draining { .. } if self.stream.discard() => {
@@ -392,11 +438,19 @@ impl EventSource for StreamTask {
                 if self.rooms.tick(&self.connection) {
                     self.advance(now);
                 }
+                if self.line_timer.take_expired(now) {
+                    // A busy server may not have read what arrived in time.
+                    if !self.stream.has_input() {
+                        self.connection.line_timeout_expired();
+                        self.deadlines.touch(now);
+                    }
+                    self.advance(now);
+                }
                 if self.timer.take_expired(now) {
                     self.is_working = false;
                     self.connection.timer_expired();
                     self.advance(now);
-                    self.hung_up.take_if(|_| !self.is_working);
+                    self.left.take_if(|_| !self.is_working);
                 }
             }
             Phase::Draining { .. } | Phase::Done(_) => (),
