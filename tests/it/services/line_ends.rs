@@ -75,7 +75,9 @@ fn check(service: &str, turns: &[&str]) {
         let folder = temp_dir();
         let socket = folder.path().join("socket");
         let listen = format!("--listen 0 --listen unix:{}", socket.display());
-        let server = Server::serve(&format!("{service} --line-timeout 100ms --model {model} {listen}"));
+        let server = Server::serve(&format!(
+            "{service} --line-timeout 100ms --model {model} {listen}"
+        ));
         for address in [server.port(), socket.display().to_string()] {
             let case = format!("{service} over {model} at {address}");
             PythonClient::connect(&address).play(turns, &case);
