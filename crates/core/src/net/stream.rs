@@ -178,8 +178,8 @@ impl Stream {
         }
     }
 
-    /// Whether something waits to be received.
-    pub(crate) fn has_input(&self) -> bool {
+    /// Whether bytes of a peer, not only the end of its input, wait to be received from a socket.
+    pub(crate) fn has_unread_bytes(&self) -> bool {
         let Io::Socket(socket) = &self.io else {
             return false;
         };

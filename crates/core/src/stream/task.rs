@@ -339,7 +339,7 @@ impl StreamTask {
     /// is still delivered.
     fn on_broken(&mut self, now: Instant) {
         match self.stream.take_error() {
-            None if self.connection.has_pending_requests() || self.stream.has_input() => {
+            None if self.connection.has_pending_requests() || self.stream.has_unread_bytes() => {
                 self.hung_up = true;
                 if self.is_working {
                     self.left.get_or_insert(now);
