@@ -28,6 +28,7 @@ use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
 use crate::udp::dedicated_port::PortSockets;
+use crate::udp::filter::Filter;
 use crate::udp::peer::PeerKey;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::RecvBatch;
@@ -63,6 +64,7 @@ impl UdpServer {
             socket,
             address_index,
             ports,
+            trusted,
             ..
         } = listener;
         let local = socket.local_addr()?.as_socket();
@@ -77,12 +79,13 @@ impl UdpServer {
         let config = service.config(Transport::Datagram);
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        let filter = Filter::new(ports, trusted);
         let jobs = config.exec.then(|| Jobs::new(limits, stats));
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers: PeerTable::new(service, limits, admission, address_index, ports, now),
+            peers: PeerTable::new(service, limits, admission, address_index, filter, now),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),
