@@ -210,6 +210,12 @@ fn the_exit_of_a_program_is_logged_immediately() {
             assert_eq!(server.connect().rest(), b"");
             let log = server.log(" end: ");
             assert!(log.contains(end), "{model}: {log}");
+            let (_, status) = end.split_once(": ").expect("the status follows");
+            let log = server.log(" reap: ");
+            assert!(
+                log.contains(status) && log.contains("pid="),
+                "{model}: {log}"
+            );
             server.wait_until_reaped();
         }
     }

@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{self, Pid};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::peer::Peer;
 use crate::reactor::poll::{Interest, after};
@@ -95,7 +95,7 @@ impl Child {
     /// Checks whether the program has ended.
     pub(crate) fn on_exit(&mut self, peer: &Peer) {
         if self.status.is_none() {
-            self.reap();
+            self.reap(peer);
         }
         self.log_errors(peer);
     }
@@ -142,7 +142,7 @@ impl Child {
     }
 
     /// Reaps the program if it has ended, and kills the rest of its group.
-    fn reap(&mut self) {
+    fn reap(&mut self, peer: &Peer) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
         let process = || Id::PIDFd(self.pidfd.as_fd());
         // Until it is reaped, its pid cannot become that of another group.
@@ -151,11 +151,13 @@ impl Child {
             _ => self.signal(Signal::SIGKILL),
         }
         running().retain(|&pid| pid != self.pid);
-        self.status = Some(match waitid(process(), flags) {
+        let status = match waitid(process(), flags) {
             Ok(WaitStatus::Exited(_, code)) => ExitStatus::from_raw((code & 0xff) << 8),
             Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::from_raw(signal as i32),
             _ => ExitStatus::default(), // the service has waited for it
-        });
+        };
+        debug!(%peer, pid = %self.pid, "reap: {status}");
+        self.status = Some(status);
     }
 
     /// Logs the lines that the program wrote to standard error.
