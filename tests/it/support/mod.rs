@@ -3,7 +3,7 @@
 pub(crate) mod chat;
 mod client;
 pub(crate) mod files;
-mod proc;
+pub(crate) mod proc;
 mod scene;
 mod server;
 mod shell;

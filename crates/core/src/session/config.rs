@@ -69,6 +69,9 @@ impl Config {
     }
 
     /// Allows sessions to hand their peer to a program.
+    ///
+    /// The server then ends all processes that a program leaves behind: it is their subreaper (prctl(2)).
+    /// Processes that the service starts by itself have to stay in the process group of the server.
     #[must_use]
     pub fn exec(mut self) -> Self {
         self.exec = true;
