@@ -3,12 +3,9 @@
 pub(crate) mod chat;
 mod client;
 pub(crate) mod files;
-<<<<<<< HEAD
 mod lan;
 mod proc;
-=======
 pub(crate) mod proc;
->>>>>>> w-process
 mod scene;
 mod server;
 mod shell;
