@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
+use switchboard_core::unix_socket_address;
 
 use crate::address::{Endpoint, Server};
 use crate::error::Error;
@@ -58,7 +59,7 @@ pub(crate) fn connect(
     };
     let addresses: Vec<SockAddr> = match server.endpoint() {
         Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
-        Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
+        Endpoint::Unix(path) => vec![unix_socket_address(path).map_err(unreachable)?],
         Endpoint::Udp(_) => Vec::new(),
     };
     let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");

@@ -351,4 +351,4 @@ fn bytes_after(offset: u64, length: u64) -> Result<u64, FileError> {
 }
 
 const RATE_PERIOD: Duration = Duration::from_secs(60);
-const HASH_STEP_BYTES: u64 = 4 << 20; // some ten milliseconds
+const HASH_STEP_BYTES: u64 = 256 << 10; // less than a millisecond
