@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{ArgMatches, FromArgMatches};
+use nix::ifaddrs::getifaddrs;
 use switchboard_core::{
     Address, Listener, Model, Reporting, Server, Service, Signals, Transport, UdpPolicy,
     notify_service_manager, raise_fd_limit, take_inherited,
@@ -12,7 +13,7 @@ use switchboard_core::{
 use switchboard_services::Services;
 use tracing::{debug, warn};
 
-use crate::args::ServeOptions;
+use crate::args::{Interface, ServeOptions};
 use crate::error::Failure;
 use crate::log;
 
@@ -25,7 +26,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let service = services.make(name, matches)?;
     let ready = options.ready_fd.map(ready_at).transpose()?;
     let listeners = Listener::bind(&options.listen_addrs(), options.bind())?;
-    check_transports(name, &*service, &listeners)?;
+    check_transports(name, &*service, &listeners, options.interface.is_some())?;
     let mut reporting = Reporting::default();
     reporting.json = options.json;
     reporting.write = log::write;
@@ -35,7 +36,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let signals = Signals::block().map_err(Failure::Serve)?;
     raise_fd_limit().ok(); // with fewer, clients wait in the backlog
     if !quiet {
-        announce(name, &*service, &listeners);
+        announce(name, &*service, &listeners, options.interface.as_ref());
     }
     if let Some((number, mut ready)) = ready {
         ready
@@ -57,13 +58,20 @@ fn ready_at(number: u16) -> Result<(u16, File), Failure> {
     Ok((number, File::from(fd)))
 }
 
-/// Refuses to listen on UDP with a service that does not support it.
+/// Refuses to listen on UDP, or on a multicast group, with a service that does not support it, and an
+/// interface without a group.
 fn check_transports(
     name: &str,
     service: &dyn Service,
     listeners: &[Listener],
+    has_interface: bool,
 ) -> Result<(), Failure> {
     let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
+    let has_group = listeners.iter().any(|listener| group(listener).is_some());
+    if has_interface && !has_group {
+        let text = "--interface is for multicast groups: --listen udp://239.1.2.3:PORT";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     if listeners.iter().any(is_udp) {
         match service.config(Transport::Datagram).udp {
             UdpPolicy::Unsupported(reason) => {
@@ -77,6 +85,10 @@ fn check_transports(
                 bytes,
                 factor, "limit until a UDP address is validated: {reason}"
             ),
+            UdpPolicy::DedicatedPort { .. } if has_group => {
+                let reason = "TFTP requests are not sent to multicast groups";
+                return Err(Failure::UdpPolicy(name.to_owned(), reason));
+            }
             UdpPolicy::DedicatedPort { bytes, reason } => {
                 debug!(bytes, "limit until a UDP address is validated: {reason}");
             }
@@ -88,13 +100,21 @@ fn check_transports(
 
 /// Logs the addresses, and a command that connects to the first one. A server for one client, as a
 /// super-server starts it, logs them only on a terminal.
-fn announce(name: &str, service: &dyn Service, listeners: &[Listener]) {
+fn announce(
+    name: &str,
+    service: &dyn Service,
+    listeners: &[Listener],
+    interface: Option<&Interface>,
+) {
     if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
         return;
     }
     let addresses: Vec<String> = listeners.iter().map(address).collect();
     let addresses = addresses.join(" and ");
-    let example = usage_example(service, &listeners[0]);
+    let example = match group(&listeners[0]) {
+        None => usage_example(service, &listeners[0]),
+        Some(group) => group_example(group, interface),
+    };
     log::write(format!("{name} listens on {addresses}; try: {example}\n").as_bytes());
 }
 
@@ -105,6 +125,35 @@ fn address(listener: &Listener) -> String {
         Transport::Stream if listener.is_dual_stack() => format!("{local} (IPv6 and IPv4)"),
         Transport::Stream => local.to_string(),
     }
+}
+
+/// The multicast group that the listener has joined.
+fn group(listener: &Listener) -> Option<SocketAddr> {
+    match listener.local() {
+        Address::Ip(local) if local.ip().is_multicast() => Some(*local),
+        _ => None,
+    }
+}
+
+/// A client of a group: `nc` accepts no answer from another address than the one that it sends to.
+fn group_example(group: SocketAddr, interface: Option<&Interface>) -> String {
+    let family = if group.is_ipv4() { 4 } else { 6 };
+    let through = match interface {
+        // An answer from this machine does not reach a socket that is bound to the device.
+        Some(Interface { name, .. }) if group.is_ipv4() => {
+            let address = ipv4_address(name).map(|ip| format!(",ip-multicast-if={ip}"));
+            address.unwrap_or_default()
+        }
+        Some(Interface { name, .. }) => format!(",so-bindtodevice={name}"),
+        None => String::new(),
+    };
+    format!("socat - UDP{family}-DATAGRAM:{group}{through}")
+}
+
+/// An address of the interface.
+fn ipv4_address(interface: &str) -> Option<Ipv4Addr> {
+    let mut interfaces = getifaddrs().ok()?.filter(|i| i.interface_name == interface);
+    interfaces.find_map(|i| Some(i.address?.as_sockaddr_in()?.ip()))
 }
 
 /// The usage example of the service, with the address of this listener.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::net::inherited;
 use crate::net::listen_addr::{HostPort, ListenAddr};
 use crate::net::listener::Listener;
+use crate::net::multicast::{self, Membership};
 use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
 
@@ -25,6 +27,9 @@ pub struct BindOptions {
     pub only: Option<Family>,
     /// The permissions of Unix socket files, such as `0o660`; `None` leaves them to the umask.
     pub unix_mode: Option<u32>,
+    /// The index of the interface on which multicast groups are joined; `None` joins on all that are
+    /// up, have an address, and are able to receive multicast.
+    pub interface: Option<NonZeroU32>,
 }
 
 /// A version of the Internet Protocol.
@@ -81,10 +86,12 @@ fn bind(address: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, Bin
         }
         ListenAddr::Udp(host_port) => {
             let addresses = resolve(host_port, options.only).map_err(named)?;
-            return bind_all(&addresses, ListenAddr::Udp, udp);
+            return bind_all(&addresses, ListenAddr::Udp, |address| {
+                udp(address, options.interface)
+            });
         }
         ListenAddr::Unix(path) => unix(path, options.unix_mode),
-        ListenAddr::Fd(descriptor) => inherited::listener(descriptor),
+        ListenAddr::Fd(descriptor) => inherited::listener(descriptor, options.interface),
         ListenAddr::Stdio => inherited::stdio(),
     };
     bound.map(|listener| vec![listener]).map_err(named)
@@ -172,6 +179,7 @@ fn dual_stack(port: u16) -> io::Result<Listener> {
 }
 
 fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::STREAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?; // connections in TIME_WAIT do not prevent a restart
     if address.is_ipv6() {
@@ -186,13 +194,23 @@ fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
     Listener::stream(socket, None)
 }
 
-fn udp(address: SocketAddr) -> io::Result<Listener> {
+fn udp(mut address: SocketAddr, interface: Option<NonZeroU32>) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::DGRAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let group = address.ip().is_multicast();
+    let group = group
+        .then(|| Membership::new(address, interface))
+        .transpose()?;
+    if let Some(group) = &group {
+        address = group.address();
+        socket.set_reuse_address(true)?; // each receiver on this machine gets a copy
+    }
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // IPv4 and IPv6 have different control messages
     }
     enable_pktinfo(&socket, address.ip())?; // before anything can arrive
     socket.bind(&address.into())?;
+    group.iter().try_for_each(|group| group.join(&socket))?;
     Listener::udp(socket)
 }
 

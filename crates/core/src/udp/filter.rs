@@ -5,10 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use nix::ifaddrs::getifaddrs;
 use tracing::debug;
 
 use crate::limits::stats::{Counter, Stats};
+use crate::net::multicast::interface_addresses;
 use crate::udp::loop_detector::EPHEMERAL_FROM;
 use crate::udp::recv_batch::Incoming;
 
@@ -17,6 +17,7 @@ use crate::udp::recv_batch::Incoming;
 #[derive(Debug)]
 pub(crate) struct Filter {
     own_ports: Vec<u16>,
+    group: Option<IpAddr>,      // that the server has joined
     own_addresses: Vec<IpAddr>, // as of `read_at`
     read_at: Option<Instant>,
 }
@@ -26,9 +27,15 @@ impl Filter {
     pub(crate) fn new(own_ports: Vec<u16>) -> Self {
         Self {
             own_ports,
+            group: None,
             own_addresses: Vec::new(),
             read_at: None,
         }
+    }
+
+    /// The server has joined this multicast group.
+    pub(crate) fn join(&mut self, group: IpAddr) {
+        self.group = Some(group);
     }
 
     /// Whether the datagram may be answered.
@@ -52,10 +59,11 @@ impl Filter {
             Err(Dropped::ServicePort)
         } else if is_multicast(source) || source.is_unspecified() {
             Err(Dropped::InvalidSource)
-        } else if is_multicast(destination)
-            || destination != local
-            // For an IPv4-mapped destination, the kernel reports no local address beside it.
-            || (mapped && !self.is_local(destination, now))
+        } else if self.group != Some(destination)
+            && (is_multicast(destination)
+                || destination != local
+                // For an IPv4-mapped destination, the kernel reports no local address beside it.
+                || (mapped && !self.is_local(destination, now)))
         {
             Err(Dropped::Multicast)
         } else if self.own_ports.contains(&port)
@@ -91,17 +99,6 @@ fn is_multicast(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
         IpAddr::V6(ip) => ip.is_multicast(),
     }
-}
-
-/// The addresses of all interfaces; none if they cannot be read.
-fn interface_addresses() -> Vec<IpAddr> {
-    let interfaces = getifaddrs().into_iter().flatten();
-    let addresses = interfaces.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-    });
-    addresses.collect()
 }
 
 /// Why a datagram was dropped.
@@ -294,6 +291,31 @@ mod tests {
     }
 
     #[test]
+    fn only_the_joined_group_is_received() {
+        let mut filter = Filter::new(vec![1212]);
+        filter.join([239, 1, 2, 3].into());
+        let mut check = |remote: &str, destination: [u8; 4]| {
+            let incoming = Incoming {
+                bytes: b"",
+                remote: remote.parse().expect("an address"),
+                local: (destination, 1212).into(),
+                destination: destination.into(),
+            };
+            filter.check(&incoming, Instant::now())
+        };
+        assert_eq!(check("192.0.2.7:40000", [239, 1, 2, 3]), Ok(()));
+        for (remote, destination, reason) in [
+            ("192.0.2.7:40000", [239, 1, 2, 4], Dropped::Multicast),
+            ("192.0.2.7:40000", [255; 4], Dropped::Multicast),
+            ("192.0.2.7:53", [239, 1, 2, 3], Dropped::ServicePort),
+            ("192.0.2.7:1212", [239, 1, 2, 3], Dropped::OwnServer),
+            ("239.1.2.3:40000", [239, 1, 2, 3], Dropped::InvalidSource),
+        ] {
+            assert_eq!(check(remote, destination), Err(reason), "{remote}");
+        }
+    }
+
+    #[test]
     fn ipv4_mapped_addresses_are_treated_as_ipv4() {
         let from = |remote: &str, local: &str, expected| {
             let local = format!("::ffff:{local}");
@@ -315,8 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_addresses_include_loopback() {
-        assert!(interface_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
+    fn service_ports_are_sorted() {
         assert!(SERVICE_PORTS.is_sorted());
     }
 }

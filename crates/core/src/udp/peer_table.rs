@@ -37,7 +37,7 @@ pub(crate) struct PeerTable {
     rooms: bool, // the service has them
     limits: Limits,
     listener: usize, // the number of the listener, for the service
-    filter: Filter,
+    pub(crate) filter: Filter,
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address

@@ -78,11 +78,15 @@ impl UdpServer {
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
         let jobs = config.exec.then(|| Jobs::new(limits, stats));
+        let mut peers = PeerTable::new(service, limits, admission, address_index, ports, now);
+        if local.ip().is_multicast() {
+            peers.filter.join(local.ip());
+        }
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers: PeerTable::new(service, limits, admission, address_index, ports, now),
+            peers,
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),
