@@ -166,6 +166,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
     session_timeout: Limit<Duration>,
 
+    /// Take what a client sent without a line end as a line after this silence, or none; only for a
+    /// client that has sent no line end before and does not type
+    #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = or_none(timeout), help_heading = "Limits")]
+    line_timeout: Limit<Duration>,
+
     /// Maximum length of a line, in bytes (500, 8k, 1M)
     #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = size_in::<usize>(1..=MAX_LINE_BYTES), help_heading = "Limits")]
     max_line: usize,
@@ -250,6 +255,7 @@ impl ServeOptions {
         limits.idle_timeout = self.idle_timeout;
         limits.session_timeout = self.session_timeout;
         limits.grace_period = self.grace;
+        limits.line_timeout = self.line_timeout;
         limits.message_bytes = self.max_line;
         limits
     }
