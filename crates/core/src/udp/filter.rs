@@ -123,6 +123,8 @@ pub(crate) enum Dropped {
     Loop,
     #[error("the previous datagram is still being answered")]
     Busy,
+    #[error("too many programs run for unverified peers, or for this host")]
+    Programs,
     #[error("the host exceeds its rate of new sessions")]
     HostRate,
     /// The session was refused, and so is the message that says so.

@@ -90,6 +90,11 @@ impl UdpPeer {
         self.session.is_some()
     }
 
+    /// Whether its address is verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.limit.is_lifted()
+    }
+
     /// When it was last active. While a program runs for it, that is now.
     pub(crate) fn last_active(&self, now: Instant) -> Instant {
         if 0 < self.programs {
@@ -318,13 +323,13 @@ impl UdpPeer {
             };
             if !self.limit.allows(datagram.len() + reserve) {
                 if !session.stopping && (by_line || session.delays) {
-                    self.send_challenge(out);
+                    self.challenge_session(out);
                     return Next::Idle;
                 }
                 out.drops.count(Dropped::AmplificationLimit, remote);
                 connection.datagram_sent();
                 if can_challenge && !session.stopping {
-                    self.send_challenge(out);
+                    self.challenge_session(out);
                 }
                 continue;
             }
@@ -346,11 +351,16 @@ impl UdpPeer {
         Next::Ready
     }
 
-    /// Sends the challenge, if the peer can answer it and has sent something since the last one.
-    fn send_challenge(&mut self, out: &mut SendBatch) {
-        let line_end = self.session.as_ref().and_then(UdpSession::line_end);
-        if let Some(line_end) = line_end
-            && std::mem::take(&mut self.may_challenge)
+    /// Sends the challenge, if the peer can answer it.
+    fn challenge_session(&mut self, out: &mut SendBatch) {
+        if let Some(line_end) = self.session.as_ref().and_then(UdpSession::line_end) {
+            self.send_challenge(line_end, out);
+        }
+    }
+
+    /// Sends the challenge, if the peer has sent something since the last one.
+    pub(crate) fn send_challenge(&mut self, line_end: &str, out: &mut SendBatch) {
+        if std::mem::take(&mut self.may_challenge)
             && let Some(message) = self.challenge.message(line_end)
             && self.limit.allows(message.len())
         {

@@ -26,6 +26,7 @@ use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
 use crate::udp::loop_detector::{MUTE_TIME, Verdict};
 use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
+use crate::udp::programs::{JobKey, UnverifiedPrograms};
 use crate::udp::recv_batch::Incoming;
 use crate::udp::send_batch::SendBatch;
 
@@ -41,7 +42,7 @@ pub(crate) struct PeerTable {
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
-    warnings: TokenBucket,     // of loops, which anyone can imitate
+    warnings: TokenBucket,     // which anyone can cause
     pub(crate) out: SendBatch, // the replies
     peers: HashMap<PeerKey, Box<UdpPeer>>,
     /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
@@ -51,7 +52,8 @@ pub(crate) struct PeerTable {
     pub(crate) members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
     /// The programs to start. Each needs a [reply](Self::reply) in the end.
-    pub(crate) jobs: Vec<Job<PeerKey>>,
+    pub(crate) jobs: Vec<Job<JobKey>>,
+    programs: UnverifiedPrograms,
     pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
 
@@ -67,6 +69,8 @@ struct Schedule {
 enum NoSession {
     Dropped(Dropped),
     Refused(Refusal),
+    /// Too many programs run; a verified peer may start another one.
+    Unverified,
 }
 
 impl PeerTable {
@@ -101,6 +105,7 @@ impl PeerTable {
             members: Members::default(),
             ports: dedicated.then(PortTable::default),
             jobs: Vec::new(),
+            programs: UnverifiedPrograms::new(limits),
             end_at: None,
         }
     }
@@ -166,7 +171,9 @@ impl PeerTable {
     /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
     /// added to the table unless the datagram is dropped.
     fn open(&mut self, key: PeerKey, mut new: Option<Box<UdpPeer>>, datagram: &[u8], now: Instant) {
-        let opened = self.new_session(key, datagram, now);
+        let known = new.as_ref().or_else(|| self.peers.get(&key));
+        let is_verified = known.is_some_and(|peer| peer.is_verified());
+        let opened = self.new_session(key, is_verified, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
             None => self.peers.get_mut(&key).expect("only new peers are absent"),
@@ -182,6 +189,14 @@ impl PeerTable {
             Err(NoSession::Refused(refusal)) => {
                 return peer.refuse(&refusal, &mut self.refusals, out, now);
             }
+            Err(NoSession::Unverified) => {
+                out.drops.count(Dropped::Programs, key.0);
+                if self.warnings.take(now) {
+                    warn!(peer = %key.0, "no program is started: {}", Dropped::Programs);
+                }
+                peer.send_challenge("\n", out);
+                Next::Idle
+            }
         };
         self.schedule.settle(peer, next, &mut self.members);
         if let Some(peer) = new {
@@ -195,6 +210,7 @@ impl PeerTable {
     fn new_session(
         &mut self,
         key: PeerKey,
+        is_verified: bool,
         datagram: &[u8],
         now: Instant,
     ) -> Result<Option<UdpSession>, NoSession> {
@@ -209,17 +225,26 @@ impl PeerTable {
         }
         let slot = self.admission.admit(&peer);
         let slot = slot.map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
-        slot.count(Counter::Accepted);
-        debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
-        if let Some(command) = connection.take_command() {
+        let command = connection.take_command();
+        if command.is_some() {
             if self.limits.max_clients < self.admission.len() {
                 return Err(NoSession::Dropped(Dropped::Busy));
             }
+            if !is_verified && !self.programs.start(key) {
+                return Err(NoSession::Unverified);
+            }
+        }
+        slot.count(Counter::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        if let Some(command) = command {
             self.jobs.push(Job {
                 command,
                 datagram: datagram.to_vec(),
-                key,
+                key: JobKey {
+                    peer: key,
+                    is_unverified: !is_verified,
+                },
                 peer,
                 slot,
             });
@@ -312,8 +337,11 @@ impl PeerTable {
     }
 
     /// Sends the output of a program that has ended, unless its peer was evicted.
-    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], now: Instant) {
-        if let Some(peer) = self.peers.get_mut(&key) {
+    pub(crate) fn reply(&mut self, job: JobKey, output: &[u8], now: Instant) {
+        if job.is_unverified {
+            self.programs.end(job.peer);
+        }
+        if let Some(peer) = self.peers.get_mut(&job.peer) {
             peer.reply(output, &mut self.out, now);
         }
     }

@@ -28,8 +28,8 @@ use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
 use crate::udp::dedicated_port::PortSockets;
-use crate::udp::peer::PeerKey;
 use crate::udp::peer_table::PeerTable;
+use crate::udp::programs::JobKey;
 use crate::udp::recv_batch::RecvBatch;
 
 /// Serves all peers of a UDP socket.
@@ -40,11 +40,11 @@ pub(crate) struct UdpServer {
     local: SocketAddr,
     recv_batch: RecvBatch,
     peers: PeerTable,
-    jobs: Option<Jobs<PeerKey>>, // if the service may run programs
-    ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
-    closing: Vec<SocketAddr>,    // ports without a session that have output left
-    hub_link: Option<Link>,      // to the hub, if the service has rooms
-    warnings: TokenBucket,       // of truncated datagrams, which anyone can send
+    jobs: Option<Jobs<JobKey>>, // if the service may run programs
+    ports: Option<PortSockets>, // with `UdpPolicy::DedicatedPort`
+    closing: Vec<SocketAddr>,   // ports without a session that have output left
+    hub_link: Option<Link>,     // to the hub, if the service has rooms
+    warnings: TokenBucket,      // of truncated datagrams, which anyone can send
     is_done: bool,
 }
 

@@ -42,6 +42,11 @@ impl AmplificationLimit {
         }
     }
 
+    /// Whether the address is verified.
+    pub(crate) fn is_lifted(&self) -> bool {
+        self.left.is_none()
+    }
+
     /// Removes the limit: the address is verified.
     pub(crate) fn lift(&mut self) {
         self.left = None;

@@ -1,4 +1,5 @@
 use std::io;
+use std::process::Command;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -126,6 +127,29 @@ impl Session for DedicatedEcho {
             b"bye" => Flow::Close,
             _ => Flow::Continue,
         })
+    }
+}
+
+/// Runs a program for each datagram.
+struct Programs;
+
+impl Service for Programs {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().exec()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for Programs {
+    fn on_open(&mut self, _: &mut Outbox) -> Result {
+        Ok(Flow::Exec(Box::new(Command::new("true"))))
+    }
+
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
+        unreachable!("the program replaces the session")
     }
 }
 
@@ -477,6 +501,55 @@ fn a_verified_peer_is_not_taken_for_a_loop() {
         assert_eq!(table.receive(1, "hello"), ["hello\n"]);
     }
     assert_eq!(table.dropped(Dropped::Loop), 0);
+}
+
+#[test]
+fn unverified_peers_start_few_programs() {
+    let mut table = TestTable::new(Programs, &Limits::default());
+    let peer = |host: u16, port: u16| -> SocketAddr {
+        let [high, low] = host.to_be_bytes();
+        ([198, 18, high, low], port).into()
+    };
+    // One host.
+    (0..100).for_each(|port| drop(table.receive_from(peer(0, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 16);
+    // All hosts.
+    (0..300).for_each(|host| drop(table.receive_from(peer(1 + host, 40_000), "x")));
+    assert_eq!(table.peers.jobs.len(), 64);
+    assert_eq!(table.dropped(Dropped::Programs), 400 - 64);
+    // A peer is asked for the code, and starts a program when it is verified.
+    let challenge = table.receive_from(peer(1000, 40_000), "x").remove(0);
+    assert!(challenge.starts_with("Say "), "{challenge}");
+    assert_eq!(
+        table.receive_from(peer(1000, 40_000), &challenge[4..10]),
+        [""; 0]
+    );
+    for count in 1..=20 {
+        table.receive_from(peer(1000, 40_000), "x");
+        assert_eq!(table.peers.jobs.len(), 64 + count);
+    }
+    // Each that ends makes room for one.
+    for job in table.peers.jobs.split_off(1) {
+        table.peers.reply(job.key, b"", table.now);
+    }
+    (0..100).for_each(|port| drop(table.receive_from(peer(2000, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 1 + 16);
+    table.peers.reply(table.peers.jobs[1].key, b"", table.now);
+    table.receive_from(peer(2000, 50_000), "x");
+    assert_eq!(table.peers.jobs.len(), 2 + 16);
+}
+
+#[test]
+fn half_of_the_programs_are_for_verified_peers() {
+    for (max_clients, unverified) in [(1, 1), (2, 1), (10, 5)] {
+        let limits = Limits {
+            max_clients,
+            ..Limits::default()
+        };
+        let mut table = TestTable::new(Programs, &limits);
+        (0..100).for_each(|number| drop(table.receive(number, "x")));
+        assert_eq!(table.peers.jobs.len(), unverified);
+    }
 }
 
 #[test]
