@@ -2,6 +2,7 @@
 
 pub(crate) mod atomic_file;
 pub(crate) mod folder;
+pub(crate) mod listing;
 mod resolve;
 pub(crate) mod rules;
 pub(crate) mod source;
