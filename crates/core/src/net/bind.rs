@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
@@ -20,7 +21,7 @@ use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
 
 /// Options of [`Listener::bind`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BindOptions {
     /// The only IP version to use; `None` uses both.
@@ -30,6 +31,9 @@ pub struct BindOptions {
     /// The index of the interface on which multicast groups are joined; `None` joins on all that are
     /// up, have an address, and are able to receive multicast.
     pub interface: Option<NonZeroU32>,
+    /// Networks where nobody forges the source addresses of datagrams: their UDP peers are not
+    /// validated. The peers on this machine never are.
+    pub trusted_networks: Vec<IpNet>,
 }
 
 /// A version of the Internet Protocol.
@@ -66,14 +70,17 @@ impl Listener {
     pub fn bind(addresses: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            let bound = bind(address, options)?;
-            listeners.extend(bound.into_iter().map(|listener| listener.with_index(index)));
+            let bound = bind(address, &options)?.into_iter();
+            listeners.extend(bound.map(|listener| {
+                let listener = listener.with_index(index);
+                listener.with_trusted(&options.trusted_networks)
+            }));
         }
         Ok(listeners)
     }
 }
 
-fn bind(address: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, BindError> {
+fn bind(address: &ListenAddr, options: &BindOptions) -> Result<Vec<Listener>, BindError> {
     let named = |cause| BindError {
         address: address.clone(),
         cause,

@@ -5,6 +5,7 @@ use std::mem;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use ipnet::IpNet;
 use socket2::Socket;
 
 use crate::net::socket_opts::SocketFile;
@@ -46,6 +47,8 @@ pub(crate) struct UdpListener {
     /// Its index among the UDP sockets of this server, and the ports of all of them.
     pub(crate) index: usize,
     pub(crate) ports: Vec<u16>,
+    /// Where nobody forges source addresses.
+    pub(crate) trusted: Vec<IpNet>,
 }
 
 /// The listeners of a server, by kind.
@@ -99,6 +102,7 @@ impl Listener {
             address_index: 0,
             index: 0,
             ports: Vec::new(),
+            trusted: Vec::new(),
         };
         Ok(Self {
             kind: Kind::Udp(listener),
@@ -119,6 +123,14 @@ impl Listener {
             Kind::Stream(listener) => listener.address_index = index,
             Kind::Udp(listener) => listener.address_index = index,
             Kind::Connection(stream) => stream.peer.listener = index,
+        }
+        self
+    }
+
+    /// Sets the networks where nobody forges the source addresses of datagrams.
+    pub(crate) fn with_trusted(mut self, networks: &[IpNet]) -> Self {
+        if let Kind::Udp(listener) = &mut self.kind {
+            listener.trusted = networks.to_vec();
         }
         self
     }
@@ -192,6 +204,7 @@ impl UdpListener {
         Ok(Self {
             socket: self.socket.try_clone()?,
             ports: self.ports.clone(),
+            trusted: self.trusted.clone(),
             ..*self
         })
     }

@@ -28,6 +28,7 @@ use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
 use crate::udp::dedicated_port::PortSockets;
+use crate::udp::filter::Filter;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::programs::JobKey;
 use crate::udp::recv_batch::RecvBatch;
@@ -63,6 +64,7 @@ impl UdpServer {
             socket,
             address_index,
             ports,
+            trusted,
             ..
         } = listener;
         let local = socket.local_addr()?.as_socket();
@@ -77,16 +79,16 @@ impl UdpServer {
         let config = service.config(Transport::Datagram);
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
-        let jobs = config.exec.then(|| Jobs::new(limits, stats));
-        let mut peers = PeerTable::new(service, limits, admission, address_index, ports, now);
+        let mut filter = Filter::new(ports, trusted);
         if local.ip().is_multicast() {
-            peers.filter.join(local.ip());
+            filter.join(local.ip());
         }
+        let jobs = config.exec.then(|| Jobs::new(limits, stats));
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers,
+            peers: PeerTable::new(service, limits, admission, address_index, filter, now),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),

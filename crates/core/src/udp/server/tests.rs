@@ -69,6 +69,7 @@ impl Server {
             address_index: 0,
             index: 0,
             ports: vec![port],
+            trusted: Vec::new(),
         };
         let udp = UdpServer::new(listener, service, &limits, Stats::uncounted(), None);
         let udp = udp.expect("it can be served");
