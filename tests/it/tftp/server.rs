@@ -7,7 +7,10 @@ use std::os::unix::fs::symlink;
 use nix::sys::signal::Signal;
 
 use crate::support::files::{SharedFolder, content};
-use crate::support::{DEADLINE, MODELS, descriptors, received_so_far, signal_and_wait, wait_until};
+use crate::support::{
+    DEADLINE, MODELS, can_make_networks, descriptors, in_two_networks, received_so_far,
+    signal_and_wait, wait_until,
+};
 
 /// Error codes of RFC 1350.
 const NOT_FOUND: u16 = 1;
@@ -379,4 +382,46 @@ fn transfers_leave_no_descriptor_open() {
         client.send(&error("enough"));
     }
     wait_until("the descriptors to be closed", || count() <= before);
+}
+
+/// Forged requests, 1000 a second, of which each opens a port and a file.
+const FLOOD: &str = r#"
+import socket, struct, sys, time
+port = int(sys.argv[1])
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+request = b"\0\1file\0octet\0"
+udp = struct.pack("!HHHH", 40000, port, 8 + len(request), 0) + request
+for number in range(1_000_000):
+    source = struct.pack("!BBH", 198, 18, number & 0xffff)
+    here = socket.inet_aton("192.0.2.1")
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, source, here)
+    raw.sendto(ip + udp, ("192.0.2.1", 0))
+    if number % 10 == 0:
+        time.sleep(0.01)
+    if number == 2000:
+        open("flooded", "w").close()
+"#;
+
+#[test]
+fn transfers_begin_during_a_flood_of_forged_requests() {
+    if !can_make_networks() {
+        return;
+    }
+    let lines = in_two_networks(&format!(
+        "cat > flood.py <<'END'
+{FLOOD}
+END
+         ip route add default via 192.0.2.2
+         mkdir there here
+         head -c 1000000 /dev/urandom > there/file
+         ulimit -n 1024
+         server files --listen udp://192.0.2.1:0 there
+         there python3 flood.py $port &
+         until [ -e flooded ]; do sleep 0.02; done
+         for number in 1 2 3; do
+             there \"$PROGRAM\" get -u 192.0.2.1:$port file -o here/$number
+             cmp there/file here/$number && echo same
+         done"
+    ));
+    assert_eq!(lines, ["same"; 3]);
 }

@@ -51,6 +51,8 @@ pub(crate) struct PeerTable {
     pub(crate) out: SendBatch, // the replies
     validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
+    max_peers: usize,
+    max_unverified: usize, // of them
     by_activity: ByActivity,
     schedule: Schedule,
     pub(crate) members: Members,
@@ -110,6 +112,8 @@ impl PeerTable {
             admission,
             validation: Validation::new(config.udp, limits.max_clients, now),
             peers: HashMap::new(),
+            max_peers: limits.max_clients,
+            max_unverified: usize::MAX,
             by_activity: ByActivity::default(),
             schedule: Schedule::default(),
             members: Members::default(),
@@ -117,6 +121,17 @@ impl PeerTable {
             jobs: Vec::new(),
             programs: UnverifiedPrograms::new(limits),
             end_at: None,
+        }
+    }
+
+    /// This many descriptors may be open. Sessions with ports of their own need some each, so there are
+    /// no more of them, and few with unverified peers: a flood of forged datagrams leaves descriptors
+    /// for the others.
+    pub(crate) fn limit_descriptors(&mut self, limit: usize) {
+        if self.ports.is_some() {
+            let sessions = limit.saturating_sub(RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_SESSION;
+            self.max_peers = self.max_peers.min(sessions.max(1));
+            self.max_unverified = self.max_peers.div_ceil(4).min(MAX_UNVERIFIED);
         }
     }
 
@@ -137,6 +152,10 @@ impl PeerTable {
             Some(ports) => ports.resolve(request, open_port),
         };
         let Ok(key) = key else {
+            // There is one for the next datagram.
+            if let Some((_, key)) = self.least_active(false, now) {
+                self.remove(key, CloseReason::Evicted);
+            }
             return self.out.drops.count(Dropped::NoPort, incoming.remote);
         };
         self.receive_from(key, request, incoming.bytes, now);
@@ -255,7 +274,7 @@ impl PeerTable {
 
     /// Adds a new peer, for which there [is a place](Self::has_place).
     fn add(&mut self, mut peer: Box<UdpPeer>, now: Instant) {
-        self.make_room(now);
+        self.make_room(peer.is_verified, now);
         peer.listing.counted = !peer.is_verified && self.validation.peer_added(peer.host);
         self.by_activity.insert(&mut peer);
         self.peers.insert(peer.key, peer);
@@ -448,14 +467,20 @@ impl PeerTable {
 
     /// Whether there is a place for a new peer, or another one can be evicted for it.
     fn has_place(&self, is_verified: bool) -> bool {
-        self.peers.len() < self.limits.max_clients
+        self.peers.len() < self.max_peers
             || !self.by_activity.of(false).is_empty()
             || (is_verified && self.ports.is_none())
     }
 
+    /// Whether a peer has to be evicted for a new one.
+    fn is_full(&self, is_verified: bool) -> bool {
+        let unverified = self.by_activity.of(false).len();
+        self.max_peers <= self.peers.len() || (!is_verified && self.max_unverified <= unverified)
+    }
+
     /// Evicts the least active peers until there is room for one more.
-    fn make_room(&mut self, now: Instant) {
-        while self.limits.max_clients <= self.peers.len()
+    fn make_room(&mut self, is_verified: bool, now: Instant) {
+        while self.is_full(is_verified)
             && let Some((_, key)) = self
                 .least_active(false, now)
                 .or_else(|| self.least_active(true, now))
@@ -581,6 +606,9 @@ impl Schedule {
 }
 
 const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
+const MAX_UNVERIFIED: usize = 128; // with ports of their own
+const DESCRIPTORS_PER_SESSION: usize = 3; // the port, a file, and another one while it is opened
+const RESERVED_DESCRIPTORS: usize = 128; // those of the server, and of sessions that end with a batch
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

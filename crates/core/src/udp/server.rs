@@ -27,6 +27,7 @@ use crate::reactor::source::{EventSource, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
+use crate::sys::rlimit::fd_limit;
 use crate::udp::dedicated_port::PortSockets;
 use crate::udp::filter::Filter;
 use crate::udp::peer_table::PeerTable;
@@ -84,11 +85,13 @@ impl UdpServer {
             filter.join(local.ip());
         }
         let jobs = config.exec.then(|| Jobs::new(limits, stats));
+        let mut peers = PeerTable::new(service, limits, admission, address_index, filter, now);
+        peers.limit_descriptors(fd_limit());
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers: PeerTable::new(service, limits, admission, address_index, filter, now),
+            peers,
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),

@@ -1071,3 +1071,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_flood_of_requests_leaves_ports_for_verified_peers() {
+    let mut table = TestTable::with_ports(10_000);
+    table.peers.limit_descriptors(1024);
+    assert_eq!(
+        (table.peers.max_peers, table.peers.max_unverified),
+        (298, 75)
+    );
+    let mut ports = Vec::new();
+    let local = "198.51.100.1:1212";
+    for host in 0..2000_u16 {
+        let [high, low] = host.to_be_bytes();
+        let forged = ([198, 18, high, low], 40_000).into();
+        assert_eq!(table.receive_at(local, forged, "x").len(), 1);
+        // A client begins a transfer now and then, and answers at once.
+        if host % 10 == 0 && ports.len() < 200 {
+            let client: SocketAddr = ([192, 0, 2, 1], 20_000 + host).into();
+            let answer = table.receive_at(local, client, "x").remove(0);
+            let port = answer.from.to_string();
+            assert_eq!(
+                table.receive_at(&port, client, "more than ten bytes").len(),
+                1
+            );
+            ports.push((client, port));
+        }
+        let unverified = table.peers.by_activity.of(false).len();
+        assert!(unverified <= 75, "{unverified} unverified peers");
+        assert!(table.peers.peers.len() <= 298);
+    }
+    assert_eq!(table.closed_ports().len(), 2000 - 75);
+    // No transfer of a verified peer has ended.
+    for (client, port) in ports {
+        assert_eq!(
+            table.receive_at(&port, client, "more than ten bytes").len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn an_unverified_peer_ends_when_no_port_is_left() {
+    let mut table = TestTable::with_ports(2);
+    for number in 1..=2 {
+        table.receive_at_port(1212, number, "x");
+    }
+    assert_eq!(table.receive_at_port(1212, 3, "x"), []);
+    assert_eq!(table.closed_ports(), [50_001]);
+    table.ports_left = 2;
+    assert_eq!(table.receive_at_port(1212, 3, "x"), from(50_001, "x"));
+}
