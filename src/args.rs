@@ -419,7 +419,10 @@ Examples:
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
 These options may stand before or after SERVICE. `switchboard serve SERVICE --help` also lists the
-options of that service, which stand after it.";
+options of that service, which stand after it.
+
+Signals: SIGTERM and SIGINT stop the server gracefully, SIGQUIT at once. SIGHUP stops it when its
+terminal is closed, and has no effect without a terminal. SIGUSR1 prints its sessions and counters.";
 
 const SERVICES_HELP: &str = "\
 Examples:

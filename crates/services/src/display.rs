@@ -47,7 +47,7 @@ impl Display {
 
 impl Service for Display {
     fn config(&self, _: Transport) -> Config {
-        Config::framed(self.framing())
+        Config::framed(self.framing()).http_lines()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
@@ -66,8 +66,8 @@ struct DisplaySession {
 }
 
 impl Session for DisplaySession {
-    fn on_message(&mut self, message: &[u8], _: &mut Outbox) -> Result {
-        let (accepted, flow) = self.matcher.scan(message);
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        let (accepted, flow) = self.matcher.receive(message, out);
         if accepted.is_empty() && !message.is_empty() {
             return Ok(flow); // the message shows that the stop line had ended before it
         }
@@ -79,6 +79,10 @@ impl Session for DisplaySession {
             }
         }
         Ok(flow)
+    }
+
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
+        Ok(self.matcher.on_timer())
     }
 }
 

@@ -269,6 +269,20 @@ fn a_single_line_is_answered_immediately() {
 }
 
 #[test]
+fn a_script_is_a_regular_file_or_a_pipe() {
+    let friend = concat!(env!("CARGO_MANIFEST_DIR"), "/data/eliza/friend.toml");
+    let checked = stdout_of(&format!("$PROGRAM script check <(cat {friend})"), "");
+    assert!(checked.contains("no problems"), "{checked}");
+    for device in ["/dev/zero", "/dev/null", "/dev/random"] {
+        let (code, stdout, _) = run_program(&format!("script check {device}"), "");
+        assert_eq!(
+            (code, &*stdout),
+            (1, &*format!("{device}: not a regular file\n"))
+        );
+    }
+}
+
+#[test]
 fn a_script_with_an_endless_loop_is_stopped() {
     let script = "()\n(A ((0) (PRE (A B 1) (=B))))\n(B ((0) (=A)))\n(NONE ((0) (X)))\n\
         (MEMORY A (0 = 1) (0 = 1) (0 = 1) (0 = 1))\n";

@@ -422,10 +422,16 @@ fn stopped_readers_of_a_large_listing_do_not_exhaust_the_memory() {
     fs::write(folder.path().join("file"), "hello").expect("the disk has room");
     let mut command = Command::new("prlimit");
     command.args(["--as=268435456", "--"]).arg(program());
-    command.args(["-v", "serve", "files", "--model", "events", "--listen", "0"]);
+    // The kernel buffers less of a Unix socket than of TCP.
+    let socket = temp_dir();
+    let socket = socket.path().join("socket");
+    let address = format!("unix:{}", socket.display());
+    command.args([
+        "-v", "serve", "files", "--model", "events", "--listen", &address,
+    ]);
     let mut server = Server::run(command.arg(folder.path()));
     let connect = || {
-        let mut client = server.connect();
+        let mut client = Client::connect_unix(&socket);
         client.line();
         client
     };
@@ -434,31 +440,20 @@ fn stopped_readers_of_a_large_listing_do_not_exhaust_the_memory() {
         .map(|_| {
             let mut client = connect();
             client.send("LIST\n");
-            assert_eq!(client.line(), "211 1000");
+            let answer = client.line();
+            assert!(answer.starts_with("21"), "{answer}");
             client
         })
         .collect();
     let mut other = connect();
     assert_eq!(other.ask("GET file"), "226 5");
     assert_eq!(other.text(5), "hello");
-    let mut reader = stopped.into_iter().next().expect("150 clients");
-    let mut names = HashSet::new();
-    let mut count = 1000;
-    let mut is_last = false;
-    loop {
-        for _ in 0..count {
-            let line = reader.line();
-            names.insert(line.rsplit(' ').next().unwrap_or_default().to_owned());
-        }
-        if is_last {
-            break;
-        }
-        let line = reader.line();
-        let (code, rest) = line.split_once(' ').expect("a code and a count");
-        is_last = code == "210";
-        count = rest.parse().expect("a number");
-    }
+    let listed = stdout_of(&format!("$PROGRAM ls {address}"), "");
+    let names = listed.lines().map(|line| line.rsplit(' ').next());
+    let names: Vec<_> = names.collect();
     assert_eq!(names.len(), 20_001);
+    assert!(names.is_sorted());
+    drop(stopped);
     server.signal(Signal::SIGTERM);
     assert!(server.wait().success());
 }

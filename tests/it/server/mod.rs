@@ -13,6 +13,7 @@ mod readiness;
 mod rooms;
 mod several_listeners;
 mod shutdown;
+mod signals;
 mod status;
 mod stdio;
 mod udp;

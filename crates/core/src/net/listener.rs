@@ -150,6 +150,14 @@ impl Listener {
         }
     }
 
+    /// Its socket file, for a thread that cannot wait until another one drops the listener.
+    pub(crate) fn socket_file(&self) -> Option<SocketFile> {
+        match &self.kind {
+            Kind::Stream(listener) => listener.file.clone(),
+            Kind::Udp(_) | Kind::Connection(_) => None,
+        }
+    }
+
     /// Whether it is one connection that exists already.
     #[must_use]
     pub fn is_single(&self) -> bool {

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, getsockopt, recv, send, sockopt};
 use nix::unistd;
-use socket2::Socket;
+use socket2::{Socket, TcpKeepalive};
 
 use crate::limits::admission::Slot;
 use crate::limits::stats::Counter;
@@ -178,6 +178,24 @@ impl Stream {
         }
     }
 
+    /// Whether bytes of a peer, not only the end of its input, wait to be received from a socket.
+    pub(crate) fn has_unread_bytes(&self) -> bool {
+        let Io::Socket(socket) = &self.io else {
+            return false;
+        };
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+        recv(socket.as_raw_fd(), &mut [0], flags).is_ok_and(|count| 0 < count)
+    }
+
+    /// Lets the system find out whether a TCP peer that has closed its sending side still receives.
+    /// Without output, a peer that has left would look the same for ever.
+    pub(crate) fn probe_peer(&self) {
+        if let Io::Socket(socket) = &self.io {
+            let keepalive = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE);
+            socket.set_tcp_keepalive(&keepalive).ok(); // a Unix socket reports a peer that has left
+        }
+    }
+
     /// Lets the next close reset a TCP connection, so that the peer sees an error and not the end of
     /// input.
     pub(crate) fn reset(&self) {
@@ -267,4 +285,5 @@ fn unless_blocked(result: nix::Result<usize>) -> io::Result<Option<usize>> {
 pub(crate) const OUTPUT: usize = 1;
 const INPUT_ENDED: [u8; 4] = [6, 8, 9, 11]; // TCP_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING
 const PIPE_BUF: usize = 4096;
+const PROBE: Duration = Duration::from_secs(5); // the system of the peer resets after about a minute
 const DISCARDED_AT_ONCE: usize = 64; // a flood must not delay other connections

@@ -11,6 +11,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::reactor::poll::{Interest, earlier, timeout};
 use crate::reactor::source::{EventSource, MAX_FDS, READ_BYTES};
+use crate::sys::fd;
 
 /// Event sources that one thread drives, and descriptors that its owner handles by itself.
 ///
@@ -190,8 +191,7 @@ impl Reactor {
         sources.for_each(|entry| entry.source.report());
     }
 
-    /// Drops all sources without letting them finish. It changes nothing in the epoll instance, which
-    /// a forked child shares with its parent.
+    /// Drops all sources without letting them finish.
     pub(crate) fn clear(&mut self) {
         if !self.sources.is_empty() {
             self.sources.clear();
@@ -200,8 +200,16 @@ impl Reactor {
         }
     }
 
-    /// For a forked child: forgets the sources without dropping them.
-    pub(crate) fn forget_sources(&mut self) {
+    /// For a forked child: closes the descriptors of the sources, and forgets the sources. Dropping one
+    /// could end the program that it supervises, and would write to memory that is shared until then.
+    ///
+    /// It changes nothing in the epoll instance, which the child shares with its parent.
+    pub(crate) fn close_in_child(&mut self) {
+        for entry in self.sources.values() {
+            for (fd, _) in entry.source.watched().into_iter().flatten() {
+                fd::close_forgotten(fd);
+            }
+        }
         mem::forget(mem::take(&mut self.sources));
     }
 

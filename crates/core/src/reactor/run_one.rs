@@ -8,29 +8,33 @@ use crate::reactor::poll::{Interest, wait};
 use crate::reactor::signals::Signals;
 use crate::reactor::source::EventSource;
 
-/// Drives a source until it is done. `buffer` is scratch space for one read. `stopping` is set at the
-/// first SIGTERM; later ones have no effect. SIGINT has none either: a terminal sends it to every
-/// process of the server, and the acceptor alone reacts.
+/// Drives a source until it is done, and returns true; or until it has to end at once (SIGQUIT), and
+/// returns false. `buffer` is scratch space for one read. `stopping` is set at the first SIGTERM;
+/// later ones have no effect. SIGINT has none either: a terminal sends it to every process of the
+/// server, and the acceptor alone reacts.
 pub(crate) fn run_one(
     source: &mut dyn EventSource,
     signals: &Signals,
     stopping: &mut bool,
     buffer: &mut [u8],
-) {
+) -> bool {
     while !source.is_done() {
-        if let Err(error) = turn(source, signals, stopping, buffer) {
-            source.fail(error);
+        match turn(source, signals, stopping, buffer) {
+            Ok(true) => (),
+            Ok(false) => return false,
+            Err(error) => source.fail(error),
         }
     }
+    true
 }
 
-/// Waits once, and handles what is ready.
+/// Waits once, and handles what is ready. Returns whether to go on.
 fn turn(
     source: &mut dyn EventSource,
     signals: &Signals,
     stopping: &mut bool,
     buffer: &mut [u8],
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let watched = source.watched().into_iter().enumerate();
     let watched = watched.filter_map(|(index, watched)| {
         let (fd, interest) = watched?;
@@ -45,6 +49,9 @@ fn turn(
             Some(index) => source.on_ready(index, broken, buffer, now),
             None => {
                 let pending = signals.take();
+                if pending.abort {
+                    return Ok(false);
+                }
                 if pending.terminate && !*stopping {
                     *stopping = true;
                     source.stop(now);
@@ -56,5 +63,5 @@ fn turn(
         }
     }
     source.tick(now);
-    Ok(())
+    Ok(true)
 }

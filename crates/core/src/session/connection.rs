@@ -217,6 +217,9 @@ impl Connection {
     pub fn shut_down(&mut self) {
         if self.shutdown == Once::NotYet {
             self.shutdown = Once::Due;
+            if self.has_rooms {
+                self.outbox.requests.push(Request::Stopping);
+            }
             self.pump();
         }
     }

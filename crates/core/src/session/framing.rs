@@ -348,7 +348,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const BACKSPACE: u8 = 8;
 const DEL: u8 = 127;
 const MAX_CHARACTER_BYTES: usize = 4;
-const FIRST_KEY_FACTOR: u32 = 10;
+const FIRST_KEY_FACTOR: u32 = 5;
 
 // Telnet commands (RFC 854); all are between SE and IAC.
 const SE: u8 = 240;

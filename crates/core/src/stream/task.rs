@@ -13,7 +13,7 @@ use crate::limits::deadlines::{Deadlines, Expired, Timer};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::{OUTPUT, Stream};
-use crate::reactor::poll::earlier;
+use crate::reactor::poll::{Interest, earlier};
 use crate::reactor::source::{EventSource, Watched};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
@@ -32,6 +32,7 @@ pub(crate) struct StreamTask {
     deadlines: Deadlines,
     phase: Phase,
     input_ended: bool,
+    hung_up: bool, // the peer has closed both sides, and its last input was not read yet
 }
 
 enum Phase {
@@ -56,8 +57,12 @@ impl StreamTask {
         link: Option<Link>,
     ) -> Self {
         stream.count(Counter::Accepted);
-        let connection = Connection::open(service, &stream.peer, limits);
-        Self::new(stream, connection, limits, link)
+        let mut limits = *limits;
+        if !stream.is_socket() {
+            limits.line_timeout = None; // the writer of a pipe may be slow, and ends its lines
+        }
+        let connection = Connection::open(service, &stream.peer, &limits);
+        Self::new(stream, connection, &limits, link)
     }
 
     /// Frees the slot of a peer, sends it a refusal, and closes the connection.
@@ -109,6 +114,7 @@ impl StreamTask {
             deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
             input_ended: false,
+            hung_up: false,
         };
         task.advance(now);
         task.rooms.enter();
@@ -174,6 +180,9 @@ impl StreamTask {
                 self.input_ended = true;
                 self.deadlines.touch(now);
                 self.connection.end_input();
+                if self.connection.close_reason().is_none() {
+                    self.stream.probe_peer();
+                }
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
@@ -227,10 +236,10 @@ impl StreamTask {
     }
 
     /// Starts the line timer when an incomplete line begins to wait for more, and stops it when none
-    /// does. The writer of a pipe may be slow, and ends its lines.
+    /// does.
     fn watch_silence(&mut self, now: Instant) {
         let timeout = self.connection.line_timeout();
-        match timeout.filter(|_| self.wants_input() && self.stream.is_socket()) {
+        match timeout.filter(|_| self.wants_input()) {
             None => self.line_timer = Timer::default(),
             Some(timeout) if self.line_timer.deadline().is_none() => {
                 self.line_timer.set(timeout, now);
@@ -293,6 +302,18 @@ impl StreamTask {
         self.stream.count_bytes(0, count as u64);
     }
 
+    /// The connection broke while no input is wanted. What a peer sent before it closed a Unix socket
+    /// is still delivered.
+    fn on_broken(&mut self, now: Instant) {
+        match self.stream.take_error() {
+            None if self.connection.has_pending_requests() || self.stream.has_unread_bytes() => {
+                self.hung_up = true;
+                self.advance(now);
+            }
+            error => self.lose(error),
+        }
+    }
+
     /// The connection broke, with this error if the system reports one.
     fn lose(&mut self, error: Option<io::Error>) {
         let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
@@ -308,6 +329,11 @@ impl EventSource for StreamTask {
         };
         let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
         let mut watched = self.stream.watched(read, write);
+        let awaits_session = self.connection.has_pending_requests() || !self.input_ended;
+        if self.hung_up && awaits_session && !read && !write {
+            // The hang-up would be reported again and again.
+            watched[0] = watched[0].map(|(fd, _)| (fd, Interest::Nothing));
+        }
         watched[ROOMS] = self.rooms.watched(wants_events);
         watched
     }
@@ -331,7 +357,7 @@ impl EventSource for StreamTask {
             // Output has a descriptor of its own, and no process reads it any more.
             Phase::Open if broken && index == OUTPUT => self.lose(None),
             Phase::Open if self.wants_input() => self.receive(buffer, now),
-            Phase::Open if broken => self.lose(self.stream.take_error()),
+            Phase::Open if broken => self.on_broken(now),
             Phase::Open => self.advance(now),
             Phase::Draining { .. } if index == ROOMS => (),
             Phase::Draining { .. } if self.stream.discard() => {

@@ -91,6 +91,12 @@ pub(crate) fn close_all_except(kept: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Closes a descriptor whose owner is neither used nor dropped any more.
+pub(crate) fn close_forgotten(fd: BorrowedFd<'_>) {
+    // SAFETY: by contract nothing uses or closes it later.
+    unsafe { libc::close(fd.as_raw_fd()) };
+}
+
 /// The state of a TCP connection (tcp(7), TCP_INFO). `None` for any other descriptor.
 pub(crate) fn tcp_info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
     // SAFETY: the struct consists of integers, for which zero is valid.
