@@ -3,6 +3,7 @@
 mod accept;
 mod environment;
 mod faults;
+mod forged;
 mod inherited;
 mod limits;
 mod listen;

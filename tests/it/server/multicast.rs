@@ -1,9 +1,54 @@
 //! Multicast groups as listen addresses, and addresses that receive nothing.
 
-use crate::support::{
-    MODELS, Server, can_make_networks, in_two_networks, installed, is_root, program, run_program,
-    shell, stdout_of,
-};
+use crate::support::{MODELS, Server, installed, is_root, program, run_program, shell, stdout_of};
+
+/// Runs a script of bash in a network namespace with two interfaces, `va` at 192.0.2.1, fd00:1::1 and
+/// `wa` at 198.51.100.1, each connected to a second namespace, in which `there COMMAND` runs
+/// a command and the interfaces `vb` at .2 and `wb` at .2 are. `server ARGS` starts a server and sets
+/// `port`.
+#[track_caller]
+fn in_two_networks(script: &str) -> Vec<String> {
+    let script = format!(
+        r#"
+        set -e
+        cd "$(mktemp -d)"
+        trap 'kill $(jobs -p); rm -r "$PWD"' EXIT
+        there() {{ nsenter --target "$other" --net "$@"; }}
+        server() {{
+            : > log
+            "$PROGRAM" serve "$@" 2> log &
+            until grep -q listens log; do sleep 0.02; done
+            port=$(sed -n 's/.* on .*:\([0-9]*\); try.*/\1/p' log)
+        }}
+        unshare --net sleep 600 &
+        other=$!
+        until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
+            sleep 0.02
+        done
+        for link in v w; do
+            ip link add name ${{link}}a type veth peer name ${{link}}b netns $other
+        done
+        ip address add 192.0.2.1/24 broadcast + dev va
+        there ip address add 192.0.2.2/24 broadcast + dev vb
+        ip address add fd00:1::1/64 dev va nodad
+        there ip address add fd00:1::2/64 dev vb nodad
+        ip address add 198.51.100.1/24 dev wa
+        there ip address add 198.51.100.2/24 dev wb
+        for link in v w; do
+            ip link set ${{link}}a up
+            there ip link set ${{link}}b up
+        done
+        cat > send.py <<'END'
+{SEND}
+END
+        {script}"#
+    );
+    let script = format!("unshare -n bash -c '{}'", script.replace('\'', r"'\''"));
+    let output = shell(&script, b"");
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    lines.lines().map(str::to_owned).collect()
+}
 
 /// Sends a datagram to each of the hosts in turn, until an answer comes to that to the last host, and
 /// prints which were answered and from where.
@@ -35,10 +80,8 @@ while True:
         pass # the interface is not up yet
 ";
 
-/// [`in_two_networks`] with [`SEND`] as send.py.
-#[track_caller]
-fn in_networks_with_send(script: &str) -> Vec<String> {
-    in_two_networks(&format!("cat > send.py <<'END'\n{SEND}\nEND\n{script}"))
+fn can_make_networks() -> bool {
+    is_root() && installed(&["unshare", "nsenter", "ip", "python3"])
 }
 
 #[test]
@@ -47,7 +90,7 @@ fn a_group_is_received_on_every_interface_and_nothing_else() {
         return;
     }
     for model in MODELS {
-        let lines = in_networks_with_send(&format!(
+        let lines = in_two_networks(&format!(
             "server echo --model {model} --listen udp://239.1.2.3:0
              for link in vb wb; do
                  there python3 send.py $link $port 239.1.2.4 192.0.2.1 192.0.2.255 239.1.2.3
@@ -70,7 +113,7 @@ fn a_group_is_received_on_the_given_interface() {
         return;
     }
     // The other server shows that the datagram of `wb` has arrived.
-    let lines = in_networks_with_send(
+    let lines = in_two_networks(
         "server echo --interface va --listen udp://239.1.2.3:0
          first=$port
          there python3 send.py vb $port 239.1.2.3

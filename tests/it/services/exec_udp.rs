@@ -1,10 +1,11 @@
 //! The `exec` service over UDP, and the process that serves UDP under `fork`.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::{MODELS, Server, UdpClient, installed, is_root, shell, temp_dir, wait_for};
+use crate::support::{Lan, MODELS, Server, UdpClient, program, temp_dir, wait_for, wait_until};
 
 #[test]
 fn a_program_runs_once_per_datagram() {
@@ -61,42 +62,31 @@ fn a_running_program_is_not_dropped_for_another_peer() {
 
 #[test]
 fn forged_datagrams_start_few_programs() {
-    if !is_root() || !installed(&["python3", "unshare", "ip"]) {
+    let Some(lan) = Lan::new() else {
         return;
+    };
+    let mut command = Command::new(program());
+    command.args(["-v", "serve", "exec", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.args(["--", "sleep", "600"]));
+    for batch in 1..=15 {
+        lan.enter(|| {
+            for host in 0..100 {
+                let own = format!("10.1.{batch}.{host}:40000");
+                let port = server.udp_address().port();
+                UdpClient::connect_from(&own, "10.9.0.1", port).send("x");
+            }
+        });
+        wait_until("the datagrams to be handled", || {
+            let log = server.log_so_far();
+            let handled = log.iter().filter(|line| {
+                line.contains(" program peer=") || line.contains("dropped: too many programs")
+            });
+            100 * batch <= handled.count()
+        });
     }
-    let script = r#"
-        ip link set lo up
-        cd "$(mktemp -d)"
-        "$PROGRAM" -v serve exec --listen udp://127.0.0.1:0 -- sleep 600 2> log &
-        until grep -q listens log; do sleep 0.02; done
-        export port=$(sed -n "s/.*:\([0-9]*\); try.*/\1/p" log)
-        for batch in $(seq 15); do
-            python3 -c '
-import os, socket, struct
-port = int(os.environ["port"])
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-udp = struct.pack("!HHHH", 40000, port, 9, 0) + b"x"
-for host in range(100):
-    source = bytes([198, 18, int(os.environ["batch"]), host])
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 29, 1, 0, 64, 17, 0, source, bytes([127, 0, 0, 1]))
-    raw.sendto(ip + udp, ("127.0.0.1", 0))'
-            until [ $(grep -cE " program peer|dropped: too many programs" log) -ge ${batch}00 ]; do
-                sleep 0.02
-            done
-        done
-        kill %1
-        wait
-        grep -c " program peer" log
-        rm -r "$PWD"
-    "#;
-    let script = script.replace("python3 -c", "batch=$batch python3 -c");
-    let script = format!("unshare -n bash -c '{}'", script.replace('\'', r"'\''"));
-    let output = shell(&script, b"");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "64\n",
-        "{output:?}"
-    );
+    let log = server.log_so_far();
+    let programs = log.iter().filter(|line| line.contains(" program peer="));
+    assert_eq!(programs.count(), 64);
 }
 
 #[test]

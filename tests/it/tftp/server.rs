@@ -1,15 +1,20 @@
 //! The `files` service over TFTP (RFC 1350, 2347 to 2349, 7440): conforming clients and others.
 
 use std::collections::HashSet;
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::files::{SharedFolder, content};
 use crate::support::{
-    DEADLINE, MODELS, can_make_networks, descriptors, in_two_networks, received_so_far,
-    signal_and_wait, wait_until,
+    DEADLINE, Lan, MODELS, descriptors, installed, program, received_so_far, signal_and_wait,
+    temp_dir, wait_until,
 };
 
 /// Error codes of RFC 1350.
@@ -384,44 +389,47 @@ fn transfers_leave_no_descriptor_open() {
     wait_until("the descriptors to be closed", || count() <= before);
 }
 
-/// Forged requests, 1000 a second, of which each opens a port and a file.
-const FLOOD: &str = r#"
-import socket, struct, sys, time
-port = int(sys.argv[1])
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-request = b"\0\1file\0octet\0"
-udp = struct.pack("!HHHH", 40000, port, 8 + len(request), 0) + request
-for number in range(1_000_000):
-    source = struct.pack("!BBH", 198, 18, number & 0xffff)
-    here = socket.inet_aton("192.0.2.1")
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, source, here)
-    raw.sendto(ip + udp, ("192.0.2.1", 0))
-    if number % 10 == 0:
-        time.sleep(0.01)
-    if number == 2000:
-        open("flooded", "w").close()
-"#;
-
 #[test]
 fn transfers_begin_during_a_flood_of_forged_requests() {
-    if !can_make_networks() {
+    let Some(lan) = Lan::new().filter(|_| installed(&["prlimit"])) else {
         return;
-    }
-    let lines = in_two_networks(&format!(
-        "cat > flood.py <<'END'
-{FLOOD}
-END
-         ip route add default via 192.0.2.2
-         mkdir there here
-         head -c 1000000 /dev/urandom > there/file
-         ulimit -n 1024
-         server files --listen udp://192.0.2.1:0 there
-         there python3 flood.py $port &
-         until [ -e flooded ]; do sleep 0.02; done
-         for number in 1 2 3; do
-             there \"$PROGRAM\" get -u 192.0.2.1:$port file -o here/$number
-             cmp there/file here/$number && echo same
-         done"
-    ));
-    assert_eq!(lines, ["same"; 3]);
+    };
+    let folder = temp_dir();
+    let file = content(1_000_000);
+    fs::write(folder.path().join("file"), &file).expect("it can be written");
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=1024").arg(program());
+    command.args(["serve", "files", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.arg(folder.path()));
+    let address = server.udp_address();
+    let (sent, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // Each request opens a port and a file. This many are more than there are descriptors.
+    let enough = || 2000 <= sent.load(Relaxed);
+    let flood = || {
+        lan.enter(|| {
+            while !done.load(Relaxed) {
+                let number = sent.fetch_add(1, Relaxed);
+                let [.., high, low] = number.to_be_bytes();
+                let own = SocketAddr::from(([10, 1, high, low], 40_000));
+                let socket = UdpSocket::bind(own).expect("an address");
+                let request = b"\0\x01file\0octet\0";
+                socket.send_to(request, address).expect("it can be sent");
+                if number % 10 == 9 {
+                    thread::sleep(Duration::from_millis(10)); // 1000 a second
+                }
+            }
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(flood);
+        wait_until("the flood to fill the server", enough);
+        for copy in ["one", "two", "three"] {
+            let copy = folder.path().join(copy);
+            let mut get = Command::new(program());
+            get.args(["get", "-u", &address.to_string(), "file", "-o"]);
+            let output = lan.enter(|| get.arg(&copy).output());
+            assert!(fs::read(&copy).is_ok_and(|copy| copy == file), "{output:?}");
+        }
+        done.store(true, Relaxed);
+    });
 }
