@@ -5,7 +5,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::process::Command;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use tempfile::TempDir;
 
 use super::udp::NOT_OVER_UDP;
@@ -125,6 +125,24 @@ fn the_validation_code_lifts_the_limit() {
     assert_eq!(thrown.split_whitespace().count(), 8, "{thrown}");
     let thrown = client.ask("throw\n");
     assert_eq!(thrown.split_whitespace().count(), 8, "no question any more");
+}
+
+#[test]
+fn a_restarted_process_gives_other_codes() {
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let server = lan.start_udp("eliza");
+    let client = lan.connect("10.1.0.1:0", &server);
+    let question = client.ask("\n");
+    let children = server.wait_for_children("its only child", |children| children.len() == 1);
+    kill(children[0].0, Signal::SIGKILL).expect("it runs");
+    server.log_lines("fork, for UDP", 2);
+    let other = client.ask("\n");
+    assert_ne!(code(&other), code(&question));
+    // The first code is a message now, answered after what waited.
+    client.send(code(&question));
+    assert!(client.text().contains("feel"));
 }
 
 #[test]
