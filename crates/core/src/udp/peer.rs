@@ -20,11 +20,9 @@ use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
 use crate::udp::loop_detector::{LoopDetector, Verdict};
+use crate::udp::recv_batch::PeerKey;
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
-
-/// What identifies a peer: its address, and the address of this machine that it sends to.
-pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 
 /// Where the datagrams for a peer go, and what limits them.
 pub(crate) struct Output<'a> {

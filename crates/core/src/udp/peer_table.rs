@@ -26,9 +26,9 @@ use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
 use crate::udp::loop_detector::{MUTE_TIME, Verdict};
-use crate::udp::peer::{Members, Next, Output, PeerKey, UdpPeer, UdpSession};
+use crate::udp::peer::{Members, Next, Output, UdpPeer, UdpSession};
 use crate::udp::programs::{JobKey, UnverifiedPrograms};
-use crate::udp::recv_batch::Incoming;
+use crate::udp::recv_batch::{Incoming, PeerKey};
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
 

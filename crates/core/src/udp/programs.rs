@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::limits::limits::Limits;
 use crate::peer::{Address, Host};
-use crate::udp::peer::PeerKey;
+use crate::udp::recv_batch::PeerKey;
 
 /// Counts the programs that run for unverified peers, in total and per host. Those of verified peers
 /// have the rest of [`Limits::max_clients`].

@@ -11,7 +11,7 @@ use crate::limits::host_table::HostTable;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Host;
 use crate::session::config::UdpPolicy;
-use crate::udp::peer::PeerKey;
+use crate::udp::recv_batch::PeerKey;
 
 /// The amplification limit of each host, and the codes that verify peers.
 ///
