@@ -1,7 +1,6 @@
 //! One UDP peer: what may be sent to its address, and its session.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use tracing::warn;

@@ -403,7 +403,8 @@ impl EventSource for UdpServer {
 
     fn is_done(&self) -> bool {
         let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
-        self.is_done || (jobs_ended && self.peers.is_done() && self.is_idle())
+        let sent = !self.peers.out.has_aside();
+        self.is_done || (jobs_ended && sent && self.peers.is_done() && self.is_idle())
     }
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
