@@ -114,6 +114,13 @@ fn resolve(host_port: &HostPort, only: Option<Family>) -> io::Result<Vec<SocketA
         HostPort::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
         HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
     };
+    for address in &mut addresses {
+        // `::ffff:192.0.2.1` is another notation of an IPv4 address, for which IPv6 sockets that only
+        // serve IPv6 cannot be bound.
+        if address.ip() != address.ip().to_canonical() {
+            address.set_ip(address.ip().to_canonical());
+        }
+    }
     addresses.dedup();
     if let Some(only) = only {
         addresses.retain(|address| address.is_ipv4() == (only == Family::V4));
