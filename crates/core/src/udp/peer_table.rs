@@ -143,14 +143,14 @@ impl PeerTable {
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
         {
-            peer.lift_limits();
+            peer.lift_limits(&mut self.validation);
         }
         let verdict = peer.received(datagram.len(), &mut self.validation, now);
         let verified = !peer.is_verified
             && (self.lines || self.rooms)
             && self.validation.verify(key, peer.host, datagram, now);
         if verified {
-            peer.verify();
+            peer.verify(&mut self.validation);
         }
         self.by_activity.relist(peer);
         let mut out = Output {
@@ -188,7 +188,7 @@ impl PeerTable {
         let asks = self.lines || self.rooms;
         if !is_trusted && asks && self.validation.verify(key, peer.host, datagram, now) {
             // It was asked before; its code is no message.
-            peer.verify();
+            peer.verify(&mut self.validation);
             datagram = b"";
         }
         if self.has_place(peer.is_verified) {

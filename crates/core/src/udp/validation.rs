@@ -89,6 +89,13 @@ impl Validation {
         }
     }
 
+    /// Bytes were [sent](Self::sent) to a peer that is verified now.
+    pub(crate) fn refund(&mut self, host: Host, bytes: u64) {
+        if let Some(budget) = self.hosts.get_mut(host) {
+            budget.left = budget.left.saturating_add(bytes);
+        }
+    }
+
     fn left(&mut self, host: Host) -> Option<&mut u64> {
         match self.hosts.get_mut(host) {
             Some(budget) => Some(&mut budget.left),
@@ -106,7 +113,7 @@ impl Validation {
         budget.map(|budget| budget.peers += 1).is_some()
     }
 
-    /// A peer for which [`peer_added`](Self::peer_added) returned true was removed.
+    /// A peer for which [`peer_added`](Self::peer_added) returned true was removed or verified.
     pub(crate) fn peer_removed(&mut self, host: Host) {
         if let Some(budget) = self.hosts.get_mut(host) {
             budget.peers -= 1;
