@@ -39,6 +39,7 @@ pub(crate) struct UdpPeer {
     /// there is no amplification limit.
     pub(crate) is_verified: bool,
     even: u64,         // bytes that may be sent before more was sent than received
+    unverified: u64,   // bytes sent before it was verified
     asked: bool,       // for its code, in the beginning
     may_ask: bool,     // a datagram came since it was asked
     is_reported: bool, // that something was not sent to it
@@ -86,6 +87,7 @@ impl UdpPeer {
             host: Address::from(key.0).host(),
             is_verified,
             even: 0,
+            unverified: 0,
             asked: false,
             may_ask: false,
             is_reported: false,
@@ -124,17 +126,22 @@ impl UdpPeer {
         earlier(session.timeout_at(), session.timer.deadline())
     }
 
-    /// Its address is verified: neither the amplification limit nor the rate limit applies any more.
-    pub(crate) fn lift_limits(&mut self) {
-        self.is_verified = true;
+    /// The peer has sent to its dedicated port: neither the amplification limit nor the rate limit
+    /// applies any more.
+    pub(crate) fn lift_limits(&mut self, validation: &mut Validation) {
+        self.verify(validation);
         self.bucket = None;
-        self.loop_detector = None;
     }
 
-    /// The peer has shown that it receives at its address.
-    pub(crate) fn verify(&mut self) {
+    /// The peer has shown that it receives at its address. What was sent to it does not count for its
+    /// host any more, which may have other peers.
+    pub(crate) fn verify(&mut self, validation: &mut Validation) {
         self.is_verified = true;
-        self.loop_detector = None; // no server returns the code alone
+        self.loop_detector = None; // no server shows this
+        validation.refund(self.host, std::mem::take(&mut self.unverified));
+        if std::mem::take(&mut self.listing.counted) {
+            validation.peer_removed(self.host);
+        }
     }
 
     /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
@@ -366,6 +373,7 @@ impl UdpPeer {
                 self.loop_detector.iter_mut().for_each(LoopDetector::sent);
                 if !self.is_verified {
                     self.even = self.even.saturating_sub(bytes as u64);
+                    self.unverified += bytes as u64;
                     out.validation.sent(self.host, bytes);
                 }
                 out.batch.push(local, remote, datagram);
@@ -442,6 +450,7 @@ impl UdpPeer {
     fn push(&mut self, datagram: &[u8], out: &mut Output<'_>) {
         let (remote, local) = self.key;
         if !self.is_verified {
+            self.unverified += datagram.len() as u64;
             out.validation.sent(self.host, datagram.len());
         }
         self.loop_detector.iter_mut().for_each(LoopDetector::sent);

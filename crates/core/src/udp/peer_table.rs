@@ -169,13 +169,13 @@ impl PeerTable {
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
         {
-            peer.lift_limits();
+            peer.lift_limits(&mut self.validation);
         }
         let verdict = peer.received(datagram.len(), &mut self.validation, now);
         let verified =
             !peer.is_verified && self.asks && self.validation.verify(key, peer.host, datagram, now);
         if verified {
-            peer.verify();
+            peer.verify(&mut self.validation);
         }
         self.by_activity.relist(peer);
         let mut out = Output {
@@ -212,7 +212,7 @@ impl PeerTable {
         peer.received(datagram.len(), &mut self.validation, now);
         if !is_trusted && self.asks && self.validation.verify(key, peer.host, datagram, now) {
             // It was asked before; its code is no message.
-            peer.verify();
+            peer.verify(&mut self.validation);
             datagram = b"";
             if self.runs_programs && self.has_place(true) {
                 return self.add(peer, now);

@@ -515,6 +515,16 @@ fn neither_ports_nor_evictions_renew_the_limit_of_a_host() {
 }
 
 #[test]
+fn what_verified_peers_were_sent_does_not_count_for_their_host() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    for port in 1024..1124 {
+        let remote = SocketAddr::from(([192, 0, 2, 1], port));
+        let question = table.receive_from(remote, "").remove(0);
+        assert_eq!(table.receive_from(remote, code(&question)), ["hello\n"]);
+    }
+}
+
+#[test]
 fn raw_replies_over_the_limit_are_dropped() {
     let mut table = TestTable::validating(ECHO, &Limits::default());
     assert_eq!(table.receive(1, "long"), [""; 0]);
