@@ -2,6 +2,7 @@
 
 mod accept;
 mod environment;
+mod fairness;
 mod faults;
 mod forged;
 mod inherited;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
-use crate::support::{MODELS, Server, UdpClient, installed, is_root, services, shell, stdout_of};
+use crate::support::{
+    MODELS, Server, UdpClient, installed, is_root, services, shell, sockets, stdout_of, wait_until,
+};
 
 #[test]
 fn the_friend_answers_an_empty_datagram_and_lines() {
@@ -264,6 +266,52 @@ fn a_stop_sends_no_empty_datagram() {
             let received = client.rest();
             let empty = received.iter().filter(|datagram| datagram.is_empty());
             assert_eq!(empty.count(), 0, "{service}: {received:?}");
+        }
+    }
+}
+
+#[test]
+fn the_process_of_a_udp_socket_has_no_socket_of_another_peer() {
+    let options = "--listen 0 --listen udp://127.0.0.1:0 --listen udp://127.0.0.1:0";
+    let server = Server::serve_exec(options, &["cat"]);
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let program = server.programs(1)[0];
+    let is_udp = |pid| pid != program;
+    let udp: Vec<_> = server.children().into_iter().map(|(pid, _)| pid).collect();
+    let udp: Vec<_> = udp.into_iter().filter(|&pid| is_udp(pid)).collect();
+    assert_eq!(udp.len(), 2);
+    // The first is started again while the program of the client runs.
+    kill(udp[0], Signal::SIGKILL).expect("it runs");
+    server.log("restarting");
+    let children = server.wait_for_children("another process", |children| {
+        children.len() == 3 && children.iter().all(|&(pid, _)| pid != udp[0])
+    });
+    for (pid, _) in children.into_iter().filter(|&(pid, _)| is_udp(pid)) {
+        wait_until("its own socket alone", || sockets(pid).len() == 1);
+    }
+    assert_eq!(client.ask("still here"), "still here");
+}
+
+#[test]
+fn the_sessions_at_the_stop_are_those_of_peers() {
+    for model in MODELS {
+        for peers in 0..3 {
+            let mut server = Server::start_udp(&format!("echo --model {model}"));
+            let clients: Vec<_> = (0..peers).map(|_| UdpClient::connect(&server)).collect();
+            for client in &clients {
+                assert_eq!(client.ask("hello"), "hello");
+            }
+            // Under `sequential`, there is one session at a time.
+            let sessions = if model == "sequential" {
+                peers.min(1)
+            } else {
+                peers
+            };
+            server.signal(Signal::SIGTERM);
+            let log = server.log(" stop ");
+            assert!(log.contains(&format!("stop sessions={sessions} ")), "{log}");
+            assert_eq!(server.wait().code(), Some(0));
         }
     }
 }

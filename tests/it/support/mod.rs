@@ -4,7 +4,7 @@ pub(crate) mod chat;
 mod client;
 pub(crate) mod files;
 mod lan;
-mod proc;
+pub(crate) mod proc;
 mod scene;
 mod server;
 mod shell;
