@@ -11,6 +11,7 @@ use socket2::Socket;
 use crate::net::socket_opts::SocketFile;
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
+use crate::sys::fd;
 
 /// A bound socket where peers arrive, or one connection that exists already.
 #[derive(Debug)]
@@ -185,14 +186,14 @@ impl StreamListener {
     /// As accept(2): [`io::ErrorKind::WouldBlock`] if none is waiting. Every other error is about one
     /// connection or about the machine; the listener stays usable.
     pub(crate) fn accept(&self) -> io::Result<Stream> {
-        let (socket, remote) = self.socket.accept()?;
+        let (socket, remote) = fd::accept(self.socket.as_fd())?;
         let local = match &self.local {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
         let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
         let peer = peer.at_listener(self.address_index);
-        Ok(Stream::socket(socket, peer))
+        Ok(Stream::accepted(socket, peer))
     }
 
     /// Closes the copy of a forked child: the file of a Unix socket stays.

@@ -116,7 +116,7 @@ impl Driver {
             if !self.peers.is_ready() {
                 return;
             }
-            self.peers.resume_ready(now);
+            self.peers.resume_ready(usize::MAX, now);
         }
     }
 }

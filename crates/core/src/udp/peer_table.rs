@@ -278,9 +278,9 @@ impl PeerTable {
         Ok(Some(session))
     }
 
-    /// Resumes each ready peer once, as long as `out` has room.
-    pub(crate) fn resume_ready(&mut self, now: Instant) {
-        for _ in 0..self.schedule.ready.len() {
+    /// Resumes each ready peer once, at most this many, as long as `out` has room.
+    pub(crate) fn resume_ready(&mut self, max: usize, now: Instant) {
+        for _ in 0..self.schedule.ready.len().min(max) {
             if self.out.is_full() {
                 break;
             }

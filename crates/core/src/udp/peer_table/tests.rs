@@ -257,7 +257,7 @@ impl TestTable {
             if !self.peers.is_ready() {
                 return all;
             }
-            self.peers.resume_ready(self.now);
+            self.peers.resume_ready(usize::MAX, self.now);
         }
     }
 
@@ -946,7 +946,7 @@ fn without_a_free_port_there_is_no_session() {
     assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_000, "one"));
     assert_eq!(table.receive_at_port(1212, 2, "two"), []);
     table.peers.stop(table.now);
-    table.peers.resume_ready(table.now);
+    table.peers.resume_ready(usize::MAX, table.now);
     assert_eq!(table.closed_ports(), [50_000], "its session was notified");
 }
 

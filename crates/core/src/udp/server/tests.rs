@@ -76,7 +76,7 @@ impl Server {
         Self { udp, port }
     }
 
-    /// Waits for an event and handles it.
+    /// Waits for an event and handles it, with all work that is due then.
     fn turn(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(5);
         let [Some((fd, interest)), None, None] = self.udp.watched() else {
@@ -84,7 +84,11 @@ impl Server {
         };
         let ready = wait(&[(0, fd, interest)], Some(deadline)).expect("poll works");
         let (index, broken) = *ready.first().expect("an event occurs in time");
-        self.udp.on_ready(index, broken, &mut [], Instant::now());
+        let now = Instant::now();
+        self.udp.on_ready(index, broken, &mut [], now);
+        while self.udp.is_due() {
+            self.udp.resume(1, now);
+        }
     }
 }
 
