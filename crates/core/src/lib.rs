@@ -65,7 +65,10 @@ pub use hub::types::{LeaveReason, Member, MemberId, Post, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;
 pub use net::bind::{BindError, BindOptions, Family};
-pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError};
+pub use net::listen_addr::{
+    DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError, resolve_host,
+    unix_socket_address,
+};
 pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
 pub use reactor::signals::Signals;

@@ -18,7 +18,7 @@ use rand::RngExt;
 
 use crate::support::files::{SharedFolder, content, put_line, serve_files, stored};
 use crate::support::{
-    Client, DEADLINE, MODELS, Server, installed, is_root, program, stdout_of, temp_dir,
+    Client, DEADLINE, MODELS, Server, installed, is_root, program, stdout_of, temp_dir, wait_until,
 };
 
 #[test]
@@ -209,6 +209,46 @@ fn a_full_disk_is_reported_before_the_content_is_sent() {
     assert_eq!(client.ask("QUIT"), "221 Bye.");
     let names: Vec<_> = fs::read_dir(inside).expect("a folder").flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn an_announced_upload_leaves_the_disk_to_others() {
+    if !is_root() || !installed(&["unshare", "mount"]) {
+        return;
+    }
+    let folder = temp_dir();
+    let script = format!(
+        "mount -t tmpfs -o size=8m tmpfs {0} && exec {1} -v serve files --writable {0} --listen 0",
+        folder.path().display(),
+        program().display()
+    );
+    let server = Server::run(Command::new("unshare").args(["-m", "bash", "-c", &script]));
+    let connect = || {
+        let mut client = server.connect();
+        client.line();
+        client
+    };
+    let (large, small) = (content(7_000_000), content(5_000_000));
+    let mut slow = connect();
+    slow.send(put_line("empty", b""));
+    assert_eq!(slow.line(), stored(b""));
+    slow.send(put_line("large", &large));
+    slow.send(&large[..1]);
+    let children = server.children();
+    let [(child, _)] = children[..] else {
+        panic!("one session, not {children:?}");
+    };
+    wait_until("the upload", || {
+        let files = fs::read_dir(format!("/proc/{child}/fd")).expect("it runs");
+        let lengths = files.flatten().map(|file| fs::metadata(file.path()));
+        lengths
+            .flatten()
+            .any(|file| file.is_file() && file.len() == 1)
+    });
+    let mut other = connect();
+    other.send(put_line("small", &small));
+    other.send(&small);
+    assert_eq!(other.line(), stored(&small));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod accept;
 mod environment;
 mod fairness;
 mod faults;
+mod forged;
 mod inherited;
 mod limits;
 mod listen;

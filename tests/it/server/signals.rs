@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use crate::support::files::{names, public_program};
 use crate::support::{
     CONCURRENT_MODELS, MODELS, Process, Server, UdpClient, has_exited, installed, is_root,
-    proc_status, program, shell, signal_and_wait, temp_dir, villains, wait_for_exit, wait_until,
+    proc_status, program, shell, signal_and_wait, temp_dir, villains, wait_until,
 };
 
 /// A command that runs `program` with the default action of every signal, whatever this test inherited.

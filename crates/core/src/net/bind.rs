@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::net::inherited;
-use crate::net::listen_addr::{HostPort, ListenAddr};
+use crate::net::listen_addr::{ABSTRACT, HostPort, ListenAddr, resolve_host, unix_socket_address};
 use crate::net::listener::Listener;
 use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
@@ -105,7 +106,7 @@ fn resolve(host_port: &HostPort, only: Option<Family>) -> io::Result<Vec<SocketA
     let mut addresses = match host_port {
         HostPort::Loopback(port) => both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port),
         HostPort::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
-        HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(host, port) => resolve_host(host, *port)?,
     };
     addresses.dedup();
     if let Some(only) = only {
@@ -204,8 +205,18 @@ fn udp(address: SocketAddr) -> io::Result<Listener> {
 }
 
 fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
-    let address = SockAddr::unix(path)?;
+    let address = unix_socket_address(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if is_abstract(path) {
+        if mode.is_some() {
+            return Err(io::Error::other(
+                "an abstract socket has no permissions: every user of this machine can connect",
+            ));
+        }
+        socket.bind(&address)?;
+        socket.listen(BACKLOG)?;
+        return Listener::stream(socket, None);
+    }
     // With the umask, the file never exists with other permissions.
     let bind = || {
         let before = mode.map(|mode| umask(Mode::from_bits_truncate(!mode & 0o777)));
@@ -234,6 +245,10 @@ fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
     let file = SocketFile::at(path)?;
     socket.listen(BACKLOG)?;
     Listener::stream(socket, Some(file))
+}
+
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_bytes().starts_with(ABSTRACT.as_bytes())
 }
 
 /// Whether `path` is a socket on which no process listens, such as that of a server that was killed.
@@ -265,6 +280,9 @@ fn explain(cause: &io::Error, address: &ListenAddr) -> String {
                 'u'
             };
             format!("another program uses this port (ss -l{kind}np 'sport = :{port}' shows which)")
+        }
+        (io::ErrorKind::AddrInUse, ListenAddr::Unix(path)) if is_abstract(path) => {
+            "another server listens there".to_owned()
         }
         (io::ErrorKind::AddrInUse, ListenAddr::Unix(_) | ListenAddr::Fd(_) | ListenAddr::Stdio) => {
             "another server listens there, or the file is not a socket".to_owned()

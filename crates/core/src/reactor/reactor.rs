@@ -95,6 +95,15 @@ impl Reactor {
         Ok(self.epoll.add(fd, external(true, token))?)
     }
 
+    /// Waits for an error or a hang-up of `fd`, which [`wait`](Self::wait) reports by its token.
+    ///
+    /// # Errors
+    ///
+    /// EPERM: it is a regular file or a similar one, which has neither.
+    pub(crate) fn watch_errors(&mut self, fd: BorrowedFd<'_>, token: usize) -> io::Result<()> {
+        Ok(self.epoll.add(fd, external(false, token))?)
+    }
+
     /// Pauses or resumes waiting at a descriptor given to [`watch`](Self::watch).
     pub(crate) fn set_watched(
         &mut self,

@@ -63,6 +63,9 @@ fn turn(
                     *stopping = true;
                     source.stop(now);
                 }
+                if pending.child {
+                    source.child_changed();
+                }
                 if pending.report {
                     source.report();
                 }

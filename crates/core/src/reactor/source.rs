@@ -44,6 +44,9 @@ pub(crate) trait EventSource {
     /// The server shuts down.
     fn stop(&mut self, now: Instant);
 
+    /// A child of this process changed its state (SIGCHLD).
+    fn child_changed(&mut self) {}
+
     /// Makes a UDP server report each of its sessions.
     fn report(&mut self) {}
 

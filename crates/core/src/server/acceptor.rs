@@ -17,6 +17,7 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Reporting, Stats};
 use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
+use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
@@ -45,7 +46,7 @@ pub(super) struct Acceptor<'a, W> {
 }
 
 /// What the server was asked for in a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Request {
     /// Nothing.
     None,
@@ -69,6 +70,10 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         reactor.watch(signals.as_fd(), SIGNALS)?;
         if let Some(fd) = worker.wakeup() {
             reactor.watch(fd, WORKER)?;
+        }
+        if setup.service.config(Transport::Stream).stdout {
+            // Fails for a file, and where it is closed.
+            reactor.watch_errors(io::stdout().as_fd(), STDOUT).ok();
         }
         let backlog = Backlog::new(streams, &mut reactor, LISTENERS)?;
         let mut acceptor = Self {
@@ -133,15 +138,20 @@ impl<'a, W: Worker> Acceptor<'a, W> {
                 SIGNALS => {
                     let signals = self.state.signals.take();
                     signals.log_unused();
-                    request = match signals {
+                    request = request.max(match signals {
                         _ if signals.abort => Request::Abort,
                         _ if signals.terminate || signals.interrupt => Request::Stop,
                         _ => Request::None,
-                    };
+                    });
                     attend |= signals.child;
                     report = signals.report;
                 }
                 WORKER => attend = true,
+                STDOUT => {
+                    self.state.reactor.unwatch(io::stdout().as_fd());
+                    warn!("stop: standard output is no longer read");
+                    request = request.max(Request::Stop);
+                }
                 listener => listeners.push(listener - LISTENERS),
             }
         }
@@ -310,7 +320,8 @@ impl<'a, W: Worker> Acceptor<'a, W> {
 
 const SIGNALS: usize = 0; // tokens in the reactor
 const WORKER: usize = 1;
-const LISTENERS: usize = 2; // and up
+const STDOUT: usize = 2;
+const LISTENERS: usize = 3; // and up
 const ACCEPTS_AT_ONCE: usize = 16; // then handle the other events
 // Two seconds in all: a client should not wait longer than that for an answer.
 const MAX_FAILURES: u32 = 20;

@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::exec::processes::adopt_orphans;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::Listener;
+use crate::peer::Transport;
 use crate::reactor::signals::Signals;
 use crate::server::acceptor::Setup;
 use crate::server::model::{Model, events, fork, threads};
@@ -99,6 +101,13 @@ impl Server {
             Some(signals) => signals,
             None => Signals::block()?,
         };
+        let transports = [Transport::Stream, Transport::Datagram];
+        if transports
+            .iter()
+            .any(|&over| self.service.config(over).exec)
+        {
+            adopt_orphans();
+        }
         let mut setup = Setup {
             listeners,
             service: self.service,

@@ -27,6 +27,8 @@ pub struct Config {
     /// Whether a line may be the first of an HTTP request. By default, a session of lines that begins
     /// with one is closed, so that no web page can use the service through the browser of a visitor.
     pub http_lines: bool,
+    /// Whether sessions write to standard output. The server stops when nobody can read that any more.
+    pub stdout: bool,
     /// How a person tries the service, printed when the server starts. `{target}` stands for the
     /// arguments of `nc` that reach the server (`localhost 1212`, `-u localhost 1212`, `-U PATH`),
     /// `{address}` for `HOST:PORT`.
@@ -53,6 +55,7 @@ impl Config {
             framing,
             udp: UdpPolicy::DEFAULT,
             exec: false,
+            stdout: false,
             http_lines: false,
             example: "nc {target}".into(),
         }
@@ -66,6 +69,9 @@ impl Config {
     }
 
     /// Allows sessions to hand their peer to a program.
+    ///
+    /// The server then ends all processes that a program leaves behind: it is their subreaper (prctl(2)).
+    /// Processes that the service starts by itself have to stay in the process group of the server.
     #[must_use]
     pub fn exec(mut self) -> Self {
         self.exec = true;
@@ -76,6 +82,14 @@ impl Config {
     #[must_use]
     pub fn http_lines(mut self) -> Self {
         self.http_lines = true;
+        self
+    }
+
+    /// Declares that sessions write to standard output, so that the server stops when its reader has
+    /// ended, as in `display | head -1`.
+    #[must_use]
+    pub fn stdout(mut self) -> Self {
+        self.stdout = true;
         self
     }
 

@@ -215,7 +215,12 @@ impl Connection {
     #[must_use]
     pub fn line_timeout(&self) -> Option<Duration> {
         let silence = self.framer.silence()?;
-        let timeout = self.line_timeout.filter(|_| self.wants_input());
+        // A web page can make a request line so long that it arrives in parts.
+        let may_be_http =
+            self.refuses_http && self.messages == 0 && self.framer.begins_with(b"POST ");
+        let timeout = self
+            .line_timeout
+            .filter(|_| self.wants_input() && !may_be_http);
         timeout.map(|timeout| timeout.saturating_mul(silence))
     }
 

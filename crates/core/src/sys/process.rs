@@ -100,6 +100,8 @@ pub(crate) fn reset_before_exec(command: &mut Command) {
         Errno::result(unsafe { libc::syscall(libc::SYS_close_range, rest.0, rest.1, rest.2) })?;
         rlimit::restore_fd_limit().ok(); // fails if the hard limit was lowered since
         prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // Its orphaned descendants stay its descendants, so that they end with it.
+        prctl::set_child_subreaper(true)?;
         // Under the fork model the process becomes the program itself: its parent is the acceptor.
         let same_process = unistd::getpid() == parent;
         if !same_process && unistd::getppid() != parent {

@@ -13,6 +13,7 @@ use socket2::Socket;
 use tracing::{debug, error, warn};
 
 use crate::exec::one_shot::Jobs;
+use crate::exec::processes::end_orphans;
 use crate::hub::message::Request;
 use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
@@ -424,6 +425,10 @@ impl EventSource for UdpServer {
             jobs.stop(now);
         }
         self.advance(now);
+    }
+
+    fn child_changed(&mut self) {
+        end_orphans();
     }
 
     fn report(&mut self) {

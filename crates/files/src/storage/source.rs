@@ -52,7 +52,7 @@ impl Source {
         let file = open(path.as_ref())?;
         let kind = file.metadata()?.file_type();
         if kind.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+            return Err(Errno::EISDIR.into());
         }
         if !kind.is_file() && !kind.is_fifo() {
             return Err(FileError::NotAFile.into());

@@ -249,6 +249,6 @@ mod tests {
         assert!(lines[0].starts_with("no/such: No such file"), "{error}");
         assert!(lines[0].ends_with(&Script::NAMES.join(", ")), "{error}");
         assert_eq!(lines[1], "/dev/zero: not a regular file");
-        assert!(lines[2].starts_with("/: is a directory"), "{error}");
+        assert!(lines[2].starts_with("/: Is a directory"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::exec::child::kill_all;
+use crate::exec::processes::{end_orphans, kill_all, wait_for_orphans};
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
@@ -55,9 +55,11 @@ pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
     if !ended {
         warn!("stop: a session does not return; abandoning it");
         kill_all();
+        wait_for_orphans();
         return Ok(());
     }
     let served = thread.join();
+    wait_for_orphans();
     served.unwrap_or_else(|_| Err(io::Error::other("the thread of the sessions panicked")))
 }
 
@@ -94,6 +96,9 @@ fn forward_signals(
                 Duration::ZERO
             };
             deadline = Some(after(now, grace) + MARGIN);
+        }
+        if pending.child {
+            end_orphans();
         }
         if pending.report {
             control.request_report();

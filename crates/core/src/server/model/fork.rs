@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use tracing::{debug, error, warn};
 
 use crate::exec::child::{Child, pipe};
+use crate::exec::processes::{adopt_orphans_in_child, end_orphans, wait_for_orphans};
 use crate::exec::supervisor::{NOT_STARTED, exec, not_started};
 use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
@@ -57,6 +58,7 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         hub.kill(&processes.children);
     }
     processes.children.wait();
+    wait_for_orphans();
     served
 }
 
@@ -129,6 +131,7 @@ impl Worker for Processes {
                 process.ended(status, now);
             }
         }
+        end_orphans();
         if let Some(hub) = &mut self.hub {
             hub.check(&self.children);
         }
@@ -183,6 +186,9 @@ impl Processes {
         match process::fork()? {
             Forked::Child => run_child(|| {
                 let mut buffer = self.become_child(acceptor);
+                if self.exec {
+                    adopt_orphans_in_child(); // of the programs that it starts
+                }
                 fork_udp::serve(server, &acceptor.signals, &mut buffer)
             }),
             Forked::Parent(pid) => {

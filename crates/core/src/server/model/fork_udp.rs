@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
+use crate::exec::processes::wait_for_orphans;
 use crate::net::listener::UdpListener;
 use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
@@ -57,9 +58,12 @@ pub(crate) fn serve(server: UdpServer, signals: &Signals, buffer: &mut [u8]) -> 
     let mut server = Box::new(server);
     let mut stopping = false;
     if !run_one(&mut *server, signals, &mut stopping, buffer) {
+        drop(server); // ends its programs
+        wait_for_orphans();
         return STOPPED;
     }
     server.finish();
+    wait_for_orphans();
     if stopping { STOPPED } else { 1 }
 }
 

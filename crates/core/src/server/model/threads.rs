@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::exec::child::kill_all;
+use crate::exec::processes::{end_orphans, kill_all, wait_for_orphans};
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
@@ -41,7 +41,9 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         sender,
         waker: Arc::new(Waker::new()?),
     };
-    serve_until_signal(setup, &mut threads)
+    let served = serve_until_signal(setup, &mut threads);
+    wait_for_orphans();
+    served
 }
 
 /// A thread for each session. A thread that does not return from its session when the server stops is
@@ -183,6 +185,7 @@ impl Worker for Threads {
     }
 
     fn attend(&mut self, _: &mut AcceptorState, _: Instant) {
+        end_orphans();
         self.waker.clear();
         for number in self.ended.try_iter() {
             self.running.remove(&number);

@@ -506,6 +506,15 @@ fn an_http_request_ends_a_session_of_lines() {
         let (output, _) = sent(Config::lines(), &format!("{other}\n"));
         assert!(output.ends_with("said you\n"), "{other}: {output}");
     }
+    // Silence within the first line does not hide it.
+    let mut connection = Connection::open(&Web(Config::lines()), &Peer::stdio(), &limits(999));
+    connection.receive(b"POST /a");
+    assert_eq!(connection.line_timeout(), None);
+    connection.receive(b"b HTTP/1.1\r\nbye\r\n");
+    assert!(matches!(
+        connection.close_reason(),
+        Some(CloseReason::HttpRequest)
+    ));
     let (output, _) = sent(Config::bytes(), "GET / HTTP/1.1\r\n");
     assert!(output.starts_with("GET"), "{output}");
 }
