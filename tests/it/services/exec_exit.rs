@@ -223,6 +223,20 @@ fn the_exit_of_a_program_is_logged_immediately() {
 }
 
 #[test]
+fn a_program_is_reaped_before_its_connection_ends() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        for _ in 0..50 {
+            let mut client = server.connect();
+            assert_eq!(client.ask("hello"), "hello");
+            client.shutdown_write();
+            assert_eq!(client.rest(), b"");
+            assert_eq!(server.children(), [], "{model}");
+        }
+    }
+}
+
+#[test]
 fn a_second_sigterm_kills_programs() {
     for model in MODELS {
         let options = format!("--model {model} --idle-timeout none --grace 1h");
