@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::{ArgMatches, FromArgMatches};
 use switchboard_core::{
-    Address, Listener, Model, Reporting, Server, Service, Signals, Transport, UdpPolicy,
-    notify_service_manager, raise_fd_limit, take_inherited,
+    Address, HostPort, Listener, Model, Reporting, Sanitized, Server, Service, Signals, Transport,
+    UdpPolicy, notify_service_manager, raise_fd_limit, take_inherited,
 };
 use switchboard_services::Services;
 use tracing::{debug, warn};
@@ -99,50 +99,140 @@ fn announcement(name: &str, service: &dyn Service, listeners: &[Listener]) -> Op
     let addresses: Vec<String> = listeners.iter().map(address).collect();
     let addresses = addresses.join(" and ");
     let example = usage_example(service, &listeners[0]);
-    Some(format!("{name} listens on {addresses}; try: {example}\n"))
+    let example = example.map_or_else(String::new, |example| format!("; try: {example}"));
+    Some(format!("{name} listens on {addresses}{example}\n"))
 }
 
 fn address(listener: &Listener) -> String {
-    let local = listener.local();
+    let local = match listener.local() {
+        Address::Ip(address) => HostPort::from(*address).to_string(), // names the interface of a link
+        other => other.to_string(),
+    };
     match listener.transport() {
         Transport::Datagram => format!("udp://{local}"),
         Transport::Stream if listener.is_dual_stack() => format!("{local} (IPv6 and IPv4)"),
-        Transport::Stream => local.to_string(),
+        Transport::Stream => local,
     }
 }
 
-/// The usage example of the service, with the address of this listener.
-fn usage_example(service: &dyn Service, listener: &Listener) -> String {
+/// The usage example of the service with the address of this listener, as a command for a POSIX
+/// shell. `None` if no other client can connect.
+fn usage_example(service: &dyn Service, listener: &Listener) -> Option<String> {
     let transport = listener.transport();
-    let udp = match transport {
-        Transport::Stream => "",
-        Transport::Datagram => "-u ",
-    };
     let (target, address) = match listener.local() {
+        Address::Stdio => return Some("type a line".to_owned()),
+        _ if listener.is_single() => return None,
         Address::Ip(address) => {
-            let (host, port) = (host(*address, transport), address.port());
-            let host_port = match host.contains(':') {
-                true => format!("[{host}]:{port}"),
-                false => format!("{host}:{port}"),
+            let udp = match transport {
+                Transport::Stream => "",
+                Transport::Datagram => "-u ",
             };
-            (format!("{udp}{host} {port}"), host_port)
+            let (host, port) = (host(*address, listener), address.port());
+            let target = format!("{udp}{} {port}", quote(host.as_bytes())?);
+            (target, HostPort::Host(host, port).to_string())
         }
-        Address::Unix(Some(path)) => (format!("-U {}", path.display()), String::new()),
-        _ => return "type a line".to_owned(),
+        Address::Unix(Some(path)) => {
+            let path = path.as_os_str().as_encoded_bytes();
+            let path = match path.starts_with(b"-") {
+                true => [b"./", path].concat(), // no option
+                false => path.to_vec(),
+            };
+            (format!("-U {}", quote(&path)?), String::new())
+        }
+        _ => return None,
     };
     let example = service.config(transport).example;
-    example
-        .replace("{target}", &target)
-        .replace("{address}", &address)
+    let words = example.split(' ').map(|word| {
+        if !word.contains("{address}") {
+            return Some(word.replace("{target}", &target));
+        }
+        let address = match word.contains("://") {
+            true => address.replace('%', "%25"), // RFC 6874
+            false => address.clone(),
+        };
+        quote(word.replace("{address}", &address).as_bytes())
+    });
+    Some(words.collect::<Option<Vec<_>>>()?.join(" "))
 }
 
 /// The host by which a client on this machine reaches an address.
-fn host(address: SocketAddr, transport: Transport) -> String {
-    let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
-    match (transport, address.is_ipv4()) {
-        _ if !is_here => address.ip().to_string(),
-        (Transport::Stream, _) => "localhost".to_owned(),
-        (Transport::Datagram, true) => "127.0.0.1".to_owned(), // nc sends datagrams to one of a name's addresses
-        (Transport::Datagram, false) => "::1".to_owned(),
+fn host(address: SocketAddr, listener: &Listener) -> String {
+    // nc sends datagrams to one of the addresses of a name only.
+    let by_name = listener.transport() == Transport::Stream;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST => match by_name {
+            true => "localhost".to_owned(),
+            false => Ipv4Addr::LOCALHOST.to_string(),
+        },
+        IpAddr::V6(ip) if ip.is_unspecified() && listener.is_dual_stack() => "localhost".to_owned(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        _ => match HostPort::from(address) {
+            HostPort::Host(host, _) => host,
+            _ => address.ip().to_string(),
+        },
+    }
+}
+
+/// A word for a POSIX shell, without characters that would act on a terminal. `None` if there is none:
+/// a command substitution removes newlines at its end, and NUL.
+fn quote(word: &[u8]) -> Option<String> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(byte);
+    if !word.is_empty() && word.iter().all(is_plain) {
+        return String::from_utf8(word.to_vec()).ok();
+    }
+    let shown = Sanitized(word).to_string();
+    if shown.as_bytes() == word && !word.contains(&b'\t') {
+        return Some(format!("'{}'", shown.replace('\'', r"'\''")));
+    }
+    if word.ends_with(b"\n") || word.contains(&0) {
+        return None;
+    }
+    let octal = |&byte: &u8| match is_plain(&byte) && byte != b'%' {
+        true => char::from(byte).to_string(),
+        false => format!(r"\{byte:03o}"),
+    };
+    let format: String = word.iter().map(octal).collect();
+    // A word that begins with `-` would be an option of printf.
+    Some(format!("\"$(printf -- '{format}')\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(word: &str, quoted: &str) {
+        assert_eq!(quote(word.as_bytes()).as_deref(), Some(quoted));
+    }
+
+    #[test]
+    fn words_are_quoted_where_necessary() {
+        check("/run/a-b_c.socket", "/run/a-b_c.socket");
+        check("", "''");
+        check("a b", "'a b'");
+        check("it's", r"'it'\''s'");
+        check("~", "'~'");
+        check("$(reboot)", "'$(reboot)'");
+        check("[::1]:7", "'[::1]:7'");
+        check("Zoë", "'Zoë'");
+        check("a\tb%", r#""$(printf -- 'a\011b\045')""#);
+        assert_eq!(quote(b"a\n"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn a_shell_reads_the_word_again(word in "[ -~\t\n\x1b\u{80}-\u{100}\u{200b}]{0,12}") {
+            if let Some(quoted) = quote(word.as_bytes()) {
+                prop_assert!(!quoted.chars().any(Sanitized::escapes));
+                let mut shell = Command::new("sh");
+                let output = shell.args(["-c", &format!("printf %s {quoted}")]).output();
+                prop_assert_eq!(output.expect("sh is installed").stdout, word.as_bytes());
+            }
+        }
     }
 }

@@ -48,7 +48,7 @@ impl Display {
 
 impl Service for Display {
     fn config(&self, _: Transport) -> Config {
-        Config::framed(self.framing()).stdout()
+        Config::framed(self.framing()).http_lines().stdout()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
@@ -67,8 +67,8 @@ struct DisplaySession {
 }
 
 impl Session for DisplaySession {
-    fn on_message(&mut self, message: &[u8], _: &mut Outbox) -> Result {
-        let (accepted, flow) = self.matcher.scan(message);
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        let (accepted, flow) = self.matcher.receive(message, out);
         if accepted.is_empty() && !message.is_empty() {
             return Ok(flow); // the message shows that the stop line had ended before it
         }
@@ -84,6 +84,10 @@ impl Session for DisplaySession {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Flow::Close),
             printed => Ok(printed.map(|()| flow)?),
         }
+    }
+
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
+        Ok(self.matcher.on_timer())
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod accept;
 mod environment;
+mod fairness;
 mod faults;
+mod forged;
 mod inherited;
 mod limits;
 mod listen;

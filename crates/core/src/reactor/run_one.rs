@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::reactor::poll::{Interest, wait};
 use crate::reactor::signals::Signals;
 use crate::reactor::source::EventSource;
+use crate::reactor::turn::Turn;
 
 /// Drives a source until it is done, and returns true; or until it has to end at once (SIGQUIT), and
 /// returns false. `buffer` is scratch space for one read. `stopping` is set at the first SIGTERM;
@@ -28,7 +29,8 @@ pub(crate) fn run_one(
     true
 }
 
-/// Waits once, and handles what is ready. Returns whether to go on.
+/// Waits once, handles what is ready, and lets the source continue for a while. Returns whether to go
+/// on.
 fn turn(
     source: &mut dyn EventSource,
     signals: &Signals,
@@ -42,7 +44,12 @@ fn turn(
     });
     let mut fds: Vec<_> = watched.collect();
     fds.push((None, signals.as_fd(), Interest::READ));
-    let ready = wait(&fds, source.deadline())?;
+    let deadline = if source.is_due() {
+        Some(Instant::now())
+    } else {
+        source.deadline()
+    };
+    let ready = wait(&fds, deadline)?;
     let now = Instant::now();
     for (index, broken) in ready {
         match index {
@@ -66,5 +73,15 @@ fn turn(
         }
     }
     source.tick(now);
+    if source.is_due() {
+        let mut turn = Turn::new(now);
+        loop {
+            source.resume(turn.calls, turn.now);
+            if !source.is_due() || !turn.goes_on(Instant::now()) {
+                break;
+            }
+        }
+        source.flush(turn.now);
+    }
     Ok(true)
 }

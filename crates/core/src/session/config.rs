@@ -110,11 +110,15 @@ impl Default for Config {
 /// What a service sends to a UDP address before the peer has proved that the address is its own.
 ///
 /// A source address may be forged (RFC 9000, section 8; RFC 4732, section 3.1). The server limits
-/// what is sent to an unverified address, so that it cannot be used to amplify an attack.
+/// what is sent to an unverified address, so that it cannot be used to amplify an attack. All
+/// unverified peers of a [host](crate::Host) share its limit, one after the other as well. Peers on
+/// this machine and in [trusted networks](crate::BindOptions::trusted_networks) have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UdpPolicy {
-    /// At most `bytes` plus `factor` times what was received from the address.
+    /// At most `bytes` plus `factor` times what was received from the host. A peer whose messages are
+    /// lines is asked to return a code, when it is to get more than it sent for the first time, and
+    /// where the limit is reached.
     Limited {
         /// The bytes allowed regardless of what was received.
         bytes: u64,
@@ -132,7 +136,7 @@ pub enum UdpPolicy {
     /// A datagram to the port of another peer's session opens a session of its own on that port, and
     /// the limit applies to it.
     DedicatedPort {
-        /// The bytes allowed before the address is valid.
+        /// The bytes allowed before the address is valid, beside three times what was received.
         bytes: u64,
         /// Why the service needs this much, for the log.
         reason: &'static str,
