@@ -11,7 +11,7 @@ fn a_person_without_a_name_is_asked_for_one() {
     check(
         "",
         &[
-            (ALICE, "GET / HTTP/1.1"),
+            (ALICE, "GET /"),
             (ALICE, ""),
             (ALICE, "/who"),
             (ALICE, "/join x"),
@@ -47,7 +47,7 @@ fn names_are_unique() {
             ),
             (
                 CAROL,
-                "-- ALICE is taken, so you are ALICE-3.\n\
+                "-- ALICE is taken, so you are ALICE-3; /nick NAME changes that.\n\
                  -- You are in #lobby as ALICE-3, with 2 others.\n",
             ),
         ],
