@@ -1,6 +1,7 @@
 //! The command line, parsed once into types.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Model, Rate};
+use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
@@ -111,6 +112,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
 
+    /// A network where nobody forges source addresses, such as 192.168.1.0/24 (repeatable): its UDP
+    /// peers need not show that an address is theirs before they get long answers
+    #[arg(long, value_name = "CIDR", value_parser = network, help_heading = "Server")]
+    trust_network: Vec<IpNet>,
+
     /// Concurrency model
     #[arg(short, long, default_value = "fork", value_parser = model(), help_heading = "Server")]
     pub(crate) model: Model,
@@ -195,6 +201,23 @@ fn model() -> impl TypedValueParser<Value = Model> {
     })
 }
 
+/// A network in CIDR notation, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address)),
+        Err(_) => text.parse().ok(),
+    };
+    match network {
+        Some(IpNet::V6(v6)) if v6.addr().to_ipv4_mapped().is_some() => {
+            Err("write an IPv4 network as IPv4: 192.168.1.0/24".to_owned())
+        }
+        Some(network) => Ok(network),
+        None => Err("a network is an address, with the length of its prefix: \
+                     192.168.1.0/24, fd00::/8, 192.168.1.7"
+            .to_owned()),
+    }
+}
+
 /// The shells for which completions are tested.
 fn shell() -> impl TypedValueParser<Value = Shell> {
     PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|name| name.parse())
@@ -220,6 +243,7 @@ impl ServeOptions {
             _ => None,
         };
         options.unix_mode = self.unix_mode;
+        options.trusted_networks = self.trust_network.clone();
         options
     }
 
@@ -463,7 +487,10 @@ Examples:
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
 These options may stand before or after SERVICE. `switchboard serve SERVICE --help` also lists the
-options of that service, which stand after it.";
+options of that service, which stand after it.
+
+Signals: SIGTERM and SIGINT stop the server gracefully, SIGQUIT at once. SIGHUP stops it when its
+terminal is closed, and has no effect without a terminal. SIGUSR1 prints its sessions and counters.";
 
 const SERVICES_HELP: &str = "\
 Examples:
@@ -517,6 +544,16 @@ mod tests {
     }
 
     #[test]
+    fn networks_are_given_as_cidr_or_address() {
+        let (_, options) = serve(
+            "serve --trust-network 192.0.2.1/24 echo --trust-network ::1 --trust-network 10.1.2.3",
+        );
+        let networks = options.bind().trusted_networks;
+        let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["192.0.2.1/24", "::1/128", "10.1.2.3/32"]);
+    }
+
+    #[test]
     fn options_of_serve_stand_on_both_sides_of_the_service() {
         for args in [
             "serve echo --listen :80 --listen unix:a --max-clients 3 --idle-timeout none -6 --json",
@@ -564,6 +601,9 @@ mod tests {
             ("serve --listen a:b echo", ValueValidation),
             ("serve --script friend eliza", UnknownArgument),
             ("serve echo --max-clients 0", ValueValidation),
+            ("serve echo --trust-network lab", ValueValidation),
+            ("serve echo --trust-network 192.0.2.1/33", ValueValidation),
+            ("serve echo --trust-network ::ffff:1.2.3.4", ValueValidation),
             ("serve echo --max-per-host -1", UnknownArgument),
             ("serve echo --idle-timeout 0", ValueValidation),
             ("serve echo x", UnknownArgument),

@@ -34,22 +34,26 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     }
     let signals = Signals::block().map_err(Failure::Serve)?;
     raise_fd_limit().ok(); // with fewer, clients wait in the backlog
-    if !quiet {
-        announce(name, &*service, &listeners);
-    }
-    if let Some((number, mut ready)) = ready {
-        ready
-            .write_all(b"\n")
-            .map_err(|error| Failure::Ready(number, error))?;
-    }
-    notify_service_manager("READY=1");
+    let announcement = (!quiet).then(|| announcement(name, &*service, &listeners));
+    let announce = move || {
+        if let Some(line) = announcement.flatten() {
+            log::write(line.as_bytes());
+        }
+        if let Some((number, mut ready)) = ready {
+            let written = ready.write_all(b"\n");
+            written.map_err(|error| io::Error::other(Failure::Ready(number, error)))?;
+        }
+        notify_service_manager("READY=1");
+        Ok(())
+    };
     Server::from(service)
         .limits(options.limits())
         .model(options.model)
         .signals(signals)
         .reporting(reporting)
+        .on_ready(announce)
         .serve(listeners)
-        .map_err(Failure::Serve)
+        .map_err(|error| error.downcast().unwrap_or_else(Failure::Serve))
 }
 
 fn ready_at(number: u16) -> Result<(u16, File), Failure> {
@@ -86,17 +90,17 @@ fn check_transports(
     Ok(())
 }
 
-/// Logs the addresses, and a command that connects to the first one. A server for one client, as a
-/// super-server starts it, logs them only on a terminal.
-fn announce(name: &str, service: &dyn Service, listeners: &[Listener]) {
+/// The line with the addresses, and a command that connects to the first one. A server for one client,
+/// as a super-server starts it, logs it only on a terminal.
+fn announcement(name: &str, service: &dyn Service, listeners: &[Listener]) -> Option<String> {
     if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
-        return;
+        return None;
     }
     let addresses: Vec<String> = listeners.iter().map(address).collect();
     let addresses = addresses.join(" and ");
     let example = usage_example(service, &listeners[0]);
     let example = example.map_or_else(String::new, |example| format!("; try: {example}"));
-    log::write(format!("{name} listens on {addresses}{example}\n").as_bytes());
+    Some(format!("{name} listens on {addresses}{example}\n"))
 }
 
 fn address(listener: &Listener) -> String {

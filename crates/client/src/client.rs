@@ -393,6 +393,9 @@ fn receive_entries(
             Response::Page(count @ 1..) => (count, false),
             other => return Err(session.unexpected(other)),
         };
+        if MAX_ENTRIES < count {
+            return Err(Error::protocol("a listing has too many entries"));
+        }
         for _ in 0..count {
             Deadline::check(deadline)?;
             let entry = Entry::parse(&session.line(timeout)?)
@@ -434,7 +437,8 @@ fn is_single_part(name: &[u8]) -> bool {
     Name::parse(name).is_ok_and(|parsed| parsed.as_bytes() == name && parsed.parts().count() == 1)
 }
 
-const MAX_LISTING_BYTES: usize = 64 * 1024 * 1024; // of memory: about a million entries
+const MAX_ENTRIES: u64 = 1_000_000; // of a page
+const MAX_LISTING_BYTES: usize = 64 * 1024 * 1024; // of memory
 const HASH_STEP_BYTES: u64 = 16 * 1024 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 const MIN_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024; // a slower disk counts as silent

@@ -59,6 +59,8 @@ mod udp;
 
 pub mod testing;
 
+pub use ipnet::IpNet;
+
 pub use hub::types::{LeaveReason, Member, MemberId, Post, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;

@@ -126,7 +126,7 @@ impl Hasher {
     }
 }
 
-const BUFFER_BYTES: usize = 128 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024; // larger ones are mapped anew for each call
 
 #[cfg(test)]
 mod tests {

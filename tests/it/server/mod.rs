@@ -2,7 +2,9 @@
 
 mod accept;
 mod environment;
+mod fairness;
 mod faults;
+mod forged;
 mod inherited;
 mod limits;
 mod listen;
@@ -12,6 +14,7 @@ mod readiness;
 mod rooms;
 mod several_listeners;
 mod shutdown;
+mod signals;
 mod status;
 mod stdio;
 mod udp;

@@ -3,8 +3,12 @@
 use std::fs;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::support::{MODELS, Server, UdpClient, temp_dir, wait_for};
+use crate::support::proc::children_of;
+use crate::support::{
+    KillOnDrop, MODELS, Server, UdpClient, temp_dir, wait_for, wait_for_exit, wait_until,
+};
 
 #[test]
 fn a_program_runs_once_per_datagram() {
@@ -20,6 +24,27 @@ fn a_program_runs_once_per_datagram() {
         let peer = one.0.local_addr().expect("it is bound");
         server.log(&format!("program: oops peer={peer}"));
         server.log_lines("end: the program ended: exit status: 0", 3);
+    }
+}
+
+#[test]
+fn a_daemon_of_a_program_ends_with_it() {
+    let script =
+        "(setsid sh -c 'echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1' &); sleep 0.1";
+    for model in MODELS {
+        let server = Server::exec_udp(&format!("--model {model}"), &["sh", "-c", script]);
+        let client = UdpClient::connect(&server);
+        for _ in 0..2 {
+            let daemon = client.ask(b"go");
+            let daemon = daemon.trim().parse().expect("a pid");
+            let daemon = KillOnDrop(Pid::from_raw(daemon));
+            wait_for_exit(daemon.0);
+        }
+        for (process, _) in server.children() {
+            wait_until("every process to be reaped", || {
+                children_of(process).is_empty()
+            });
+        }
     }
 }
 

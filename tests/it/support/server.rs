@@ -102,7 +102,7 @@ impl Server {
 
     /// Starts the `exec` service, like [`Server::serve`].
     #[track_caller]
-    fn serve_exec(options: &str, command: &[&str]) -> Self {
+    pub(crate) fn serve_exec(options: &str, command: &[&str]) -> Self {
         Self::run(
             Command::new(program())
                 .args(["-v", "serve", "exec"])

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
@@ -19,13 +20,16 @@ use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
 
 /// Options of [`Listener::bind`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BindOptions {
     /// The only IP version to use; `None` uses both.
     pub only: Option<Family>,
     /// The permissions of Unix socket files, such as `0o660`; `None` leaves them to the umask.
     pub unix_mode: Option<u32>,
+    /// Networks where nobody forges the source addresses of datagrams: their UDP peers are not
+    /// validated. The peers on this machine never are.
+    pub trusted_networks: Vec<IpNet>,
 }
 
 /// A version of the Internet Protocol.
@@ -62,14 +66,17 @@ impl Listener {
     pub fn bind(addresses: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            let bound = bind(address, options)?;
-            listeners.extend(bound.into_iter().map(|listener| listener.with_index(index)));
+            let bound = bind(address, &options)?.into_iter();
+            listeners.extend(bound.map(|listener| {
+                let listener = listener.with_index(index);
+                listener.with_trusted(&options.trusted_networks)
+            }));
         }
         Ok(listeners)
     }
 }
 
-fn bind(address: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, BindError> {
+fn bind(address: &ListenAddr, options: &BindOptions) -> Result<Vec<Listener>, BindError> {
     let named = |cause| BindError {
         address: address.clone(),
         cause,

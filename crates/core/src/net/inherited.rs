@@ -56,7 +56,7 @@ fn from_socket(socket: Socket) -> io::Result<Listener> {
             Ok(remote) => {
                 let local = Address::from(&socket.local_addr()?);
                 let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
-                Ok(Listener::connection(Stream::socket(socket, peer)))
+                Ok(Listener::connection(Stream::inherited(socket, peer)))
             }
             Err(_) => refuse("the socket neither listens nor is connected"),
         },

@@ -116,7 +116,8 @@ impl Outbox {
     ///
     /// A session with long work does a part of it, sets the timer to zero and returns
     /// [`Flow::PauseInput`](crate::Flow::PauseInput): the server serves others in between, and the
-    /// idle timeout does not apply.
+    /// idle timeout does not apply. If the peer of a stream closes its sending side meanwhile, the
+    /// session ends after the [grace period](crate::Limits::grace_period), as the peer may have left.
     pub fn set_timer(&mut self, time: Duration) {
         self.timer = Some(time);
     }

@@ -21,20 +21,24 @@ use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
+use crate::session::framing::Framing;
 use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
 use crate::udp::loop_detector::{MUTE_TIME, Verdict};
-use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
+use crate::udp::peer::{Members, Next, Output, PeerKey, UdpPeer, UdpSession};
 use crate::udp::recv_batch::Incoming;
 use crate::udp::send_batch::SendBatch;
+use crate::udp::validation::Validation;
 
-/// All peers with a session, and those that had one recently. When it is full, the peer that was
-/// inactive for longest is evicted.
+/// All peers with a session, and those that had one recently. When it is full, the unverified peer
+/// that was inactive for longest is evicted. Without one, a new peer has a place only if it is
+/// verified itself, which it takes from the verified peer that was inactive for longest; a session
+/// with a port of its own, which is a transfer, is not ended for another one.
 pub(crate) struct PeerTable {
     service: Arc<dyn Service>,
-    policy: UdpPolicy,
     rooms: bool, // the service has them
+    lines: bool, // its messages are lines
     limits: Limits,
     listener: usize, // the number of the listener, for the service
     filter: Filter,
@@ -43,10 +47,9 @@ pub(crate) struct PeerTable {
     refusals: TokenBucket,     // messages of refusals, to any address
     warnings: TokenBucket,     // of loops, which anyone can imitate
     pub(crate) out: SendBatch, // the replies
+    validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
-    /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
-    /// datagram.
-    by_activity: BTreeSet<(Instant, PeerKey)>,
+    by_activity: ByActivity,
     schedule: Schedule,
     pub(crate) members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
@@ -54,6 +57,11 @@ pub(crate) struct PeerTable {
     pub(crate) jobs: Vec<Job<PeerKey>>,
     pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
+
+/// Peers by last activity, the unverified and the verified ones. Entries may be stale: they are
+/// re-checked on expiry, not updated per datagram.
+#[derive(Default)]
+struct ByActivity([BTreeSet<(Instant, PeerKey)>; 2]);
 
 /// Which peers need attention, and when.
 #[derive(Default)]
@@ -70,14 +78,13 @@ enum NoSession {
 }
 
 impl PeerTable {
-    /// `listener` is the number of the listener that peers arrive at, and `own_ports` are the ports of
-    /// all UDP listeners of this server.
+    /// `listener` is the number of the listener that peers arrive at.
     pub(crate) fn new(
         service: Arc<dyn Service>,
         limits: &Limits,
         admission: Admission,
         listener: usize,
-        own_ports: Vec<u16>,
+        filter: Filter,
         now: Instant,
     ) -> Self {
         let config = service.config(Transport::Datagram);
@@ -85,18 +92,19 @@ impl PeerTable {
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
         Self {
             service,
-            policy: config.udp,
             rooms: has_rooms,
+            lines: config.framing == Framing::Line,
             limits: *limits,
             listener,
-            filter: Filter::new(own_ports),
+            filter,
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             out: SendBatch::new(admission.stats()),
             admission,
+            validation: Validation::new(config.udp, limits.max_clients, now),
             peers: HashMap::new(),
-            by_activity: BTreeSet::new(),
+            by_activity: ByActivity::default(),
             schedule: Schedule::default(),
             members: Members::default(),
             ports: dedicated.then(PortTable::default),
@@ -130,19 +138,28 @@ impl PeerTable {
 
     fn receive_from(&mut self, key: PeerKey, request: PeerKey, datagram: &[u8], now: Instant) {
         let Some(peer) = self.peers.get_mut(&key) else {
-            let mut peer = Box::new(UdpPeer::new(key, self.policy, &self.limits, now));
-            peer.received(datagram.len(), now);
-            return self.open(key, Some(peer), datagram, now);
+            return self.receive_first(key, datagram, now);
         };
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
         {
             peer.lift_limits();
         }
-        let verdict = peer.received(datagram.len(), now);
-        let out = &mut self.out;
-        let next = if peer.verify(datagram) {
-            peer.resume(out, now)
+        let verdict = peer.received(datagram.len(), &mut self.validation, now);
+        let verified = !peer.is_verified
+            && (self.lines || self.rooms)
+            && self.validation.verify(key, peer.host, datagram, now);
+        if verified {
+            peer.verify();
+        }
+        self.by_activity.relist(peer);
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
+        let next = if verified {
+            peer.resume(&mut out)
         } else if verdict != Verdict::Deliver {
             if let Verdict::BeginMute(count) = verdict
                 && self.warnings.take(now)
@@ -154,13 +171,38 @@ impl PeerTable {
                     MUTE_TIME.as_secs()
                 );
             }
-            return out.drops.count(Dropped::Loop, key.0);
+            return self.out.drops.count(Dropped::Loop, key.0);
         } else if peer.has_session() {
-            peer.deliver(datagram, out, now)
+            peer.deliver(datagram, &mut out)
         } else {
             return self.open(key, None, datagram, now);
         };
         self.schedule.settle(peer, next, &mut self.members);
+    }
+
+    /// Handles a datagram from a peer that is not in the table.
+    fn receive_first(&mut self, key: PeerKey, mut datagram: &[u8], now: Instant) {
+        let is_trusted = self.filter.is_trusted(key.0.ip(), now);
+        let mut peer = Box::new(UdpPeer::new(key, is_trusted, &self.limits, now));
+        peer.received(datagram.len(), &mut self.validation, now);
+        let asks = self.lines || self.rooms;
+        if !is_trusted && asks && self.validation.verify(key, peer.host, datagram, now) {
+            // It was asked before; its code is no message.
+            peer.verify();
+            datagram = b"";
+        }
+        if self.has_place(peer.is_verified) {
+            return self.open(key, Some(peer), datagram, now);
+        }
+        let asks = asks && self.ports.is_none() && !self.is_stopping();
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
+        if !asks || !peer.send_question("\n", &mut out) {
+            self.out.drops.count(Dropped::Full, key.0);
+        }
     }
 
     /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
@@ -171,22 +213,27 @@ impl PeerTable {
             Some(peer) => peer,
             None => self.peers.get_mut(&key).expect("only new peers are absent"),
         };
-        let out = &mut self.out;
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
         let next = match opened {
-            Ok(Some(session)) => peer.open(session, datagram, out, now),
+            Ok(Some(session)) => peer.open(session, datagram, &mut out),
             Ok(None) => {
                 peer.program_started();
                 Next::Idle
             }
-            Err(NoSession::Dropped(reason)) => return out.drops.count(reason, key.0),
+            Err(NoSession::Dropped(reason)) => return self.out.drops.count(reason, key.0),
             Err(NoSession::Refused(refusal)) => {
-                return peer.refuse(&refusal, &mut self.refusals, out, now);
+                return peer.refuse(&refusal, &mut self.refusals, &mut out);
             }
         };
         self.schedule.settle(peer, next, &mut self.members);
-        if let Some(peer) = new {
+        if let Some(mut peer) = new {
             self.make_room(now);
-            self.by_activity.insert((peer.listing.active, key));
+            peer.listing.counted = !peer.is_verified && self.validation.peer_added(peer.host);
+            self.by_activity.insert(&mut peer);
             self.peers.insert(key, peer);
         }
     }
@@ -231,9 +278,9 @@ impl PeerTable {
         Ok(Some(session))
     }
 
-    /// Resumes each ready peer once, as long as `out` has room.
-    pub(crate) fn resume_ready(&mut self, now: Instant) {
-        for _ in 0..self.schedule.ready.len() {
+    /// Resumes each ready peer once, at most this many, as long as `out` has room.
+    pub(crate) fn resume_ready(&mut self, max: usize, now: Instant) {
+        for _ in 0..self.schedule.ready.len().min(max) {
             if self.out.is_full() {
                 break;
             }
@@ -242,7 +289,11 @@ impl PeerTable {
             };
             if let Some(peer) = self.peers.get_mut(&key) {
                 peer.listing.ready = false;
-                let next = peer.resume(&mut self.out, now);
+                let next = peer.resume(&mut Output {
+                    batch: &mut self.out,
+                    validation: &mut self.validation,
+                    now,
+                });
                 self.schedule.settle(peer, next, &mut self.members);
                 self.release_port(key);
             }
@@ -257,7 +308,7 @@ impl PeerTable {
     /// When to call [`tick`](Self::tick).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let oldest = self.by_activity.first().zip(self.limits.idle_timeout);
-        let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
+        let idle_at = oldest.map(|(active, idle)| after(active, idle));
         let due = self.schedule.due.first().map(|&(due, _)| due);
         earlier(self.end_at, earlier(idle_at, due))
     }
@@ -275,10 +326,12 @@ impl PeerTable {
         let Some(idle) = self.limits.idle_timeout else {
             return;
         };
-        while let Some((active, key)) = self.least_active(now)
-            && after(active, idle) <= now
-        {
-            self.remove(key, CloseReason::IdleTimeout);
+        for verified in [false, true] {
+            while let Some((active, key)) = self.least_active(verified, now)
+                && after(active, idle) <= now
+            {
+                self.remove(key, CloseReason::IdleTimeout);
+            }
         }
     }
 
@@ -314,7 +367,14 @@ impl PeerTable {
     /// Sends the output of a program that has ended, unless its peer was evicted.
     pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], now: Instant) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.reply(output, &mut self.out, now);
+            peer.reply(
+                output,
+                &mut Output {
+                    batch: &mut self.out,
+                    validation: &mut self.validation,
+                    now,
+                },
+            );
         }
     }
 
@@ -329,7 +389,12 @@ impl PeerTable {
         if let Some(key) = self.members.get(member)
             && let Some(peer) = self.peers.get_mut(&key)
         {
-            let next = peer.deliver_hub_message(message, &mut self.out, now);
+            let mut out = Output {
+                batch: &mut self.out,
+                validation: &mut self.validation,
+                now,
+            };
+            let next = peer.deliver_hub_message(message, &mut out);
             self.schedule.settle(peer, next, &mut self.members);
         }
     }
@@ -345,30 +410,39 @@ impl PeerTable {
         self.stop(now);
     }
 
+    /// Whether there is a place for a new peer, or another one can be evicted for it.
+    fn has_place(&self, is_verified: bool) -> bool {
+        self.peers.len() < self.limits.max_clients
+            || !self.by_activity.of(false).is_empty()
+            || (is_verified && self.ports.is_none())
+    }
+
     /// Evicts the least active peers until there is room for one more.
     fn make_room(&mut self, now: Instant) {
         while self.limits.max_clients <= self.peers.len()
-            && let Some((_, key)) = self.least_active(now)
+            && let Some((_, key)) = self
+                .least_active(false, now)
+                .or_else(|| self.least_active(true, now))
         {
             debug!(peer = %key.0, "evict: inactive for longest");
             self.remove(key, CloseReason::Evicted);
         }
     }
 
-    /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
-    /// that this moves costs no more than one datagram that made it stale.
-    fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
+    /// The peer, unverified or verified, that was inactive for longest, and the time of its last
+    /// activity. Each stale entry that this moves costs no more than one datagram that made it stale.
+    fn least_active(&mut self, verified: bool, now: Instant) -> Option<(Instant, PeerKey)> {
         loop {
-            let &(listed, key) = self.by_activity.first()?;
+            let &(listed, key) = self.by_activity.of(verified).first()?;
             let peer = self.peers.get_mut(&key);
             let peer = peer.expect("entries are removed with their peer");
             let active = peer.last_active(now);
             if active == listed {
                 return Some((active, key));
             }
-            self.by_activity.pop_first();
-            self.by_activity.insert((active, key));
+            self.by_activity.remove(peer);
             peer.listing.active = active;
+            self.by_activity.insert(peer);
         }
     }
 
@@ -381,7 +455,10 @@ impl PeerTable {
         if let Some(ports) = &mut self.ports {
             ports.release(key);
         }
-        self.by_activity.remove(&(peer.listing.active, key));
+        if peer.listing.counted {
+            self.validation.peer_removed(peer.host);
+        }
+        self.by_activity.remove(&peer);
         self.schedule.remove_due(&mut peer);
     }
 
@@ -395,6 +472,42 @@ impl PeerTable {
             Some(_) => self.remove(key, CloseReason::Closed),
             None => ports.release(key),
         }
+    }
+}
+
+impl ByActivity {
+    fn of(&self, verified: bool) -> &BTreeSet<(Instant, PeerKey)> {
+        &self.0[usize::from(verified)]
+    }
+
+    fn insert(&mut self, peer: &mut UdpPeer) {
+        peer.listing.verified = peer.is_verified;
+        let entry = (peer.listing.active, peer.key);
+        self.0[usize::from(peer.is_verified)].insert(entry);
+    }
+
+    fn remove(&mut self, peer: &UdpPeer) {
+        let entry = (peer.listing.active, peer.key);
+        self.0[usize::from(peer.listing.verified)].remove(&entry);
+    }
+
+    /// Moves a peer that was verified since it was inserted.
+    fn relist(&mut self, peer: &mut UdpPeer) {
+        if peer.listing.verified != peer.is_verified {
+            self.remove(peer);
+            self.insert(peer);
+        }
+    }
+
+    /// The time of the first entry.
+    fn first(&self) -> Option<Instant> {
+        let first = self.0.iter().filter_map(BTreeSet::first);
+        first.map(|&(active, _)| active).min()
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.0.iter().map(BTreeSet::len).sum()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use switchboard_core::without_zero_width;
+
 use crate::digest::{Content, ParseDigestError};
 use crate::name::{Name, NameError};
 use crate::protocol::quoting::{Quoted, QuotingError, Words, number};
@@ -78,13 +80,15 @@ impl Request {
         "Responses begin with a number: 2.. done, 4.. try again later, 5.. not done.",
     ];
 
-    /// Parses a line, without its end.
+    /// Parses a line, without its end. Characters without a width count as nothing; in names they are
+    /// written as escapes, as all invisible ones.
     ///
     /// # Errors
     ///
     /// The command is unknown, or its arguments do not fit.
     pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
-        let mut arguments = Arguments(Words::new(line));
+        let line = without_zero_width(line);
+        let mut arguments = Arguments(Words::new(&line));
         let command = arguments.word().unwrap_or_default().to_ascii_uppercase();
         let mut follows = Follows::Request;
         let (usage, request) = match &*command {
@@ -263,6 +267,9 @@ mod tests {
         check("HELP", &Request::Help);
         check("  quit  ", &Request::Quit);
         check("list", &Request::List(Name::root()));
+        check("\u{200b}LI\u{ad}ST\u{feff}", &Request::List(Name::root()));
+        check("STAT \u{2060}a", &Request::Stat(name("a")));
+        check(r#"STAT "a\xe2\x80\x8b""#, &Request::Stat(name("a\u{200b}")));
         check("LIST \"my pictures\"", &Request::List(name("my pictures")));
         check("Stat /a/b", &Request::Stat(name("a/b")));
         let get = |offset| Request::Get {

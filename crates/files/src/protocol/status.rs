@@ -25,6 +25,8 @@ impl Status {
     pub const BYTES: Self = Self(226);
     /// The file is stored.
     pub const STORED: Self = Self(230);
+    /// Content arrives too slowly.
+    pub const SLOW: Self = Self(408);
     /// The server shuts down.
     pub const STOPPING: Self = Self(421);
     /// Reading or writing failed.

@@ -33,8 +33,8 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file that is to be called `name` in `folder`. If its `length` is known, space is
-    /// allocated.
+    /// Begins a file that is to be called `name` in `folder`. If its `length` is known, there must be
+    /// space for it.
     ///
     /// # Errors
     ///
@@ -59,9 +59,9 @@ impl AtomicFile {
         };
         let limit = SizeLimit::new(&rules, folder, replaced)?;
         limit.check(length.unwrap_or(0))?;
-        let temporary = Temporary::new(parent)?;
+        let mut temporary = Temporary::new(parent)?;
         if let Some(length @ 1..) = length {
-            temporary.reserve(length)?;
+            temporary.announce(length)?;
         }
         Ok(Self {
             folder: folder.clone(),
@@ -174,8 +174,9 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.limit
-            .check(self.length.saturating_add(bytes.len() as u64))?;
+        let length = self.length.saturating_add(bytes.len() as u64);
+        self.limit.check(length)?;
+        self.temporary.allocate(length)?;
         let count = self.temporary.file.write(bytes)?;
         self.hasher.update(&bytes[..count]);
         self.length += count as u64;

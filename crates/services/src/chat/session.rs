@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use switchboard_core::{
     Flow, LeaveReason, Member, Outbox, Post, Result, RoomEvent, Rooms, Sanitized, Session,
+    without_zero_width,
 };
 use switchboard_eliza::Conversation;
 
@@ -391,7 +392,7 @@ impl Session for ChatSession {
     }
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        let line = plain(line);
+        let line = plain(&without_zero_width(line));
         Ok(match line.trim().is_empty() {
             true => self.flow(),
             false => self.on_line(line, out),

@@ -232,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn zero_width_characters_count_as_nothing() {
+        for (plain, hidden) in [
+            ("quit\nx\n", "\u{feff}qu\u{ad}it\u{200b}\nx\n"),
+            ("*help\n", "\u{2060}*he\u{200b}lp\n"),
+            ("I am sad\n", "I\u{200b} am s\u{ad}ad\u{feff}\n"),
+        ] {
+            let output = |lines| output("--seed 1 --commands", ReplyFormat::Plain, lines);
+            assert_eq!(output(hidden), output(plain));
+        }
+    }
+
+    #[test]
     fn commands_are_the_same_in_every_chunking() {
         let eliza = Eliza::from_options(parse_options("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use switchboard_core::{Flow, Outbox, Result, Sanitized, Session};
+use switchboard_core::{Flow, Outbox, Result, Sanitized, Session, without_zero_width};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
@@ -144,7 +144,8 @@ impl Session for ElizaSession {
     }
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        let line = String::from_utf8_lossy(line);
+        let line = without_zero_width(line);
+        let line = String::from_utf8_lossy(&line);
         match Command::parse(&line).filter(|_| self.settings.commands) {
             Some(command) => self.execute(command, out),
             None => self.is_over = self.reply(&line, out).last,

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use switchboard_core::testing::{Chunks, Connection, drive_stream};
-use switchboard_core::{Limits, Peer};
+use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_files::Digest;
 use tempfile::{TempDir, tempdir};
 
@@ -220,6 +220,44 @@ fn an_incomplete_upload_is_not_stored() {
     connection.receive(&all[..all.len() - 1]);
     drop(connection);
     assert_eq!(shared.names(), [""; 0]);
+}
+
+#[test]
+fn a_slow_upload_ends_and_frees_its_space() {
+    let shared = Shared::new("--writable --min-upload-rate 100");
+    shared.write("refused", b"");
+    for (name, answer) in [("a", None), ("refused", Some("554"))] {
+        let mut connection = Connection::open(&shared.files, &Peer::stdio(), &Limits::default());
+        let all = put(name, &[b'x'; 20_000]);
+        let line = all.len() - 20_000;
+        connection.receive(&all[..line]);
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(connection.take_timer(), minute);
+        for minutes in 0..2 {
+            let sent = line + minutes * 6000;
+            connection.receive(&all[sent..sent + 6000]);
+            connection.timer_expired();
+            assert_eq!(connection.take_timer(), minute);
+        }
+        connection.receive(&all[line + 12_000..line + 17_999]);
+        connection.timer_expired();
+        let output = String::from_utf8_lossy(connection.output()).into_owned();
+        let lines: Vec<&str> = output.lines().skip(1).collect();
+        let slow = "408 the upload is slower than 100 bytes per second";
+        assert_eq!(lines[lines.len() - 1], slow);
+        assert_eq!(lines.len(), 1 + usize::from(answer.is_some()));
+        assert!(answer.is_none_or(|answer| lines[0].starts_with(answer)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Closed)
+        ));
+    }
+    assert_eq!(shared.names(), ["refused"]);
+    let fast = Shared::new("--writable --min-upload-rate none");
+    let mut connection = Connection::open(&fast.files, &Peer::stdio(), &Limits::default());
+    connection.receive(&put("a", b"12")[..68]);
+    connection.timer_expired();
+    assert!(connection.close_reason().is_none());
 }
 
 #[test]

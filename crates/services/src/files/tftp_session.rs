@@ -38,8 +38,8 @@ struct End(Option<Vec<u8>>);
 
 /// What may be sent before the peer has sent a datagram to its dedicated port.
 pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
-    bytes: 6 * 516,
-    reason: "a first block, and five retransmissions without an answer",
+    bytes: 516 + 128,
+    reason: "a first block, and an error",
 };
 
 impl TftpSession {
