@@ -1,5 +1,6 @@
 //! Why a file cannot be read, listed or stored.
 
+use std::fs::File;
 use std::io;
 
 use nix::errno::Errno;
@@ -52,14 +53,32 @@ pub enum FileError {
     #[error("the content does not match its length and digest")]
     Mismatch,
     /// The file ends early.
-    #[error("the file has only {length} bytes")]
+    #[error("the file has only {length} bytes, {missing} fewer than expected")]
     Short {
         /// In bytes.
         length: u64,
+        /// In bytes.
+        missing: u64,
     },
     /// Any other error of the system.
     #[error("reading or writing failed: {0}")]
     Io(io::Error),
+}
+
+impl FileError {
+    /// The file was expected to have `expected` bytes.
+    #[must_use]
+    pub fn short(length: u64, expected: u64) -> Self {
+        let missing = expected.saturating_sub(length);
+        Self::Short { length, missing }
+    }
+
+    /// `file` ended at `position`, before `expected` bytes.
+    pub(crate) fn ended(file: &File, position: u64, expected: u64) -> Self {
+        // It may have become shorter than what was read before.
+        let length = file.metadata().map_or(position, |file| file.len());
+        Self::short(length.min(position), expected)
+    }
 }
 
 impl From<Errno> for FileError {

@@ -11,7 +11,7 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
 use crate::storage::folder::{Descent, Folder};
 use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
@@ -28,6 +28,7 @@ pub struct AtomicFile {
     rules: Rules,
     temporary: Temporary,
     limit: SizeLimit,
+    attributes: Option<Attributes>,
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
@@ -69,6 +70,7 @@ impl AtomicFile {
             rules,
             temporary,
             limit,
+            attributes: None,
             length: 0,
             hasher: Hasher::default(),
         })
@@ -90,6 +92,7 @@ impl AtomicFile {
             rules,
             temporary,
             limit: SizeLimit::new(&rules, folder, length)?,
+            attributes: None,
             length,
             hasher: Hasher::default(),
         })
@@ -118,6 +121,12 @@ impl AtomicFile {
         self.hasher = Hasher::default();
         self.length = 0;
         Ok(())
+    }
+
+    /// Sets the attributes that the file gets when it is published. It becomes executable for those who
+    /// may read it.
+    pub fn set_attributes(&mut self, attributes: Attributes) {
+        self.attributes = Some(attributes);
     }
 
     /// Checks whether the file may have this length, in bytes.
@@ -149,6 +158,9 @@ impl AtomicFile {
         if !is_hashed || expected.is_some_and(|expected| *expected != content) {
             self.clear()?; // so that a resumable file is removed
             return Err(FileError::Mismatch);
+        }
+        if let Some(attributes) = self.attributes {
+            self.temporary.apply(attributes)?;
         }
         self.temporary.file.sync_all()?;
         let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;

@@ -3,17 +3,18 @@
 use std::fs::{File, TryLockError};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat2,
 };
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
 
 /// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///
@@ -138,6 +139,17 @@ impl Temporary {
             Ok(()) | Err(_) => self.allocated = goal, // any other error shows when it is written
         }
         Ok(())
+    }
+
+    pub(super) fn apply(&self, attributes: Attributes) -> Result<(), FileError> {
+        let mode = Mode::from_bits_truncate(fstat(&self.file)?.st_mode);
+        if attributes.is_executable {
+            let readable = mode & (Mode::S_IRUSR | Mode::S_IRGRP | Mode::S_IROTH);
+            let executable = Mode::from_bits_truncate(readable.bits() >> 2);
+            fchmod(&self.file, mode | executable)?;
+        }
+        let modified = Duration::from_secs(attributes.modified.seconds());
+        Ok(self.file.set_modified(SystemTime::UNIX_EPOCH + modified)?)
     }
 
     /// Whether it has a name, so that it counts among the files of its folder.

@@ -116,7 +116,7 @@ fn reading_works_in_every_chunking() {
         symlink("/etc/passwd", shared.folder.path().join("link")).expect("room");
     };
     let input = b"list\nSTAT \"/a b\"\nGET \"a b\"\nGET \"a b\" 5\nGET \"a b\" 8\nGET \"a b\" 9\n\
-        HASH empty\nHASH \"a b\" 3\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
+        HASH empty\nHASH \"a b\" 3\nATTR \"a b\"\nATTR /\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
         DELE a\nPUT a 5 x\nQUIT?PUT x\nQUIT\nHELP\n";
     let answer = format!(
         "220 files, read-only. HELP lists the commands.\n\
@@ -128,9 +128,11 @@ fn reading_works_in_every_chunking() {
          226 8\none\r\ntwo\
          226 3\ntwo\
          226 0\n\
-         557 the file has only 8 bytes\n\
+         557 the file has only 8 bytes, 1 fewer than expected\n\
          214 0 {}\n\
          214 3 {}\n\
+         215 1970-01-01T00:00:00Z\n\
+         550 not a regular file\n\
          226 0\n\
          550 no such file or folder\n\
          550 no such file or folder\n\
