@@ -35,7 +35,7 @@ pub enum FileError {
     #[error("a file or folder of this name exists already")]
     Exists,
     /// The file exceeds [`Rules::max_file`](crate::Rules::max_file).
-    #[error("the file is too large: at most {max} bytes are allowed")]
+    #[error("the file is too large: the maximum is {}", counted(*.max, "byte"))]
     TooLarge {
         /// In bytes.
         max: u64,
@@ -44,7 +44,7 @@ pub enum FileError {
     #[error("no space left on the disk")]
     NoSpace,
     /// The files together would exceed [`Rules::quota`](crate::Rules::quota).
-    #[error("quota exceeded: all files together may have {quota} bytes")]
+    #[error("quota exceeded: all files together may have {}", counted(*.quota, "byte"))]
     Quota {
         /// In bytes.
         quota: u64,
@@ -56,7 +56,7 @@ pub enum FileError {
     #[error("the content does not match its length and digest")]
     Mismatch,
     /// The file ends early.
-    #[error("the file has only {length} bytes, {missing} fewer than expected")]
+    #[error("the file has only {}, {missing} fewer than expected", counted(*.length, "byte"))]
     Short {
         /// In bytes.
         length: u64,
@@ -82,6 +82,13 @@ impl FileError {
         let length = file.metadata().map_or(position, |file| file.len());
         Self::short(length.min(position), expected)
     }
+}
+
+/// A number and what it counts, in the plural unless it is one.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 impl From<Errno> for FileError {
@@ -120,5 +127,17 @@ impl From<FileError> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_no_plural() {
+        let missing = |length| FileError::Short { length }.to_string();
+        assert_eq!(missing(0), "the file has only 0 bytes");
+        assert_eq!(missing(1), "the file has only 1 byte");
     }
 }

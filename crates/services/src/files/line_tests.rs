@@ -178,7 +178,7 @@ fn the_content_of_a_refused_upload_is_discarded() {
     let shared = Shared::new("--writable --max-file 4 --quota 6");
     shared.check(
         put("a", b"12345"),
-        "552 the file is too large: at most 4 bytes are allowed",
+        "552 the file is too large: the maximum is 4 bytes",
     );
     shared.check(put("a", b"1234"), &stored(b"1234"));
     let no_room = "452 quota exceeded: all files together may have 6 bytes";
