@@ -142,7 +142,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N/s", help_heading = "Limits")]
     rate: Option<Rate>,
 
-    /// Maximum number of datagrams sent to one peer per second, or none; further ones are dropped
+    /// Maximum number of datagrams sent to one peer per second; further ones are dropped. With none,
+    /// loops between two servers are not ended either
     #[arg(long, value_name = "N/s", default_value = "200/s", value_parser = or_none(rate_per_second), help_heading = "Limits")]
     datagram_rate: Limit<NonZeroU32>,
 
@@ -158,6 +159,11 @@ pub(crate) struct ServeOptions {
     /// Close every session after this time
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "Limits")]
     session_timeout: Limit<Duration>,
+
+    /// Take what a client sent without a line end as a line after this silence, or none; only for a
+    /// client that has sent no line end before and does not type
+    #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = or_none(timeout), help_heading = "Limits")]
+    line_timeout: Limit<Duration>,
 
     /// Maximum length of a line, in bytes (500, 8k, 1M)
     #[arg(long, value_name = "BYTES", default_value = "8k", value_parser = size_in::<usize>(1..=MAX_LINE_BYTES), help_heading = "Limits")]
@@ -226,6 +232,7 @@ impl ServeOptions {
         limits.idle_timeout = self.idle_timeout;
         limits.session_timeout = self.session_timeout;
         limits.grace_period = self.grace;
+        limits.line_timeout = self.line_timeout;
         limits.message_bytes = self.max_line;
         limits
     }

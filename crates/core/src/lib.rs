@@ -67,7 +67,7 @@ pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, Parse
 pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
 pub use reactor::signals::Signals;
-pub use sanitize::Sanitized;
+pub use sanitize::{Sanitized, without_zero_width};
 pub use server::{Model, Server};
 pub use session::close_reason::CloseReason;
 pub use session::config::{Config, UdpPolicy};

@@ -1,5 +1,6 @@
-//! Makes bytes from a peer safe to write to a terminal or a log. All of them pass through here.
+//! Invisible characters in bytes from a peer: safe to write to a terminal or a log, or removed.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -58,6 +59,29 @@ impl Sanitized<'_> {
     }
 }
 
+/// Removes the characters without a width that come with copied text: the zero-width space, the word
+/// joiner, the soft hyphen and the byte-order mark. A service compares a command with the rest.
+///
+/// ```
+/// use switchboard_core::without_zero_width;
+/// assert_eq!(*without_zero_width("\u{200b}qu\u{ad}it".as_bytes()), *b"quit");
+/// ```
+#[must_use]
+pub fn without_zero_width(text: &[u8]) -> Cow<'_, [u8]> {
+    let has_width = |c: char| !['\u{200b}', '\u{2060}', '\u{ad}', '\u{feff}'].contains(&c);
+    let mut chunks = text.utf8_chunks();
+    if text.is_ascii() || chunks.all(|chunk| chunk.valid().chars().all(has_width)) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        let visible: String = chunk.valid().chars().filter(|&c| has_width(c)).collect();
+        kept.extend_from_slice(visible.as_bytes());
+        kept.extend_from_slice(chunk.invalid());
+    }
+    Cow::Owned(kept)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,6 +121,21 @@ mod tests {
             .chain(others.chars());
         assert!(all.filter(|&c| c != '\t').all(Sanitized::escapes));
         assert!(!"\t a\u{a0}\u{3000}\u{200c}\u{200d}".contains(Sanitized::escapes));
+    }
+
+    #[test]
+    fn characters_without_a_width_are_removed() {
+        let all = "\u{feff}a\u{200b}b\u{2060}c\u{ad}\u{200d}é\u{feff}".as_bytes();
+        let kept = "abc\u{200d}é".as_bytes();
+        assert_eq!(*without_zero_width(all), *kept);
+        for text in [kept, b"plain", b"", b"\xff\xe2\x80\xef\xbb"] {
+            assert!(matches!(without_zero_width(text), Cow::Borrowed(same) if same == text));
+        }
+        let broken = [b"\xff\xe2\x80", all, b"\xef\xbb"].concat();
+        assert_eq!(
+            *without_zero_width(&broken),
+            *[b"\xff\xe2\x80", kept, b"\xef\xbb"].concat()
+        );
     }
 
     proptest! {

@@ -1,5 +1,10 @@
 //! UDP: sessions by peer address, loops, the amplification limit.
 
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 
 use crate::support::{MODELS, Server, UdpClient, installed, is_root, services, shell, stdout_of};
@@ -148,6 +153,56 @@ raw.sendto(ip + udp, ("127.0.0.1", 0))'
     );
 }
 
+/// A socket at a port below those of clients.
+fn at_server_port() -> Arc<UdpSocket> {
+    let mut ports = 20_000..32_768;
+    let socket = ports.find_map(|port| UdpSocket::bind(("127.0.0.1", port)).ok());
+    let socket = socket.expect("a port is free");
+    let timeout = Some(Duration::from_secs(3)); // far longer than the datagrams are under way
+    socket.set_read_timeout(timeout).expect("it is a socket");
+    Arc::new(socket)
+}
+
+/// Passes what arrives at `from` on through `to`, each after 3 ms, until nothing arrives any more or
+/// 5000 datagrams have passed; returns how many.
+fn relay(from: Arc<UdpSocket>, to: Arc<UdpSocket>) -> thread::JoinHandle<u32> {
+    thread::spawn(move || {
+        let mut bytes = [0; 1000];
+        for passed in 0..5000 {
+            let Ok(count) = from.recv(&mut bytes) else {
+                return passed;
+            };
+            thread::sleep(Duration::from_millis(3));
+            to.send(&bytes[..count]).expect("it can be sent");
+        }
+        5000
+    })
+}
+
+#[test]
+fn two_distant_servers_do_not_answer_each_other_forever() {
+    for (one, other) in [("echo", "uppercase"), ("eliza", "echo")] {
+        let servers = [one, other].map(Server::start_udp);
+        // Each server has the other as its peer, at the port of a server.
+        let sockets = [at_server_port(), at_server_port()];
+        for (socket, server) in sockets.iter().zip(&servers) {
+            let address = server.udp_address();
+            socket.connect(address).expect("an address");
+        }
+        let [first, second] = sockets;
+        let relays = [
+            relay(Arc::clone(&first), Arc::clone(&second)),
+            relay(Arc::clone(&second), Arc::clone(&first)),
+        ];
+        first.send(b"hello").expect("it can be sent");
+        let passed = relays.map(|relay| relay.join().expect("it does not panic"));
+        assert!(passed.iter().all(|passed| *passed < 5000), "{passed:?}");
+        let log = servers.iter().flat_map(Server::log_so_far);
+        let warnings = log.filter(|line| line.contains("it may be a server that answers this one"));
+        assert_ne!(warnings.count(), 0, "{passed:?}");
+    }
+}
+
 /// An unverified address gets at most 128 bytes plus three times what it sent, and not much less
 /// where the answers are longer than that.
 #[test]
@@ -256,5 +311,25 @@ fn shutdown_sends_goodbye_to_udp_peers() {
         server.signal(Signal::SIGTERM);
         assert!(client.text().contains("oodbye"), "{model}");
         assert!(server.wait().success());
+    }
+}
+
+#[test]
+fn a_stop_sends_no_empty_datagram() {
+    let services = services().into_iter().map(|(service, _)| service);
+    for service in services.filter(|service| !WITHOUT_LIMIT.contains(&&**service)) {
+        let mut server = Server::start_udp(&service);
+        let clients = [(); 3].map(|()| UdpClient::connect(&server));
+        for client in &clients {
+            client.send("hello\n");
+        }
+        server.log_lines("begin", clients.len());
+        server.signal(Signal::SIGTERM);
+        assert!(server.wait().success());
+        for client in clients {
+            let received = client.rest();
+            let empty = received.iter().filter(|datagram| datagram.is_empty());
+            assert_eq!(empty.count(), 0, "{service}: {received:?}");
+        }
     }
 }

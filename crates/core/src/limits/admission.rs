@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ pub(crate) struct Admission {
 pub(crate) struct Slot {
     index: usize,
     owner: u32, // the process that frees the entry; a forked child has a copy
-    bytes: &'static ByteCounters,
+    bytes: Option<&'static ByteCounters>,
     stats: Stats,
     table: Arc<Mutex<Table>>,
 }
@@ -46,7 +46,7 @@ struct Table {
     entries: Vec<Option<Entry>>,
     free: Vec<usize>,               // the indices of empty entries
     by_host: HashMap<Host, usize>,  // used only where there is a limit
-    bytes: &'static [ByteCounters], // with more slots, several share counters
+    bytes: &'static [ByteCounters], // of the entries of the same indices; further ones have none
 }
 
 #[derive(Debug)]
@@ -54,22 +54,19 @@ struct Entry {
     peer: Peer,
     pid: Option<Pid>,
     began: Instant,
-    bytes: &'static ByteCounters,
+    bytes: Option<&'static ByteCounters>,
 }
 
 impl Admission {
     pub(crate) fn new(limits: &Limits, stats: Stats) -> io::Result<Self> {
-        Ok(Self::with(
-            limits,
-            stats,
-            byte_counters(limits.max_clients)?,
-        ))
+        // Over UDP, a session begins before one at the cap is evicted for it.
+        let sessions = limits.max_clients.saturating_add(1);
+        Ok(Self::with(limits, stats, byte_counters(sessions)?))
     }
 
     /// For tests, which do not read the counters.
     pub(crate) fn uncounted(limits: &Limits) -> Self {
-        static UNREAD: [ByteCounters; 1] = [[const { AtomicU64::new(0) }; 2]];
-        Self::with(limits, Stats::uncounted(), &UNREAD)
+        Self::with(limits, Stats::uncounted(), &[])
     }
 
     fn with(limits: &Limits, stats: Stats, bytes: &'static [ByteCounters]) -> Self {
@@ -122,10 +119,10 @@ impl Admission {
             table.entries.push(None);
             table.entries.len() - 1
         });
-        let bytes = &table.bytes[index % table.bytes.len()];
-        bytes
-            .iter()
-            .for_each(|count| count.store(0, Ordering::Relaxed));
+        let bytes = table.bytes.get(index);
+        for count in bytes.into_iter().flatten() {
+            count.store(0, Ordering::Relaxed);
+        }
         table.entries[index] = Some(Entry {
             peer: peer.clone(),
             pid: None,
@@ -163,8 +160,10 @@ impl Slot {
 
     /// Counts bytes that the session received and sent.
     pub(crate) fn count_bytes(&self, received: u64, sent: u64) {
-        self.bytes[0].fetch_add(received, Ordering::Relaxed);
-        self.bytes[1].fetch_add(sent, Ordering::Relaxed);
+        if let Some(bytes) = self.bytes {
+            bytes[0].fetch_add(received, Ordering::Relaxed);
+            bytes[1].fetch_add(sent, Ordering::Relaxed);
+        }
         self.stats.count(Counter::Received, received);
         self.stats.count(Counter::Sent, sent);
     }
@@ -237,6 +236,24 @@ mod tests {
             lock(&admission.table).by_host.is_empty(),
             "hosts without sessions are removed"
         );
+    }
+
+    #[test]
+    fn a_session_above_the_cap_does_not_reset_the_counters_of_another() {
+        let admission = admission(1, None);
+        let admit = || {
+            admission
+                .admit(&peer("192.0.2.1"))
+                .expect("no limit per host")
+        };
+        let slots = [admit(), admit(), admit()];
+        slots.iter().for_each(|slot| slot.count_bytes(5, 7));
+        let _further = admit();
+        let counted = slots.each_ref().map(|slot| {
+            let bytes = slot.bytes?.each_ref();
+            Some(bytes.map(|count| count.load(Ordering::Relaxed)))
+        });
+        assert_eq!(counted, [Some([5, 7]), Some([5, 7]), None]);
     }
 
     #[test]

@@ -38,13 +38,18 @@ pub struct Limits {
     /// output was sent. It also limits how long the last output waits without a byte being sent. A
     /// peer that has received all output and is silent for half a second is not waited for longer.
     pub grace_period: Duration,
+    /// The silence that ends a message of a peer that has never sent a line end, where messages are
+    /// [lines](crate::Framing::Line).
+    pub line_timeout: Option<Duration>,
     /// The longest line, in bytes.
     pub message_bytes: usize,
     /// With this many bytes of unsent output, nothing more is read from the peer.
     pub outbox_bytes: usize,
     /// Datagrams sent to one peer per second, and the burst that is possible after a pause. More are
     /// dropped, not queued: two servers that answer each other would never stop. A session that
-    /// returns [`WhenWritable`](crate::Flow::WhenWritable) is delayed instead.
+    /// returns [`WhenWritable`](crate::Flow::WhenWritable) is delayed instead. With a limit, a peer
+    /// that sends one datagram for each that it gets, for long without a pause, is ignored for some
+    /// seconds: it may be such a server.
     pub datagrams_per_second: Option<NonZeroU32>,
 }
 
@@ -58,6 +63,8 @@ impl Default for Limits {
             idle_timeout: Some(Duration::from_secs(5 * 60)),
             session_timeout: None,
             grace_period: Duration::from_secs(5),
+            // Longer than the pauses within a message, and short for a person that waits.
+            line_timeout: Some(Duration::from_millis(300)),
             message_bytes: 8 * 1024, // typed lines are far shorter
             outbox_bytes: 64 * 1024, // a stream of bytes moves in few system calls
             datagrams_per_second: NonZeroU32::new(200), // more than a person reads, far less than a reply loop sends

@@ -115,19 +115,17 @@ impl Stats {
         peer: &Peer,
         pid: Option<Pid>,
         began: Instant,
-        bytes: &ByteCounters,
+        bytes: Option<&ByteCounters>,
     ) {
-        let [received, sent] = bytes.each_ref().map(|count| count.load(Ordering::Relaxed));
         let mut fields = vec![
             ("peer", Field::Text(peer.to_string())),
             ("local", Field::Text(peer.local.to_string())),
         ];
         fields.extend(pid.map(|pid| ("pid", Field::Number(pid.as_raw().unsigned_abs().into()))));
-        fields.extend([
-            ("seconds", Field::Number(began.elapsed().as_secs())),
-            ("received", Field::Number(received)),
-            ("sent", Field::Number(sent)),
-        ]);
+        fields.push(("seconds", Field::Number(began.elapsed().as_secs())));
+        let bytes = bytes.into_iter().flatten();
+        let bytes = bytes.map(|count| Field::Number(count.load(Ordering::Relaxed)));
+        fields.extend(["received", "sent"].into_iter().zip(bytes));
         self.write("session", &Fields(fields));
     }
 

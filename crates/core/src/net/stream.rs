@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{MsgFlags, getsockopt, recv, send, sockopt};
 use nix::unistd;
 use socket2::Socket;
 
@@ -219,6 +219,22 @@ impl Stream {
         Ok((Stdio::from(input), Stdio::from(output)))
     }
 
+    /// Whether the peer writes to a socket.
+    pub(crate) fn is_socket(&self) -> bool {
+        match &self.io {
+            Io::Socket(_) => true,
+            Io::Pair { input, .. } => getsockopt(input, sockopt::SockType).is_ok(),
+        }
+    }
+
+    /// Whether input, or its end, can be read now.
+    pub(crate) fn has_input(&self) -> bool {
+        match &self.io {
+            Io::Socket(socket) => is_ready(socket, PollFlags::POLLIN),
+            Io::Pair { input, .. } => is_ready(input, PollFlags::POLLIN),
+        }
+    }
+
     /// Whether the peer is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(&self.io, Io::Pair { input, .. } if input.is_terminal())
@@ -234,7 +250,7 @@ impl Stream {
 }
 
 /// Whether the next call will not block.
-fn is_ready(fd: &OwnedFd, flags: PollFlags) -> bool {
+fn is_ready(fd: &impl AsFd, flags: PollFlags) -> bool {
     let mut polled = [PollFd::new(fd.as_fd(), flags)];
     poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| 0 < ready)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::limits::admission::Slot;
 use crate::limits::stats::Counter;
@@ -35,6 +35,9 @@ pub enum CloseReason {
     SessionTimeout,
     /// The peer sent a line longer than [`Limits::message_bytes`](crate::Limits::message_bytes).
     LineTooLong,
+    /// The peer sent the first line of an HTTP request to a service of lines that has not set
+    /// [`Config::http_lines`](crate::Config::http_lines).
+    HttpRequest,
     /// The service, or the server for lack of capacity, refused the peer.
     Refused(Refusal),
     /// The connection was handed to a program, whose end follows.
@@ -71,6 +74,7 @@ impl CloseReason {
             Self::HubLost => Some("The server lost the room. Goodbye."),
             Self::SessionTimeout => Some("The session time limit is reached. Goodbye."),
             Self::LineTooLong => Some("That line is too long. Goodbye."),
+            Self::HttpRequest => Some(BAD_REQUEST),
             _ => None,
         }
     }
@@ -83,6 +87,8 @@ impl CloseReason {
         if self.is_failure() {
             slot.inspect(|slot| slot.count(Counter::Failed));
             error!(%peer, received, sent, "end: {self}");
+        } else if let Self::HttpRequest = self {
+            warn!(%peer, received, sent, "end: {self}");
         } else {
             debug!(%peer, received, sent, "end: {self}");
         }
@@ -101,6 +107,7 @@ impl fmt::Display for CloseReason {
             Self::IdleTimeout => f.write_str("idle timeout"),
             Self::SessionTimeout => f.write_str("session timeout"),
             Self::LineTooLong => f.write_str("line too long"),
+            Self::HttpRequest => f.write_str("HTTP request to a service of lines"),
             Self::Refused(Refusal(text)) => write!(f, "refused: {}", Sanitized(text.as_bytes())),
             Self::HandedOver => f.write_str("handed to a program"),
             Self::Exited(status) => write!(f, "the program ended: {status}"),
@@ -113,3 +120,11 @@ impl fmt::Display for CloseReason {
         }
     }
 }
+
+/// The answer to an HTTP request, whose lines end as those of the peer.
+const BAD_REQUEST: &str = "\
+HTTP/1.1 400 Bad Request
+Content-Type: text/plain
+Connection: close
+
+This is not a web server.";

@@ -24,6 +24,9 @@ pub struct Config {
     /// Whether sessions may return [`Flow::Exec`](crate::Flow::Exec) from
     /// [`on_open`](crate::Session::on_open).
     pub exec: bool,
+    /// Whether a line may be the first of an HTTP request. By default, a session of lines that begins
+    /// with one is closed, so that no web page can use the service through the browser of a visitor.
+    pub http_lines: bool,
     /// How a person tries the service, printed when the server starts. `{target}` stands for the
     /// arguments of `nc` that reach the server (`localhost 1212`, `-u localhost 1212`, `-U PATH`),
     /// `{address}` for `HOST:PORT`.
@@ -50,6 +53,7 @@ impl Config {
             framing,
             udp: UdpPolicy::DEFAULT,
             exec: false,
+            http_lines: false,
             example: "nc {target}".into(),
         }
     }
@@ -65,6 +69,13 @@ impl Config {
     #[must_use]
     pub fn exec(mut self) -> Self {
         self.exec = true;
+        self
+    }
+
+    /// Delivers the [first line of an HTTP request](Self::http_lines) as any other line.
+    #[must_use]
+    pub fn http_lines(mut self) -> Self {
+        self.http_lines = true;
         self
     }
 

@@ -47,6 +47,8 @@ pub struct Connection {
     eof: Once,           // `on_eof`
     shutdown: Once,
     messages: u64,
+    line_timeout: Option<Duration>,
+    refuses_http: bool,
 }
 
 enum State {
@@ -89,6 +91,7 @@ impl Connection {
         };
         let mut connection = Self::new(state, config.framing, peer.transport, limits);
         connection.has_rooms = has_rooms;
+        connection.refuses_http = config.framing == Framing::Line && !config.http_lines;
         connection.begin(config.exec);
         connection
     }
@@ -116,6 +119,8 @@ impl Connection {
             eof: Once::NotYet,
             shutdown: Once::NotYet,
             messages: 0,
+            line_timeout: limits.line_timeout,
+            refuses_http: false,
         }
     }
 
@@ -139,7 +144,10 @@ impl Connection {
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.outbox.queue.transport == Transport::Datagram {
             self.receive_datagram(bytes);
-        } else if self.pending.is_empty() {
+            return;
+        }
+        self.framer.note_read(bytes);
+        if self.pending.is_empty() {
             let rest = self.deliver(bytes);
             self.pending.extend_from_slice(rest);
         } else {
@@ -169,6 +177,32 @@ impl Connection {
             Err(TooLong) => self.close(CloseReason::LineTooLong),
         }
         true
+    }
+
+    /// How long the peer must be silent, from its last byte on, until
+    /// [`line_timeout_expired`](Self::line_timeout_expired) is due. `None` while no incomplete line
+    /// waits for it, and while no [input is wanted](Self::wants_input): the rest of the line may have
+    /// arrived and not be read.
+    #[must_use]
+    pub fn line_timeout(&self) -> Option<Duration> {
+        let silence = self.framer.silence()?;
+        let timeout = self.line_timeout.filter(|_| self.wants_input());
+        timeout.map(|timeout| timeout.saturating_mul(silence))
+    }
+
+    /// The peer was silent for the [line timeout](Self::line_timeout): its incomplete line is a
+    /// message.
+    pub fn line_timeout_expired(&mut self) {
+        if self.line_timeout().is_some()
+            && let State::Open(session) = &mut self.state
+            && let Some(line) = self.framer.end_by_silence()
+        {
+            self.messages += 1;
+            let out = &mut self.outbox;
+            let flow = guarded(|| session.on_message(line, out));
+            self.follow(flow);
+            self.pump();
+        }
     }
 
     /// The peer closed its sending side: nothing follows what was received.
@@ -424,9 +458,14 @@ impl Connection {
             } else if let Some(message) = self.framer.cut(&mut raw) {
                 match message {
                     Ok(Message { bytes, line_end }) => {
+                        let is_first = self.messages == 0;
                         self.messages += 1;
                         if line_end.is_some() {
                             out.line_end = line_end;
+                        }
+                        if is_first && self.refuses_http && is_http_request(bytes) {
+                            self.close(CloseReason::HttpRequest);
+                            return &[];
                         }
                         guarded(|| session.on_message(bytes, out))
                     }
@@ -507,6 +546,20 @@ pub(crate) fn room_kinds(service: Arc<dyn Service>) -> impl Fn(&str) -> RoomKind
         let kind = || Ok(service.rooms().map(|rooms| rooms.room(name)));
         guarded(kind).ok().flatten().unwrap_or_default()
     }
+}
+
+/// Whether a line is the first of an HTTP request (RFC 9112, section 3).
+fn is_http_request(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.splitn(4, |&byte| byte == b' ').collect();
+    let [method, target, version] = words[..] else {
+        return false;
+    };
+    let is_version = matches!(
+        version,
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']
+    );
+    let is_target = target.starts_with(b"/") || target == b"*" || target.contains(&b':');
+    !method.is_empty() && is_target && is_version
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -30,6 +30,7 @@ pub struct Outbox {
     pub(super) timer: Option<Duration>, // set, and not taken by the server yet
     pub(super) raw: Option<u64>,       // bytes expected, and not known to the framer yet
     pub(super) aborted: bool,
+    line_timeout: Option<Duration>,
 }
 
 /// A call of the session that fails it.
@@ -61,6 +62,7 @@ impl Outbox {
             timer: None,
             raw: None,
             aborted: false,
+            line_timeout: limits.line_timeout,
         }
     }
 
@@ -117,6 +119,13 @@ impl Outbox {
     /// idle timeout does not apply.
     pub fn set_timer(&mut self, time: Duration) {
         self.timer = Some(time);
+    }
+
+    /// [`Limits::line_timeout`], for a session that receives bytes and looks for lines itself: it sets
+    /// its timer to this time.
+    #[must_use]
+    pub fn line_timeout(&self) -> Option<Duration> {
+        self.line_timeout
     }
 
     /// Makes the next `count` bytes from the peer raw: they are delivered as messages of any size, as

@@ -27,7 +27,8 @@ pub(crate) struct StreamTask {
     stream: Stream,
     connection: Connection,
     rooms: RoomLink,
-    timer: Timer, // of the session
+    timer: Timer,      // of the session
+    line_timer: Timer, // the end of the silence that ends a message
     deadlines: Deadlines,
     phase: Phase,
     input_ended: bool,
@@ -104,6 +105,7 @@ impl StreamTask {
             connection,
             rooms: RoomLink::new(link),
             timer: Timer::default(),
+            line_timer: Timer::default(),
             deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
             input_ended: false,
@@ -176,6 +178,7 @@ impl StreamTask {
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
                 self.stream.count_bytes(count as u64, 0);
+                self.line_timer = Timer::default();
                 self.connection.receive(&buffer[..count]);
                 if messages < self.connection.messages() {
                     self.deadlines.touch(now);
@@ -201,6 +204,7 @@ impl StreamTask {
             }
         }
         self.take_requests(now);
+        self.watch_silence(now);
         self.rooms.wake_if_pending(&self.connection);
         if !self.connection.is_done() {
             return;
@@ -220,6 +224,19 @@ impl StreamTask {
             Ok(true) if !self.input_ended => Phase::Draining { silent_at },
             _ => Phase::Done(None),
         };
+    }
+
+    /// Starts the line timer when an incomplete line begins to wait for more, and stops it when none
+    /// does. The writer of a pipe may be slow, and ends its lines.
+    fn watch_silence(&mut self, now: Instant) {
+        let timeout = self.connection.line_timeout();
+        match timeout.filter(|_| self.wants_input() && self.stream.is_socket()) {
+            None => self.line_timer = Timer::default(),
+            Some(timeout) if self.line_timer.deadline().is_none() => {
+                self.line_timer.set(timeout, now);
+            }
+            Some(_) => (),
+        }
     }
 
     /// Sends the session's requests, and delivers room events. Returns whether there were any.
@@ -298,7 +315,7 @@ impl EventSource for StreamTask {
     fn deadline(&self) -> Option<Instant> {
         let other = match self.phase {
             Phase::Open => {
-                let expires = self.expires().map(|(at, _)| at);
+                let expires = earlier(self.expires().map(|(at, _)| at), self.line_timer.deadline());
                 let due = earlier(self.timer.deadline(), self.rooms.deadline(&self.connection));
                 earlier(earlier(expires, self.stalled_at()), due)
             }
@@ -346,6 +363,14 @@ impl EventSource for StreamTask {
                     return;
                 }
                 if self.rooms.tick(&self.connection) {
+                    self.advance(now);
+                }
+                if self.line_timer.take_expired(now) {
+                    // A busy server may not have read what arrived in time.
+                    if !self.stream.has_input() {
+                        self.connection.line_timeout_expired();
+                        self.deadlines.touch(now);
+                    }
                     self.advance(now);
                 }
                 if self.timer.take_expired(now) {

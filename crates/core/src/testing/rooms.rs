@@ -42,6 +42,7 @@ struct DrivenPeer {
     datagrams: Vec<Vec<u8>>,
     reads: bool,
     timer: Option<Instant>,
+    line_timer: Option<Instant>,
 }
 
 impl RoomDriver {
@@ -70,7 +71,9 @@ impl RoomDriver {
 
     /// A peer sends these bytes, or this datagram.
     pub fn send(&mut self, peer: u8, bytes: &[u8]) {
-        self.peer(peer).connection.receive(bytes);
+        let peer = self.peer(peer);
+        peer.line_timer = None;
+        peer.connection.receive(bytes);
         self.settle();
     }
 
@@ -99,14 +102,19 @@ impl RoomDriver {
         self.settle();
     }
 
-    /// Time passes; timers expire in their order.
+    /// Time passes; timers and line timeouts expire in their order.
     pub fn advance(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some((at, peer)) = self.next_timer().filter(|&(at, _)| at <= until) {
             self.set_time(at);
             let peer = self.peer(peer);
-            peer.timer = None;
-            peer.connection.timer_expired();
+            if peer.timer == Some(at) {
+                peer.timer = None;
+                peer.connection.timer_expired();
+            } else {
+                peer.line_timer = None;
+                peer.connection.line_timeout_expired();
+            }
             self.settle();
         }
         self.set_time(until);
@@ -156,6 +164,7 @@ impl RoomDriver {
             datagrams: Vec::new(),
             reads: true,
             timer: None,
+            line_timer: None,
         };
         peer.step(&mut self.hub, self.now);
         peer.member
@@ -175,7 +184,10 @@ impl RoomDriver {
 
     fn next_timer(&self) -> Option<(Instant, u8)> {
         let peers = self.peers.iter();
-        let timers = peers.filter_map(|(&number, peer)| Some((peer.timer?, number)));
+        let timers = peers.flat_map(|(&number, peer)| {
+            let timers = [peer.timer, peer.line_timer].into_iter().flatten();
+            timers.map(move |at| (at, number))
+        });
         timers.min()
     }
 
@@ -202,6 +214,8 @@ impl DrivenPeer {
         if let Some(after) = self.connection.take_timer() {
             self.timer = Some(now + after);
         }
+        let silence = self.connection.line_timeout();
+        self.line_timer = silence.map(|silence| self.line_timer.unwrap_or(now + silence));
         let Some(member) = self.member else {
             return moved;
         };

@@ -105,6 +105,15 @@ impl PortSockets {
         Ok(local)
     }
 
+    /// Sets what [`ready`](Self::ready) reports of this port.
+    pub(crate) fn watch(&self, local: SocketAddr, interest: EpollFlags) {
+        if let Some((token, socket)) = self.sockets.get(&local) {
+            let mut event = EpollEvent::new(interest, *token);
+            // It fails only for a lack of kernel memory; a peer sends again.
+            self.epoll.modify(socket, &mut event).ok();
+        }
+    }
+
     pub(crate) fn close(&mut self, local: SocketAddr) {
         // There is no duplicate of the descriptor, so closing it removes it from the epoll set.
         if let Some((token, _)) = self.sockets.remove(&local) {
@@ -116,15 +125,17 @@ impl PortSockets {
         self.sockets.get(&local).map(|(_, socket)| socket)
     }
 
-    /// Up to [`READY_PER_CALL`] ports at which datagrams have arrived.
-    pub(crate) fn ready(&self) -> Vec<SocketAddr> {
+    /// Up to [`READY_PER_CALL`] ports at which datagrams have arrived, or that take output again, if
+    /// they are [watched](Self::watch) for that.
+    pub(crate) fn ready(&self) -> Vec<(SocketAddr, EpollFlags)> {
         let mut events = [EpollEvent::empty(); READY_PER_CALL];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO);
         let events = &events[..count.unwrap_or(0)]; // after EINTR, the next call follows soon
-        let tokens = events.iter().map(EpollEvent::data);
-        tokens
-            .filter_map(|token| self.by_token.get(&token).copied())
-            .collect()
+        let port = |event: &EpollEvent| {
+            let local = self.by_token.get(&event.data())?;
+            Some((*local, event.events()))
+        };
+        events.iter().filter_map(port).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use nix::ifaddrs::getifaddrs;
 use tracing::debug;
 
 use crate::limits::stats::{Counter, Stats};
+use crate::udp::loop_detector::EPHEMERAL_FROM;
 use crate::udp::recv_batch::Incoming;
 
 /// Drops datagrams whose reply would do harm: start a loop between two servers, or be part of a
@@ -121,6 +122,8 @@ pub(crate) enum Dropped {
     Multicast,
     #[error("the server is stopping")]
     Stopping,
+    #[error("from a peer that is ignored because of a loop")]
+    Loop,
     #[error("the previous datagram is still being answered")]
     Busy,
     #[error("the host exceeds its rate of new sessions")]
@@ -210,7 +213,6 @@ const SERVICE_PORTS: [u16; 21] = [
     27015, // Steam
     27960, // Quake III
 ];
-const EPHEMERAL_FROM: u16 = 32_768; // the lowest ephemeral port of Linux
 const ADDRESSES_KEPT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 pub(crate) mod dedicated_port;
 pub(crate) mod filter;
+pub(crate) mod loop_detector;
 pub(crate) mod peer;
 pub(crate) mod peer_table;
 pub(crate) mod recv_batch;

@@ -18,6 +18,7 @@ use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
+use crate::udp::loop_detector::{LoopDetector, Verdict};
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::{AmplificationLimit, Challenge};
 
@@ -32,6 +33,7 @@ pub(crate) struct UdpPeer {
     challenge: Challenge,
     may_challenge: bool,         // a datagram came since the last challenge
     bucket: Option<TokenBucket>, // limits the datagrams sent to it
+    loop_detector: Option<LoopDetector>, // unless its address is verified, or there is no rate limit
     session: Option<UdpSession>,
     programs: u32, // running for it
     last_datagram: Instant,
@@ -71,6 +73,7 @@ impl UdpPeer {
             challenge: Challenge::default(),
             may_challenge: false,
             bucket: rate.map(|rate| TokenBucket::per_second(rate, now)),
+            loop_detector: rate.map(|_| LoopDetector::new(key.0.port(), now)),
             session: None,
             programs: 0,
             last_datagram: now,
@@ -106,13 +109,17 @@ impl UdpPeer {
     pub(crate) fn lift_limits(&mut self) {
         self.limit.lift();
         self.bucket = None;
+        self.loop_detector = None;
     }
 
-    /// Counts a datagram of this length. To be called for each datagram, before anything else.
-    pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
+    /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
+    /// datagram, before anything else.
+    pub(crate) fn received(&mut self, bytes: usize, now: Instant) -> Verdict {
         self.last_datagram = now;
         self.limit.received(bytes);
         self.may_challenge = true;
+        let detector = self.loop_detector.as_mut();
+        detector.map_or(Verdict::Deliver, |detector| detector.received(now))
     }
 
     /// Whether the datagram is the code of the challenge. Then the amplification limit is lifted.
@@ -120,6 +127,7 @@ impl UdpPeer {
         let verified = self.challenge.verify(datagram);
         if verified {
             self.limit.lift();
+            self.loop_detector = None; // no server returns the code alone
         }
         verified
     }
@@ -330,6 +338,7 @@ impl UdpPeer {
                 session.sent += bytes;
                 session.slot.count_bytes(0, bytes);
                 self.limit.sent(datagram.len());
+                self.loop_detector.iter_mut().for_each(LoopDetector::sent);
                 out.push(local, remote, datagram);
             }
             connection.datagram_sent();
@@ -353,6 +362,7 @@ impl UdpPeer {
     fn push(&mut self, datagram: &[u8], out: &mut SendBatch) {
         let (remote, local) = self.key;
         self.limit.sent(datagram.len());
+        self.loop_detector.iter_mut().for_each(LoopDetector::sent);
         out.push(local, remote, datagram);
     }
 }

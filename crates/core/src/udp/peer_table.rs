@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::exec::one_shot::Job;
 use crate::hub::message::HubMessage;
@@ -24,6 +24,7 @@ use crate::session::connection::Connection;
 use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
+use crate::udp::loop_detector::{MUTE_TIME, Verdict};
 use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
 use crate::udp::recv_batch::Incoming;
 use crate::udp::send_batch::SendBatch;
@@ -40,6 +41,7 @@ pub(crate) struct PeerTable {
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
+    warnings: TokenBucket,     // of loops, which anyone can imitate
     pub(crate) out: SendBatch, // the replies
     peers: HashMap<PeerKey, Box<UdpPeer>>,
     /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
@@ -90,6 +92,7 @@ impl PeerTable {
             filter: Filter::new(own_ports),
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
+            warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             out: SendBatch::new(admission.stats()),
             admission,
             peers: HashMap::new(),
@@ -136,10 +139,22 @@ impl PeerTable {
         {
             peer.lift_limits();
         }
-        peer.received(datagram.len(), now);
+        let verdict = peer.received(datagram.len(), now);
         let out = &mut self.out;
         let next = if peer.verify(datagram) {
             peer.resume(out, now)
+        } else if verdict != Verdict::Deliver {
+            if let Verdict::BeginMute(count) = verdict
+                && self.warnings.take(now)
+            {
+                warn!(
+                    peer = %key.0,
+                    "ignored for {} s: it may be a server that answers this one, after {count} \
+                     datagrams in each direction without a pause (--datagram-rate none allows it)",
+                    MUTE_TIME.as_secs()
+                );
+            }
+            return out.drops.count(Dropped::Loop, key.0);
         } else if peer.has_session() {
             peer.deliver(datagram, out, now)
         } else {
@@ -416,6 +431,7 @@ impl Schedule {
     }
 }
 
+const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The datagrams to send with the next system calls.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -17,6 +18,9 @@ pub(crate) struct SendBatch {
     bytes: Vec<u8>,
     queue: Vec<Queued>,
     sent: usize, // of `queue`
+    /// Datagrams from sockets that take no more for now, by source address, in order.
+    aside: HashMap<SocketAddr, Vec<(SocketAddr, Vec<u8>)>>,
+    aside_bytes: usize,
 }
 
 /// The addresses of a queued datagram.
@@ -47,6 +51,8 @@ impl SendBatch {
             bytes: Vec::new(),
             queue: Vec::new(),
             sent: 0,
+            aside: HashMap::new(),
+            aside_bytes: 0,
         }
     }
 
@@ -115,6 +121,37 @@ impl SendBatch {
         self.remove(1);
     }
 
+    /// Sets the first datagrams aside, as far as they leave from `from`, whose socket takes no more:
+    /// others do not wait for it. Where too much is set aside, they are dropped.
+    pub(crate) fn set_aside(&mut self, from: SocketAddr) {
+        while let Some(first) = self.queue.get(self.sent)
+            && first.from == from
+        {
+            let (to, bytes) = (first.to, &self.bytes[first.range.clone()]);
+            if self.aside_bytes + bytes.len() <= MAX_BYTES_ASIDE {
+                self.aside_bytes += bytes.len();
+                let aside = self.aside.entry(from).or_default();
+                aside.push((to, bytes.to_vec()));
+            } else {
+                self.drops.count(Dropped::Unsendable, to);
+            }
+            self.remove(1);
+        }
+    }
+
+    /// Whether datagrams from this address are set aside.
+    pub(crate) fn is_set_aside(&self, from: SocketAddr) -> bool {
+        self.aside.contains_key(&from)
+    }
+
+    /// Queues the datagrams from this address again that were set aside.
+    pub(crate) fn restore(&mut self, from: SocketAddr) {
+        for (to, bytes) in self.aside.remove(&from).unwrap_or_default() {
+            self.aside_bytes -= bytes.len();
+            self.push(from, to, &bytes);
+        }
+    }
+
     /// Removes the first `count` queued datagrams, which were sent or cannot be.
     pub(crate) fn remove(&mut self, count: usize) {
         self.sent += count;
@@ -128,6 +165,7 @@ impl SendBatch {
 
 const MAX_DATAGRAMS: usize = 64; // what one sendmmsg(2) takes
 const MAX_BYTES: usize = 1 << 20; // exceeded by one datagram at most
+const MAX_BYTES_ASIDE: usize = 8 << 20;
 const MAX_SEGMENTS: usize = 64; // UDP_MAX_SEGMENTS of older kernels
 const MAX_SEGMENTED_BYTES: usize = 65_000; // all segments have to fit into one datagram
 
@@ -179,5 +217,47 @@ mod tests {
         let group = batch.segments().next().expect("two are queued");
         assert_eq!((group.count, group.length), (2, 5));
         assert_eq!(group.bytes, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn datagrams_of_a_full_socket_are_set_aside_in_order() {
+        let mut batch = SendBatch::new(Stats::uncounted());
+        let peer = SocketAddr::from(([192, 0, 2, 1], 5000));
+        let [full, other] = [1, 2].map(|port| SocketAddr::from(([198, 51, 100, 1], port)));
+        let queue = |batch: &mut SendBatch, datagrams: &[(SocketAddr, u8)]| {
+            for &(from, byte) in datagrams {
+                batch.push(from, peer, &[byte]);
+            }
+        };
+        let queued =
+            |batch: &SendBatch| -> Vec<u8> { batch.queued().map(|(_, bytes)| bytes[0]).collect() };
+        queue(&mut batch, &[(full, 1), (full, 2), (other, 3), (full, 4)]);
+        batch.set_aside(full);
+        assert_eq!(queued(&batch), [3, 4]);
+        batch.set_aside(full);
+        assert_eq!(queued(&batch), [3, 4], "another socket is first");
+        batch.remove(1);
+        batch.set_aside(full);
+        assert!(batch.is_empty() && batch.is_set_aside(full));
+        batch.restore(full);
+        assert_eq!(queued(&batch), [1, 2, 4]);
+        assert!(!batch.is_set_aside(full));
+    }
+
+    #[test]
+    fn what_is_set_aside_is_bounded() {
+        let mut batch = SendBatch::new(Stats::uncounted());
+        let local = SocketAddr::from(([198, 51, 100, 1], 1212));
+        for round in 1..=2 {
+            for _ in 0..100 {
+                batch.push(local, local, &[0; 60_000]);
+            }
+            batch.set_aside(local);
+            assert!(batch.is_empty());
+            assert!(batch.aside_bytes <= MAX_BYTES_ASIDE);
+            assert_eq!(batch.drops.of(Dropped::Unsendable), [0, 61][round - 1]);
+        }
+        batch.restore(local);
+        assert_eq!((batch.aside_bytes, batch.queued().len()), (0, 139));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
 use socket2::Socket;
 use tracing::{debug, error, warn};
 
@@ -41,6 +42,7 @@ pub(crate) struct UdpServer {
     peers: PeerTable,
     jobs: Option<Jobs<PeerKey>>, // if the service may run programs
     ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
+    closing: Vec<SocketAddr>,    // ports without a session that have output left
     hub_link: Option<Link>,      // to the hub, if the service has rooms
     warnings: TokenBucket,       // of truncated datagrams, which anyone can send
     is_done: bool,
@@ -83,6 +85,7 @@ impl UdpServer {
             peers: PeerTable::new(service, limits, admission, address_index, ports, now),
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
+            closing: Vec::new(),
             hub_link,
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             is_done: false,
@@ -186,7 +189,14 @@ impl UdpServer {
     /// Handles what has arrived at dedicated ports.
     fn receive_at_ports(&mut self, now: Instant) {
         let ready = self.ports.iter().flat_map(PortSockets::ready);
-        for port in ready.collect::<Vec<_>>() {
+        for (port, events) in ready.collect::<Vec<_>>() {
+            if events.contains(EpollFlags::EPOLLOUT) {
+                self.watch_port(port, EpollFlags::empty());
+                self.peers.out.restore(port);
+            }
+            if self.closing.contains(&port) {
+                continue; // nobody is left to receive anything
+            }
             for _ in 0..BATCHES_PER_TURN {
                 if !self.advance(now) {
                     return;
@@ -203,6 +213,10 @@ impl UdpServer {
     fn send(&mut self) -> bool {
         let mut segmented = true; // the kernel then has less work per datagram
         while let Some(from) = self.peers.out.next_from() {
+            if self.peers.out.is_set_aside(from) {
+                self.peers.out.set_aside(from); // in order
+                continue;
+            }
             let port = self.ports.as_ref().and_then(|ports| ports.get(from));
             let sent = match port {
                 Some(socket) if segmented => self.send_segments(socket, from),
@@ -222,6 +236,10 @@ impl UdpServer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && port.is_none() => {
                     return false;
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.peers.out.set_aside(from);
+                    self.watch_port(from, EpollFlags::EPOLLOUT);
+                }
                 // Such as EMSGSIZE for segments above the path MTU, which a single datagram may
                 // exceed: it is fragmented.
                 Err(_) if segmented && port.is_some() => {
@@ -233,10 +251,30 @@ impl UdpServer {
             segmented = true;
         }
         if let Some(ports) = &mut self.ports {
-            let closed = self.peers.take_closed_ports();
-            closed.into_iter().for_each(|port| ports.close(port));
+            for port in self.peers.take_closed_ports() {
+                if self.peers.out.is_set_aside(port) {
+                    ports.watch(port, EpollFlags::EPOLLOUT);
+                    self.closing.push(port);
+                } else {
+                    ports.close(port);
+                }
+            }
+            let sent = |port: &mut SocketAddr| !self.peers.out.is_set_aside(*port);
+            let sent = self.closing.extract_if(.., sent);
+            sent.for_each(|port| ports.close(port));
         }
         true
+    }
+
+    /// Watches a dedicated port for this, and for datagrams while it has a session.
+    fn watch_port(&self, port: SocketAddr, interest: EpollFlags) {
+        let input = match self.closing.contains(&port) {
+            true => EpollFlags::empty(),
+            false => EpollFlags::EPOLLIN,
+        };
+        if let Some(ports) = &self.ports {
+            ports.watch(port, interest | input);
+        }
     }
 
     /// Sends up to `max` datagrams of the batch as single messages; returns how many were sent.

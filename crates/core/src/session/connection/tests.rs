@@ -5,6 +5,7 @@ mod files;
 mod rooms;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use super::*;
 use crate::peer::Address;
@@ -360,4 +361,102 @@ fn only_on_open_of_a_service_configured_for_exec_hands_over() {
         assert!(connection.is_done());
         assert_eq!(connection.into_close_reason().to_string(), reason);
     }
+}
+
+#[test]
+fn a_message_that_ends_by_silence_waits_until_it_may_be_delivered() {
+    let mut connection = connection(Framing::Line, 5, |event, out| {
+        if let Event::Message(line) = event {
+            out.send(line);
+        }
+        Ok(Flow::Continue)
+    });
+    connection.receive(b"hello");
+    assert_eq!(connection.line_timeout(), Limits::default().line_timeout);
+    connection.line_timeout_expired();
+    connection.line_timeout_expired();
+    assert_eq!(connection.output(), b"hello\n");
+    // While the outbox is full, the rest of a message is not read.
+    connection.receive(b"again");
+    assert_eq!(connection.line_timeout(), None);
+    connection.line_timeout_expired();
+    assert_eq!(take(&mut connection, 2), b"he");
+    assert_eq!(take(&mut connection, 4), b"llo\n");
+    assert_eq!(connection.line_timeout(), Limits::default().line_timeout);
+    connection.line_timeout_expired();
+    assert_eq!(take(&mut connection, 99), b"again\n");
+    assert_eq!(connection.messages(), 2);
+    connection.end_input();
+    assert_eq!(connection.line_timeout(), None);
+}
+
+#[test]
+fn no_message_ends_by_silence_where_it_has_no_lines_or_no_timeout() {
+    for framing in [
+        Framing::Bytes,
+        Framing::Chunks(NonZeroUsize::new(99).expect("not zero")),
+    ] {
+        let mut bytes = connection(framing, 99, |_, _| Ok(Flow::Continue));
+        bytes.receive(b"hello");
+        assert_eq!(bytes.line_timeout(), None);
+    }
+    let limits = Limits {
+        line_timeout: None,
+        ..Limits::default()
+    };
+    let mut off = Connection::open(&Chatty, &Peer::stdio(), &limits);
+    off.receive(b"hello");
+    off.line_timeout_expired();
+    assert_eq!(off.line_timeout(), None);
+    assert_eq!(off.messages(), 0);
+}
+
+#[test]
+fn an_http_request_ends_a_session_of_lines() {
+    struct Web(Config);
+    impl Service for Web {
+        fn config(&self, _: Transport) -> Config {
+            self.0.clone()
+        }
+        fn connect(&self, peer: &Peer) -> std::result::Result<Box<dyn Session>, Refusal> {
+            Chatty.connect(peer)
+        }
+    }
+    let sent = |config: Config, input: &str| {
+        let mut connection = Connection::open(&Web(config), &Peer::stdio(), &limits(999));
+        take(&mut connection, 99); // the greeting
+        connection.receive(input.as_bytes());
+        let output = String::from_utf8_lossy(connection.output()).into_owned();
+        (output, connection.messages())
+    };
+    let body = "Host: localhost\r\n\r\nbye\r\n";
+    for request in [
+        "GET / HTTP/1.1\r\n",
+        "POST /chat HTTP/1.0\n",
+        "x-0!any * HTTP/2.0\r\n",
+        "CONNECT localhost:1212 HTTP/1.1\r\n",
+        "GET http://localhost/ HTTP/1.1\r\n",
+    ] {
+        let (output, messages) = sent(Config::lines(), &[request, body].concat());
+        assert!(output.starts_with("HTTP/1.1 400 Bad Request"), "{output}");
+        assert!(!output.contains("said"), "{output}");
+        assert_eq!(messages, 1, "{request}");
+        let (output, messages) = sent(Config::lines().http_lines(), &[request, body].concat());
+        assert!(output.starts_with(request.trim_end()), "{output}");
+        assert_eq!(messages, 4, "{request}");
+    }
+    for other in [
+        "GET / HTTP/1.1 x",
+        "I like HTTP/1.1",
+        "GET /",
+        "GET / HTTP/1",
+        " / HTTP/1.1",
+        "hi\nGET / HTTP/1.1",
+        "",
+    ] {
+        let (output, _) = sent(Config::lines(), &format!("{other}\n"));
+        assert!(output.ends_with("said you\n"), "{other}: {output}");
+    }
+    let (output, _) = sent(Config::bytes(), "GET / HTTP/1.1\r\n");
+    assert!(output.starts_with("GET"), "{output}");
 }

@@ -408,6 +408,77 @@ fn replies_over_the_rate_are_dropped() {
     assert_eq!(table.dropped(Dropped::RateLimit), 190);
 }
 
+/// Passes datagrams between a server at port 2001 and one at port 2002, each after 12 ms, for a minute
+/// after one forged datagram; returns how many.
+fn loop_between_servers(service: TestService, limits: &Limits) -> usize {
+    let servers = [address("192.0.2.1:2001"), address("192.0.2.2:2002")];
+    let mut tables = [(); 2].map(|()| TestTable::new(service, limits));
+    let mut datagrams = vec!["hello".to_owned()];
+    let mut passed = 0;
+    for turn in 0..60_000 / 12 {
+        passed += datagrams.len();
+        let [from, to] = [turn % 2, 1 - turn % 2];
+        for table in &mut tables {
+            table.now += Duration::from_millis(12);
+        }
+        let local = servers[to].to_string();
+        let answers = std::mem::take(&mut datagrams).into_iter().flat_map(|text| {
+            let sent = tables[to].receive_at(&local, servers[from], text);
+            texts(sent)
+        });
+        datagrams = answers.collect();
+    }
+    passed
+}
+
+#[test]
+fn a_slow_loop_between_two_servers_ends() {
+    let limits = Limits::default();
+    let challenging = TestService {
+        policy: UdpPolicy::Limited {
+            bytes: 22,
+            factor: 3,
+            reason: "a test",
+        },
+        ..LINES
+    };
+    let closing = TestService {
+        greeting: "the time is noon",
+        ..LINES
+    };
+    for service in [ECHO, LINES, challenging, closing] {
+        let passed = loop_between_servers(service, &limits);
+        assert!((500..=700).contains(&passed), "{passed}");
+    }
+    let unlimited = Limits {
+        datagrams_per_second: None,
+        ..limits
+    };
+    assert_eq!(loop_between_servers(ECHO, &unlimited), 5000);
+}
+
+#[test]
+fn a_client_that_waits_for_each_answer_is_not_taken_for_a_loop() {
+    let mut table = TestTable::new(ECHO, &Limits::default());
+    for number in 0..1000 {
+        table.wait(Duration::from_millis(12));
+        let text = number.to_string();
+        assert_eq!(table.receive(1, &text), [text]);
+    }
+}
+
+#[test]
+fn a_verified_peer_is_not_taken_for_a_loop() {
+    let mut table = TestTable::new(LINES, &Limits::default());
+    let challenge = table.receive(1, "long\r\n").remove(0);
+    table.receive(1, &challenge[4..10]);
+    for _ in 0..5000 {
+        table.wait(Duration::from_millis(12));
+        assert_eq!(table.receive(1, "hello"), ["hello\n"]);
+    }
+    assert_eq!(table.dropped(Dropped::Loop), 0);
+}
+
 #[test]
 fn a_session_with_more_to_send_is_delayed_to_the_rate() {
     let limits = Limits {

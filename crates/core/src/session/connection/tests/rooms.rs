@@ -383,3 +383,35 @@ fn a_receiver_that_stops_reading_blocks_the_sender() {
     assert_eq!(driver.received(2).len(), 5 * count);
     assert_eq!(driver.received(3).len(), 5 * count);
 }
+
+#[test]
+fn a_driven_peer_ends_a_message_by_silence() {
+    let puppet = puppet();
+    let events = Arc::clone(&puppet.events);
+    let mut driver = RoomDriver::new(Arc::new(puppet), limits());
+    driver.connect(1);
+    let milliseconds = Duration::from_millis;
+    let recorded = || events.lock().expect("no panic while locked").join(" ");
+    driver.send(1, b"jo");
+    driver.advance(milliseconds(200));
+    driver.send(1, b"in"); // the time starts again
+    driver.advance(milliseconds(299));
+    assert_eq!(recorded(), "");
+    driver.advance(milliseconds(1));
+    driver.send(1, b"pause");
+    driver.advance(milliseconds(300));
+    assert_eq!(recorded(), "join pause");
+    driver.send(1, b"post"); // it is not delivered while input is paused
+    driver.advance(milliseconds(3000));
+    assert_eq!(recorded(), "join pause");
+    // A second peer posts, which ends the pause.
+    driver.connect(2);
+    driver.send(2, b"join\npost\n");
+    driver.advance(milliseconds(299));
+    assert_eq!(recorded(), "join pause join post post event");
+    driver.advance(milliseconds(1));
+    assert_eq!(
+        recorded(),
+        "join pause join post post event post post event"
+    );
+}
