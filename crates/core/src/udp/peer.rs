@@ -110,6 +110,9 @@ impl UdpPeer {
         self.limit.lift();
         self.bucket = None;
         self.loop_detector = None;
+        if let Some(session) = &mut self.session {
+            session.connection.set_verified();
+        }
     }
 
     /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
@@ -128,6 +131,9 @@ impl UdpPeer {
         if verified {
             self.limit.lift();
             self.loop_detector = None; // no server returns the code alone
+            if let Some(session) = &mut self.session {
+                session.connection.set_verified();
+            }
         }
         verified
     }

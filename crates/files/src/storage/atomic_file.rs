@@ -48,6 +48,9 @@ impl AtomicFile {
         if folder.hides(name) {
             return Err(NameError::Hidden.into());
         }
+        if name.is_of_folder() {
+            return Err(NameError::Folder.into());
+        }
         let (parent, last) = name.split_last().ok_or(NameError::Empty)?;
         let (parent, replaced) = match folder.descend(&parent, false)? {
             Descent::Complete(parent) => {
@@ -356,6 +359,8 @@ mod tests {
             ("/", NameError::Empty),
             (".a", NameError::Hidden),
             (".a/b", NameError::Hidden),
+            ("a/", NameError::Folder),
+            ("a/b/.", NameError::Folder),
         ] {
             let error = put(&folder, bad, b"", PLAIN).expect_err(bad);
             assert!(matches!(error, FileError::Name(is) if is == why), "{error}");
