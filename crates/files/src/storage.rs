@@ -1,8 +1,10 @@
 //! Files and folders of this machine.
 
 pub(crate) mod atomic_file;
+mod drafts;
 pub(crate) mod folder;
 mod resolve;
 pub(crate) mod rules;
 pub(crate) mod source;
 mod temporary;
+mod usage;

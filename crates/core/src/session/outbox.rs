@@ -30,7 +30,7 @@ pub struct Outbox {
     pub(super) timer: Option<Duration>, // set, and not taken by the server yet
     pub(super) raw: Option<u64>,       // bytes expected, and not known to the framer yet
     pub(super) aborted: bool,
-    pub(super) verified: bool,         // the address of the peer
+    pub(super) verified: bool, // the address of the peer
     line_timeout: Option<Duration>,
 }
 

@@ -17,6 +17,7 @@ use crate::name::{Name, NameError};
 use crate::protocol::entry::{Entry, Kind};
 use crate::storage::resolve;
 use crate::storage::source::Source;
+use crate::storage::usage::Usage;
 
 /// A folder to which all access is confined.
 ///
@@ -27,6 +28,7 @@ use crate::storage::source::Source;
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: Arc<OwnedFd>,
+    pub(super) usage: Arc<Usage>,
     hidden: bool,
 }
 
@@ -49,6 +51,7 @@ impl Folder {
         resolve::open(&root, Name::root().as_path(), OFlag::O_PATH)?;
         Ok(Self {
             root: Arc::new(root),
+            usage: Arc::default(),
             hidden: false,
         })
     }
@@ -97,7 +100,11 @@ impl Folder {
     /// There is no such file or folder.
     pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
         let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
-        let displayed = if name.is_root() { b"/" } else { name.as_bytes() };
+        let displayed = if name.is_root() {
+            b"/"
+        } else {
+            name.as_bytes()
+        };
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
     }
 

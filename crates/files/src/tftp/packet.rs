@@ -308,12 +308,7 @@ mod tests {
         for bytes in [&b"\0\0"[..], b"\0\x07", b"\x01\0a\0octet\0", b"hello"] {
             check(bytes, Err(Malformed::Operation));
         }
-        for bytes in [
-            &b"\0\x01"[..],
-            b"\0\x01a",
-            b"\0\x03\0",
-            b"\0\x04",
-        ] {
+        for bytes in [&b"\0\x01"[..], b"\0\x01a", b"\0\x03\0", b"\0\x04"] {
             check(bytes, Err(Malformed::Short));
         }
         for bytes in [

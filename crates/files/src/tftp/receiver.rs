@@ -28,13 +28,13 @@ pub struct Receiver<W> {
     received: u64,                 // all blocks up to this one
     early: BTreeMap<u64, Vec<u8>>, // some blocks behind it, at most a window and one
     after_max: AfterMax,
-    acks_of_max: u32, // acknowledgements of block 65535 that were sent
-    acked: Option<u64>,            // by the last acknowledgement
-    window_ended: bool,            // with the last block that arrived
-    gap_reported: bool,            // the next block was requested
-    due: bool,                     // an acknowledgement
-    is_waiting: bool,              // no new block since the last acknowledgement
-    timed: Option<Duration>,       // when that was sent, if it was not a retransmission
+    acks_of_max: u32,        // acknowledgements of block 65535 that were sent
+    acked: Option<u64>,      // by the last acknowledgement
+    window_ended: bool,      // with the last block that arrived
+    gap_reported: bool,      // the next block was requested
+    due: bool,               // an acknowledgement
+    is_waiting: bool,        // no new block since the last acknowledgement
+    timed: Option<Duration>, // when that was sent, if it was not a retransmission
     has_repeated: bool,
     bytes: u64,
     packet: Vec<u8>, // before the first block: the response to the request

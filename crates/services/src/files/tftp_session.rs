@@ -144,11 +144,11 @@ impl TftpSession {
             return Err(End::with_error(ErrorCode::Access, message));
         };
         // No space is reserved, since the source address may be forged.
-        let file = AtomicFile::create(&self.share.folder, name, None, rules)?;
+        let mut file = AtomicFile::create(&self.share.folder, name, None, rules)?;
         let size = request.options.tsize;
         // The length of a netascii file is another one here, and 0 may stand for an unknown length.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
-        file.check_length(length.unwrap_or(0))?;
+        file.announce(length.unwrap_or(0))?;
         let (negotiated, ack) = self.negotiate(request, size);
         let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         let decoder = Decoder::new(writer, request.mode);

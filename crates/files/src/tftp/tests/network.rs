@@ -277,7 +277,9 @@ impl Host {
 /// The request of a client that never answers, and all packets of the server to it.
 pub(super) fn to_silent_client(setup: &Setup, content: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let mut server = Host::server(setup, content);
-    let request = Host::client(setup, content).packets(Duration::ZERO).remove(0);
+    let request = Host::client(setup, content)
+        .packets(Duration::ZERO)
+        .remove(0);
     let mut now = Duration::ZERO;
     server.receive(&request, now);
     let mut sent = server.packets(now);
