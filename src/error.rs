@@ -86,6 +86,8 @@ pub(crate) fn transfer_code(error: &Error) -> u8 {
         }
         Error::Lost(_)
         | Error::TimedOut(_)
+        | Error::OutOfTime(_)
+        | Error::TooManyEntries(_)
         | Error::Local { .. }
         | Error::Output(_)
         | Error::Rejected(Status::FAILED | Status::NO_SPACE, _) => EX_IOERR,

@@ -6,9 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use switchboard_client::{
-    Client, Destination, Error, Progress, RemoteWalk, Stop, Target, TftpClient,
-};
+use switchboard_client::{Client, Destination, Error, Progress, Stop, Target, TftpClient};
 use switchboard_core::Sanitized;
 use switchboard_files::{Kind, Name};
 
@@ -50,9 +48,14 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     }
     let names = options.names.iter().map(|text| name(text));
     let names = names.collect::<Result<Vec<_>, _>>()?;
+    let client = Client::new(server, options.server.timeout, stop);
     let mut get = Get {
         options,
-        client: Client::new(server, options.server.timeout, stop),
+        client: if options.folders.recursive {
+            options.walk.limit(client)
+        } else {
+            client
+        },
         reporter,
     };
     match (out, path) {
@@ -108,7 +111,7 @@ impl Get<'_> {
         if let Err(error) = destination.make_folder(own) {
             return self.reporter.failed(folder.as_bytes(), &error);
         }
-        let mut walk = RemoteWalk::below(folder.clone());
+        let mut walk = self.options.walk.below(folder.clone());
         while let Some(next) = walk.next(&mut self.client) {
             let (name, entry) = match next {
                 Ok(found) => found,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use switchboard_client::{Client, Endpoint, Error, RemoteWalk};
+use switchboard_client::{Client, Endpoint, Error};
 use switchboard_core::Sanitized;
 use switchboard_files::{Entry, Kind, Name, Quoted};
 
@@ -32,11 +32,14 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
         writeln!(out, "{line}")
     };
     if !options.recursive {
-        let mut each = |entry: Entry| print(&entry.name, &entry).map_err(Error::Output);
-        return Ok(client.list(&folder, &mut each)?);
+        for entry in client.list(&folder)? {
+            print(&entry.name, &entry).map_err(Error::Output)?;
+        }
+        return Ok(());
     }
+    client = options.walk.limit(client);
     let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
-    let mut walk = RemoteWalk::below(folder.clone());
+    let mut walk = options.walk.below(folder.clone());
     while let Some(next) = walk.next(&mut client) {
         match next {
             Ok((name, entry)) => {

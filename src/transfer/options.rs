@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_client::{Destination, Endpoint, Server, Target, TftpOptions};
+use switchboard_client::{Client, Destination, Endpoint, RemoteWalk, Server, Target, TftpOptions};
 use switchboard_core::ListenAddr;
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
-use switchboard_services::units::{count, size_in, timeout};
+use switchboard_services::units::{Limit, count, or_none, size_in, timeout};
 
 use crate::error::Failure;
 use crate::json::JsonOption;
@@ -41,6 +41,9 @@ pub(crate) struct GetOptions {
 
     #[command(flatten)]
     pub(super) folders: FolderOptions,
+
+    #[command(flatten)]
+    pub(super) walk: WalkOptions,
 
     #[command(flatten)]
     pub(super) tftp: TftpArgs,
@@ -98,6 +101,48 @@ pub(crate) struct ListOptions {
     /// List the content of folders, too
     #[arg(short, long)]
     pub(super) recursive: bool,
+
+    #[command(flatten)]
+    pub(super) walk: WalkOptions,
+}
+
+/// Limits for the folders of a server, which may be without end.
+#[derive(Args)]
+pub(super) struct WalkOptions {
+    /// With --recursive, stop at this number of files and folders
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "recursive",
+        default_value = "1000000"
+    )]
+    #[arg(value_parser = count(1..=u64::MAX))]
+    max_entries: u64,
+
+    /// With --recursive, stop after this time, or never with none
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "recursive",
+        default_value = "1d"
+    )]
+    #[arg(value_parser = or_none(timeout))]
+    max_time: Limit<Duration>,
+}
+
+impl WalkOptions {
+    /// Everything below a folder.
+    pub(super) fn below(&self, folder: Name) -> RemoteWalk {
+        RemoteWalk::below(folder).with_max_entries(self.max_entries)
+    }
+
+    /// The client of a command that copies or lists folders.
+    pub(super) fn limit(&self, client: Client) -> Client {
+        match self.max_time {
+            Some(time) => client.with_max_time(time),
+            None => client,
+        }
+    }
 }
 
 /// Which folders are transferred, and what of them.

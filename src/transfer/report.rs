@@ -105,9 +105,10 @@ impl Reporter {
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
-            Error::Unreachable { .. } | Error::NoReply(_) | Error::Output(_) => {
-                Err(Failure::Reported(code))
-            }
+            Error::Unreachable { .. }
+            | Error::NoReply(_)
+            | Error::Output(_)
+            | Error::OutOfTime(_) => Err(Failure::Reported(code)),
             Error::Stopped(_) => Err(Failure::Reported(transfer_code(error))),
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use switchboard_files::{
     AtomicFile, Content, Entry, FileError, Hasher, Kind, Name, Request, Response, Source, Status,
@@ -24,7 +24,15 @@ pub struct Client {
     connect: Box<Connect>,
     timeout: Duration,
     stop: Option<Stop>,
+    deadline: Option<Deadline>,
     session: Option<Session>,
+}
+
+/// When all calls of a client must have ended.
+#[derive(Clone, Copy)]
+struct Deadline {
+    end: Instant,
+    time: Duration, // that was allowed
 }
 
 pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Transport>, Error>;
@@ -50,12 +58,22 @@ impl Client {
             connect,
             timeout,
             stop,
+            deadline: None,
             session: None,
         }
     }
 
+    /// Limits the time of all calls from now on together; later ones fail with [`Error::OutOfTime`].
+    #[must_use]
+    pub fn with_max_time(self, time: Duration) -> Self {
+        let end = Instant::now().checked_add(time);
+        let deadline = end.map(|end| Deadline { end, time });
+        Self { deadline, ..self }
+    }
+
     /// The current session, or a new one.
     fn session(&mut self) -> Result<&mut Session, Error> {
+        Deadline::check(self.deadline)?;
         let session = match self.session.take().filter(Session::is_ready) {
             Some(session) => session,
             None => Session::begin((self.connect)()?, self.timeout)?,
@@ -76,32 +94,23 @@ impl Client {
         }
     }
 
-    /// Lists a folder, and passes each entry to `each` as it arrives.
+    /// Lists a folder, sorted by the bytes of the names.
     ///
     /// # Errors
     ///
-    /// There is no such folder, the session fails, or `each` does.
-    pub fn list(
-        &mut self,
-        folder: &Name,
-        each: &mut dyn FnMut(Entry) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let timeout = self.timeout;
+    /// There is no such folder, or the session fails.
+    pub fn list(&mut self, folder: &Name) -> Result<Vec<Entry>, Error> {
+        let (timeout, deadline) = (self.timeout, self.deadline);
         let session = self.session()?;
-        let count = match session.request(&Request::List(folder.clone()))? {
-            Response::Lines(count) => count,
-            other => return Err(session.unexpected(other)),
-        };
-        let listed = if MAX_ENTRIES < count {
-            Err(Error::protocol("a listing has too many entries"))
-        } else {
-            (0..count).try_for_each(|_| {
-                let entry = Entry::parse(&session.line(timeout)?);
-                let entry = entry.filter(|entry| is_single_part(&entry.name));
-                each(entry.ok_or_else(|| Error::protocol("a listing has an invalid entry"))?)
-            })
-        };
-        listed.inspect_err(|_| session.abandon()) // more lines may be on their way
+        session.send(&Request::List(folder.clone()))?;
+        let mut entries = receive_entries(session, timeout, deadline).inspect_err(|error| {
+            if !matches!(error, Error::Rejected(..)) {
+                session.abandon(); // more lines may be on their way
+            }
+        })?;
+        // The order of the pages is that of the server's disk.
+        entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(entries)
     }
 
     /// Gets a file. It is compared with the server's by digest before it gets its name.
@@ -244,7 +253,7 @@ impl Client {
         progress: &mut dyn Progress,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<Content, Error> {
-        let timeout = self.timeout;
+        let (timeout, deadline) = (self.timeout, self.deadline);
         let session = self.session()?;
         let name = name.clone();
         let get = Request::Get {
@@ -266,6 +275,7 @@ impl Client {
         })?;
         let mut received = offset;
         session.receive_content(count, &mut |bytes| {
+            Deadline::check(deadline)?;
             take(bytes)?;
             received += bytes.len() as u64;
             progress.advanced(received);
@@ -360,6 +370,46 @@ impl Client {
     }
 }
 
+impl Deadline {
+    fn check(deadline: Option<Self>) -> Result<(), Error> {
+        match deadline {
+            Some(Self { end, time }) if end <= Instant::now() => Err(Error::OutOfTime(time)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Receives the pages of a listing.
+fn receive_entries(
+    session: &mut Session,
+    timeout: Duration,
+    deadline: Option<Deadline>,
+) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    let mut names_bytes = 0;
+    loop {
+        let (count, is_last) = match session.response(timeout)? {
+            Response::Lines(count) => (count, true),
+            Response::Page(count @ 1..) => (count, false),
+            other => return Err(session.unexpected(other)),
+        };
+        for _ in 0..count {
+            Deadline::check(deadline)?;
+            let entry = Entry::parse(&session.line(timeout)?)
+                .filter(|entry| is_single_part(&entry.name))
+                .ok_or_else(|| Error::protocol("a listing has an invalid entry"))?;
+            names_bytes += entry.name.len();
+            entries.push(entry);
+            if MAX_LISTING_BYTES < entries.len() * size_of::<Entry>() + names_bytes {
+                return Err(Error::protocol("a listing has too many entries"));
+            }
+        }
+        if is_last {
+            return Ok(entries);
+        }
+    }
+}
+
 /// Hashes a file with calls of `step` that each read this many bytes, and checks for signals in
 /// between.
 fn hash(
@@ -384,7 +434,7 @@ fn is_single_part(name: &[u8]) -> bool {
     Name::parse(name).is_ok_and(|parsed| parsed.as_bytes() == name && parsed.parts().count() == 1)
 }
 
-const MAX_ENTRIES: u64 = 100_000; // as many as our server lists
+const MAX_LISTING_BYTES: usize = 64 * 1024 * 1024; // of memory: about a million entries
 const HASH_STEP_BYTES: u64 = 16 * 1024 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 const MIN_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024; // a slower disk counts as silent

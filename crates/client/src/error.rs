@@ -45,6 +45,12 @@ pub enum Error {
     /// The server was silent for this long.
     #[error("the server was silent for {} s", .0.as_secs_f32())]
     TimedOut(Duration),
+    /// The calls of a client together took longer than this.
+    #[error("not complete after {} s (--max-time allows more)", .0.as_secs_f32())]
+    OutOfTime(Duration),
+    /// A folder of the server has more files and folders in it than this.
+    #[error("more than {0} files and folders (--max-entries allows more)")]
+    TooManyEntries(u64),
     /// A transfer by TFTP failed.
     #[error(transparent)]
     Tftp(#[from] TransferError),

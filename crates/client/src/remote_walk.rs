@@ -13,6 +13,7 @@ pub struct RemoteWalk {
     open: Vec<(Name, vec::IntoIter<Entry>)>, // entries that were not returned yet
     pending_bytes: usize,                    // of these, in memory
     pub(crate) max_pending_bytes: usize,
+    max_entries: u64,
     listed: u64,
 }
 
@@ -25,7 +26,17 @@ impl RemoteWalk {
             open: Vec::new(),
             pending_bytes: 0,
             max_pending_bytes: MAX_PENDING_BYTES,
+            max_entries: u64::MAX,
             listed: 0,
+        }
+    }
+
+    /// Ends the walk when it would return more than this many files and folders.
+    #[must_use]
+    pub fn with_max_entries(self, max_entries: u64) -> Self {
+        Self {
+            max_entries,
+            ..self
         }
     }
 
@@ -33,8 +44,8 @@ impl RemoteWalk {
     ///
     /// # Errors
     ///
-    /// With the name of a folder that cannot be listed; the walk continues behind it. After
-    /// [`Error::Protocol`] it ends: the server lists more than it can have.
+    /// With the name of a folder that cannot be listed; the walk continues behind it. It ends after
+    /// [`Error::TooManyEntries`], [`Error::OutOfTime`] and [`Error::Protocol`].
     pub fn next(&mut self, client: &mut Client) -> Option<Result<(Name, Entry), (Name, Error)>> {
         if let Some(folder) = self.next.take()
             && let Err(error) = self.open(client, &folder)
@@ -47,6 +58,12 @@ impl RemoteWalk {
                 continue;
             };
             self.pending_bytes -= memory(&entry);
+            if self.listed == self.max_entries {
+                let folder = folder.clone();
+                self.open.clear();
+                return Some(Err((folder, Error::TooManyEntries(self.max_entries))));
+            }
+            self.listed += 1;
             let Ok(name) = folder.join(&entry.name) else {
                 let error = Error::protocol("a name in a listing is too long");
                 return Some(Err((folder.clone(), error)));
@@ -65,25 +82,19 @@ impl RemoteWalk {
     }
 
     fn open(&mut self, client: &mut Client, folder: &Name) -> Result<(), Error> {
-        let mut entries = Vec::new();
-        let (mut pending, mut listed) = (self.pending_bytes, self.listed);
-        let max_pending_bytes = self.max_pending_bytes;
-        client
-            .list(folder, &mut |entry| {
-                pending += memory(&entry);
-                listed += 1;
-                if max_pending_bytes < pending || MAX_LISTED < listed {
-                    return Err(Error::protocol("the folders have too many entries"));
-                }
-                entries.push(entry);
-                Ok(())
-            })
-            .inspect_err(|error| {
-                if matches!(error, Error::Protocol(_)) {
-                    self.open.clear();
-                }
-            })?;
-        (self.pending_bytes, self.listed) = (pending, listed);
+        let listed = client.list(folder).and_then(|entries| {
+            let pending = self.pending_bytes + entries.iter().map(memory).sum::<usize>();
+            if self.max_pending_bytes < pending {
+                return Err(Error::protocol("the folders have too many entries"));
+            }
+            Ok((entries, pending))
+        });
+        let (entries, pending) = listed.inspect_err(|error| {
+            if matches!(error, Error::Protocol(_) | Error::OutOfTime(_)) {
+                self.open.clear();
+            }
+        })?;
+        self.pending_bytes = pending;
         self.open.push((folder.clone(), entries.into_iter()));
         Ok(())
     }
@@ -93,5 +104,4 @@ fn memory(entry: &Entry) -> usize {
     size_of::<Entry>() + entry.name.len()
 }
 
-const MAX_LISTED: u64 = 10_000_000;
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;

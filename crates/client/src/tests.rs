@@ -4,6 +4,7 @@ mod fake_server;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use switchboard_files::{Content, Name, Quoted, Source, Status};
@@ -323,19 +324,17 @@ fn an_equal_file_is_not_put_again() {
 #[test]
 fn listings_have_valid_entries() {
     let names = |client: &mut Client, folder: &str| {
-        let mut names = Vec::new();
-        client.list(&name(folder), &mut |entry| {
-            names.push(String::from_utf8_lossy(&entry.name).into_owned());
-            Ok(())
-        })?;
-        Ok::<_, Error>(names)
+        let entries = client.list(&name(folder))?.into_iter();
+        let names = entries.map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
+        Ok::<_, Error>(names.collect::<Vec<_>>())
     };
     let (mut client, _) = server(&[("a", b""), ("d/b c", b""), ("e", b"")], Fault::None, 3);
     assert_eq!(names(&mut client, "/").expect("a folder"), ["a", "d", "e"]);
     assert_eq!(names(&mut client, "d").expect("a folder"), ["b c"]);
     let entry = "file 1 2026-01-31T12:00:00Z";
     for wrong in [
-        "210 100001".to_owned(),
+        "211 0".to_owned(),
+        format!("211 1\n{entry} a\n210 1\n{entry} .."),
         "210 18446744073709551616".to_owned(),
         "210 -1".to_owned(),
         "226 1".to_owned(),
@@ -382,6 +381,17 @@ fn a_walk_returns_everything_and_ends() {
         found
             .iter()
             .any(|line| line.contains("name in a listing is too long"))
+    );
+    let mut walk = RemoteWalk::below(Name::root()).with_max_entries(3);
+    let found = collect_walk(walk, &mut client);
+    assert_eq!(found.len(), 4);
+    assert!(found[3].contains("more than 3 files and folders"));
+    let mut late = client.with_max_time(Duration::ZERO);
+    walk = RemoteWalk::below(Name::root());
+    let found = collect_walk(walk, &mut late);
+    assert_eq!(
+        found,
+        ["/: not complete after 0 s (--max-time allows more)"]
     );
     let (mut client, _) = server(&[], Fault::Wide, 1_000_000);
     let mut walk = RemoteWalk::below(Name::root());
@@ -443,7 +453,7 @@ proptest! {
         local.resume = resume;
         let (mut client, _) = server(&[], Fault::Sends(sent), piece);
         local.get(&mut client, "a").expect_err("no digest matches");
-        client.list(&Name::root(), &mut |_| Ok(())).ok();
+        client.list(&Name::root()).ok();
         client.stat(&name("a")).ok();
         let mut walk = RemoteWalk::below(Name::root());
         while walk.next(&mut client).is_some() {}

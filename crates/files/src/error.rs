@@ -57,12 +57,6 @@ pub enum FileError {
         /// In bytes.
         length: u64,
     },
-    /// The folder is too large to be listed.
-    #[error("the folder has more than {max} entries")]
-    TooManyEntries {
-        /// The limit.
-        max: usize,
-    },
     /// Any other error of the system.
     #[error("reading or writing failed: {0}")]
     Io(io::Error),

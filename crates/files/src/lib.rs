@@ -38,6 +38,7 @@ pub use protocol::response::Response;
 pub use protocol::status::Status;
 pub use storage::atomic_file::AtomicFile;
 pub use storage::folder::Folder;
+pub use storage::listing::{Listing, Page};
 pub use storage::rules::Rules;
 pub use storage::source::Source;
 pub use timestamp::Timestamp;

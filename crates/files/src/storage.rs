@@ -3,6 +3,7 @@
 pub(crate) mod atomic_file;
 mod drafts;
 pub(crate) mod folder;
+pub(crate) mod listing;
 mod resolve;
 pub(crate) mod rules;
 pub(crate) mod source;

@@ -408,3 +408,57 @@ fn a_refused_upload_is_read_to_its_end() {
         "220 files, read-only. HELP lists the commands.\n555 files cannot be put here\n221 Bye.\n";
     assert_eq!(stdout_of(&command, ""), answer);
 }
+
+#[test]
+fn stopped_readers_of_a_large_listing_do_not_exhaust_the_memory() {
+    if !installed(&["prlimit"]) {
+        return;
+    }
+    let folder = temp_dir();
+    for number in 0..20_000 {
+        let path = folder.path().join(format!("{number:0>200}"));
+        fs::write(path, "").expect("the disk has room");
+    }
+    fs::write(folder.path().join("file"), "hello").expect("the disk has room");
+    let mut command = Command::new("prlimit");
+    command.args(["--as=268435456", "--"]).arg(program());
+    command.args(["-v", "serve", "files", "--model", "events", "--listen", "0"]);
+    let mut server = Server::run(command.arg(folder.path()));
+    let connect = || {
+        let mut client = server.connect();
+        client.line();
+        client
+    };
+    // All their names together would take 800 MB.
+    let stopped: Vec<Client> = (0..150)
+        .map(|_| {
+            let mut client = connect();
+            client.send("LIST\n");
+            assert_eq!(client.line(), "211 1000");
+            client
+        })
+        .collect();
+    let mut other = connect();
+    assert_eq!(other.ask("GET file"), "226 5");
+    assert_eq!(other.text(5), "hello");
+    let mut reader = stopped.into_iter().next().expect("150 clients");
+    let mut names = HashSet::new();
+    let mut count = 1000;
+    let mut is_last = false;
+    loop {
+        for _ in 0..count {
+            let line = reader.line();
+            names.insert(line.rsplit(' ').next().unwrap_or_default().to_owned());
+        }
+        if is_last {
+            break;
+        }
+        let line = reader.line();
+        let (code, rest) = line.split_once(' ').expect("a code and a count");
+        is_last = code == "210";
+        count = rest.parse().expect("a number");
+    }
+    assert_eq!(names.len(), 20_001);
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait().success());
+}

@@ -1,24 +1,30 @@
 //! The rate limit per host on new sessions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::limits::host_table::HostTable;
 use crate::limits::limits::Rate;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Host;
 
 /// A token bucket per host, each token a session that the host may begin.
+///
+/// With [`MAX_HOSTS`] hosts in the time of the rate, the oldest bucket is dropped for each new host:
+/// that one may then exceed the rate.
 pub(crate) struct HostRate {
     rate: Option<Rate>,
-    buckets: HashMap<Host, TokenBucket>,
+    buckets: HostTable<TokenBucket>,
 }
 
 impl HostRate {
     /// No limit for `None`.
     pub(crate) fn new(rate: Option<Rate>) -> Self {
+        // After the time of the rate without a session, a bucket is full, and as good as none.
+        let kept = rate.map_or(Duration::ZERO, |rate| rate.per);
         Self {
             rate,
-            buckets: HashMap::new(),
+            buckets: HostTable::new(MAX_HOSTS, kept),
         }
     }
 
@@ -33,11 +39,13 @@ impl HostRate {
         let Some(rate) = self.rate else {
             return Some(now);
         };
-        if MAX_HOSTS < self.buckets.len() {
-            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+        self.buckets
+            .remove_expired(now, |bucket| !bucket.is_full(now));
+        if self.buckets.is_full() && self.buckets.get_mut(host).is_none() {
+            self.buckets.remove_oldest();
         }
-        let bucket = self.buckets.entry(host);
-        let bucket = bucket.or_insert_with(|| TokenBucket::new(rate, now));
+        let new = || TokenBucket::new(rate, now);
+        let bucket = self.buckets.get_or_insert(host, now, new)?;
         bucket.reserve(patience, now)
     }
 }
@@ -120,10 +128,12 @@ impl<T> RateQueue<T> {
 
 const MAX_DELAY: Duration = Duration::from_secs(10); // people wait that long, programs retry
 const MAX_QUEUED: usize = 1000; // each keeps a descriptor open
-const MAX_HOSTS: usize = 10_000; // above this, hosts with a full bucket are removed
+const MAX_HOSTS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[track_caller]
@@ -168,5 +178,37 @@ mod tests {
             (60_000, Some(60_000)),
         ]);
         check("1/s", &flood);
+    }
+    fn host(number: u32) -> Host {
+        Host::Ip(Ipv4Addr::from(number).into())
+    }
+
+    #[test]
+    fn any_number_of_hosts_needs_bounded_memory() {
+        let mut limit = HostRate::new("1/m".parse().ok());
+        let start = Instant::now();
+        for number in 0..50_000 {
+            assert!(limit.take(host(number), start), "an unknown host may begin");
+            assert!(!limit.take(host(number), start), "but not twice");
+        }
+        assert_eq!(limit.buckets.len(), MAX_HOSTS);
+        assert!(!limit.take(host(49_000), start));
+    }
+
+    #[test]
+    fn hosts_are_forgotten_when_their_bucket_is_full() {
+        let mut limit = HostRate::new("2/m".parse().ok());
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        assert!(limit.take(host(1), start) && limit.take(host(1), start));
+        assert!(limit.take(host(2), start));
+        assert!(limit.take(host(1), start + 40 * second));
+        assert!(limit.take(host(3), start + 61 * second));
+        assert_eq!(limit.buckets.len(), 2, "the second is forgotten");
+        // The first has a token since 61 s, which it uses, and gets the next after 30 s.
+        assert!(limit.take(host(1), start + 62 * second));
+        assert!(!limit.take(host(1), start + 63 * second));
+        assert!(limit.take(host(3), start + 200 * second));
+        assert_eq!(limit.buckets.len(), 1);
     }
 }

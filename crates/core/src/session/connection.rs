@@ -379,12 +379,13 @@ impl Connection {
     }
 
     /// The timer that the session set since the last call.
-    pub(crate) fn take_timer(&mut self) -> Option<Duration> {
+    #[must_use]
+    pub fn take_timer(&mut self) -> Option<Duration> {
         self.outbox.timer.take()
     }
 
     /// The timer expired: [`on_timer`](Session::on_timer) is due.
-    pub(crate) fn timer_expired(&mut self) {
+    pub fn timer_expired(&mut self) {
         self.timer_expired = true;
         self.pump();
     }

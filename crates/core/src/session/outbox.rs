@@ -56,7 +56,7 @@ impl Outbox {
                 Framing::Line => Some("\n"),
             },
             high_water: limits.outbox_bytes,
-            max: MAX_FACTOR * given,
+            max: given.saturating_mul(MAX_FACTOR),
             fault: None,
             requests: Vec::new(),
             pending: 0,

@@ -14,6 +14,8 @@ use crate::protocol::status::Status;
 pub enum Response {
     /// This many lines follow.
     Lines(u64),
+    /// This many lines follow, and then another response to the same request.
+    Page(u64),
     /// One file or folder.
     Entry(Entry),
     /// The requested digest, and the length that it covers.
@@ -34,6 +36,7 @@ impl Response {
         let (status, rest) = Status::split(line)?;
         Some(match status {
             Status::LINES => Self::Lines(number(rest)?),
+            Status::PAGE => Self::Page(number(rest)?),
             Status::ENTRY => Self::Entry(Entry::parse(rest)?),
             Status::HASH => Self::Hash(content(rest)?),
             Status::BYTES => Self::Bytes(number(rest)?),
@@ -61,6 +64,7 @@ impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (status, arguments): (_, &dyn fmt::Display) = match self {
             Self::Lines(count) => (Status::LINES, count),
+            Self::Page(count) => (Status::PAGE, count),
             Self::Entry(entry) => (Status::ENTRY, entry),
             Self::Hash(content) => (Status::HASH, content),
             Self::Bytes(count) => (Status::BYTES, count),

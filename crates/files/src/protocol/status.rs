@@ -13,6 +13,8 @@ impl Status {
     pub const LINES: Self = Self(210);
     /// An entry follows, on the same line.
     pub const ENTRY: Self = Self(213);
+    /// Lines follow, and then another response.
+    pub const PAGE: Self = Self(211);
     /// A length and a digest follow, on the same line.
     pub const HASH: Self = Self(214);
     /// The server is ready; sent first.
@@ -81,7 +83,7 @@ impl From<&FileError> for Status {
             FileError::NoSpace | FileError::Quota { .. } => Self::NO_SPACE,
             FileError::Mismatch => Self::MISMATCH,
             FileError::Short { .. } => Self::SHORT,
-            FileError::Locked | FileError::TooManyEntries { .. } | FileError::Io(_) => Self::FAILED,
+            FileError::Locked | FileError::Io(_) => Self::FAILED,
         }
     }
 }

@@ -539,9 +539,12 @@ mod tests {
         let (directory, folder) = example();
         let resume = || AtomicFile::resume(&folder, &name("a"), PLAIN).expect("the disk has room");
         let names = || {
-            let entries = folder.list(&Name::root()).expect("a folder").into_iter();
-            let names = entries.map(|entry| String::from_utf8(entry.name).expect("text"));
-            names.collect::<Vec<_>>()
+            let mut listing = folder.list(&Name::root()).expect("a folder");
+            let page = listing.read().expect("a folder").expect("few entries");
+            let names = page.entries.into_iter().map(|entry| entry.name);
+            names
+                .map(|name| String::from_utf8(name).expect("text"))
+                .collect::<Vec<_>>()
         };
         resume().write_all(b"hel").expect("the disk has room");
         assert_eq!(names(), ["a.part"]);

@@ -6,15 +6,15 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::fsync;
 
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::{Entry, Kind};
+use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
 use crate::storage::usage::Usage;
@@ -108,39 +108,13 @@ impl Folder {
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
     }
 
-    /// Lists the files and folders in a folder, sorted by bytes; each under the last part of its name.
+    /// Lists the files and folders in a folder.
     ///
     /// # Errors
     ///
-    /// There is no such folder, it cannot be read, or it has more than 100,000 entries.
-    pub fn list(&self, name: &Name) -> Result<Vec<Entry>, FileError> {
-        self.list_at_most(name, MAX_ENTRIES)
-    }
-
-    pub(super) fn list_at_most(&self, name: &Name, max: usize) -> Result<Vec<Entry>, FileError> {
-        let mut dir = Dir::from_fd(self.open_folder(name)?)?;
-        let mut entries = Vec::new();
-        let mut names = Vec::new();
-        for found in dir.iter() {
-            let found = found?;
-            let name = found.file_name().to_bytes();
-            if matches!(name, b"." | b"..") || (name.starts_with(b".") && !self.hidden) {
-                continue;
-            }
-            if names.len() == max {
-                return Err(FileError::TooManyEntries { max });
-            }
-            names.push(name.to_owned());
-        }
-        names.sort_unstable();
-        for name in names {
-            match fstatat(&dir, &*name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Ok(stat) => entries.extend(Entry::from_stat(&stat, name)),
-                Err(Errno::ENOENT) => (), // removed meanwhile
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(entries)
+    /// There is no such folder, or it cannot be read.
+    pub fn list(&self, name: &Name) -> Result<Listing, FileError> {
+        Listing::new(self.open_folder(name)?, self.hidden)
     }
 
     /// Creates the folder of this name and its missing parents. It may exist already.
@@ -201,8 +175,6 @@ impl Folder {
     }
 }
 
-const MAX_ENTRIES: usize = 100_000; // about ten megabytes of memory for one peer
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -236,9 +208,10 @@ mod tests {
     }
 
     fn names(folder: &Folder, of: &str) -> Vec<String> {
-        let entries = folder.list(&name(of)).expect("a folder");
+        let mut listing = folder.list(&name(of)).expect("a folder");
+        let page = listing.read().expect("a folder").expect("few entries");
         let name = |entry: Entry| String::from_utf8(entry.name).expect("these are text");
-        entries.into_iter().map(name).collect()
+        page.entries.into_iter().map(name).collect()
     }
 
     #[test]

@@ -57,15 +57,22 @@ pub(super) fn used(folder: &Folder) -> Result<u64, FileError> {
     let mut used: u64 = 0;
     let mut names = vec![Name::root()];
     while let Some(name) = names.pop() {
-        let entries = match folder.list_at_most(&name, usize::MAX) {
+        let mut listing = match folder.list(&name) {
             // Removed meanwhile, or not readable.
             Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
-            entries => entries?,
+            listing => listing?,
         };
-        for entry in entries {
-            match entry.kind {
-                Kind::File(length) => used = used.saturating_add(length),
-                Kind::Folder => names.extend(name.join(&entry.name)),
+        let mut is_last = false;
+        while !is_last {
+            let Some(page) = listing.read()? else {
+                continue;
+            };
+            is_last = page.is_last;
+            for entry in page.entries {
+                match entry.kind {
+                    Kind::File(length) => used = used.saturating_add(length),
+                    Kind::Folder => names.extend(name.join(&entry.name)),
+                }
             }
         }
     }

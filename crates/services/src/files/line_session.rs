@@ -7,7 +7,8 @@ use std::vec;
 
 use switchboard_core::{Flow, Outbox, Result, Session};
 use switchboard_files::{
-    AtomicFile, Content, Entry, FileError, Follows, Hasher, Name, Request, Response, Source, Status,
+    AtomicFile, Content, Entry, FileError, Follows, Hasher, Listing, Name, Request, Response,
+    Source, Status,
 };
 
 use crate::files::share::Share;
@@ -22,13 +23,19 @@ enum State {
     /// Waiting for a request.
     Idle,
     /// Sending the entries of a folder.
-    Listing(vec::IntoIter<Entry>),
+    Listing(Box<Entries>),
     /// Hashing this many bytes of a file.
     Hashing(Hasher, Source, u64),
     /// Receiving a file.
     Receiving(Box<Upload>),
     /// Discarding content of a refused upload, of which this many bytes are missing.
     Discarding(u64),
+}
+
+struct Entries {
+    listing: Listing,
+    page: vec::IntoIter<Entry>, // not sent yet
+    is_last: bool,              // the page
 }
 
 struct Upload {
@@ -63,10 +70,12 @@ impl LineSession {
                 out.send(Request::HELP.join("\n").as_bytes());
             }
             Request::List(name) => {
-                let entries = self.share.folder.list(&name)?;
-                respond(out, &Response::Lines(entries.len() as u64));
-                self.state = State::Listing(entries.into_iter());
-                return Ok(self.continue_listing(out));
+                self.state = State::Listing(Box::new(Entries {
+                    listing: self.share.folder.list(&name)?,
+                    page: Vec::new().into_iter(),
+                    is_last: false,
+                }));
+                return Ok(self.read_page(out));
             }
             Request::Stat(name) => {
                 respond(out, &Response::Entry(self.share.folder.entry(&name)?));
@@ -98,18 +107,51 @@ impl LineSession {
         Ok(())
     }
 
-    /// Sends further entries, while the outbox has room.
-    fn continue_listing(&mut self, out: &mut Outbox) -> Flow {
+    /// Reads further entries, and sends them once their page is complete. The timer continues it, so
+    /// that other sessions run in between.
+    fn read_page(&mut self, out: &mut Outbox) -> Flow {
         let State::Listing(entries) = &mut self.state else {
             return Flow::Continue;
         };
-        while let Some(entry) = entries.next() {
+        match entries.listing.read() {
+            Ok(None) => {
+                out.set_timer(Duration::ZERO);
+                Flow::PauseInput
+            }
+            Ok(Some(page)) => {
+                let count = page.entries.len() as u64;
+                let response = match page.is_last {
+                    true => Response::Lines(count),
+                    false => Response::Page(count),
+                };
+                respond(out, &response);
+                entries.page = page.entries.into_iter();
+                entries.is_last = page.is_last;
+                self.send_page(out)
+            }
+            Err(error) => {
+                respond(out, &Response::from(&error));
+                self.finish_request(out)
+            }
+        }
+    }
+
+    /// Sends the entries of a page, while the outbox has room.
+    fn send_page(&mut self, out: &mut Outbox) -> Flow {
+        let State::Listing(entries) = &mut self.state else {
+            return Flow::Continue;
+        };
+        while let Some(entry) = entries.page.next() {
             out.send(entry.to_string().as_bytes());
-            if out.is_full() && 0 < entries.len() {
+            if out.is_full() && 0 < entries.page.len() {
                 return Flow::WhenWritable;
             }
         }
-        self.finish_request(out)
+        if entries.is_last {
+            return self.finish_request(out);
+        }
+        out.set_timer(Duration::ZERO);
+        Flow::PauseInput
     }
 
     /// Hashes a part of the file. The timer continues it, so that other sessions run in between.
@@ -224,11 +266,15 @@ impl Session for LineSession {
     }
 
     fn on_writable(&mut self, out: &mut Outbox) -> Result {
-        Ok(self.continue_listing(out))
+        Ok(self.send_page(out))
     }
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
-        Ok(self.continue_hashing(out))
+        Ok(match &self.state {
+            State::Listing(entries) if entries.page.len() == 0 => self.read_page(out),
+            State::Listing(_) => self.send_page(out),
+            _ => self.continue_hashing(out),
+        })
     }
 
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
@@ -244,7 +290,7 @@ impl Session for LineSession {
         self.is_stopping = true;
         Ok(match self.state {
             State::Receiving(_) => Flow::Continue,
-            State::Listing(_) => self.continue_listing(out),
+            State::Listing(_) => self.send_page(out),
             State::Idle | State::Hashing(..) | State::Discarding(_) => close(out),
         })
     }

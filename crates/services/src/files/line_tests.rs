@@ -235,6 +235,48 @@ fn a_large_file_is_hashed_in_steps() {
 }
 
 #[test]
+fn a_large_folder_is_listed_in_pages() {
+    let shared = Shared::new("");
+    for number in 0..2100 {
+        shared.write(&format!("{number:0>50}"), b"");
+    }
+    for outbox_bytes in [1, 10_000, 10_000_000] {
+        let chunks = Chunks {
+            input: usize::MAX,
+            output: 100_000,
+        };
+        let limits = outbox_limit(outbox_bytes);
+        let (sent, _) = drive_stream(&shared.files, b"LIST\nSTAT /\n", chunks, &limits);
+        let sent = String::from_utf8(sent).expect("text");
+        let lines: Vec<_> = sent.lines().skip(1).collect();
+        assert_eq!(lines.len(), 3 + 2100 + 1);
+        assert_eq!((lines[0], lines[1001]), ("211 1000", "211 1000"));
+        assert_eq!(lines[2002], "210 100");
+        assert!(lines[1..1001].is_sorted());
+        assert!(lines[2103].starts_with("213 folder"));
+    }
+}
+
+#[test]
+fn a_stopped_reader_of_a_listing_takes_one_page_of_memory() {
+    let shared = Shared::new("");
+    for number in 0..3000 {
+        shared.write(&format!("{number:0>50}"), b"");
+    }
+    let mut connection = Connection::open(&shared.files, &Peer::stdio(), &Limits::default());
+    connection.receive(b"LIST\n");
+    let mut turns = 0;
+    while connection.take_timer().is_some() {
+        turns += 1;
+        connection.timer_expired();
+        assert!(turns < 100, "it goes on without a reader");
+    }
+    assert!(2 < turns, "the folder was read in one turn");
+    let output = String::from_utf8_lossy(connection.output()).into_owned();
+    assert_eq!(output.matches("\n211 1000").count(), 1, "one page was read");
+}
+
+#[test]
 fn an_upload_in_progress_completes_when_the_server_stops() {
     let shared = Shared::new("--writable");
     shared.write("b", b"b");

@@ -284,7 +284,6 @@ impl From<FileError> for End {
             FileError::Locked
             | FileError::Mismatch
             | FileError::Short { .. }
-            | FileError::TooManyEntries { .. }
             | FileError::Io(_) => ErrorCode::Undefined,
         };
         Self::with_error(code, &error.to_string())
