@@ -61,7 +61,9 @@ impl<'a> ClientTransfer<'a> {
                     match step {
                         // Another program of this host may have sent it.
                         Err(error) if !Self::is_answer(&error) => {
-                            odd = Some(error);
+                            if let TransferError::Protocol(_) = error {
+                                odd = Some(error);
+                            }
                             transfer.refuse(from)?;
                         }
                         step => {

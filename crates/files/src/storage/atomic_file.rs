@@ -466,6 +466,32 @@ mod tests {
     }
 
     #[test]
+    fn the_quota_is_not_checked_before_bytes_are_written() {
+        let (_directory, folder) = example();
+        let few = Rules {
+            quota: Some(10),
+            max_file: Some(100),
+            ..PLAIN
+        };
+        let create = || AtomicFile::create(&folder, &name("a"), None, few).expect("no bytes");
+        let mut file = create();
+        file.announce(101).expect_err("too large");
+        file.announce(11).expect("it may be less");
+        assert!(!folder.usage.is_counted(), "that may take long");
+        let error = file.write_all(b"1").expect_err("no space").into();
+        assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
+        // What was announced is not reserved.
+        let mut slow = create();
+        slow.announce(10).expect("there is room");
+        slow.write_all(b"1").expect("the disk has room");
+        let mut other = create();
+        other.write_all(b"123456789").expect("the disk has room");
+        let error = slow.write_all(b"2").expect_err("no space").into();
+        assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
+        other.publish(None).expect("the disk has room");
+    }
+
+    #[test]
     fn concurrent_files_do_not_share_quota() {
         for _ in 0..20 {
             let (_directory, folder) = example();

@@ -44,6 +44,11 @@ impl Usage {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_counted(&self) -> bool {
+        self.lock().is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Counted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
