@@ -19,6 +19,9 @@ pub enum FileError {
     /// The name leads to something else, mostly a folder.
     #[error("not a regular file")]
     NotAFile,
+    /// The name is that of a symbolic link, which is not followed here.
+    #[error("a symbolic link is not followed")]
+    SymbolicLink,
     /// The name leads to something else, mostly a file.
     #[error("not a folder")]
     NotAFolder,

@@ -273,9 +273,10 @@ impl End {
 impl From<FileError> for End {
     fn from(error: FileError) -> Self {
         let code = match &error {
-            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
-                ErrorCode::NotFound
-            }
+            FileError::NotFound
+            | FileError::NotAFile
+            | FileError::NotAFolder
+            | FileError::SymbolicLink => ErrorCode::NotFound,
             FileError::Denied | FileError::Name(_) => ErrorCode::Access,
             FileError::Exists => ErrorCode::Exists,
             FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
