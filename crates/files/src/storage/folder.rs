@@ -15,11 +15,11 @@ use nix::unistd::fsync;
 use crate::error::FileError;
 use crate::name::{Name, NameError};
 use crate::protocol::entry::{Attributes, Entry, Kind};
-use crate::protocol::quoting::Quoted;
 use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
 use crate::storage::temporary;
+use crate::storage::usage::Usage;
 
 /// A folder to which all access is confined.
 ///
@@ -30,6 +30,7 @@ use crate::storage::temporary;
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: Arc<OwnedFd>,
+    pub(super) usage: Arc<Usage>,
     hidden: bool,
 }
 
@@ -52,6 +53,7 @@ impl Folder {
         resolve::open(&root, Name::root().as_path(), OFlag::O_PATH)?;
         Ok(Self {
             root: Arc::new(root),
+            usage: Arc::default(),
             hidden: false,
         })
     }
@@ -100,7 +102,11 @@ impl Folder {
     /// There is no such file or folder.
     pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
         let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
-        let Quoted(displayed) = name.into();
+        let displayed = if name.is_root() {
+            b"/"
+        } else {
+            name.as_bytes()
+        };
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
     }
 
@@ -279,6 +285,13 @@ mod tests {
             assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
             let error = folder.entry(&name(missing)).expect_err(missing);
             assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
+        }
+        // The system takes such a name for that of a folder.
+        for folder_name in ["notes/", "notes/.", "sub/more//"] {
+            let error = folder.read(&name(folder_name)).expect_err(folder_name);
+            assert!(matches!(error, FileError::NotFound), "{error}");
+            let error = folder.entry(&name(folder_name)).expect_err(folder_name);
+            assert!(matches!(error, FileError::NotFound), "{error}");
         }
         for no_file in ["", "sub"] {
             let error = folder.read(&name(no_file)).expect_err(no_file);

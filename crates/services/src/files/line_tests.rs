@@ -101,6 +101,24 @@ fn every_chunking(options: &str, prepare: impl Fn(&Shared), input: &[u8], answer
 }
 
 #[test]
+fn a_name_that_ends_with_a_slash_is_no_file() {
+    let shared = Shared::new("--writable --overwrite");
+    shared.write("hello.txt", b"hello");
+    fs::create_dir(shared.folder.path().join("folder")).expect("there is room");
+    for request in ["GET", "HASH", "STAT", "LIST"] {
+        for name in ["hello.txt/", "/hello.txt/.", "hello.txt//"] {
+            let answers = shared.answers(format!("{request} {name}\n").as_bytes());
+            assert!(answers.contains("550 "), "{request} {name}: {answers}");
+        }
+    }
+    let answers = shared.answers(b"LIST folder/\nSTAT folder/\n");
+    assert!(!answers.contains("550 "), "{answers}");
+    let answers = shared.answers(&put("hello.txt/", b"new"));
+    assert!(answers.contains("553 "), "{answers}");
+    assert_eq!(shared.read("hello.txt").expect("it is there"), b"hello");
+}
+
+#[test]
 fn reading_works_in_every_chunking() {
     let prepare = |shared: &Shared| {
         for (name, content) in [
