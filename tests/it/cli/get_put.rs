@@ -25,11 +25,13 @@ fn names_in_json_are_lossless() {
     let port = server.port();
     let folder = here.path().display();
     let name = r#""name":"b\ufffd","name_base64":"Yv8=""#;
-    for command in [
-        format!("ls {port} --json"),
-        format!("ls {port} -r --json"),
-        format!("get {port} $'b\\xff' -C {folder} --json"),
-        format!("put {port} {folder}/$'b\\xff' --to d --json"),
+    let sent = r#""name":"d/b\ufffd","name_base64":"ZC9i/w==""#;
+    let put = format!("put {port} {folder}/$'b\\xff' --to d --json");
+    for (command, name) in [
+        (format!("ls {port} --json"), name),
+        (format!("ls {port} -r --json"), name),
+        (format!("get {port} $'b\\xff' -C {folder} --json"), name),
+        (put, sent),
     ] {
         let printed = stdout_of(&format!("$PROGRAM {command}"), "");
         assert!(printed.contains(name), "{command}: {printed}");
