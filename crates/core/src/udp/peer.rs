@@ -1,7 +1,6 @@
 //! One UDP peer: what may be sent to its address, and its session.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use tracing::warn;
@@ -20,11 +19,9 @@ use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
 use crate::udp::loop_detector::{LoopDetector, Verdict};
+use crate::udp::recv_batch::PeerKey;
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
-
-/// What identifies a peer: its address, and the address of this machine that it sends to.
-pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 
 /// Where the datagrams for a peer go, and what limits them.
 pub(crate) struct Output<'a> {
@@ -144,6 +141,9 @@ impl UdpPeer {
         validation.refund(self.host, std::mem::take(&mut self.unverified));
         if std::mem::take(&mut self.listing.counted) {
             validation.peer_removed(self.host);
+        }
+        if let Some(session) = &mut self.session {
+            session.connection.set_verified();
         }
     }
 
@@ -300,7 +300,8 @@ impl UdpPeer {
 
     /// Sends the output of a program that has ended, if there is any and the limits allow it.
     pub(crate) fn reply(&mut self, output: &[u8], out: &mut Output<'_>) {
-        self.programs -= 1;
+        // The peer may have been evicted and added again meanwhile.
+        self.programs = self.programs.saturating_sub(1);
         if output.is_empty() {
             return;
         }
@@ -427,6 +428,7 @@ impl UdpPeer {
         line_end.is_some_and(|line_end| self.send_question(line_end, out))
     }
 
+    /// The same for a peer that can read the question, with this line end.
     pub(crate) fn send_question(&mut self, line_end: &str, out: &mut Output<'_>) -> bool {
         let question = out.validation.question(self.key, line_end, out.now);
         let asks = self.may_ask && out.validation.allows(self.host, question.len());
