@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use switchboard_files::{
     AtomicFile, Attributes, Content, Entry, FileError, Hasher, Kind, Name, Request, Response,
-    Source, Status,
+    Source, Status, counted,
 };
 
 use crate::address::Server;
@@ -148,10 +148,8 @@ impl Client {
             appended.map_err(|error| Error::writing(&written, error))
         });
         if resume && received.is_err() && 0 < file.length() {
-            let (length, path) = (file.length(), DisplayPath(&written));
-            progress.note(&format!(
-                "{length} bytes are kept in {path}; --resume continues with them"
-            ));
+            let (kept, path) = (counted(file.length(), "byte"), DisplayPath(&written));
+            progress.note(&format!("kept {kept} in {path}; --resume continues there"));
         }
         let (content, attributes) = received?;
         if let Some(attributes) = attributes {

@@ -191,7 +191,7 @@ fn an_interrupted_transfer_is_resumed() {
     assert!(matches!(local.get(&mut client, "a"), Err(Error::Lost(_))));
     local.has(&[("a.part", &LONG[..1000])]);
     assert!(
-        local.notes.0[0].contains("1000 bytes are kept in"),
+        local.notes.0[0].contains("kept 1000 bytes in"),
         "{:?}",
         local.notes.0
     );

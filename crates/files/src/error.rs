@@ -19,6 +19,9 @@ pub enum FileError {
     /// The name leads to something else, mostly a folder.
     #[error("not a regular file")]
     NotAFile,
+    /// The name is that of a symbolic link, which is not followed here.
+    #[error("a symbolic link is not followed")]
+    SymbolicLink,
     /// The name leads to something else, mostly a file.
     #[error("not a folder")]
     NotAFolder,
@@ -32,7 +35,7 @@ pub enum FileError {
     #[error("a file or folder of this name exists already")]
     Exists,
     /// The file exceeds [`Rules::max_file`](crate::Rules::max_file).
-    #[error("the file is too large: at most {max} bytes are allowed")]
+    #[error("the file is too large: the maximum is {}", counted(*.max, "byte"))]
     TooLarge {
         /// In bytes.
         max: u64,
@@ -41,7 +44,7 @@ pub enum FileError {
     #[error("no space left on the disk")]
     NoSpace,
     /// The files together would exceed [`Rules::quota`](crate::Rules::quota).
-    #[error("quota exceeded: all files together may have {quota} bytes")]
+    #[error("quota exceeded: all files together may have {}", counted(*.quota, "byte"))]
     Quota {
         /// In bytes.
         quota: u64,
@@ -53,7 +56,7 @@ pub enum FileError {
     #[error("the content does not match its length and digest")]
     Mismatch,
     /// The file ends early.
-    #[error("the file has only {length} bytes, {missing} fewer than expected")]
+    #[error("the file has only {}, {missing} fewer than expected", counted(*.length, "byte"))]
     Short {
         /// In bytes.
         length: u64,
@@ -79,6 +82,13 @@ impl FileError {
         let length = file.metadata().map_or(position, |file| file.len());
         Self::short(length.min(position), expected)
     }
+}
+
+/// A number and what it counts, in the plural unless it is one.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 impl From<Errno> for FileError {
@@ -117,5 +127,17 @@ impl From<FileError> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_no_plural() {
+        let text = |length| FileError::short(length, 3).to_string();
+        assert_eq!(text(0), "the file has only 0 bytes, 3 fewer than expected");
+        assert_eq!(text(1), "the file has only 1 byte, 2 fewer than expected");
     }
 }

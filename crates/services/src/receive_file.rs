@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
     Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
     UdpPolicy,
 };
-use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
+use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules, counted};
 
 use crate::shared_output::SharedOutput;
 use crate::units::size;
@@ -50,6 +51,7 @@ impl ReceiveFile {
     /// The file exists already, or cannot be created.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
         let (folder, name) = Folder::parent_of(path)?;
+        folder.remove_stale(&Name::root(), false, Duration::from_secs(2));
         AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,
@@ -100,7 +102,7 @@ impl ReceiveFileSession {
     /// Reports the saved file to the peer and on standard output.
     fn report(&self, content: &Content, out: &mut Outbox) {
         let Content { length, sha256 } = content;
-        let report = format!("received {length} bytes, SHA-256 {sha256}\n");
+        let report = format!("received {}, SHA-256 {sha256}\n", counted(*length, "byte"));
         out.send(report.as_bytes());
         if let Some(peer) = &self.peer {
             // The file is saved, even if this cannot be printed.
@@ -247,7 +249,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
+        let answer = "not received: the file is too large: the maximum is 3 bytes\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));

@@ -26,7 +26,7 @@ const MEETING: &str = "
     1< -- In #lobby: alice
     +3
     3> ALICE
-    3< -- ALICE is taken, so you are ALICE-2.
+    3< -- ALICE is taken, so you are ALICE-2; /nick NAME changes that.
     3< -- You are in #lobby as ALICE-2, with 1 other.
     3< | alice: hello
     3< | * bob waves

@@ -142,6 +142,9 @@ impl UdpPeer {
         if std::mem::take(&mut self.listing.counted) {
             validation.peer_removed(self.host);
         }
+        if let Some(session) = &mut self.session {
+            session.connection.set_verified();
+        }
     }
 
     /// Counts a datagram of this length, and returns whether to deliver it. To be called for each

@@ -169,7 +169,7 @@ impl UdpServer {
             };
             if 0 < cut && self.warnings.take(now) {
                 let length = incoming.bytes.len() + cut;
-                warn!(peer = %incoming.remote, "cut off {cut} bytes of a datagram of {length}");
+                warn!(peer = %incoming.remote, "cut off {cut} of {length} bytes of a datagram");
             }
             self.peers.receive(&incoming, &mut open_port, now);
         }

@@ -114,7 +114,7 @@ impl ChatSession {
             Command::Say(text) => {
                 self.post(Kind::Chat, &format!("{name}: {text}"), out);
                 if let (Some(bot), Some(text)) = (&mut self.bot, bot::addressed(text)) {
-                    let answer = format!("{}: {}", bot::NAME, bot.reply(text).text);
+                    let answer = format!("{}: {}", bot::NAME, bot.reply(&text).text);
                     self.post(Kind::Chat, &answer, out);
                     send(out, "", answer.as_bytes());
                 }
@@ -180,7 +180,8 @@ impl ChatSession {
             return self.announce_name(name, out);
         }
         if !name.is(&wanted) {
-            notice(out, &format!("{wanted} is taken, so you are {name}."));
+            let text = format!("{wanted} is taken, so you are {name}; /nick NAME changes that.");
+            notice(out, &text);
         }
         self.rooms.join(out, &self.room.chat_room(), name.as_str());
         self.name = Some(name);

@@ -214,6 +214,24 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_command_is_named() {
+        let sent = output(
+            "--seed 1 --commands",
+            ReplyFormat::Plain,
+            "*foo bar\n*\x1b[31m\n",
+        );
+        let lines: Vec<&str> = sent.lines().collect();
+        assert_eq!(
+            lines[1],
+            "There is no command *foo; *help lists the commands."
+        );
+        assert_eq!(
+            lines[2],
+            r"There is no command *\x1b[31m; *help lists the commands."
+        );
+    }
+
+    #[test]
     fn zero_width_characters_count_as_nothing() {
         for (plain, hidden) in [
             ("quit\nx\n", "\u{feff}qu\u{ad}it\u{200b}\nx\n"),

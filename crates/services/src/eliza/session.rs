@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use switchboard_core::{Flow, Outbox, Result, Session, without_zero_width};
+use switchboard_core::{Flow, Outbox, Result, Sanitized, Session, without_zero_width};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
@@ -91,6 +91,11 @@ impl ElizaSession {
                 format!("{subject}; there are: {}", scripts.names())
             }
             Command::Help => HELP.to_owned(),
+            Command::Unknown(name) => {
+                let name: String = name.chars().take(MAX_SHOWN_CHARACTERS).collect();
+                let name = Sanitized(name.as_bytes());
+                format!("There is no command *{name}; *help lists the commands.")
+            }
         };
         self.send(&answer, "command", out);
     }
@@ -161,6 +166,7 @@ impl Session for ElizaSession {
     }
 }
 
+const MAX_SHOWN_CHARACTERS: usize = 20; // of an unknown command
 const HELP: &str = "\
 *why          explain the last reply
 *reset        start again

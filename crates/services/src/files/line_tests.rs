@@ -101,6 +101,24 @@ fn every_chunking(options: &str, prepare: impl Fn(&Shared), input: &[u8], answer
 }
 
 #[test]
+fn a_name_that_ends_with_a_slash_is_no_file() {
+    let shared = Shared::new("--writable --overwrite");
+    shared.write("hello.txt", b"hello");
+    fs::create_dir(shared.folder.path().join("folder")).expect("there is room");
+    for request in ["GET", "HASH", "STAT", "LIST"] {
+        for name in ["hello.txt/", "/hello.txt/.", "hello.txt//"] {
+            let answers = shared.answers(format!("{request} {name}\n").as_bytes());
+            assert!(answers.contains("550 "), "{request} {name}: {answers}");
+        }
+    }
+    let answers = shared.answers(b"LIST folder/\nSTAT folder/\n");
+    assert!(!answers.contains("550 "), "{answers}");
+    let answers = shared.answers(&put("hello.txt/", b"new"));
+    assert!(answers.contains("553 "), "{answers}");
+    assert_eq!(shared.read("hello.txt").expect("it is there"), b"hello");
+}
+
+#[test]
 fn reading_works_in_every_chunking() {
     let prepare = |shared: &Shared| {
         for (name, content) in [
@@ -178,7 +196,7 @@ fn the_content_of_a_refused_upload_is_discarded() {
     let shared = Shared::new("--writable --max-file 4 --quota 6");
     shared.check(
         put("a", b"12345"),
-        "552 the file is too large: at most 4 bytes are allowed",
+        "552 the file is too large: the maximum is 4 bytes",
     );
     shared.check(put("a", b"1234"), &stored(b"1234"));
     let no_room = "452 quota exceeded: all files together may have 6 bytes";

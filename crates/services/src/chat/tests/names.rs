@@ -71,7 +71,7 @@ fn names_are_unique() {
             ),
             (
                 CAROL,
-                "-- ALICE is taken, so you are ALICE-3.\n\
+                "-- ALICE is taken, so you are ALICE-3; /nick NAME changes that.\n\
                  -- You are in #lobby as ALICE-3, with 2 others.\n",
             ),
         ],
