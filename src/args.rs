@@ -1,15 +1,17 @@
 //! The command line, parsed once into types.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use switchboard_core::{BindOptions, Family, Limits, ListenAddr, Model, Rate};
+use nix::net::if_::if_nametoindex;
+use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
@@ -93,7 +95,8 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct ServeOptions {
     /// Listen on this address (repeatable): PORT (loopback only), :PORT (all addresses), HOST:PORT,
-    /// [V6]:PORT, each also with udp:// in front, unix:PATH, fd:N, stdio:; port 0 chooses a free port
+    /// [V6]:PORT, each also with udp:// in front, unix:PATH, unix:@NAME (abstract), fd:N, stdio:; port 0
+    /// chooses a free port
     /// [default: the sockets passed by a service manager, else 1212]
     #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
     listen: Vec<ListenAddr>,
@@ -106,9 +109,19 @@ pub(crate) struct ServeOptions {
     #[arg(short = '6', long, help_heading = "Server")]
     ipv6: bool,
 
+    /// Interface on which multicast groups are joined (udp://239.1.2.3:PORT)
+    /// [default: all that are up and able to receive multicast]
+    #[arg(long, value_name = "NAME", value_parser = Interface::named, help_heading = "Server")]
+    pub(crate) interface: Option<Interface>,
+
     /// Permissions of Unix sockets, in octal as for chmod [default: from the umask]
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
+
+    /// A network where nobody forges source addresses, such as 192.168.1.0/24 (repeatable): its UDP
+    /// peers need not show that an address is theirs before they get long answers
+    #[arg(long, value_name = "CIDR", value_parser = network, help_heading = "Server")]
+    trust_network: Vec<IpNet>,
 
     /// Concurrency model
     #[arg(short, long, default_value = "fork", value_parser = model(), help_heading = "Server")]
@@ -174,6 +187,22 @@ pub(crate) struct ServeOptions {
     grace: Duration,
 }
 
+/// A network interface of this machine.
+#[derive(Clone)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    index: NonZeroU32,
+}
+
+impl Interface {
+    fn named(name: &str) -> Result<Self, String> {
+        let index = if_nametoindex(name).ok().and_then(NonZeroU32::new);
+        let index = index.ok_or("no interface has this name (ip link lists them)")?;
+        let name = name.to_owned();
+        Ok(Self { name, index })
+    }
+}
+
 /// The models by name, with the descriptions that the help shows.
 fn model() -> impl TypedValueParser<Value = Model> {
     let value = |name, help| PossibleValue::new(name).help(help);
@@ -192,6 +221,23 @@ fn model() -> impl TypedValueParser<Value = Model> {
         "events" => Model::Events,
         _ => Model::Sequential,
     })
+}
+
+/// A network in CIDR notation, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address)),
+        Err(_) => text.parse().ok(),
+    };
+    match network {
+        Some(IpNet::V6(v6)) if v6.addr().to_ipv4_mapped().is_some() => {
+            Err("write an IPv4 network as IPv4: 192.168.1.0/24".to_owned())
+        }
+        Some(network) => Ok(network),
+        None => Err("a network is an address, with the length of its prefix: \
+                     192.168.1.0/24, fd00::/8, 192.168.1.7"
+            .to_owned()),
+    }
 }
 
 /// The shells for which completions are tested.
@@ -219,6 +265,8 @@ impl ServeOptions {
             _ => None,
         };
         options.unix_mode = self.unix_mode;
+        options.interface = self.interface.as_ref().map(|interface| interface.index);
+        options.trusted_networks = self.trust_network.clone();
         options
     }
 
@@ -238,20 +286,41 @@ impl ServeOptions {
     }
 }
 
-/// Parses the arguments of the program. The matches of a service are below those of `serve`.
+/// Parses the arguments of the program; `is_own` says that it is not `switchboard` itself. The matches of a service are below those of `serve`.
 ///
 /// # Errors
 ///
 /// Wrong usage, or a request for help or the version.
 pub(crate) fn parse(
     services: &Services,
+    is_own: bool,
     args: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<(Cli, ArgMatches), clap::Error> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let mut command = command(services);
+    let (name, version) = match args.first().filter(|_| is_own).map(Path::new) {
+        Some(program) => (
+            program
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            services
+                .version()
+                .map_or_else(String::new, |version| format!("{version} "))
+                + concat!("(switchboard ", env!("CARGO_PKG_VERSION"), ")"),
+        ),
+        None => (
+            "switchboard".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        ),
+    };
+    command = with_version(command, name.leak(), version.leak()); // once in a process
+    let args = move_options_behind_service(args);
     let matches = command
-        .try_get_matches_from_mut(move_options_behind_service(args))
-        .map_err(|error| describe_service_error(&mut command, error))?;
+        .try_get_matches_from_mut(&args)
+        .map_err(|error| describe_service_error(&mut command, error))
+        .map_err(|error| suggest_listen(error, &args))?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
@@ -265,6 +334,34 @@ pub(crate) fn command(services: &Services) -> clap::Command {
     Cli::command().mut_subcommand("serve", |serve| {
         ServeOptions::augment_args(serve).subcommands(services)
     })
+}
+
+/// Lets `--version` print this, also behind a subcommand, where the help does not list it.
+fn with_version(
+    mut command: clap::Command,
+    program: &'static str,
+    version: &'static str,
+) -> clap::Command {
+    let subcommands = command
+        .get_subcommands()
+        .map(|one| one.get_name().to_owned());
+    for name in subcommands.collect::<Vec<_>>() {
+        command = command.mut_subcommand(name, |subcommand| {
+            let subcommand = with_version(subcommand, program, version);
+            let is_taken = |arg: &Arg| {
+                arg.get_id() == "version"
+                    || arg.get_short() == Some('V')
+                    || arg.get_long() == Some("version")
+            };
+            if subcommand.get_arguments().any(is_taken) {
+                return subcommand; // an option of a service
+            }
+            let flag = Arg::new("version").short('V').long("version").hide(true);
+            let flag = flag.action(ArgAction::Version);
+            subcommand.disable_version_flag(true).arg(flag)
+        });
+    }
+    command.display_name(program).version(version)
 }
 
 /// Moves the options between `serve` and the service behind the service. There clap accumulates
@@ -294,8 +391,11 @@ fn move_options_behind_service(mut args: Vec<OsString>) -> Vec<OsString> {
 fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> clap::Error {
     let problem = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::MissingSubcommand, _) => "no service is given".to_owned(),
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) if is_address(name) => {
+            format!("there is no service '{name}' (to listen there, use '--listen {name}')")
+        }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
-            format!("unknown service '{name}'")
+            format!("there is no service '{name}'")
         }
         _ => return error,
     };
@@ -306,11 +406,49 @@ fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> cl
     let serve = command.find_subcommand_mut("serve");
     let serve = serve.expect("it is a command");
     let similar = match similar_services(serve, &error) {
-        names if names.is_empty() => String::new(),
+        names if names.is_empty() => {
+            let names = serve.get_subcommands().map(clap::Command::get_name);
+            format!("; there are: {}", names.collect::<Vec<_>>().join(", "))
+        }
         names => format!("; similar names: {}", names.join(", ")),
     };
     let message = format!("{problem}{similar}\n\n`switchboard services` lists the services.");
     serve.error(error.kind(), message)
+}
+
+/// Suggests `--listen` where an address is given without it, or a port with `-p`, as other programs
+/// have it.
+fn suggest_listen(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let is_serve = args.iter().any(|arg| arg == "serve");
+    let given = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(arg)) if is_serve => arg.clone(),
+        _ => return error,
+    };
+    let address = match ["--port", "-p"].iter().find(|&option| given == **option) {
+        Some(option) => {
+            let args = args.iter().filter_map(|arg| arg.to_str());
+            let mut rest = args.skip_while(|arg| !arg.starts_with(option));
+            let behind = rest.next().and_then(|arg| arg.strip_prefix(option));
+            match behind.map(|value| value.strip_prefix('=').unwrap_or(value)) {
+                Some("") | None => rest.next().unwrap_or("PORT").to_owned(),
+                Some(value) => value.to_owned(),
+            }
+        }
+        None if is_address(&given) => given,
+        None => return error,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    let tip = format!("to listen there, use '--listen {address}'");
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
+    error
+}
+
+/// Whether it can only be an address. (Every word could be the name of a host.)
+fn is_address(text: &str) -> bool {
+    text.contains(|c: char| c == ':' || c.is_ascii_digit()) && text.parse::<ListenAddr>().is_ok()
 }
 
 /// The services with a name that clap suggests, or that contains the given one.
@@ -372,7 +510,10 @@ Examples:
   switchboard serve echo --max-clients 10 --max-per-host 2 --idle-timeout 30s
 
 These options may stand before or after SERVICE. `switchboard serve SERVICE --help` also lists the
-options of that service, which stand after it.";
+options of that service, which stand after it.
+
+Signals: SIGTERM and SIGINT stop the server gracefully, SIGQUIT at once. SIGHUP stops it when its
+terminal is closed, and has no effect without a terminal. SIGUSR1 prints its sessions and counters.";
 
 const SERVICES_HELP: &str = "\
 Examples:
@@ -398,7 +539,7 @@ mod tests {
 
     fn parse(args: &str) -> Result<(Cli, ArgMatches), clap::Error> {
         let args = ["switchboard"].into_iter().chain(args.split_whitespace());
-        super::parse(&switchboard_services::all(), args)
+        super::parse(&switchboard_services::all(), false, args)
     }
 
     /// The name of the service, and the options that `serve` uses.
@@ -423,6 +564,16 @@ mod tests {
         assert_eq!(options.limits(), Limits::default());
         assert_eq!(options.listen_addrs(), [ListenAddr::default()]);
         assert_eq!(options.model, Model::Fork);
+    }
+
+    #[test]
+    fn networks_are_given_as_cidr_or_address() {
+        let (_, options) = serve(
+            "serve --trust-network 192.0.2.1/24 echo --trust-network ::1 --trust-network 10.1.2.3",
+        );
+        let networks = options.bind().trusted_networks;
+        let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["192.0.2.1/24", "::1/128", "10.1.2.3/32"]);
     }
 
     #[test]
@@ -473,6 +624,9 @@ mod tests {
             ("serve --listen a:b echo", ValueValidation),
             ("serve --script friend eliza", UnknownArgument),
             ("serve echo --max-clients 0", ValueValidation),
+            ("serve echo --trust-network lab", ValueValidation),
+            ("serve echo --trust-network 192.0.2.1/33", ValueValidation),
+            ("serve echo --trust-network ::ffff:1.2.3.4", ValueValidation),
             ("serve echo --max-per-host -1", UnknownArgument),
             ("serve echo --idle-timeout 0", ValueValidation),
             ("serve echo x", UnknownArgument),
@@ -495,20 +649,82 @@ mod tests {
     #[test]
     fn a_wrong_or_missing_service_is_described() {
         for (args, message) in [
-            ("serve ech", "unknown service 'ech'; similar names: "),
+            ("serve ech", "there is no service 'ech'; similar names: "),
+            (
+                "serve foo",
+                "there is no service 'foo'; there are: eliza, echo, ",
+            ),
             (
                 "serve --listen 0 ech",
-                "unknown service 'ech'; similar names: ",
+                "there is no service 'ech'; similar names: ",
             ),
-            ("serve --listen 0", "no service is given\n"),
+            (
+                "serve --listen 0",
+                "no service is given; there are: eliza, ",
+            ),
+            (
+                "serve 1234 echo",
+                "there is no service '1234' (to listen there, use '--listen 1234'); there are: ",
+            ),
             (
                 "serve file",
-                "unknown service 'file'; similar names: files, send-file, receive-file\n",
+                "there is no service 'file'; similar names: files, send-file, receive-file\n",
             ),
             ("serv", "unrecognized subcommand 'serv'\n"),
         ] {
             let error = parse(args).err().expect("it is refused").to_string();
             assert!(error.starts_with(&format!("error: {message}")), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_without_its_option_is_explained() {
+        for (args, address) in [
+            ("serve echo 1234", "1234"),
+            ("serve echo :80", ":80"),
+            ("serve echo -q unix:/tmp/a", "unix:/tmp/a"),
+            ("serve echo -p 1234", "1234"),
+            ("serve echo -p1234", "1234"),
+            ("serve -p 1234 echo", "1234"),
+            ("serve echo --port=1234", "1234"),
+            ("serve echo --port", "PORT"),
+        ] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            let tip = format!("tip: to listen there, use '--listen {address}'\n");
+            assert!(error.contains(&tip), "{args}: {error}");
+        }
+        for args in ["serve echo foo", "serve echo --lisen 80", "list --port 80"] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            assert!(!error.contains("to listen there"), "{args}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_command_prints_the_version_of_the_program() {
+        let mut services = switchboard_services::all();
+        let version = |services: &Services, args: &str, is_own| {
+            let parsed = super::parse(services, is_own, args.split(' '));
+            let error = parsed.err().expect("the version is asked for");
+            assert_eq!(error.kind(), ErrorKind::DisplayVersion, "{args}: {error}");
+            error.to_string()
+        };
+        let own = env!("CARGO_PKG_VERSION");
+        for args in [
+            "--version",
+            "serve -V",
+            "serve echo --version",
+            "script run --version",
+        ] {
+            let args = format!("/bin/mine {args}");
+            assert_eq!(
+                version(&services, &args, false),
+                format!("switchboard {own}\n")
+            );
+            let expected = format!("mine (switchboard {own})\n");
+            assert_eq!(version(&services, &args, true), expected);
+        }
+        services.set_version("7.8");
+        let expected = format!("mine 7.8 (switchboard {own})\n");
+        assert_eq!(version(&services, "mine serve chat -V", true), expected);
     }
 }

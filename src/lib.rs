@@ -40,7 +40,7 @@ use crate::error::Failure;
 
 /// Runs the program with the services that come with it.
 pub fn main() -> ExitCode {
-    main_with(|_| ())
+    start(&switchboard_services::all(), false)
 }
 
 /// Runs the program with one more service: its name, a one-line description, and how to make it.
@@ -53,11 +53,16 @@ pub fn run<S: Service + 'static>(
     main_with(|services| services.add(name, about, make))
 }
 
-/// Runs the program with the services that come with it and those that `add` adds.
+/// Runs the program with the services that come with it and those that `add` adds. It can also
+/// [set the version](Services::set_version) that `--version` prints.
 pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let mut services = switchboard_services::all();
     add(&mut services);
-    let (cli, matches) = match args::parse(&services, env::args_os()) {
+    start(&services, true)
+}
+
+fn start(services: &Services, is_own: bool) -> ExitCode {
+    let (cli, matches) = match args::parse(services, is_own, env::args_os()) {
         Ok(parsed) => parsed,
         Err(usage) => {
             usage.print().ok(); // the reader of the help may have closed the pipe
@@ -66,15 +71,15 @@ pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     };
     log::init(cli.verbose, cli.quiet);
     let done = match (cli.command, matches.subcommand()) {
-        (Command::Serve, Some((_, matches))) => serve::run(&services, matches, cli.quiet),
+        (Command::Serve, Some((_, matches))) => serve::run(services, matches, cli.quiet),
         (Command::Talk(options), _) => talk::run(options),
         (Command::Script(command), _) => script::run(&command, cli.quiet),
         (Command::Get(options), _) => transfer::get(&options, cli.quiet),
         (Command::Put(options), _) => transfer::put(&options, cli.quiet),
         (Command::List(options), _) => transfer::list(&options, cli.quiet),
-        (Command::Services(options), _) => list(&services, options.json),
-        (Command::Completions { shell }, _) => completions::print(&services, shell),
-        (Command::Man { directory }, _) => man::write(&services, &directory, cli.quiet),
+        (Command::Services(options), _) => list(services, options.json),
+        (Command::Completions { shell }, _) => completions::print(services, shell),
+        (Command::Man { directory }, _) => man::write(services, &directory, cli.quiet),
         (Command::Serve, None) => unreachable!("the command line requires a service"),
     };
     match done {

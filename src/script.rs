@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script};
+use switchboard_files::counted;
 use switchboard_services::units::count;
 use switchboard_services::{Eliza, LoadScriptError, ReplyFormat, find_script, read_script};
 
@@ -190,17 +191,12 @@ fn load(file: &Path, name: &str) -> Result<Script, LoadScriptError> {
 }
 
 fn summary(name: &str, script: &Script, warnings: usize) -> String {
-    let (format, rules) = (script.format(), counted(script.rules(), "rule"));
+    let (format, rules) = (script.format(), counted(script.rules() as u64, "rule"));
     let verdict = match warnings {
         0 => "no problems".to_owned(),
-        warnings => counted(warnings, "warning"),
+        warnings => counted(warnings as u64, "warning"),
     };
     format!("{name}: {format}, {rules}, {verdict}")
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// Prints lines that may quote a file.
@@ -233,7 +229,7 @@ fn list(json: bool) -> Result<(), Failure> {
                 about,
             })
         } else {
-            let rules = counted(rules, "rule");
+            let rules = counted(rules as u64, "rule");
             format!("{name:10} {format:8} {rules:>10}  {about}")
         };
         writeln!(out, "{line}").map_err(Failure::Output)?;

@@ -9,6 +9,7 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use switchboard_client::{Error, Outcome, Progress};
 use switchboard_core::Sanitized;
+use switchboard_files::counted;
 
 use crate::error::{Failure, transfer_code};
 use crate::json;
@@ -216,8 +217,9 @@ fn shortened(name: String) -> String {
 fn summary(name: &[u8], outcome: &Outcome, seconds: f64) -> String {
     let name = Sanitized(name);
     let bytes = outcome.bytes;
+    let all = counted(bytes, "byte");
     if outcome.already_there {
-        return format!("{name}: unchanged ({bytes} bytes)");
+        return format!("{name}: unchanged ({all})");
     }
     let transferred = bytes - outcome.resumed_from.unwrap_or(0).min(bytes);
     let resumed = match outcome.resumed_from {
@@ -236,7 +238,7 @@ fn summary(name: &[u8], outcome: &Outcome, seconds: f64) -> String {
         let rate = (transferred as f64 / seconds) as u64;
         format!(" ({}/s)", DecimalBytes(rate))
     };
-    format!("{name}: {bytes} bytes{resumed} in {seconds:.1} s{rate}")
+    format!("{name}: {all}{resumed} in {seconds:.1} s{rate}")
 }
 
 fn json_line(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {

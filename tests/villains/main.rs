@@ -4,6 +4,8 @@ mod self_poster;
 mod worker;
 
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use rand::RngExt;
 use switchboard::{Error, Flow, Outbox, Peer, Refusal, Result, Service, Session};
@@ -22,6 +24,9 @@ fn main() -> ExitCode {
         });
         services.add("stuck", "Blocks at the first line", || {
             Villain(Behavior::Stuck)
+        });
+        services.add("slow", "Answers each line after 20 milliseconds", || {
+            Villain(Behavior::Slow)
         });
         services.add("dropper", "Panics in its destructor", || {
             Villain(Behavior::Drop)
@@ -64,6 +69,7 @@ enum Behavior {
     Stubborn,
     Endless,
     Stuck,
+    Slow,
     Drop,
     Burst,
     Refuse,
@@ -116,6 +122,11 @@ impl Session for Villain {
             Behavior::Stuck => loop {
                 std::hint::spin_loop();
             },
+            Behavior::Slow => {
+                thread::sleep(Duration::from_millis(20));
+                out.send(line);
+                Ok(Flow::Continue)
+            }
             _ => {
                 out.send(line);
                 Ok(Flow::Continue)

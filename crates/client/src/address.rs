@@ -1,10 +1,10 @@
 //! Resolves the address of a server.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use switchboard_core::{HostPort, ListenAddr};
+use switchboard_core::{HostPort, ListenAddr, resolve_host};
 
 use crate::error::Error;
 
@@ -68,7 +68,7 @@ fn addresses(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
             (Ipv4Addr::LOCALHOST, *port).into(),
             (Ipv6Addr::LOCALHOST, *port).into(),
         ],
-        HostPort::Host(name, port) => (name.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(name, port) => resolve_host(name, *port)?,
     };
     addresses.dedup();
     if addresses.is_empty() {

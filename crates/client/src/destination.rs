@@ -28,6 +28,9 @@ pub enum Target<'a> {
         overwrite: bool,
         /// Whether an incomplete file is kept as `NAME.part`, and the next transfer continues it.
         resume: bool,
+        /// Whether the file gets the modification time of the server's file and is executable if that
+        /// is. TFTP has neither.
+        preserve: bool,
     },
 }
 

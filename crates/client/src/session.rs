@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use switchboard_core::Sanitized;
-use switchboard_files::{Request, Response, Status};
+use switchboard_files::{Request, Response, Status, counted};
 
 use crate::error::Error;
 use crate::transport::{Interrupt, Transport};
@@ -140,7 +140,7 @@ impl Session {
         let mut left = count;
         while 0 < left {
             if self.start == self.end && self.fill(self.timeout)? == 0 {
-                let missing = io::Error::other(format!("{left} bytes are missing"));
+                let missing = io::Error::other(format!("{} missing", counted(left, "byte")));
                 return Err(self.fail(Error::Lost(missing)));
             }
             let input = &self.input[self.start..self.end];

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
+use switchboard_core::unix_socket_address;
 
 use crate::address::{Endpoint, Server};
 use crate::error::Error;
@@ -58,7 +59,7 @@ pub(crate) fn connect(
     };
     let addresses: Vec<SockAddr> = match server.endpoint() {
         Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
-        Endpoint::Unix(path) => vec![SockAddr::unix(path).map_err(unreachable)?],
+        Endpoint::Unix(path) => vec![unix_socket_address(path).map_err(unreachable)?],
         Endpoint::Udp(_) => Vec::new(),
     };
     let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");
@@ -209,9 +210,10 @@ mod tests {
         let timeout = Duration::from_secs(30);
         let mut buffer = [0; 10];
         assert_eq!(transport.read(&mut buffer, timeout).expect("bytes"), 10);
-        raise(Signal::SIGINT).expect("a signal can be raised");
+        // SIGINT and SIGHUP may be ignored, as in a script or under nohup.
+        raise(Signal::SIGTERM).expect("a signal can be raised");
         let stopped = transport.read(&mut buffer, timeout);
-        assert!(matches!(stopped, Err(Error::Stopped(2))), "{stopped:?}");
+        assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
         raise(Signal::SIGTERM).expect("a signal can be raised");
         let stopped = transport.write(&buffer, Interrupt::Hangup, timeout);
         assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");

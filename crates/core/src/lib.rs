@@ -59,11 +59,16 @@ mod udp;
 
 pub mod testing;
 
+pub use ipnet::IpNet;
+
 pub use hub::types::{LeaveReason, Member, MemberId, Post, RoomEvent, RoomKind};
 pub use limits::limits::{Limits, ParseRateError, Rate};
 pub use limits::stats::Reporting;
 pub use net::bind::{BindError, BindOptions, Family};
-pub use net::listen_addr::{DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError};
+pub use net::listen_addr::{
+    DEFAULT_PORT, Descriptor, HostPort, ListenAddr, ParseListenAddrError, resolve_host,
+    unix_socket_address,
+};
 pub use net::listener::Listener;
 pub use peer::{Address, Host, Peer, Transport};
 pub use reactor::signals::Signals;

@@ -1,7 +1,9 @@
 //! The remote end of a connection.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,8 @@ pub enum Address {
     /// An IP address and port. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is stored and shown
     /// as IPv4.
     Ip(SocketAddr),
-    /// A Unix socket. Sockets of clients usually have no path.
+    /// A Unix socket: its path, or `@` and the name of an abstract one. Sockets of clients usually have
+    /// neither.
     Unix(Option<PathBuf>),
     /// Standard input and output.
     Stdio,
@@ -111,7 +114,10 @@ impl From<&socket2::SockAddr> for Address {
     fn from(address: &socket2::SockAddr) -> Self {
         match address.as_socket() {
             Some(ip) => ip.into(),
-            None => Self::Unix(address.as_pathname().map(Path::to_path_buf)),
+            None => Self::Unix(match address.as_abstract_namespace() {
+                Some(name) => Some(OsStr::from_bytes(&[b"@", name].concat()).into()),
+                None => address.as_pathname().map(Path::to_path_buf),
+            }),
         }
     }
 }

@@ -29,6 +29,14 @@ mod tests {
     const HAYDEN: &str = "key: xnone\ndecomp: *\nreasmb: You say (1)\n";
 
     #[test]
+    fn characters_without_a_width_count_as_nothing_in_scripts() {
+        let script = HAYDEN.replace("You", "\u{200b}Yo\u{ad}u\u{2060}");
+        let script = Script::load("\u{feff}".to_owned() + &script).expect("it is a script");
+        let reply = Conversation::new(&script, 1).reply("yes");
+        assert_eq!(reply.text, "You say yes");
+    }
+
+    #[test]
     fn replies_contain_no_invisible_characters() {
         let input = "I need \u{202e}x\u{1b}[31m\u{2066}y\u{9b}z\0";
         for script in [

@@ -103,7 +103,7 @@ impl Script {
         })
     }
 
-    /// Reads a script and detects its format.
+    /// Reads a script and detects its format. Characters without a width count as nothing.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Script {
         }
         let text = str::from_utf8(script)
             .map_err(|error| Problem::at(script, error.valid_up_to(), "not UTF-8"))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = &text.replace(ZERO_WIDTH, "");
         let format = Format::of(text);
         let engine: Arc<dyn Engine> = match format {
             Format::Pattern => Arc::new(pattern::parse(text)?),
@@ -189,3 +189,6 @@ impl fmt::Display for Format {
 fn built_in(cell: &OnceCell<Script>, text: &str) -> Result<Script, ScriptError> {
     cell.get_or_try_init(|| Script::load(text)).cloned()
 }
+
+/// Characters without a width, which come with copied text and count as nothing.
+const ZERO_WIDTH: [char; 4] = ['\u{200b}', '\u{2060}', '\u{ad}', '\u{feff}'];

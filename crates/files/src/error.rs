@@ -1,5 +1,6 @@
 //! Why a file cannot be read, listed or stored.
 
+use std::fs::File;
 use std::io;
 
 use nix::errno::Errno;
@@ -31,7 +32,7 @@ pub enum FileError {
     #[error("a file or folder of this name exists already")]
     Exists,
     /// The file exceeds [`Rules::max_file`](crate::Rules::max_file).
-    #[error("the file is too large: at most {max} bytes are allowed")]
+    #[error("the file is too large: the maximum is {}", counted(*.max, "byte"))]
     TooLarge {
         /// In bytes.
         max: u64,
@@ -40,7 +41,7 @@ pub enum FileError {
     #[error("no space left on the disk")]
     NoSpace,
     /// The files together would exceed [`Rules::quota`](crate::Rules::quota).
-    #[error("quota exceeded: all files together may have {quota} bytes")]
+    #[error("quota exceeded: all files together may have {}", counted(*.quota, "byte"))]
     Quota {
         /// In bytes.
         quota: u64,
@@ -52,14 +53,39 @@ pub enum FileError {
     #[error("the content does not match its length and digest")]
     Mismatch,
     /// The file ends early.
-    #[error("the file has only {length} bytes")]
+    #[error("the file has only {}, {missing} fewer than expected", counted(*.length, "byte"))]
     Short {
         /// In bytes.
         length: u64,
+        /// In bytes.
+        missing: u64,
     },
     /// Any other error of the system.
     #[error("reading or writing failed: {0}")]
     Io(io::Error),
+}
+
+impl FileError {
+    /// The file was expected to have `expected` bytes.
+    #[must_use]
+    pub fn short(length: u64, expected: u64) -> Self {
+        let missing = expected.saturating_sub(length);
+        Self::Short { length, missing }
+    }
+
+    /// `file` ended at `position`, before `expected` bytes.
+    pub(crate) fn ended(file: &File, position: u64, expected: u64) -> Self {
+        // It may have become shorter than what was read before.
+        let length = file.metadata().map_or(position, |file| file.len());
+        Self::short(length.min(position), expected)
+    }
+}
+
+/// A number and what it counts, in the plural unless it is one.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 impl From<Errno> for FileError {
@@ -98,5 +124,17 @@ impl From<FileError> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_no_plural() {
+        let missing = |length| FileError::Short { length }.to_string();
+        assert_eq!(missing(0), "the file has only 0 bytes");
+        assert_eq!(missing(1), "the file has only 1 byte");
     }
 }

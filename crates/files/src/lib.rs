@@ -29,9 +29,9 @@ pub mod tftp;
 mod timestamp;
 
 pub use digest::{Content, Digest, Hasher, ParseDigestError};
-pub use error::FileError;
+pub use error::{FileError, counted};
 pub use name::{Name, NameError};
-pub use protocol::entry::{Entry, Kind};
+pub use protocol::entry::{Attributes, Entry, Kind};
 pub use protocol::quoting::{Quoted, QuotingError, Words};
 pub use protocol::request::{Follows, InvalidRequest, Request};
 pub use protocol::response::Response;

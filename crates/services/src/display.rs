@@ -1,10 +1,11 @@
 //! Display: prints what arrives on the server's standard output.
 
 use std::convert::Infallible;
+use std::io;
 
 use clap::Args;
 use switchboard_core::{
-    Config, Framing, Outbox, Peer, Refusal, Result, Sanitized, Service, Session, Transport,
+    Config, Flow, Framing, Outbox, Peer, Refusal, Result, Sanitized, Service, Session, Transport,
 };
 
 use crate::input_options::{InputOptions, StopWordMatcher};
@@ -47,7 +48,7 @@ impl Display {
 
 impl Service for Display {
     fn config(&self, _: Transport) -> Config {
-        Config::framed(self.framing())
+        Config::framed(self.framing()).http_lines().stdout()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
@@ -66,19 +67,27 @@ struct DisplaySession {
 }
 
 impl Session for DisplaySession {
-    fn on_message(&mut self, message: &[u8], _: &mut Outbox) -> Result {
-        let (accepted, flow) = self.matcher.scan(message);
+    fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
+        let (accepted, flow) = self.matcher.receive(message, out);
         if accepted.is_empty() && !message.is_empty() {
             return Ok(flow); // the message shows that the stop line had ended before it
         }
-        match &self.prefix {
-            None => self.output.print(accepted)?,
+        let printed = match &self.prefix {
+            None => self.output.print(accepted),
             Some(prefix) => {
                 let line = format!("{prefix}{}\n", Sanitized(accepted));
-                self.output.print(line.as_bytes())?;
+                self.output.print(line.as_bytes())
             }
+        };
+        match printed {
+            // The server stops, and says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Flow::Close),
+            printed => Ok(printed.map(|()| flow)?),
         }
-        Ok(flow)
+    }
+
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
+        Ok(self.matcher.on_timer())
     }
 }
 

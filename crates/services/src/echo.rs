@@ -22,7 +22,7 @@ impl Echo {
 
 impl Service for Echo {
     fn config(&self, _: Transport) -> Config {
-        Config::framed(self.framing())
+        Config::framed(self.framing()).http_lines()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {
@@ -35,18 +35,24 @@ struct EchoSession(StopWordMatcher);
 
 impl Session for EchoSession {
     fn on_message(&mut self, bytes: &[u8], out: &mut Outbox) -> Result {
-        let (accepted, flow) = self.0.scan(bytes);
+        let (accepted, flow) = self.0.receive(bytes, out);
         out.send(accepted);
         Ok(flow)
+    }
+
+    fn on_timer(&mut self, _: &mut Outbox) -> Result {
+        Ok(self.0.on_timer())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
+    use std::sync::Arc;
+    use std::time::Duration;
 
     use switchboard_core::Limits;
-    use switchboard_core::testing::Connection;
+    use switchboard_core::testing::{Connection, RoomDriver};
 
     use super::*;
     use crate::testing::{datagram_peer, every_chunking, parse_options};
@@ -74,6 +80,36 @@ mod tests {
         every_chunking(&echo, b"exit\rone", b"exit\r");
         every_chunking(&echo, b"one\nstop", b"one\nstop");
         every_chunking(&Echo::default(), b"stop\none\n", b"stop\none\n");
+    }
+
+    #[test]
+    fn silence_ends_a_stop_line_without_a_line_end() {
+        let milliseconds = Duration::from_millis;
+        let echo = Arc::new(parse_options::<Echo>("--stop-word stop --stop-word q"));
+        for (reads, is_closed) in [
+            (&["stop"][..], true),
+            (&["q"], false), // a first key, perhaps
+            (&["one", "stop"], true),
+            (&["one\n", "stop"], false),
+            (&["s", "t", "o", "p"], false),
+            (&["stop", " it"], false),
+        ] {
+            let mut driver = RoomDriver::new(echo.clone(), Limits::default());
+            driver.connect(1);
+            for read in reads {
+                driver.send(1, read.as_bytes());
+                driver.advance(milliseconds(299));
+                assert!(driver.close_reason(1).is_none(), "{reads:?}");
+            }
+            driver.advance(milliseconds(1));
+            assert_eq!(driver.close_reason(1).is_some(), is_closed, "{reads:?}");
+            driver.advance(milliseconds(4 * 300));
+            assert_eq!(driver.received(1), reads.concat().as_bytes());
+            assert_eq!(
+                driver.close_reason(1).is_some(),
+                is_closed || reads == ["q"]
+            );
+        }
     }
 
     #[test]

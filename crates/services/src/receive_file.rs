@@ -8,7 +8,7 @@ use switchboard_core::{
     Address, Config, Error, Flow, Outbox, Peer, Refusal, Result, Service, Session, Transport,
     UdpPolicy,
 };
-use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules};
+use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules, counted};
 
 use crate::shared_output::SharedOutput;
 use crate::units::size;
@@ -100,7 +100,7 @@ impl ReceiveFileSession {
     /// Reports the saved file to the peer and on standard output.
     fn report(&self, content: &Content, out: &mut Outbox) {
         let Content { length, sha256 } = content;
-        let report = format!("received {length} bytes, SHA-256 {sha256}\n");
+        let report = format!("received {}, SHA-256 {sha256}\n", counted(*length, "byte"));
         out.send(report.as_bytes());
         if let Some(peer) = &self.peer {
             // The file is saved, even if this cannot be printed.
@@ -247,7 +247,7 @@ mod tests {
             max_file: Some(3),
             ..PLAIN
         };
-        let answer = "not received: the file is too large: at most 3 bytes are allowed\n";
+        let answer = "not received: the file is too large: the maximum is 3 bytes\n";
         check(few, b"1234", answer, None);
         let answer = format!("received 3 bytes, SHA-256 {}\n", Digest::of(b"123"));
         check(few, b"123", &answer, Some(b"123"));

@@ -9,7 +9,10 @@ use switchboard_core::Service;
 
 /// A table of services by name, in the order in which they are listed.
 #[derive(Default)]
-pub struct Services(Vec<Entry>);
+pub struct Services {
+    entries: Vec<Entry>,
+    version: Option<&'static str>,
+}
 
 /// A service cannot be made from its options.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +66,24 @@ impl Services {
             let service = make(options).map_err(|error| error.to_string())?;
             Ok(Arc::new(service))
         });
-        self.0.retain(|entry| entry.command.get_name() != name);
-        self.0.push(Entry { command, make });
+        self.entries
+            .retain(|entry| entry.command.get_name() != name);
+        self.entries.push(Entry { command, make });
+    }
+
+    /// Sets the version of the program, which `--version` prints: `env!("CARGO_PKG_VERSION")`.
+    pub fn set_version(&mut self, version: &'static str) {
+        self.version = Some(version);
+    }
+
+    /// The version of the program, if it is known.
+    pub fn version(&self) -> Option<&'static str> {
+        self.version
     }
 
     /// The name and the description of each service.
     pub fn names(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0.iter().map(|Entry { command, .. }| {
+        self.entries.iter().map(|Entry { command, .. }| {
             let about = command.get_about().map(ToString::to_string);
             (command.get_name(), about.unwrap_or_default())
         })
@@ -77,7 +91,7 @@ impl Services {
 
     /// A subcommand for each service, with its options.
     pub fn commands(&self) -> impl Iterator<Item = Command> {
-        self.0.iter().map(|entry| entry.command.clone())
+        self.entries.iter().map(|entry| entry.command.clone())
     }
 
     /// Makes the service `name` from the options that its subcommand matched.
@@ -94,7 +108,10 @@ impl Services {
         name: &str,
         options: &ArgMatches,
     ) -> Result<Arc<dyn Service>, InvalidOptions> {
-        let entry = self.0.iter().find(|entry| entry.command.get_name() == name);
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.command.get_name() == name);
         let entry = entry.expect("the name is one of its own commands");
         (entry.make)(options).map_err(|reason| InvalidOptions {
             service: name.to_owned(),

@@ -9,7 +9,7 @@ pub struct Uppercase;
 
 impl Service for Uppercase {
     fn config(&self, _: Transport) -> Config {
-        Config::bytes()
+        Config::bytes().http_lines()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Box<dyn Session>, Refusal> {

@@ -122,7 +122,7 @@ fn options_of_serve_stand_on_both_sides_of_the_service() {
     let (code, _, stderr) = run_program("serve --listen 0 ech", "");
     assert_eq!(code, 2);
     assert!(
-        stderr.starts_with("error: unknown service 'ech'") && stderr.contains("echo"),
+        stderr.starts_with("error: there is no service 'ech'") && stderr.contains("echo"),
         "{stderr}"
     );
 }

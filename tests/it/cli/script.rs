@@ -101,8 +101,9 @@ fn files_that_are_no_script_are_refused() {
     for (file, reason) in [
         ("/no/such/file", "/no/such/file: No such file or directory"),
         ("/", "/: Is a directory"),
-        ("/dev/zero", "/dev/zero:1:1: a script is at most 1024 KiB"),
-        ("/dev/null", "/dev/null:1:"),
+        ("/dev/zero", "/dev/zero: not a regular file\n"),
+        ("/dev/null", "/dev/null: not a regular file\n"),
+        ("/dev/random", "/dev/random: not a regular file\n"),
     ] {
         let (code, stdout, _) = run_program(&format!("script check {file}"), "");
         assert!(code == 1 && stdout.starts_with(reason), "{stdout}");
@@ -266,6 +267,13 @@ fn a_single_line_is_answered_immediately() {
             .all(|(line, n)| line.contains(&format!("{n} coats"))),
         "{answers}"
     );
+}
+
+#[test]
+fn a_script_may_come_from_a_pipe() {
+    let friend = concat!(env!("CARGO_MANIFEST_DIR"), "/data/eliza/friend.toml");
+    let checked = stdout_of(&format!("$PROGRAM script check <(cat {friend})"), "");
+    assert!(checked.contains("no problems"), "{checked}");
 }
 
 #[test]

@@ -58,14 +58,8 @@ fn commands_work_over_udp() {
     let server = Server::start_udp(&format!("eliza --commands --script {PARROT}"));
     let client = UdpClient::connect(&server);
     client.ask("I need my mother.");
-    // The trace is over the amplification limit, so the client has to validate its address.
-    let challenge = client.ask("*why\n");
-    let code: String = challenge.chars().filter(char::is_ascii_digit).collect();
-    let trace = client.ask(format!("{code}\n"));
-    assert!(
-        trace.contains("input       I need my mother.\n"),
-        "{challenge}{trace}"
-    );
+    let trace = client.ask("*why\n");
+    assert!(trace.contains("input       I need my mother.\n"), "{trace}");
     assert_eq!(client.ask("*reset\n"), "How do you feel?\n");
 }
 

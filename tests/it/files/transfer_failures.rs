@@ -9,8 +9,10 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::files::{check_run, command_in, fake_server_stalling, serve_files};
-use crate::support::{DEADLINE, Process, installed, shell, temp_dir};
+use crate::support::files::{
+    check_run, command_in, fake_server_answering, fake_server_stalling, serve_files,
+};
+use crate::support::{DEADLINE, Process, installed, shell, stdout_of, temp_dir};
 
 /// Even while the pipe is full.
 #[test]
@@ -64,6 +66,43 @@ fn every_failure_is_reported_and_counted() {
     // A failed list prints no entry.
     let listed = check_run(here.path(), &["list", port, "x", "-r", "--json"], 1, "x:");
     assert!(listed.stdout.is_empty());
+}
+
+/// A server may list a tree of folders without end.
+#[test]
+fn a_tree_without_end_ends_at_a_limit() {
+    let endless = fake_server_answering(|line| {
+        let entry = |name| format!("folder - 2026-01-31T12:00:00Z {name}\n");
+        match line.split_once(' ') {
+            Some(("STAT", _)) => format!("213 {}", entry("top")),
+            _ => format!("210 2\n{}{}", entry("a"), entry("b")),
+        }
+    });
+    let address = &*endless.to_string();
+    for (limit, message) in [
+        (
+            ["--max-entries", "100"],
+            "more than 100 files and folders (--max-entries allows more)",
+        ),
+        (
+            ["--max-time", "50ms"],
+            "not complete after 0.05 s (--max-time allows more)",
+        ),
+    ] {
+        let here = temp_dir();
+        let get = [&["get", address, "top", "-r"][..], &limit].concat();
+        check_run(here.path(), &get, 74, message);
+        check_run(
+            here.path(),
+            &[&["ls", address, "-r"][..], &limit].concat(),
+            74,
+            message,
+        );
+        if limit[0] == "--max-entries" {
+            let folders = stdout_of(&format!("find {} -type d", here.path().display()), "");
+            assert_eq!(folders.lines().count(), 1 + 1 + 100);
+        }
+    }
 }
 
 /// Output without a line end at its end stays visible.

@@ -3,10 +3,14 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::files::public_program;
-use crate::support::{Client, Server, installed, is_root, program, shell, stdout_of, temp_dir};
+use crate::support::{
+    Client, MODELS, Server, UdpClient, installed, is_root, program, run_program, shell, stdout_of,
+    temp_dir,
+};
 
 /// Checks that serving fails with this exit code and a line with this message.
 #[track_caller]
@@ -124,6 +128,15 @@ fn a_host_name_means_all_its_addresses() {
 }
 
 #[test]
+fn an_ipv4_address_in_the_notation_of_ipv6_is_one_of_ipv4() {
+    let server = Server::serve("echo --listen [::ffff:127.0.0.1]:0");
+    assert!(server.log("listens on").contains("on 127.0.0.1:"));
+    assert_eq!(server.connect().ask("hello"), "hello");
+    let server = Server::serve("echo --listen udp://[::ffff:127.0.0.1]:0");
+    assert_eq!(UdpClient::connect(&server).ask("hello"), "hello");
+}
+
+#[test]
 fn a_unix_socket_replaces_only_a_dead_one() {
     let folder = temp_dir();
     let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
@@ -149,5 +162,143 @@ fn a_unix_socket_replaces_only_a_dead_one() {
         b"precious"
     );
     check_refused(&at("no/such/folder"), 69, "No such file or directory");
-    check_refused(&at(&"long".repeat(40)), 69, "path must be shorter");
+    check_refused(
+        &at(&"long".repeat(40)),
+        69,
+        "a Unix socket allows 107 (a relative path",
+    );
+}
+
+/// Runs the command that the server suggests, in a shell behind `enter`, and sends it a line.
+#[track_caller]
+fn check_suggested(server: &Server, folder: &Path, enter: &str) {
+    let line = server.log("listens on ");
+    let (_, suggested) = line.split_once("; try: ").expect("a command is suggested");
+    let command = format!("{enter} {}", suggested.replace("NAME", "file"));
+    let mut shell = Command::new("sh");
+    let (_process, mut client) =
+        Client::of_command(shell.current_dir(folder).args(["-c", &command]));
+    if suggested.starts_with("curl") {
+        client.rest();
+        let file = fs::read(folder.join("file"));
+        assert_eq!(file.expect("it was fetched"), b"content", "{command}");
+        fs::remove_file(folder.join("file")).expect("it is there");
+    } else {
+        assert_eq!(client.ask("hello"), "hello", "{command}");
+    }
+}
+
+#[test]
+fn the_suggested_command_reaches_the_server() {
+    if !installed(&["nc.openbsd", "curl"]) {
+        return;
+    }
+    let folder = temp_dir();
+    let addresses = [
+        "0",
+        ":0",
+        "127.0.0.5:0",
+        "[::1]:0",
+        "udp://0",
+        "udp://127.0.0.5:0",
+        "udp://[::1]:0",
+        "unix:plain",
+        "unix:./@file",
+        "unix:a b",
+        "unix:-N",
+        "unix:it's $HOME",
+        "unix:tab\t\x1b[31m\u{200b}%s\\",
+        "unix:@abstract name",
+    ];
+    for address in addresses {
+        let mut command = Command::new(program());
+        command.args(["serve", "echo", "--listen", address]);
+        let server = Server::run(command.current_dir(folder.path()));
+        check_suggested(&server, folder.path(), "");
+    }
+    for options in ["-4 --listen :0", "-6 --listen :0", "-6 --listen udp://:0"] {
+        let server = Server::serve(&format!("echo {options}"));
+        check_suggested(&server, folder.path(), "");
+    }
+    fs::create_dir(folder.path().join("served")).expect("the folder is writable");
+    fs::write(folder.path().join("served/file"), "content").expect("the folder is writable");
+    let mut command = Command::new(program());
+    command.args(["serve", "files", "served", "--listen", "udp://[::1]:0"]);
+    let server = Server::run(command.current_dir(folder.path()));
+    check_suggested(&server, folder.path(), "");
+}
+
+#[test]
+fn the_suggested_command_names_the_interface_of_a_link() {
+    if !is_root() || !installed(&["unshare", "nsenter", "ip", "nc.openbsd", "curl"]) {
+        return;
+    }
+    let folder = temp_dir();
+    fs::create_dir(folder.path().join("served")).expect("the folder is writable");
+    fs::write(folder.path().join("served/file"), "content").expect("the folder is writable");
+    let setup = "ip link set lo up && ip address add fe80::5/64 dev lo nodad && exec \"$@\"";
+    for service in [
+        ["echo", "--listen=[fe80::5%lo]:0", ""],
+        ["echo", "--listen=udp://[fe80::5%1]:0", ""],
+        ["files", "--listen=udp://[fe80::5%lo]:0", "served"],
+    ] {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", setup, "sh"]);
+        command.arg(program()).arg("serve");
+        command.args(service.iter().filter(|arg| !arg.is_empty()));
+        let server = Server::run(command.current_dir(folder.path()));
+        let line = server.log("listens on ");
+        assert!(line.contains("[fe80::5%lo]:"), "{line}");
+        let enter = format!("nsenter --net=/proc/{}/ns/net", server.pid());
+        check_suggested(&server, folder.path(), &enter);
+    }
+}
+
+#[test]
+fn an_abstract_socket_is_served_and_fetched_from() {
+    let name = format!("@switchboard test {}", std::process::id());
+    let folder = temp_dir();
+    fs::write(folder.path().join("file"), "content").expect("the folder is writable");
+    for model in MODELS {
+        let mut command = Command::new(program());
+        command.args(["-v", "serve", "files", "--model", model]);
+        command.arg(format!("--listen=unix:{name}"));
+        command.arg(folder.path());
+        let server = Server::run(&mut command);
+        let listed = stdout_of(&format!("\"$PROGRAM\" list 'unix:{name}'"), "");
+        assert!(listed.ends_with("  file\n"), "{listed}");
+        server.log(&format!("accept peer=unix:{name} "));
+        check_refused(&format!("unix:{name}"), 69, "another server listens there");
+    }
+    assert!(!Path::new(&name).exists(), "it has no file");
+    let output = Command::new(program())
+        .args(["serve", "echo", "--unix-mode=600", "--listen=unix:@name"])
+        .output();
+    let output = output.expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{stderr}");
+    assert!(
+        stderr.contains("an abstract socket has no permissions"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn an_address_of_a_link_without_its_interface_is_explained() {
+    check_refused(
+        "[fe80::1]:7000",
+        69,
+        "a link-local address needs its interface, as in [fe80::1%eth0]",
+    );
+    check_refused(
+        "udp://[fe80::1%nosuch]:7000",
+        69,
+        "there is no interface 'nosuch' (ip link lists them)",
+    );
+    check_refused("[fe80::1%99999]:7000", 69, "there is no interface '99999'");
+    let (code, _, stderr) = run_program("list '[fe80::1]:7000'", "");
+    assert!(
+        code == 69 && stderr.contains("needs its interface"),
+        "{stderr}"
+    );
 }

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::support::chat::{ALICE_AND_BOB, GREETING, enter};
 use crate::support::{
-    CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, stdout_of, temp_dir,
+    CONCURRENT_MODELS, Client, MODELS, Scene, Server, UdpClient, pid_in, stdout_of, temp_dir,
 };
 
 const GONE: &str = "The server lost the room. Goodbye.";
@@ -148,6 +148,54 @@ fn a_lost_hub_ends_sessions_of_other_services() {
     scene.play(&format!("1< {GONE}\n1."));
 }
 
+/// The sessions end one after the other, and the first ones to end have not left the others.
+#[test]
+fn at_shutdown_no_member_is_reported_to_have_left() {
+    for model in CONCURRENT_MODELS {
+        let mut server = Server::start(&format!("connect-four --model {model}"));
+        let mut clients: Vec<Client> = Vec::new();
+        for _ in 0..8 {
+            let mut client = server.connect();
+            let ready = ["Waiting for an opponent.", "X is to move."];
+            while !ready.contains(&&*client.line()) {}
+            clients.push(client);
+        }
+        while clients[0].line() != "Your turn, X: 1 to 7." {}
+        server.signal(Signal::SIGTERM);
+        for client in &mut clients {
+            assert_eq!(client.rest(), b"Goodbye.\n", "{model}");
+        }
+        assert_eq!(server.wait().code(), Some(0));
+
+        let mut server = Server::start(&format!("chat --model {model}"));
+        let mut clients: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            enter(client, &format!("p{number}"));
+        }
+        server.signal(Signal::SIGTERM);
+        for client in &mut clients {
+            let text = String::from_utf8(client.rest()).expect("it is text");
+            assert!(
+                !text.contains("has left") && !text.contains("lost"),
+                "{model}: {text}"
+            );
+        }
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+/// A single process that is asked to end is not a shutdown: the others are notified soon.
+#[test]
+fn a_member_whose_process_is_stopped_has_left() {
+    let server = Server::start("chat");
+    let mut scene = Scene::at(&server, &GREETING);
+    scene.play(ALICE_AND_BOB);
+    let peer = scene.client(2).address();
+    let fork = server.log(&format!("fork peer={peer}"));
+    kill(pid_in(&fork, "pid="), Signal::SIGTERM).expect("it runs");
+    scene.play("2< -- The server stops.\n2< -- Goodbye.\n1< -- bob has left.");
+}
+
 #[test]
 fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
     for (service, goodbye) in [
@@ -174,10 +222,9 @@ fn shutdown_of_rooms_sends_goodbye_and_leaves_no_process() {
             server.signal(Signal::SIGTERM);
             for (number, client) in clients.iter_mut().enumerate() {
                 let text = String::from_utf8(client.rest()).expect("it is text");
-                // Some are also notified of members that came or left.
-                let others = [" is here.", " has left.", "wait for one."];
-                let is_own = |line: &&str| !others.iter().any(|end| line.ends_with(end));
-                let own: Vec<&str> = text.lines().filter(is_own).collect();
+                // Some are also notified of members that came.
+                let own = text.lines().filter(|line| !line.ends_with(" is here."));
+                let own: Vec<&str> = own.collect();
                 assert_eq!(
                     own,
                     goodbye.lines().collect::<Vec<_>>(),

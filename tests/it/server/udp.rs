@@ -1,13 +1,15 @@
-//! UDP: sessions by peer address, loops, the amplification limit.
+//! UDP: sessions by peer address, loops.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
-use crate::support::{MODELS, Server, UdpClient, installed, is_root, services, shell, stdout_of};
+use crate::support::{
+    MODELS, Server, UdpClient, installed, is_root, services, shell, sockets, stdout_of, wait_until,
+};
 
 #[test]
 fn the_friend_answers_an_empty_datagram_and_lines() {
@@ -203,72 +205,6 @@ fn two_distant_servers_do_not_answer_each_other_forever() {
     }
 }
 
-/// An unverified address gets at most 128 bytes plus three times what it sent, and not much less
-/// where the answers are longer than that.
-#[test]
-fn the_amplification_limit_holds() {
-    let services = services().into_iter().map(|(service, _)| service);
-    for service in services.filter(|service| !WITHOUT_LIMIT.contains(&&**service)) {
-        for message in [
-            "",
-            "\n",
-            "x",
-            "I need a holiday\n",
-            "my mother and my father and all the others\n",
-        ] {
-            let mut server = Server::start_udp(&service);
-            let client = UdpClient::connect(&server);
-            for _ in 0..100 {
-                client.send(message);
-            }
-            let input = 100 * message.len();
-            let limit = 128 + 3 * input;
-            let minimum = match &*service {
-                "eliza" => limit.min(2000) - 100, // no answer has 100 bytes
-                "echo" | "uppercase" => input,
-                _ => 0,
-            };
-            let mut sent = 0;
-            while sent < minimum {
-                sent += client.bytes().len();
-            }
-            server.log("begin");
-            server.signal(Signal::SIGTERM);
-            assert!(server.wait().success());
-            sent += client.rest().iter().map(Vec::len).sum::<usize>();
-            assert!(sent <= limit, "{service}: {sent} bytes for {message:?}");
-        }
-    }
-}
-
-/// Services that have no amplification limit to test: they refuse UDP, or need arguments.
-const WITHOUT_LIMIT: [&str; 6] = [
-    "chargen",
-    "connect-four",
-    "files",
-    "exec",
-    "send-file",
-    "receive-file",
-];
-
-#[test]
-fn the_validation_code_lifts_the_limit() {
-    let server = Server::serve_villain("dice --listen udp://127.0.0.1:0");
-    let client = UdpClient::connect(&server);
-    let challenge = client.ask("throw\n");
-    let code = challenge
-        .strip_prefix("Say ")
-        .and_then(|rest| rest.get(..6));
-    let code = code.unwrap_or_else(|| panic!("{challenge:?}"));
-    let thrown = client.ask(code);
-    assert_eq!(thrown.split_whitespace().count(), 8, "{thrown}");
-    assert_eq!(
-        client.ask("throw\n").split_whitespace().count(),
-        8,
-        "no question any more"
-    );
-}
-
 #[test]
 fn limits_apply_to_udp_peers() {
     let server =
@@ -317,7 +253,7 @@ fn shutdown_sends_goodbye_to_udp_peers() {
 #[test]
 fn a_stop_sends_no_empty_datagram() {
     let services = services().into_iter().map(|(service, _)| service);
-    for service in services.filter(|service| !WITHOUT_LIMIT.contains(&&**service)) {
+    for service in services.filter(|service| !NOT_OVER_UDP.contains(&&**service)) {
         let mut server = Server::start_udp(&service);
         let clients = [(); 3].map(|()| UdpClient::connect(&server));
         for client in &clients {
@@ -333,3 +269,59 @@ fn a_stop_sends_no_empty_datagram() {
         }
     }
 }
+
+#[test]
+fn the_process_of_a_udp_socket_has_no_socket_of_another_peer() {
+    let options = "--listen 0 --listen udp://127.0.0.1:0 --listen udp://127.0.0.1:0";
+    let server = Server::serve_exec(options, &["cat"]);
+    let mut client = server.connect();
+    assert_eq!(client.ask("hello"), "hello");
+    let program = server.programs(1)[0];
+    let is_udp = |pid| pid != program;
+    let udp: Vec<_> = server.children().into_iter().map(|(pid, _)| pid).collect();
+    let udp: Vec<_> = udp.into_iter().filter(|&pid| is_udp(pid)).collect();
+    assert_eq!(udp.len(), 2);
+    // The first is started again while the program of the client runs.
+    kill(udp[0], Signal::SIGKILL).expect("it runs");
+    server.log("restarting");
+    let children = server.wait_for_children("another process", |children| {
+        children.len() == 3 && children.iter().all(|&(pid, _)| pid != udp[0])
+    });
+    for (pid, _) in children.into_iter().filter(|&(pid, _)| is_udp(pid)) {
+        wait_until("its own socket alone", || sockets(pid).len() == 1);
+    }
+    assert_eq!(client.ask("still here"), "still here");
+}
+
+#[test]
+fn the_sessions_at_the_stop_are_those_of_peers() {
+    for model in MODELS {
+        for peers in 0..3 {
+            let mut server = Server::start_udp(&format!("echo --model {model}"));
+            let clients: Vec<_> = (0..peers).map(|_| UdpClient::connect(&server)).collect();
+            for client in &clients {
+                assert_eq!(client.ask("hello"), "hello");
+            }
+            // Under `sequential`, there is one session at a time.
+            let sessions = if model == "sequential" {
+                peers.min(1)
+            } else {
+                peers
+            };
+            server.signal(Signal::SIGTERM);
+            let log = server.log(" stop ");
+            assert!(log.contains(&format!("stop sessions={sessions} ")), "{log}");
+            assert_eq!(server.wait().code(), Some(0));
+        }
+    }
+}
+
+/// Services that refuse UDP, or need arguments.
+pub(super) const NOT_OVER_UDP: [&str; 6] = [
+    "chargen",
+    "connect-four",
+    "files",
+    "exec",
+    "send-file",
+    "receive-file",
+];

@@ -26,7 +26,7 @@ const MEETING: &str = "
     1< -- In #lobby: alice
     +3
     3> ALICE
-    3< -- ALICE is taken, so you are ALICE-2.
+    3< -- ALICE is taken, so you are ALICE-2; /nick NAME changes that.
     3< -- You are in #lobby as ALICE-2, with 1 other.
     3< | alice: hello
     3< | * bob waves
@@ -100,7 +100,7 @@ const HOSTILE: [(&[u8], &str); 12] = [
     (b"\x1b]0;title\x07", "alice: \\x1b]0;title\\x07"),
     ("\u{9b}31mred".as_bytes(), "alice: \\u{9b}31mred"),
     (b"\x9b31mred", "alice: \\x9b31mred"),
-    (b"one\x08\x7f", "alice: one\\x08\\x7f"),
+    (b"one\x08\x7f", "alice: o"),
     (b"hi\x0b\x0cbob: ho", "alice: hi\\x0b\\x0cbob: ho"),
     (
         "\u{202e}olleh\u{2066}".as_bytes(),

@@ -1,8 +1,9 @@
 //! The `display` service.
 
+use std::io::{self, BufRead, BufReader};
 use std::process::Command;
 
-use crate::support::{Server, installed, program, shell, temp_dir};
+use crate::support::{MODELS, Server, installed, program, shell, temp_dir};
 
 #[test]
 fn display_prints_each_line_with_its_peer() {
@@ -14,6 +15,41 @@ fn display_prints_each_line_with_its_peer() {
     let printed = server.output_lines(2);
     assert_eq!(printed[0], format!("{}: one", clients[0].address()));
     assert_eq!(printed[1], format!("{}: \\x1b[2Jtwo", clients[1].address()));
+}
+
+#[test]
+fn display_stops_when_standard_output_is_no_longer_read() {
+    for model in MODELS {
+        // With a client that has to be served to its end, and without any.
+        for clients in [1, 0] {
+            let (reading, writing) = io::pipe().expect("a pipe can be made");
+            let mut server = Server::run_with_output(
+                Command::new(program())
+                    .args(["-v", "serve", "display", "--listen", "0"])
+                    .args(["--model", model]),
+                writing.into(),
+            );
+            let mut lines = BufReader::new(reading).lines();
+            let client = (0..clients).map(|_| {
+                let mut client = server.connect();
+                client.send("hello\n");
+                let line = lines.next().expect("it prints").expect("it is text");
+                assert!(line.ends_with(": hello"), "{line}");
+                client
+            });
+            let clients: Vec<_> = client.collect();
+            drop(lines);
+            for mut client in clients {
+                client.send("nobody reads this\n");
+                client.rest();
+            }
+            assert_eq!(server.wait().code(), Some(0), "{model}");
+            let log = server.whole_log();
+            let said = log.iter().filter(|line| line.contains("no longer read"));
+            assert_eq!(said.count(), 1, "{log:#?}");
+            assert!(!log.iter().any(|line| line.contains(" ERROR ")), "{log:#?}");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
+use nix::libc;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::files::content;
@@ -40,6 +41,31 @@ fn every_byte_comes_back_from_a_program() {
         let output = shell(&on_stdio, &sent);
         assert!(output.stdout == sent && output.status.success());
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+#[test]
+fn a_program_gets_a_socket_that_blocks() {
+    let folder = temp_dir();
+    for model in MODELS {
+        let path = folder.path().join(model);
+        let options = format!("--model {model} --listen unix:{}", path.display());
+        let server = Server::exec(
+            &options,
+            &["cat", "/proc/self/fdinfo/0", "/proc/self/fdinfo/1"],
+        );
+        for mut client in [server.connect(), Client::connect_unix(&path)] {
+            let info = String::from_utf8_lossy(&client.rest()).into_owned();
+            let flags = info.lines().filter_map(|line| line.strip_prefix("flags:"));
+            let flags: Vec<i32> = flags
+                .map(|flags| i32::from_str_radix(flags.trim(), 8).expect("an octal number"))
+                .collect();
+            assert_eq!(flags.len(), 2, "{info}");
+            assert!(
+                flags.iter().all(|flags| flags & libc::O_NONBLOCK == 0),
+                "{info}"
+            );
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::support::{
-    Client, DEADLINE, KillOnDrop, MODELS, Server, descriptors, has_exited, installed, sockets,
-    stdout_of, temp_dir, wait_for, wait_for_exit,
+    CONCURRENT_MODELS, Client, DEADLINE, KillOnDrop, MODELS, Server, descriptors, has_exited,
+    installed, program, sockets, stdout_of, temp_dir, wait_for, wait_for_exit,
+    with_default_signals,
 };
 
 /// A client of a program that prints a pid first, and the process with this pid.
@@ -210,7 +211,27 @@ fn the_exit_of_a_program_is_logged_immediately() {
             assert_eq!(server.connect().rest(), b"");
             let log = server.log(" end: ");
             assert!(log.contains(end), "{model}: {log}");
+            let (_, status) = end.split_once(": ").expect("the status follows");
+            let log = server.log(" reap: ");
+            assert!(
+                log.contains(status) && log.contains("pid="),
+                "{model}: {log}"
+            );
             server.wait_until_reaped();
+        }
+    }
+}
+
+#[test]
+fn a_program_is_reaped_before_its_connection_ends() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        for _ in 0..50 {
+            let mut client = server.connect();
+            assert_eq!(client.ask("hello"), "hello");
+            client.shutdown_write();
+            assert_eq!(client.rest(), b"");
+            assert_eq!(server.children(), [], "{model}");
         }
     }
 }
@@ -261,27 +282,112 @@ fn without_descriptors_a_peer_gets_a_busy_message() {
 }
 
 #[test]
-fn background_processes_do_not_delay_the_end() {
+fn background_processes_end_with_their_program() {
     for model in MODELS {
-        // A process in the group of the program ends with it; one in a session of its own keeps running,
-        // with the socket open.
-        for (command, is_ended) in [("sleep 1000 &", true), ("setsid sleep 1000 &", false)] {
-            let script = format!("{command} echo $!; sleep 0.1");
+        // In the group of the program, in a session of its own with the socket open, and as a daemon.
+        for command in [
+            "sleep 1000 & echo $!",
+            "setsid sleep 1000 & echo $!",
+            "setsid sh -c 'echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1' & sleep 0.1",
+            "(setsid sh -c 'sleep 1000 & echo $!') &",
+        ] {
+            let script = format!("{command}\nsleep 0.1");
             let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &script]);
             let (mut client, started) = connect(&server);
             assert_eq!(client.rest(), b"", "{model}: {command}");
-            drop(client);
             server.log("end: the program ended: exit status: 0");
-            if is_ended {
-                wait_for_exit(started.0);
-            } else {
-                assert!(
-                    !has_exited(started.0),
-                    "it has left the group of the program"
-                );
-            }
+            wait_for_exit(started.0);
+            server.wait_until_reaped();
+            drop(client);
             connect(&server);
         }
+    }
+}
+
+/// A daemon, whose pid is printed: no process of its program is its parent, and it has a session of its
+/// own.
+const DAEMON: &str = "(setsid sh -c 'trap \"\" TERM; sleep 1000 & echo $!' &)";
+
+#[test]
+fn a_daemon_of_a_program_ends_with_the_client_and_no_other_does() {
+    for model in CONCURRENT_MODELS {
+        let script = format!("{DAEMON}; exec cat");
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", &script]);
+        let (leaving, first) = connect(&server);
+        let (mut staying, second) = connect(&server);
+        leaving.reset();
+        wait_for_exit(first.0);
+        let programs = server.programs(2);
+        server.wait_for_children("only the other program", |children| {
+            let children: Vec<_> = children.iter().map(|&(pid, _)| pid).collect();
+            children == programs[1..]
+        });
+        assert_eq!(staying.ask("hello"), "hello", "{model}");
+        assert!(!has_exited(second.0), "{model}: its program runs");
+        drop(staying);
+        wait_for_exit(second.0);
+        server.wait_until_reaped();
+    }
+}
+
+#[test]
+fn daemons_of_programs_end_with_the_server() {
+    for model in MODELS {
+        // Gracefully, by a second signal, and at once.
+        for signals in [
+            &[Signal::SIGTERM][..],
+            &[Signal::SIGTERM; 2],
+            &[Signal::SIGQUIT],
+        ] {
+            let script = format!("trap '' TERM; {DAEMON}; while :; do sleep 0.01; done");
+            let grace = if signals.len() == 1 { "200ms" } else { "1h" };
+            let mut server = Server::run(
+                with_default_signals(program())
+                    .args(["-v", "serve", "exec", "--listen", "0", "--grace", grace])
+                    .args(["--model", model, "--", "sh", "-c", &script]),
+            );
+            let (_client, daemon) = connect(&server);
+            for signal in signals {
+                server.signal(*signal);
+                server.log(" stop ");
+            }
+            assert_eq!(server.wait().code(), Some(0), "{model} {signals:?}");
+            assert!(has_exited(daemon.0), "{model} {signals:?}");
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_errors_is_logged_in_part_and_counted() {
+    let command = "i=0; while [ $i -lt 20000 ]; do echo line $i >&2; i=$((i+1)); done; \
+        echo flooded; cat";
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["sh", "-c", command]);
+        let mut client = server.connect();
+        assert_eq!(client.line(), "flooded", "{model}");
+        client.shutdown_write();
+        client.rest();
+        server.log("end: the program ended");
+        let log = server.log_so_far();
+        let logged = log
+            .iter()
+            .filter(|line| line.contains("program: line "))
+            .count();
+        let counts = log
+            .iter()
+            .filter(|line| line.contains("program: lines dropped"));
+        let count = |line: &String| {
+            let (_, count) = line.rsplit_once("dropped=").expect("it is counted");
+            count.parse::<usize>().expect("a number")
+        };
+        let dropped: Vec<usize> = counts.map(count).collect();
+        assert!((1..19_000).contains(&logged), "{model}: {logged}");
+        assert_eq!(logged + dropped.iter().sum::<usize>(), 20_000, "{model}");
+        // At most 100 lines for each second and its count.
+        assert!(
+            logged <= 100 * (dropped.len() + 1),
+            "{model}: {logged}, {dropped:?}"
+        );
     }
 }
 

@@ -1,10 +1,16 @@
 //! The `exec` service over UDP, and the process that serves UDP under `fork`.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::support::{MODELS, Server, UdpClient, temp_dir, wait_for};
+use crate::support::proc::children_of;
+use crate::support::{
+    KillOnDrop, Lan, MODELS, Server, UdpClient, program, temp_dir, wait_for, wait_for_exit,
+    wait_until,
+};
 
 #[test]
 fn a_program_runs_once_per_datagram() {
@@ -20,6 +26,27 @@ fn a_program_runs_once_per_datagram() {
         let peer = one.0.local_addr().expect("it is bound");
         server.log(&format!("program: oops peer={peer}"));
         server.log_lines("end: the program ended: exit status: 0", 3);
+    }
+}
+
+#[test]
+fn a_daemon_of_a_program_ends_with_it() {
+    let script =
+        "(setsid sh -c 'echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1' &); sleep 0.1";
+    for model in MODELS {
+        let server = Server::exec_udp(&format!("--model {model}"), &["sh", "-c", script]);
+        let client = UdpClient::connect(&server);
+        for _ in 0..2 {
+            let daemon = client.ask(b"go");
+            let daemon = daemon.trim().parse().expect("a pid");
+            let daemon = KillOnDrop(Pid::from_raw(daemon));
+            wait_for_exit(daemon.0);
+        }
+        for (process, _) in server.children() {
+            wait_until("every process to be reaped", || {
+                children_of(process).is_empty()
+            });
+        }
     }
 }
 
@@ -57,6 +84,35 @@ fn a_running_program_is_not_dropped_for_another_peer() {
         second.send(b"again");
         assert_eq!(second.text(), "again", "{model}");
     }
+}
+
+#[test]
+fn forged_datagrams_start_few_programs() {
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let mut command = Command::new(program());
+    command.args(["-v", "serve", "exec", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.args(["--", "sleep", "600"]));
+    for batch in 1..=15 {
+        lan.enter(|| {
+            for host in 0..100 {
+                let own = format!("10.1.{batch}.{host}:40000");
+                let port = server.udp_address().port();
+                UdpClient::connect_from(&own, "10.9.0.1", port).send("x");
+            }
+        });
+        wait_until("the datagrams to be handled", || {
+            let log = server.log_so_far();
+            let handled = log.iter().filter(|line| {
+                line.contains(" program peer=") || line.contains("dropped: too many programs")
+            });
+            100 * batch <= handled.count()
+        });
+    }
+    let log = server.log_so_far();
+    let programs = log.iter().filter(|line| line.contains(" program peer="));
+    assert_eq!(programs.count(), 64);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! The `forward` service: what one client sends goes to another, or to all.
 
+use std::fs;
+use std::io::Write;
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::{CONCURRENT_MODELS, Client, Scene, Server, installed, pid_in};
+use crate::support::{
+    CONCURRENT_MODELS, Client, Scene, Server, installed, is_root, pid_in, stdout_of, temp_dir,
+    wait_until_idle,
+};
 
 /// Plays a script at a server with these options, under each concurrent model.
 #[track_caller]
@@ -14,6 +19,8 @@ fn check(options: &str, script: &str) {
         Scene::at(&server, &[]).play(script);
     }
 }
+
+const NO_RECEIVER: &str = "No receiver is connected; your next bytes wait for one.";
 
 /// Two clients, and a third that is refused.
 const LINE: &str = "
@@ -201,6 +208,108 @@ fn the_sender_is_notified_or_closed_without_receivers() {
     check("", &(two.to_owned() + notified));
     check("--on-leave close", &(two.to_owned() + "\n1."));
     check("--on-leave close --to all", &(two.to_owned() + "\n1."));
+}
+
+/// A close looks like the end of input, which a new client may have without leaving.
+#[test]
+fn a_receiver_that_leaves_at_once_frees_its_place() {
+    for model in CONCURRENT_MODELS {
+        for reads_role in [true, false] {
+            let folder = temp_dir();
+            let path = folder.path().join("socket");
+            let listen = format!("--listen 127.0.0.1:0 --listen unix:{}", path.display());
+            let server = Server::serve(&format!("forward --model {model} {listen}"));
+            let connects: [&dyn Fn() -> Client; 2] =
+                [&|| server.connect(), &|| Client::connect_unix(&path)];
+            let mut ends = 0;
+            for connect in connects {
+                let mut sender = connect();
+                assert_eq!(sender.text(1), "1");
+                let mut receiver = connect();
+                if reads_role {
+                    assert_eq!(receiver.text(1), "2");
+                }
+                drop(receiver);
+                server.log_lines("end: ", ends + 1);
+                if reads_role {
+                    assert_eq!(sender.line(), NO_RECEIVER, "{model}");
+                } // else it may have left before the sender knew of it
+                sender.send("next\n");
+                let mut receiver = connect();
+                receiver.shutdown_write(); // it only receives
+                assert_eq!(receiver.line(), "2next", "{model}");
+                sender.send("last");
+                sender.shutdown_write();
+                assert_eq!(receiver.rest(), b"last", "{model}");
+                sender.rest();
+                ends += 3;
+                server.log_lines("end: ", ends);
+            }
+        }
+    }
+}
+
+/// Without a role nothing is sent to the receiver, so only its system can report that it has left.
+#[test]
+fn a_receiver_without_a_role_that_leaves_at_once_is_noticed() {
+    if !installed(&["unshare", "ip", "python3"]) || !is_root() {
+        return;
+    }
+    let folder = temp_dir();
+    let script = folder.path().join("script.py");
+    fs::write(&script, LEAVING_RECEIVERS).expect("the folder is writable");
+    let command = format!(
+        "unshare --net sh -c 'ip link set lo up
+        echo 1 > /proc/sys/net/ipv4/tcp_fin_timeout
+        exec python3 {} \"$PROGRAM\" {}'",
+        script.display(),
+        CONCURRENT_MODELS.join(" ")
+    );
+    assert_eq!(
+        stdout_of(&command, ""),
+        "noticed\n".repeat(CONCURRENT_MODELS.len())
+    );
+}
+
+/// Starts a server of each model, lets a receiver leave each, and awaits the notice of the sender.
+const LEAVING_RECEIVERS: &str = r#"
+import re, socket, subprocess, sys
+program, *models = sys.argv[1:]
+lines = []
+for model in models:
+    command = [program, "serve", "forward", "--no-role", "-m", model, "-l", "127.0.0.1:0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    port = re.search(r":(\d+);", process.stderr.readline()).group(1)
+    lines.append((process, *(socket.create_connection(("127.0.0.1", port)) for _ in range(2))))
+    lines[-1][2].close()
+for process, sender, _ in lines:
+    sender.settimeout(30)
+    notice = sender.recv(100)
+    print("noticed" if notice.startswith(b"No receiver") else notice, flush=True)
+    process.kill()
+"#;
+
+#[test]
+fn a_closed_unix_socket_loses_nothing_of_the_sender() {
+    for model in CONCURRENT_MODELS {
+        let folder = temp_dir();
+        let path = folder.path().join("socket");
+        let listen = format!("--listen unix:{}", path.display());
+        let server = Server::serve(&format!("forward --model {model} --no-role {listen}"));
+        let mut sender = Client::connect_unix(&path);
+        sender.send("x");
+        let mut receiver = Client::connect_unix(&path);
+        assert_eq!(receiver.text(1), "x");
+        sender.stream.set_nonblocking(true).expect("it is a socket");
+        let mut sent = 0;
+        while let Ok(count) = sender.stream.write(&[b'x'; 100_000]) {
+            sent += count;
+            // The receiver does not read, so at some time the server does not either.
+            wait_until_idle("the server to be held back", || server.threads());
+        }
+        drop(sender);
+        assert_eq!(receiver.rest().len(), sent, "{model}");
+    }
 }
 
 #[test]

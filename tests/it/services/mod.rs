@@ -11,6 +11,8 @@ mod exec_udp;
 mod forward;
 mod forward_large;
 mod forward_udp;
+mod http;
+mod line_ends;
 mod receive_file;
 mod send_file;
 mod simple;

@@ -181,9 +181,11 @@ impl TempFile {
     }
 }
 
-/// The program under test with these arguments, in `folder`.
+/// The program under test with these arguments, in `folder`. No signal is ignored, as SIGINT is in the
+/// background jobs of a script.
 pub(crate) fn command_in(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,HUP").arg(program());
     command.args(args).current_dir(folder);
     command
 }

@@ -3,7 +3,8 @@
 pub(crate) mod chat;
 mod client;
 pub(crate) mod files;
-mod proc;
+mod lan;
+pub(crate) mod proc;
 mod scene;
 mod server;
 mod shell;
@@ -13,12 +14,15 @@ mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use files::temp_dir;
+pub(crate) use lan::{Lan, enter};
 pub(crate) use proc::{
     KillOnDrop, Process, descriptors, has_exited, peak_memory_kib, pid_in, proc_status,
     signal_and_wait, sockets, threads_of, wait_for_exit, wait_until_idle,
 };
 pub(crate) use scene::Scene;
-pub(crate) use server::{CONCURRENT_MODELS, MODELS, Server, example, free_port, program, villains};
+pub(crate) use server::{
+    CONCURRENT_MODELS, MODELS, Server, example, free_port, program, villains, with_default_signals,
+};
 pub(crate) use shell::{can_run, installed, is_root, run_program, services, shell, stdout_of};
 pub(crate) use udp::{UdpClient, received_so_far};
 pub(crate) use wait::{DEADLINE, poll, wait_for, wait_until};

@@ -1,13 +1,21 @@
 //! The `files` service over TFTP (RFC 1350, 2347 to 2349, 7440): conforming clients and others.
 
 use std::collections::HashSet;
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::files::{SharedFolder, content};
-use crate::support::{DEADLINE, MODELS, descriptors, received_so_far, signal_and_wait, wait_until};
+use crate::support::{
+    DEADLINE, Lan, MODELS, descriptors, installed, program, received_so_far, signal_and_wait,
+    temp_dir, wait_until,
+};
 
 /// Error codes of RFC 1350.
 const NOT_FOUND: u16 = 1;
@@ -422,4 +430,49 @@ fn transfers_leave_no_descriptor_open() {
         client.send(&error("enough"));
     }
     wait_until("the descriptors to be closed", || count() <= before);
+}
+
+#[test]
+fn transfers_begin_during_a_flood_of_forged_requests() {
+    let Some(lan) = Lan::new().filter(|_| installed(&["prlimit"])) else {
+        return;
+    };
+    let folder = temp_dir();
+    let file = content(1_000_000);
+    fs::write(folder.path().join("file"), &file).expect("it can be written");
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=1024").arg(program());
+    command.args(["serve", "files", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.arg(folder.path()));
+    let address = server.udp_address();
+    let (sent, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // Each request opens a port and a file. This many are more than there are descriptors.
+    let enough = || 2000 <= sent.load(Relaxed);
+    let flood = || {
+        lan.enter(|| {
+            while !done.load(Relaxed) {
+                let number = sent.fetch_add(1, Relaxed);
+                let [.., high, low] = number.to_be_bytes();
+                let own = SocketAddr::from(([10, 1, high, low], 40_000));
+                let socket = UdpSocket::bind(own).expect("an address");
+                let request = b"\0\x01file\0octet\0";
+                socket.send_to(request, address).expect("it can be sent");
+                if number % 10 == 9 {
+                    thread::sleep(Duration::from_millis(10)); // 1000 a second
+                }
+            }
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(flood);
+        wait_until("the flood to fill the server", enough);
+        for copy in ["one", "two", "three"] {
+            let copy = folder.path().join(copy);
+            let mut get = Command::new(program());
+            get.args(["get", "-u", &address.to_string(), "file", "-o"]);
+            let output = lan.enter(|| get.arg(&copy).output());
+            assert!(fs::read(&copy).is_ok_and(|copy| copy == file), "{output:?}");
+        }
+        done.store(true, Relaxed);
+    });
 }

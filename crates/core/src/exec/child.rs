@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,11 +11,12 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{self, Pid};
-use tracing::{error, info};
+use tracing::{debug, error};
 
+use crate::exec::error_log::ErrorLog;
+use crate::exec::processes;
 use crate::peer::Peer;
-use crate::reactor::poll::{Interest, after};
-use crate::sanitize::Sanitized;
+use crate::reactor::poll::{Interest, after, earlier};
 use crate::sys::process;
 
 /// A running program. It leads a process group of its own, unless its peer is a terminal.
@@ -24,10 +24,8 @@ use crate::sys::process;
 /// Only this type waits for the process. Dropping it kills the program and all processes in its group.
 pub(crate) struct Child {
     pid: Pid,
-    pidfd: OwnedFd,  // ready when the program has ended
-    errors: OwnedFd, // its standard error
-    line: Vec<u8>,   // the beginning of a line of that
-    errors_ended: bool,
+    pidfd: OwnedFd, // ready when the program has ended
+    errors: ErrorLog,
     kill_at: Option<Instant>, // set when SIGTERM was sent
     status: Option<ExitStatus>,
 }
@@ -54,13 +52,11 @@ impl Child {
     pub(crate) fn adopt(pid: Pid, errors: OwnedFd) -> io::Result<Self> {
         match process::pidfd(pid) {
             Ok(pidfd) => {
-                running().push(pid);
+                processes::add(pid);
                 Ok(Self {
                     pid,
                     pidfd,
-                    errors,
-                    line: Vec::new(),
-                    errors_ended: false,
+                    errors: ErrorLog::new(errors),
                     kill_at: None,
                     status: None,
                 })
@@ -80,10 +76,9 @@ impl Child {
     /// The descriptors to wait for: the first one to call [`on_exit`](Self::on_exit), the second one
     /// to call [`log_errors`](Self::log_errors).
     pub(crate) fn watched(&self) -> [Option<(BorrowedFd<'_>, Interest)>; 2] {
-        let errors = Interest::read_if(!self.errors_ended);
         [
             Some((self.pidfd.as_fd(), Interest::READ)),
-            Some((self.errors.as_fd(), errors)),
+            Some(self.errors.watched()),
         ]
     }
 
@@ -93,11 +88,11 @@ impl Child {
     }
 
     /// Checks whether the program has ended.
-    pub(crate) fn on_exit(&mut self, peer: &Peer) {
+    pub(crate) fn on_exit(&mut self, peer: &Peer, now: Instant) {
         if self.status.is_none() {
-            self.reap();
+            self.reap(peer);
         }
-        self.log_errors(peer);
+        self.log_errors(peer, now);
     }
 
     /// Sends SIGTERM, and SIGKILL after the grace period.
@@ -106,13 +101,14 @@ impl Child {
         self.kill_at = Some(after(now, grace));
     }
 
-    /// When SIGKILL is due, after [`terminate`](Self::terminate).
-    pub(crate) fn kill_at(&self) -> Option<Instant> {
-        self.kill_at
+    /// When [`tick`](Self::tick) is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        earlier(self.kill_at, self.errors.deadline())
     }
 
-    /// Sends SIGKILL if it is due.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    /// Sends SIGKILL if it is due, and logs how much of its standard error was dropped.
+    pub(crate) fn tick(&mut self, peer: &Peer, now: Instant) {
+        self.errors.tick(peer, now);
         if self.kill_at.is_some_and(|at| at <= now) {
             self.signal(Signal::SIGKILL);
             self.kill_at = Some(after(now, TERMINATE_GRACE));
@@ -127,7 +123,7 @@ impl Child {
 
     fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
-        running().retain(|&pid| pid != self.pid);
+        processes::remove(self.pid);
         waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED).ok();
         self.status = Some(ExitStatus::default());
     }
@@ -142,7 +138,7 @@ impl Child {
     }
 
     /// Reaps the program if it has ended, and kills the rest of its group.
-    fn reap(&mut self) {
+    fn reap(&mut self, peer: &Peer) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
         let process = || Id::PIDFd(self.pidfd.as_fd());
         // Until it is reaped, its pid cannot become that of another group.
@@ -150,49 +146,23 @@ impl Child {
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return,
             _ => self.signal(Signal::SIGKILL),
         }
-        running().retain(|&pid| pid != self.pid);
-        self.status = Some(match waitid(process(), flags) {
+        processes::remove(self.pid);
+        let status = match waitid(process(), flags) {
             Ok(WaitStatus::Exited(_, code)) => ExitStatus::from_raw((code & 0xff) << 8),
             Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::from_raw(signal as i32),
             _ => ExitStatus::default(), // the service has waited for it
-        });
+        };
+        debug!(%peer, pid = %self.pid, "reap: {status}");
+        self.status = Some(status);
     }
 
-    /// Logs the lines that the program wrote to standard error.
-    pub(crate) fn log_errors(&mut self, peer: &Peer) {
-        let mut buffer = [0; 4096];
-        for _ in 0..READS_AT_ONCE {
-            match unistd::read(&self.errors, &mut buffer) {
-                Ok(count) if 0 < count => self.line.extend_from_slice(&buffer[..count]),
-                Err(Errno::EAGAIN | Errno::EINTR) => break,
-                Ok(_) | Err(_) => {
-                    self.errors_ended = true;
-                    break;
-                }
-            }
-            while let Some(line) = self.next_line() {
-                log(peer, &line);
-            }
-        }
-        if (self.errors_ended || self.status.is_some()) && !self.line.is_empty() {
-            log(peer, &std::mem::take(&mut self.line));
+    /// Logs what the program wrote to standard error.
+    pub(crate) fn log_errors(&mut self, peer: &Peer, now: Instant) {
+        self.errors.read(peer, now);
+        if self.status.is_some() {
+            self.errors.end(peer, now);
         }
     }
-
-    /// A line without its end, or the beginning of one that is too long.
-    fn next_line(&mut self) -> Option<Vec<u8>> {
-        let start = &self.line[..self.line.len().min(MAX_LINE_BYTES + 1)];
-        if let Some(end) = memchr::memchr(b'\n', start) {
-            let mut line: Vec<u8> = self.line.drain(..=end).collect();
-            line.pop();
-            return Some(line);
-        }
-        (MAX_LINE_BYTES < self.line.len()).then(|| self.line.drain(..MAX_LINE_BYTES).collect())
-    }
-}
-
-fn log(peer: &Peer, line: &[u8]) {
-    info!(%peer, "program: {}", Sanitized(line));
 }
 
 impl Drop for Child {
@@ -201,22 +171,6 @@ impl Drop for Child {
             self.kill();
         }
     }
-}
-
-/// Kills all running programs and their process groups, for a server that does not wait for the
-/// threads that supervise them.
-pub(crate) fn kill_all() {
-    for pid in running().drain(..) {
-        killpg(pid, Signal::SIGKILL)
-            .or_else(|_| kill(pid, Signal::SIGKILL))
-            .ok();
-    }
-}
-
-/// The programs that have not been reaped, whose pids are still their own.
-fn running() -> MutexGuard<'static, Vec<Pid>> {
-    static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A pipe for the output of a program: its reading end, which does not block, and its writing end.
@@ -234,5 +188,3 @@ pub(crate) fn prepare(command: &mut Command, input: Stdio, output: Stdio, stderr
 
 /// The usual time between SIGTERM and SIGKILL: a program can clean up, and a server stops soon.
 pub(crate) const TERMINATE_GRACE: Duration = Duration::from_secs(2);
-const READS_AT_ONCE: usize = 16; // a flood must not delay other connections
-const MAX_LINE_BYTES: usize = 2048;

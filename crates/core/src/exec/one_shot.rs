@@ -175,24 +175,24 @@ impl<K> EventSource for RunningJob<K> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.program.kill_at().or(self.terminate_at)
+        earlier(self.program.deadline(), self.terminate_at)
     }
 
-    fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], _: Instant) {
+    fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], now: Instant) {
         match index {
             0 => self.read(),
             1 => {
-                self.program.on_exit(&self.peer);
+                self.program.on_exit(&self.peer, now);
                 if self.is_done() && !self.output_ended {
                     self.read(); // all of the output is in the pipe
                 }
             }
-            _ => self.program.log_errors(&self.peer),
+            _ => self.program.log_errors(&self.peer, now),
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        self.program.tick(now);
+        self.program.tick(&self.peer, now);
         if self.terminate_at.is_some_and(|at| at <= now) {
             debug!(peer = %self.peer, pid = %self.program.pid(), "terminate: timeout");
             self.terminate(now);

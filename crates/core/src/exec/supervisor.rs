@@ -14,7 +14,7 @@ use crate::limits::deadlines::{Expired, next_deadline};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::Stream;
-use crate::reactor::poll::{Interest, after};
+use crate::reactor::poll::{Interest, after, earlier};
 use crate::reactor::source::{EventSource, Watched};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Error;
@@ -145,8 +145,11 @@ impl EventSource for Supervisor {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let due = || self.due(Instant::now()).map(|(at, _)| at);
-        self.child.kill_at().or_else(due)
+        let due = match self.terminated {
+            Some(_) => None,
+            None => self.due(Instant::now()).map(|(at, _)| at),
+        };
+        earlier(self.child.deadline(), due)
     }
 
     fn on_ready(&mut self, index: usize, broken: bool, _: &mut [u8], now: Instant) {
@@ -158,15 +161,15 @@ impl EventSource for Supervisor {
                 self.terminate(reason, TERMINATE_GRACE, now);
             }
             0 => self.hung_up = self.hung_up.or(Some(now)),
-            1 => self.child.on_exit(&self.stream.peer),
-            _ => self.child.log_errors(&self.stream.peer),
+            1 => self.child.on_exit(&self.stream.peer, now),
+            _ => self.child.log_errors(&self.stream.peer, now),
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.terminated.is_some() {
-            self.child.tick(now);
-        } else if let Some((at, reason)) = self.due(now)
+        self.child.tick(&self.stream.peer, now);
+        if self.terminated.is_none()
+            && let Some((at, reason)) = self.due(now)
             && at <= now
         {
             self.terminate(reason, TERMINATE_GRACE, now);

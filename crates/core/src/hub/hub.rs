@@ -35,7 +35,8 @@ pub(crate) struct Hub<T> {
     empty: VecDeque<Arc<str>>, // rooms with a history and no members, oldest first
     pub(super) now: Instant,
     pub(super) full_wait: Duration,
-    waiting: Vec<Arc<str>>, // lossy rooms with blocked posts
+    waiting: Vec<Arc<str>>,          // lossy rooms with blocked posts
+    departures: VecDeque<Departure>, // that are not announced yet, oldest first
     deadline: Option<Instant>,
 }
 
@@ -56,6 +57,7 @@ impl<T: Clone> Hub<T> {
             now: Instant::now(),
             full_wait: FULL_WAIT,
             waiting: Vec::new(),
+            departures: VecDeque::new(),
             deadline: None,
         }
     }
@@ -76,6 +78,11 @@ impl<T: Clone> Hub<T> {
         if self.deadline.is_some_and(|at| at <= self.now) {
             self.deadline = None;
             self.unblocked.extend(self.waiting.drain(..));
+            while let Some(departure) = self.departures.pop_front_if(|one| one.due <= self.now) {
+                self.announce(&departure);
+            }
+            let due = self.departures.front().map(|departure| departure.due);
+            self.deadline = earlier(self.deadline, due);
             self.settle();
         }
     }
@@ -95,12 +102,15 @@ impl<T: Clone> Hub<T> {
     }
 
     /// Takes a request of a member, which is done after its earlier ones.
-    /// [`Request::Disconnect`] is done at once, and discards those that still wait.
+    /// [`Request::Stopping`] and [`Request::Disconnect`] are done at once, and the latter discards those
+    /// that still wait.
     pub(crate) fn request(&mut self, id: MemberId, request: Request) {
         // Members are admitted in the order of their ids.
         let is_admitted = self.connecting.front().is_none_or(|&(first, _)| id < first);
         if let Some(member) = self.members.get_mut(&id) {
-            if request == Request::Disconnect {
+            if request == Request::Stopping {
+                member.is_stopping = true;
+            } else if request == Request::Disconnect {
                 let reason = match member.is_blocked() {
                     true => LeaveReason::Lost,
                     false => LeaveReason::Left,
@@ -201,9 +211,10 @@ impl<T: Clone> Hub<T> {
                     name,
                     transport,
                 } => self.join(id, &room, name, transport),
-                Request::Leave { room } => self.leave(id, &room, LeaveReason::Left),
+                Request::Leave { room } => self.leave(id, &room, LeaveReason::Left, false),
                 Request::ListMembers { room } => self.list_members(id, &room),
-                Request::Ready | Request::Disconnect => (), // which never waits
+                Request::Ready => (),
+                Request::Stopping | Request::Disconnect => (), // which never wait
             }
             if let Some(member) = self.members.get_mut(&id) {
                 member.accepted += weight;
@@ -313,7 +324,8 @@ impl<T: Clone> Hub<T> {
         self.unblocked.push_back(name);
     }
 
-    fn leave(&mut self, id: MemberId, name: &str, reason: LeaveReason) {
+    /// Takes a member out of a room, perhaps because it `ends`.
+    fn leave(&mut self, id: MemberId, name: &str, reason: LeaveReason, ends: bool) {
         if let Some(member) = self.members.get_mut(&id) {
             member.rooms.retain(|own| **own != *name);
         }
@@ -331,21 +343,46 @@ impl<T: Clone> Hub<T> {
             member,
             reason,
         };
-        self.notify_others(id, name, &left);
-        if closes && let Some(room) = self.rooms.get_mut(name) {
+        let mut departure = Departure {
+            due: self.now,
+            event: left,
+            last_members: Vec::new(),
+        };
+        if closes {
             self.runnable.append(&mut room.blocked); // their posts are discarded
-            for member in mem::take(&mut room.members) {
-                if let Some(state) = self.members.get_mut(&member.id) {
+            departure.last_members = room.ids().collect();
+            room.members.clear();
+            for member in &departure.last_members {
+                if let Some(state) = self.members.get_mut(member) {
                     state.rooms.retain(|own| **own != *name);
                 }
             }
+        }
+        // When the server shuts down, the other sessions end as well: nobody has left them.
+        if ends && self.members.get(&id).is_some_and(|state| state.is_stopping) {
+            departure.due += STOP_WAIT;
+            self.deadline = earlier(self.deadline, Some(departure.due));
+            self.departures.push_back(departure);
+        } else {
+            self.announce(&departure);
+        }
+    }
+
+    fn announce(&mut self, departure: &Departure) {
+        let RoomEvent::Left { room, .. } = &departure.event else {
+            return;
+        };
+        let members = self.rooms.get(room).into_iter().flat_map(Room::ids);
+        let receivers = departure.last_members.iter().copied().chain(members);
+        for receiver in receivers.collect::<Vec<MemberId>>() {
+            self.notify(receiver, departure.event.clone());
         }
     }
 
     fn remove_member(&mut self, id: MemberId, reason: LeaveReason) {
         let rooms = self.members.get(&id).map(|member| member.rooms.clone());
         for room in rooms.into_iter().flatten() {
-            self.leave(id, &room, reason);
+            self.leave(id, &room, reason, true);
         }
         self.members.remove(&id);
     }
@@ -355,7 +392,7 @@ impl<T: Clone> Hub<T> {
         while let Some(id) = self.dropped.pop_front() {
             let member = self.members.get_mut(&id);
             for room in member.map_or_else(Vec::new, |member| mem::take(&mut member.rooms)) {
-                self.leave(id, &room, LeaveReason::TooSlow);
+                self.leave(id, &room, LeaveReason::TooSlow, false);
             }
             self.runnable.push_back(id);
         }
@@ -429,6 +466,13 @@ impl<T: Clone> Hub<T> {
     }
 }
 
+/// That a member has left a room.
+struct Departure {
+    due: Instant,
+    event: RoomEvent,
+    last_members: Vec<MemberId>, // of a room that this closed
+}
+
 /// The sender of a post: a member of the room or, if the room is lossy, a nameless one from outside.
 fn sender(room: &Room, id: MemberId) -> Option<Arc<Member>> {
     match room.member(id) {
@@ -447,3 +491,5 @@ pub(super) const ADMISSION_WAIT: Duration = Duration::from_millis(100);
 /// For a member of a lossy room whose queue is full: longer than serving a thousand others takes, and
 /// short for the members that post.
 pub(super) const FULL_WAIT: Duration = Duration::from_millis(500);
+/// Until the end of a session that was stopped is announced: longer than stopping thousands takes.
+pub(super) const STOP_WAIT: Duration = Duration::from_secs(2);

@@ -22,6 +22,7 @@ pub(crate) struct MemberState<T> {
     pub(crate) accepted: usize, // the weight of requests done and not reported yet
     pub(crate) is_ready: bool,  // in the hub's list of members with messages
     pub(crate) is_dropped: bool,
+    pub(crate) is_stopping: bool, // the server shuts down
 }
 
 impl<T> MemberState<T> {
@@ -38,6 +39,7 @@ impl<T> MemberState<T> {
             accepted: 0,
             is_ready: false,
             is_dropped: false,
+            is_stopping: false,
         }
     }
 

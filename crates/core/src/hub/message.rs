@@ -27,6 +27,8 @@ pub(crate) enum Request {
     /// The session has opened, so members that connected later need not wait for its first request:
     /// see [`Hub::connect`](super::hub::Hub::connect).
     Ready,
+    /// The session was notified that the server shuts down.
+    Stopping,
     /// The session has ended.
     Disconnect,
 }
@@ -48,7 +50,7 @@ impl Request {
             Self::Post { bytes, .. } => OVERHEAD + bytes.len(),
             Self::Join { room, name, .. } => OVERHEAD + room.len() + name.len(),
             Self::Leave { room } | Self::ListMembers { room } => OVERHEAD + room.len(),
-            Self::Ready | Self::Disconnect => 0, // once each
+            Self::Ready | Self::Stopping | Self::Disconnect => 0, // once each
         }
     }
 }

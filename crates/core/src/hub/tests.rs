@@ -11,7 +11,7 @@ mod waits;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::hub::hub::{ADMISSION_WAIT, FULL_WAIT, Hub, MAX_EMPTY_ROOMS};
+use crate::hub::hub::{ADMISSION_WAIT, FULL_WAIT, Hub, MAX_EMPTY_ROOMS, STOP_WAIT};
 use crate::hub::message::{HubMessage, Request};
 use crate::hub::room::Room;
 use crate::hub::types::{MemberId, RoomEvent, RoomKind};

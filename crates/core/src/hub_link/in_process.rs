@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -27,8 +26,15 @@ type LocalHub = Hub<(u32, Arc<Mailbox>)>;
 /// The members of one link that have messages.
 struct Mailbox {
     waker: Waker,
-    is_awake: AtomicBool, // `waker` is set
-    ready: Mutex<Vec<(u32, MemberId)>>,
+    state: Mutex<MailboxState>,
+}
+
+#[derive(Default)]
+struct MailboxState {
+    ready: Vec<(u32, MemberId)>,
+    /// Whether the waker is set. The waker changes only while this is locked: if it could be set after
+    /// another thread has cleared the flag, its descriptor would stay ready for ever.
+    is_awake: bool,
 }
 
 impl SharedHub {
@@ -43,8 +49,7 @@ impl SharedHub {
     pub(crate) fn link(&self) -> io::Result<Link> {
         let mailbox = Arc::new(Mailbox {
             waker: Waker::new()?,
-            is_awake: AtomicBool::new(false),
-            ready: Mutex::default(),
+            state: Mutex::default(),
         });
         let owner = (0, Arc::clone(&mailbox));
         let id = lock(&self.0).at(Instant::now()).connect(owner);
@@ -122,8 +127,9 @@ impl HubLink for InProcessLink {
     }
 
     fn rearm(&self) {
-        if !self.ready.is_empty() || !lock(&self.mailbox.ready).is_empty() {
-            self.mailbox.wake();
+        let mut state = lock(&self.mailbox.state);
+        if !self.ready.is_empty() || !state.ready.is_empty() {
+            state.wake(&self.mailbox.waker);
         }
     }
 }
@@ -140,32 +146,78 @@ impl Drop for InProcessLink {
 /// `own`, which is about to look anyway.
 fn distribute(hub: &mut LocalHub, own: Option<&Arc<Mailbox>>) {
     for (id, (number, mailbox)) in hub.take_ready() {
-        lock(&mailbox.ready).push((number, id));
+        let mut state = lock(&mailbox.state);
+        state.ready.push((number, id));
         if own.is_none_or(|own| !Arc::ptr_eq(own, &mailbox)) {
-            mailbox.wake();
+            state.wake(&mailbox.waker);
         }
     }
 }
 
 impl Mailbox {
-    fn wake(&self) {
-        if !self.is_awake.swap(true, Ordering::AcqRel) {
-            self.waker.wake();
-        }
-    }
-
     /// The members with messages since the last call.
     fn take(&self) -> Vec<(u32, MemberId)> {
-        if self.is_awake.load(Ordering::Acquire) {
-            // The waker is reset first: a wake-up after that sets it again.
+        let mut state = lock(&self.state);
+        if mem::take(&mut state.is_awake) {
             self.waker.clear();
-            self.is_awake.store(false, Ordering::Release);
         }
-        mem::take(&mut lock(&self.ready))
+        mem::take(&mut state.ready)
+    }
+}
+
+impl MailboxState {
+    fn wake(&mut self, waker: &Waker) {
+        if !mem::replace(&mut self.is_awake, true) {
+            waker.wake();
+        }
     }
 }
 
 /// Locks also after a panic of another thread, which leaves nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::unistd::gettid;
+
+    use super::*;
+
+    #[test]
+    fn a_mailbox_that_is_emptied_during_a_wake_up_does_not_stay_ready() {
+        let mailbox = Mailbox {
+            waker: Waker::new().expect("a descriptor is available"),
+            state: Mutex::default(),
+        };
+        thread::scope(|scope| {
+            // One thread has set the flag, and has not written to the waker yet.
+            let mut state = lock(&mailbox.state);
+            state.is_awake = true;
+            let (sender, receiver) = mpsc::channel();
+            let mailbox = &mailbox;
+            let taking = scope.spawn(move || {
+                sender.send(gettid()).expect("the other thread receives");
+                mailbox.take();
+            });
+            let thread = receiver.recv().expect("the other thread sends");
+            let is_waiting = || {
+                let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+                stat.is_ok_and(|stat| stat.contains(") S "))
+            };
+            while !taking.is_finished() && !is_waiting() {
+                thread::yield_now();
+            }
+            mailbox.waker.wake();
+            drop(state);
+        });
+        let mut polled = [PollFd::new(mailbox.waker.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut polled, PollTimeout::ZERO), Ok(0));
+        assert!(!lock(&mailbox.state).is_awake);
+    }
 }

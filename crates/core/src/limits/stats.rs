@@ -105,7 +105,8 @@ impl Stats {
         self.counters[self.live].fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn live(self) -> u64 {
+    /// The number of open sessions of the whole server.
+    pub(crate) fn live(self) -> u64 {
         let gauges = self.counters[COUNTERS..].iter();
         gauges.map(|gauge| gauge.load(Ordering::Relaxed)).sum()
     }

@@ -2,29 +2,39 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::net::inherited;
-use crate::net::listen_addr::{HostPort, ListenAddr};
+use crate::net::listen_addr::{ABSTRACT, HostPort, ListenAddr, resolve_host, unix_socket_address};
 use crate::net::listener::Listener;
+use crate::net::multicast::{self, Membership};
 use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
 
 /// Options of [`Listener::bind`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BindOptions {
     /// The only IP version to use; `None` uses both.
     pub only: Option<Family>,
     /// The permissions of Unix socket files, such as `0o660`; `None` leaves them to the umask.
     pub unix_mode: Option<u32>,
+    /// The index of the interface on which multicast groups are joined; `None` joins on all that are
+    /// up, have an address, and are able to receive multicast.
+    pub interface: Option<NonZeroU32>,
+    /// Networks where nobody forges the source addresses of datagrams: their UDP peers are not
+    /// validated. The peers on this machine never are.
+    pub trusted_networks: Vec<IpNet>,
 }
 
 /// A version of the Internet Protocol.
@@ -61,14 +71,17 @@ impl Listener {
     pub fn bind(addresses: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            let bound = bind(address, options)?;
-            listeners.extend(bound.into_iter().map(|listener| listener.with_index(index)));
+            let bound = bind(address, &options)?.into_iter();
+            listeners.extend(bound.map(|listener| {
+                let listener = listener.with_index(index);
+                listener.with_trusted(&options.trusted_networks)
+            }));
         }
         Ok(listeners)
     }
 }
 
-fn bind(address: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, BindError> {
+fn bind(address: &ListenAddr, options: &BindOptions) -> Result<Vec<Listener>, BindError> {
     let named = |cause| BindError {
         address: address.clone(),
         cause,
@@ -81,10 +94,12 @@ fn bind(address: &ListenAddr, options: BindOptions) -> Result<Vec<Listener>, Bin
         }
         ListenAddr::Udp(host_port) => {
             let addresses = resolve(host_port, options.only).map_err(named)?;
-            return bind_all(&addresses, ListenAddr::Udp, udp);
+            return bind_all(&addresses, ListenAddr::Udp, |address| {
+                udp(address, options.interface)
+            });
         }
         ListenAddr::Unix(path) => unix(path, options.unix_mode),
-        ListenAddr::Fd(descriptor) => inherited::listener(descriptor),
+        ListenAddr::Fd(descriptor) => inherited::listener(descriptor, options.interface),
         ListenAddr::Stdio => inherited::stdio(),
     };
     bound.map(|listener| vec![listener]).map_err(named)
@@ -98,8 +113,15 @@ fn resolve(host_port: &HostPort, only: Option<Family>) -> io::Result<Vec<SocketA
     let mut addresses = match host_port {
         HostPort::Loopback(port) => both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port),
         HostPort::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
-        HostPort::Host(host, port) => (host.as_str(), *port).to_socket_addrs()?.collect(),
+        HostPort::Host(host, port) => resolve_host(host, *port)?,
     };
+    for address in &mut addresses {
+        // `::ffff:192.0.2.1` is another notation of an IPv4 address, for which IPv6 sockets that only
+        // serve IPv6 cannot be bound.
+        if address.ip() != address.ip().to_canonical() {
+            address.set_ip(address.ip().to_canonical());
+        }
+    }
     addresses.dedup();
     if let Some(only) = only {
         addresses.retain(|address| address.is_ipv4() == (only == Family::V4));
@@ -172,6 +194,7 @@ fn dual_stack(port: u16) -> io::Result<Listener> {
 }
 
 fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::STREAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?; // connections in TIME_WAIT do not prevent a restart
     if address.is_ipv6() {
@@ -186,19 +209,39 @@ fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
     Listener::stream(socket, None)
 }
 
-fn udp(address: SocketAddr) -> io::Result<Listener> {
+fn udp(mut address: SocketAddr, interface: Option<NonZeroU32>) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::DGRAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let group = address.ip().is_multicast();
+    let group = group
+        .then(|| Membership::new(address, interface))
+        .transpose()?;
+    if let Some(group) = &group {
+        address = group.address();
+        socket.set_reuse_address(true)?; // each receiver on this machine gets a copy
+    }
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // IPv4 and IPv6 have different control messages
     }
     enable_pktinfo(&socket, address.ip())?; // before anything can arrive
     socket.bind(&address.into())?;
+    group.iter().try_for_each(|group| group.join(&socket))?;
     Listener::udp(socket)
 }
 
 fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
-    let address = SockAddr::unix(path)?;
+    let address = unix_socket_address(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if is_abstract(path) {
+        if mode.is_some() {
+            return Err(io::Error::other(
+                "an abstract socket has no permissions: every user of this machine can connect",
+            ));
+        }
+        socket.bind(&address)?;
+        socket.listen(BACKLOG)?;
+        return Listener::stream(socket, None);
+    }
     // With the umask, the file never exists with other permissions.
     let bind = || {
         let before = mode.map(|mode| umask(Mode::from_bits_truncate(!mode & 0o777)));
@@ -227,6 +270,10 @@ fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
     let file = SocketFile::at(path)?;
     socket.listen(BACKLOG)?;
     Listener::stream(socket, Some(file))
+}
+
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_bytes().starts_with(ABSTRACT.as_bytes())
 }
 
 /// Whether `path` is a socket on which no process listens, such as that of a server that was killed.
@@ -258,6 +305,9 @@ fn explain(cause: &io::Error, address: &ListenAddr) -> String {
                 'u'
             };
             format!("another program uses this port (ss -l{kind}np 'sport = :{port}' shows which)")
+        }
+        (io::ErrorKind::AddrInUse, ListenAddr::Unix(path)) if is_abstract(path) => {
+            "another server listens there".to_owned()
         }
         (io::ErrorKind::AddrInUse, ListenAddr::Unix(_) | ListenAddr::Fd(_) | ListenAddr::Stdio) => {
             "another server listens there, or the file is not a socket".to_owned()

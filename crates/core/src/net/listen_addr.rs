@@ -1,17 +1,24 @@
 //! Addresses to listen on or to connect to, and their text form.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use nix::net::if_::{if_indextoname, if_nametoindex};
+use socket2::SockAddr;
+
+use crate::sanitize::Sanitized;
 use crate::sys::systemd;
 
 /// The default port.
 pub const DEFAULT_PORT: u16 = 1212;
 
 /// A listen address: `PORT`, `:PORT`, `HOST:PORT`, `[V6]:PORT`, each optionally after `tcp://` or
-/// `udp://`; `unix:PATH`, `fd:N`, `fd:NAME`, or `stdio:`, which can also be written `-`.
+/// `udp://`; `unix:PATH`, `unix:@NAME`, `fd:N`, `fd:NAME`, or `stdio:`, which can also be written `-`.
 ///
 /// Without a port it is [`DEFAULT_PORT`]; for port 0 the system chooses a free one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +28,8 @@ pub enum ListenAddr {
     Tcp(HostPort),
     /// UDP.
     Udp(HostPort),
-    /// A Unix stream socket.
+    /// A Unix stream socket. After `@` it is the name of an abstract one, which has no file; a file of
+    /// such a name is `./@NAME`.
     Unix(PathBuf),
     /// An inherited socket: a listening one, a UDP socket, or a connected one.
     Fd(Descriptor),
@@ -55,7 +63,10 @@ pub enum Descriptor {
 #[non_exhaustive]
 pub enum ParseListenAddrError {
     /// The text, or the path in it, is empty.
-    #[error("an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:")]
+    #[error(
+        "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, the same after udp://, unix:PATH, \
+         unix:@NAME, fd:N or stdio:"
+    )]
     Empty,
     /// The port is not a number from 0 to 65535.
     #[error("a port is a number from 0 to 65535, not '{0}'")]
@@ -69,6 +80,9 @@ pub enum ParseListenAddrError {
     /// Neither a descriptor's number nor its name.
     #[error("fd: needs the number or the name of an inherited descriptor, not '{0}'")]
     Descriptor(String),
+    /// What follows `tcp://` or `udp://` is another kind of address.
+    #[error("{0}:// needs a port or a host, not '{1}'")]
+    NoHost(String, String),
     /// An unknown scheme.
     #[error("unknown scheme '{0}://': use tcp://, udp://, unix:, fd: or stdio:")]
     Scheme(String),
@@ -110,9 +124,81 @@ impl HostPort {
     }
 }
 
+/// The IP addresses of a host: of a name, or the address itself.
+///
+/// # Errors
+///
+/// The name is unknown; or an IPv6 address of a link lacks the interface (`fe80::1%eth0`), or there is
+/// no such interface.
+pub fn resolve_host(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (ip, zone) = match host.split_once('%') {
+        Some((ip, zone)) => (ip, Some(zone)),
+        None => (host, None),
+    };
+    match (ip.parse::<Ipv6Addr>(), zone) {
+        (Ok(ip), Some(zone)) => {
+            let index = interface(zone)?;
+            Ok(vec![SocketAddrV6::new(ip, port, 0, index).into()])
+        }
+        (Ok(ip), None) if ip.is_unicast_link_local() => Err(io::Error::other(format!(
+            "a link-local address needs its interface, as in [{ip}%eth0] (ip link lists them)"
+        ))),
+        _ => Ok((host, port).to_socket_addrs()?.collect()),
+    }
+}
+
+/// The index of an interface, from its name or its index.
+fn interface(zone: &str) -> io::Result<u32> {
+    let by_index = || {
+        zone.parse()
+            .ok()
+            .filter(|&index| interface_name(index).is_some())
+    };
+    let index = if_nametoindex(zone).ok().or_else(by_index);
+    index.ok_or_else(|| {
+        io::Error::other(format!(
+            "there is no interface '{zone}' (ip link lists them)"
+        ))
+    })
+}
+
+/// The name of an interface. (For an index without one, nix returns an empty name.)
+fn interface_name(index: u32) -> Option<String> {
+    let name = if_indextoname(index).ok()?.into_string().ok()?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// The address of a Unix socket, as [`ListenAddr::Unix`] has it.
+///
+/// # Errors
+///
+/// The path or the name is too long for the system.
+pub fn unix_socket_address(path: &Path) -> io::Result<SockAddr> {
+    let bytes = path.as_os_str().as_bytes();
+    if MAX_UNIX_PATH < bytes.len() {
+        let length = bytes.len();
+        return Err(io::Error::other(format!(
+            "its path has {length} bytes, and a Unix socket allows {MAX_UNIX_PATH} (a relative path \
+             may be shorter)"
+        )));
+    }
+    match bytes.strip_prefix(ABSTRACT.as_bytes()) {
+        Some(name) => SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat())),
+        None => SockAddr::unix(path),
+    }
+}
+
 impl From<SocketAddr> for HostPort {
     fn from(address: SocketAddr) -> Self {
-        Self::Host(address.ip().to_string(), address.port())
+        let host = match address {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => {
+                let index = v6.scope_id();
+                let zone = interface_name(index).unwrap_or_else(|| index.to_string());
+                format!("{}%{zone}", v6.ip())
+            }
+            _ => address.ip().to_string(),
+        };
+        Self::Host(host, address.port())
     }
 }
 
@@ -127,15 +213,29 @@ impl FromStr for ListenAddr {
             return descriptor.parse().map(Self::Fd);
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            let given = !path.is_empty();
+            let given = !path.is_empty() && path != ABSTRACT;
             return given
                 .then(|| Self::Unix(path.into()))
                 .ok_or(ParseListenAddrError::Empty);
         }
         match text.split_once("://") {
             None => text.parse().map(Self::Tcp),
-            Some(("tcp", host_port)) => host_port.parse().map(Self::Tcp),
-            Some(("udp", host_port)) => host_port.parse().map(Self::Udp),
+            Some((scheme @ ("tcp" | "udp"), host_port)) => match (host_port.parse(), scheme) {
+                (Ok(host_port), "tcp") => Ok(Self::Tcp(host_port)),
+                (Ok(host_port), _) => Ok(Self::Udp(host_port)),
+                // Such as `udp://stdio:`.
+                (Err(_), _)
+                    if ["stdio:", "-", "unix:", "fd:"]
+                        .iter()
+                        .any(|other| host_port.starts_with(other)) =>
+                {
+                    Err(ParseListenAddrError::NoHost(
+                        scheme.to_owned(),
+                        host_port.to_owned(),
+                    ))
+                }
+                (Err(error), _) => Err(error),
+            },
             Some((scheme, _)) => Err(ParseListenAddrError::Scheme(scheme.to_owned())),
         }
     }
@@ -217,7 +317,9 @@ impl fmt::Display for ListenAddr {
             }
             Self::Tcp(host_port) => host_port.fmt(f),
             Self::Udp(host_port) => write!(f, "udp://{host_port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(path) => {
+                write!(f, "unix:{}", Sanitized(path.as_os_str().as_encoded_bytes()))
+            }
             Self::Fd(Descriptor::Number(number)) => write!(f, "fd:{number}"),
             Self::Fd(Descriptor::Name(name)) => write!(f, "fd:{name}"),
             Self::Stdio => f.write_str("stdio:"),
@@ -235,6 +337,10 @@ impl fmt::Display for HostPort {
         }
     }
 }
+
+/// What the name of an abstract Unix socket begins with.
+pub(crate) const ABSTRACT: &str = "@";
+const MAX_UNIX_PATH: usize = 107; // unix(7)
 
 #[cfg(test)]
 mod tests {
@@ -278,6 +384,7 @@ mod tests {
         check("[fe80::1%eth0]", &host("fe80::1%eth0", DEFAULT_PORT));
         check("udp:53", &host("udp", 53));
         check("unix:/tmp/a b", &ListenAddr::Unix("/tmp/a b".into()));
+        check("unix:@a", &ListenAddr::Unix("@a".into()));
         check("fd:3", &ListenAddr::Fd(Descriptor::Number(3)));
         check(
             "fd:web",
@@ -292,16 +399,14 @@ mod tests {
         check("-", &ListenAddr::Stdio);
     }
 
+    const FORMS: &str = "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, the same after udp://, \
+                         unix:PATH, unix:@NAME, fd:N or stdio:";
+
     #[test]
     fn invalid_addresses_are_explained() {
-        refused(
-            "",
-            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:",
-        );
-        refused(
-            "unix:",
-            "an address is PORT, :PORT, HOST:PORT, [V6]:PORT, unix:PATH, fd:N or stdio:",
-        );
+        refused("unix:@", FORMS);
+        refused("", FORMS);
+        refused("unix:", FORMS);
         refused("65536", "a port is a number from 0 to 65535, not '65536'");
         refused(":", "a port is a number from 0 to 65535, not 'nothing'");
         refused("host:+80", "a port is a number from 0 to 65535, not '+80'");
@@ -317,6 +422,14 @@ mod tests {
             "unknown scheme 'http://': use tcp://, udp://, unix:, fd: or stdio:",
         );
         refused(
+            "udp://stdio:",
+            "udp:// needs a port or a host, not 'stdio:'",
+        );
+        refused(
+            "udp://unix:/a",
+            "udp:// needs a port or a host, not 'unix:/a'",
+        );
+        refused(
             "fd:65536",
             "fd: needs the number or the name of an inherited descriptor, not '65536'",
         );
@@ -324,6 +437,41 @@ mod tests {
             "fd:",
             "fd: needs the number or the name of an inherited descriptor, not ''",
         );
+    }
+
+    #[test]
+    fn an_address_of_a_link_needs_an_interface_that_exists() {
+        let resolved = |host: &str| resolve_host(host, 7).map_err(|error| error.to_string());
+        let missing = resolved("fe80::1").expect_err("it has no interface");
+        assert!(missing.contains("[fe80::1%eth0]"), "{missing}");
+        for zone in ["nosuch", "4294967295", "99999999999", ""] {
+            let unknown = resolved(&format!("fe80::1%{zone}")).expect_err("there is none");
+            assert!(
+                unknown.contains(&format!("no interface '{zone}'")),
+                "{unknown}"
+            );
+        }
+        let by_name = resolved("fe80::1%lo").expect("every machine has it");
+        let index = if_nametoindex("lo").expect("every machine has it");
+        assert_eq!(Ok(by_name), resolved(&format!("fe80::1%{index}")));
+        assert_eq!(
+            resolved("::1"),
+            Ok(vec!["[::1]:7".parse().expect("an address")])
+        );
+    }
+
+    #[test]
+    fn an_abstract_name_begins_with_an_at_sign() {
+        let address = |path: &str| unix_socket_address(Path::new(path)).expect("it is short");
+        assert_eq!(address("@a b").as_abstract_namespace(), Some(&b"a b"[..]));
+        assert_eq!(address("./@a").as_pathname(), Some(Path::new("./@a")));
+        for prefix in ["@", "/"] {
+            let longest = format!("{prefix}{}", "x".repeat(MAX_UNIX_PATH - 1));
+            address(&longest);
+            let error =
+                unix_socket_address(Path::new(&(longest + "x"))).expect_err("it is too long");
+            assert!(error.to_string().contains("108 bytes"), "{error}");
+        }
     }
 
     proptest! {

@@ -5,11 +5,13 @@ use std::mem;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use ipnet::IpNet;
 use socket2::Socket;
 
 use crate::net::socket_opts::SocketFile;
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
+use crate::sys::fd;
 
 /// A bound socket where peers arrive, or one connection that exists already.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(crate) struct UdpListener {
     /// Its index among the UDP sockets of this server, and the ports of all of them.
     pub(crate) index: usize,
     pub(crate) ports: Vec<u16>,
+    /// Where nobody forges source addresses.
+    pub(crate) trusted: Vec<IpNet>,
 }
 
 /// The listeners of a server, by kind.
@@ -99,6 +103,7 @@ impl Listener {
             address_index: 0,
             index: 0,
             ports: Vec::new(),
+            trusted: Vec::new(),
         };
         Ok(Self {
             kind: Kind::Udp(listener),
@@ -123,6 +128,14 @@ impl Listener {
         self
     }
 
+    /// Sets the networks where nobody forges the source addresses of datagrams.
+    pub(crate) fn with_trusted(mut self, networks: &[IpNet]) -> Self {
+        if let Kind::Udp(listener) = &mut self.kind {
+            listener.trusted = networks.to_vec();
+        }
+        self
+    }
+
     /// The address it listens on. Port 0 is replaced by the port that the system chose.
     #[must_use]
     pub fn local(&self) -> &Address {
@@ -135,6 +148,14 @@ impl Listener {
         match self.kind {
             Kind::Udp(_) => Transport::Datagram,
             Kind::Stream(_) | Kind::Connection(_) => Transport::Stream,
+        }
+    }
+
+    /// Its socket file, for a thread that cannot wait until another one drops the listener.
+    pub(crate) fn socket_file(&self) -> Option<SocketFile> {
+        match &self.kind {
+            Kind::Stream(listener) => listener.file.clone(),
+            Kind::Udp(_) | Kind::Connection(_) => None,
         }
     }
 
@@ -165,14 +186,14 @@ impl StreamListener {
     /// As accept(2): [`io::ErrorKind::WouldBlock`] if none is waiting. Every other error is about one
     /// connection or about the machine; the listener stays usable.
     pub(crate) fn accept(&self) -> io::Result<Stream> {
-        let (socket, remote) = self.socket.accept()?;
+        let (socket, remote) = fd::accept(self.socket.as_fd())?;
         let local = match &self.local {
             Address::Ip(_) => Address::from(&socket.local_addr()?),
             other @ (Address::Unix(_) | Address::Stdio) => other.clone(),
         };
         let peer = Peer::new(Address::from(&remote), local, Transport::Stream);
         let peer = peer.at_listener(self.address_index);
-        Ok(Stream::socket(socket, peer))
+        Ok(Stream::accepted(socket, peer))
     }
 
     /// Closes the copy of a forked child: the file of a Unix socket stays.
@@ -192,6 +213,7 @@ impl UdpListener {
         Ok(Self {
             socket: self.socket.try_clone()?,
             ports: self.ports.clone(),
+            trusted: self.trusted.clone(),
             ..*self
         })
     }

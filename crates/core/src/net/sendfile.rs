@@ -9,7 +9,8 @@ use nix::sys::sendfile::sendfile64;
 use socket2::Socket;
 
 /// Sends the beginning of a range of a file, as much as the system accepts now. `None`: it accepts
-/// nothing. 0 bytes: the file ends before the range.
+/// nothing. 0 bytes: the file ends before the range. Unlike send(2), sendfile(2) has no flag for a call
+/// that does not block, so the socket must be in non-blocking mode.
 ///
 /// # Errors
 ///
@@ -23,16 +24,7 @@ pub(super) fn send_file(
     let mut start = i64::try_from(range.start).map_err(|_| Errno::EOVERFLOW)?;
     let count = (range.end - range.start).min(FILE_AT_ONCE);
     let count = usize::try_from(count).expect("FILE_AT_ONCE is small");
-    // Unlike send(2), sendfile(2) has no flag for a call that does not block.
-    let blocking = !socket.nonblocking()?;
-    if blocking {
-        socket.set_nonblocking(true)?;
-    }
-    let sent = sendfile64(socket, file, Some(&mut start), count);
-    if blocking {
-        socket.set_nonblocking(false)?;
-    }
-    match sent {
+    match sendfile64(socket, file, Some(&mut start), count) {
         Ok(count) => Ok(Some(count)),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
         Err(Errno::EINVAL | Errno::ENOSYS) => Err(io::ErrorKind::Unsupported.into()),

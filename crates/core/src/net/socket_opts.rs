@@ -34,8 +34,8 @@ pub(crate) fn raise_buffers(socket: &Socket) {
 
 const BUFFER_BYTES: usize = 4 << 20;
 
-/// The file of a bound Unix socket, which is removed when this is dropped.
-#[derive(Debug)]
+/// The file of a bound Unix socket, which is removed when this or a copy is dropped.
+#[derive(Clone, Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),

@@ -5,4 +5,5 @@ pub(crate) mod reactor;
 pub(crate) mod run_one;
 pub(crate) mod signals;
 pub(crate) mod source;
+mod turn;
 pub(crate) mod waker;

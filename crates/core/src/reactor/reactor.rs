@@ -1,6 +1,6 @@
 //! The event loop for many sources, with epoll(7).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,6 +11,8 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::reactor::poll::{Interest, earlier, timeout};
 use crate::reactor::source::{EventSource, MAX_FDS, READ_BYTES};
+use crate::reactor::turn::Turn;
+use crate::sys::fd;
 
 /// Event sources that one thread drives, and descriptors that its owner handles by itself.
 ///
@@ -27,8 +29,9 @@ pub(crate) struct Reactor {
     deadlines: BTreeSet<(Instant, SourceId)>,
     /// Descriptors of regular files, which are always ready and which epoll(7) refuses.
     always_ready: BTreeSet<(SourceId, usize)>,
-    ready: Vec<EpollEvent>, // not dispatched yet
-    buffer: Vec<u8>,        // for one read
+    ready: Vec<EpollEvent>,  // not dispatched yet
+    due: VecDeque<SourceId>, // of sources that are due, and of some that were removed
+    buffer: Vec<u8>,         // for one read
 }
 
 /// Identifies a source in its reactor.
@@ -38,6 +41,7 @@ struct Entry {
     source: Box<dyn EventSource>,
     interests: [Option<Interest>; MAX_FDS],
     deadline: Option<Instant>, // its entry in `deadlines`
+    is_listed: bool,           // in `due`
 }
 
 impl Reactor {
@@ -50,6 +54,7 @@ impl Reactor {
             deadlines: BTreeSet::new(),
             always_ready: BTreeSet::new(),
             ready: Vec::new(),
+            due: VecDeque::new(),
             buffer: vec![0; READ_BYTES],
         })
     }
@@ -65,6 +70,7 @@ impl Reactor {
             source,
             interests: [None; MAX_FDS],
             deadline: None,
+            is_listed: false,
         };
         self.sources.insert(id, entry);
         self.update(id);
@@ -89,6 +95,15 @@ impl Reactor {
         Ok(self.epoll.add(fd, external(true, token))?)
     }
 
+    /// Waits for an error or a hang-up of `fd`, which [`wait`](Self::wait) reports by its token.
+    ///
+    /// # Errors
+    ///
+    /// EPERM: it is a regular file or a similar one, which has neither.
+    pub(crate) fn watch_errors(&mut self, fd: BorrowedFd<'_>, token: usize) -> io::Result<()> {
+        Ok(self.epoll.add(fd, external(false, token))?)
+    }
+
     /// Pauses or resumes waiting at a descriptor given to [`watch`](Self::watch).
     pub(crate) fn set_watched(
         &mut self,
@@ -108,7 +123,8 @@ impl Reactor {
     /// When sources have something to do, though no descriptor is ready.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let first = self.deadlines.first().map(|&(at, _)| at);
-        earlier(first, (!self.always_ready.is_empty()).then_some(now))
+        let is_ready = !self.always_ready.is_empty() || !self.due.is_empty();
+        earlier(first, is_ready.then_some(now))
     }
 
     /// Waits until a source or a watched descriptor is ready, or until the deadline. Adds the tokens
@@ -147,7 +163,7 @@ impl Reactor {
     }
 
     /// Handles the sources that the last [`wait`](Self::wait) found ready, and those whose deadline
-    /// is not after `now`.
+    /// is not after `now`. Then lets those that are due continue for a while.
     pub(crate) fn dispatch(&mut self, now: Instant) {
         let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
         let mut ready = mem::take(&mut self.ready);
@@ -159,14 +175,52 @@ impl Reactor {
         for (id, index) in self.always_ready.clone() {
             self.dispatch_one(id, index, false, now);
         }
-        while let Some(&(at, id)) = self.deadlines.first()
-            && at <= now
-        {
-            self.deadlines.pop_first();
+        // A source may set a deadline that is past already. It is due in the next turn, so that others
+        // are served before.
+        let mut expired = mem::replace(&mut self.deadlines, BTreeSet::new());
+        self.deadlines = expired.split_off(&(now, SourceId::MAX));
+        for (_, id) in expired {
             if let Some(entry) = self.sources.get_mut(&id) {
                 entry.deadline = None;
                 entry.source.tick(now);
                 self.update(id);
+            }
+        }
+        if !self.due.is_empty() {
+            self.resume_due();
+        }
+    }
+
+    /// Lets the sources that are due continue in turn, until none is due or the turn is over.
+    fn resume_due(&mut self) {
+        let mut turn = Turn::new(Instant::now());
+        loop {
+            for _ in 0..self.due.len() {
+                let Some(id) = self.due.pop_front() else {
+                    break;
+                };
+                let Some(entry) = self.sources.get_mut(&id) else {
+                    continue;
+                };
+                entry.source.resume(turn.calls, turn.now);
+                if entry.source.is_due() && !entry.source.is_done() {
+                    self.due.push_back(id);
+                } else {
+                    entry.is_listed = false;
+                    self.update(id);
+                }
+            }
+            if self.due.is_empty() {
+                return;
+            }
+            if !turn.goes_on(Instant::now()) {
+                break;
+            }
+        }
+        for id in self.due.clone() {
+            if let Some(entry) = self.sources.get_mut(&id) {
+                entry.source.flush(turn.now);
+                self.settle(id);
             }
         }
     }
@@ -190,18 +244,26 @@ impl Reactor {
         sources.for_each(|entry| entry.source.report());
     }
 
-    /// Drops all sources without letting them finish. It changes nothing in the epoll instance, which
-    /// a forked child shares with its parent.
+    /// Drops all sources without letting them finish.
     pub(crate) fn clear(&mut self) {
         if !self.sources.is_empty() {
             self.sources.clear();
             self.deadlines.clear();
             self.always_ready.clear();
+            self.due.clear();
         }
     }
 
-    /// For a forked child: forgets the sources without dropping them.
-    pub(crate) fn forget_sources(&mut self) {
+    /// For a forked child: closes the descriptors of the sources, and forgets the sources. Dropping one
+    /// could end the program that it supervises, and would write to memory that is shared until then.
+    ///
+    /// It changes nothing in the epoll instance, which the child shares with its parent.
+    pub(crate) fn close_in_child(&mut self) {
+        for entry in self.sources.values() {
+            for (fd, _) in entry.source.watched().into_iter().flatten() {
+                fd::close_forgotten(fd);
+            }
+        }
         mem::forget(mem::take(&mut self.sources));
     }
 
@@ -221,8 +283,18 @@ impl Reactor {
         }
     }
 
-    /// After a source was called: waits for what it watches now, or finishes it.
+    /// After a source was called: lists it if it is due, else [settles](Self::settle) it.
     fn update(&mut self, id: SourceId) {
+        let entry = self.sources.get_mut(&id).expect("the source was called");
+        if !entry.source.is_due() || entry.source.is_done() {
+            self.settle(id);
+        } else if !mem::replace(&mut entry.is_listed, true) {
+            self.due.push_back(id);
+        }
+    }
+
+    /// Waits for what a source watches now, or finishes it.
+    fn settle(&mut self, id: SourceId) {
         let entry = self.sources.get_mut(&id).expect("the source was called");
         if !entry.source.is_done()
             && let Err(error) = watch(&self.epoll, entry, id, &mut self.always_ready)
@@ -335,3 +407,114 @@ impl AsFd for Reactor {
 
 const EXTERNAL: u64 = 1 << 62; // the data of a source is lower
 const EVENTS_AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::reactor::source::Watched;
+
+    /// Counts down: with a deadline that is past, or as work that is due.
+    struct Countdown {
+        name: char,
+        left: u32,
+        is_due: bool,
+        log: Rc<RefCell<String>>,
+    }
+
+    impl Countdown {
+        fn step(&mut self) {
+            self.left -= 1;
+            self.log.borrow_mut().push(self.name);
+        }
+    }
+
+    impl EventSource for Countdown {
+        fn watched(&self) -> Watched<'_> {
+            [None; MAX_FDS]
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            (!self.is_due).then(Instant::now)
+        }
+
+        fn on_ready(&mut self, _: usize, _: bool, _: &mut [u8], _: Instant) {}
+
+        fn tick(&mut self, _: Instant) {
+            self.step();
+        }
+
+        fn is_due(&self) -> bool {
+            self.is_due && 0 < self.left
+        }
+
+        fn resume(&mut self, calls: usize, _: Instant) {
+            (0..calls).for_each(|_| {
+                if self.is_due() {
+                    self.step();
+                }
+            });
+        }
+
+        fn stop(&mut self, _: Instant) {}
+
+        fn fail(&mut self, error: io::Error) {
+            panic!("{error}");
+        }
+
+        fn is_done(&self) -> bool {
+            self.left == 0
+        }
+
+        fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {
+            None
+        }
+    }
+
+    /// A reactor with these countdowns, and the log of their steps.
+    fn reactor(countdowns: &[(char, u32, bool)]) -> (Reactor, Rc<RefCell<String>>) {
+        let mut reactor = Reactor::new().expect("a descriptor is available");
+        let log = Rc::<RefCell<String>>::default();
+        for &(name, left, is_due) in countdowns {
+            let log = Rc::clone(&log);
+            reactor.add(Box::new(Countdown {
+                name,
+                left,
+                is_due,
+                log,
+            }));
+        }
+        (reactor, log)
+    }
+
+    #[test]
+    fn a_deadline_that_is_past_again_waits_for_the_next_turn() {
+        let (mut reactor, log) = reactor(&[('a', 3, false), ('b', 1, false), ('c', 2, false)]);
+        // A clock that does not advance during a turn must not keep it from ending.
+        let now = Instant::now() + std::time::Duration::from_secs(60);
+        for steps in ["abc", "abcac", "abcaca"] {
+            reactor.dispatch(now);
+            assert_eq!(*log.borrow(), steps);
+        }
+        assert_eq!(reactor.len(), 0);
+    }
+
+    #[test]
+    fn sources_that_are_due_take_turns() {
+        let (mut reactor, log) = reactor(&[('a', 1000, true), ('b', 1000, true), ('c', 3, true)]);
+        reactor.dispatch(Instant::now());
+        assert!(log.borrow().starts_with("abc"), "{}", log.borrow());
+        while 0 < reactor.len() {
+            let mut tokens = Vec::new();
+            reactor.wait(None, &mut tokens).expect("it does not wait");
+            reactor.dispatch(Instant::now());
+        }
+        let log = log.borrow();
+        assert_eq!(log.len(), 2003);
+        let both = &log[..log.rfind('b').min(log.rfind('a')).expect("both have run")];
+        let longest = both.split(['b', 'c']).map(str::len).max();
+        assert!(longest <= Some(16), "{log}");
+    }
+}

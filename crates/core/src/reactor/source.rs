@@ -11,6 +11,9 @@ use crate::reactor::poll::Interest;
 /// An event loop waits for the descriptors that a source [watches](Self::watched), until its
 /// [deadline](Self::deadline), and calls it with what happened. It drives the source until that
 /// [is done](Self::is_done).
+///
+/// Each call does a bounded amount of work, because other sources wait meanwhile. A source that has
+/// more to do [is due](Self::is_due).
 pub(crate) trait EventSource {
     /// The descriptors to wait for, and for what. A descriptor stays at the same index until the
     /// source is done.
@@ -26,8 +29,23 @@ pub(crate) trait EventSource {
     /// Does what is due at `now`.
     fn tick(&mut self, now: Instant);
 
+    /// Whether there is work that waits for nothing.
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    /// Continues the work that is due, with at most this many calls of a session. While more is due,
+    /// output may wait for [`flush`](Self::flush).
+    fn resume(&mut self, _calls: usize, _now: Instant) {}
+
+    /// Sends the output so far, before the event loop waits.
+    fn flush(&mut self, _now: Instant) {}
+
     /// The server shuts down.
     fn stop(&mut self, now: Instant);
+
+    /// A child of this process changed its state (SIGCHLD).
+    fn child_changed(&mut self) {}
 
     /// Makes a UDP server report each of its sessions.
     fn report(&mut self) {}

@@ -6,12 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-/// An eventfd(2) that one thread writes to wake another. It can carry a request to stop or to report.
+/// An eventfd(2) that one thread writes to wake another. It can carry the requests of signals.
 #[derive(Debug)]
 pub(crate) struct Waker {
     event: EventFd,
     stop: AtomicBool,
+    abort: AtomicBool,
     report: AtomicBool,
+}
+
+/// What another thread was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requests {
+    pub(crate) stop: bool,
+    pub(crate) abort: bool,
+    pub(crate) report: bool,
 }
 
 impl Waker {
@@ -20,6 +29,7 @@ impl Waker {
         Ok(Self {
             event: EventFd::from_flags(flags)?,
             stop: AtomicBool::new(false),
+            abort: AtomicBool::new(false),
             report: AtomicBool::new(false),
         })
     }
@@ -36,6 +46,12 @@ impl Waker {
         self.wake();
     }
 
+    /// Asks the other thread to stop at once.
+    pub(crate) fn request_abort(&self) {
+        self.abort.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
     /// Asks the other thread to report.
     pub(crate) fn request_report(&self) {
         self.report.store(true, Ordering::Relaxed);
@@ -47,11 +63,15 @@ impl Waker {
         self.event.read().ok(); // fails where it was not ready
     }
 
-    /// Whether a stop and a report were requested since the last call. Makes the descriptor not ready.
-    pub(crate) fn take_requests(&self) -> (bool, bool) {
+    /// The requests since the last call. Makes the descriptor not ready.
+    pub(crate) fn take_requests(&self) -> Requests {
         self.clear();
         let take = |request: &AtomicBool| request.swap(false, Ordering::Relaxed);
-        (take(&self.stop), take(&self.report))
+        Requests {
+            stop: take(&self.stop),
+            abort: take(&self.abort),
+            report: take(&self.report),
+        }
     }
 }
 

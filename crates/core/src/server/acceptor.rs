@@ -17,12 +17,13 @@ use crate::limits::limits::Limits;
 use crate::limits::stats::{Counter, Reporting, Stats};
 use crate::net::listener::{Listener, ListenersByKind};
 use crate::net::stream::Stream;
+use crate::peer::Transport;
 use crate::reactor::poll::earlier;
 use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
-use crate::server::worker::{AcceptorState, StartError, Worker};
+use crate::server::worker::{AcceptorState, Ready, Retry, StartError, Worker};
 use crate::session::service::{Refusal, Service};
 use crate::stream::task::BUSY;
 
@@ -33,6 +34,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) signals: Signals,
     pub(crate) reporting: Reporting,
+    pub(crate) ready: Option<Ready>,
 }
 
 /// The accept loop of one server.
@@ -40,19 +42,22 @@ pub(super) struct Acceptor<'a, W> {
     state: AcceptorState,
     admission: Admission,
     worker: &'a mut W,
-    retry: Option<Retry>,
     ready: Vec<usize>, // the tokens of one turn
 }
 
-/// A connection whose session could not be started. It is tried again, and others wait behind it.
-struct Retry {
-    stream: Stream,
-    failures: u32,
-    at: Instant,
+/// What the server was asked for in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Request {
+    /// Nothing.
+    None,
+    /// A graceful shutdown.
+    Stop,
+    /// A shutdown without a grace period.
+    Abort,
 }
 
 impl<'a, W: Worker> Acceptor<'a, W> {
-    /// Watches the listeners, and starts the sessions of connections that were inherited.
+    /// Watches the listeners, and starts the servers of UDP sockets.
     pub(super) fn new(setup: Setup, worker: &'a mut W) -> io::Result<Self> {
         let ListenersByKind {
             streams,
@@ -66,6 +71,10 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         if let Some(fd) = worker.wakeup() {
             reactor.watch(fd, WORKER)?;
         }
+        if setup.service.config(Transport::Stream).stdout {
+            // Fails for a file, and where it is closed.
+            reactor.watch_errors(io::stdout().as_fd(), STDOUT).ok();
+        }
         let backlog = Backlog::new(streams, &mut reactor, LISTENERS)?;
         let mut acceptor = Self {
             state: AcceptorState {
@@ -75,25 +84,35 @@ impl<'a, W: Worker> Acceptor<'a, W> {
                 backlog,
                 rejects: Rejects::new(&limits),
                 rate_queue: RateQueue::new(limits.rate),
+                retry: None,
+                inherited: connections.into(),
+                ready: setup.ready,
             },
             admission: Admission::new(&limits, stats)?,
             worker,
-            retry: None,
             ready: Vec::new(),
         };
-        for listener in udp {
-            acceptor.worker.serve_udp(listener, &mut acceptor.state)?;
-        }
-        for stream in connections {
-            acceptor.accept(stream);
-        }
+        acceptor.worker.serve_udp(udp, &mut acceptor.state)?;
         Ok(acceptor)
+    }
+
+    /// Announces that the server is ready, and starts the sessions of connections that were inherited.
+    ///
+    /// # Errors
+    ///
+    /// It could not be announced.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        self.state.ready.take().map_or(Ok(()), |ready| ready())?;
+        while let Some(stream) = self.state.inherited.pop_front() {
+            self.accept(stream);
+        }
+        Ok(())
     }
 
     /// Whether there is no peer, and none can arrive.
     pub(super) fn is_exhausted(&self) -> bool {
         let can_arrive = !self.state.backlog.is_empty() || !self.state.rate_queue.is_empty();
-        !can_arrive && self.retry.is_none() && self.is_idle()
+        !can_arrive && self.state.retry.is_none() && self.is_idle()
     }
 
     /// Whether there is no session and no refused peer.
@@ -101,29 +120,38 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         self.state.reactor.len() == 0 && self.worker.len() == 0
     }
 
-    /// The number of sessions, and of UDP sockets.
-    pub(super) fn sessions(&self) -> usize {
-        let reactor = &self.state.reactor;
-        self.worker.len() + reactor.len() - self.state.rejects.count(reactor)
+    /// The number of sessions.
+    pub(super) fn sessions(&self) -> u64 {
+        self.state.stats.live()
     }
 
-    /// Waits once, until `deadline` at most, and handles what is ready. Returns whether the server
-    /// was asked to stop.
-    pub(super) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+    /// Waits once, until `deadline` at most, and handles what is ready. Returns what the server was
+    /// asked for.
+    pub(super) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<Request> {
         self.wait(deadline)?;
         let now = Instant::now();
-        let (mut stop, mut report) = (false, false);
+        let (mut request, mut report) = (Request::None, false);
         let mut attend = self.worker.deadline().is_some_and(|at| at <= now);
         let mut listeners = Vec::new();
         for &token in &self.ready {
             match token {
                 SIGNALS => {
                     let signals = self.state.signals.take();
-                    stop = signals.terminate || signals.interrupt;
+                    signals.log_unused();
+                    request = request.max(match signals {
+                        _ if signals.abort => Request::Abort,
+                        _ if signals.terminate || signals.interrupt => Request::Stop,
+                        _ => Request::None,
+                    });
                     attend |= signals.child;
                     report = signals.report;
                 }
                 WORKER => attend = true,
+                STDOUT => {
+                    self.state.reactor.unwatch(io::stdout().as_fd());
+                    warn!("stop: standard output is no longer read");
+                    request = request.max(Request::Stop);
+                }
                 listener => listeners.push(listener - LISTENERS),
             }
         }
@@ -134,8 +162,8 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         if attend {
             self.worker.attend(&mut self.state, now);
         }
-        if !stop {
-            if let Some(retry) = self.retry.take_if(|retry| retry.at <= now) {
+        if request == Request::None {
+            if let Some(retry) = self.state.retry.take_if(|retry| retry.at <= now) {
                 self.start(retry.stream, retry.failures);
             }
             while self.can_start()
@@ -145,13 +173,13 @@ impl<'a, W: Worker> Acceptor<'a, W> {
             }
             self.accept_from(listeners);
         }
-        Ok(stop)
+        Ok(request)
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
         let mut deadline = earlier(deadline, self.worker.deadline());
-        deadline = earlier(deadline, self.retry.as_ref().map(|retry| retry.at));
+        deadline = earlier(deadline, self.state.retry.as_ref().map(|retry| retry.at));
         let can_start = self.can_start();
         let state = &mut self.state;
         if can_start {
@@ -192,7 +220,7 @@ impl<'a, W: Worker> Acceptor<'a, W> {
 
     /// Whether a session can be started now.
     fn can_start(&self) -> bool {
-        self.retry.is_none() && !self.admission.is_full()
+        self.state.retry.is_none() && !self.admission.is_full()
     }
 
     fn accept(&mut self, stream: Stream) {
@@ -238,7 +266,7 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         } else {
             debug!(%peer, "cannot {action}: {error}; trying again");
         }
-        self.retry = Some(Retry {
+        self.state.retry = Some(Retry {
             stream,
             failures,
             at: Instant::now() + RETRY_INTERVAL,
@@ -264,7 +292,7 @@ impl<'a, W: Worker> Acceptor<'a, W> {
     /// Accepts no further peer: closes the listeners, and refuses the peers that wait for a session.
     pub(super) fn close(&mut self) {
         self.state.backlog.close(&mut self.state.reactor);
-        let retry = self.retry.take().map(|retry| retry.stream);
+        let retry = self.state.retry.take().map(|retry| retry.stream);
         let queued = self.state.rate_queue.drain();
         for stream in retry.into_iter().chain(queued) {
             self.refuse_busy(stream, "The server is stopping.");
@@ -277,6 +305,12 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         self.state.reactor.stop(Instant::now());
     }
 
+    /// Ends every session without letting it finish. One that computes does not react.
+    pub(super) fn abort_sessions(&mut self) {
+        self.worker.abort();
+        self.state.reactor.clear();
+    }
+
     /// Ends every session at once.
     pub(super) fn kill_sessions(&mut self) {
         self.worker.kill();
@@ -286,7 +320,8 @@ impl<'a, W: Worker> Acceptor<'a, W> {
 
 const SIGNALS: usize = 0; // tokens in the reactor
 const WORKER: usize = 1;
-const LISTENERS: usize = 2; // and up
+const STDOUT: usize = 2;
+const LISTENERS: usize = 3; // and up
 const ACCEPTS_AT_ONCE: usize = 16; // then handle the other events
 // Two seconds in all: a client should not wait longer than that for an answer.
 const MAX_FAILURES: u32 = 20;

@@ -42,11 +42,6 @@ impl Rejects {
         }
         self.ids.push_back(reactor.add(Box::new(task)));
     }
-
-    /// How many are not closed yet.
-    pub(crate) fn count(&self, reactor: &Reactor) -> usize {
-        self.ids.iter().filter(|&&id| reactor.contains(id)).count()
-    }
 }
 
 const MAX_REJECTS: usize = 64; // each keeps a descriptor open

@@ -3,12 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::exec::processes::adopt_orphans;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Reporting;
 use crate::net::listener::Listener;
+use crate::peer::Transport;
 use crate::reactor::signals::Signals;
 use crate::server::acceptor::Setup;
 use crate::server::model::{Model, events, fork, threads};
+use crate::server::worker::Ready;
 use crate::session::service::Service;
 
 /// A service with its limits and its concurrency model, ready to serve.
@@ -32,6 +35,7 @@ pub struct Server {
     model: Model,
     signals: Option<Signals>,
     reporting: Reporting,
+    ready: Option<Ready>,
 }
 
 impl Server {
@@ -69,30 +73,48 @@ impl Server {
         self
     }
 
+    /// Sets what is called once every listener is served, before the first session: the place to
+    /// announce that the server is ready. If it fails, the server ends with its error.
+    #[must_use]
+    pub fn on_ready(mut self, ready: impl FnOnce() -> io::Result<()> + Send + 'static) -> Self {
+        self.ready = Some(Box::new(ready));
+        self
+    }
+
     /// Serves every peer that arrives, until SIGTERM or SIGINT.
     ///
     /// At the first of these signals the listeners close, every session is
     /// [notified](crate::Session::on_shutdown), and has [`Limits::grace_period`] to finish; at the second
-    /// one, or at the end of the grace period, the remaining connections are cut. SIGUSR1 writes the
-    /// state of the server as [`reporting`](Self::reporting) says.
+    /// one, or at the end of the grace period, the remaining connections are cut. SIGQUIT does this
+    /// at once. SIGHUP stops the server as well if it has a terminal, else it has no effect. SIGUSR1
+    /// writes the state of the server as [`reporting`](Self::reporting) says.
     ///
     /// Under the fork model the process must have a single thread.
     ///
     /// # Errors
     ///
-    /// No descriptor is available at the start, the system cannot wait for descriptors, or the
-    /// process has threads where it has to fork. Nothing that a peer does ends the server.
+    /// A process, thread or descriptor is not available at the start, the system cannot wait for
+    /// descriptors, or the process has threads where it has to fork. Nothing that a peer does ends the
+    /// server. Whatever was started has ended then.
     pub fn serve(self, listeners: Vec<Listener>) -> io::Result<()> {
         let signals = match self.signals {
             Some(signals) => signals,
             None => Signals::block()?,
         };
+        let transports = [Transport::Stream, Transport::Datagram];
+        if transports
+            .iter()
+            .any(|&over| self.service.config(over).exec)
+        {
+            adopt_orphans();
+        }
         let mut setup = Setup {
             listeners,
             service: self.service,
             limits: self.limits,
             signals,
             reporting: self.reporting,
+            ready: self.ready,
         };
         match self.model {
             Model::Fork => fork::serve(setup),
@@ -114,6 +136,7 @@ impl From<Arc<dyn Service>> for Server {
             model: Model::default(),
             signals: None,
             reporting: Reporting::default(),
+            ready: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a concurrency model implements: running the sessions that the acceptor admits.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -30,8 +31,16 @@ pub(crate) trait Worker {
         acceptor: &mut AcceptorState,
     ) -> Result<(), Box<StartError>>;
 
-    /// Starts serving all peers of a UDP socket.
-    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()>;
+    /// Starts serving all peers of UDP sockets.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be served. Those that are served already have to be [killed](Self::kill).
+    fn serve_udp(
+        &mut self,
+        listeners: Vec<UdpListener>,
+        acceptor: &mut AcceptorState,
+    ) -> io::Result<()>;
 
     /// A descriptor that is ready when [`attend`](Self::attend) is due. SIGCHLD makes it due as well.
     fn wakeup(&self) -> Option<BorrowedFd<'_>> {
@@ -57,6 +66,9 @@ pub(crate) trait Worker {
     /// Asks every session to end.
     fn stop(&mut self) {}
 
+    /// Asks every session to end at once.
+    fn abort(&mut self) {}
+
     /// Ends the remaining sessions without waiting.
     fn kill(&mut self) {}
 }
@@ -67,6 +79,17 @@ pub(crate) struct StartError {
     pub(crate) error: io::Error,
 }
 
+/// The error of a UDP socket for which the system lacks a process or a thread.
+pub(crate) fn cannot_start(what: &str, listener: &UdpListener, error: &io::Error) -> io::Error {
+    let local = listener.socket.local_addr().ok();
+    let local = local.and_then(|local| local.as_socket());
+    let local = local.map_or_else(String::new, |local| local.to_string());
+    io::Error::new(
+        error.kind(),
+        format!("cannot start a {what} for udp://{local}: {error}"),
+    )
+}
+
 /// What belongs to the acceptor, and is closed in a forked child.
 pub(crate) struct AcceptorState {
     pub(crate) signals: Signals,
@@ -75,21 +98,30 @@ pub(crate) struct AcceptorState {
     pub(crate) backlog: Backlog,
     pub(crate) rejects: Rejects,
     pub(crate) rate_queue: RateQueue<Stream>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) inherited: VecDeque<Stream>, // connections whose sessions are to be started
+    pub(crate) ready: Option<Ready>,
 }
+
+/// A connection whose session could not be started. It is tried again, and others wait behind it.
+pub(crate) struct Retry {
+    pub(crate) stream: Stream,
+    pub(crate) failures: u32,
+    pub(crate) at: Instant,
+}
+
+/// Called once when the server is ready.
+pub(crate) type Ready = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 impl AcceptorState {
     /// Closes the copies that a forked child has, so that the connections and listeners close when
     /// the acceptor closes its own.
-    ///
-    /// If programs run, their supervisors are forgotten instead: dropping one would kill its program.
-    /// Their descriptors close when the child executes its own program.
-    pub(crate) fn close_in_child(&mut self, programs: bool) {
+    pub(crate) fn close_in_child(&mut self) {
         self.backlog.close_in_child();
         self.rate_queue.close();
-        if programs {
-            self.reactor.forget_sources();
-        } else {
-            self.reactor.clear();
-        }
+        self.reactor.close_in_child();
+        self.retry = None;
+        self.inherited.clear();
+        self.ready = None;
     }
 }

@@ -27,6 +27,8 @@ pub struct Config {
     /// Whether a line may be the first of an HTTP request. By default, a session of lines that begins
     /// with one is closed, so that no web page can use the service through the browser of a visitor.
     pub http_lines: bool,
+    /// Whether sessions write to standard output. The server stops when nobody can read that any more.
+    pub stdout: bool,
     /// How a person tries the service, printed when the server starts. `{target}` stands for the
     /// arguments of `nc` that reach the server (`localhost 1212`, `-u localhost 1212`, `-U PATH`),
     /// `{address}` for `HOST:PORT`.
@@ -53,6 +55,7 @@ impl Config {
             framing,
             udp: UdpPolicy::DEFAULT,
             exec: false,
+            stdout: false,
             http_lines: false,
             example: "nc {target}".into(),
         }
@@ -66,6 +69,9 @@ impl Config {
     }
 
     /// Allows sessions to hand their peer to a program.
+    ///
+    /// The server then ends all processes that a program leaves behind: it is their subreaper (prctl(2)).
+    /// Processes that the service starts by itself have to stay in the process group of the server.
     #[must_use]
     pub fn exec(mut self) -> Self {
         self.exec = true;
@@ -76,6 +82,14 @@ impl Config {
     #[must_use]
     pub fn http_lines(mut self) -> Self {
         self.http_lines = true;
+        self
+    }
+
+    /// Declares that sessions write to standard output, so that the server stops when its reader has
+    /// ended, as in `display | head -1`.
+    #[must_use]
+    pub fn stdout(mut self) -> Self {
+        self.stdout = true;
         self
     }
 
@@ -96,11 +110,15 @@ impl Default for Config {
 /// What a service sends to a UDP address before the peer has proved that the address is its own.
 ///
 /// A source address may be forged (RFC 9000, section 8; RFC 4732, section 3.1). The server limits
-/// what is sent to an unverified address, so that it cannot be used to amplify an attack.
+/// what is sent to an unverified address, so that it cannot be used to amplify an attack. All
+/// unverified peers of a [host](crate::Host) share its limit, one after the other as well. Peers on
+/// this machine and in [trusted networks](crate::BindOptions::trusted_networks) have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UdpPolicy {
-    /// At most `bytes` plus `factor` times what was received from the address.
+    /// At most `bytes` plus `factor` times what was received from the host. A peer whose messages are
+    /// lines is asked to return a code, when it is to get more than it sent for the first time, and
+    /// where the limit is reached.
     Limited {
         /// The bytes allowed regardless of what was received.
         bytes: u64,
@@ -117,8 +135,10 @@ pub enum UdpPolicy {
     /// A datagram to the listening port from a peer that has a session is a message of that session.
     /// A datagram to the port of another peer's session opens a session of its own on that port, and
     /// the limit applies to it.
+    ///
+    /// Such a service is not for a multicast group: its ports would be opened at the group.
     DedicatedPort {
-        /// The bytes allowed before the address is valid.
+        /// The bytes allowed before the address is valid, beside three times what was received.
         bytes: u64,
         /// Why the service needs this much, for the log.
         reason: &'static str,

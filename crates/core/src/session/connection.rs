@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::byte_queue::ByteQueue;
 use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::RoomKind;
 use crate::limits::limits::Limits;
@@ -33,12 +34,14 @@ mod tests;
 /// and nothing is delivered. An error or a panic of the session ends this connection only, and what
 /// was sent before still leaves.
 ///
+/// It delivers all that it can, unless the server limits how much is delivered at once.
+///
 /// Over [datagrams](Transport::Datagram), [`receive_datagram`](Self::receive_datagram),
 /// [`datagram`](Self::datagram) and [`datagram_sent`](Self::datagram_sent) replace the byte streams.
 pub struct Connection {
     state: State,
     framer: Framer,
-    pending: Vec<u8>, // received, and not delivered yet
+    pending: ByteQueue<0>, // received, and not delivered yet
     outbox: Outbox,
     command: Option<Box<Command>>, // replaces the session
     delivery: Delivery,
@@ -47,6 +50,8 @@ pub struct Connection {
     eof: Once,           // `on_eof`
     shutdown: Once,
     messages: u64,
+    allowed: usize, // calls of the session before the next `allow`
+    is_due: bool,   // more calls were possible than allowed
     line_timeout: Option<Duration>,
     refuses_http: bool,
 }
@@ -110,7 +115,7 @@ impl Connection {
         Self {
             state,
             framer: Framer::new(framing, limits.message_bytes),
-            pending: Vec::new(),
+            pending: ByteQueue::default(),
             outbox,
             command: None,
             delivery: Delivery::Anything,
@@ -119,6 +124,8 @@ impl Connection {
             eof: Once::NotYet,
             shutdown: Once::NotYet,
             messages: 0,
+            allowed: usize::MAX,
+            is_due: false,
             line_timeout: limits.line_timeout,
             refuses_http: false,
         }
@@ -149,9 +156,9 @@ impl Connection {
         self.framer.note_read(bytes);
         if self.pending.is_empty() {
             let rest = self.deliver(bytes);
-            self.pending.extend_from_slice(rest);
+            self.pending.buffer().extend_from_slice(rest);
         } else {
-            self.pending.extend_from_slice(bytes);
+            self.pending.buffer().extend_from_slice(bytes);
             self.pump();
         }
     }
@@ -184,6 +191,28 @@ impl Connection {
         true
     }
 
+    /// Limits the calls of the session before the next call of this function. Without it there is no
+    /// limit. A connection of datagrams has none either.
+    pub(crate) fn allow(&mut self, calls: usize) {
+        self.allowed = calls;
+    }
+
+    /// Whether further calls of the session are [allowed](Self::allow).
+    pub(crate) fn is_allowed(&self) -> bool {
+        0 < self.allowed
+    }
+
+    /// Whether calls of the session are due that were not [allowed](Self::allow).
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// [Allows](Self::allow) further calls, and makes those that are due.
+    pub(crate) fn resume(&mut self, calls: usize) {
+        self.allow(calls);
+        self.pump();
+    }
+
     /// How long the peer must be silent, from its last byte on, until
     /// [`line_timeout_expired`](Self::line_timeout_expired) is due. `None` while no incomplete line
     /// waits for it, and while no [input is wanted](Self::wants_input): the rest of the line may have
@@ -191,7 +220,12 @@ impl Connection {
     #[must_use]
     pub fn line_timeout(&self) -> Option<Duration> {
         let silence = self.framer.silence()?;
-        let timeout = self.line_timeout.filter(|_| self.wants_input());
+        // A web page can make a request line so long that it arrives in parts.
+        let may_be_http =
+            self.refuses_http && self.messages == 0 && self.framer.begins_with(b"POST ");
+        let timeout = self
+            .line_timeout
+            .filter(|_| self.wants_input() && !may_be_http);
         timeout.map(|timeout| timeout.saturating_mul(silence))
     }
 
@@ -222,6 +256,9 @@ impl Connection {
     pub fn shut_down(&mut self) {
         if self.shutdown == Once::NotYet {
             self.shutdown = Once::Due;
+            if self.has_rooms {
+                self.outbox.requests.push(Request::Stopping);
+            }
             self.pump();
         }
     }
@@ -363,6 +400,7 @@ impl Connection {
             }
             HubMessage::Event(event) => {
                 if let State::Open(session) = &mut self.state {
+                    self.allowed = self.allowed.saturating_sub(1);
                     let out = &mut self.outbox;
                     let flow = guarded(|| session.on_room_event(event, out));
                     self.follow(flow);
@@ -427,17 +465,16 @@ impl Connection {
 
     /// Delivers what waits, as far as the outbox has room.
     fn pump(&mut self) {
-        let pending = mem::take(&mut self.pending);
-        let rest = self.deliver(&pending).len();
-        if 0 < rest {
-            self.pending = pending;
-            self.pending.drain(..self.pending.len() - rest);
-        }
+        let mut pending = mem::take(&mut self.pending);
+        let rest = self.deliver(pending.as_slice()).len();
+        pending.remove(pending.len() - rest);
+        self.pending = pending;
     }
 
     /// Calls the session for everything that is due, and for each message in `raw`, until the outbox
-    /// is full. Returns the bytes that could not be delivered yet.
+    /// is full or no more calls are allowed. Returns the bytes that could not be delivered yet.
     fn deliver<'a>(&mut self, mut raw: &'a [u8]) -> &'a [u8] {
+        self.is_due = false;
         loop {
             let State::Open(session) = &mut self.state else {
                 return &[]; // input after the end is dropped
@@ -446,6 +483,11 @@ impl Connection {
             if out.is_full() {
                 return raw;
             }
+            if self.allowed == 0 {
+                self.is_due = self.may_call(raw);
+                return raw;
+            }
+            self.allowed -= 1;
             let flow = if self.shutdown == Once::Due {
                 self.shutdown = Once::Delivered;
                 guarded(|| session.on_shutdown(out))
@@ -493,6 +535,15 @@ impl Connection {
             };
             self.follow(flow);
         }
+    }
+
+    /// Whether the session can be called now, or `raw` contains the beginning of a message.
+    fn may_call(&self, raw: &[u8]) -> bool {
+        let takes_input = self.delivery == Delivery::Anything && !self.outbox.has_many_requests();
+        self.shutdown == Once::Due
+            || self.delivery == Delivery::Writable
+            || self.timer_expired
+            || (takes_input && (!raw.is_empty() || self.eof == Once::Due))
     }
 
     /// Does what a call of the session returned and requested.

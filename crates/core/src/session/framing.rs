@@ -142,6 +142,11 @@ impl Framer {
         }
     }
 
+    /// Whether the incomplete line begins with this text.
+    pub(crate) fn begins_with(&self, text: &[u8]) -> bool {
+        self.line.starts_with(text)
+    }
+
     /// The incomplete line, as a message. A line end that follows belongs to it.
     pub(crate) fn end_by_silence(&mut self) -> Option<&[u8]> {
         self.silence()?;
@@ -348,7 +353,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const BACKSPACE: u8 = 8;
 const DEL: u8 = 127;
 const MAX_CHARACTER_BYTES: usize = 4;
-const FIRST_KEY_FACTOR: u32 = 10;
+const FIRST_KEY_FACTOR: u32 = 5;
 
 // Telnet commands (RFC 854); all are between SE and IAC.
 const SE: u8 = 240;
@@ -582,9 +587,20 @@ mod tests {
         assert_eq!(framer.silence(), None);
     }
 
+    const SPECIAL: &[u8] = b"a\n\r\0\x08\x7f\xff\xf0\xf7\xf8\xfa\xfb\xef\xbb\xbf\xc3\xa4";
+
     proptest! {
         #[test]
         fn chunking_makes_no_difference(raw: Vec<u8>, size in 1..40usize, limit in 1..40usize) {
+            prop_assert_eq!(cut(&raw, raw.len().max(1), limit), cut(&raw, size, limit));
+        }
+
+        #[test]
+        fn chunking_makes_no_difference_to_special_bytes(
+            raw in prop::collection::vec(prop::sample::select(SPECIAL), 0..40),
+            size in 1..10usize,
+            limit in 1..20usize,
+        ) {
             prop_assert_eq!(cut(&raw, raw.len().max(1), limit), cut(&raw, size, limit));
         }
 

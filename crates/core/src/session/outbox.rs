@@ -118,7 +118,8 @@ impl Outbox {
     ///
     /// A session with long work does a part of it, sets the timer to zero and returns
     /// [`Flow::PauseInput`](crate::Flow::PauseInput): the server serves others in between, and the
-    /// idle timeout does not apply.
+    /// idle timeout does not apply. If the peer of a stream closes its sending side meanwhile, the
+    /// session ends after the [grace period](crate::Limits::grace_period), as the peer may have left.
     pub fn set_timer(&mut self, time: Duration) {
         self.timer = Some(time);
     }
@@ -147,7 +148,7 @@ impl Outbox {
     }
 
     /// Whether the peer has shown that it receives what is sent to its address: always over a stream;
-    /// over UDP, once it has answered at its
+    /// over UDP, once in this session it has answered at its
     /// [dedicated port](crate::UdpPolicy::DedicatedPort) or returned the code that the server asked
     /// for. Before that, the address may be forged, so little work should be done for it.
     #[must_use]

@@ -19,6 +19,8 @@ pub(super) struct Received {
     pub(super) any: bool,
     /// The hub accepted a post of the session.
     pub(super) accepted: bool,
+    /// More may have arrived, and the session accepts it.
+    pub(super) more: bool,
 }
 
 impl RoomLink {
@@ -59,10 +61,13 @@ impl RoomLink {
         };
         for _ in 0..EVENTS_AT_ONCE {
             if !connection.wants_room_events() {
+                return received;
+            }
+            if !connection.is_allowed() {
                 break;
             }
             match link.next() {
-                Ok(None) => break,
+                Ok(None) => return received,
                 Ok(Some((_, message))) => {
                     received.accepted |= matches!(message, HubMessage::Accepted(_));
                     connection.room_event(&message);
@@ -71,11 +76,12 @@ impl RoomLink {
                     connection.lose_rooms();
                     self.0 = None;
                     received.any = true;
-                    break;
+                    return received;
                 }
             }
             received.any = true;
         }
+        received.more = true;
         received
     }
 

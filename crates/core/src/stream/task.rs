@@ -13,7 +13,7 @@ use crate::limits::deadlines::{Deadlines, Expired, Timer};
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::net::stream::{OUTPUT, Stream};
-use crate::reactor::poll::earlier;
+use crate::reactor::poll::{Interest, after, earlier};
 use crate::reactor::source::{EventSource, Watched};
 use crate::session::close_reason::CloseReason;
 use crate::session::connection::Connection;
@@ -32,6 +32,10 @@ pub(crate) struct StreamTask {
     deadlines: Deadlines,
     phase: Phase,
     input_ended: bool,
+    hung_up: bool, // the peer has closed both sides, and its last input was not read yet
+    is_working: bool, // the session has set its timer to zero
+    left: Option<Instant>, // when the peer closed its sending side, while the session is working
+    more_room_events: bool, // may have arrived, and the session accepts them
 }
 
 enum Phase {
@@ -56,8 +60,12 @@ impl StreamTask {
         link: Option<Link>,
     ) -> Self {
         stream.count(Counter::Accepted);
-        let connection = Connection::open(service, &stream.peer, limits);
-        Self::new(stream, connection, limits, link)
+        let mut limits = *limits;
+        if !stream.is_socket() {
+            limits.line_timeout = None; // the writer of a pipe may be slow, and ends its lines
+        }
+        let connection = Connection::open(service, &stream.peer, &limits);
+        Self::new(stream, connection, &limits, link)
     }
 
     /// Frees the slot of a peer, sends it a refusal, and closes the connection.
@@ -109,6 +117,10 @@ impl StreamTask {
             deadlines: Deadlines::new(limits, now),
             phase: Phase::Open,
             input_ended: false,
+            hung_up: false,
+            is_working: false,
+            left: None,
+            more_room_events: false,
         };
         task.advance(now);
         task.rooms.enter();
@@ -160,6 +172,22 @@ impl StreamTask {
         ended.then(|| self.deadlines.stalled_at())
     }
 
+    /// When a working session ends because its peer has hung up. A peer that has closed the connection
+    /// looks like one that has only closed its sending side and waits for the answer.
+    fn left_at(&self) -> Option<Instant> {
+        let grace = self.deadlines.limits.grace_period;
+        self.left.map(|at| after(at, grace))
+    }
+
+    /// Whether to wait that the peer hangs up, which reading would notice otherwise.
+    fn awaits_hang_up(&self) -> bool {
+        self.is_working
+            && !self.hung_up
+            && self.left.is_none()
+            && !self.wants_input()
+            && !self.connection.has_output()
+    }
+
     /// Whether more is to be read from the peer. Its input may make the session send more to the hub.
     fn wants_input(&self) -> bool {
         self.connection.wants_input() && !self.rooms.is_full()
@@ -174,6 +202,9 @@ impl StreamTask {
                 self.input_ended = true;
                 self.deadlines.touch(now);
                 self.connection.end_input();
+                if self.connection.close_reason().is_none() {
+                    self.stream.probe_peer();
+                }
             }
             Ok(Some(count)) => {
                 let messages = self.connection.messages();
@@ -186,7 +217,14 @@ impl StreamTask {
             }
             Err(error) => return self.lose(Some(error)),
         }
-        self.advance(now);
+        self.advance_unless_due(now);
+    }
+
+    /// While more calls of the session are due, their output leaves together.
+    fn advance_unless_due(&mut self, now: Instant) {
+        if !self.connection.is_due() {
+            self.advance(now);
+        }
     }
 
     /// Sends what can be sent, and delivers room events. Once everything is sent, closes the sending
@@ -205,8 +243,10 @@ impl StreamTask {
         }
         self.take_requests(now);
         self.watch_silence(now);
-        self.rooms.wake_if_pending(&self.connection);
         if !self.connection.is_done() {
+            if !self.is_due() {
+                self.rooms.wake_if_pending(&self.connection);
+            }
             return;
         }
         let handed_over = matches!(
@@ -227,10 +267,10 @@ impl StreamTask {
     }
 
     /// Starts the line timer when an incomplete line begins to wait for more, and stops it when none
-    /// does. The writer of a pipe may be slow, and ends its lines.
+    /// does.
     fn watch_silence(&mut self, now: Instant) {
         let timeout = self.connection.line_timeout();
-        match timeout.filter(|_| self.wants_input() && self.stream.is_socket()) {
+        match timeout.filter(|_| self.wants_input()) {
             None => self.line_timer = Timer::default(),
             Some(timeout) if self.line_timer.deadline().is_none() => {
                 self.line_timer.set(timeout, now);
@@ -243,6 +283,7 @@ impl StreamTask {
     fn exchange_with_hub(&mut self, now: Instant) -> bool {
         let requested = self.take_requests(now);
         let received = self.rooms.receive(&mut self.connection);
+        self.more_room_events = received.more;
         if received.accepted {
             self.deadlines.touch(now);
         }
@@ -253,8 +294,9 @@ impl StreamTask {
     fn take_requests(&mut self, now: Instant) -> bool {
         if let Some(delay) = self.connection.take_timer() {
             self.timer.set(delay, now);
-            if delay.is_zero() {
-                self.deadlines.touch(now); // the session is working
+            self.is_working = delay.is_zero();
+            if self.is_working {
+                self.deadlines.touch(now);
             }
         }
         self.rooms.send_requests(&mut self.connection)
@@ -293,6 +335,21 @@ impl StreamTask {
         self.stream.count_bytes(0, count as u64);
     }
 
+    /// The connection broke while no input is wanted. What a peer sent before it closed a Unix socket
+    /// is still delivered.
+    fn on_broken(&mut self, now: Instant) {
+        match self.stream.take_error() {
+            None if self.connection.has_pending_requests() || self.stream.has_unread_bytes() => {
+                self.hung_up = true;
+                if self.is_working {
+                    self.left.get_or_insert(now);
+                }
+                self.advance(now);
+            }
+            error => self.lose(error),
+        }
+    }
+
     /// The connection broke, with this error if the system reports one.
     fn lose(&mut self, error: Option<io::Error>) {
         let reason = error.map_or(CloseReason::PeerClosed, CloseReason::ConnectionLost);
@@ -308,6 +365,16 @@ impl EventSource for StreamTask {
         };
         let wants_events = matches!(self.phase, Phase::Open) && self.connection.wants_room_events();
         let mut watched = self.stream.watched(read, write);
+        let awaits_session = self.connection.has_pending_requests() || !self.input_ended;
+        if self.hung_up && awaits_session && !read && !write {
+            // The hang-up would be reported again and again.
+            watched[INPUT] = watched[INPUT].map(|(fd, _)| (fd, Interest::Nothing));
+        } else if matches!(self.phase, Phase::Open)
+            && self.awaits_hang_up()
+            && let (socket, Interest::HangUp) = self.stream.hang_up()
+        {
+            watched[INPUT] = Some((socket, Interest::HangUp));
+        }
         watched[ROOMS] = self.rooms.watched(wants_events);
         watched
     }
@@ -317,7 +384,8 @@ impl EventSource for StreamTask {
             Phase::Open => {
                 let expires = earlier(self.expires().map(|(at, _)| at), self.line_timer.deadline());
                 let due = earlier(self.timer.deadline(), self.rooms.deadline(&self.connection));
-                earlier(earlier(expires, self.stalled_at()), due)
+                let ends = earlier(self.stalled_at(), self.left_at());
+                earlier(earlier(expires, ends), due)
             }
             Phase::Draining { silent_at } => Some(silent_at),
             Phase::Done(_) => None,
@@ -326,12 +394,15 @@ impl EventSource for StreamTask {
     }
 
     fn on_ready(&mut self, index: usize, broken: bool, buffer: &mut [u8], now: Instant) {
+        self.connection.allow(1);
         match self.phase {
             Phase::Open if index == ROOMS => self.advance(now),
             // Output has a descriptor of its own, and no process reads it any more.
             Phase::Open if broken && index == OUTPUT => self.lose(None),
             Phase::Open if self.wants_input() => self.receive(buffer, now),
-            Phase::Open if broken => self.lose(self.stream.take_error()),
+            // What arrived before the connection broke is still delivered.
+            Phase::Open if broken && !self.is_due() => self.on_broken(now),
+            Phase::Open if index == INPUT && self.awaits_hang_up() => self.left = Some(now),
             Phase::Open => self.advance(now),
             Phase::Draining { .. } if index == ROOMS => (),
             Phase::Draining { .. } if self.stream.discard() => {
@@ -345,6 +416,7 @@ impl EventSource for StreamTask {
     }
 
     fn tick(&mut self, now: Instant) {
+        self.connection.allow(1);
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
             Phase::Draining { silent_at }
@@ -355,6 +427,7 @@ impl EventSource for StreamTask {
             Phase::Open if is_past(earlier(self.deadlines.end_at(), self.stalled_at())) => {
                 self.phase = Phase::Done(Some(CloseReason::Aborted));
             }
+            Phase::Open if is_past(self.left_at()) => self.lose(None),
             Phase::Open => {
                 if let Some((_, expired)) = self.expires().filter(|&(at, _)| at <= now) {
                     self.connection.close(expired.into());
@@ -374,15 +447,40 @@ impl EventSource for StreamTask {
                     self.advance(now);
                 }
                 if self.timer.take_expired(now) {
+                    self.is_working = false;
                     self.connection.timer_expired();
                     self.advance(now);
+                    self.left.take_if(|_| !self.is_working);
                 }
             }
             Phase::Draining { .. } | Phase::Done(_) => (),
         }
     }
 
+    fn is_due(&self) -> bool {
+        matches!(self.phase, Phase::Open) && (self.connection.is_due() || self.more_room_events)
+    }
+
+    fn resume(&mut self, calls: usize, now: Instant) {
+        let messages = self.connection.messages();
+        self.connection.resume(calls);
+        if messages < self.connection.messages() {
+            self.deadlines.touch(now);
+        }
+        if self.connection.is_due() && self.more_room_events {
+            self.connection.allow(calls);
+            self.exchange_with_hub(now);
+        }
+        self.advance_unless_due(now);
+    }
+
+    fn flush(&mut self, now: Instant) {
+        self.connection.allow(0);
+        self.advance(now);
+    }
+
     fn stop(&mut self, now: Instant) {
+        self.connection.allow(1);
         self.connection.shut_down();
         self.deadlines.start_grace(now);
         self.advance(now);
@@ -405,6 +503,7 @@ impl EventSource for StreamTask {
 
 /// The message to a peer for which no process, thread or program can be started.
 pub(crate) const BUSY: &str = "The server is busy. Try again later.";
+const INPUT: usize = 0; // the index of the descriptor that is read
 const ROOMS: usize = 2; // the index of the hub link, which a stream leaves free
 const SENDS_AT_ONCE: usize = 16; // a session with endless output must not delay the others
 // Longer than most round trips, so hardly any data can still be on its way.

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use socket2::{SockAddr, Socket};
 
 /// Takes a descriptor that the parent process left open. Each can be taken once. Standard input,
 /// output and error stay open: a copy is returned, any number of times.
@@ -40,6 +41,25 @@ pub fn take_inherited(number: u16) -> io::Result<OwnedFd> {
     let fd = unsafe { OwnedFd::from_raw_fd(raw) };
     fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(fd)
+}
+
+/// Accepts a connection at a listening socket, as a socket that does not block and closes on exec.
+/// Returns the address of the peer as well.
+///
+/// # Errors
+///
+/// As accept(2).
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(Socket, SockAddr)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: accept4(2) writes an address of at most `length` bytes to `storage`, and its real length
+    // to `length`.
+    unsafe {
+        SockAddr::try_init(|storage, length| {
+            let raw = libc::accept4(listener.as_raw_fd(), storage.cast(), length, flags);
+            // SAFETY: the kernel opened it for this call, so nothing else owns it.
+            Ok(Socket::from_raw_fd(Errno::result(raw)?))
+        })
+    }
 }
 
 /// Receives a descriptor that another process passes through a Unix socket (SCM_RIGHTS). It closes on
@@ -89,6 +109,12 @@ pub(crate) fn close_all_except(kept: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Closes a descriptor whose owner is neither used nor dropped any more.
+pub(crate) fn close_forgotten(fd: BorrowedFd<'_>) {
+    // SAFETY: by contract nothing uses or closes it later.
+    unsafe { libc::close(fd.as_raw_fd()) };
 }
 
 /// The state of a TCP connection (tcp(7), TCP_INFO). `None` for any other descriptor.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -99,6 +100,8 @@ pub(crate) fn reset_before_exec(command: &mut Command) {
         Errno::result(unsafe { libc::syscall(libc::SYS_close_range, rest.0, rest.1, rest.2) })?;
         rlimit::restore_fd_limit().ok(); // fails if the hard limit was lowered since
         prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // Its orphaned descendants stay its descendants, so that they end with it.
+        prctl::set_child_subreaper(true)?;
         // Under the fork model the process becomes the program itself: its parent is the acceptor.
         let same_process = unistd::getpid() == parent;
         if !same_process && unistd::getppid() != parent {
@@ -129,6 +132,33 @@ pub(crate) fn reset_signal(signal: Signal) {
     // SAFETY: no handler is installed, so no code can interrupt other code.
     let done = unsafe { signal::signal(signal, SigHandler::SigDfl) };
     done.expect("only SIGKILL and SIGSTOP cannot be set");
+}
+
+/// Ignores a signal.
+pub(crate) fn ignore_signal(signal: Signal) {
+    // SAFETY: no handler is installed, so no code can interrupt other code.
+    let done = unsafe { signal::signal(signal, SigHandler::SigIgn) };
+    done.expect("only SIGKILL and SIGSTOP cannot be ignored");
+}
+
+/// Whether this process ignores the signal of this number.
+pub(crate) fn is_ignored(number: i32) -> bool {
+    // SAFETY: the struct consists of integers, for which zero is valid.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: without a new action, the call only writes the present one to `action`.
+    let done = unsafe { libc::sigaction(number, ptr::null(), &raw mut action) };
+    done == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// The set of these signals. (`SigSet` has no way to add a real-time signal.)
+pub(crate) fn signal_set(numbers: impl IntoIterator<Item = i32>) -> SigSet {
+    let mut set: libc::sigset_t = *SigSet::empty().as_ref();
+    for number in numbers {
+        // SAFETY: the set was initialized above. A number that is no signal changes nothing.
+        unsafe { libc::sigaddset(&raw mut set, number) };
+    }
+    // SAFETY: it was made by sigemptyset(3) and sigaddset(3).
+    unsafe { SigSet::from_sigset_t_unchecked(set) }
 }
 
 /// Ends the process at once: no destructor runs, and no buffer is flushed a second time.

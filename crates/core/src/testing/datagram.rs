@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::limits::admission::Admission;
 use crate::limits::limits::Limits;
 use crate::session::service::Service;
+use crate::udp::filter::Filter;
 use crate::udp::peer_table::PeerTable;
 use crate::udp::recv_batch::Incoming;
 
@@ -53,9 +54,9 @@ pub fn drive_datagrams<'a>(
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
     let admission = Admission::uncounted(limits);
-    let own_ports = vec![LISTENS_AT.port()];
+    let filter = Filter::without_machine(vec![LISTENS_AT.port()], Vec::new());
     let mut driver = Driver {
-        peers: PeerTable::new(service, limits, admission, 0, own_ports, now),
+        peers: PeerTable::new(service, limits, admission, 0, filter, now),
         sent: Vec::new(),
         answered_from: HashMap::new(),
     };
@@ -115,7 +116,7 @@ impl Driver {
             if !self.peers.is_ready() {
                 return;
             }
-            self.peers.resume_ready(now);
+            self.peers.resume_ready(usize::MAX, now);
         }
     }
 }

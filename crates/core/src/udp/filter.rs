@@ -5,29 +5,48 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use nix::ifaddrs::getifaddrs;
+use ipnet::IpNet;
 use tracing::debug;
 
 use crate::limits::stats::{Counter, Stats};
+use crate::net::multicast::interface_addresses;
 use crate::udp::loop_detector::EPHEMERAL_FROM;
 use crate::udp::recv_batch::Incoming;
 
 /// Drops datagrams whose reply would do harm: start a loop between two servers, or be part of a
-/// reflection attack.
+/// reflection attack. Knows which source addresses cannot be forged.
 #[derive(Debug)]
 pub(crate) struct Filter {
     own_ports: Vec<u16>,
-    own_addresses: Vec<IpAddr>, // as of `read_at`
+    group: Option<IpAddr>, // that the server has joined
+    trusted: Vec<IpNet>,
+    own_addresses: Option<Vec<IpAddr>>, // as of `read_at`; `None` are those of no machine
     read_at: Option<Instant>,
 }
 
 impl Filter {
-    /// `own_ports` are those of all UDP listeners of this server.
-    pub(crate) fn new(own_ports: Vec<u16>) -> Self {
+    /// `own_ports` are those of all UDP listeners of this server. In the `trusted` networks, nobody
+    /// forges addresses.
+    pub(crate) fn new(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
         Self {
             own_ports,
-            own_addresses: Vec::new(),
+            group: None,
+            trusted,
+            own_addresses: Some(Vec::new()),
             read_at: None,
+        }
+    }
+
+    /// The server has joined this multicast group.
+    pub(crate) fn join(&mut self, group: IpAddr) {
+        self.group = Some(group);
+    }
+
+    /// The same without a machine: only loopback addresses are its own.
+    pub(crate) fn without_machine(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
+        Self {
+            own_addresses: None,
+            ..Self::new(own_ports, trusted)
         }
     }
 
@@ -46,16 +65,20 @@ impl Filter {
         .map(|ip| ip.to_canonical());
         let port = incoming.remote.port();
         let mapped = incoming.destination != destination;
+        // IPv4 arrives at IPv4 addresses. An IPv6 packet can have the source ::ffff:127.0.0.1, which
+        // the kernel does not reject; the reply would go to that IPv4 address.
+        let confused = mapped != (incoming.remote.ip() != source);
         if port == 0 {
             Err(Dropped::PortZero)
         } else if port < 1024 || SERVICE_PORTS.binary_search(&port).is_ok() {
             Err(Dropped::ServicePort)
-        } else if is_multicast(source) || source.is_unspecified() {
+        } else if is_multicast(source) || source.is_unspecified() || confused {
             Err(Dropped::InvalidSource)
-        } else if is_multicast(destination)
-            || destination != local
-            // For an IPv4-mapped destination, the kernel reports no local address beside it.
-            || (mapped && !self.is_local(destination, now))
+        } else if self.group != Some(destination)
+            && (is_multicast(destination)
+                || destination != local
+                // For an IPv4-mapped destination, the kernel reports no local address beside it.
+                || (mapped && !self.is_local(destination, now)))
         {
             Err(Dropped::Multicast)
         } else if self.own_ports.contains(&port)
@@ -72,16 +95,29 @@ impl Filter {
         }
     }
 
+    /// Whether datagrams with this source address come from there: it is in a trusted network, or on
+    /// this machine and the kernel drops packets of others that have it as their source. For the IPv6
+    /// addresses of interfaces, Linux does not.
+    pub(crate) fn is_trusted(&mut self, source: IpAddr, now: Instant) -> bool {
+        let source = source.to_canonical();
+        source.is_loopback()
+            || self.trusted.iter().any(|network| network.contains(&source))
+            || (source.is_ipv4() && self.is_local(source, now))
+    }
+
     /// Whether `ip` is an address of this machine.
     fn is_local(&mut self, ip: IpAddr, now: Instant) -> bool {
+        // All of 127/8 except its broadcast address.
+        let loopback = ip.is_loopback() && ip != IpAddr::from([127, 255, 255, 255]);
+        let Some(own_addresses) = &mut self.own_addresses else {
+            return loopback;
+        };
         // Forged datagrams must not cause a system call each.
         if self.read_at.is_none_or(|at| at + ADDRESSES_KEPT <= now) {
             self.read_at = Some(now);
-            self.own_addresses = interface_addresses();
+            *own_addresses = interface_addresses();
         }
-        // All of 127/8 except its broadcast address.
-        let loopback = ip.is_loopback() && ip != IpAddr::from([127, 255, 255, 255]);
-        loopback || self.own_addresses.contains(&ip)
+        loopback || own_addresses.contains(&ip)
     }
 }
 
@@ -91,17 +127,6 @@ fn is_multicast(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
         IpAddr::V6(ip) => ip.is_multicast(),
     }
-}
-
-/// The addresses of all interfaces; none if they cannot be read.
-fn interface_addresses() -> Vec<IpAddr> {
-    let interfaces = getifaddrs().into_iter().flatten();
-    let addresses = interfaces.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-    });
-    addresses.collect()
 }
 
 /// Why a datagram was dropped.
@@ -126,8 +151,12 @@ pub(crate) enum Dropped {
     Loop,
     #[error("the previous datagram is still being answered")]
     Busy,
+    #[error("too many programs run for unverified peers, or for this host")]
+    Programs,
     #[error("the host exceeds its rate of new sessions")]
     HostRate,
+    #[error("all places are taken by verified peers")]
+    Full,
     /// The session was refused, and so is the message that says so.
     #[error("refused")]
     Refused,
@@ -227,7 +256,7 @@ mod tests {
             local: local.parse().expect("an address"),
             destination: destination.parse().expect("an address"),
         };
-        let mut filter = Filter::new(vec![1212, 1313, 40001]);
+        let mut filter = Filter::without_machine(vec![1212, 1313, 40001], Vec::new());
         assert_eq!(filter.check(&incoming, Instant::now()), expected);
     }
 
@@ -294,6 +323,31 @@ mod tests {
     }
 
     #[test]
+    fn only_the_joined_group_is_received() {
+        let mut filter = Filter::new(vec![1212], Vec::new());
+        filter.join([239, 1, 2, 3].into());
+        let mut check = |remote: &str, destination: [u8; 4]| {
+            let incoming = Incoming {
+                bytes: b"",
+                remote: remote.parse().expect("an address"),
+                local: (destination, 1212).into(),
+                destination: destination.into(),
+            };
+            filter.check(&incoming, Instant::now())
+        };
+        assert_eq!(check("192.0.2.7:40000", [239, 1, 2, 3]), Ok(()));
+        for (remote, destination, reason) in [
+            ("192.0.2.7:40000", [239, 1, 2, 4], Dropped::Multicast),
+            ("192.0.2.7:40000", [255; 4], Dropped::Multicast),
+            ("192.0.2.7:53", [239, 1, 2, 3], Dropped::ServicePort),
+            ("192.0.2.7:1212", [239, 1, 2, 3], Dropped::OwnServer),
+            ("239.1.2.3:40000", [239, 1, 2, 3], Dropped::InvalidSource),
+        ] {
+            assert_eq!(check(remote, destination), Err(reason), "{remote}");
+        }
+    }
+
+    #[test]
     fn ipv4_mapped_addresses_are_treated_as_ipv4() {
         let from = |remote: &str, local: &str, expected| {
             let local = format!("::ffff:{local}");
@@ -315,8 +369,62 @@ mod tests {
     }
 
     #[test]
-    fn interface_addresses_include_loopback() {
-        assert!(interface_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
+    fn an_ipv6_packet_cannot_have_an_ipv4_source() {
+        check(
+            "[::ffff:127.0.0.1]:40000",
+            "[2001:db8::1]:1212",
+            "2001:db8::1",
+            Err(Dropped::InvalidSource),
+        );
+    }
+
+    #[test]
+    fn sources_that_cannot_be_forged_are_trusted() {
+        let network = |text: &str| text.parse().expect("a network");
+        let trusted = ["192.0.2.128/25", "2001:db8:5::/48"].map(network);
+        let mut filter = Filter::new(Vec::new(), trusted.to_vec());
+        let now = Instant::now();
+        filter.read_at = Some(now);
+        let own = ["198.51.100.1", "2001:db8::1", "fe80::1"];
+        let own = own.map(|ip| ip.parse().expect("an address"));
+        filter.own_addresses = Some(own.to_vec());
+        for (source, trusted) in [
+            ("127.0.0.1", true),
+            ("127.8.8.8", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("198.51.100.1", true),
+            ("::ffff:198.51.100.1", true),
+            ("192.0.2.128", true),
+            ("::ffff:192.0.2.255", true),
+            ("2001:db8:5:6::7", true),
+            ("192.0.2.127", false),
+            ("198.51.100.2", false),
+            ("2001:db8:6::7", false),
+            ("2001:db8::1", false), // Linux accepts IPv6 packets with its own address
+            ("fe80::1", false),
+        ] {
+            let ip = source.parse().expect("an address");
+            assert_eq!(filter.is_trusted(ip, now), trusted, "{source}");
+        }
+    }
+
+    #[test]
+    fn own_addresses_are_read_once_a_second_at_most() {
+        let mut filter = Filter::new(Vec::new(), Vec::new());
+        let now = Instant::now();
+        let other = IpAddr::from([198, 51, 100, 77]);
+        assert!(!filter.is_trusted(other, now));
+        filter.own_addresses = Some(vec![other]); // an interface comes up, as far as the filter knows
+        assert!(filter.is_trusted(other, now + ADDRESSES_KEPT / 2));
+        assert!(
+            !filter.is_trusted(other, now + ADDRESSES_KEPT),
+            "read again"
+        );
+    }
+
+    #[test]
+    fn service_ports_are_sorted() {
         assert!(SERVICE_PORTS.is_sorted());
     }
 }

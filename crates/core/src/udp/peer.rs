@@ -1,8 +1,9 @@
 //! One UDP peer: what may be sent to its address, and its session.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
+
+use tracing::warn;
 
 use crate::hub::message::{HubMessage, Request};
 use crate::hub::types::RoomEvent;
@@ -11,27 +12,37 @@ use crate::limits::deadlines::Timer;
 use crate::limits::limits::Limits;
 use crate::limits::stats::Counter;
 use crate::limits::token_bucket::TokenBucket;
-use crate::peer::Peer;
+use crate::peer::{Address, Host, Peer};
 use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
-use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
 use crate::udp::loop_detector::{LoopDetector, Verdict};
+use crate::udp::recv_batch::PeerKey;
 use crate::udp::send_batch::SendBatch;
-use crate::udp::validation::{AmplificationLimit, Challenge};
+use crate::udp::validation::Validation;
 
-/// What identifies a peer: its address, and the address of this machine that it sends to.
-pub(crate) type PeerKey = (SocketAddr, SocketAddr);
+/// Where the datagrams for a peer go, and what limits them.
+pub(crate) struct Output<'a> {
+    pub(crate) batch: &'a mut SendBatch,
+    pub(crate) validation: &'a mut Validation,
+    pub(crate) now: Instant,
+}
 
-/// A peer in the peer table. It outlives its session, so that the limits on what is sent to it do
-/// not start anew.
+/// A peer in the peer table. It outlives its session, so that it stays verified, and its rate limit
+/// does not start anew.
 pub(crate) struct UdpPeer {
     pub(crate) key: PeerKey,
-    limit: AmplificationLimit,
-    challenge: Challenge,
-    may_challenge: bool,         // a datagram came since the last challenge
+    pub(crate) host: Host,
+    /// Whether it receives at its address: it has shown this, or the address cannot be forged. Then
+    /// there is no amplification limit.
+    pub(crate) is_verified: bool,
+    even: u64,         // bytes that may be sent before more was sent than received
+    unverified: u64,   // bytes sent before it was verified
+    asked: bool,       // for its code, in the beginning
+    may_ask: bool,     // a datagram came since it was asked
+    is_reported: bool, // that something was not sent to it
     bucket: Option<TokenBucket>, // limits the datagrams sent to it
     loop_detector: Option<LoopDetector>, // unless its address is verified, or there is no rate limit
     session: Option<UdpSession>,
@@ -45,6 +56,10 @@ pub(crate) struct UdpPeer {
 pub(crate) struct Listing {
     /// The time under which it is listed by activity.
     pub(crate) active: Instant,
+    /// Whether it is listed there among the verified peers.
+    pub(crate) verified: bool,
+    /// Whether it counts for its host.
+    pub(crate) counted: bool,
     /// The time under which it is listed as due.
     pub(crate) due: Option<Instant>,
     /// Whether it is listed as ready.
@@ -65,13 +80,17 @@ pub(crate) enum Next {
 }
 
 impl UdpPeer {
-    pub(crate) fn new(key: PeerKey, policy: UdpPolicy, limits: &Limits, now: Instant) -> Self {
+    pub(crate) fn new(key: PeerKey, is_verified: bool, limits: &Limits, now: Instant) -> Self {
         let rate = limits.datagrams_per_second;
         Self {
             key,
-            limit: AmplificationLimit::new(policy),
-            challenge: Challenge::default(),
-            may_challenge: false,
+            host: Address::from(key.0).host(),
+            is_verified,
+            even: 0,
+            unverified: 0,
+            asked: false,
+            may_ask: false,
+            is_reported: false,
             bucket: rate.map(|rate| TokenBucket::per_second(rate, now)),
             loop_detector: rate.map(|_| LoopDetector::new(key.0.port(), now)),
             session: None,
@@ -79,6 +98,8 @@ impl UdpPeer {
             last_datagram: now,
             listing: Listing {
                 active: now,
+                verified: is_verified,
+                counted: false,
                 due: None,
                 ready: false,
             },
@@ -105,37 +126,43 @@ impl UdpPeer {
         earlier(session.timeout_at(), session.timer.deadline())
     }
 
-    /// Its address is verified: neither the amplification limit nor the rate limit applies any more.
-    pub(crate) fn lift_limits(&mut self) {
-        self.limit.lift();
+    /// The peer has sent to its dedicated port: neither the amplification limit nor the rate limit
+    /// applies any more.
+    pub(crate) fn lift_limits(&mut self, validation: &mut Validation) {
+        self.verify(validation);
         self.bucket = None;
-        self.loop_detector = None;
+    }
+
+    /// The peer has shown that it receives at its address. What was sent to it does not count for its
+    /// host any more, which may have other peers.
+    pub(crate) fn verify(&mut self, validation: &mut Validation) {
+        self.is_verified = true;
+        self.loop_detector = None; // no server shows this
         if let Some(session) = &mut self.session {
             session.connection.set_verified();
+        }
+        validation.refund(self.host, std::mem::take(&mut self.unverified));
+        if std::mem::take(&mut self.listing.counted) {
+            validation.peer_removed(self.host);
         }
     }
 
     /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
     /// datagram, before anything else.
-    pub(crate) fn received(&mut self, bytes: usize, now: Instant) -> Verdict {
+    pub(crate) fn received(
+        &mut self,
+        bytes: usize,
+        validation: &mut Validation,
+        now: Instant,
+    ) -> Verdict {
         self.last_datagram = now;
-        self.limit.received(bytes);
-        self.may_challenge = true;
+        self.may_ask = true;
+        if !self.is_verified {
+            self.even = self.even.saturating_add((bytes + LINE_END_BYTES) as u64);
+            validation.received(self.host, bytes, now);
+        }
         let detector = self.loop_detector.as_mut();
         detector.map_or(Verdict::Deliver, |detector| detector.received(now))
-    }
-
-    /// Whether the datagram is the code of the challenge. Then the amplification limit is lifted.
-    pub(crate) fn verify(&mut self, datagram: &[u8]) -> bool {
-        let verified = self.challenge.verify(datagram);
-        if verified {
-            self.limit.lift();
-            self.loop_detector = None; // no server returns the code alone
-            if let Some(session) = &mut self.session {
-                session.connection.set_verified();
-            }
-        }
-        verified
     }
 
     /// Opens the session with the datagram that it begins with.
@@ -143,31 +170,36 @@ impl UdpPeer {
         &mut self,
         session: UdpSession,
         datagram: &[u8],
-        out: &mut SendBatch,
-        now: Instant,
+        out: &mut Output<'_>,
     ) -> Next {
         let session = self.session.insert(session);
         if !session.receive_first(datagram) {
-            out.drops.count(Dropped::Busy, self.key.0);
+            out.batch.drops.count(Dropped::Busy, self.key.0);
         }
-        self.send(out, now)
+        // A member of a room that sends nothing is there to receive, as soon as others send.
+        let receives = session.member.is_some() && is_blank(datagram) && !session.has_queued();
+        if receives && !self.is_verified {
+            self.ask(out);
+        }
+        self.send(out)
     }
 
     /// Delivers a datagram to the session and sends the reply.
-    pub(crate) fn deliver(&mut self, datagram: &[u8], out: &mut SendBatch, now: Instant) -> Next {
+    pub(crate) fn deliver(&mut self, datagram: &[u8], out: &mut Output<'_>) -> Next {
         if self.session.as_ref().is_some_and(UdpSession::has_queued) {
-            self.send(out, now); // the datagram may have raised the amplification limit
+            self.send(out); // the datagram may have raised the amplification limit
         }
         if let Some(session) = &mut self.session
             && !session.receive(datagram)
         {
-            out.drops.count(Dropped::Busy, self.key.0);
+            out.batch.drops.count(Dropped::Busy, self.key.0);
         }
-        self.send(out, now)
+        self.send(out)
     }
 
     /// Handles expired timers and sends what is queued.
-    pub(crate) fn resume(&mut self, out: &mut SendBatch, now: Instant) -> Next {
+    pub(crate) fn resume(&mut self, out: &mut Output<'_>) -> Next {
+        let now = out.now;
         if let Some(session) = &mut self.session {
             if session.timeout_at().is_some_and(|at| at <= now) {
                 session.connection.close(CloseReason::SessionTimeout);
@@ -176,7 +208,7 @@ impl UdpPeer {
                 session.connection.timer_expired();
             }
         }
-        self.send(out, now)
+        self.send(out)
     }
 
     /// Delivers a message of the hub to the session. A room post that exceeds the outbox is dropped,
@@ -184,18 +216,17 @@ impl UdpPeer {
     pub(crate) fn deliver_hub_message(
         &mut self,
         message: &HubMessage,
-        out: &mut SendBatch,
-        now: Instant,
+        out: &mut Output<'_>,
     ) -> Next {
         if let Some(session) = &mut self.session {
             let is_post = matches!(message, HubMessage::Event(RoomEvent::Post { .. }));
             if is_post && !session.connection.wants_room_events() {
-                out.drops.count(Dropped::QueueFull, self.key.0);
+                out.batch.drops.count(Dropped::QueueFull, self.key.0);
             } else {
                 session.connection.room_event(message);
             }
         }
-        self.send(out, now)
+        self.send(out)
     }
 
     /// Ends the session's rooms: the hub has ended.
@@ -252,14 +283,13 @@ impl UdpPeer {
         &mut self,
         refusal: &Refusal,
         rate: &mut TokenBucket,
-        out: &mut SendBatch,
-        now: Instant,
+        out: &mut Output<'_>,
     ) {
         let line = format!("{}\n", refusal.0);
-        if self.limit.allows(line.len()) && rate.take(now) {
+        if self.may_send(line.len(), out) && rate.take(out.now) {
             self.push(line.as_bytes(), out);
         } else {
-            out.drops.count(Dropped::Refused, self.key.0);
+            out.batch.drops.count(Dropped::Refused, self.key.0);
         }
     }
 
@@ -269,41 +299,52 @@ impl UdpPeer {
     }
 
     /// Sends the output of a program that has ended, if there is any and the limits allow it.
-    pub(crate) fn reply(&mut self, output: &[u8], out: &mut SendBatch, now: Instant) {
-        self.programs -= 1;
+    pub(crate) fn reply(&mut self, output: &[u8], out: &mut Output<'_>) {
+        // The peer may have been evicted and added again meanwhile.
+        self.programs = self.programs.saturating_sub(1);
         if output.is_empty() {
             return;
         }
-        if !self.limit.allows(output.len()) {
-            out.drops.count(Dropped::AmplificationLimit, self.key.0);
-        } else if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-            out.drops.count(Dropped::RateLimit, self.key.0);
+        if !self.may_send(output.len(), out) {
+            self.report(output.len(), out);
+            out.batch
+                .drops
+                .count(Dropped::AmplificationLimit, self.key.0);
+        } else if self
+            .bucket
+            .as_mut()
+            .is_some_and(|bucket| !bucket.take(out.now))
+        {
+            out.batch.drops.count(Dropped::RateLimit, self.key.0);
         } else {
-            out.drops.stats.count(Counter::Sent, output.len() as u64);
+            out.batch
+                .drops
+                .stats
+                .count(Counter::Sent, output.len() as u64);
             self.push(output, out);
         }
     }
 
     /// Sends what the session has queued, lets it continue where that makes room, and sets its timer.
-    fn send(&mut self, out: &mut SendBatch, now: Instant) -> Next {
-        let next = self.send_queued(out, now);
+    fn send(&mut self, out: &mut Output<'_>) -> Next {
+        let next = self.send_queued(out);
         if let Some(session) = &mut self.session
             && let Some(delay) = session.connection.take_timer()
         {
-            session.timer.set(delay, now);
+            session.timer.set(delay, out.now);
         }
         next
     }
 
-    fn send_queued(&mut self, out: &mut SendBatch, now: Instant) -> Next {
+    fn send_queued(&mut self, out: &mut Output<'_>) -> Next {
         let (remote, local) = self.key;
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(session) = &mut self.session else {
                 return Next::Idle;
             };
-            let connection = &mut session.connection;
+            let connection = &session.connection;
             session.delays |= connection.waits_for_writable();
-            let Some(datagram) = connection.datagram() else {
+            let Some(bytes) = connection.datagram().map(<[u8]>::len) else {
                 session.delays = false;
                 return if connection.is_done() {
                     Next::Close
@@ -311,66 +352,126 @@ impl UdpPeer {
                     Next::Idle
                 };
             };
-            if out.is_full() {
+            if out.batch.is_full() {
                 return Next::Ready;
             }
-            let by_line = connection.line_end().is_some();
-            // Room posts exceed the limit soon, since they are not replies to the peer.
-            let can_challenge = by_line || session.member.is_some();
-            let reserve = if can_challenge {
-                Challenge::MAX_BYTES
-            } else {
-                0
+            let allowed = self.check_limit(bytes, out);
+            let Some(session) = self.session.as_mut().filter(|_| allowed != Allowed::Later) else {
+                return Next::Idle;
             };
-            if !self.limit.allows(datagram.len() + reserve) {
-                if !session.stopping && (by_line || session.delays) {
-                    self.send_challenge(out);
-                    return Next::Idle;
-                }
-                out.drops.count(Dropped::AmplificationLimit, remote);
-                connection.datagram_sent();
-                if can_challenge && !session.stopping {
-                    self.send_challenge(out);
-                }
-                continue;
-            }
-            if self.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+            if allowed == Allowed::Never {
+                out.batch.drops.count(Dropped::AmplificationLimit, remote);
+            } else if self
+                .bucket
+                .as_mut()
+                .is_some_and(|bucket| !bucket.take(out.now))
+            {
                 if let Some(bucket) = self.bucket.filter(|_| session.delays) {
                     return Next::At(bucket.next());
                 }
-                out.drops.count(Dropped::RateLimit, remote);
-            } else {
-                let bytes = datagram.len() as u64;
-                session.sent += bytes;
-                session.slot.count_bytes(0, bytes);
-                self.limit.sent(datagram.len());
+                out.batch.drops.count(Dropped::RateLimit, remote);
+            } else if let Some(datagram) = session.connection.datagram() {
+                session.sent += bytes as u64;
+                session.slot.count_bytes(0, bytes as u64);
                 self.loop_detector.iter_mut().for_each(LoopDetector::sent);
-                out.push(local, remote, datagram);
+                if !self.is_verified {
+                    self.even = self.even.saturating_sub(bytes as u64);
+                    self.unverified += bytes as u64;
+                    out.validation.sent(self.host, bytes);
+                }
+                out.batch.push(local, remote, datagram);
             }
-            connection.datagram_sent();
+            session.connection.datagram_sent();
         }
         Next::Ready
     }
 
-    /// Sends the challenge, if the peer can answer it and has sent something since the last one.
-    fn send_challenge(&mut self, out: &mut SendBatch) {
-        let line_end = self.session.as_ref().and_then(UdpSession::line_end);
-        if let Some(line_end) = line_end
-            && std::mem::take(&mut self.may_challenge)
-            && let Some(message) = self.challenge.message(line_end)
-            && self.limit.allows(message.len())
+    /// Whether the next datagram of the session may be sent. An unverified peer that is to get more
+    /// than it sent is asked for its code before, once. Later it is asked only where the amplification
+    /// limit is reached.
+    fn check_limit(&mut self, bytes: usize, out: &mut Output<'_>) -> Allowed {
+        let Some(session) = self.session.as_ref().filter(|_| !self.is_verified) else {
+            return Allowed::Now;
+        };
+        let goes_on = session.connection.close_reason().is_none();
+        let waits = session.connection.line_end().is_some() || session.delays;
+        if !session.stopping {
+            if self.asked && !self.may_ask {
+                return Allowed::Later; // it has not answered yet
+            }
+            if goes_on && !self.asked && self.even < bytes as u64 && self.ask(out) {
+                return Allowed::Later;
+            }
+        }
+        if out.validation.allows(self.host, bytes) {
+            return Allowed::Now;
+        }
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.stopping)
         {
-            self.push(message.as_bytes(), out);
+            return Allowed::Never;
+        }
+        self.report(bytes, out);
+        if self.ask(out) || waits {
+            Allowed::Later
+        } else {
+            Allowed::Never
+        }
+    }
+
+    /// Asks the peer for its code, if it can read the question, has sent something since the last one,
+    /// and the amplification limit allows it. Returns whether it was asked.
+    pub(crate) fn ask(&mut self, out: &mut Output<'_>) -> bool {
+        let line_end = self.session.as_ref().and_then(UdpSession::line_end);
+        line_end.is_some_and(|line_end| self.send_question(line_end, out))
+    }
+
+    /// The same for a peer that can read the question, with this line end.
+    pub(crate) fn send_question(&mut self, line_end: &str, out: &mut Output<'_>) -> bool {
+        let question = out.validation.question(self.key, line_end, out.now);
+        let asks = self.may_ask && out.validation.allows(self.host, question.len());
+        if asks {
+            self.push(question.as_bytes(), out);
+            (self.asked, self.may_ask) = (true, false);
+        }
+        asks
+    }
+
+    /// Logs the first time that something is not sent to the peer because it is not verified.
+    fn report(&mut self, bytes: usize, out: &mut Output<'_>) {
+        if !self.is_reported && out.validation.may_warn(out.now) {
+            self.is_reported = true;
+            let peer = self.key.0;
+            let ip = peer.ip().to_canonical();
+            warn!(%peer, "not sent: {bytes} bytes to an unverified address (--trust-network {ip} allows it)");
         }
     }
 
     /// Sends a datagram that the amplification limit allows.
-    fn push(&mut self, datagram: &[u8], out: &mut SendBatch) {
+    fn push(&mut self, datagram: &[u8], out: &mut Output<'_>) {
         let (remote, local) = self.key;
-        self.limit.sent(datagram.len());
+        if !self.is_verified {
+            self.unverified += datagram.len() as u64;
+            out.validation.sent(self.host, datagram.len());
+        }
         self.loop_detector.iter_mut().for_each(LoopDetector::sent);
-        out.push(local, remote, datagram);
+        out.batch.push(local, remote, datagram);
     }
+
+    fn may_send(&self, bytes: usize, out: &mut Output<'_>) -> bool {
+        self.is_verified || out.validation.allows(self.host, bytes)
+    }
+}
+
+/// Whether the amplification limit allows a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Now,
+    /// Perhaps after the next datagram from the peer.
+    Later,
+    Never,
 }
 
 /// The session of a UDP peer.
@@ -422,7 +523,7 @@ impl UdpSession {
         self.connection.datagram().is_some()
     }
 
-    /// The line end of a challenge; `None` if the peer may not be able to read one.
+    /// The line end of a question; `None` if the peer may not be able to read one.
     fn line_end(&self) -> Option<&'static str> {
         let line_end = self.connection.line_end();
         line_end.or(self.member.map(|_| "\n"))
@@ -441,8 +542,7 @@ impl UdpSession {
         if self.connection.close_reason().is_some() {
             return true; // the greeting was everything
         }
-        let blank = datagram.iter().all(u8::is_ascii_whitespace);
-        if blank && self.has_queued() {
+        if is_blank(datagram) && self.has_queued() {
             return true;
         }
         if !self.connection.waits_for_writable() {
@@ -450,6 +550,10 @@ impl UdpSession {
         }
         self.receive(datagram)
     }
+}
+
+fn is_blank(datagram: &[u8]) -> bool {
+    datagram.iter().all(u8::is_ascii_whitespace)
 }
 
 /// The sessions of one socket as members of rooms, and their requests to the hub.
@@ -488,3 +592,4 @@ impl Members {
 }
 
 const DATAGRAMS_PER_TURN: usize = 16; // then other peers have their turn
+const LINE_END_BYTES: usize = 2; // an answer may have one where the datagram had none

@@ -21,39 +21,52 @@ use crate::reactor::poll::{after, earlier};
 use crate::session::close_reason::CloseReason;
 use crate::session::config::UdpPolicy;
 use crate::session::connection::Connection;
+use crate::session::framing::Framing;
 use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
 use crate::udp::loop_detector::{MUTE_TIME, Verdict};
-use crate::udp::peer::{Members, Next, PeerKey, UdpPeer, UdpSession};
-use crate::udp::recv_batch::Incoming;
+use crate::udp::peer::{Members, Next, Output, UdpPeer, UdpSession};
+use crate::udp::programs::{JobKey, UnverifiedPrograms};
+use crate::udp::recv_batch::{Incoming, PeerKey};
 use crate::udp::send_batch::SendBatch;
+use crate::udp::validation::Validation;
 
-/// All peers with a session, and those that had one recently. When it is full, the peer that was
-/// inactive for longest is evicted.
+/// All peers with a session, and those that had one recently. When it is full, the unverified peer
+/// that was inactive for longest is evicted. Without one, a new peer has a place only if it is
+/// verified itself, which it takes from the verified peer that was inactive for longest; a session
+/// with a port of its own, which is a transfer, is not ended for another one.
 pub(crate) struct PeerTable {
     service: Arc<dyn Service>,
-    policy: UdpPolicy,
     rooms: bool, // the service has them
+    runs_programs: bool,
+    asks: bool, // unverified peers for their code
     limits: Limits,
     listener: usize, // the number of the listener, for the service
     filter: Filter,
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
-    warnings: TokenBucket,     // of loops, which anyone can imitate
+    warnings: TokenBucket,     // which anyone can cause
     pub(crate) out: SendBatch, // the replies
+    validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
-    /// Peers by last activity. Entries may be stale: they are re-checked on expiry, not updated per
-    /// datagram.
-    by_activity: BTreeSet<(Instant, PeerKey)>,
+    max_peers: usize,
+    max_unverified: usize, // of them
+    by_activity: ByActivity,
     schedule: Schedule,
     pub(crate) members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
     /// The programs to start. Each needs a [reply](Self::reply) in the end.
-    pub(crate) jobs: Vec<Job<PeerKey>>,
+    pub(crate) jobs: Vec<Job<JobKey>>,
+    programs: UnverifiedPrograms,
     pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
+
+/// Peers by last activity, the unverified and the verified ones. Entries may be stale: they are
+/// re-checked on expiry, not updated per datagram.
+#[derive(Default)]
+struct ByActivity([BTreeSet<(Instant, PeerKey)>; 2]);
 
 /// Which peers need attention, and when.
 #[derive(Default)]
@@ -67,17 +80,18 @@ struct Schedule {
 enum NoSession {
     Dropped(Dropped),
     Refused(Refusal),
+    /// Too many programs run; a verified peer may start another one.
+    Unverified,
 }
 
 impl PeerTable {
-    /// `listener` is the number of the listener that peers arrive at, and `own_ports` are the ports of
-    /// all UDP listeners of this server.
+    /// `listener` is the number of the listener that peers arrive at.
     pub(crate) fn new(
         service: Arc<dyn Service>,
         limits: &Limits,
         admission: Admission,
         listener: usize,
-        own_ports: Vec<u16>,
+        filter: Filter,
         now: Instant,
     ) -> Self {
         let config = service.config(Transport::Datagram);
@@ -85,23 +99,39 @@ impl PeerTable {
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
         Self {
             service,
-            policy: config.udp,
             rooms: has_rooms,
+            runs_programs: config.exec,
+            asks: config.framing == Framing::Line || has_rooms || config.exec,
             limits: *limits,
             listener,
-            filter: Filter::new(own_ports),
+            filter,
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             out: SendBatch::new(admission.stats()),
             admission,
+            validation: Validation::new(config.udp, limits.max_clients, now),
             peers: HashMap::new(),
-            by_activity: BTreeSet::new(),
+            max_peers: limits.max_clients,
+            max_unverified: usize::MAX,
+            by_activity: ByActivity::default(),
             schedule: Schedule::default(),
             members: Members::default(),
             ports: dedicated.then(PortTable::default),
             jobs: Vec::new(),
+            programs: UnverifiedPrograms::new(limits),
             end_at: None,
+        }
+    }
+
+    /// This many descriptors may be open. Sessions with ports of their own need some each, so there are
+    /// no more of them, and few with unverified peers: a flood of forged datagrams leaves descriptors
+    /// for the others.
+    pub(crate) fn limit_descriptors(&mut self, limit: usize) {
+        if self.ports.is_some() {
+            let sessions = limit.saturating_sub(RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_SESSION;
+            self.max_peers = self.max_peers.min(sessions.max(1));
+            self.max_unverified = self.max_peers.div_ceil(4).min(MAX_UNVERIFIED);
         }
     }
 
@@ -122,6 +152,10 @@ impl PeerTable {
             Some(ports) => ports.resolve(request, open_port),
         };
         let Ok(key) = key else {
+            // There is one for the next datagram.
+            if let Some((_, key)) = self.least_active(false, now) {
+                self.remove(key, CloseReason::Evicted);
+            }
             return self.out.drops.count(Dropped::NoPort, incoming.remote);
         };
         self.receive_from(key, request, incoming.bytes, now);
@@ -130,19 +164,27 @@ impl PeerTable {
 
     fn receive_from(&mut self, key: PeerKey, request: PeerKey, datagram: &[u8], now: Instant) {
         let Some(peer) = self.peers.get_mut(&key) else {
-            let mut peer = Box::new(UdpPeer::new(key, self.policy, &self.limits, now));
-            peer.received(datagram.len(), now);
-            return self.open(key, Some(peer), datagram, now);
+            return self.receive_first(key, datagram, now);
         };
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
         {
-            peer.lift_limits();
+            peer.lift_limits(&mut self.validation);
         }
-        let verdict = peer.received(datagram.len(), now);
-        let out = &mut self.out;
-        let next = if peer.verify(datagram) {
-            peer.resume(out, now)
+        let verdict = peer.received(datagram.len(), &mut self.validation, now);
+        let verified =
+            !peer.is_verified && self.asks && self.validation.verify(key, peer.host, datagram, now);
+        if verified {
+            peer.verify(&mut self.validation);
+        }
+        self.by_activity.relist(peer);
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
+        let next = if verified {
+            peer.resume(&mut out)
         } else if verdict != Verdict::Deliver {
             if let Verdict::BeginMute(count) = verdict
                 && self.warnings.take(now)
@@ -154,47 +196,95 @@ impl PeerTable {
                     MUTE_TIME.as_secs()
                 );
             }
-            return out.drops.count(Dropped::Loop, key.0);
+            return self.out.drops.count(Dropped::Loop, key.0);
         } else if peer.has_session() {
-            peer.deliver(datagram, out, now)
+            peer.deliver(datagram, &mut out)
         } else {
             return self.open(key, None, datagram, now);
         };
         self.schedule.settle(peer, next, &mut self.members);
     }
 
+    /// Handles a datagram from a peer that is not in the table.
+    fn receive_first(&mut self, key: PeerKey, mut datagram: &[u8], now: Instant) {
+        let is_trusted = self.filter.is_trusted(key.0.ip(), now);
+        let mut peer = Box::new(UdpPeer::new(key, is_trusted, &self.limits, now));
+        peer.received(datagram.len(), &mut self.validation, now);
+        if !is_trusted && self.asks && self.validation.verify(key, peer.host, datagram, now) {
+            // It was asked before; its code is no message.
+            peer.verify(&mut self.validation);
+            datagram = b"";
+            if self.runs_programs && self.has_place(true) {
+                return self.add(peer, now);
+            }
+        }
+        if self.has_place(peer.is_verified) {
+            return self.open(key, Some(peer), datagram, now);
+        }
+        let asks = self.asks && self.ports.is_none() && !self.is_stopping();
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
+        if !asks || !peer.send_question("\n", &mut out) {
+            self.out.drops.count(Dropped::Full, key.0);
+        }
+    }
+
     /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
     /// added to the table unless the datagram is dropped.
     fn open(&mut self, key: PeerKey, mut new: Option<Box<UdpPeer>>, datagram: &[u8], now: Instant) {
-        let opened = self.new_session(key, datagram, now);
+        let known = new.as_ref().or_else(|| self.peers.get(&key));
+        let is_verified = known.is_some_and(|peer| peer.is_verified);
+        let opened = self.new_session(key, is_verified, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
             None => self.peers.get_mut(&key).expect("only new peers are absent"),
         };
-        let out = &mut self.out;
+        let mut out = Output {
+            batch: &mut self.out,
+            validation: &mut self.validation,
+            now,
+        };
         let next = match opened {
-            Ok(Some(session)) => peer.open(session, datagram, out, now),
+            Ok(Some(session)) => peer.open(session, datagram, &mut out),
             Ok(None) => {
                 peer.program_started();
                 Next::Idle
             }
-            Err(NoSession::Dropped(reason)) => return out.drops.count(reason, key.0),
+            Err(NoSession::Dropped(reason)) => return self.out.drops.count(reason, key.0),
             Err(NoSession::Refused(refusal)) => {
-                return peer.refuse(&refusal, &mut self.refusals, out, now);
+                return peer.refuse(&refusal, &mut self.refusals, &mut out);
+            }
+            Err(NoSession::Unverified) => {
+                out.batch.drops.count(Dropped::Programs, key.0);
+                if self.warnings.take(now) {
+                    warn!(peer = %key.0, "no program is started: {}", Dropped::Programs);
+                }
+                peer.send_question("\n", &mut out);
+                Next::Idle
             }
         };
         self.schedule.settle(peer, next, &mut self.members);
         if let Some(peer) = new {
-            self.make_room(now);
-            self.by_activity.insert((peer.listing.active, key));
-            self.peers.insert(key, peer);
+            self.add(peer, now);
         }
+    }
+
+    /// Adds a new peer, for which there [is a place](Self::has_place).
+    fn add(&mut self, mut peer: Box<UdpPeer>, now: Instant) {
+        self.make_room(peer.is_verified, now);
+        peer.listing.counted = !peer.is_verified && self.validation.peer_added(peer.host);
+        self.by_activity.insert(&mut peer);
+        self.peers.insert(peer.key, peer);
     }
 
     /// A session, or `None` if a program is to be run for the datagram.
     fn new_session(
         &mut self,
         key: PeerKey,
+        is_verified: bool,
         datagram: &[u8],
         now: Instant,
     ) -> Result<Option<UdpSession>, NoSession> {
@@ -209,17 +299,26 @@ impl PeerTable {
         }
         let slot = self.admission.admit(&peer);
         let slot = slot.map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
-        slot.count(Counter::Accepted);
-        debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
-        if let Some(command) = connection.take_command() {
+        let command = connection.take_command();
+        if command.is_some() {
             if self.limits.max_clients < self.admission.len() {
                 return Err(NoSession::Dropped(Dropped::Busy));
             }
+            if !is_verified && !self.programs.start(key) {
+                return Err(NoSession::Unverified);
+            }
+        }
+        slot.count(Counter::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        if let Some(command) = command {
             self.jobs.push(Job {
                 command,
                 datagram: datagram.to_vec(),
-                key,
+                key: JobKey {
+                    peer: key,
+                    is_unverified: !is_verified,
+                },
                 peer,
                 slot,
             });
@@ -231,9 +330,9 @@ impl PeerTable {
         Ok(Some(session))
     }
 
-    /// Resumes each ready peer once, as long as `out` has room.
-    pub(crate) fn resume_ready(&mut self, now: Instant) {
-        for _ in 0..self.schedule.ready.len() {
+    /// Resumes each ready peer once, at most this many, as long as `out` has room.
+    pub(crate) fn resume_ready(&mut self, max: usize, now: Instant) {
+        for _ in 0..self.schedule.ready.len().min(max) {
             if self.out.is_full() {
                 break;
             }
@@ -242,7 +341,11 @@ impl PeerTable {
             };
             if let Some(peer) = self.peers.get_mut(&key) {
                 peer.listing.ready = false;
-                let next = peer.resume(&mut self.out, now);
+                let next = peer.resume(&mut Output {
+                    batch: &mut self.out,
+                    validation: &mut self.validation,
+                    now,
+                });
                 self.schedule.settle(peer, next, &mut self.members);
                 self.release_port(key);
             }
@@ -257,7 +360,7 @@ impl PeerTable {
     /// When to call [`tick`](Self::tick).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let oldest = self.by_activity.first().zip(self.limits.idle_timeout);
-        let idle_at = oldest.map(|(&(active, _), idle)| after(active, idle));
+        let idle_at = oldest.map(|(active, idle)| after(active, idle));
         let due = self.schedule.due.first().map(|&(due, _)| due);
         earlier(self.end_at, earlier(idle_at, due))
     }
@@ -275,10 +378,12 @@ impl PeerTable {
         let Some(idle) = self.limits.idle_timeout else {
             return;
         };
-        while let Some((active, key)) = self.least_active(now)
-            && after(active, idle) <= now
-        {
-            self.remove(key, CloseReason::IdleTimeout);
+        for verified in [false, true] {
+            while let Some((active, key)) = self.least_active(verified, now)
+                && after(active, idle) <= now
+            {
+                self.remove(key, CloseReason::IdleTimeout);
+            }
         }
     }
 
@@ -312,9 +417,19 @@ impl PeerTable {
     }
 
     /// Sends the output of a program that has ended, unless its peer was evicted.
-    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], now: Instant) {
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.reply(output, &mut self.out, now);
+    pub(crate) fn reply(&mut self, job: JobKey, output: &[u8], now: Instant) {
+        if job.is_unverified {
+            self.programs.end(job.peer);
+        }
+        if let Some(peer) = self.peers.get_mut(&job.peer) {
+            peer.reply(
+                output,
+                &mut Output {
+                    batch: &mut self.out,
+                    validation: &mut self.validation,
+                    now,
+                },
+            );
         }
     }
 
@@ -329,7 +444,12 @@ impl PeerTable {
         if let Some(key) = self.members.get(member)
             && let Some(peer) = self.peers.get_mut(&key)
         {
-            let next = peer.deliver_hub_message(message, &mut self.out, now);
+            let mut out = Output {
+                batch: &mut self.out,
+                validation: &mut self.validation,
+                now,
+            };
+            let next = peer.deliver_hub_message(message, &mut out);
             self.schedule.settle(peer, next, &mut self.members);
         }
     }
@@ -345,30 +465,45 @@ impl PeerTable {
         self.stop(now);
     }
 
+    /// Whether there is a place for a new peer, or another one can be evicted for it.
+    fn has_place(&self, is_verified: bool) -> bool {
+        self.peers.len() < self.max_peers
+            || !self.by_activity.of(false).is_empty()
+            || (is_verified && self.ports.is_none())
+    }
+
+    /// Whether a peer has to be evicted for a new one.
+    fn is_full(&self, is_verified: bool) -> bool {
+        let unverified = self.by_activity.of(false).len();
+        self.max_peers <= self.peers.len() || (!is_verified && self.max_unverified <= unverified)
+    }
+
     /// Evicts the least active peers until there is room for one more.
-    fn make_room(&mut self, now: Instant) {
-        while self.limits.max_clients <= self.peers.len()
-            && let Some((_, key)) = self.least_active(now)
+    fn make_room(&mut self, is_verified: bool, now: Instant) {
+        while self.is_full(is_verified)
+            && let Some((_, key)) = self
+                .least_active(false, now)
+                .or_else(|| self.least_active(true, now))
         {
             debug!(peer = %key.0, "evict: inactive for longest");
             self.remove(key, CloseReason::Evicted);
         }
     }
 
-    /// The peer that was inactive for longest, and the time of its last activity. Each stale entry
-    /// that this moves costs no more than one datagram that made it stale.
-    fn least_active(&mut self, now: Instant) -> Option<(Instant, PeerKey)> {
+    /// The peer, unverified or verified, that was inactive for longest, and the time of its last
+    /// activity. Each stale entry that this moves costs no more than one datagram that made it stale.
+    fn least_active(&mut self, verified: bool, now: Instant) -> Option<(Instant, PeerKey)> {
         loop {
-            let &(listed, key) = self.by_activity.first()?;
+            let &(listed, key) = self.by_activity.of(verified).first()?;
             let peer = self.peers.get_mut(&key);
             let peer = peer.expect("entries are removed with their peer");
             let active = peer.last_active(now);
             if active == listed {
                 return Some((active, key));
             }
-            self.by_activity.pop_first();
-            self.by_activity.insert((active, key));
+            self.by_activity.remove(peer);
             peer.listing.active = active;
+            self.by_activity.insert(peer);
         }
     }
 
@@ -381,7 +516,10 @@ impl PeerTable {
         if let Some(ports) = &mut self.ports {
             ports.release(key);
         }
-        self.by_activity.remove(&(peer.listing.active, key));
+        if peer.listing.counted {
+            self.validation.peer_removed(peer.host);
+        }
+        self.by_activity.remove(&peer);
         self.schedule.remove_due(&mut peer);
     }
 
@@ -395,6 +533,42 @@ impl PeerTable {
             Some(_) => self.remove(key, CloseReason::Closed),
             None => ports.release(key),
         }
+    }
+}
+
+impl ByActivity {
+    fn of(&self, verified: bool) -> &BTreeSet<(Instant, PeerKey)> {
+        &self.0[usize::from(verified)]
+    }
+
+    fn insert(&mut self, peer: &mut UdpPeer) {
+        peer.listing.verified = peer.is_verified;
+        let entry = (peer.listing.active, peer.key);
+        self.0[usize::from(peer.is_verified)].insert(entry);
+    }
+
+    fn remove(&mut self, peer: &UdpPeer) {
+        let entry = (peer.listing.active, peer.key);
+        self.0[usize::from(peer.listing.verified)].remove(&entry);
+    }
+
+    /// Moves a peer that was verified since it was inserted.
+    fn relist(&mut self, peer: &mut UdpPeer) {
+        if peer.listing.verified != peer.is_verified {
+            self.remove(peer);
+            self.insert(peer);
+        }
+    }
+
+    /// The time of the first entry.
+    fn first(&self) -> Option<Instant> {
+        let first = self.0.iter().filter_map(BTreeSet::first);
+        first.map(|&(active, _)| active).min()
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.0.iter().map(BTreeSet::len).sum()
     }
 }
 
@@ -432,6 +606,9 @@ impl Schedule {
 }
 
 const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
+const MAX_UNVERIFIED: usize = 128; // with ports of their own
+const DESCRIPTORS_PER_SESSION: usize = 3; // the port, a file, and another one while it is opened
+const RESERVED_DESCRIPTORS: usize = 128; // those of the server, and of sessions that end with a batch
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

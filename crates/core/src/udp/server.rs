@@ -13,6 +13,7 @@ use socket2::Socket;
 use tracing::{debug, error, warn};
 
 use crate::exec::one_shot::Jobs;
+use crate::exec::processes::end_orphans;
 use crate::hub::message::Request;
 use crate::hub_link::link::{HubLost, Link};
 use crate::limits::admission::Admission;
@@ -27,9 +28,11 @@ use crate::reactor::source::{EventSource, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
+use crate::sys::rlimit::fd_limit;
 use crate::udp::dedicated_port::PortSockets;
-use crate::udp::peer::PeerKey;
+use crate::udp::filter::Filter;
 use crate::udp::peer_table::PeerTable;
+use crate::udp::programs::JobKey;
 use crate::udp::recv_batch::RecvBatch;
 
 /// Serves all peers of a UDP socket.
@@ -40,11 +43,13 @@ pub(crate) struct UdpServer {
     local: SocketAddr,
     recv_batch: RecvBatch,
     peers: PeerTable,
-    jobs: Option<Jobs<PeerKey>>, // if the service may run programs
-    ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
-    closing: Vec<SocketAddr>,    // ports without a session that have output left
-    hub_link: Option<Link>,      // to the hub, if the service has rooms
-    warnings: TokenBucket,       // of truncated datagrams, which anyone can send
+    jobs: Option<Jobs<JobKey>>, // if the service may run programs
+    ports: Option<PortSockets>, // with `UdpPolicy::DedicatedPort`
+    closing: Vec<SocketAddr>,   // ports without a session that have output left
+    hub_link: Option<Link>,     // to the hub, if the service has rooms
+    warnings: TokenBucket,      // of truncated datagrams, which anyone can send
+    calls: usize,               // of sessions before the next call of `resume`, of each kind
+    is_due: bool,               // more calls were possible
     is_done: bool,
 }
 
@@ -63,6 +68,7 @@ impl UdpServer {
             socket,
             address_index,
             ports,
+            trusted,
             ..
         } = listener;
         let local = socket.local_addr()?.as_socket();
@@ -77,17 +83,25 @@ impl UdpServer {
         let config = service.config(Transport::Datagram);
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
+        let mut filter = Filter::new(ports, trusted);
+        if local.ip().is_multicast() {
+            filter.join(local.ip());
+        }
         let jobs = config.exec.then(|| Jobs::new(limits, stats));
+        let mut peers = PeerTable::new(service, limits, admission, address_index, filter, now);
+        peers.limit_descriptors(fd_limit());
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers: PeerTable::new(service, limits, admission, address_index, ports, now),
+            peers,
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),
             hub_link,
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
+            calls: 1,
+            is_due: false,
             is_done: false,
         })
     }
@@ -115,18 +129,24 @@ impl UdpServer {
     }
 
     /// Handles received datagrams, ready peers and messages of the hub, as long as the kernel takes
-    /// the output. Returns whether everything is done.
+    /// the output. Returns whether everything is done. While it is due, output waits.
     fn advance(&mut self, now: Instant) -> bool {
         for _ in 0..ROUNDS_PER_TURN {
-            if !self.send() {
+            if (!self.is_due || self.peers.out.is_full()) && !self.send() {
+                self.is_due = false;
                 return false;
             }
-            self.peers.resume_ready(now);
+            self.peers.resume_ready(self.calls, now);
             self.handle_received(now);
             if let Some(jobs) = &mut self.jobs {
                 self.peers.jobs.drain(..).for_each(|job| jobs.start(job));
             }
-            self.exchange_with_hub(now);
+            let more_messages = self.exchange_with_hub(now);
+            let more = more_messages || self.peers.is_ready() || !self.recv_batch.is_empty();
+            self.is_due = more && !self.peers.out.is_full();
+            if self.is_due {
+                return false;
+            }
             if self.peers.out.is_empty() {
                 break;
             }
@@ -134,47 +154,57 @@ impl UdpServer {
         self.send() && self.is_idle()
     }
 
-    /// Handles received datagrams until the send batch is full.
+    /// Handles some received datagrams, until the send batch is full.
     fn handle_received(&mut self, now: Instant) {
         let mut open_port = |address| match &mut self.ports {
             Some(ports) => ports.open(address),
             None => Err(io::ErrorKind::Unsupported.into()),
         };
-        while !self.peers.out.is_full()
-            && let Some((incoming, cut)) = self.recv_batch.next()
-        {
+        for _ in 0..self.calls {
+            if self.peers.out.is_full() {
+                return;
+            }
+            let Some((incoming, cut)) = self.recv_batch.next() else {
+                return;
+            };
             if 0 < cut && self.warnings.take(now) {
                 let length = incoming.bytes.len() + cut;
-                warn!(peer = %incoming.remote, "cut off {cut} bytes of a datagram of {length}");
+                warn!(peer = %incoming.remote, "cut off {cut} of {length} bytes of a datagram");
             }
             self.peers.receive(&incoming, &mut open_port, now);
         }
     }
 
-    /// Forwards the requests of sessions to the hub, and delivers its messages to them while there
-    /// is room for the replies.
-    fn exchange_with_hub(&mut self, now: Instant) {
+    /// Forwards the requests of sessions to the hub, and delivers some of its messages to them while
+    /// there is room for the replies. Returns whether more messages may have arrived.
+    fn exchange_with_hub(&mut self, now: Instant) -> bool {
         let Some(hub_link) = &mut self.hub_link else {
-            return;
+            return false;
         };
-        loop {
+        for calls in (0..=self.calls).rev() {
             for (member, request) in self.peers.members.take_requests() {
                 hub_link.send(member, vec![request]);
             }
             if self.peers.out.is_full() {
-                return hub_link.rearm();
+                hub_link.rearm();
+                return false;
+            }
+            if calls == 0 {
+                break;
             }
             match hub_link.next() {
-                Ok(None) => return,
+                Ok(None) => return false,
                 Ok(Some((member, message))) => {
                     self.peers.deliver_hub_message(member, &message, now);
                 }
                 Err(HubLost) => {
                     self.hub_link = None;
-                    return self.peers.lose_rooms(now);
+                    self.peers.lose_rooms(now);
+                    return false;
                 }
             }
         }
+        true
     }
 
     /// Sends the outputs of programs that have ended.
@@ -321,7 +351,8 @@ impl UdpServer {
 impl EventSource for UdpServer {
     fn watched(&self) -> Watched<'_> {
         let read = self.is_idle();
-        let interest = Interest::In { read, write: !read };
+        let write = !read && !self.is_due;
+        let interest = Interest::In { read, write };
         let jobs = self.jobs.as_ref();
         let jobs = jobs.map(|jobs| (jobs.as_fd(), Interest::READ));
         let ports = self.ports.as_ref();
@@ -341,6 +372,7 @@ impl EventSource for UdpServer {
     }
 
     fn on_ready(&mut self, index: usize, _: bool, _: &mut [u8], now: Instant) {
+        self.calls = 1;
         match index {
             JOBS_OR_PORTS if self.ports.is_some() => self.receive_at_ports(now),
             JOBS_OR_PORTS => self.handle_jobs(now),
@@ -361,6 +393,7 @@ impl EventSource for UdpServer {
 
     fn tick(&mut self, now: Instant) {
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        self.calls = 1;
         self.peers.tick(now);
         if is_past(self.jobs.as_ref().and_then(Jobs::deadline)) {
             self.handle_jobs(now);
@@ -375,12 +408,33 @@ impl EventSource for UdpServer {
         self.is_done |= is_past(self.peers.end_at);
     }
 
+    fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    fn resume(&mut self, calls: usize, now: Instant) {
+        self.calls = calls;
+        // Under load, another recvmmsg(2) is cheaper than another wait.
+        if self.advance(now) {
+            self.is_due = self.receive(None);
+        }
+    }
+
+    fn flush(&mut self, _: Instant) {
+        self.is_due &= self.send();
+    }
+
     fn stop(&mut self, now: Instant) {
+        self.calls = 1;
         self.peers.stop(now);
         if let Some(jobs) = &mut self.jobs {
             jobs.stop(now);
         }
         self.advance(now);
+    }
+
+    fn child_changed(&mut self) {
+        end_orphans();
     }
 
     fn report(&mut self) {
@@ -394,7 +448,8 @@ impl EventSource for UdpServer {
 
     fn is_done(&self) -> bool {
         let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
-        self.is_done || (jobs_ended && self.peers.is_done() && self.is_idle())
+        let sent = !self.peers.out.has_aside();
+        self.is_done || (jobs_ended && sent && self.peers.is_done() && self.is_idle())
     }
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {

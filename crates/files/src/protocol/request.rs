@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use switchboard_core::without_zero_width;
+
 use crate::digest::{Content, ParseDigestError};
 use crate::name::{Name, NameError};
 use crate::protocol::quoting::{Quoted, QuotingError, Words, number};
@@ -17,6 +19,8 @@ pub enum Request {
     List(Name),
     /// Describe one file or folder.
     Stat(Name),
+    /// Describe what else a client restores of a file.
+    Attributes(Name),
     /// Send a file, from `offset` to its end.
     Get {
         /// The file.
@@ -66,9 +70,10 @@ pub enum Follows {
 
 impl Request {
     /// The lines that answer `HELP`.
-    pub const HELP: [&str; 9] = [
+    pub const HELP: [&str; 10] = [
         "LIST [NAME]            list a folder",
         "STAT NAME              describe one file or folder",
+        "ATTR NAME              the time of a file's last change, and whether it is executable",
         "GET NAME [OFFSET]      send the bytes of a file, from OFFSET on",
         "HASH NAME [LENGTH]     compute the SHA-256 of a file, or of its first LENGTH bytes",
         "PUT NAME SIZE SHA256   store a file; its SIZE bytes follow at once",
@@ -78,13 +83,15 @@ impl Request {
         "Responses begin with a number: 2.. done, 4.. try again later, 5.. not done.",
     ];
 
-    /// Parses a line, without its end.
+    /// Parses a line, without its end. Characters without a width count as nothing; in names they are
+    /// written as escapes, as all invisible ones.
     ///
     /// # Errors
     ///
     /// The command is unknown, or its arguments do not fit.
     pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
-        let mut arguments = Arguments(Words::new(line));
+        let line = without_zero_width(line);
+        let mut arguments = Arguments(Words::new(&line));
         let command = arguments.word().unwrap_or_default().to_ascii_uppercase();
         let mut follows = Follows::Request;
         let (usage, request) = match &*command {
@@ -97,6 +104,7 @@ impl Request {
                 )
             }
             b"STAT" => ("STAT NAME", arguments.name().map(Self::Stat)),
+            b"ATTR" => ("ATTR NAME", arguments.name().map(Self::Attributes)),
             b"GET" => ("GET NAME [OFFSET]", arguments.get()),
             b"HASH" => ("HASH NAME [LENGTH]", arguments.hash()),
             b"PUT" => ("PUT NAME SIZE SHA256", arguments.put(&mut follows)),
@@ -131,6 +139,7 @@ impl fmt::Display for Request {
             Self::Quit => return f.write_str("QUIT"),
             Self::List(name) => ("LIST", name),
             Self::Stat(name) => ("STAT", name),
+            Self::Attributes(name) => ("ATTR", name),
             Self::Get { name, .. } => ("GET", name),
             Self::Hash { name, .. } => ("HASH", name),
             Self::Put { name, .. } => ("PUT", name),
@@ -263,8 +272,12 @@ mod tests {
         check("HELP", &Request::Help);
         check("  quit  ", &Request::Quit);
         check("list", &Request::List(Name::root()));
+        check("\u{200b}LI\u{ad}ST\u{feff}", &Request::List(Name::root()));
+        check("STAT \u{2060}a", &Request::Stat(name("a")));
+        check(r#"STAT "a\xe2\x80\x8b""#, &Request::Stat(name("a\u{200b}")));
         check("LIST \"my pictures\"", &Request::List(name("my pictures")));
         check("Stat /a/b", &Request::Stat(name("a/b")));
+        check("ATTR a", &Request::Attributes(name("a")));
         let get = |offset| Request::Get {
             name: name("a"),
             offset,

@@ -17,6 +17,8 @@ impl Status {
     pub const PAGE: Self = Self(211);
     /// A length and a digest follow, on the same line.
     pub const HASH: Self = Self(214);
+    /// The attributes of a file follow, on the same line.
+    pub const ATTRIBUTES: Self = Self(215);
     /// The server is ready; sent first.
     pub const GREETING: Self = Self(220);
     /// The server closes, as requested.
@@ -25,6 +27,8 @@ impl Status {
     pub const BYTES: Self = Self(226);
     /// The file is stored.
     pub const STORED: Self = Self(230);
+    /// Content arrives too slowly.
+    pub const SLOW: Self = Self(408);
     /// The server shuts down.
     pub const STOPPING: Self = Self(421);
     /// Reading or writing failed.

@@ -11,7 +11,7 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
 use crate::storage::drafts::Draft;
 use crate::storage::folder::{Descent, Folder};
 use crate::storage::rules::{self, Rules, SizeLimit};
@@ -32,13 +32,14 @@ pub struct AtomicFile {
     draft: Option<Draft>, // if there is a quota and no name, so that it is not counted itself
     replaced: u64,        // bytes of the file that is replaced
     announced: u64,
+    attributes: Option<Attributes>,
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
 
 impl AtomicFile {
-    /// Begins a file that is to be called `name` in `folder`. If its `length` is known, space is
-    /// allocated.
+    /// Begins a file that is to be called `name` in `folder`. If its `length` is known, there must be
+    /// space for it.
     ///
     /// # Errors
     ///
@@ -77,12 +78,14 @@ impl AtomicFile {
             draft: draft.map(|_| Draft::new(folder)).transpose()?,
             replaced,
             announced: 0,
+            attributes: None,
             length: 0,
             hasher: Hasher::default(),
         };
         if let Some(length @ 1..) = length {
-            file.make_room(length)?;
-            file.temporary.reserve(length)?;
+            file.announced = length;
+            file.make_room(1)?;
+            file.temporary.announce(length)?;
         }
         Ok(file)
     }
@@ -106,6 +109,7 @@ impl AtomicFile {
             draft: None,
             replaced: 0,
             announced: 0,
+            attributes: None,
             length,
             hasher: Hasher::default(),
         })
@@ -134,6 +138,12 @@ impl AtomicFile {
         self.hasher = Hasher::default();
         self.length = 0;
         Ok(())
+    }
+
+    /// Sets the attributes that the file gets when it is published. It becomes executable for those who
+    /// may read it.
+    pub fn set_attributes(&mut self, attributes: Attributes) {
+        self.attributes = Some(attributes);
     }
 
     /// Announces the length of the file, in bytes. Whether the quota allows it is checked with the
@@ -201,6 +211,9 @@ impl AtomicFile {
             self.clear()?; // so that a resumable file is removed
             return Err(FileError::Mismatch);
         }
+        if let Some(attributes) = self.attributes {
+            self.temporary.apply(attributes)?;
+        }
         self.temporary.file.sync_all()?;
         let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;
         let rules = &self.rules;
@@ -233,6 +246,7 @@ impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.length.saturating_add(bytes.len() as u64);
         self.make_room(length)?;
+        self.temporary.allocate(length)?;
         let count = self.temporary.file.write(bytes)?;
         self.hasher.update(&bytes[..count]);
         self.length += count as u64;

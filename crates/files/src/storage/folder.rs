@@ -13,7 +13,7 @@ use nix::unistd::fsync;
 
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Attributes, Entry, Kind};
 use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
@@ -106,6 +106,19 @@ impl Folder {
             name.as_bytes()
         };
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
+    }
+
+    /// What else a client restores of a file.
+    ///
+    /// # Errors
+    ///
+    /// There is no regular file of this name.
+    pub fn attributes(&self, name: &Name) -> Result<Attributes, FileError> {
+        let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
+        match Kind::of(&stat).ok_or(FileError::NotFound)? {
+            Kind::File(_) => Ok(Attributes::from_stat(&stat)),
+            Kind::Folder => Err(FileError::NotAFile),
+        }
     }
 
     /// Lists the files and folders in a folder.

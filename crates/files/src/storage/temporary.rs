@@ -3,16 +3,18 @@
 use std::fs::{File, TryLockError};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat2,
 };
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
 
 /// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///
@@ -22,6 +24,8 @@ use crate::protocol::entry::Kind;
 pub(super) struct Temporary {
     pub(super) file: File,
     name: Option<PartName>,
+    announced: u64, // bytes
+    allocated: u64,
 }
 
 #[derive(Debug)]
@@ -44,15 +48,23 @@ impl Temporary {
         }
         let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY;
         let file = open(folder, b".", flags)?;
-        Ok(Self { file, name: None })
+        Ok(Self::of(file, None))
     }
 
     pub(super) fn with_random_name(folder: OwnedFd) -> Result<Self, Errno> {
         let name = PartName::random(folder);
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
         let file = open(&name.folder, &name.name, flags)?;
-        let name = Some(name);
-        Ok(Self { file, name })
+        Ok(Self::of(file, Some(name)))
+    }
+
+    fn of(file: File, name: Option<PartName>) -> Self {
+        Self {
+            file,
+            name,
+            announced: 0,
+            allocated: 0,
+        }
     }
 
     /// The file `NAME.part` in `folder`, with what it contains; locked against other processes.
@@ -79,21 +91,65 @@ impl Temporary {
             let is_same =
                 |named: FileStat| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
             if named.is_ok_and(is_same) {
-                let name = Some(name);
-                return Ok(Self { file, name });
+                return Ok(Self::of(file, Some(name)));
             }
         }
         Err(FileError::Locked) // others keep replacing it
     }
 
-    /// Allocates `length` bytes on the disk, where the file system supports that. Fails only if there is
-    /// no space.
-    pub(super) fn reserve(&self, length: u64) -> Result<(), FileError> {
-        let length = i64::try_from(length).map_err(|_| FileError::NoSpace)?;
-        match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
-            Err(full @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(full.into()),
-            Ok(()) | Err(_) => Ok(()), // any other error shows when the file is written
+    /// Announces the length of the file. A part of it is allocated at once, and more as the file grows,
+    /// so that a peer that does not send what it announced occupies little of the disk.
+    ///
+    /// # Errors
+    ///
+    /// There is no space for all of it.
+    pub(super) fn announce(&mut self, length: u64) -> Result<(), FileError> {
+        if i64::try_from(length).is_err() {
+            return Err(FileError::NoSpace);
         }
+        if let Ok(system) = fstatvfs(&self.file)
+            && system
+                .blocks_available()
+                .saturating_mul(system.fragment_size())
+                < length
+        {
+            return Err(FileError::NoSpace);
+        }
+        self.announced = length;
+        self.allocate(0)
+    }
+
+    /// Allocates space for a file that is going to have `length` bytes, and for as many more, within
+    /// the announced length. Fails only if there is no space.
+    pub(super) fn allocate(&mut self, length: u64) -> Result<(), FileError> {
+        let goal = length.saturating_mul(2).max(MIN_ALLOCATED_BYTES);
+        let goal = goal.min(self.announced);
+        if goal <= self.allocated || (0 < length && length <= self.allocated) {
+            return Ok(());
+        }
+        let signed = |bytes: u64| i64::try_from(bytes).map_err(|_| FileError::NoSpace);
+        let (offset, count) = (signed(self.allocated)?, signed(goal - self.allocated)?);
+        match fallocate(
+            &self.file,
+            FallocateFlags::FALLOC_FL_KEEP_SIZE,
+            offset,
+            count,
+        ) {
+            Err(full @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => return Err(full.into()),
+            Ok(()) | Err(_) => self.allocated = goal, // any other error shows when it is written
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply(&self, attributes: Attributes) -> Result<(), FileError> {
+        let mode = Mode::from_bits_truncate(fstat(&self.file)?.st_mode);
+        if attributes.is_executable {
+            let readable = mode & (Mode::S_IRUSR | Mode::S_IRGRP | Mode::S_IROTH);
+            let executable = Mode::from_bits_truncate(readable.bits() >> 2);
+            fchmod(&self.file, mode | executable)?;
+        }
+        let modified = Duration::from_secs(attributes.modified.seconds());
+        Ok(self.file.set_modified(SystemTime::UNIX_EPOCH + modified)?)
     }
 
     /// Whether it has a name, so that it counts among the files of its folder.
@@ -174,11 +230,13 @@ fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
 
 const OWN_FILES: &str = "/proc/self/fd";
 const MAX_ATTEMPTS: u32 = 16;
+const MIN_ALLOCATED_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
 
     use tempfile::tempdir;
 
@@ -191,7 +249,7 @@ mod tests {
         let count = || fs::read_dir(directory.path()).expect("a folder").count();
         let write = |content: &[u8]| {
             let mut temporary = create(open()).expect("the disk has room");
-            temporary.reserve(5).expect("the disk has room");
+            temporary.announce(5).expect("the disk has room");
             temporary
                 .file
                 .write_all(content)
@@ -255,11 +313,33 @@ mod tests {
     #[test]
     fn no_file_is_longer_than_the_system_can_count() {
         let folder = File::open(std::env::temp_dir()).expect("a folder");
-        let temporary = Temporary::new(folder.into()).expect("the disk has room");
+        let mut temporary = Temporary::new(folder.into()).expect("the disk has room");
         for length in [i64::MAX as u64, u64::MAX] {
-            let error = temporary.reserve(length).expect_err("no space");
+            let error = temporary.announce(length).expect_err("no space");
             assert!(matches!(error, FileError::NoSpace), "{error}");
         }
-        temporary.reserve(0).expect("the disk has room");
+        temporary.announce(0).expect("the disk has room");
+    }
+
+    #[test]
+    fn an_announced_length_is_allocated_as_the_file_grows() {
+        let folder = File::open(std::env::temp_dir()).expect("a folder");
+        let mut temporary = Temporary::new(folder.into()).expect("the disk has room");
+        temporary.announce(5 << 20).expect("the disk has room");
+        let allocated = |temporary: &Temporary| temporary.allocated >> 10;
+        assert_eq!(allocated(&temporary), 1 << 10);
+        let blocks = temporary.file.metadata().expect("a file").blocks();
+        assert!(blocks * 512 < 2 << 20, "{blocks} blocks");
+        for (length, expected) in [
+            (1, 1),
+            (1024, 1),
+            (1025, 2),
+            (2051, 4),
+            (4103, 5),
+            (5120, 5),
+        ] {
+            temporary.allocate(length << 10).expect("the disk has room");
+            assert_eq!(allocated(&temporary) >> 10, expected, "{length} KiB");
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = LINE_RATE, value_parser = count(NonZeroU32::MIN..=NonZeroU32::MAX))]
     line_rate: NonZeroU32,
 
-    /// Have the virtual friend in every room; it answers lines that begin with "eliza, "
+    /// Have the virtual friend in every room; it answers lines that begin or end with "eliza"
     #[arg(long)]
     with_eliza: bool,
 }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// The name of a person or a room: at most 20 letters, digits, `-`, `_` and `.`, the first of them a
 /// letter or a digit.
 ///
-/// Letters and digits are those of Unicode. Names that differ only in case are the same name; names
-/// that only look alike are different.
+/// Letters and digits are those of Unicode, with their marks (accents, vowel signs). Names that differ
+/// only in case or in the form of their characters (composed, full width, ligatures) are the same
+/// name; other names that look alike are different.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     shown: String,
@@ -20,11 +25,13 @@ impl Name {
 
     /// The text as a name, if it is valid.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let is_valid = |c| is_letter_or_digit(c) || ['-', '_', '.'].contains(&c);
-        let is_name = text.chars().next().is_some_and(is_letter_or_digit)
+        let text: String = text.nfc().take(MAX_CHARACTERS + 1).collect();
+        let is_valid = |c| is_letter_or_digit(c) || is_mark(c) || ['-', '_', '.'].contains(&c);
+        let is_first = |c| is_letter_or_digit(c) && !is_mark(c);
+        let is_name = text.chars().next().is_some_and(is_first)
             && text.chars().count() <= MAX_CHARACTERS
             && text.chars().all(is_valid);
-        is_name.then(|| Self::new(text.to_owned()))
+        is_name.then(|| Self::new(text))
     }
 
     fn new(shown: String) -> Self {
@@ -39,17 +46,17 @@ impl Name {
         Self::new(kept.chain(suffix.chars()).collect())
     }
 
-    /// Whether both are the same name, ignoring case.
+    /// Whether both are the same name.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.folded == other.folded
     }
 
-    /// The name as its owner wrote it.
+    /// The name as its owner wrote it, with composed characters.
     pub(super) fn as_str(&self) -> &str {
         &self.shown
     }
 
-    /// The name without differences in case.
+    /// The text that is equal for all forms of the same name.
     pub(super) fn folded(&self) -> &str {
         &self.folded
     }
@@ -76,11 +83,27 @@ fn is_letter_or_digit(c: char) -> bool {
     c.is_alphanumeric() && !['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'].contains(&c)
 }
 
-/// Removes differences in case. By way of upper case, since several lower-case letters may have the
-/// same one, such as both forms of the Greek sigma.
+/// A mark that belongs to the character before it. Those that are invisible are not accepted.
+fn is_mark(c: char) -> bool {
+    let is_visible = !matches!(
+        c,
+        '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180d}' | '\u{180f}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+    );
+    let category = c.general_category();
+    is_visible
+        && matches!(
+            category,
+            GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark
+        )
+}
+
+/// The text for a caseless comparison of compatible characters (Unicode, definition D146). Folding
+/// twice is necessary: a compatible character may have a capital letter.
 fn fold(text: &str) -> String {
-    let upper = text.chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).collect()
+    let fold = |text: String| UniCase::unicode(text).to_folded_case();
+    let once: String = fold(text.nfd().collect()).nfkd().collect();
+    fold(once).nfkc().collect()
 }
 
 const MAX_CHARACTERS: usize = 20;
@@ -110,7 +133,17 @@ mod tests {
 
     #[test]
     fn a_name_is_short_and_visible() {
-        for name in ["alice", "A", "7", "al-ice_2.0", "Zoë", "Алиса", "小明"] {
+        for name in [
+            "alice",
+            "A",
+            "7",
+            "al-ice_2.0",
+            "Zoë",
+            "Алиса",
+            "小明",
+            "हिन्दी",
+            "x\u{301}",
+        ] {
             check(name, true);
         }
         check(&"ß".repeat(20), true);
@@ -127,13 +160,46 @@ mod tests {
             "a\u{200d}b",
             "a\u{ad}",
             "a\u{7f}",
+            "a\u{fe0f}",
+            "a\u{34f}",
         ] {
             check(invisible, false);
         }
     }
 
     #[test]
+    fn a_name_does_not_begin_with_a_mark() {
+        for mark in ["\u{301}", "\u{345}", "\u{93e}", "\u{20dd}"] {
+            check(&format!("{mark}a"), false);
+        }
+    }
+
+    #[test]
+    fn the_form_of_the_characters_makes_no_difference() {
+        check_same("Zoë", "Zoe\u{308}", true);
+        check_same("Alice", "Ａｌｉｃｅ", true);
+        check_same("ﬁona", "Fiona", true);
+        check_same("x²", "X2", true);
+        check_same(
+            "한글",
+            "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}",
+            true,
+        );
+        check_same("ǅ", "dž", true);
+        check_same("Zoë", "Zoe", false);
+        let name = Name::parse(&"e\u{308}".repeat(20)).expect("20 letters");
+        assert_eq!(name.as_str(), "ë".repeat(20));
+        assert!(Name::parse(&"e\u{308}".repeat(21)).is_none());
+    }
+
+    #[test]
     fn case_makes_no_difference() {
+        check_same("STRAẞE", "straße", true);
+        check_same("ꭰ", "Ꭰ", true); // Cherokee, whose small letters are folded to capitals
+        check_same("ıp", "ip", false); // Turkish has both letters
+        check_same("İp", "i\u{307}p", true);
+        check_same("ſam", "Sam", true);
+        check_same("ᾳ", "ᾼ", true);
         check_same("Alice", "aLICE", true);
         check_same("ΟΔΟΣ", "οδος", true);
         check_same("Straße", "STRASSE", true);
@@ -152,11 +218,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_is_plain_text(text: String) {
+        fn every_name_is_plain_text(text in "\\PC*|[\\p{L}\\p{M}\\p{N}._-]{0,20}") {
             for text in [&text, text.get(..1).unwrap_or_default()] {
                 if let Some(name) = Name::parse(text) {
-                    prop_assert_eq!(plain(name.as_str().as_bytes()), text);
+                    prop_assert_eq!(plain(name.as_str().as_bytes()), name.as_str());
                     prop_assert!(Name::parse(name.numbered(10).as_str()).is_some());
+                    let folded = Name::parse(name.folded());
+                    prop_assert!(folded.is_none_or(|folded| folded.is(&name)));
                 }
             }
         }

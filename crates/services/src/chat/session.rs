@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use switchboard_core::{
     Flow, LeaveReason, Member, Outbox, Post, Result, RoomEvent, Rooms, Sanitized, Session,
+    without_zero_width,
 };
 use switchboard_eliza::Conversation;
 
@@ -113,7 +114,7 @@ impl ChatSession {
             Command::Say(text) => {
                 self.post(Kind::Chat, &format!("{name}: {text}"), out);
                 if let (Some(bot), Some(text)) = (&mut self.bot, bot::addressed(text)) {
-                    let answer = format!("{}: {}", bot::NAME, bot.reply(text).text);
+                    let answer = format!("{}: {}", bot::NAME, bot.reply(&text).text);
                     self.post(Kind::Chat, &answer, out);
                     send(out, "", answer.as_bytes());
                 }
@@ -179,7 +180,8 @@ impl ChatSession {
             return self.announce_name(name, out);
         }
         if !name.is(&wanted) {
-            notice(out, &format!("{wanted} is taken, so you are {name}."));
+            let text = format!("{wanted} is taken, so you are {name}; /nick NAME changes that.");
+            notice(out, &text);
         }
         self.rooms.join(out, &self.room.chat_room(), name.as_str());
         self.name = Some(name);
@@ -390,7 +392,7 @@ impl Session for ChatSession {
     }
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        let line = plain(line);
+        let line = plain(&without_zero_width(line));
         Ok(match line.trim().is_empty() {
             true => self.flow(),
             false => self.on_line(line, out),

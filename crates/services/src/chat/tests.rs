@@ -111,7 +111,7 @@ fn lines_that_arrive_together_are_executed_in_order() {
     let output = output.strip_prefix(GREETING).expect("it is first");
     assert_eq!(
         output,
-        "-- ALICE is taken, so you are ALICE-2.\r\n-- You are in #lobby as ALICE-2, with 1 other.\r\n\
+        "-- ALICE is taken, so you are ALICE-2; /nick NAME changes that.\r\n-- You are in #lobby as ALICE-2, with 1 other.\r\n\
          -- You are called bob now.\r\n-- You are in #x as bob, alone.\r\n\
          -- You are in #lobby as bob, with 1 other.\r\n| ALICE-2: hello\r\n"
     );
@@ -313,7 +313,7 @@ fn a_stopping_server_sends_goodbye() {
 #[test]
 fn the_bot_answers_a_person_that_addresses_it() {
     let mut bot = Conversation::new(&Script::friend().expect("it compiles"), 1);
-    let answers = ["I am sad", "bye", "Why?"].map(|text| bot.reply(text).text);
+    let answers = ["I am sad", "bye", "hi!", "Why?"].map(|text| bot.reply(text).text);
     let entered = |name, others| format!("-- You are in #lobby as {name}, with {others}.\n");
     let lines = [
         (ALICE, "alice"),
@@ -321,18 +321,20 @@ fn the_bot_answers_a_person_that_addresses_it() {
         (ALICE, "Eliza, I am sad"),
         (ALICE, "eliza: bye"),
         (ALICE, "elizabeth"),
+        (ALICE, "hi eliza!"),
         (ALICE, "/msg ELIZA Why?"),
         (BOB, "/who"),
         (BOB, "/nick Eliza"),
         (CAROL, "eliza"),
     ];
-    let [sad, bye, why] = &answers;
+    let [sad, bye, hi, why] = &answers;
     let alice = format!(
-        "-- bob is here.\neliza: {sad}\neliza: {bye}\n[you to ELIZA] Why?\n[ELIZA to you] {why}\n\
+        "-- bob is here.\neliza: {sad}\neliza: {bye}\neliza: {hi}\n[you to ELIZA] Why?\n[ELIZA to you] {why}\n\
          -- eliza-2 is here.\n"
     );
     let bob = format!(
         "alice: Eliza, I am sad\neliza: {sad}\nalice: eliza: bye\neliza: {bye}\nalice: elizabeth\n\
+         alice: hi eliza!\neliza: {hi}\n\
          -- In #lobby: alice, bob, eliza\n-- Eliza is taken; you are still bob.\n\
          -- eliza-2 is here.\n"
     );

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Flow, Member, Outbox, Post, Result, RoomEvent, Rooms, Session};
+use switchboard_core::{
+    Flow, Member, Outbox, Post, Result, RoomEvent, Rooms, Session, without_zero_width,
+};
 
 use crate::connect_four::board::{Column, Side};
 use crate::connect_four::game::{Action, Event, Game};
@@ -89,7 +91,7 @@ impl GameSession {
 
     /// Executes a line of input. Returns whether the peer stays.
     fn execute(&mut self, line: &[u8], out: &mut Outbox) -> bool {
-        let line = line.trim_ascii().to_ascii_lowercase();
+        let line = without_zero_width(line).trim_ascii().to_ascii_lowercase();
         match line.strip_prefix(b"/").unwrap_or(&line) {
             b"" => self.send_status(out),
             b"help" => out.send(messages::HELP.as_bytes()),

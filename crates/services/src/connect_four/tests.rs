@@ -292,6 +292,22 @@ fn illegal_input_is_answered_with_the_reason() {
 }
 
 #[test]
+fn zero_width_characters_count_as_nothing() {
+    for command in ["help", "board"] {
+        let mut room = game_room(Limits::default());
+        room.connect(1);
+        room.received(1);
+        room.send(1, format!("{command}\n").as_bytes());
+        let answer = room.received(1);
+        room.send(
+            1,
+            format!("\u{200b}{command}\u{ad}\u{2060} \u{feff}\n").as_bytes(),
+        );
+        assert_eq!(room.received(1), answer);
+    }
+}
+
+#[test]
 fn help_lists_every_command() {
     let mut room = game_room(Limits::default());
     room.connect(1);

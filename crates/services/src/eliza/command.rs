@@ -9,8 +9,10 @@ pub(super) enum Command<'a> {
     Reset,
     /// Start again with the script of this name.
     Script(&'a str),
-    /// List the commands; also the answer to an unknown one.
+    /// List the commands.
     Help,
+    /// No such command.
+    Unknown(&'a str),
 }
 
 impl<'a> Command<'a> {
@@ -22,7 +24,8 @@ impl<'a> Command<'a> {
             "why" => Self::Why,
             "reset" => Self::Reset,
             "script" => Self::Script(rest.trim()),
-            _ => Self::Help,
+            "" | "help" => Self::Help,
+            _ => Self::Unknown(name),
         })
     }
 }
@@ -44,8 +47,11 @@ mod tests {
         check("*script ami", Some(Command::Script("ami")));
         check("*script  a b ", Some(Command::Script("a b")));
         check("*script", Some(Command::Script("")));
-        for line in ["*", "*help", "*whyever", "**", "*é"] {
+        for line in ["*", "*help", "* Help me"] {
             check(line, Some(Command::Help));
+        }
+        for name in ["whyever", "*", "é", "sigh*"] {
+            check(&format!("*{name} a"), Some(Command::Unknown(name)));
         }
         for line in ["", "why", "I *really* mean it", "2 * 3"] {
             check(line, None);

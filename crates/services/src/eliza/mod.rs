@@ -214,6 +214,36 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_command_is_named() {
+        let sent = output(
+            "--seed 1 --commands",
+            ReplyFormat::Plain,
+            "*foo bar\n*\x1b[31m\n",
+        );
+        let lines: Vec<&str> = sent.lines().collect();
+        assert_eq!(
+            lines[1],
+            "There is no command *foo; *help lists the commands."
+        );
+        assert_eq!(
+            lines[2],
+            r"There is no command *\x1b[31m; *help lists the commands."
+        );
+    }
+
+    #[test]
+    fn zero_width_characters_count_as_nothing() {
+        for (plain, hidden) in [
+            ("quit\nx\n", "\u{feff}qu\u{ad}it\u{200b}\nx\n"),
+            ("*help\n", "\u{2060}*he\u{200b}lp\n"),
+            ("I am sad\n", "I\u{200b} am s\u{ad}ad\u{feff}\n"),
+        ] {
+            let output = |lines| output("--seed 1 --commands", ReplyFormat::Plain, lines);
+            assert_eq!(output(hidden), output(plain));
+        }
+    }
+
+    #[test]
     fn commands_are_the_same_in_every_chunking() {
         let eliza = Eliza::from_options(parse_options("--seed 1 --commands"));
         let eliza = eliza.expect("its script is built in");

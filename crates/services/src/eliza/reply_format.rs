@@ -4,6 +4,7 @@ use std::mem;
 use std::vec;
 
 use switchboard_eliza::{Conversation, Format, Reply, Step, Trace};
+use switchboard_files::counted;
 
 /// What a peer is sent for each reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,7 +158,7 @@ impl Iterator for StepLines {
         }
         match mem::take(&mut self.left_out) {
             0 => self.reply.take(),
-            more => Some(format!("(and {more} steps more)")),
+            more => Some(format!("(and {} more)", counted(more as u64, "step"))),
         }
     }
 }

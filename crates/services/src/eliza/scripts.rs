@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use switchboard_core::Sanitized;
 use switchboard_eliza::{Problem, Script, ScriptError};
+use switchboard_files::Source;
 
 /// Scripts by name, at least one. A conversation begins with the first.
 pub(super) struct Scripts(Vec<Entry>);
@@ -40,7 +41,9 @@ pub fn find_script(name: &Path) -> Result<Script, LoadScriptError> {
     let shown = name.display().to_string();
     let script = match name.to_str().and_then(Script::named) {
         Some(script) => script.map_err(Cause::Invalid),
-        None => File::open(name).map_err(Cause::Io).and_then(read),
+        None => Source::read_file_or_pipe(name, MAX_READ_BYTES, PIPE_TIMEOUT)
+            .map_err(Cause::Io)
+            .and_then(|text| load(&text)),
     };
     script.map_err(|cause| LoadScriptError { name: shown, cause })
 }
@@ -56,14 +59,14 @@ pub fn read_script(name: &str, source: impl Read) -> Result<Script, LoadScriptEr
 }
 
 fn read(source: impl Read) -> Result<Script, Cause> {
-    // The source may be endless, such as a device. One byte beyond the limit is enough to refuse it.
-    let limit = Script::MAX_BYTES as u64 + 1;
     let mut text = Vec::new();
-    source
-        .take(limit)
-        .read_to_end(&mut text)
-        .map_err(Cause::Io)?;
-    Script::load(&text).map_err(Cause::Invalid)
+    let mut source = source.take(MAX_READ_BYTES);
+    source.read_to_end(&mut text).map_err(Cause::Io)?;
+    load(&text)
+}
+
+fn load(text: &[u8]) -> Result<Script, Cause> {
+    Script::load(text).map_err(Cause::Invalid)
 }
 
 impl Scripts {
@@ -184,6 +187,10 @@ impl fmt::Display for LoadScriptError {
 
 impl std::error::Error for LoadScriptError {}
 
+// One byte beyond the limit is enough to refuse a script.
+const MAX_READ_BYTES: u64 = Script::MAX_BYTES as u64 + 1;
+const PIPE_TIMEOUT: Duration = Duration::from_secs(30);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,7 +248,7 @@ mod tests {
         assert_eq!(lines.len(), 3, "{error}");
         assert!(lines[0].starts_with("no/such: No such file"), "{error}");
         assert!(lines[0].ends_with(&Script::NAMES.join(", ")), "{error}");
-        assert_eq!(lines[1], "/dev/zero:1:1: a script is at most 1024 KiB");
+        assert_eq!(lines[1], "/dev/zero: not a regular file");
         assert!(lines[2].starts_with("/: Is a directory"), "{error}");
     }
 }

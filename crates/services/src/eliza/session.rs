@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use switchboard_core::{Flow, Outbox, Result, Session};
+use switchboard_core::{Flow, Outbox, Result, Sanitized, Session, without_zero_width};
 use switchboard_eliza::{Conversation, Reply};
 
 use crate::eliza::command::Command;
@@ -91,6 +91,11 @@ impl ElizaSession {
                 format!("{subject}; there are: {}", scripts.names())
             }
             Command::Help => HELP.to_owned(),
+            Command::Unknown(name) => {
+                let name: String = name.chars().take(MAX_SHOWN_CHARACTERS).collect();
+                let name = Sanitized(name.as_bytes());
+                format!("There is no command *{name}; *help lists the commands.")
+            }
         };
         self.send(&answer, "command", out);
     }
@@ -139,7 +144,8 @@ impl Session for ElizaSession {
     }
 
     fn on_message(&mut self, line: &[u8], out: &mut Outbox) -> Result {
-        let line = String::from_utf8_lossy(line);
+        let line = without_zero_width(line);
+        let line = String::from_utf8_lossy(&line);
         match Command::parse(&line).filter(|_| self.settings.commands) {
             Some(command) => self.execute(command, out),
             None => self.is_over = self.reply(&line, out).last,
@@ -160,6 +166,7 @@ impl Session for ElizaSession {
     }
 }
 
+const MAX_SHOWN_CHARACTERS: usize = 20; // of an unknown command
 const HELP: &str = "\
 *why          explain the last reply
 *reset        start again

@@ -16,6 +16,7 @@ use crate::files::share::Share;
 pub(super) struct LineSession {
     share: Share,
     state: State,
+    missing: u64,      // bytes of content, when the upload rate was measured last
     is_stopping: bool, // closes after the current request
 }
 
@@ -48,6 +49,7 @@ impl LineSession {
         Self {
             share,
             state: State::Idle,
+            missing: 0,
             is_stopping: false,
         }
     }
@@ -79,6 +81,10 @@ impl LineSession {
             }
             Request::Stat(name) => {
                 respond(out, &Response::Entry(self.share.folder.entry(&name)?));
+            }
+            Request::Attributes(name) => {
+                let attributes = self.share.folder.attributes(&name)?;
+                respond(out, &Response::Attributes(attributes));
             }
             Request::Get { name, offset } => self.get(&name, offset, out)?,
             Request::Hash { name, length } => {
@@ -196,7 +202,34 @@ impl LineSession {
     /// The next bytes are content. Empty content is complete at once.
     fn expect_content(&mut self, count: u64, out: &mut Outbox) -> Flow {
         out.expect_raw(count);
+        if 0 < count {
+            self.missing = count;
+            out.set_timer(RATE_PERIOD);
+        }
         self.on_content(b"", out)
+    }
+
+    /// Ends an upload that is too slow: it occupies space that others need.
+    fn measure_rate(&mut self, out: &mut Outbox) -> Flow {
+        let missing = match &self.state {
+            State::Receiving(upload) => upload.missing(),
+            State::Discarding(missing) => *missing,
+            _ => return Flow::Continue,
+        };
+        let received = self.missing.saturating_sub(missing);
+        match self.share.min_upload_rate {
+            Some(rate) if received < rate.saturating_mul(RATE_PERIOD.as_secs()) => {
+                let text = format!("the upload is slower than {rate} bytes per second");
+                respond_text(out, Status::SLOW, &text);
+                self.state = State::Idle;
+                Flow::Close
+            }
+            _ => {
+                self.missing = missing;
+                out.set_timer(RATE_PERIOD);
+                Flow::Continue
+            }
+        }
     }
 
     fn on_content(&mut self, bytes: &[u8], out: &mut Outbox) -> Flow {
@@ -273,7 +306,8 @@ impl Session for LineSession {
         Ok(match &self.state {
             State::Listing(entries) if entries.page.len() == 0 => self.read_page(out),
             State::Listing(_) => self.send_page(out),
-            _ => self.continue_hashing(out),
+            State::Hashing(..) => self.continue_hashing(out),
+            _ => self.measure_rate(out),
         })
     }
 
@@ -313,7 +347,8 @@ fn respond(out: &mut Outbox, response: &Response) {
 fn bytes_after(offset: u64, length: u64) -> Result<u64, FileError> {
     length
         .checked_sub(offset)
-        .ok_or(FileError::Short { length })
+        .ok_or_else(|| FileError::short(length, offset))
 }
 
-const HASH_STEP_BYTES: u64 = 4 << 20; // some ten milliseconds
+const RATE_PERIOD: Duration = Duration::from_secs(60);
+const HASH_STEP_BYTES: u64 = 256 << 10; // less than a millisecond

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use switchboard_core::testing::{Chunks, Connection, drive_stream};
-use switchboard_core::{Limits, Peer};
+use switchboard_core::{CloseReason, Limits, Peer};
 use switchboard_files::Digest;
 use tempfile::{TempDir, tempdir};
 
@@ -134,7 +134,7 @@ fn reading_works_in_every_chunking() {
         symlink("/etc/passwd", shared.folder.path().join("link")).expect("room");
     };
     let input = b"list\nSTAT \"/a b\"\nGET \"a b\"\nGET \"a b\" 5\nGET \"a b\" 8\nGET \"a b\" 9\n\
-        HASH empty\nHASH \"a b\" 3\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
+        HASH empty\nHASH \"a b\" 3\nATTR \"a b\"\nATTR /\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
         DELE a\nPUT a 5 x\nQUIT?PUT x\nQUIT\nHELP\n";
     let answer = format!(
         "220 files, read-only. HELP lists the commands.\n\
@@ -146,9 +146,11 @@ fn reading_works_in_every_chunking() {
          226 8\none\r\ntwo\
          226 3\ntwo\
          226 0\n\
-         557 the file has only 8 bytes\n\
+         557 the file has only 8 bytes, 1 fewer than expected\n\
          214 0 {}\n\
          214 3 {}\n\
+         215 1970-01-01T00:00:00Z\n\
+         550 not a regular file\n\
          226 0\n\
          550 no such file or folder\n\
          550 no such file or folder\n\
@@ -194,7 +196,7 @@ fn the_content_of_a_refused_upload_is_discarded() {
     let shared = Shared::new("--writable --max-file 4 --quota 6");
     shared.check(
         put("a", b"12345"),
-        "552 the file is too large: at most 4 bytes are allowed",
+        "552 the file is too large: the maximum is 4 bytes",
     );
     shared.check(put("a", b"1234"), &stored(b"1234"));
     let no_room = "452 quota exceeded: all files together may have 6 bytes";
@@ -238,6 +240,44 @@ fn an_incomplete_upload_is_not_stored() {
     connection.receive(&all[..all.len() - 1]);
     drop(connection);
     assert_eq!(shared.names(), [""; 0]);
+}
+
+#[test]
+fn a_slow_upload_ends_and_frees_its_space() {
+    let shared = Shared::new("--writable --min-upload-rate 100");
+    shared.write("refused", b"");
+    for (name, answer) in [("a", None), ("refused", Some("554"))] {
+        let mut connection = Connection::open(&shared.files, &Peer::stdio(), &Limits::default());
+        let all = put(name, &[b'x'; 20_000]);
+        let line = all.len() - 20_000;
+        connection.receive(&all[..line]);
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(connection.take_timer(), minute);
+        for minutes in 0..2 {
+            let sent = line + minutes * 6000;
+            connection.receive(&all[sent..sent + 6000]);
+            connection.timer_expired();
+            assert_eq!(connection.take_timer(), minute);
+        }
+        connection.receive(&all[line + 12_000..line + 17_999]);
+        connection.timer_expired();
+        let output = String::from_utf8_lossy(connection.output()).into_owned();
+        let lines: Vec<&str> = output.lines().skip(1).collect();
+        let slow = "408 the upload is slower than 100 bytes per second";
+        assert_eq!(lines[lines.len() - 1], slow);
+        assert_eq!(lines.len(), 1 + usize::from(answer.is_some()));
+        assert!(answer.is_none_or(|answer| lines[0].starts_with(answer)));
+        assert!(matches!(
+            connection.close_reason(),
+            Some(CloseReason::Closed)
+        ));
+    }
+    assert_eq!(shared.names(), ["refused"]);
+    let fast = Shared::new("--writable --min-upload-rate none");
+    let mut connection = Connection::open(&fast.files, &Peer::stdio(), &Limits::default());
+    connection.receive(&put("a", b"12")[..68]);
+    connection.timer_expired();
+    assert!(connection.close_reason().is_none());
 }
 
 #[test]

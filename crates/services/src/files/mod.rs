@@ -16,7 +16,7 @@ use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Rules};
 
-use crate::units::size;
+use crate::units::{Limit, or_none, size};
 use crate::uptime;
 use line_session::LineSession;
 use share::Share;
@@ -53,6 +53,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     quota: Option<u64>,
 
+    /// End an upload that is slower than this in a whole minute, in bytes per second, or none (over
+    /// TCP and Unix sockets)
+    #[arg(long, value_name = "SIZE", default_value = "1k", requires = "writable")]
+    #[arg(value_parser = or_none(size))]
+    min_upload_rate: Limit<u64>,
+
     /// Include files and folders whose names begin with a dot
     #[arg(long)]
     hidden: bool,
@@ -69,6 +75,7 @@ impl Files {
             share: Share {
                 folder: Folder::open(path)?,
                 uploads: None,
+                min_upload_rate: Some(MIN_UPLOAD_RATE),
             },
             clock: uptime,
         })
@@ -85,6 +92,7 @@ impl Files {
         let path = options.folder;
         let mut files = Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         files.share.folder = files.share.folder.with_hidden(options.hidden);
+        files.share.min_upload_rate = options.min_upload_rate;
         files.share.uploads = options.writable.then_some(Rules {
             overwrite: options.overwrite,
             make_folders: true,
@@ -94,6 +102,8 @@ impl Files {
         Ok(files)
     }
 }
+
+const MIN_UPLOAD_RATE: u64 = 1024; // also the default of the option
 
 impl Service for Files {
     fn config(&self, over: Transport) -> Config {

@@ -42,8 +42,8 @@ struct End(Option<Vec<u8>>);
 /// What may be sent before the peer has sent a datagram to its dedicated port. One request draws one
 /// block, or no more than 128 bytes and three times its length.
 pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
-    bytes: 6 * 516,
-    reason: "a first block, and five more for a peer that repeats its request",
+    bytes: 516 + 128,
+    reason: "a first block, and an error",
 };
 
 impl TftpSession {

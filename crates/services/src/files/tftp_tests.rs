@@ -437,5 +437,5 @@ fn a_file_that_shrinks_fails_to_be_read() {
     let failed = source
         .read_to_end(&mut Vec::new())
         .expect_err("it is short");
-    assert!(matches!(failed.into(), FileError::Short { length: 1 }));
+    assert!(matches!(failed.into(), FileError::Short { length: 1, .. }));
 }

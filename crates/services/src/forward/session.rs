@@ -1,6 +1,7 @@
 //! The session of one client: a sender, a receiver, or both.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use switchboard_core::{Error, Flow, Member, Outbox, Result, RoomEvent, Rooms, Session, Transport};
@@ -16,6 +17,7 @@ pub(super) struct ForwardSession {
     waiting: VecDeque<Vec<u8>>, // datagrams that arrived before the client became the sender
     receivers: usize,           // their number, as known to a sender
     is_new: bool,               // the end of its input does not end the session yet
+    owes_role: bool,            // it is a receiver and was not sent its role yet
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,7 @@ impl ForwardSession {
             waiting: VecDeque::new(),
             receivers: 0,
             is_new: true,
+            owes_role: false,
         }
     }
 
@@ -117,7 +120,11 @@ impl ForwardSession {
             State::Undecided if self.options.to == To::Second && 1 < place => return refuse(out),
             State::Undecided => {
                 self.state = State::Receiver;
-                self.send_role(b"2", out);
+                if !self.is_datagram {
+                    self.is_new = true;
+                    self.owes_role = true;
+                    out.set_timer(NEW);
+                }
             }
         }
         Flow::Continue
@@ -126,6 +133,15 @@ impl ForwardSession {
     fn send_role(&self, role: &[u8], out: &mut Outbox) {
         if !self.options.no_role && !self.is_datagram {
             out.send(role);
+        }
+    }
+
+    /// Sends the role of a receiver, if that is still due. It waits until the input of a new client
+    /// could have ended: a client that only receives accepts it, one that has left resets the
+    /// connection.
+    fn send_due_role(&mut self, out: &mut Outbox) {
+        if mem::take(&mut self.owes_role) {
+            self.send_role(b"2", out);
         }
     }
 
@@ -141,7 +157,10 @@ impl ForwardSession {
 
     fn on_left(&mut self, member: &Member, out: &mut Outbox) -> Flow {
         match self.state {
-            State::Receiver if member.name == SENDER => return Flow::Close,
+            State::Receiver if member.name == SENDER => {
+                self.send_due_role(out);
+                return Flow::Close;
+            }
             State::Sender => {
                 self.receivers = self.receivers.saturating_sub(1);
                 if self.receivers == 0 {
@@ -181,6 +200,7 @@ impl Session for ForwardSession {
             return Ok(self.on_datagram(message, out));
         }
         self.is_new = false;
+        self.send_due_role(out);
         if let State::Sender | State::Both = self.state {
             self.rooms.post(out, LINE, message);
         }
@@ -194,6 +214,7 @@ impl Session for ForwardSession {
             RoomEvent::Entered { place, others, .. } => self.on_line(*place, *others, out),
             RoomEvent::Post { post, .. } => {
                 if let State::Receiver | State::Both = self.state {
+                    self.send_due_role(out);
                     self.send(&post.bytes, &post.sender, out);
                 }
                 Flow::Continue
@@ -210,14 +231,16 @@ impl Session for ForwardSession {
         })
     }
 
-    fn on_timer(&mut self, _: &mut Outbox) -> Result {
+    fn on_timer(&mut self, out: &mut Outbox) -> Result {
         self.is_new = false;
+        self.send_due_role(out);
         Ok(self.flow())
     }
 
     /// A new client that ends its input only receives. Later the end of input ends the session, because
     /// a client that closes its connection looks the same.
-    fn on_eof(&mut self, _: &mut Outbox) -> Result {
+    fn on_eof(&mut self, out: &mut Outbox) -> Result {
+        self.send_due_role(out);
         let only_receives = self.is_new && self.state != State::Sender;
         Ok(if only_receives {
             Flow::Continue
@@ -226,7 +249,8 @@ impl Session for ForwardSession {
         })
     }
 
-    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
+        self.send_due_role(out);
         Ok(Flow::Close)
     }
 }
@@ -250,6 +274,7 @@ const RECEIVER: &str = "receiver";
 pub(super) const TAKEN: &str = "There is a sender and a receiver already. Try again later.\n";
 pub(super) const NO_RECEIVER: &str = "No receiver is connected; your next bytes wait for one.\n";
 pub(super) const EOT: &[u8] = b"\x04";
-pub(super) const NEW: Duration = Duration::from_secs(1); // a client is new for this time
+/// A client is new for this time. Where input has ended already, the end arrives with the connection.
+pub(super) const NEW: Duration = Duration::from_millis(300);
 const MAX_WAITING: usize = 16;
 const DATAGRAM_BYTES: usize = 1200; // passes any network unfragmented

@@ -14,12 +14,55 @@ fn driver(options: &str) -> RoomDriver {
     RoomDriver::new(Arc::new(forward), Limits::default())
 }
 
+/// A peer connects, and has input for as long as a client is new.
+fn connect(line: &mut RoomDriver, peer: u8) {
+    line.connect(peer);
+    line.advance(NEW);
+}
+
+#[test]
+fn a_receiver_gets_its_role_once_its_input_ends_or_could_have_ended() {
+    let mut line = driver("--to all");
+    for peer in 1..5 {
+        line.connect(peer);
+    }
+    assert_eq!(line.received(1), b"1");
+    assert_eq!(line.received(2), b"");
+    line.end_input(2);
+    line.send(3, b"is discarded");
+    assert_eq!(
+        (line.received(2), line.received(3)),
+        (b"2".into(), b"2".into())
+    );
+    line.advance(NEW);
+    assert_eq!(line.received(4), b"2");
+    line.connect(5);
+    line.send(1, b"hello");
+    for (peer, received) in [(2, "hello"), (3, "hello"), (4, "hello"), (5, "2hello")] {
+        assert_eq!(line.received(peer), received.as_bytes());
+    }
+    line.end_input(3);
+    line.end_input(4);
+    line.end_input(5);
+    assert!(line.close_reason(3).is_some() && line.close_reason(4).is_some());
+    assert!(line.close_reason(2).is_none() && line.close_reason(5).is_none());
+    line.advance(NEW);
+    assert_eq!(line.received(5), b"");
+    line.connect(6);
+    line.connect(7);
+    line.kill(1);
+    assert_eq!(
+        (line.received(6), line.received(7)),
+        (b"2".into(), b"2".into())
+    );
+}
+
 #[test]
 fn the_first_sends_to_the_second_and_later_clients_are_refused() {
     let mut line = driver("");
     line.connect(1);
     assert_eq!(line.received(1), b"1");
-    line.connect(2);
+    connect(&mut line, 2);
     assert_eq!(line.received(2), b"2");
     line.connect(3);
     assert_eq!(line.received(3), TAKEN.as_bytes());
@@ -183,7 +226,7 @@ fn roles_are_fixed_by_listener() {
     assert_eq!(connected(2), Err("Nobody has a role here.".into()));
     let mut receivers = driver("--role receive");
     receivers.connect(1);
-    receivers.connect(2);
+    connect(&mut receivers, 2);
     assert_eq!(receivers.received(1), b"2");
     assert_eq!(receivers.received(2), TAKEN.as_bytes());
     let mut senders = driver("--role send --to all");
@@ -197,7 +240,7 @@ fn roles_are_fixed_by_listener() {
 fn a_datagram_does_not_change_a_fixed_role() {
     let mut receivers = driver("--role receive --to all");
     receivers.connect_datagram(1, b"I would send");
-    receivers.connect(2);
+    connect(&mut receivers, 2);
     assert_eq!(receivers.received(2), b"2", "and it received nothing");
     let mut senders = driver("--role send");
     senders.connect_datagram(1, b"");

@@ -174,6 +174,26 @@ fn no_post_waits_for_a_member_that_has_stopped() {
 }
 
 #[test]
+fn the_end_of_a_stopped_member_is_announced_after_a_wait() {
+    let mut scene = Scene::new(|_| LOSSY.host("host"));
+    scene.join("ab", "r");
+    scene.request('c', join("r", "host"));
+    "ab".chars().for_each(|letter| scene.skip(letter));
+    for letter in ['a', 'c'] {
+        scene.request(letter, Request::Stopping);
+        scene.request(letter, Request::Disconnect);
+        assert_eq!(scene.events('b'), [""; 0]);
+        pass(&mut scene, STOP_WAIT);
+        assert_eq!(scene.events('b'), [format!("r -{letter} Left")]);
+    }
+    assert!(
+        scene.hub.rooms.is_empty(),
+        "without its host the room is closed"
+    );
+    assert_eq!(scene.hub.deadline(), None);
+}
+
+#[test]
 fn the_wait_for_a_member_that_takes_little_is_bounded() {
     let mut scene = patient();
     (0..32).for_each(|_| scene.post('a', "r", &FULL[..FULL.len() / 16]));

@@ -39,27 +39,36 @@ impl Children {
     /// Reaps every child that has ended, and frees its slot. One SIGCHLD may stand for several
     /// children, so it asks until there are none. With `one_by_one` it asks for each child: the
     /// process has other children, which are reaped elsewhere.
-    pub(crate) fn reap(&mut self, one_by_one: bool) {
+    ///
+    /// Returns the children without a peer that have ended.
+    pub(crate) fn reap(&mut self, one_by_one: bool) -> Vec<(Pid, WaitStatus)> {
+        let mut ended = Vec::new();
         if one_by_one {
             for pid in self.0.keys().copied().collect::<Vec<_>>() {
-                self.reap_one(Some(pid), Some(WaitPidFlag::WNOHANG));
+                self.reap_one(Some(pid), Some(WaitPidFlag::WNOHANG), &mut ended);
             }
         } else {
-            while self.reap_one(None, Some(WaitPidFlag::WNOHANG)) {}
+            while self.reap_one(None, Some(WaitPidFlag::WNOHANG), &mut ended) {}
         }
+        ended
     }
 
     /// Waits until every child has ended.
     pub(crate) fn wait(&mut self) {
         while let Some(&pid) = self.0.keys().next() {
-            if !self.reap_one(Some(pid), None) {
+            if !self.reap_one(Some(pid), None, &mut Vec::new()) {
                 self.0.remove(&pid); // the service has waited for it
             }
         }
     }
 
     /// Waits for one child, or for any. Returns whether one was reaped, or the call was interrupted.
-    fn reap_one(&mut self, pid: Option<Pid>, flags: Option<WaitPidFlag>) -> bool {
+    fn reap_one(
+        &mut self,
+        pid: Option<Pid>,
+        flags: Option<WaitPidFlag>,
+        without_peer: &mut Vec<(Pid, WaitStatus)>,
+    ) -> bool {
         let status = match waitpid(pid, flags) {
             Err(Errno::EINTR) => return true,
             Ok(WaitStatus::StillAlive) | Err(_) => return false,
@@ -70,15 +79,15 @@ impl Children {
             return true; // a process that the service started
         };
         match (session, status) {
-            (None, _) => debug!(%pid, "reap: {status:?}"),
-            (Some((peer, slot)), WaitStatus::Signaled(_, signal, _)) => {
+            (None, _) => {
+                debug!(%pid, "reap: {}", describe(status));
+                without_peer.push((pid, status));
+            }
+            (Some((peer, slot)), WaitStatus::Signaled(..)) => {
                 slot.count(Counter::Failed);
-                warn!(%peer, %pid, "reap: killed by {signal}");
+                warn!(%peer, %pid, "reap: {}", describe(status));
             }
-            (Some((peer, _)), WaitStatus::Exited(_, code)) => {
-                debug!(%peer, %pid, "reap: exit code {code}");
-            }
-            (Some((peer, _)), _) => debug!(%peer, %pid, "reap"),
+            (Some((peer, _)), _) => debug!(%peer, %pid, "reap: {}", describe(status)),
         }
         true
     }
@@ -88,6 +97,15 @@ impl Children {
         for &pid in self.0.keys() {
             kill(pid, signal).ok(); // no effect on a child that has ended
         }
+    }
+}
+
+/// How a process ended, for the log.
+fn describe(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, code) => format!("exit code {code}"),
+        WaitStatus::Signaled(_, signal, _) => format!("killed by {signal}"),
+        _ => "ended".to_owned(),
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::exec::child::kill_all;
+use crate::exec::processes::{end_orphans, kill_all, wait_for_orphans};
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
-use crate::net::listener::UdpListener;
+use crate::net::listener::{Listener, UdpListener};
 use crate::net::stream::Stream;
 use crate::reactor::poll::{Interest, after, wait};
 use crate::reactor::signals::Signals;
@@ -36,7 +36,9 @@ pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
     let forwarded = Signals::forwarded(Arc::clone(&control));
     let signals = mem::replace(&mut setup.signals, forwarded);
     let grace = setup.limits.grace_period;
-    let thread = thread::Builder::new().spawn(move || {
+    let listeners = setup.listeners.iter();
+    let _socket_files: Vec<_> = listeners.filter_map(Listener::socket_file).collect();
+    let sessions = move || {
         let _at_end = at_end;
         let mut events = Events {
             hub: SharedHub::of(&setup.service),
@@ -44,14 +46,20 @@ pub(crate) fn serve(mut setup: Setup) -> io::Result<()> {
             limits: setup.limits,
         };
         serve_until_signal(setup, &mut events)
+    };
+    let thread = thread::Builder::new().spawn(sessions).map_err(|error| {
+        let text = format!("cannot start the thread of the sessions: {error}");
+        io::Error::new(error.kind(), text)
     })?;
     let ended = forward_signals(&signals, &control, &done, grace)?;
     if !ended {
         warn!("stop: a session does not return; abandoning it");
         kill_all();
+        wait_for_orphans();
         return Ok(());
     }
     let served = thread.join();
+    wait_for_orphans();
     served.unwrap_or_else(|_| Err(io::Error::other("the thread of the sessions panicked")))
 }
 
@@ -76,7 +84,11 @@ fn forward_signals(
             return Ok(is_done);
         }
         let pending = signals.take();
-        if pending.terminate || pending.interrupt {
+        pending.log_unused();
+        if pending.abort {
+            control.request_abort();
+            deadline = Some(now + MARGIN);
+        } else if pending.terminate || pending.interrupt {
             control.request_stop();
             let grace = if deadline.is_none() {
                 grace
@@ -84,6 +96,9 @@ fn forward_signals(
                 Duration::ZERO
             };
             deadline = Some(after(now, grace) + MARGIN);
+        }
+        if pending.child {
+            end_orphans();
         }
         if pending.report {
             control.request_report();
@@ -116,11 +131,17 @@ impl Worker for Events {
         }
     }
 
-    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
-        let (service, link) = (Arc::clone(&self.service), self.link()?);
-        let stats = acceptor.stats.for_udp_socket(listener.index);
-        let server = UdpServer::new(listener, service, &self.limits, stats, link)?;
-        acceptor.reactor.add(Box::new(server));
+    fn serve_udp(
+        &mut self,
+        listeners: Vec<UdpListener>,
+        acceptor: &mut AcceptorState,
+    ) -> io::Result<()> {
+        for listener in listeners {
+            let (service, link) = (Arc::clone(&self.service), self.link()?);
+            let stats = acceptor.stats.for_udp_socket(listener.index);
+            let server = UdpServer::new(listener, service, &self.limits, stats, link)?;
+            acceptor.reactor.add(Box::new(server));
+        }
         Ok(())
     }
 }

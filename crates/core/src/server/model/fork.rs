@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use tracing::{debug, error, warn};
 
 use crate::exec::child::{Child, pipe};
+use crate::exec::processes::{adopt_orphans_in_child, end_orphans, wait_for_orphans};
 use crate::exec::supervisor::{NOT_STARTED, exec, not_started};
 use crate::hub_link::socket::SocketLink;
 use crate::limits::limits::Limits;
@@ -24,7 +25,7 @@ use crate::server::model::children::{Children, EX_SOFTWARE, run_child};
 use crate::server::model::fork_hub::HubProcess;
 use crate::server::model::fork_udp::{self, RESTART_INTERVAL, UdpProcess};
 use crate::server::shutdown::serve_until_signal;
-use crate::server::worker::{AcceptorState, StartError, Worker};
+use crate::server::worker::{AcceptorState, StartError, Worker, cannot_start};
 use crate::session::close_reason::CloseReason;
 use crate::session::service::Service;
 use crate::stream::task::StreamTask;
@@ -52,10 +53,12 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         limits: setup.limits,
     };
     let served = serve_until_signal(setup, &mut processes);
+    // Every child has ended but the hub, also where the server could not be started.
     if let Some(hub) = &mut processes.hub {
         hub.kill(&processes.children);
     }
     processes.children.wait();
+    wait_for_orphans();
     served
 }
 
@@ -101,10 +104,19 @@ impl Worker for Processes {
         }
     }
 
-    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
-        let mut process = UdpProcess::new(listener);
-        self.start_udp(&mut process, acceptor)?;
-        self.udp.push(process);
+    fn serve_udp(
+        &mut self,
+        listeners: Vec<UdpListener>,
+        acceptor: &mut AcceptorState,
+    ) -> io::Result<()> {
+        self.udp = listeners.into_iter().map(UdpProcess::new).collect();
+        for index in 0..self.udp.len() {
+            self.start_udp(index, acceptor)
+                .map_err(|error| cannot_start("process", &self.udp[index].listener, &error))?;
+        }
+        if !self.udp.is_empty() {
+            process::trim_heap();
+        }
         Ok(())
     }
 
@@ -113,7 +125,13 @@ impl Worker for Processes {
     }
 
     fn attend(&mut self, acceptor: &mut AcceptorState, now: Instant) {
-        self.children.reap(self.exec);
+        for (pid, status) in self.children.reap(self.exec) {
+            let mut processes = self.udp.iter_mut();
+            if let Some(process) = processes.find(|process| process.pid == Some(pid)) {
+                process.ended(status, now);
+            }
+        }
+        end_orphans();
         if let Some(hub) = &mut self.hub {
             hub.check(&self.children);
         }
@@ -138,6 +156,11 @@ impl Worker for Processes {
         self.children.signal(Signal::SIGTERM);
     }
 
+    fn abort(&mut self) {
+        self.udp.clear();
+        self.children.signal(Signal::SIGQUIT);
+    }
+
     fn kill(&mut self) {
         self.children.signal(Signal::SIGKILL);
         self.children.wait();
@@ -151,18 +174,21 @@ impl Processes {
         hub.map(|hub| hub.link(&mut self.children)).transpose()
     }
 
-    fn start_udp(&mut self, udp: &mut UdpProcess, acceptor: &mut AcceptorState) -> io::Result<()> {
+    /// Starts the process of a UDP socket. What can fail is done before the fork.
+    fn start_udp(&mut self, index: usize, acceptor: &mut AcceptorState) -> io::Result<()> {
+        let link = self.link()?.map(SocketLink::link);
+        let udp = &mut self.udp[index];
         udp.start_at = Instant::now() + RESTART_INTERVAL; // if this fails
-        let link = self.link()?;
+        let listener = udp.listener.try_clone()?;
+        let stats = acceptor.stats.for_udp_socket(listener.index);
+        let service = Arc::clone(&self.service);
+        let server = UdpServer::new(listener, service, &self.limits, stats, link)?;
         match process::fork()? {
             Forked::Child => run_child(|| {
-                let listener = udp.listener.try_clone();
-                let stats = acceptor.stats.for_udp_socket(udp.listener.index);
                 let mut buffer = self.become_child(acceptor);
-                let (service, link) = (Arc::clone(&self.service), link.map(SocketLink::link));
-                let server = listener.and_then(|listener| {
-                    UdpServer::new(listener, service, &self.limits, stats, link)
-                });
+                if self.exec {
+                    adopt_orphans_in_child(); // of the programs that it starts
+                }
                 fork_udp::serve(server, &acceptor.signals, &mut buffer)
             }),
             Forked::Parent(pid) => {
@@ -176,23 +202,20 @@ impl Processes {
 
     /// Restarts the processes of UDP sockets that have ended by themselves.
     fn restart_udp(&mut self, acceptor: &mut AcceptorState, now: Instant) {
-        let mut processes = std::mem::take(&mut self.udp);
-        for process in &mut processes {
-            if process.has_ended(&self.children) {
-                warn!("the process of a UDP socket has ended; restarting it");
+        for index in 0..self.udp.len() {
+            if self.udp[index].start_at().is_none_or(|at| now < at) {
+                continue;
             }
-            if process.start_at().is_some_and(|at| at <= now)
-                && let Err(error) = self.start_udp(process, acceptor)
-            {
+            warn!("the process of a UDP socket has ended; restarting it");
+            if let Err(error) = self.start_udp(index, acceptor) {
                 warn!("cannot fork, for UDP: {error}; trying again");
             }
         }
-        self.udp = processes;
     }
 
     /// In a forked child: closes what belongs to the acceptor. Returns a buffer for one read.
     fn become_child(&mut self, acceptor: &mut AcceptorState) -> Vec<u8> {
-        acceptor.close_in_child(self.exec);
+        acceptor.close_in_child();
         self.udp.clear();
         if let Some(hub) = &mut self.hub {
             hub.close_in_child();
@@ -214,7 +237,9 @@ impl Processes {
         let mut buffer = self.become_child(acceptor);
         let link = link.map(SocketLink::link);
         let mut task = StreamTask::open(stream, &*self.service, &self.limits, link);
-        run_one(&mut task, &acceptor.signals, &mut false, &mut buffer);
+        if !run_one(&mut task, &acceptor.signals, &mut false, &mut buffer) {
+            return 1;
+        }
         let (reason, program) = task.into_parts();
         if let (Some((stream, command)), Some(stderr)) = (program, stderr) {
             let error = exec(&stream, command, stderr);

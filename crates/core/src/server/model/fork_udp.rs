@@ -1,12 +1,12 @@
 //! The processes that serve the UDP sockets of a forking server.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
-use tracing::error;
 
+use crate::exec::processes::wait_for_orphans;
 use crate::net::listener::UdpListener;
 use crate::reactor::run_one::run_one;
 use crate::reactor::signals::Signals;
@@ -31,9 +31,13 @@ impl UdpProcess {
         }
     }
 
-    /// Whether it was running, and has ended. Then it is due to be started.
-    pub(crate) fn has_ended(&mut self, children: &Children) -> bool {
-        self.pid.take_if(|pid| !children.contains(*pid)).is_some()
+    /// Its process has ended, and is due to be started again. If a signal asked it to stop, the same
+    /// signal may be on its way to the acceptor: then the start is not due at once.
+    pub(crate) fn ended(&mut self, status: WaitStatus, now: Instant) {
+        self.pid = None;
+        if matches!(status, WaitStatus::Exited(_, STOPPED)) {
+            self.start_at = now + RESTART_INTERVAL;
+        }
     }
 
     /// When it is to be started, unless it runs.
@@ -50,20 +54,20 @@ impl UdpProcess {
 }
 
 /// Serves a socket in a child. Returns the exit code.
-pub(crate) fn serve(server: io::Result<UdpServer>, signals: &Signals, buffer: &mut [u8]) -> i32 {
-    match server {
-        Ok(server) => {
-            let mut server = Box::new(server);
-            run_one(&mut *server, signals, &mut false, buffer);
-            server.finish();
-            0
-        }
-        Err(error) => {
-            error!("cannot serve UDP: {error}");
-            1
-        }
+pub(crate) fn serve(server: UdpServer, signals: &Signals, buffer: &mut [u8]) -> i32 {
+    let mut server = Box::new(server);
+    let mut stopping = false;
+    if !run_one(&mut *server, signals, &mut stopping, buffer) {
+        drop(server); // ends its programs
+        wait_for_orphans();
+        return STOPPED;
     }
+    server.finish();
+    wait_for_orphans();
+    if stopping { STOPPED } else { 1 }
 }
+
+const STOPPED: i32 = 0; // the exit code of a process that a signal asked to stop
 
 /// From one start of a process to the next: one that fails must not spin.
 pub(crate) const RESTART_INTERVAL: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::exec::child::kill_all;
+use crate::exec::processes::{end_orphans, kill_all, wait_for_orphans};
 use crate::hub_link::in_process::SharedHub;
 use crate::hub_link::link::Link;
 use crate::limits::limits::Limits;
@@ -22,7 +22,7 @@ use crate::reactor::source::{EventSource, READ_BYTES};
 use crate::reactor::waker::Waker;
 use crate::server::acceptor::Setup;
 use crate::server::shutdown::serve_until_signal;
-use crate::server::worker::{AcceptorState, StartError, Worker};
+use crate::server::worker::{AcceptorState, StartError, Worker, cannot_start};
 use crate::session::service::Service;
 use crate::stream::task::StreamTask;
 use crate::udp::server::UdpServer;
@@ -41,7 +41,9 @@ pub(crate) fn serve(setup: Setup) -> io::Result<()> {
         sender,
         waker: Arc::new(Waker::new()?),
     };
-    serve_until_signal(setup, &mut threads)
+    let served = serve_until_signal(setup, &mut threads);
+    wait_for_orphans();
+    served
 }
 
 /// A thread for each session. A thread that does not return from its session when the server stops is
@@ -104,14 +106,43 @@ impl Threads {
         self.running.insert(number, control);
         Ok(sender)
     }
+
+    /// Starts the thread of a UDP socket, and waits until it serves.
+    fn start_udp(&mut self, listener: UdpListener, acceptor: &AcceptorState) -> io::Result<()> {
+        let link = self.link()?;
+        let jobs = self
+            .spawn()
+            .map_err(|error| cannot_start("thread", &listener, &error))?;
+        let (sender, result) = mpsc::channel();
+        let stats = acceptor.stats.for_udp_socket(listener.index);
+        let (service, limits) = (Arc::clone(&self.service), self.limits);
+        let job = move |signals: &Signals| {
+            let server = UdpServer::new(listener, service, &limits, stats, link);
+            match server {
+                Ok(server) => {
+                    sender.send(Ok(())).ok(); // the acceptor waits for it
+                    run(Box::new(server), signals);
+                }
+                Err(error) => {
+                    sender.send(Err(error)).ok();
+                }
+            }
+        };
+        jobs.send(Box::new(job)).ok(); // the thread waits for it
+        result
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))
+    }
 }
 
-/// Drives a source and those that follow it.
+/// Drives a source and those that follow it, until it has to end at once.
 fn run(mut source: Box<dyn EventSource>, signals: &Signals) {
     let mut buffer = vec![0; READ_BYTES];
     let mut stopping = false;
     loop {
-        run_one(&mut *source, signals, &mut stopping, &mut buffer);
+        if !run_one(&mut *source, signals, &mut stopping, &mut buffer) {
+            return;
+        }
         let Some(next) = source.finish() else { break };
         source = next;
         if stopping {
@@ -141,35 +172,20 @@ impl Worker for Threads {
         }
     }
 
-    fn serve_udp(&mut self, listener: UdpListener, acceptor: &mut AcceptorState) -> io::Result<()> {
-        let link = self.link()?;
-        let jobs = self.spawn()?;
-        let (sender, result) = mpsc::channel();
-        let stats = acceptor.stats.for_udp_socket(listener.index);
-        let (service, limits) = (Arc::clone(&self.service), self.limits);
-        let job = move |signals: &Signals| {
-            let server = UdpServer::new(listener, service, &limits, stats, link);
-            match server {
-                Ok(server) => {
-                    sender.send(Ok(())).ok(); // the acceptor waits for it
-                    run(Box::new(server), signals);
-                }
-                Err(error) => {
-                    sender.send(Err(error)).ok();
-                }
-            }
-        };
-        jobs.send(Box::new(job)).ok(); // the thread waits for it
-        result
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))
+    fn serve_udp(
+        &mut self,
+        listeners: Vec<UdpListener>,
+        acceptor: &mut AcceptorState,
+    ) -> io::Result<()> {
+        let mut listeners = listeners.into_iter();
+        listeners.try_for_each(|listener| self.start_udp(listener, acceptor))
     }
-
     fn wakeup(&self) -> Option<BorrowedFd<'_>> {
         Some(self.waker.as_fd())
     }
 
     fn attend(&mut self, _: &mut AcceptorState, _: Instant) {
+        end_orphans();
         self.waker.clear();
         for number in self.ended.try_iter() {
             self.running.remove(&number);
@@ -192,7 +208,14 @@ impl Worker for Threads {
         }
     }
 
+    fn abort(&mut self) {
+        for control in self.running.values() {
+            control.request_abort();
+        }
+    }
+
     fn kill(&mut self) {
+        self.abort();
         self.running.clear();
         kill_all();
     }

@@ -364,6 +364,55 @@ fn only_on_open_of_a_service_configured_for_exec_hands_over() {
 }
 
 #[test]
+fn output_is_the_same_when_calls_are_limited() {
+    let input = b"a\nb\r\ncount\nc\nhalf";
+    let chunks = Chunks {
+        input: 100,
+        output: 100,
+    };
+    let (expected, _) = drive_stream(&Chatty, input, chunks, &limits(1000));
+    for calls in 1..8 {
+        let mut connection = Connection::open(&Chatty, &Peer::stdio(), &limits(1000));
+        connection.allow(calls);
+        connection.receive(input);
+        assert!(connection.is_due());
+        assert!(!connection.wants_input(), "input waits");
+        connection.end_input();
+        let mut output = Vec::new();
+        while !connection.is_done() {
+            output.extend(take(&mut connection, 1000));
+            connection.resume(calls);
+        }
+        assert_eq!(output, expected, "{calls} calls at once");
+    }
+}
+
+#[test]
+fn a_call_that_is_not_allowed_is_due() {
+    let mut connection = Connection::open(&Chatty, &Peer::stdio(), &limits(1000));
+    take(&mut connection, 1000);
+    connection.allow(1);
+    connection.receive(b"a\n");
+    assert!(!connection.is_due(), "nothing more has arrived");
+    assert_eq!(take(&mut connection, 1000), b"a\nsaid you\n");
+    connection.allow(1);
+    connection.receive(b"b\nc\nd\n");
+    for line in ["b", "c", "d"] {
+        let answer = format!("{line}\nsaid you\n");
+        assert_eq!(take(&mut connection, 1000), answer.as_bytes());
+        assert_eq!(connection.is_due(), line != "d");
+        connection.resume(1);
+    }
+    assert!(connection.wants_input());
+    connection.allow(0);
+    connection.shut_down();
+    assert!(connection.is_due() && connection.close_reason().is_none());
+    connection.resume(1);
+    assert_eq!(take(&mut connection, 1000), b"you left\n");
+    assert!(connection.is_done() && !connection.is_due());
+}
+
+#[test]
 fn a_message_that_ends_by_silence_waits_until_it_may_be_delivered() {
     let mut connection = connection(Framing::Line, 5, |event, out| {
         if let Event::Message(line) = event {
@@ -457,6 +506,15 @@ fn an_http_request_ends_a_session_of_lines() {
         let (output, _) = sent(Config::lines(), &format!("{other}\n"));
         assert!(output.ends_with("said you\n"), "{other}: {output}");
     }
+    // Silence within the first line does not hide it.
+    let mut connection = Connection::open(&Web(Config::lines()), &Peer::stdio(), &limits(999));
+    connection.receive(b"POST /a");
+    assert_eq!(connection.line_timeout(), None);
+    connection.receive(b"b HTTP/1.1\r\nbye\r\n");
+    assert!(matches!(
+        connection.close_reason(),
+        Some(CloseReason::HttpRequest)
+    ));
     let (output, _) = sent(Config::bytes(), "GET / HTTP/1.1\r\n");
     assert!(output.starts_with("GET"), "{output}");
 }

@@ -1,6 +1,8 @@
 use std::io;
+use std::process::Command;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
@@ -8,6 +10,7 @@ use crate::session::config::Config;
 use crate::session::framing::Framing;
 use crate::session::outbox::Outbox;
 use crate::session::service::{Error, Flow, Result, Session};
+use crate::udp::validation::{BUDGET_KEPT, QUESTION};
 
 /// Sends a greeting unless it is empty, echoes messages, and obeys some commands.
 #[derive(Clone, Copy)]
@@ -129,6 +132,29 @@ impl Session for DedicatedEcho {
     }
 }
 
+/// Runs a program for each datagram.
+struct Programs;
+
+impl Service for Programs {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().exec()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for Programs {
+    fn on_open(&mut self, _: &mut Outbox) -> Result {
+        Ok(Flow::Exec(Box::new(Command::new("true"))))
+    }
+
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
+        unreachable!("the program replaces the session")
+    }
+}
+
 /// A peer table with a clock and a supply of ports.
 struct TestTable {
     peers: PeerTable,
@@ -145,12 +171,23 @@ struct Sent {
 }
 
 impl TestTable {
+    /// A table that trusts all peers.
     fn new(service: impl Service + 'static, limits: &Limits) -> Self {
+        let all = "0.0.0.0/0".parse().expect("a network");
+        Self::trusting(vec![all], service, limits)
+    }
+
+    /// A table that validates all peers.
+    fn validating(service: impl Service + 'static, limits: &Limits) -> Self {
+        Self::trusting(Vec::new(), service, limits)
+    }
+
+    fn trusting(trusted: Vec<IpNet>, service: impl Service + 'static, limits: &Limits) -> Self {
         let now = Instant::now();
         let admission = Admission::uncounted(limits);
-        let own_ports = vec![1212];
+        let filter = Filter::without_machine(vec![1212], trusted);
         Self {
-            peers: PeerTable::new(Arc::new(service), limits, admission, 0, own_ports, now),
+            peers: PeerTable::new(Arc::new(service), limits, admission, 0, filter, now),
             ports_left: 0,
             now,
         }
@@ -165,7 +202,7 @@ impl TestTable {
         };
         Self {
             ports_left,
-            ..Self::new(DedicatedEcho, &limits)
+            ..Self::validating(DedicatedEcho, &limits)
         }
     }
 
@@ -244,7 +281,7 @@ impl TestTable {
             if !self.peers.is_ready() {
                 return all;
             }
-            self.peers.resume_ready(self.now);
+            self.peers.resume_ready(usize::MAX, self.now);
         }
     }
 
@@ -339,34 +376,99 @@ fn the_end_of_a_session_affects_no_other() {
     assert_eq!(table.receive(2, vec![b'x'; 8193]), [too_long]);
 }
 
+/// The code in a question.
+#[track_caller]
+fn code(question: &str) -> &str {
+    let code = question.strip_prefix(QUESTION);
+    code.unwrap_or_else(|| panic!("no question: {question:?}"))
+        .trim_end()
+}
+
 #[test]
-fn a_reply_over_the_limit_waits_for_validation() {
-    let mut table = TestTable::new(LINES, &Limits::default());
-    let sent = table.receive(1, "long\r\n");
-    let challenge = sent.first().expect("a challenge").clone();
-    assert!(challenge.starts_with("Say ") && challenge.ends_with(" to go on.\r\n"));
-    assert_eq!(sent.len(), 1);
-    // The whole challenge is not the code, and does not raise the limit enough for the reply.
-    assert_eq!(table.receive(1, &challenge), [challenge.as_str()]);
-    let code = &challenge[4..10];
-    let sent = table.receive(1, format!("{code}\r\n"));
-    let long = "x".repeat(500);
-    assert_eq!(sent, [format!("{long}\r\n"), challenge.clone()]);
-    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
-    // The address stays verified after the end of the session.
-    assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
-    assert_eq!(table.receive(1, "long"), [format!("{long}\n")]);
+fn a_peer_that_gets_more_than_it_sends_is_asked_once_before() {
+    for (first, answer) in [
+        ("\r\n", "hello\n".to_owned()),
+        ("long\r\n", "x".repeat(500) + "\r\n"),
+    ] {
+        let mut table = TestTable::validating(LINES, &Limits::default());
+        let sent = table.receive(1, first);
+        assert_eq!(sent.len(), 1);
+        let code = code(&sent[0]);
+        assert_eq!(table.receive(1, format!("{code}\r\n")), [answer]);
+        let long = "x".repeat(500) + "\n";
+        for _ in 0..10 {
+            assert_eq!(table.receive(1, "long"), [long.as_str()]);
+        }
+        // The address stays verified after the end of the session.
+        assert_eq!(table.receive(1, "bye"), ["bye bye\n"]);
+        assert_eq!(table.receive(1, "long"), [long.as_str()]);
+    }
+}
+
+#[test]
+fn a_peer_that_gets_no_more_than_it_sends_is_not_asked() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    for number in 0..100 {
+        let text = number.to_string();
+        assert_eq!(table.receive(1, &text), [text + "\n"]);
+    }
+    let noon = TestService {
+        greeting: "the time is noon",
+        ..LINES
+    };
+    let mut table = TestTable::validating(noon, &Limits::default());
+    assert_eq!(table.receive(1, ""), ["the time is noon\n"], "all there is");
+}
+
+#[test]
+fn a_peer_that_does_not_return_its_code_gets_what_the_limit_allows() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    let question = table.receive(1, "\n").remove(0);
+    assert_eq!(table.receive(1, "I am sad"), ["hello\n", "I am sad\n"]);
+    // A reply over the limit waits. The question is repeated where the limit allows that.
+    let long = "x".repeat(500) + "\n";
+    let mut questions = 0;
+    for number in 10..20 {
+        let mut command = "long".to_owned();
+        if 10 < number {
+            command = number.to_string();
+        }
+        let sent = table.receive(1, command);
+        assert!(sent.is_empty() || sent == [question.as_str()], "{sent:?}");
+        questions += sent.len();
+    }
+    assert_eq!(questions, 1);
+    let sent = table.receive(1, code(&question));
+    assert_eq!(sent[0], long);
+    assert_eq!(
+        sent[1..],
+        [11, 12, 13, 14, 15, 16, 17, 18, 19].map(|number| format!("{number}\n"))
+    );
 }
 
 #[test]
 fn received_bytes_release_queued_replies_in_order() {
-    let mut table = TestTable::new(LINES, &Limits::default());
-    assert_eq!(table.receive(1, "long").len(), 1, "the challenge");
-    let message = "-".repeat(120);
-    assert!(table.receive(1, &message)[0].starts_with("Say "), "again");
-    let sent = table.receive(1, &message);
-    let message = message + "\n";
-    assert_eq!(sent, ["x".repeat(500) + "\n", message.clone(), message]);
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    code(&table.receive(1, "long")[0]);
+    let message = "-".repeat(60);
+    assert_eq!(table.receive(1, &message).len(), 1, "the question again");
+    let long = "y".repeat(250);
+    let sent = table.receive(1, &long);
+    assert_eq!(sent, ["x".repeat(500) + "\n", message + "\n", long + "\n"]);
+}
+
+#[test]
+fn a_code_verifies_a_peer_that_was_forgotten() {
+    let limits = Limits {
+        max_clients: 1,
+        ..Limits::default()
+    };
+    let mut table = TestTable::validating(LINES, &limits);
+    let question = table.receive(1, "").remove(0);
+    assert_eq!(table.receive(2, "x"), ["x\n"]);
+    assert_eq!(table.peers.peers.len(), 1);
+    assert_eq!(table.receive(1, code(&question)), ["hello\n"]);
+    assert_eq!(table.receive(1, "long").concat().len(), 501);
 }
 
 #[test]
@@ -375,7 +477,7 @@ fn a_new_session_does_not_renew_the_limit() {
         greeting: "",
         ..LINES
     };
-    let mut table = TestTable::new(silent, &Limits::default());
+    let mut table = TestTable::validating(silent, &Limits::default());
     let count = 20;
     let sent: usize = (0..count)
         .flat_map(|_| table.receive(1, "bye"))
@@ -386,11 +488,58 @@ fn a_new_session_does_not_renew_the_limit() {
 }
 
 #[test]
+fn neither_ports_nor_evictions_renew_the_limit_of_a_host() {
+    for max_clients in [1, 1000] {
+        let limits = Limits {
+            max_clients,
+            ..Limits::default()
+        };
+        let mut table = TestTable::validating(LINES, &limits);
+        let mut sent = 0;
+        for port in 1024..1124 {
+            let remote = SocketAddr::from(([192, 0, 2, 1], port));
+            sent += table.receive_from(remote, "\n").concat().len();
+        }
+        assert!(sent <= 128 + 3 * 100, "{sent} bytes");
+        // All of a /64 is one host; an IPv4-mapped address is the IPv4 address.
+        let mut sent = 0;
+        for last in 1..100 {
+            let remote = address(&format!("[2001:db8::{last}]:40000"));
+            let local = "[2001:db8:1::1]:1212";
+            sent += texts(table.receive_at(local, remote, "\n")).concat().len();
+            let remote = address("[::ffff:192.0.2.1]:50000");
+            table.receive_at("[::ffff:192.0.2.200]:1212", remote, "");
+        }
+        assert!(sent <= 128 + 3 * 100, "{sent} bytes");
+    }
+}
+
+#[test]
+fn what_verified_peers_were_sent_does_not_count_for_their_host() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    for port in 1024..1124 {
+        let remote = SocketAddr::from(([192, 0, 2, 1], port));
+        let question = table.receive_from(remote, "").remove(0);
+        assert_eq!(table.receive_from(remote, code(&question)), ["hello\n"]);
+    }
+}
+
+#[test]
 fn raw_replies_over_the_limit_are_dropped() {
-    let mut table = TestTable::new(ECHO, &Limits::default());
+    let mut table = TestTable::validating(ECHO, &Limits::default());
     assert_eq!(table.receive(1, "long"), [""; 0]);
     assert_eq!(table.dropped(Dropped::AmplificationLimit), 1);
     assert_eq!(table.receive(1, "short"), ["short"]);
+}
+
+#[test]
+fn peers_that_cannot_be_forged_have_no_limit() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    for number in 1..100 {
+        let remote = SocketAddr::from(([127, 0, 0, number], 40_000));
+        assert_eq!(table.receive_from(remote, "\n"), ["hello\n"]);
+        assert_eq!(table.receive_from(remote, "long").concat().len(), 501);
+    }
 }
 
 #[test]
@@ -410,9 +559,13 @@ fn replies_over_the_rate_are_dropped() {
 
 /// Passes datagrams between a server at port 2001 and one at port 2002, each after 12 ms, for a minute
 /// after one forged datagram; returns how many.
-fn loop_between_servers(service: TestService, limits: &Limits) -> usize {
+fn loop_between_servers(service: TestService, validates: bool, limits: &Limits) -> usize {
     let servers = [address("192.0.2.1:2001"), address("192.0.2.2:2002")];
-    let mut tables = [(); 2].map(|()| TestTable::new(service, limits));
+    let new = match validates {
+        true => TestTable::validating,
+        false => TestTable::new,
+    };
+    let mut tables = [(); 2].map(|()| new(service, limits));
     let mut datagrams = vec!["hello".to_owned()];
     let mut passed = 0;
     for turn in 0..60_000 / 12 {
@@ -434,27 +587,21 @@ fn loop_between_servers(service: TestService, limits: &Limits) -> usize {
 #[test]
 fn a_slow_loop_between_two_servers_ends() {
     let limits = Limits::default();
-    let challenging = TestService {
-        policy: UdpPolicy::Limited {
-            bytes: 22,
-            factor: 3,
-            reason: "a test",
-        },
-        ..LINES
-    };
     let closing = TestService {
         greeting: "the time is noon",
         ..LINES
     };
-    for service in [ECHO, LINES, challenging, closing] {
-        let passed = loop_between_servers(service, &limits);
-        assert!((500..=700).contains(&passed), "{passed}");
+    for service in [ECHO, LINES, closing] {
+        for validates in [true, false] {
+            let passed = loop_between_servers(service, validates, &limits);
+            assert!((500..=700).contains(&passed), "{passed}");
+        }
     }
     let unlimited = Limits {
         datagrams_per_second: None,
         ..limits
     };
-    assert_eq!(loop_between_servers(ECHO, &unlimited), 5000);
+    assert_eq!(loop_between_servers(ECHO, true, &unlimited), 5000);
 }
 
 #[test]
@@ -469,14 +616,69 @@ fn a_client_that_waits_for_each_answer_is_not_taken_for_a_loop() {
 
 #[test]
 fn a_verified_peer_is_not_taken_for_a_loop() {
-    let mut table = TestTable::new(LINES, &Limits::default());
-    let challenge = table.receive(1, "long\r\n").remove(0);
-    table.receive(1, &challenge[4..10]);
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    let question = table.receive(1, "long\r\n").remove(0);
+    table.receive(1, code(&question));
     for _ in 0..5000 {
         table.wait(Duration::from_millis(12));
         assert_eq!(table.receive(1, "hello"), ["hello\n"]);
     }
     assert_eq!(table.dropped(Dropped::Loop), 0);
+}
+
+#[test]
+fn unverified_peers_start_few_programs() {
+    let mut table = TestTable::validating(Programs, &Limits::default());
+    let peer = |host: u16, port: u16| -> SocketAddr {
+        let [high, low] = host.to_be_bytes();
+        ([198, 18, high, low], port).into()
+    };
+    // One host.
+    (0..100).for_each(|port| drop(table.receive_from(peer(0, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 16);
+    // All hosts.
+    (0..300).for_each(|host| drop(table.receive_from(peer(1 + host, 40_000), "x")));
+    assert_eq!(table.peers.jobs.len(), 64);
+    assert_eq!(table.dropped(Dropped::Programs), 400 - 64);
+    // A peer is asked for the code, and starts a program when it is verified.
+    let asked = table.receive_from(peer(1000, 40_000), "x").remove(0);
+    assert_eq!(
+        table.receive_from(peer(1000, 40_000), code(&asked)),
+        [""; 0]
+    );
+    for count in 1..=20 {
+        table.receive_from(peer(1000, 40_000), "x");
+        assert_eq!(table.peers.jobs.len(), 64 + count);
+    }
+    // So does one that lost its place meanwhile.
+    let lost = (peer(1000, 40_000), address("192.0.2.200:1212"));
+    table.peers.remove(lost, CloseReason::Evicted);
+    assert_eq!(table.receive_from(lost.0, code(&asked)), [""; 0]);
+    assert_eq!(table.peers.jobs.len(), 64 + 20);
+    table.receive_from(lost.0, "x");
+    assert_eq!(table.peers.jobs.len(), 64 + 21);
+    // Each that ends makes room for one.
+    for job in table.peers.jobs.split_off(1) {
+        table.peers.reply(job.key, b"", table.now);
+    }
+    (0..100).for_each(|port| drop(table.receive_from(peer(2000, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 1 + 16);
+    table.peers.reply(table.peers.jobs[1].key, b"", table.now);
+    table.receive_from(peer(2000, 50_000), "x");
+    assert_eq!(table.peers.jobs.len(), 2 + 16);
+}
+
+#[test]
+fn half_of_the_programs_are_for_verified_peers() {
+    for (max_clients, unverified) in [(1, 1), (2, 1), (10, 5)] {
+        let limits = Limits {
+            max_clients,
+            ..Limits::default()
+        };
+        let mut table = TestTable::validating(Programs, &limits);
+        (0..100).for_each(|number| drop(table.receive(number, "x")));
+        assert_eq!(table.peers.jobs.len(), unverified);
+    }
 }
 
 #[test]
@@ -575,7 +777,7 @@ fn idle_peers_are_removed_without_a_message() {
     assert_eq!(table.wait(4 * SECOND), []);
     assert_eq!(table.peers.peers.len(), 1, "the second is removed");
     assert_eq!(table.wait(4 * SECOND), []);
-    assert!(table.peers.peers.is_empty() && table.peers.by_activity.is_empty());
+    assert!(table.peers.peers.is_empty() && table.peers.by_activity.len() == 0);
     assert_eq!(table.peers.deadline(), None);
     assert_eq!(table.receive(1, ""), ["hello\n"]);
 }
@@ -609,6 +811,95 @@ fn the_least_active_peer_is_evicted() {
     assert_eq!(table.peers.schedule.due.len(), 3);
 }
 
+/// A table of 3 places with two verified peers, 1 and 2, and one unverified peer, 3.
+fn full_table(service: impl Service + 'static) -> TestTable {
+    let limits = Limits {
+        max_clients: 3,
+        ..Limits::default()
+    };
+    let trusted = ["192.0.2.1/32", "192.0.2.2/32"].map(|network| network.parse());
+    let trusted = trusted.map(|network| network.expect("a network"));
+    let mut table = TestTable::trusting(trusted.to_vec(), service, &limits);
+    table.ports_left = 10_000;
+    for number in 1..=3 {
+        assert_eq!(table.receive(number, "x").len(), 1);
+        table.wait(SECOND);
+    }
+    table
+}
+
+fn numbers(table: &TestTable) -> Vec<String> {
+    let ips = table.peers.peers.keys().map(|key| key.0.ip().to_string());
+    let mut numbers: Vec<_> = ips.collect();
+    numbers.sort();
+    numbers
+}
+
+#[test]
+fn forged_datagrams_do_not_evict_verified_peers() {
+    let mut table = full_table(LINES);
+    for number in 0..10_000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        table.receive_from(SocketAddr::from(([10, 0, high, low], 40_000)), "x");
+        table.wait(SECOND / 1000);
+    }
+    assert_eq!(numbers(&table), ["10.0.39.15", "192.0.2.1", "192.0.2.2"]);
+    assert_eq!(table.peers.by_activity.len(), 3);
+}
+
+#[test]
+fn a_place_of_a_verified_peer_is_for_verified_peers_only() {
+    let mut table = full_table(LINES);
+    let question = table.receive(3, "long").remove(0);
+    assert_eq!(table.receive(3, code(&question)).concat().len(), 501);
+    // Now all are verified. A new one is asked before it gets a place.
+    for number in 0..100 {
+        let remote = SocketAddr::from(([10, 0, 0, number], 40_000));
+        code(&table.receive_from(remote, "x")[0]);
+    }
+    assert_eq!(numbers(&table), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    let question = table.receive(4, "x").remove(0);
+    assert_eq!(table.receive(4, code(&question)), ["hello\n"]);
+    assert_eq!(numbers(&table), ["192.0.2.2", "192.0.2.3", "192.0.2.4"]);
+    // It cannot be asked where messages are no lines.
+    let mut table = full_table(ECHO);
+    table.receive(1, "x");
+    table.peers.remove(
+        (address("192.0.2.3:40000"), address("192.0.2.200:1212")),
+        CloseReason::Evicted,
+    );
+    let remote = address("192.0.2.1:40001");
+    assert_eq!(table.receive_from(remote, "x"), ["x"], "the third place");
+    assert_eq!(table.receive(4, "x"), [""; 0]);
+    assert_eq!(table.dropped(Dropped::Full), 1);
+}
+
+#[test]
+fn no_transfer_ends_for_another_one() {
+    let mut table = full_table(DedicatedEcho);
+    let port = SocketAddr::from(([192, 0, 2, 200], 50_000 + 9_999));
+    assert_eq!(table.closed_ports(), [0_u16; 0]);
+    for number in 10..100 {
+        table.receive(number, "x");
+    }
+    assert_eq!(numbers(&table), ["192.0.2.1", "192.0.2.2", "192.0.2.99"]);
+    // A trusted peer has no place either once all others are verified.
+    let last = table
+        .peers
+        .peers
+        .keys()
+        .find(|key| key.0.ip() == address("192.0.2.99:1").ip());
+    let &(remote, local) = last.expect("it has a session");
+    table.receive_at(&local.to_string(), remote, "x");
+    table.receive_from(address("192.0.2.1:40001"), "x");
+    table.receive(100, "x");
+    assert_eq!(table.dropped(Dropped::Full), 2);
+    assert_eq!(numbers(&table), ["192.0.2.1", "192.0.2.2", "192.0.2.99"]);
+    let sent = table.receive_at(&port.to_string(), address("192.0.2.1:40000"), "more");
+    assert_eq!(texts(sent), ["more"]);
+    assert_eq!(table.closed_ports().len(), 92, "those of the others");
+}
+
 #[test]
 fn all_queues_are_bounded_by_the_number_of_peers() {
     let limits = Limits {
@@ -616,21 +907,25 @@ fn all_queues_are_bounded_by_the_number_of_peers() {
         session_timeout: Some(1000 * SECOND),
         ..Limits::default()
     };
-    let mut table = TestTable::new(LINES, &limits);
-    for number in 0..5000_u32 {
-        let [.., high, low] = number.to_be_bytes();
-        table.receive_from(SocketAddr::from(([10, 0, high, low], 40_000)), "long");
+    for mut table in [
+        TestTable::new(LINES, &limits),
+        TestTable::validating(LINES, &limits),
+    ] {
+        for number in 0..5000_u32 {
+            let [.., high, low] = number.to_be_bytes();
+            table.receive_from(SocketAddr::from(([10, 0, high, low], 40_000)), "long");
+        }
+        let bounded = &table.peers;
+        assert_eq!(
+            (
+                bounded.peers.len(),
+                bounded.by_activity.len(),
+                bounded.schedule.due.len(),
+                bounded.schedule.ready.len()
+            ),
+            (10, 10, 10, 0)
+        );
     }
-    let bounded = &table.peers;
-    assert_eq!(
-        (
-            bounded.peers.len(),
-            bounded.by_activity.len(),
-            bounded.schedule.due.len(),
-            bounded.schedule.ready.len()
-        ),
-        (10, 10, 10, 0)
-    );
 }
 
 #[test]
@@ -669,7 +964,7 @@ fn sessions_time_out() {
 
 #[test]
 fn a_stop_notifies_sessions_and_opens_no_new_ones() {
-    let mut table = TestTable::new(LINES, &Limits::default());
+    let mut table = TestTable::validating(LINES, &Limits::default());
     table.receive(1, "here");
     table.receive(2, "here");
     table.receive(2, "bye");
@@ -740,18 +1035,19 @@ fn without_a_free_port_there_is_no_session() {
     assert_eq!(table.receive_at_port(1212, 1, "one"), from(50_000, "one"));
     assert_eq!(table.receive_at_port(1212, 2, "two"), []);
     table.peers.stop(table.now);
-    table.peers.resume_ready(table.now);
+    table.peers.resume_ready(usize::MAX, table.now);
     assert_eq!(table.closed_ports(), [50_000], "its session was notified");
 }
 
 proptest! {
     #[test]
-    fn nothing_panics_and_no_peer_is_sent_more_than_its_limit(
-        service in 0..4_usize,
+    fn nothing_panics_and_no_host_is_sent_more_than_its_limit(
+        service in 0..5_usize,
+        max_clients in prop::sample::select(vec![1_usize, 2, 3, 1000]),
         outbox_bytes in prop::sample::select(vec![1_usize, 30, 10_000]),
-        datagrams in prop::collection::vec((0..4_u8, 0..3_u32, prop_oneof![
+        datagrams in prop::collection::vec((0..4_u8, 0..3_u16, 0..3_u32, prop_oneof![
             any::<Vec<u8>>(),
-            prop::sample::select(vec!["", "\n", "bye", "long", "many", "more", "panic", "fail\r\n", "long\n", "000000"])
+            prop::sample::select(vec!["", "\n", "bye", "long", "many", "more", "panic", "fail\r\n", "long\n", "00000000"])
                 .prop_map(|text| text.as_bytes().to_vec()),
         ]), 0..60),
     ) {
@@ -760,25 +1056,79 @@ proptest! {
             ECHO,
             TestService { framing: Framing::Bytes, ..LINES },
             TestService { greeting: "the time is noon", ..LINES },
+            TestService { greeting: "not you", ..LINES },
         ][service];
-        let limits = Limits { outbox_bytes, message_bytes: 50, ..Limits::default() };
-        let mut table = TestTable::new(service, &limits);
+        let limits = Limits { max_clients, outbox_bytes, message_bytes: 50, ..Limits::default() };
+        let mut table = TestTable::validating(service, &limits);
+        let start = table.now;
         let mut received = [0; 4];
         let mut sent = [0; 4];
         let mut count = |datagrams: Vec<Sent>| for Sent { to, text, .. } in datagrams {
             let std::net::IpAddr::V4(ip) = to.ip() else { panic!("all are IPv4") };
             sent[usize::from(ip.octets()[3])] += text.chars().count();
         };
-        for (number, wait, bytes) in datagrams {
+        for (number, port, wait, bytes) in datagrams {
             received[usize::from(number)] += bytes.len();
-            let remote = address(&format!("192.0.2.{number}:40000"));
+            let remote = address(&format!("192.0.2.{number}:{}", 40_000 + port));
             count(table.receive_at("192.0.2.200:1212", remote, &bytes));
             count(table.wait(SECOND * wait));
         }
         table.peers.stop(table.now);
         count(table.wait(Duration::ZERO));
+        let times = 1 + (table.now - start).as_secs() / BUDGET_KEPT.as_secs();
         for (received, sent) in received.into_iter().zip(sent) {
-            prop_assert!(sent <= 128 + 3 * received, "{sent} for {received}");
+            prop_assert!(sent <= 128 * times as usize + 3 * received, "{sent} for {received}");
         }
     }
+}
+
+#[test]
+fn a_flood_of_requests_leaves_ports_for_verified_peers() {
+    let mut table = TestTable::with_ports(10_000);
+    table.peers.limit_descriptors(1024);
+    assert_eq!(
+        (table.peers.max_peers, table.peers.max_unverified),
+        (298, 75)
+    );
+    let mut ports = Vec::new();
+    let local = "198.51.100.1:1212";
+    for host in 0..2000_u16 {
+        let [high, low] = host.to_be_bytes();
+        let forged = ([198, 18, high, low], 40_000).into();
+        assert_eq!(table.receive_at(local, forged, "x").len(), 1);
+        // A client begins a transfer now and then, and answers at once.
+        if host % 10 == 0 && ports.len() < 200 {
+            let client: SocketAddr = ([192, 0, 2, 1], 20_000 + host).into();
+            let answer = table.receive_at(local, client, "x").remove(0);
+            let port = answer.from.to_string();
+            assert_eq!(
+                table.receive_at(&port, client, "more than ten bytes").len(),
+                1
+            );
+            ports.push((client, port));
+        }
+        let unverified = table.peers.by_activity.of(false).len();
+        assert!(unverified <= 75, "{unverified} unverified peers");
+        assert!(table.peers.peers.len() <= 298);
+    }
+    assert_eq!(table.closed_ports().len(), 2000 - 75);
+    // No transfer of a verified peer has ended.
+    for (client, port) in ports {
+        assert_eq!(
+            table.receive_at(&port, client, "more than ten bytes").len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn an_unverified_peer_ends_when_no_port_is_left() {
+    let mut table = TestTable::with_ports(2);
+    for number in 1..=2 {
+        table.receive_at_port(1212, number, "x");
+    }
+    assert_eq!(table.receive_at_port(1212, 3, "x"), []);
+    assert_eq!(table.closed_ports(), [50_001]);
+    table.ports_left = 2;
+    assert_eq!(table.receive_at_port(1212, 3, "x"), from(50_001, "x"));
 }

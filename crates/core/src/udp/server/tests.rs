@@ -69,13 +69,14 @@ impl Server {
             address_index: 0,
             index: 0,
             ports: vec![port],
+            trusted: Vec::new(),
         };
         let udp = UdpServer::new(listener, service, &limits, Stats::uncounted(), None);
         let udp = udp.expect("it can be served");
         Self { udp, port }
     }
 
-    /// Waits for an event and handles it.
+    /// Waits for an event and handles it, with all work that is due then.
     fn turn(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(5);
         let [Some((fd, interest)), None, None] = self.udp.watched() else {
@@ -83,7 +84,11 @@ impl Server {
         };
         let ready = wait(&[(0, fd, interest)], Some(deadline)).expect("poll works");
         let (index, broken) = *ready.first().expect("an event occurs in time");
-        self.udp.on_ready(index, broken, &mut [], Instant::now());
+        let now = Instant::now();
+        self.udp.on_ready(index, broken, &mut [], now);
+        while self.udp.is_due() {
+            self.udp.resume(1, now);
+        }
     }
 }
 

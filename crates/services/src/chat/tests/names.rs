@@ -11,7 +11,7 @@ fn a_person_without_a_name_is_asked_for_one() {
     check(
         "",
         &[
-            (ALICE, "GET / HTTP/1.1"),
+            (ALICE, "al ice"),
             (ALICE, ""),
             (ALICE, "/who"),
             (ALICE, "/join x"),
@@ -26,6 +26,30 @@ fn a_person_without_a_name_is_asked_for_one() {
         "",
         &[(ALICE, "/quit"), (ALICE, "x")],
         &[(ALICE, "-- Goodbye.\n")],
+    );
+}
+
+#[test]
+fn zero_width_characters_count_as_nothing() {
+    check(
+        "",
+        &[
+            (ALICE, "\u{feff}al\u{200b}i\u{ad}ce\u{2060}"),
+            (ALICE, "\u{200b}"),
+            (BOB, "bob"),
+            (ALICE, "so\u{ad}ft"),
+            (BOB, "\u{200b}/q\u{2060}uit"),
+        ],
+        &[
+            (
+                ALICE,
+                "-- You are in #lobby as alice, alone.\n-- bob is here.\n-- bob has left.\n",
+            ),
+            (
+                BOB,
+                "-- You are in #lobby as bob, with 1 other.\nalice: soft\n-- Goodbye.\n",
+            ),
+        ],
     );
 }
 
@@ -47,7 +71,7 @@ fn names_are_unique() {
             ),
             (
                 CAROL,
-                "-- ALICE is taken, so you are ALICE-3.\n\
+                "-- ALICE is taken, so you are ALICE-3; /nick NAME changes that.\n\
                  -- You are in #lobby as ALICE-3, with 2 others.\n",
             ),
         ],

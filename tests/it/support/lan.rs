@@ -1,0 +1,94 @@
+//! A network of two machines: two network namespaces with a link between them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::Pid;
+
+use super::proc::Process;
+use super::server::{Server, program};
+use super::shell::{installed, is_root};
+use super::udp::UdpClient;
+
+/// A machine that has all addresses of 10.1.0.0/16, as a forger has, and a link to a server.
+pub(crate) struct Lan {
+    clients: Process, // holds their namespace
+}
+
+impl Lan {
+    /// `None` if the test cannot set it up.
+    #[track_caller]
+    pub(crate) fn new() -> Option<Self> {
+        if !is_root() || !installed(&["unshare", "nsenter", "ip"]) {
+            return None;
+        }
+        let script = "ip link set lo up && ip route add local 10.1.0.0/16 dev lo && \
+                      echo ready && exec sleep 100000";
+        let mut command = Command::new("unshare");
+        command.args(["-n", "sh", "-c", script]);
+        let mut clients = Process::start(command.stdout(Stdio::piped()));
+        let stdout = clients.take_stdout().expect("stdout is a pipe");
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        assert_eq!(read.map(|_| line).expect("it prints a line"), "ready\n");
+        Some(Self { clients })
+    }
+
+    /// Starts `switchboard -v serve ARGS` on a UDP port of 10.9.0.1.
+    #[track_caller]
+    pub(crate) fn start_udp(&self, args: &str) -> Server {
+        let args = format!("{args} --listen udp://10.9.0.1:0");
+        self.run(
+            Command::new(program())
+                .args(["-v", "serve"])
+                .args(args.split_whitespace()),
+        )
+    }
+
+    /// Runs this server on its machine, which has the address 10.9.0.1. To be called once.
+    #[track_caller]
+    pub(crate) fn run(&self, server: &Command) -> Server {
+        let clients = self.clients.pid();
+        let script = format!(
+            "ip link set lo up && \
+             ip link add server type veth peer name client netns {clients} && \
+             ip addr add 10.9.0.1/24 dev server && \
+             ip addr add fd09::1/64 dev server nodad && \
+             ip link set server up && \
+             nsenter -n -t {clients} ip addr add 10.9.0.2/24 dev client && \
+             nsenter -n -t {clients} ip link set client up && \
+             ip route add 10.1.0.0/16 via 10.9.0.2 && \
+             exec \"$0\" \"$@\""
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-n", "bash", "-c", &script]);
+        Server::run(command.arg(server.get_program()).args(server.get_args()))
+    }
+
+    /// A client of the server, with this address of its own.
+    #[track_caller]
+    pub(crate) fn connect(&self, own: &str, server: &Server) -> UdpClient {
+        let port = server.udp_address().port();
+        self.enter(|| UdpClient::connect_from(own, "10.9.0.1", port))
+    }
+
+    /// Runs `task` on the machine of the clients.
+    pub(crate) fn enter<T: Send>(&self, task: impl FnOnce() -> T + Send) -> T {
+        enter(self.clients.pid(), task)
+    }
+}
+
+/// Runs `task` in the network namespace of a process.
+pub(crate) fn enter<T: Send>(pid: Pid, task: impl FnOnce() -> T + Send) -> T {
+    let in_namespace = || {
+        let namespace = File::open(format!("/proc/{pid}/ns/net")).expect("the process runs");
+        setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may enter it");
+        task()
+    };
+    // Only the namespace of this thread changes.
+    let joined = thread::scope(|scope| scope.spawn(in_namespace).join());
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
