@@ -19,6 +19,9 @@ pub enum FileError {
     /// The name leads to something else, mostly a folder.
     #[error("not a regular file")]
     NotAFile,
+    /// The name is that of a symbolic link, which is not followed here.
+    #[error("a symbolic link is not followed")]
+    SymbolicLink,
     /// The name leads to something else, mostly a file.
     #[error("not a folder")]
     NotAFolder,
@@ -133,8 +136,8 @@ mod tests {
 
     #[test]
     fn one_has_no_plural() {
-        let missing = |length| FileError::Short { length }.to_string();
-        assert_eq!(missing(0), "the file has only 0 bytes");
-        assert_eq!(missing(1), "the file has only 1 byte");
+        let text = |length| FileError::short(length, 3).to_string();
+        assert_eq!(text(0), "the file has only 0 bytes, 3 fewer than expected");
+        assert_eq!(text(1), "the file has only 1 byte, 2 fewer than expected");
     }
 }

@@ -138,12 +138,12 @@ impl UdpPeer {
     pub(crate) fn verify(&mut self, validation: &mut Validation) {
         self.is_verified = true;
         self.loop_detector = None; // no server shows this
-        if let Some(session) = &mut self.session {
-            session.connection.set_verified();
-        }
         validation.refund(self.host, std::mem::take(&mut self.unverified));
         if std::mem::take(&mut self.listing.counted) {
             validation.peer_removed(self.host);
+        }
+        if let Some(session) = &mut self.session {
+            session.connection.set_verified();
         }
     }
 

@@ -80,6 +80,7 @@ impl From<&FileError> for Status {
             FileError::NotFound
             | FileError::NotAFile
             | FileError::NotAFolder
+            | FileError::SymbolicLink
             | FileError::Denied => Self::NOT_FOUND,
             FileError::Name(_) => Self::BAD_NAME,
             FileError::Exists => Self::EXISTS,

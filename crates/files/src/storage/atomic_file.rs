@@ -29,10 +29,10 @@ pub struct AtomicFile {
     rules: Rules,
     temporary: Temporary,
     limit: SizeLimit,
+    attributes: Option<Attributes>,
     draft: Option<Draft>, // if there is a quota and no name, so that it is not counted itself
     replaced: u64,        // bytes of the file that is replaced
     announced: u64,
-    attributes: Option<Attributes>,
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
@@ -75,10 +75,10 @@ impl AtomicFile {
             rules,
             temporary,
             limit,
+            attributes: None,
             draft: draft.map(|_| Draft::new(folder)).transpose()?,
             replaced,
             announced: 0,
-            attributes: None,
             length: 0,
             hasher: Hasher::default(),
         };
@@ -106,10 +106,10 @@ impl AtomicFile {
             rules,
             temporary,
             limit: SizeLimit::new(&rules)?,
+            attributes: None,
             draft: None,
             replaced: 0,
             announced: 0,
-            attributes: None,
             length,
             hasher: Hasher::default(),
         })

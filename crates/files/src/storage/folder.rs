@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -17,6 +18,7 @@ use crate::protocol::entry::{Attributes, Entry, Kind};
 use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
+use crate::storage::temporary;
 use crate::storage::usage::Usage;
 
 /// A folder to which all access is confined.
@@ -128,6 +130,42 @@ impl Folder {
     /// There is no such folder, or it cannot be read.
     pub fn list(&self, name: &Name) -> Result<Listing, FileError> {
         Listing::new(self.open_folder(name)?, self.hidden)
+    }
+
+    /// Removes the hidden files of uploads into this folder whose processes were killed, and with
+    /// `recursive` those into the folders below it, for `max_time`. Those of running uploads are kept.
+    pub fn remove_stale(&self, name: &Name, recursive: bool, max_time: Duration) {
+        let begin = Instant::now();
+        let folder = self.clone().with_hidden(true);
+        let mut names = vec![name.clone()];
+        while let Some(name) = names.pop() {
+            let (Ok(opened), Ok(mut listing)) = (folder.open_folder(&name), folder.list(&name))
+            else {
+                continue;
+            };
+            loop {
+                if max_time < begin.elapsed() {
+                    return;
+                }
+                let page = match listing.read() {
+                    Ok(Some(page)) => page,
+                    Ok(None) => continue,
+                    Err(_) => break,
+                };
+                for entry in page.entries {
+                    match entry.kind {
+                        Kind::File(_) => temporary::remove_stale(&opened, &entry.name).ok(),
+                        Kind::Folder if recursive => {
+                            name.join(&entry.name).ok().map(|name| names.push(name))
+                        }
+                        Kind::Folder => None,
+                    };
+                }
+                if page.is_last {
+                    break;
+                }
+            }
+        }
     }
 
     /// Creates the folder of this name and its missing parents. It may exist already.

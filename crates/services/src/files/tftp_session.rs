@@ -42,8 +42,8 @@ struct End(Option<Vec<u8>>);
 /// What may be sent before the peer has sent a datagram to its dedicated port. One request draws one
 /// block, or no more than 128 bytes and three times its length.
 pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
-    bytes: 516 + 128,
-    reason: "a first block, and an error",
+    bytes: 3 * 516,
+    reason: "a first block, and two more for a peer that repeats its request",
 };
 
 impl TftpSession {
@@ -273,9 +273,10 @@ impl End {
 impl From<FileError> for End {
     fn from(error: FileError) -> Self {
         let code = match &error {
-            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
-                ErrorCode::NotFound
-            }
+            FileError::NotFound
+            | FileError::NotAFile
+            | FileError::NotAFolder
+            | FileError::SymbolicLink => ErrorCode::NotFound,
             FileError::Denied | FileError::Name(_) => ErrorCode::Access,
             FileError::Exists => ErrorCode::Exists,
             FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
