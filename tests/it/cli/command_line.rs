@@ -4,8 +4,10 @@ use std::process::Command;
 
 use switchboard_eliza::Script;
 
+use crate::support::files::public_program;
 use crate::support::{
-    Client, Server, program, run_program, services, shell, stdout_of, temp_dir, villains,
+    Client, Server, installed, is_root, program, run_program, services, shell, stdout_of, temp_dir,
+    villains,
 };
 
 #[test]
@@ -229,4 +231,23 @@ fn errors_of_a_service_are_sanitized() {
         stderr,
         "switchboard: cannot serve none: it is\\x1b a villain\n"
     );
+}
+
+#[test]
+fn a_denied_file_has_an_exit_code_of_its_own() {
+    if !is_root() || !installed(&["setpriv"]) {
+        return;
+    }
+    let (_folder, copy) = public_program();
+    let denied = temp_dir(); // for its owner only
+    for args in ["serve files", "serve receive-file --", "man"] {
+        let command = format!(
+            "setpriv --reuid=65534 --regid=65534 --clear-groups {} {args} {}/a",
+            copy.display(),
+            denied.path().display()
+        );
+        let output = shell(&command, b"");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(77), "{args}: {stderr}");
+    }
 }
