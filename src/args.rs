@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use nix::net::if_::if_nametoindex;
 use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate, Sanitized};
 use switchboard_services::Services;
 use switchboard_services::units::{
@@ -108,6 +109,11 @@ pub(crate) struct ServeOptions {
     #[arg(short = '6', long, help_heading = "Server")]
     ipv6: bool,
 
+    /// Interface on which multicast groups are joined (udp://239.1.2.3:PORT)
+    /// [default: all that are up and able to receive multicast]
+    #[arg(long, value_name = "NAME", value_parser = Interface::named, help_heading = "Server")]
+    pub(crate) interface: Option<Interface>,
+
     /// Permissions of Unix sockets, in octal as for chmod [default: from the umask]
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
@@ -181,6 +187,22 @@ pub(crate) struct ServeOptions {
     grace: Duration,
 }
 
+/// A network interface of this machine.
+#[derive(Clone)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    index: NonZeroU32,
+}
+
+impl Interface {
+    fn named(name: &str) -> Result<Self, String> {
+        let index = if_nametoindex(name).ok().and_then(NonZeroU32::new);
+        let index = index.ok_or("no interface has this name (ip link lists them)")?;
+        let name = name.to_owned();
+        Ok(Self { name, index })
+    }
+}
+
 /// The models by name, with the descriptions that the help shows.
 fn model() -> impl TypedValueParser<Value = Model> {
     let value = |name, help| PossibleValue::new(name).help(help);
@@ -243,6 +265,7 @@ impl ServeOptions {
             _ => None,
         };
         options.unix_mode = self.unix_mode;
+        options.interface = self.interface.as_ref().map(|interface| interface.index);
         options.trusted_networks = self.trust_network.clone();
         options
     }

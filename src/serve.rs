@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::{ArgMatches, FromArgMatches};
+use nix::ifaddrs::getifaddrs;
 use switchboard_core::{
     Address, HostPort, Listener, Model, Reporting, Sanitized, Server, Service, Signals, Transport,
     UdpPolicy, notify_service_manager, raise_fd_limit, take_inherited,
@@ -12,7 +13,7 @@ use switchboard_core::{
 use switchboard_services::Services;
 use tracing::{debug, warn};
 
-use crate::args::ServeOptions;
+use crate::args::{Interface, ServeOptions};
 use crate::error::Failure;
 use crate::log;
 
@@ -25,7 +26,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let service = services.make(name, matches)?;
     let ready = options.ready_fd.map(ready_at).transpose()?;
     let listeners = Listener::bind(&options.listen_addrs(), options.bind())?;
-    check_transports(name, &*service, &listeners)?;
+    check_transports(name, &*service, &listeners, options.interface.is_some())?;
     let mut reporting = Reporting::default();
     reporting.json = options.json;
     reporting.write = log::write;
@@ -34,7 +35,8 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     }
     let signals = Signals::block().map_err(Failure::Serve)?;
     raise_fd_limit().ok(); // with fewer, clients wait in the backlog
-    let announcement = (!quiet).then(|| announcement(name, &*service, &listeners));
+    let announcement =
+        (!quiet).then(|| announcement(name, &*service, &listeners, options.interface.as_ref()));
     let announce = move || {
         if let Some(line) = announcement.flatten() {
             log::write(line.as_bytes());
@@ -61,13 +63,20 @@ fn ready_at(number: u16) -> Result<(u16, File), Failure> {
     Ok((number, File::from(fd)))
 }
 
-/// Refuses to listen on UDP with a service that does not support it.
+/// Refuses to listen on UDP, or on a multicast group, with a service that does not support it, and an
+/// interface without a group.
 fn check_transports(
     name: &str,
     service: &dyn Service,
     listeners: &[Listener],
+    has_interface: bool,
 ) -> Result<(), Failure> {
     let is_udp = |listener: &Listener| listener.transport() == Transport::Datagram;
+    let has_group = listeners.iter().any(|listener| group(listener).is_some());
+    if has_interface && !has_group {
+        let text = "--interface is for multicast groups: --listen udp://239.1.2.3:PORT";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     if listeners.iter().any(is_udp) {
         match service.config(Transport::Datagram).udp {
             UdpPolicy::Unsupported(reason) => {
@@ -81,6 +90,10 @@ fn check_transports(
                 bytes,
                 factor, "limit until a UDP address is validated: {reason}"
             ),
+            UdpPolicy::DedicatedPort { .. } if has_group => {
+                let reason = "TFTP requests are not sent to multicast groups";
+                return Err(Failure::UdpPolicy(name.to_owned(), reason));
+            }
             UdpPolicy::DedicatedPort { bytes, reason } => {
                 debug!(bytes, "limit until a UDP address is validated: {reason}");
             }
@@ -92,13 +105,21 @@ fn check_transports(
 
 /// The line with the addresses, and a command that connects to the first one. A server for one client,
 /// as a super-server starts it, logs it only on a terminal.
-fn announcement(name: &str, service: &dyn Service, listeners: &[Listener]) -> Option<String> {
+fn announcement(
+    name: &str,
+    service: &dyn Service,
+    listeners: &[Listener],
+    interface: Option<&Interface>,
+) -> Option<String> {
     if listeners.iter().all(Listener::is_single) && !io::stderr().is_terminal() {
         return None;
     }
     let addresses: Vec<String> = listeners.iter().map(address).collect();
     let addresses = addresses.join(" and ");
-    let example = usage_example(service, &listeners[0]);
+    let example = match group(&listeners[0]) {
+        None => usage_example(service, &listeners[0]),
+        Some(group) => group_example(group, interface),
+    };
     let example = example.map_or_else(String::new, |example| format!("; try: {example}"));
     Some(format!("{name} listens on {addresses}{example}\n"))
 }
@@ -113,6 +134,36 @@ fn address(listener: &Listener) -> String {
         Transport::Stream if listener.is_dual_stack() => format!("{local} (IPv6 and IPv4)"),
         Transport::Stream => local,
     }
+}
+
+/// The multicast group that the listener has joined.
+fn group(listener: &Listener) -> Option<SocketAddr> {
+    match listener.local() {
+        Address::Ip(local) if local.ip().is_multicast() => Some(*local),
+        _ => None,
+    }
+}
+
+/// A client of a group: `nc` accepts no answer from another address than the one that it sends to.
+fn group_example(group: SocketAddr, interface: Option<&Interface>) -> Option<String> {
+    let family = if group.is_ipv4() { 4 } else { 6 };
+    let through = match interface {
+        // An answer from this machine does not reach a socket that is bound to the device.
+        Some(Interface { name, .. }) if group.is_ipv4() => {
+            let address = ipv4_address(name).map(|ip| format!(",ip-multicast-if={ip}"));
+            address.unwrap_or_default()
+        }
+        Some(Interface { name, .. }) => format!(",so-bindtodevice={name}"),
+        None => String::new(),
+    };
+    let address = quote(format!("UDP{family}-DATAGRAM:{group}{through}").as_bytes())?;
+    Some(format!("socat - {address}"))
+}
+
+/// An address of the interface.
+fn ipv4_address(interface: &str) -> Option<Ipv4Addr> {
+    let mut interfaces = getifaddrs().ok()?.filter(|i| i.interface_name == interface);
+    interfaces.find_map(|i| Some(i.address?.as_sockaddr_in()?.ip()))
 }
 
 /// The usage example of the service with the address of this listener, as a command for a POSIX

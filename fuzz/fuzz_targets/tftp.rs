@@ -1,5 +1,6 @@
 //! TFTP: any bytes as packets, and any packets at any time to both sides of a transfer. Each packet
-//! makes a side send at most one window, and what is received are the first blocks in order.
+//! makes a side send at most one window, and what is received are the first blocks in order. What is
+//! accepted as an option acknowledgement is within what was requested.
 #![no_main]
 
 use std::collections::HashMap;
@@ -77,6 +78,14 @@ fuzz_target!(|input: (&[u8], u16, bool, Vec<Event<'_>>)| {
             _ => bytes.to_vec(),
         };
         if let Ok(packet) = Packet::parse(&bytes) {
+            if let Packet::OptionAck(acked) = &packet
+                && let Ok(accepted) = options.accept(acked)
+            {
+                let most = options.blksize.unwrap_or(0).max(512);
+                assert!((8..=most).contains(&accepted.block_bytes));
+                let most = options.windowsize.unwrap_or(1);
+                assert!((1..=most).contains(&accepted.window));
+            }
             sender =
                 sender.while_ok(|side| matches!(side.on_packet(&packet, now), Ok(Step::Continue)));
             requester = requester

@@ -39,6 +39,10 @@ pub(crate) struct GetOptions {
     #[arg(long)]
     pub(super) overwrite: bool,
 
+    /// Do not restore the modification time and the execute permission (TFTP never does)
+    #[arg(long)]
+    no_preserve: bool,
+
     #[command(flatten)]
     pub(super) folders: FolderOptions,
 
@@ -57,6 +61,7 @@ impl GetOptions {
             name: own,
             overwrite: self.overwrite,
             resume: self.resume,
+            preserve: !self.no_preserve,
         }
     }
 }
@@ -255,7 +260,8 @@ Examples:
   switchboard get server:1212 large.iso --resume   continue an interrupted transfer
   switchboard get -u server:69 pxelinux.0          over TFTP
 
-A file gets its name once it is complete and its SHA-256 digest is equal to that of the server's
+A file gets the modification time and the execute permission of the server's file. (Not over
+TFTP, which transfers the content only.) It gets its name once it is complete and its SHA-256 digest is equal to that of the server's
 file. (TFTP has no digests.) On standard output, the digest is compared after the last byte. An
 existing file is not replaced without --overwrite; if its content is equal, that is a success.
 

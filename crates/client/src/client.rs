@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use switchboard_files::{
-    AtomicFile, Content, Entry, FileError, Hasher, Kind, Name, Request, Response, Source, Status,
-    counted,
+    AtomicFile, Attributes, Content, Entry, FileError, Hasher, Kind, Name, Request, Response,
+    Source, Status, counted,
 };
 
 use crate::address::Server;
@@ -127,14 +127,15 @@ impl Client {
         target: Target<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
-        let (destination, own, overwrite, resume) = match target {
+        let (destination, own, overwrite, resume, preserve) = match target {
             Target::Output(out) => return self.get_to_output(name, out, progress),
             Target::File {
                 destination,
                 name,
                 overwrite,
                 resume,
-            } => (destination, name, overwrite, resume),
+                preserve,
+            } => (destination, name, overwrite, resume, preserve),
         };
         if !overwrite && let Some(outcome) = self.compare(name, destination, own)? {
             return Ok(outcome);
@@ -142,7 +143,7 @@ impl Client {
         let path = destination.path_of(own);
         let (mut file, written) = destination.create(own, overwrite, resume)?;
         let offset = self.resume_offset(name, &mut file, &written, progress)?;
-        let received = self.receive(name, offset, progress, &mut |bytes| {
+        let received = self.receive(name, offset, preserve, progress, &mut |bytes| {
             let appended = file.write_all(bytes);
             appended.map_err(|error| Error::writing(&written, error))
         });
@@ -150,7 +151,10 @@ impl Client {
             let (kept, path) = (counted(file.length(), "byte"), DisplayPath(&written));
             progress.note(&format!("kept {kept} in {path}; --resume continues there"));
         }
-        let content = received?;
+        let (content, attributes) = received?;
+        if let Some(attributes) = attributes {
+            file.set_attributes(attributes);
+        }
         let published = file.publish(Some(&content));
         published.map_err(|error| Error::writing(&path, error))?;
         Ok(Outcome {
@@ -166,7 +170,7 @@ impl Client {
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
         let mut hasher = Hasher::default();
-        let content = self.receive(name, 0, progress, &mut |bytes| {
+        let (content, _) = self.receive(name, 0, false, progress, &mut |bytes| {
             hasher.update(bytes);
             out.write_all(bytes).map_err(Error::Output)
         })?;
@@ -244,14 +248,16 @@ impl Client {
         }))
     }
 
-    /// Receives a file from `offset` on, and returns length and digest of the whole file.
+    /// Receives a file from `offset` on, and returns length and digest of the whole file; also its
+    /// attributes, if they are wanted and the server has them.
     fn receive(
         &mut self,
         name: &Name,
         offset: u64,
+        with_attributes: bool,
         progress: &mut dyn Progress,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<Content, Error> {
+    ) -> Result<(Content, Option<Attributes>), Error> {
         let (timeout, deadline) = (self.timeout, self.deadline);
         let session = self.session()?;
         let name = name.clone();
@@ -269,9 +275,12 @@ impl Client {
         };
         progress.transfer_started(offset, Some(length));
         session.send_ahead(&Request::Hash {
-            name,
+            name: name.clone(),
             length: Some(length),
         })?;
+        if with_attributes {
+            session.send_ahead(&Request::Attributes(name))?;
+        }
         let mut received = offset;
         session.receive_content(count, &mut |bytes| {
             Deadline::check(deadline)?;
@@ -280,10 +289,33 @@ impl Client {
             progress.advanced(received);
             Ok(())
         })?;
-        match session.response(timeout_for(timeout, length))? {
-            Response::Hash(content) if content.length == length => Ok(content),
-            Response::Hash(_) | Response::Text(Status::SHORT, _) => Err(Error::Mismatch),
-            other => Err(session.unexpected(other)),
+        let hash = session.response(timeout_for(timeout, length))?;
+        let content = match hash {
+            Response::Hash(content) if content.length == length => content,
+            other => {
+                if with_attributes {
+                    session.abandon(); // another response is on its way
+                }
+                return Err(match other {
+                    Response::Hash(_) | Response::Text(Status::SHORT, _) => Error::Mismatch,
+                    other => session.unexpected(other),
+                });
+            }
+        };
+        if !with_attributes {
+            return Ok((content, None));
+        }
+        match session.response(timeout) {
+            Ok(Response::Attributes(attributes)) => Ok((content, Some(attributes))),
+            // An older server does not know the request.
+            Ok(Response::Text(status, _)) if !status.is_success() => Ok((content, None)),
+            Ok(other) => Err(session.unexpected(other)),
+            // The content is complete.
+            Err(error @ (Error::Lost(_) | Error::Closed(_) | Error::TimedOut(_))) => {
+                progress.note(&format!("the attributes are not known: {error}"));
+                Ok((content, None))
+            }
+            Err(error) => Err(error),
         }
     }
 

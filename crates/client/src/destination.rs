@@ -1,7 +1,9 @@
 //! Where received files go.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use switchboard_files::{AtomicFile, FileError, Folder, Name, Rules};
 
@@ -12,6 +14,7 @@ use crate::error::Error;
 pub struct Destination {
     path: PathBuf,
     pub(crate) folder: Folder,
+    swept: RefCell<Option<Name>>, // the last folder without stale files
 }
 
 /// Where one file goes.
@@ -28,6 +31,9 @@ pub enum Target<'a> {
         overwrite: bool,
         /// Whether an incomplete file is kept as `NAME.part`, and the next transfer continues it.
         resume: bool,
+        /// Whether the file gets the modification time of the server's file and is executable if that
+        /// is. TFTP has neither.
+        preserve: bool,
     },
 }
 
@@ -45,6 +51,7 @@ impl Destination {
         Ok(Self {
             path: path.to_owned(),
             folder: folder.with_hidden(true),
+            swept: RefCell::default(),
         })
     }
 
@@ -62,7 +69,12 @@ impl Destination {
             },
         })?;
         let path = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok((Self { path, folder }, name))
+        let destination = Self {
+            path,
+            folder,
+            swept: RefCell::default(),
+        };
+        Ok((destination, name))
     }
 
     /// Creates a folder and its missing parents. It may exist already.
@@ -89,6 +101,9 @@ impl Destination {
             ..Rules::default()
         };
         let path = self.path_of(name);
+        if overwrite {
+            self.remove_stale(name);
+        }
         if !resume {
             // The length is the server's claim, so no space is allocated for it.
             let created = AtomicFile::create(&self.folder, name, None, rules);
@@ -103,6 +118,19 @@ impl Destination {
             Ok(resumed) => Ok((resumed, file)),
             Err(cause) => Err(Error::CannotCreate { file, cause }),
         }
+    }
+
+    /// Removes what an earlier process left that was killed when it replaced a file beside this one.
+    fn remove_stale(&self, name: &Name) {
+        let parent = name.split_last().map(|(parent, _)| parent);
+        let mut swept = self.swept.borrow_mut();
+        if *swept != parent
+            && let Some(parent) = &parent
+        {
+            let max_time = Duration::from_secs(2);
+            self.folder.remove_stale(parent, false, max_time);
+        }
+        *swept = parent;
     }
 
     /// The path of a file, to display.

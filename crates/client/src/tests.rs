@@ -3,11 +3,12 @@
 mod fake_server;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use switchboard_files::{Content, Name, Quoted, Source, Status};
+use switchboard_files::{Attributes, Content, Name, Quoted, Source, Status, Timestamp};
 use tempfile::{TempDir, tempdir};
 
 use crate::client::Client;
@@ -23,6 +24,7 @@ struct Local {
     destination: Destination,
     overwrite: bool,
     resume: bool,
+    preserve: bool,
     notes: Notes,
 }
 
@@ -34,6 +36,7 @@ impl Local {
             directory,
             overwrite: false,
             resume: false,
+            preserve: true,
             notes: Notes::default(),
         }
     }
@@ -44,6 +47,7 @@ impl Local {
             name: &name(own),
             overwrite: self.overwrite,
             resume: self.resume,
+            preserve: self.preserve,
         };
         client.get(&name(own), target, &mut self.notes)
     }
@@ -155,6 +159,31 @@ fn a_file_is_complete_or_absent() {
 }
 
 #[test]
+fn attributes_are_restored_if_the_server_has_them() {
+    let (mut client, server) = server(&[("a", b"hello")], Fault::None, 300);
+    let mut local = Local::new();
+    let attributes = Attributes {
+        modified: Timestamp::from_seconds(1_000_000_000),
+        is_executable: true,
+    };
+    for (known, preserve, expected) in [
+        (Some(attributes), true, true),
+        (Some(attributes), false, false),
+        (None, true, false),
+    ] {
+        server.borrow_mut().attributes = known;
+        local.preserve = preserve;
+        local.get(&mut client, "a").expect("a file");
+        let path = local.directory.path().join("a");
+        let found = fs::metadata(&path).expect("a file");
+        assert_eq!(found.mtime() == 1_000_000_000, expected);
+        assert_eq!(found.mode() & 0o100 != 0, expected);
+        fs::remove_file(path).expect("a file");
+    }
+    assert_eq!(server.borrow().connections, 1, "no response was left over");
+}
+
+#[test]
 fn an_interrupted_transfer_is_resumed() {
     let (mut client, server) = server(&[("a", LONG)], Fault::Breaks(1000), 300);
     let mut local = Local::new();
@@ -174,8 +203,8 @@ fn an_interrupted_transfer_is_resumed() {
     local.has(&[("a", LONG)]);
     let requests = server.borrow().requests.clone();
     assert_eq!(
-        requests[requests.len() - 3..],
-        ["HASH a 2000", "GET a 2000", "HASH a 3000"]
+        requests[requests.len() - 4..],
+        ["HASH a 2000", "GET a 2000", "HASH a 3000", "ATTR a"]
     );
 }
 

@@ -113,9 +113,7 @@ impl Hasher {
             let wanted = &mut buffer[..wanted.min(BUFFER_BYTES)];
             match file.read_at(wanted, self.length) {
                 Ok(0) => {
-                    return Err(FileError::Short {
-                        length: self.length,
-                    });
+                    return Err(FileError::ended(file, self.length, end));
                 }
                 Ok(count) => self.update(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
@@ -174,7 +172,13 @@ mod tests {
         }
         let hashed = Hasher::default().read_file(&file, 300_001, u64::MAX);
         let problem = hashed.expect_err("the file is shorter");
-        assert!(matches!(problem, FileError::Short { length: 300_000 }));
+        assert!(matches!(
+            problem,
+            FileError::Short {
+                length: 300_000,
+                ..
+            }
+        ));
     }
 
     proptest! {

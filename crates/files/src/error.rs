@@ -1,5 +1,6 @@
 //! Why a file cannot be read, listed or stored.
 
+use std::fs::File;
 use std::io;
 
 use nix::errno::Errno;
@@ -18,6 +19,9 @@ pub enum FileError {
     /// The name leads to something else, mostly a folder.
     #[error("not a regular file")]
     NotAFile,
+    /// The name is that of a symbolic link, which is not followed here.
+    #[error("a symbolic link is not followed")]
+    SymbolicLink,
     /// The name leads to something else, mostly a file.
     #[error("not a folder")]
     NotAFolder,
@@ -52,14 +56,32 @@ pub enum FileError {
     #[error("the content does not match its length and digest")]
     Mismatch,
     /// The file ends early.
-    #[error("the file has only {}", counted(*.length, "byte"))]
+    #[error("the file has only {}, {missing} fewer than expected", counted(*.length, "byte"))]
     Short {
         /// In bytes.
         length: u64,
+        /// In bytes.
+        missing: u64,
     },
     /// Any other error of the system.
     #[error("reading or writing failed: {0}")]
     Io(io::Error),
+}
+
+impl FileError {
+    /// The file was expected to have `expected` bytes.
+    #[must_use]
+    pub fn short(length: u64, expected: u64) -> Self {
+        let missing = expected.saturating_sub(length);
+        Self::Short { length, missing }
+    }
+
+    /// `file` ended at `position`, before `expected` bytes.
+    pub(crate) fn ended(file: &File, position: u64, expected: u64) -> Self {
+        // It may have become shorter than what was read before.
+        let length = file.metadata().map_or(position, |file| file.len());
+        Self::short(length.min(position), expected)
+    }
 }
 
 /// A number and what it counts, in the plural unless it is one.
@@ -114,8 +136,8 @@ mod tests {
 
     #[test]
     fn one_has_no_plural() {
-        let missing = |length| FileError::Short { length }.to_string();
-        assert_eq!(missing(0), "the file has only 0 bytes");
-        assert_eq!(missing(1), "the file has only 1 byte");
+        let text = |length| FileError::short(length, 3).to_string();
+        assert_eq!(text(0), "the file has only 0 bytes, 3 fewer than expected");
+        assert_eq!(text(1), "the file has only 1 byte, 2 fewer than expected");
     }
 }

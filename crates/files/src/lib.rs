@@ -31,7 +31,7 @@ mod timestamp;
 pub use digest::{Content, Digest, Hasher, ParseDigestError};
 pub use error::{FileError, counted};
 pub use name::{Name, NameError};
-pub use protocol::entry::{Entry, Kind};
+pub use protocol::entry::{Attributes, Entry, Kind};
 pub use protocol::quoting::{Quoted, QuotingError, Words};
 pub use protocol::request::{Follows, InvalidRequest, Request};
 pub use protocol::response::Response;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// A relative path below a folder: parts of any bytes but NUL, separated by `/`, none of them `..`.
 ///
+/// It may end with `/`; then it is the name of a folder only.
+///
 /// [`Folder`](crate::Folder) makes sure that it leads through no symbolic link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Vec<u8>);
@@ -23,6 +25,9 @@ pub enum NameError {
     /// It has a zero byte.
     #[error("a name must not have a zero byte")]
     Nul,
+    /// It ends with `/`, where a file is required.
+    #[error("the name of a file must not end with /")]
+    Folder,
     /// A part begins with a dot, and hidden files are not served.
     #[error("names that begin with a dot are not allowed here")]
     Hidden,
@@ -38,7 +43,7 @@ impl Name {
         Self::default()
     }
 
-    /// Parses a name. A leading `/`, empty parts and `.` are dropped.
+    /// Parses a name. A leading `/`, empty parts and `.` are dropped, but not a `/` at the end.
     ///
     /// # Errors
     ///
@@ -64,16 +69,25 @@ impl Name {
                 }
             }
         }
+        if !name.is_root() && (bytes.ends_with(b"/") || bytes.ends_with(b"/.")) {
+            name.0.push(b'/');
+        }
         Ok(name)
     }
 
-    /// The bytes, without a leading `/`; empty for the folder itself.
+    /// The bytes, without `/` at the beginning and end; empty for the folder itself.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.strip_suffix(b"/").unwrap_or(&self.0)
     }
 
-    /// As a relative path; `.` for the folder itself.
+    /// Whether it ends with `/`, so that it cannot be that of a file.
+    #[must_use]
+    pub fn is_of_folder(&self) -> bool {
+        self.0.ends_with(b"/")
+    }
+
+    /// As a relative path, which may end with `/`; `.` for the folder itself.
     #[must_use]
     pub fn as_path(&self) -> &Path {
         let bytes: &[u8] = if self.is_root() { b"." } else { &self.0 };
@@ -104,9 +118,10 @@ impl Name {
         if self.is_root() {
             return None;
         }
-        match self.0.iter().rposition(|&byte| byte == b'/') {
-            None => Some((Self::root(), &self.0)),
-            Some(at) => Some((Self(self.0[..at].to_owned()), &self.0[at + 1..])),
+        let bytes = self.as_bytes();
+        match bytes.iter().rposition(|&byte| byte == b'/') {
+            None => Some((Self::root(), bytes)),
+            Some(at) => Some((Self(bytes[..at].to_owned()), &bytes[at + 1..])),
         }
     }
 
@@ -116,7 +131,7 @@ impl Name {
     ///
     /// `below` is not a valid name, or the result is too long.
     pub fn join(&self, below: &[u8]) -> Result<Self, NameError> {
-        Self::parse(&[&self.0, &b"/"[..], below].concat())
+        Self::parse(&[self.as_bytes(), b"/", below].concat())
     }
 }
 
@@ -170,6 +185,12 @@ mod tests {
         assert_eq!(Name::root().split_last(), None);
         assert_eq!(Name::root().parts().count(), 0);
         assert_eq!(Name::root().as_path(), Path::new("."));
+        for ends in ["a/b/", "a/b//", "/a/b/.", "a/b/./"] {
+            let name = Name::parse(ends.as_bytes()).expect("a name");
+            assert!(name.is_of_folder(), "{ends}");
+            assert_eq!(name.split_last().expect("a last part").1, b"b");
+        }
+        assert!(!Name::parse(b"/.").expect("a name").is_of_folder());
         assert!(!Name::parse(b"a.b/c.").expect("a name").is_hidden());
     }
 
@@ -179,7 +200,10 @@ mod tests {
             if let Ok(name) = Name::parse(&bytes) {
                 prop_assert!(name.parts().all(|part| !matches!(part, b"" | b"." | b"..")));
                 prop_assert!(!name.as_path().is_absolute());
-                prop_assert_eq!(Name::parse(name.as_bytes()), Ok(name.clone()));
+                let same = Name::parse(name.as_bytes()).expect("a name");
+                prop_assert_eq!(same.as_bytes(), name.as_bytes());
+                prop_assert!(!same.is_of_folder());
+                prop_assert_eq!(Name::parse(name.as_path().as_os_str().as_bytes()), Ok(name.clone()));
             }
         }
     }

@@ -17,6 +17,12 @@ impl Timestamp {
         Self(u64::try_from(seconds).map_or(0, |seconds| seconds.min(LAST)))
     }
 
+    /// The seconds since 1970 began.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.0
+    }
+
     /// Parses the displayed form. A fraction of a second is ignored.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let time = DateTime::strptime("%Y-%m-%dT%H:%M:%S%.fZ", text).ok()?;

@@ -152,6 +152,9 @@ impl StopWordMatcher {
                     }
                     self.after_cr = stop;
                 }
+                BACKSPACE | DEL if self.line.len() < self.max_line => {
+                    while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {} // UTF-8
+                }
                 // Any number of spaces is allowed. Leading ones are not stored. Those after the
                 // longest stop word are either trailing, or the line is no stop word anyway.
                 _ if byte.is_ascii_whitespace()
@@ -180,6 +183,8 @@ fn word(text: &str) -> Result<String, &'static str> {
 
 // A line has at most as many characters as its lower case; this is the longest one in UTF-8.
 const CHARACTER_BYTES: usize = 4;
+const BACKSPACE: u8 = 8;
+const DEL: u8 = 127;
 const ZERO_WIDTH: usize = 8; // characters that count as nothing
 const FIRST_KEY_FACTOR: u32 = 5; // as for a line of one character
 const MAX_READ_BYTES: u64 = 64 * 1024; // no datagram is longer
@@ -248,6 +253,7 @@ mod tests {
         check_stop(b"one\rstop\r\n", b"two");
         check_stop(b" \t stop  \r\n", b"two");
         check_stop(b"go ON\n", b"");
+        check_stop(b"\x08sto\xc3\xb6\x08q\x7fp\n", b"x"); // edited as a line is
         check_stop("GRÖßE\n".as_bytes(), b"x");
         // The kelvin sign, whose lower case is shorter.
         check_stop("KKKKK\n".replace('K', "\u{212a}").as_bytes(), b"x");
@@ -260,6 +266,7 @@ mod tests {
         check_none(b"more than any stop word can have, stop\n stop it\nstopp\n");
         check_none(b"sent, but without a line end\nstop");
         check_none(b"stop\r");
+        check_none(b"stop\x08\nstoop\x7f\n");
     }
 
     #[test]

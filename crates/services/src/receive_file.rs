@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
@@ -51,6 +52,7 @@ impl ReceiveFile {
     /// The file exists already, or cannot be created.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
         let (folder, name) = Folder::parent_of(path)?;
+        folder.remove_stale(&Name::root(), false, Duration::from_secs(2));
         AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,

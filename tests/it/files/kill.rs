@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use socket2::SockRef;
 use tempfile::tempdir;
 
-use crate::support::files::{content, names, put_line, serve_files, stored};
+use crate::support::files::{check_run, content, names, put_line, serve_files, stored};
 use crate::support::{Client, DEADLINE, MODELS, Process, Server, program, temp_dir};
 
 const ROUNDS: usize = 50;
@@ -74,6 +74,35 @@ fn a_killed_server_leaves_the_whole_file_or_nothing() {
         *if is_whole { &mut whole } else { &mut none } += 1;
     }
     assert!(0 < none, "{whole} files were whole");
+}
+
+/// A process that is killed when it replaces a file may leave a hidden one.
+#[test]
+fn what_a_killed_process_left_is_removed_at_the_next_start() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let stale = ".switchboard-0123456789abcdef.part";
+    let running = ".switchboard-fedcba9876543210.part";
+    let leave = |folder: &Path| {
+        fs::write(folder.join(stale), "hello").expect("the disk has room");
+        let running = fs::File::create(folder.join(running)).expect("the disk has room");
+        running.lock().expect("it is locked by this process");
+        running
+    };
+    fs::create_dir(there.path().join("below")).expect("the disk has room");
+    fs::write(there.path().join("below/file"), "hello").expect("the disk has room");
+    let mut locked = vec![leave(&there.path().join("below"))];
+    let server = serve_files(there.path(), "--writable");
+    assert_eq!(names(&there.path().join("below")), [running, "file"]);
+    locked.push(leave(here.path()));
+    let get = ["get", &server.port(), "below/file"];
+    check_run(here.path(), &get, 0, "");
+    assert_eq!(names(here.path()), [stale, running, "file"]);
+    check_run(here.path(), &[&get[..], &["--overwrite"]].concat(), 0, "");
+    assert_eq!(names(here.path()), [running, "file"]);
+    fs::write(here.path().join(stale), "hello").expect("the disk has room");
+    let received = here.path().join("received");
+    let _receiver = Server::start(&format!("receive-file {}", received.display()));
+    assert_eq!(names(here.path()), [running, "file"]);
 }
 
 /// Everything up to the end of input or a reset, when no process has the socket open any more.

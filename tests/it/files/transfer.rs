@@ -1,11 +1,12 @@
 //! `get`, `put` and `list`, against our server and hostile ones.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, UdpSocket};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -328,6 +329,43 @@ fn an_interrupted_get_leaves_nothing_or_a_part() {
         assert_eq!(names(here.path()), ["a"]);
         assert_eq!(fs::read(here.path().join("a")).expect("a file"), CONTENT);
     }
+}
+
+#[test]
+fn get_restores_the_time_and_the_execute_permission() {
+    let there = temp_dir();
+    let make = |name: &str, mode| {
+        let path = there.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the disk has room");
+        fs::write(&path, "hello").expect("the disk has room");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("its own");
+        let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = fs::File::options()
+            .append(true)
+            .open(&path)
+            .expect("its own");
+        file.set_modified(time).expect("its own");
+    };
+    make("d/plain", 0o644);
+    make("d/e/program", 0o4755);
+    let server = serve_files(there.path(), "");
+    let port = &*server.port();
+    let is_restored = |args: &[&str], name: &str| {
+        let here = temp_dir();
+        check_run(here.path(), &[&["get", port][..], args].concat(), 0, "");
+        let found = fs::metadata(here.path().join(name)).expect("a file");
+        (found.mtime() == 1_000_000_000, found.mode() & 0o7777)
+    };
+    assert_eq!(is_restored(&["d", "-r"], "d/plain"), (true, 0o644));
+    assert_eq!(is_restored(&["d", "-r"], "d/e/program"), (true, 0o755));
+    let one = &["d/e/program", "-o", "p"][..];
+    assert_eq!(is_restored(one, "p"), (true, 0o755));
+    assert_eq!(
+        is_restored(&[one, &["--resume"]].concat(), "p"),
+        (true, 0o755)
+    );
+    let plain = [one, &["--no-preserve"]].concat();
+    assert_eq!(is_restored(&plain, "p"), (false, 0o644));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `get`, `put` and `list` that fail: exit codes, messages, JSON.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -129,6 +130,7 @@ fn obstacles_are_reported() {
     fs::create_dir_all(here.path().join("d/a")).expect("the disk has room");
     fs::create_dir(there.path().join("d")).expect("the disk has room");
     fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    symlink("nowhere", here.path().join("a.part")).expect("the disk has room");
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
     let long = format!("unix:{}", "x".repeat(200));
@@ -139,6 +141,11 @@ fn obstacles_are_reported() {
             "d/a: not a regular file",
         ),
         (&["get", port, "d"], 73, "d: not a regular file"),
+        (
+            &["get", port, "a", "--resume"],
+            73,
+            "cannot create a.part: a symbolic link is not followed",
+        ),
         (
             &["put", port, "/dev/null"],
             74,

@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::UdpSocket;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use super::udp::NOT_OVER_UDP;
 use crate::support::files::content;
 use crate::support::{
     DEADLINE, Lan, MODELS, Server, UdpClient, enter, installed, program, received_so_far, services,
-    stdout_of, temp_dir, villains,
+    stdout_of, temp_dir, villains, wait_for,
 };
 
 const QUESTION: &str = "UDP addresses can be forged. To show that this one is yours, send: ";
@@ -266,6 +267,47 @@ fn a_second_sender_does_not_end_a_running_transfer() {
     });
     server.log("end: closed by the service");
     get(&lan, "10.1.0.2:0", &server, &file, || ());
+}
+
+#[test]
+fn a_host_gets_one_file_after_the_other() {
+    let file = content(2000);
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let (server, _folder) = tftp_server(&lan, "fork", &file);
+    for _ in 0..10 {
+        get(&lan, "10.1.0.1:0", &server, &file, || ());
+    }
+}
+
+#[test]
+fn an_address_that_comes_up_later_is_trusted() {
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let server = lan.start_udp("eliza");
+    let port = server.udp_address().port();
+    code(&lan.connect("10.1.0.1:0", &server).ask("\n"));
+    enter(server.pid(), || {
+        stdout_of("ip addr add 10.9.0.77/24 dev server", "");
+        // More answers than an unverified host gets.
+        wait_for("the address to be trusted", || {
+            let clients = [(); 10].map(|()| {
+                let client = UdpClient::connect_from("10.9.0.77:0", "10.9.0.1", port);
+                let interval = Some(Duration::from_millis(100));
+                client.0.set_read_timeout(interval).expect("it is not zero");
+                client.send("\n");
+                client
+            });
+            let mut answer = [0; 200];
+            let greeted = clients.iter().all(|client| {
+                let count = client.0.recv(&mut answer);
+                count.is_ok_and(|count| !answer[..count].starts_with(QUESTION.as_bytes()))
+            });
+            greeted.then_some(())
+        });
+    });
 }
 
 #[test]

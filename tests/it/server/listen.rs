@@ -8,7 +8,8 @@ use std::process::Command;
 
 use crate::support::files::public_program;
 use crate::support::{
-    Client, MODELS, Server, installed, is_root, program, run_program, shell, stdout_of, temp_dir,
+    Client, MODELS, Server, UdpClient, installed, is_root, program, run_program, shell, stdout_of,
+    temp_dir,
 };
 
 /// Checks that serving fails with this exit code and a line with this message.
@@ -124,6 +125,15 @@ fn a_bare_port_means_loopback_only() {
 fn a_host_name_means_all_its_addresses() {
     let server = Server::serve("echo --listen localhost:0");
     assert_eq!(server.connect().ask("hello"), "hello");
+}
+
+#[test]
+fn an_ipv4_address_in_the_notation_of_ipv6_is_one_of_ipv4() {
+    let server = Server::serve("echo --listen [::ffff:127.0.0.1]:0");
+    assert!(server.log("listens on").contains("on 127.0.0.1:"));
+    assert_eq!(server.connect().ask("hello"), "hello");
+    let server = Server::serve("echo --listen udp://[::ffff:127.0.0.1]:0");
+    assert_eq!(UdpClient::connect(&server).ask("hello"), "hello");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod inherited;
 mod limits;
 mod listen;
 mod many_clients;
+mod multicast;
 mod rate_limit;
 mod readiness;
 mod rooms;

@@ -15,18 +15,8 @@ use crate::support::files::{names, public_program};
 use crate::support::{
     CONCURRENT_MODELS, MODELS, Process, Server, UdpClient, has_exited, installed, is_root,
     proc_status, program, shell, signal_and_wait, temp_dir, villains, wait_until,
+    with_default_signals,
 };
-
-/// A command that runs `program` with the default action of every signal, whatever this test inherited.
-fn with_default_signals(program: &str) -> Command {
-    let mut command = Command::new("env");
-    command.args(["--default-signal", program]);
-    command
-}
-
-fn switchboard() -> String {
-    program().display().to_string()
-}
 
 #[test]
 fn a_signal_without_a_meaning_ends_nothing() {
@@ -183,10 +173,8 @@ fn sigquit_stops_without_a_grace_period() {
             let socket = folder.path().join(model);
             let listen = format!("--listen 0 --listen unix:{}", socket.display());
             let args = format!("-v serve {service} --grace 1h --model {model} {listen}");
-            let mut server = Server::run(
-                with_default_signals(&villains().display().to_string())
-                    .args(args.split_whitespace()),
-            );
+            let mut server =
+                Server::run(with_default_signals(villains()).args(args.split_whitespace()));
             let mut client = server.connect();
             assert_eq!(client.line(), "ready");
             client.send("go\n");
@@ -207,7 +195,7 @@ fn sigquit_removes_the_temporary_file_of_an_upload() {
         let folder = temp_dir();
         let args = format!("--writable --grace 1h --model {model} --listen 0");
         let mut server = Server::run(
-            with_default_signals(&switchboard())
+            with_default_signals(program())
                 .args(["-v", "serve", "files"])
                 .arg(folder.path())
                 .args(args.split_whitespace()),
@@ -233,7 +221,7 @@ fn a_stop_signal_to_the_process_group_restarts_nothing() {
             let udp = "--listen udp://127.0.0.1:0 --listen udp://127.0.0.1:0";
             let args = format!("-v serve chat --model {model} --listen 0 {udp}");
             let mut server = Server::run(
-                with_default_signals(&switchboard())
+                with_default_signals(program())
                     .args(args.split_whitespace())
                     .process_group(0),
             );

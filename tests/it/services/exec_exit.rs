@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -10,6 +9,7 @@ use nix::unistd::Pid;
 use crate::support::{
     CONCURRENT_MODELS, Client, DEADLINE, KillOnDrop, MODELS, Server, descriptors, has_exited,
     installed, program, sockets, stdout_of, temp_dir, wait_for, wait_for_exit,
+    with_default_signals,
 };
 
 /// A client of a program that prints a pid first, and the process with this pid.
@@ -223,6 +223,20 @@ fn the_exit_of_a_program_is_logged_immediately() {
 }
 
 #[test]
+fn a_program_is_reaped_before_its_connection_ends() {
+    for model in MODELS {
+        let server = Server::exec(&format!("--model {model}"), &["cat"]);
+        for _ in 0..50 {
+            let mut client = server.connect();
+            assert_eq!(client.ask("hello"), "hello");
+            client.shutdown_write();
+            assert_eq!(client.rest(), b"");
+            assert_eq!(server.children(), [], "{model}");
+        }
+    }
+}
+
+#[test]
 fn a_second_sigterm_kills_programs() {
     for model in MODELS {
         let options = format!("--model {model} --idle-timeout none --grace 1h");
@@ -328,9 +342,7 @@ fn daemons_of_programs_end_with_the_server() {
             let script = format!("trap '' TERM; {DAEMON}; while :; do sleep 0.01; done");
             let grace = if signals.len() == 1 { "200ms" } else { "1h" };
             let mut server = Server::run(
-                Command::new("env")
-                    .arg("--default-signal")
-                    .arg(program())
+                with_default_signals(program())
                     .args(["-v", "serve", "exec", "--listen", "0", "--grace", grace])
                     .args(["--model", model, "--", "sh", "-c", &script]),
             );

@@ -1,13 +1,15 @@
 //! The `exec` service over UDP, and the process that serves UDP under `fork`.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::proc::children_of;
 use crate::support::{
-    KillOnDrop, MODELS, Server, UdpClient, temp_dir, wait_for, wait_for_exit, wait_until,
+    KillOnDrop, Lan, MODELS, Server, UdpClient, program, temp_dir, wait_for, wait_for_exit,
+    wait_until,
 };
 
 #[test]
@@ -82,6 +84,35 @@ fn a_running_program_is_not_dropped_for_another_peer() {
         second.send(b"again");
         assert_eq!(second.text(), "again", "{model}");
     }
+}
+
+#[test]
+fn forged_datagrams_start_few_programs() {
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let mut command = Command::new(program());
+    command.args(["-v", "serve", "exec", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.args(["--", "sleep", "600"]));
+    for batch in 1..=15 {
+        lan.enter(|| {
+            for host in 0..100 {
+                let own = format!("10.1.{batch}.{host}:40000");
+                let port = server.udp_address().port();
+                UdpClient::connect_from(&own, "10.9.0.1", port).send("x");
+            }
+        });
+        wait_until("the datagrams to be handled", || {
+            let log = server.log_so_far();
+            let handled = log.iter().filter(|line| {
+                line.contains(" program peer=") || line.contains("dropped: too many programs")
+            });
+            100 * batch <= handled.count()
+        });
+    }
+    let log = server.log_so_far();
+    let programs = log.iter().filter(|line| line.contains(" program peer="));
+    assert_eq!(programs.count(), 64);
 }
 
 #[test]

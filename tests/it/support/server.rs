@@ -1,5 +1,6 @@
 //! The built program as a server.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,6 +44,14 @@ pub(crate) fn example(name: &str) -> PathBuf {
     example
 }
 
+/// Runs `program` with the default action of every signal. A shell that runs the tests in the
+/// background ignores some, and a server respects that.
+pub(crate) fn with_default_signals(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(program);
+    command
+}
+
 /// The program with the misbehaving services of tests/villains.
 pub(crate) fn villains() -> PathBuf {
     example("villains")
@@ -66,7 +75,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn serve(args: &str) -> Self {
         let args = format!("-v serve {args}");
-        Self::run(Command::new(program()).args(args.split_whitespace()))
+        Self::run(with_default_signals(program()).args(args.split_whitespace()))
     }
 
     /// Starts `switchboard -v serve ARGS` on a UDP port of 127.0.0.1.
@@ -85,7 +94,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn serve_villain(args: &str) -> Self {
         let args = format!("-v serve {args}");
-        Self::run(Command::new(villains()).args(args.split_whitespace()))
+        Self::run(with_default_signals(villains()).args(args.split_whitespace()))
     }
 
     /// Starts the `exec` service with these options and this command, like [`Server::start`].
@@ -104,7 +113,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn serve_exec(options: &str, command: &[&str]) -> Self {
         Self::run(
-            Command::new(program())
+            with_default_signals(program())
                 .args(["-v", "serve", "exec"])
                 .args(options.split_whitespace())
                 .arg("--")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::UdpSocket;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -90,6 +91,139 @@ fn an_interrupted_put_sends_an_error() {
     }
     assert!(packet.starts_with(b"\0\x05\0\0stopped\0"));
     assert_eq!(process.wait().code(), Some(130));
+}
+
+/// Runs `get` with a server that answers the request with `answer` from a port of its own, and then
+/// each packet by what `next` returns; returns what it received there.
+fn get_from(
+    answer: &[u8],
+    code: i32,
+    message: &str,
+    next: impl Fn(&[u8]) -> Option<Vec<u8>> + Sync,
+) -> Vec<Vec<u8>> {
+    let here = temp_dir();
+    let (socket, address) = udp_socket();
+    let (own, _) = udp_socket();
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut packet = [0; 1000];
+            let (_, peer) = socket.recv_from(&mut packet).expect("the client asks");
+            own.send_to(answer, peer).expect("it can be sent");
+            let mut received = Vec::new();
+            loop {
+                let length = own.recv(&mut packet).expect("the client answers");
+                received.push(packet[..length].to_vec());
+                match next(&packet[..length]) {
+                    Some(reply) => own.send_to(&reply, peer).expect("it can be sent"),
+                    None => return received,
+                };
+            }
+        });
+        check_run(here.path(), &["get", &address, "a"], code, message);
+        let received = server.join().expect("the client asks");
+        assert_eq!(received_so_far(&socket).len(), 0, "one request");
+        received
+    })
+}
+
+#[test]
+fn imprecise_option_acknowledgements_are_read() {
+    for acked in [
+        &b"blksize\x001428\0tsize\x003\0\0\0\0\0"[..],
+        b"blksize\x001428\0tsize\x003",
+        b"BLKSIZE\0 1428\0\0tsize\x003 \0",
+        b"blksize2\x002048\0blksize\x001428\0x\0",
+        b"\0\0",
+    ] {
+        let answer = [b"\0\x06", acked].concat();
+        let received = get_from(&answer, 0, "a: 3 bytes", |packet| {
+            (packet == b"\0\x04\0\0").then(|| b"\0\x03\0\x01end".to_vec())
+        });
+        let acks = [b"\0\x04\0\0", b"\0\x04\0\x01"];
+        assert_eq!(received, acks, "{}", acked.escape_ascii());
+    }
+}
+
+#[test]
+fn a_senseless_option_acknowledgement_ends_the_transfer_at_once() {
+    for acked in [
+        &b"blksize\x001429\0"[..],
+        b"blksize\x007\0",
+        b"blksize\0many\0",
+        b"blksize\0",
+        b"blksize\x001428\0blksize\x00512\0",
+        b"windowsize\x0017\0",
+        b"timeout\x003\0",
+    ] {
+        let answer = [b"\0\x06", acked].concat();
+        let message = "the option acknowledgement is invalid";
+        let received = get_from(&answer, 76, message, |_| None);
+        let shown = acked.escape_ascii();
+        assert!(received[0].starts_with(b"\0\x05\0\x08"), "{shown}");
+    }
+}
+
+#[test]
+fn a_cut_error_packet_ends_the_transfer_at_once() {
+    for (packet, message) in [
+        (&b"\0\x05"[..], "error 0: the transfer failed"),
+        (b"\0\x05\0", "error 0: the transfer failed"),
+        (b"\0\x05\0\x01", "error 1: no such file"),
+        (b"\0\x05\0\x01go", "error 1: go"),
+    ] {
+        let (socket, address) = udp_socket();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (_, peer) = socket.recv_from(&mut [0; 1000]).expect("the client asks");
+                socket.send_to(packet, peer).expect("it can be sent");
+            });
+            check_run(temp_dir().path(), &["get", &address, "a"], 1, message);
+        });
+        assert_eq!(received_so_far(&socket).len(), 0, "one request");
+    }
+}
+
+/// Whatever arrives without end, the client repeats what is unanswered and gives up.
+#[test]
+fn a_stream_of_foreign_or_malformed_packets_does_not_stop_the_timers() {
+    let (foreign, _) = udp_socket();
+    for (answers, is_foreign, code, message) in [
+        (false, true, 69, "no answer from"),
+        (true, false, 74, "no answer for too long"),
+        (true, true, 74, "no answer for too long"),
+    ] {
+        let (socket, address) = udp_socket();
+        let (own, _) = udp_socket();
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (_, peer) = socket.recv_from(&mut [0; 1000]).expect("the client asks");
+                if answers {
+                    let agreed = b"\0\x06blksize\x001428\0";
+                    own.send_to(agreed, peer).expect("it can be sent");
+                    own.recv(&mut [0; 1000]).expect("the client answers");
+                }
+                let from = if is_foreign { &foreign } else { &own };
+                while !is_done.load(Ordering::Relaxed) {
+                    from.send_to(b"hello", peer).ok(); // refused once the client has ended
+                    thread::yield_now();
+                }
+            });
+            let args = ["get", &address, "a", "--timeout", "2s"];
+            check_run(temp_dir().path(), &args, code, message);
+            is_done.store(true, Ordering::Relaxed);
+        });
+        let repeated = received_so_far(if answers { &own } else { &socket });
+        assert!(!repeated.is_empty(), "{code}: it is repeated");
+        let refused = received_so_far(&foreign);
+        assert!(refused.len() <= 8, "{} errors", refused.len());
+        assert_eq!(refused.is_empty(), !is_foreign);
+        assert!(
+            refused
+                .iter()
+                .all(|packet| packet.starts_with(b"\0\x05\0\x05"))
+        );
+    }
 }
 
 #[test]

@@ -1,13 +1,21 @@
 //! The `files` service over TFTP (RFC 1350, 2347 to 2349, 7440): conforming clients and others.
 
 use std::collections::HashSet;
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::files::{SharedFolder, content};
-use crate::support::{DEADLINE, MODELS, descriptors, received_so_far, signal_and_wait, wait_until};
+use crate::support::{
+    DEADLINE, Lan, MODELS, descriptors, installed, program, received_so_far, signal_and_wait,
+    temp_dir, wait_until,
+};
 
 /// Error codes of RFC 1350.
 const NOT_FOUND: u16 = 1;
@@ -244,7 +252,7 @@ fn a_foreign_peer_gets_an_error_and_the_transfer_continues() {
 }
 
 #[test]
-fn a_silent_peer_gets_one_small_packet_six_times() {
+fn a_silent_peer_gets_one_block_or_a_few_short_packets() {
     let setup = Setup::start("--writable");
     let requests = [
         get("notes"),
@@ -253,20 +261,56 @@ fn a_silent_peer_gets_one_small_packet_six_times() {
     ];
     let clients = requests.each_ref().map(|request| {
         let client = setup.client();
-        // An attacker with a forged address would repeat the request.
-        (0..20).for_each(|_| client.send(request));
+        // An attacker with a forged address would repeat the request, or send what the owner of the
+        // address would send to the port of the transfer.
+        for _ in 0..20 {
+            client.send(request);
+            client.send(&ack(1));
+            client.send(&data(1, b"forged"));
+        }
         client
     });
     let server = &setup.shared.server;
     server.log_lines("end: closed by the service", requests.len());
-    for client in clients {
+    for (client, count) in clients.iter().zip([1, 3, 3]) {
         let received = received_so_far(&client.socket);
-        assert_eq!(received.len(), 6);
+        assert_eq!(received.len(), count);
         let first = &received[0];
         assert!(received.iter().all(|packet| packet == first));
-        assert!(first.len() <= 516);
+        assert!(first.len() <= if count == 1 { 516 } else { 60 });
     }
     assert_eq!(setup.shared.read("new"), None);
+}
+
+#[test]
+fn another_request_of_a_peer_that_got_no_answer_begins_anew() {
+    let setup = Setup::start("");
+    setup.shared.write("other", "another");
+    let mut client = setup.client();
+    let listener = client.server;
+    client.send(&get("notes"));
+    assert_eq!(client.receive_new(), setup.notes(1));
+    // The answer was lost, and the client continues with the next file.
+    client.server = listener;
+    assert_eq!(client.ask(&get("other")), data(1, b"another"));
+}
+
+#[test]
+fn a_repeated_acknowledgement_draws_no_endless_stream() {
+    let setup = Setup::start("--model events");
+    let mut client = setup.client();
+    let accepted = client.ask(&get_with("notes", "blksize 8 windowsize 64"));
+    assert!(accepted.starts_with(b"\0\x06"));
+    client.send(&ack(0));
+    assert_eq!(client.receive_new()[..4], *b"\0\x03\0\x01");
+    for _ in 0..2000 {
+        client.send(&ack(1));
+    }
+    // The server has processed all of them when it answers another client.
+    let mut other = setup.client();
+    assert_eq!(other.refused(&get("none")), NOT_FOUND);
+    let received = received_so_far(&client.socket);
+    assert!(received.len() < 12 * 64, "{} packets", received.len());
 }
 
 #[test]
@@ -335,7 +379,14 @@ fn forbidden_requests_are_refused() {
     for name in ["../notes", "a/../../etc/passwd", ".."] {
         refused(&get(name), ACCESS);
     }
-    for name in ["none", "/etc/passwd", "etc/passwd", "notes/../notes/", ""] {
+    for name in [
+        "none",
+        "/etc/passwd",
+        "etc/passwd",
+        "notes/../notes/",
+        "",
+        "notes/",
+    ] {
         let code = if name.contains("..") {
             ACCESS
         } else {
@@ -379,4 +430,49 @@ fn transfers_leave_no_descriptor_open() {
         client.send(&error("enough"));
     }
     wait_until("the descriptors to be closed", || count() <= before);
+}
+
+#[test]
+fn transfers_begin_during_a_flood_of_forged_requests() {
+    let Some(lan) = Lan::new().filter(|_| installed(&["prlimit"])) else {
+        return;
+    };
+    let folder = temp_dir();
+    let file = content(1_000_000);
+    fs::write(folder.path().join("file"), &file).expect("it can be written");
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=1024").arg(program());
+    command.args(["serve", "files", "--listen", "udp://10.9.0.1:0"]);
+    let server = lan.run(command.arg(folder.path()));
+    let address = server.udp_address();
+    let (sent, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // Each request opens a port and a file. This many are more than there are descriptors.
+    let enough = || 2000 <= sent.load(Relaxed);
+    let flood = || {
+        lan.enter(|| {
+            while !done.load(Relaxed) {
+                let number = sent.fetch_add(1, Relaxed);
+                let [.., high, low] = number.to_be_bytes();
+                let own = SocketAddr::from(([10, 1, high, low], 40_000));
+                let socket = UdpSocket::bind(own).expect("an address");
+                let request = b"\0\x01file\0octet\0";
+                socket.send_to(request, address).expect("it can be sent");
+                if number % 10 == 9 {
+                    thread::sleep(Duration::from_millis(10)); // 1000 a second
+                }
+            }
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(flood);
+        wait_until("the flood to fill the server", enough);
+        for copy in ["one", "two", "three"] {
+            let copy = folder.path().join(copy);
+            let mut get = Command::new(program());
+            get.args(["get", "-u", &address.to_string(), "file", "-o"]);
+            let output = lan.enter(|| get.arg(&copy).output());
+            assert!(fs::read(&copy).is_ok_and(|copy| copy == file), "{output:?}");
+        }
+        done.store(true, Relaxed);
+    });
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use switchboard_files::{Content, Entry, Kind, Name, Request, Response, Status, Timestamp};
+use switchboard_files::{
+    Attributes, Content, Entry, Kind, Name, Request, Response, Status, Timestamp,
+};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -20,7 +22,8 @@ pub(super) struct Server {
     pub(super) piece: usize, // the maximum number of bytes in each call
     pub(super) requests: Vec<String>,
     pub(super) connections: usize,
-    pub(super) content: usize, // bytes
+    pub(super) content: usize,                 // bytes
+    pub(super) attributes: Option<Attributes>, // `None`: it does not know the request
 }
 
 /// How it misbehaves.
@@ -184,6 +187,10 @@ impl Connection {
                     self.output.extend(format!("{entry}\n").bytes());
                 }
             }
+            Request::Attributes(_) => match server.attributes {
+                Some(attributes) => self.send(&Response::Attributes(attributes)),
+                None => self.send(&text(Status::UNKNOWN_COMMAND)),
+            },
             Request::Hash { name, length } => match server.files.get(&name) {
                 None => self.send(&text(Status::NOT_FOUND)),
                 Some(bytes) => {

@@ -120,6 +120,11 @@ impl<'a> Socket<'a> {
         &self.buffer[self.received.clone()]
     }
 
+    /// Whether another datagram arrived together with the last.
+    pub(super) fn has_more(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
     /// Moves on to the next datagram: one that arrived with the last, or else from the system.
     fn next(&mut self) -> io::Result<SocketAddr> {
         if let Some(from) = self.from.filter(|_| !self.rest.is_empty()) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use switchboard_files::tftp::{
-    ErrorCode, Packet, Receiver, Request, Requester, Step, Transfer, TransferError,
+    ErrorCode, Malformed, Packet, Receiver, Request, Requester, Step, Transfer, TransferError,
 };
 
 use crate::error::Error;
@@ -20,6 +20,7 @@ pub(crate) struct ClientTransfer<'a> {
     timeout: Duration,
     silent_at: Duration,    // when the server counts as gone
     first: Option<Vec<u8>>, // the packet that answered the request
+    refusals_left: u32,     // of packets from elsewhere, which may be many
 }
 
 impl<'a> ClientTransfer<'a> {
@@ -41,33 +42,55 @@ impl<'a> ClientTransfer<'a> {
             timeout,
             silent_at: timeout,
             first: None,
+            refusals_left: MAX_REFUSALS,
         };
         let mut requester = Requester::new(request, transfer.now());
+        let mut odd = None; // why an answer was not one, in case that no other comes
         loop {
             while let Some(packet) = requester.next_packet(transfer.now())? {
                 transfer.socket.send(packet, server)?;
             }
             let wait_end = transfer.wait_end(requester.deadline());
-            let from = match transfer.socket.receive(wait_end)? {
-                Event::Deadline => {
-                    transfer.check_silence()?;
-                    requester.on_timeout(transfer.now())?;
-                    continue;
-                }
+            match transfer.socket.receive(wait_end)? {
                 Event::Undelivered(to, error) if to == server => return Err(Error::Lost(error)),
-                Event::Received(from) if from.ip() == server.ip() => from,
-                Event::Received(_) | Event::Undelivered(..) => continue,
-            };
-            let Ok(packet) = Packet::parse(transfer.socket.received()) else {
-                continue;
-            };
-            let step = requester.on_packet(&packet, transfer.now());
-            transfer.server = from;
-            transfer.silent_at = transfer.now() + timeout;
-            step.map_err(|error| transfer.fail(error))?;
-            transfer.first = Some(transfer.socket.received().to_vec());
-            return Ok((transfer, requester));
+                Event::Received(from) if from.ip() == server.ip() => {
+                    let step = match Packet::parse(transfer.socket.received()) {
+                        Ok(packet) => requester.on_packet(&packet, transfer.now()),
+                        Err(malformed) => Err(malformed.into()),
+                    };
+                    match step {
+                        // Another program of this host may have sent it.
+                        Err(error) if !Self::is_answer(&error) => {
+                            if let TransferError::Protocol(_) = error {
+                                odd = Some(error);
+                            }
+                            transfer.refuse(from)?;
+                        }
+                        step => {
+                            transfer.server = from;
+                            transfer.silent_at = transfer.now() + timeout;
+                            step.map_err(|error| transfer.fail(error))?;
+                            transfer.first = Some(transfer.socket.received().to_vec());
+                            return Ok((transfer, requester));
+                        }
+                    }
+                }
+                Event::Deadline | Event::Received(_) | Event::Undelivered(..) => (),
+            }
+            // Whatever arrives, the timers run.
+            let checked = transfer.check_silence();
+            let checked = checked.and_then(|()| requester.on_timeout(transfer.now()));
+            checked.map_err(|error| odd.take().unwrap_or(error))?;
         }
+    }
+
+    /// Whether what failed is the answer of the server: an error, or an acknowledgement of options that
+    /// makes no sense.
+    fn is_answer(error: &TransferError) -> bool {
+        matches!(
+            error,
+            TransferError::Peer { .. } | TransferError::Malformed(Malformed::Options)
+        )
     }
 
     /// Receives the file, and returns the sink. Each call of `progress` gets the number of bytes.
@@ -125,21 +148,25 @@ impl<'a> ClientTransfer<'a> {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        if !self.wait_for_packet(side.deadline())? {
-            self.check_silence()?;
-            return Ok(side.on_timeout(self.now()));
+        if self.wait_for_packet(side.deadline())?
+            && let Ok(packet) = Packet::parse(self.socket.received())
+        {
+            self.silent_at = self.now() + self.timeout;
+            let step = side.on_packet(&packet, self.now());
+            if !matches!(step, Ok(Step::Continue)) || self.socket.has_more() {
+                return Ok(step);
+            }
         }
-        self.silent_at = self.now() + self.timeout;
-        Ok(match Packet::parse(self.socket.received()) {
-            Ok(packet) => side.on_packet(&packet, self.now()),
-            Err(_) => Ok(Step::Continue),
-        })
+        // Whatever arrives, the timers run.
+        self.check_silence()?;
+        Ok(side.on_timeout(self.now()))
     }
 
     /// Waits for a packet of the server. `false` at the deadline, or when the server counts as gone.
     fn wait_for_packet(&mut self, deadline: Duration) -> Result<bool, Error> {
+        let end = self.wait_end(deadline);
         loop {
-            match self.socket.receive(self.wait_end(deadline)) {
+            match self.socket.receive(end) {
                 Ok(Event::Deadline) => return Ok(false),
                 Ok(Event::Received(from)) if from == self.server => return Ok(true),
                 Ok(Event::Received(from)) => self.refuse(from)?,
@@ -155,16 +182,24 @@ impl<'a> ClientTransfer<'a> {
                     return Err(error);
                 }
             }
+            if end <= Instant::now() {
+                return Ok(false);
+            }
         }
     }
 
-    /// Answers a packet from another port or host (RFC 1350, section 4).
-    fn refuse(&self, from: SocketAddr) -> Result<(), Error> {
-        if let Ok(Packet::Error { .. }) = Packet::parse(self.socket.received()) {
+    /// Answers a packet from another port or host (RFC 1350, section 4), as long as there are few.
+    fn refuse(&mut self, from: SocketAddr) -> Result<(), Error> {
+        let parsed = Packet::parse(self.socket.received());
+        if self.refusals_left == 0 || matches!(parsed, Ok(Packet::Error { .. })) {
             return Ok(());
         }
+        self.refusals_left -= 1;
         let packet = Packet::error(ErrorCode::UnknownTransfer, "unknown transfer");
-        self.socket.send(&packet, from)
+        match self.socket.send(&packet, from) {
+            Err(Error::Lost(_)) => Ok(()), // it does not concern the server
+            sent => sent,
+        }
     }
 
     /// Sends an error packet, if the server is to know about the error.
@@ -194,4 +229,5 @@ impl<'a> ClientTransfer<'a> {
     }
 }
 
+const MAX_REFUSALS: u32 = 8;
 const LINGER: Duration = Duration::from_secs(1); // for a server that retransmits its last block

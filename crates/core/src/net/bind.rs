@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -16,6 +17,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::net::inherited;
 use crate::net::listen_addr::{ABSTRACT, HostPort, ListenAddr, resolve_host, unix_socket_address};
 use crate::net::listener::Listener;
+use crate::net::multicast::{self, Membership};
 use crate::net::socket_opts::{SocketFile, enable_pktinfo};
 use crate::peer::Address;
 
@@ -27,6 +29,9 @@ pub struct BindOptions {
     pub only: Option<Family>,
     /// The permissions of Unix socket files, such as `0o660`; `None` leaves them to the umask.
     pub unix_mode: Option<u32>,
+    /// The index of the interface on which multicast groups are joined; `None` joins on all that are
+    /// up, have an address, and are able to receive multicast.
+    pub interface: Option<NonZeroU32>,
     /// Networks where nobody forges the source addresses of datagrams: their UDP peers are not
     /// validated. The peers on this machine never are.
     pub trusted_networks: Vec<IpNet>,
@@ -89,10 +94,12 @@ fn bind(address: &ListenAddr, options: &BindOptions) -> Result<Vec<Listener>, Bi
         }
         ListenAddr::Udp(host_port) => {
             let addresses = resolve(host_port, options.only).map_err(named)?;
-            return bind_all(&addresses, ListenAddr::Udp, udp);
+            return bind_all(&addresses, ListenAddr::Udp, |address| {
+                udp(address, options.interface)
+            });
         }
         ListenAddr::Unix(path) => unix(path, options.unix_mode),
-        ListenAddr::Fd(descriptor) => inherited::listener(descriptor),
+        ListenAddr::Fd(descriptor) => inherited::listener(descriptor, options.interface),
         ListenAddr::Stdio => inherited::stdio(),
     };
     bound.map(|listener| vec![listener]).map_err(named)
@@ -108,6 +115,13 @@ fn resolve(host_port: &HostPort, only: Option<Family>) -> io::Result<Vec<SocketA
         HostPort::Everywhere(port) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, *port),
         HostPort::Host(host, port) => resolve_host(host, *port)?,
     };
+    for address in &mut addresses {
+        // `::ffff:192.0.2.1` is another notation of an IPv4 address, for which IPv6 sockets that only
+        // serve IPv6 cannot be bound.
+        if address.ip() != address.ip().to_canonical() {
+            address.set_ip(address.ip().to_canonical());
+        }
+    }
     addresses.dedup();
     if let Some(only) = only {
         addresses.retain(|address| address.is_ipv4() == (only == Family::V4));
@@ -180,6 +194,7 @@ fn dual_stack(port: u16) -> io::Result<Listener> {
 }
 
 fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::STREAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?; // connections in TIME_WAIT do not prevent a restart
     if address.is_ipv6() {
@@ -194,13 +209,23 @@ fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
     Listener::stream(socket, None)
 }
 
-fn udp(address: SocketAddr) -> io::Result<Listener> {
+fn udp(mut address: SocketAddr, interface: Option<NonZeroU32>) -> io::Result<Listener> {
+    multicast::check(address.ip(), Type::DGRAM)?;
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let group = address.ip().is_multicast();
+    let group = group
+        .then(|| Membership::new(address, interface))
+        .transpose()?;
+    if let Some(group) = &group {
+        address = group.address();
+        socket.set_reuse_address(true)?; // each receiver on this machine gets a copy
+    }
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // IPv4 and IPv6 have different control messages
     }
     enable_pktinfo(&socket, address.ip())?; // before anything can arrive
     socket.bind(&address.into())?;
+    group.iter().try_for_each(|group| group.join(&socket))?;
     Listener::udp(socket)
 }
 

@@ -1,6 +1,7 @@
 //! Sockets that the parent process left open.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 
 use nix::sys::stat::{SFlag, fstat};
@@ -8,19 +9,23 @@ use socket2::{Domain, Socket, Type};
 
 use crate::net::listen_addr::Descriptor;
 use crate::net::listener::Listener;
+use crate::net::multicast::{self, Membership};
 use crate::net::stream::Stream;
 use crate::peer::{Address, Peer, Transport};
 use crate::sys::{fd, systemd};
 
-/// Takes an inherited socket.
-pub(crate) fn listener(descriptor: &Descriptor) -> io::Result<Listener> {
+/// Takes an inherited socket. One that is bound to a multicast group joins it on `interface`.
+pub(crate) fn listener(
+    descriptor: &Descriptor,
+    interface: Option<NonZeroU32>,
+) -> io::Result<Listener> {
     let number = match descriptor {
         Descriptor::Number(number) => *number,
         Descriptor::Name(name) => systemd::listen_fd_named(name).ok_or_else(|| {
             io::Error::other("no socket of this name was inherited (LISTEN_FDNAMES)")
         })?,
     };
-    from_socket(Socket::from(fd::take_inherited(number)?))
+    from_socket(Socket::from(fd::take_inherited(number)?), interface)
 }
 
 /// If standard input and output are one socket, that socket; else a connection made of the two.
@@ -32,12 +37,12 @@ pub(crate) fn stdio() -> io::Result<Listener> {
     let is_socket =
         SFlag::from_bits_truncate(first.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFSOCK;
     if is_socket && (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino) {
-        return from_socket(Socket::from(input));
+        return from_socket(Socket::from(input), None);
     }
     Ok(Listener::connection(Stream::pair(input, output)))
 }
 
-fn from_socket(socket: Socket) -> io::Result<Listener> {
+fn from_socket(socket: Socket, interface: Option<NonZeroU32>) -> io::Result<Listener> {
     let refuse = |why| Err(io::Error::other(why));
     let domain = socket.domain()?;
     let internet = domain == Domain::IPV4 || domain == Domain::IPV6;
@@ -61,7 +66,13 @@ fn from_socket(socket: Socket) -> io::Result<Listener> {
             Err(_) => refuse("the socket neither listens nor is connected"),
         },
         Type::DGRAM if internet => match socket.local_addr()?.as_socket() {
-            Some(local) if local.port() != 0 => Listener::udp(socket),
+            Some(local) if local.port() != 0 => {
+                multicast::check(local.ip(), Type::DGRAM)?;
+                if local.ip().is_multicast() {
+                    Membership::new(local, interface)?.join(&socket)?;
+                }
+                Listener::udp(socket)
+            }
             _ => refuse("the UDP socket is not bound to a port"),
         },
         _ => refuse("sockets of this type are not supported"),

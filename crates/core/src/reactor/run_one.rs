@@ -77,11 +77,14 @@ fn turn(
         let mut turn = Turn::new(now);
         loop {
             source.resume(turn.calls, turn.now);
-            if !source.is_due() || !turn.goes_on(Instant::now()) {
+            if !source.is_due() {
+                break;
+            }
+            if !turn.goes_on(Instant::now()) {
+                source.flush(turn.now);
                 break;
             }
         }
-        source.flush(turn.now);
     }
     Ok(true)
 }

@@ -135,6 +135,8 @@ pub enum UdpPolicy {
     /// A datagram to the listening port from a peer that has a session is a message of that session.
     /// A datagram to the port of another peer's session opens a session of its own on that port, and
     /// the limit applies to it.
+    ///
+    /// Such a service is not for a multicast group: its ports would be opened at the group.
     DedicatedPort {
         /// The bytes allowed before the address is valid, beside three times what was received.
         bytes: u64,

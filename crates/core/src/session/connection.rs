@@ -163,6 +163,11 @@ impl Connection {
         }
     }
 
+    /// The address of the peer is verified.
+    pub(crate) fn set_verified(&mut self) {
+        self.outbox.verified = true;
+    }
+
     /// Delivers one datagram, which is one message. Returns false, and drops the datagram, while no
     /// [input is wanted](Self::wants_input).
     pub fn receive_datagram(&mut self, datagram: &[u8]) -> bool {

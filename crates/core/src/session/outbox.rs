@@ -30,6 +30,7 @@ pub struct Outbox {
     pub(super) timer: Option<Duration>, // set, and not taken by the server yet
     pub(super) raw: Option<u64>,       // bytes expected, and not known to the framer yet
     pub(super) aborted: bool,
+    pub(super) verified: bool, // the address of the peer
     line_timeout: Option<Duration>,
 }
 
@@ -62,6 +63,7 @@ impl Outbox {
             timer: None,
             raw: None,
             aborted: false,
+            verified: transport == Transport::Stream,
             line_timeout: limits.line_timeout,
         }
     }
@@ -143,6 +145,15 @@ impl Outbox {
     /// peer does not take a part for the whole.
     pub fn abort(&mut self) {
         self.aborted = true;
+    }
+
+    /// Whether the peer has shown that it receives what is sent to its address: always over a stream;
+    /// over UDP, once it has answered at its
+    /// [dedicated port](crate::UdpPolicy::DedicatedPort) or returned the code that the server asked
+    /// for. Before that, the address may be forged, so little work should be done for it.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verified
     }
 
     /// Whether the outbox contains [`Limits::outbox_bytes`] or more, or a file.

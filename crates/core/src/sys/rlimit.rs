@@ -23,6 +23,12 @@ pub fn raise_fd_limit() -> io::Result<()> {
     Ok(())
 }
 
+/// The most descriptors that this process may have open.
+pub(crate) fn fd_limit() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft);
+    limit.map_or(usize::MAX, |soft| soft.try_into().unwrap_or(usize::MAX))
+}
+
 /// Restores the original limit. It only makes system calls, so it may run between fork and exec.
 pub(crate) fn restore_fd_limit() -> nix::Result<()> {
     match ORIGINAL.get() {

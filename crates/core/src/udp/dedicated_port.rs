@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::udp::peer::PeerKey;
+use crate::udp::recv_batch::PeerKey;
 
 /// Which dedicated port belongs to which session.
 #[derive(Default)]

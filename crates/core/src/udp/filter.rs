@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use nix::ifaddrs::getifaddrs;
 use tracing::debug;
 
 use crate::limits::stats::{Counter, Stats};
+use crate::net::multicast::interface_addresses;
 use crate::udp::loop_detector::EPHEMERAL_FROM;
 use crate::udp::recv_batch::Incoming;
 
@@ -18,6 +18,7 @@ use crate::udp::recv_batch::Incoming;
 #[derive(Debug)]
 pub(crate) struct Filter {
     own_ports: Vec<u16>,
+    group: Option<IpAddr>, // that the server has joined
     trusted: Vec<IpNet>,
     own_addresses: Option<Vec<IpAddr>>, // as of `read_at`; `None` are those of no machine
     read_at: Option<Instant>,
@@ -29,10 +30,16 @@ impl Filter {
     pub(crate) fn new(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
         Self {
             own_ports,
+            group: None,
             trusted,
             own_addresses: Some(Vec::new()),
             read_at: None,
         }
+    }
+
+    /// The server has joined this multicast group.
+    pub(crate) fn join(&mut self, group: IpAddr) {
+        self.group = Some(group);
     }
 
     /// The same without a machine: only loopback addresses are its own.
@@ -67,10 +74,11 @@ impl Filter {
             Err(Dropped::ServicePort)
         } else if is_multicast(source) || source.is_unspecified() || confused {
             Err(Dropped::InvalidSource)
-        } else if is_multicast(destination)
-            || destination != local
-            // For an IPv4-mapped destination, the kernel reports no local address beside it.
-            || (mapped && !self.is_local(destination, now))
+        } else if self.group != Some(destination)
+            && (is_multicast(destination)
+                || destination != local
+                // For an IPv4-mapped destination, the kernel reports no local address beside it.
+                || (mapped && !self.is_local(destination, now)))
         {
             Err(Dropped::Multicast)
         } else if self.own_ports.contains(&port)
@@ -121,17 +129,6 @@ fn is_multicast(ip: IpAddr) -> bool {
     }
 }
 
-/// The addresses of all interfaces; none if they cannot be read.
-fn interface_addresses() -> Vec<IpAddr> {
-    let interfaces = getifaddrs().into_iter().flatten();
-    let addresses = interfaces.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-    });
-    addresses.collect()
-}
-
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub(crate) enum Dropped {
@@ -154,6 +151,8 @@ pub(crate) enum Dropped {
     Loop,
     #[error("the previous datagram is still being answered")]
     Busy,
+    #[error("too many programs run for unverified peers, or for this host")]
+    Programs,
     #[error("the host exceeds its rate of new sessions")]
     HostRate,
     #[error("all places are taken by verified peers")]
@@ -324,6 +323,31 @@ mod tests {
     }
 
     #[test]
+    fn only_the_joined_group_is_received() {
+        let mut filter = Filter::new(vec![1212], Vec::new());
+        filter.join([239, 1, 2, 3].into());
+        let mut check = |remote: &str, destination: [u8; 4]| {
+            let incoming = Incoming {
+                bytes: b"",
+                remote: remote.parse().expect("an address"),
+                local: (destination, 1212).into(),
+                destination: destination.into(),
+            };
+            filter.check(&incoming, Instant::now())
+        };
+        assert_eq!(check("192.0.2.7:40000", [239, 1, 2, 3]), Ok(()));
+        for (remote, destination, reason) in [
+            ("192.0.2.7:40000", [239, 1, 2, 4], Dropped::Multicast),
+            ("192.0.2.7:40000", [255; 4], Dropped::Multicast),
+            ("192.0.2.7:53", [239, 1, 2, 3], Dropped::ServicePort),
+            ("192.0.2.7:1212", [239, 1, 2, 3], Dropped::OwnServer),
+            ("239.1.2.3:40000", [239, 1, 2, 3], Dropped::InvalidSource),
+        ] {
+            assert_eq!(check(remote, destination), Err(reason), "{remote}");
+        }
+    }
+
+    #[test]
     fn ipv4_mapped_addresses_are_treated_as_ipv4() {
         let from = |remote: &str, local: &str, expected| {
             let local = format!("::ffff:{local}");
@@ -400,8 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_addresses_include_loopback() {
-        assert!(interface_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
+    fn service_ports_are_sorted() {
         assert!(SERVICE_PORTS.is_sorted());
     }
 }

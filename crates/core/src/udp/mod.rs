@@ -3,6 +3,7 @@ pub(crate) mod filter;
 pub(crate) mod loop_detector;
 pub(crate) mod peer;
 pub(crate) mod peer_table;
+pub(crate) mod programs;
 pub(crate) mod recv_batch;
 pub(crate) mod send_batch;
 pub(crate) mod server;

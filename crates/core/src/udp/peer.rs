@@ -1,7 +1,6 @@
 //! One UDP peer: what may be sent to its address, and its session.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use tracing::warn;
@@ -20,11 +19,9 @@ use crate::session::connection::Connection;
 use crate::session::service::Refusal;
 use crate::udp::filter::Dropped;
 use crate::udp::loop_detector::{LoopDetector, Verdict};
+use crate::udp::recv_batch::PeerKey;
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
-
-/// What identifies a peer: its address, and the address of this machine that it sends to.
-pub(crate) type PeerKey = (SocketAddr, SocketAddr);
 
 /// Where the datagrams for a peer go, and what limits them.
 pub(crate) struct Output<'a> {
@@ -42,6 +39,7 @@ pub(crate) struct UdpPeer {
     /// there is no amplification limit.
     pub(crate) is_verified: bool,
     even: u64,         // bytes that may be sent before more was sent than received
+    unverified: u64,   // bytes sent before it was verified
     asked: bool,       // for its code, in the beginning
     may_ask: bool,     // a datagram came since it was asked
     is_reported: bool, // that something was not sent to it
@@ -89,6 +87,7 @@ impl UdpPeer {
             host: Address::from(key.0).host(),
             is_verified,
             even: 0,
+            unverified: 0,
             asked: false,
             may_ask: false,
             is_reported: false,
@@ -127,17 +126,25 @@ impl UdpPeer {
         earlier(session.timeout_at(), session.timer.deadline())
     }
 
-    /// Its address is verified: neither the amplification limit nor the rate limit applies any more.
-    pub(crate) fn lift_limits(&mut self) {
-        self.is_verified = true;
+    /// The peer has sent to its dedicated port: neither the amplification limit nor the rate limit
+    /// applies any more.
+    pub(crate) fn lift_limits(&mut self, validation: &mut Validation) {
+        self.verify(validation);
         self.bucket = None;
-        self.loop_detector = None;
     }
 
-    /// The peer has shown that it receives at its address.
-    pub(crate) fn verify(&mut self) {
+    /// The peer has shown that it receives at its address. What was sent to it does not count for its
+    /// host any more, which may have other peers.
+    pub(crate) fn verify(&mut self, validation: &mut Validation) {
         self.is_verified = true;
-        self.loop_detector = None; // no server returns the code alone
+        self.loop_detector = None; // no server shows this
+        validation.refund(self.host, std::mem::take(&mut self.unverified));
+        if std::mem::take(&mut self.listing.counted) {
+            validation.peer_removed(self.host);
+        }
+        if let Some(session) = &mut self.session {
+            session.connection.set_verified();
+        }
     }
 
     /// Counts a datagram of this length, and returns whether to deliver it. To be called for each
@@ -293,7 +300,8 @@ impl UdpPeer {
 
     /// Sends the output of a program that has ended, if there is any and the limits allow it.
     pub(crate) fn reply(&mut self, output: &[u8], out: &mut Output<'_>) {
-        self.programs -= 1;
+        // The peer may have been evicted and added again meanwhile.
+        self.programs = self.programs.saturating_sub(1);
         if output.is_empty() {
             return;
         }
@@ -368,6 +376,7 @@ impl UdpPeer {
                 self.loop_detector.iter_mut().for_each(LoopDetector::sent);
                 if !self.is_verified {
                     self.even = self.even.saturating_sub(bytes as u64);
+                    self.unverified += bytes as u64;
                     out.validation.sent(self.host, bytes);
                 }
                 out.batch.push(local, remote, datagram);
@@ -419,6 +428,7 @@ impl UdpPeer {
         line_end.is_some_and(|line_end| self.send_question(line_end, out))
     }
 
+    /// The same for a peer that can read the question, with this line end.
     pub(crate) fn send_question(&mut self, line_end: &str, out: &mut Output<'_>) -> bool {
         let question = out.validation.question(self.key, line_end, out.now);
         let asks = self.may_ask && out.validation.allows(self.host, question.len());
@@ -443,6 +453,7 @@ impl UdpPeer {
     fn push(&mut self, datagram: &[u8], out: &mut Output<'_>) {
         let (remote, local) = self.key;
         if !self.is_verified {
+            self.unverified += datagram.len() as u64;
             out.validation.sent(self.host, datagram.len());
         }
         self.loop_detector.iter_mut().for_each(LoopDetector::sent);

@@ -26,8 +26,9 @@ use crate::session::service::{Refusal, Service};
 use crate::udp::dedicated_port::{OpenPort, PortTable};
 use crate::udp::filter::{Dropped, Drops, Filter};
 use crate::udp::loop_detector::{MUTE_TIME, Verdict};
-use crate::udp::peer::{Members, Next, Output, PeerKey, UdpPeer, UdpSession};
-use crate::udp::recv_batch::Incoming;
+use crate::udp::peer::{Members, Next, Output, UdpPeer, UdpSession};
+use crate::udp::programs::{JobKey, UnverifiedPrograms};
+use crate::udp::recv_batch::{Incoming, PeerKey};
 use crate::udp::send_batch::SendBatch;
 use crate::udp::validation::Validation;
 
@@ -38,23 +39,27 @@ use crate::udp::validation::Validation;
 pub(crate) struct PeerTable {
     service: Arc<dyn Service>,
     rooms: bool, // the service has them
-    lines: bool, // its messages are lines
+    runs_programs: bool,
+    asks: bool, // unverified peers for their code
     limits: Limits,
     listener: usize, // the number of the listener, for the service
     filter: Filter,
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
-    warnings: TokenBucket,     // of loops, which anyone can imitate
+    warnings: TokenBucket,     // which anyone can cause
     pub(crate) out: SendBatch, // the replies
     validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
+    max_peers: usize,
+    max_unverified: usize, // of them
     by_activity: ByActivity,
     schedule: Schedule,
     pub(crate) members: Members,
     ports: Option<PortTable>, // with `UdpPolicy::DedicatedPort`
     /// The programs to start. Each needs a [reply](Self::reply) in the end.
-    pub(crate) jobs: Vec<Job<PeerKey>>,
+    pub(crate) jobs: Vec<Job<JobKey>>,
+    programs: UnverifiedPrograms,
     pub(crate) end_at: Option<Instant>, // of the grace period, once the server stops
 }
 
@@ -75,6 +80,8 @@ struct Schedule {
 enum NoSession {
     Dropped(Dropped),
     Refused(Refusal),
+    /// Too many programs run; a verified peer may start another one.
+    Unverified,
 }
 
 impl PeerTable {
@@ -93,7 +100,8 @@ impl PeerTable {
         Self {
             service,
             rooms: has_rooms,
-            lines: config.framing == Framing::Line,
+            runs_programs: config.exec,
+            asks: config.framing == Framing::Line || has_rooms || config.exec,
             limits: *limits,
             listener,
             filter,
@@ -104,12 +112,26 @@ impl PeerTable {
             admission,
             validation: Validation::new(config.udp, limits.max_clients, now),
             peers: HashMap::new(),
+            max_peers: limits.max_clients,
+            max_unverified: usize::MAX,
             by_activity: ByActivity::default(),
             schedule: Schedule::default(),
             members: Members::default(),
             ports: dedicated.then(PortTable::default),
             jobs: Vec::new(),
+            programs: UnverifiedPrograms::new(limits),
             end_at: None,
+        }
+    }
+
+    /// This many descriptors may be open. Sessions with ports of their own need some each, so there are
+    /// no more of them, and few with unverified peers: a flood of forged datagrams leaves descriptors
+    /// for the others.
+    pub(crate) fn limit_descriptors(&mut self, limit: usize) {
+        if self.ports.is_some() {
+            let sessions = limit.saturating_sub(RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_SESSION;
+            self.max_peers = self.max_peers.min(sessions.max(1));
+            self.max_unverified = self.max_peers.div_ceil(4).min(MAX_UNVERIFIED);
         }
     }
 
@@ -130,6 +152,10 @@ impl PeerTable {
             Some(ports) => ports.resolve(request, open_port),
         };
         let Ok(key) = key else {
+            // There is one for the next datagram.
+            if let Some((_, key)) = self.least_active(false, now) {
+                self.remove(key, CloseReason::Evicted);
+            }
             return self.out.drops.count(Dropped::NoPort, incoming.remote);
         };
         self.receive_from(key, request, incoming.bytes, now);
@@ -143,14 +169,13 @@ impl PeerTable {
         if let Some(ports) = &self.ports
             && ports.is_assigned(request)
         {
-            peer.lift_limits();
+            peer.lift_limits(&mut self.validation);
         }
         let verdict = peer.received(datagram.len(), &mut self.validation, now);
-        let verified = !peer.is_verified
-            && (self.lines || self.rooms)
-            && self.validation.verify(key, peer.host, datagram, now);
+        let verified =
+            !peer.is_verified && self.asks && self.validation.verify(key, peer.host, datagram, now);
         if verified {
-            peer.verify();
+            peer.verify(&mut self.validation);
         }
         self.by_activity.relist(peer);
         let mut out = Output {
@@ -185,16 +210,18 @@ impl PeerTable {
         let is_trusted = self.filter.is_trusted(key.0.ip(), now);
         let mut peer = Box::new(UdpPeer::new(key, is_trusted, &self.limits, now));
         peer.received(datagram.len(), &mut self.validation, now);
-        let asks = self.lines || self.rooms;
-        if !is_trusted && asks && self.validation.verify(key, peer.host, datagram, now) {
+        if !is_trusted && self.asks && self.validation.verify(key, peer.host, datagram, now) {
             // It was asked before; its code is no message.
-            peer.verify();
+            peer.verify(&mut self.validation);
             datagram = b"";
+            if self.runs_programs && self.has_place(true) {
+                return self.add(peer, now);
+            }
         }
         if self.has_place(peer.is_verified) {
             return self.open(key, Some(peer), datagram, now);
         }
-        let asks = asks && self.ports.is_none() && !self.is_stopping();
+        let asks = self.asks && self.ports.is_none() && !self.is_stopping();
         let mut out = Output {
             batch: &mut self.out,
             validation: &mut self.validation,
@@ -208,7 +235,9 @@ impl PeerTable {
     /// Opens a session with a peer that has none: a `new` one, or the one in the table. A new peer is
     /// added to the table unless the datagram is dropped.
     fn open(&mut self, key: PeerKey, mut new: Option<Box<UdpPeer>>, datagram: &[u8], now: Instant) {
-        let opened = self.new_session(key, datagram, now);
+        let known = new.as_ref().or_else(|| self.peers.get(&key));
+        let is_verified = known.is_some_and(|peer| peer.is_verified);
+        let opened = self.new_session(key, is_verified, datagram, now);
         let peer = match &mut new {
             Some(peer) => peer,
             None => self.peers.get_mut(&key).expect("only new peers are absent"),
@@ -228,20 +257,34 @@ impl PeerTable {
             Err(NoSession::Refused(refusal)) => {
                 return peer.refuse(&refusal, &mut self.refusals, &mut out);
             }
+            Err(NoSession::Unverified) => {
+                out.batch.drops.count(Dropped::Programs, key.0);
+                if self.warnings.take(now) {
+                    warn!(peer = %key.0, "no program is started: {}", Dropped::Programs);
+                }
+                peer.send_question("\n", &mut out);
+                Next::Idle
+            }
         };
         self.schedule.settle(peer, next, &mut self.members);
-        if let Some(mut peer) = new {
-            self.make_room(now);
-            peer.listing.counted = !peer.is_verified && self.validation.peer_added(peer.host);
-            self.by_activity.insert(&mut peer);
-            self.peers.insert(key, peer);
+        if let Some(peer) = new {
+            self.add(peer, now);
         }
+    }
+
+    /// Adds a new peer, for which there [is a place](Self::has_place).
+    fn add(&mut self, mut peer: Box<UdpPeer>, now: Instant) {
+        self.make_room(peer.is_verified, now);
+        peer.listing.counted = !peer.is_verified && self.validation.peer_added(peer.host);
+        self.by_activity.insert(&mut peer);
+        self.peers.insert(peer.key, peer);
     }
 
     /// A session, or `None` if a program is to be run for the datagram.
     fn new_session(
         &mut self,
         key: PeerKey,
+        is_verified: bool,
         datagram: &[u8],
         now: Instant,
     ) -> Result<Option<UdpSession>, NoSession> {
@@ -256,17 +299,26 @@ impl PeerTable {
         }
         let slot = self.admission.admit(&peer);
         let slot = slot.map_err(|limit| NoSession::Refused(Refusal(limit.to_string().into())))?;
-        slot.count(Counter::Accepted);
-        debug!(%peer, local = %peer.local, "begin");
         let mut connection = Connection::open(&*self.service, &peer, &self.limits);
-        if let Some(command) = connection.take_command() {
+        let command = connection.take_command();
+        if command.is_some() {
             if self.limits.max_clients < self.admission.len() {
                 return Err(NoSession::Dropped(Dropped::Busy));
             }
+            if !is_verified && !self.programs.start(key) {
+                return Err(NoSession::Unverified);
+            }
+        }
+        slot.count(Counter::Accepted);
+        debug!(%peer, local = %peer.local, "begin");
+        if let Some(command) = command {
             self.jobs.push(Job {
                 command,
                 datagram: datagram.to_vec(),
-                key,
+                key: JobKey {
+                    peer: key,
+                    is_unverified: !is_verified,
+                },
                 peer,
                 slot,
             });
@@ -365,8 +417,11 @@ impl PeerTable {
     }
 
     /// Sends the output of a program that has ended, unless its peer was evicted.
-    pub(crate) fn reply(&mut self, key: PeerKey, output: &[u8], now: Instant) {
-        if let Some(peer) = self.peers.get_mut(&key) {
+    pub(crate) fn reply(&mut self, job: JobKey, output: &[u8], now: Instant) {
+        if job.is_unverified {
+            self.programs.end(job.peer);
+        }
+        if let Some(peer) = self.peers.get_mut(&job.peer) {
             peer.reply(
                 output,
                 &mut Output {
@@ -412,14 +467,20 @@ impl PeerTable {
 
     /// Whether there is a place for a new peer, or another one can be evicted for it.
     fn has_place(&self, is_verified: bool) -> bool {
-        self.peers.len() < self.limits.max_clients
+        self.peers.len() < self.max_peers
             || !self.by_activity.of(false).is_empty()
             || (is_verified && self.ports.is_none())
     }
 
+    /// Whether a peer has to be evicted for a new one.
+    fn is_full(&self, is_verified: bool) -> bool {
+        let unverified = self.by_activity.of(false).len();
+        self.max_peers <= self.peers.len() || (!is_verified && self.max_unverified <= unverified)
+    }
+
     /// Evicts the least active peers until there is room for one more.
-    fn make_room(&mut self, now: Instant) {
-        while self.limits.max_clients <= self.peers.len()
+    fn make_room(&mut self, is_verified: bool, now: Instant) {
+        while self.is_full(is_verified)
             && let Some((_, key)) = self
                 .least_active(false, now)
                 .or_else(|| self.least_active(true, now))
@@ -545,6 +606,9 @@ impl Schedule {
 }
 
 const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
+const MAX_UNVERIFIED: usize = 128; // with ports of their own
+const DESCRIPTORS_PER_SESSION: usize = 3; // the port, a file, and another one while it is opened
+const RESERVED_DESCRIPTORS: usize = 128; // those of the server, and of sessions that end with a batch
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

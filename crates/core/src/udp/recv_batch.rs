@@ -6,6 +6,9 @@ use std::os::fd::BorrowedFd;
 
 use crate::sys::mmsg::{BATCH, Received, recv_many};
 
+/// What identifies a peer: its address, and the address of this machine that it sends to.
+pub(crate) type PeerKey = (SocketAddr, SocketAddr);
+
 /// A received datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming<'a> {

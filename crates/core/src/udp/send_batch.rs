@@ -144,6 +144,11 @@ impl SendBatch {
         self.aside.contains_key(&from)
     }
 
+    /// Whether anything is set aside.
+    pub(crate) fn has_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
     /// Queues the datagrams from this address again that were set aside.
     pub(crate) fn restore(&mut self, from: SocketAddr) {
         for (to, bytes) in self.aside.remove(&from).unwrap_or_default() {

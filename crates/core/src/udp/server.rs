@@ -28,10 +28,11 @@ use crate::reactor::source::{EventSource, Watched};
 use crate::session::config::UdpPolicy;
 use crate::session::service::Service;
 use crate::sys::mmsg::{BATCH, Outgoing, SendMode, send_many};
+use crate::sys::rlimit::fd_limit;
 use crate::udp::dedicated_port::PortSockets;
 use crate::udp::filter::Filter;
-use crate::udp::peer::PeerKey;
 use crate::udp::peer_table::PeerTable;
+use crate::udp::programs::JobKey;
 use crate::udp::recv_batch::RecvBatch;
 
 /// Serves all peers of a UDP socket.
@@ -42,13 +43,13 @@ pub(crate) struct UdpServer {
     local: SocketAddr,
     recv_batch: RecvBatch,
     peers: PeerTable,
-    jobs: Option<Jobs<PeerKey>>, // if the service may run programs
-    ports: Option<PortSockets>,  // with `UdpPolicy::DedicatedPort`
-    closing: Vec<SocketAddr>,    // ports without a session that have output left
-    hub_link: Option<Link>,      // to the hub, if the service has rooms
-    warnings: TokenBucket,       // of truncated datagrams, which anyone can send
-    calls: usize,                // of sessions before the next call of `resume`, of each kind
-    is_due: bool,                // more calls were possible
+    jobs: Option<Jobs<JobKey>>, // if the service may run programs
+    ports: Option<PortSockets>, // with `UdpPolicy::DedicatedPort`
+    closing: Vec<SocketAddr>,   // ports without a session that have output left
+    hub_link: Option<Link>,     // to the hub, if the service has rooms
+    warnings: TokenBucket,      // of truncated datagrams, which anyone can send
+    calls: usize,               // of sessions before the next call of `resume`, of each kind
+    is_due: bool,               // more calls were possible
     is_done: bool,
 }
 
@@ -82,13 +83,18 @@ impl UdpServer {
         let config = service.config(Transport::Datagram);
         let max_bytes = config.framing.read_bytes().min(MAX_DATAGRAM_BYTES);
         let dedicated = matches!(config.udp, UdpPolicy::DedicatedPort { .. });
-        let filter = Filter::new(ports, trusted);
+        let mut filter = Filter::new(ports, trusted);
+        if local.ip().is_multicast() {
+            filter.join(local.ip());
+        }
         let jobs = config.exec.then(|| Jobs::new(limits, stats));
+        let mut peers = PeerTable::new(service, limits, admission, address_index, filter, now);
+        peers.limit_descriptors(fd_limit());
         Ok(Self {
             socket,
             local,
             recv_batch: RecvBatch::new(max_bytes),
-            peers: PeerTable::new(service, limits, admission, address_index, filter, now),
+            peers,
             jobs: jobs.transpose()?,
             ports: dedicated.then(PortSockets::new).transpose()?,
             closing: Vec::new(),
@@ -442,7 +448,8 @@ impl EventSource for UdpServer {
 
     fn is_done(&self) -> bool {
         let jobs_ended = self.jobs.as_ref().is_none_or(Jobs::is_empty);
-        self.is_done || (jobs_ended && self.peers.is_done() && self.is_idle())
+        let sent = !self.peers.out.has_aside();
+        self.is_done || (jobs_ended && sent && self.peers.is_done() && self.is_idle())
     }
 
     fn finish(self: Box<Self>) -> Option<Box<dyn EventSource>> {

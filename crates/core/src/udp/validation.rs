@@ -2,6 +2,7 @@
 //! a peer shows that it receives at its address (compare RFC 9000, section 8).
 
 use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,6 @@ use crate::limits::host_table::HostTable;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Host;
 use crate::session::config::UdpPolicy;
-use crate::udp::peer::PeerKey;
 
 /// The amplification limit of each host, and the codes that verify peers.
 ///
@@ -31,6 +31,9 @@ pub(crate) struct Validation {
     start: Instant,
     warnings: TokenBucket,
 }
+
+/// Those of a peer, and of this machine that the peer sends to.
+type Addresses = (SocketAddr, SocketAddr);
 
 struct Budget {
     left: u64,
@@ -86,6 +89,13 @@ impl Validation {
         }
     }
 
+    /// Bytes were [sent](Self::sent) to a peer that is verified now.
+    pub(crate) fn refund(&mut self, host: Host, bytes: u64) {
+        if let Some(budget) = self.hosts.get_mut(host) {
+            budget.left = budget.left.saturating_add(bytes);
+        }
+    }
+
     fn left(&mut self, host: Host) -> Option<&mut u64> {
         match self.hosts.get_mut(host) {
             Some(budget) => Some(&mut budget.left),
@@ -103,7 +113,7 @@ impl Validation {
         budget.map(|budget| budget.peers += 1).is_some()
     }
 
-    /// A peer for which [`peer_added`](Self::peer_added) returned true was removed.
+    /// A peer for which [`peer_added`](Self::peer_added) returned true was removed or verified.
     pub(crate) fn peer_removed(&mut self, host: Host) {
         if let Some(budget) = self.hosts.get_mut(host) {
             budget.peers -= 1;
@@ -111,7 +121,7 @@ impl Validation {
     }
 
     /// The text that asks a peer for its code.
-    pub(crate) fn question(&self, peer: PeerKey, line_end: &str, now: Instant) -> String {
+    pub(crate) fn question(&self, peer: Addresses, line_end: &str, now: Instant) -> String {
         let code = self.code(peer, self.window(now));
         let digits = (0..CODE_LENGTH).map(|index| {
             let digit = code >> (DIGIT_BITS * index) & (DIGITS.len() as u64 - 1);
@@ -124,7 +134,7 @@ impl Validation {
     /// Whether the datagram is the code of this peer alone. A wrong code is counted.
     pub(crate) fn verify(
         &mut self,
-        peer: PeerKey,
+        peer: Addresses,
         host: Host,
         datagram: &[u8],
         now: Instant,
@@ -147,7 +157,7 @@ impl Validation {
     }
 
     /// The code of a peer in a window of time.
-    fn code(&self, peer: PeerKey, window: u64) -> u64 {
+    fn code(&self, peer: Addresses, window: u64) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.key);
         (peer, window).hash(&mut hasher);
         hasher.finish() & ((1 << (DIGIT_BITS * CODE_LENGTH)) - 1)
@@ -206,7 +216,7 @@ pub(crate) const BUDGET_KEPT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, SocketAddr};
+    use std::net::IpAddr;
 
     use super::*;
 
@@ -216,7 +226,7 @@ mod tests {
         Host::Ip(IpAddr::V4(number.into()))
     }
 
-    fn peer(port: u16) -> PeerKey {
+    fn peer(port: u16) -> Addresses {
         let remote = SocketAddr::from(([192, 0, 2, 1], port));
         (remote, SocketAddr::from(([198, 51, 100, 1], 1212)))
     }
@@ -282,7 +292,7 @@ mod tests {
         assert_eq!(validation.hosts(), 1);
     }
 
-    fn code(validation: &Validation, peer: PeerKey, now: Instant) -> String {
+    fn code(validation: &Validation, peer: Addresses, now: Instant) -> String {
         let question = validation.question(peer, "\r\n", now);
         let code = question.strip_prefix(QUESTION);
         let code = code.and_then(|code| code.strip_suffix("\r\n"));

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::str;
 
 use switchboard_core::Sanitized;
@@ -47,7 +48,7 @@ impl<'a> From<&'a Name> for Quoted<'a> {
         Self(if name.is_root() {
             b"/"
         } else {
-            name.as_bytes()
+            name.as_path().as_os_str().as_bytes()
         })
     }
 }

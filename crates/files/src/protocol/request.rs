@@ -19,6 +19,8 @@ pub enum Request {
     List(Name),
     /// Describe one file or folder.
     Stat(Name),
+    /// Describe what else a client restores of a file.
+    Attributes(Name),
     /// Send a file, from `offset` to its end.
     Get {
         /// The file.
@@ -68,9 +70,10 @@ pub enum Follows {
 
 impl Request {
     /// The lines that answer `HELP`.
-    pub const HELP: [&str; 9] = [
+    pub const HELP: [&str; 10] = [
         "LIST [NAME]            list a folder",
         "STAT NAME              describe one file or folder",
+        "ATTR NAME              the time of a file's last change, and whether it is executable",
         "GET NAME [OFFSET]      send the bytes of a file, from OFFSET on",
         "HASH NAME [LENGTH]     compute the SHA-256 of a file, or of its first LENGTH bytes",
         "PUT NAME SIZE SHA256   store a file; its SIZE bytes follow at once",
@@ -101,6 +104,7 @@ impl Request {
                 )
             }
             b"STAT" => ("STAT NAME", arguments.name().map(Self::Stat)),
+            b"ATTR" => ("ATTR NAME", arguments.name().map(Self::Attributes)),
             b"GET" => ("GET NAME [OFFSET]", arguments.get()),
             b"HASH" => ("HASH NAME [LENGTH]", arguments.hash()),
             b"PUT" => ("PUT NAME SIZE SHA256", arguments.put(&mut follows)),
@@ -135,6 +139,7 @@ impl fmt::Display for Request {
             Self::Quit => return f.write_str("QUIT"),
             Self::List(name) => ("LIST", name),
             Self::Stat(name) => ("STAT", name),
+            Self::Attributes(name) => ("ATTR", name),
             Self::Get { name, .. } => ("GET", name),
             Self::Hash { name, .. } => ("HASH", name),
             Self::Put { name, .. } => ("PUT", name),
@@ -272,6 +277,7 @@ mod tests {
         check(r#"STAT "a\xe2\x80\x8b""#, &Request::Stat(name("a\u{200b}")));
         check("LIST \"my pictures\"", &Request::List(name("my pictures")));
         check("Stat /a/b", &Request::Stat(name("a/b")));
+        check("ATTR a", &Request::Attributes(name("a")));
         let get = |offset| Request::Get {
             name: name("a"),
             offset,

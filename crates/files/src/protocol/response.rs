@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::digest::Content;
 use crate::error::FileError;
-use crate::protocol::entry::Entry;
+use crate::protocol::entry::{Attributes, Entry};
 use crate::protocol::quoting::{Words, number};
 use crate::protocol::status::Status;
 
@@ -18,6 +18,8 @@ pub enum Response {
     Page(u64),
     /// One file or folder.
     Entry(Entry),
+    /// The attributes of a file.
+    Attributes(Attributes),
     /// The requested digest, and the length that it covers.
     Hash(Content),
     /// This many bytes follow.
@@ -38,6 +40,7 @@ impl Response {
             Status::LINES => Self::Lines(number(rest)?),
             Status::PAGE => Self::Page(number(rest)?),
             Status::ENTRY => Self::Entry(Entry::parse(rest)?),
+            Status::ATTRIBUTES => Self::Attributes(Attributes::parse(rest)?),
             Status::HASH => Self::Hash(content(rest)?),
             Status::BYTES => Self::Bytes(number(rest)?),
             Status::STORED => Self::Stored(content(rest)?),
@@ -66,6 +69,7 @@ impl fmt::Display for Response {
             Self::Lines(count) => (Status::LINES, count),
             Self::Page(count) => (Status::PAGE, count),
             Self::Entry(entry) => (Status::ENTRY, entry),
+            Self::Attributes(attributes) => (Status::ATTRIBUTES, attributes),
             Self::Hash(content) => (Status::HASH, content),
             Self::Bytes(count) => (Status::BYTES, count),
             Self::Stored(content) => (Status::STORED, content),

@@ -17,6 +17,8 @@ impl Status {
     pub const PAGE: Self = Self(211);
     /// A length and a digest follow, on the same line.
     pub const HASH: Self = Self(214);
+    /// The attributes of a file follow, on the same line.
+    pub const ATTRIBUTES: Self = Self(215);
     /// The server is ready; sent first.
     pub const GREETING: Self = Self(220);
     /// The server closes, as requested.
@@ -78,6 +80,7 @@ impl From<&FileError> for Status {
             FileError::NotFound
             | FileError::NotAFile
             | FileError::NotAFolder
+            | FileError::SymbolicLink
             | FileError::Denied => Self::NOT_FOUND,
             FileError::Name(_) => Self::BAD_NAME,
             FileError::Exists => Self::EXISTS,

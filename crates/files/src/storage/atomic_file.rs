@@ -11,7 +11,8 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
+use crate::storage::drafts::Draft;
 use crate::storage::folder::{Descent, Folder};
 use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
@@ -28,6 +29,10 @@ pub struct AtomicFile {
     rules: Rules,
     temporary: Temporary,
     limit: SizeLimit,
+    attributes: Option<Attributes>,
+    draft: Option<Draft>, // if there is a quota and no name, so that it is not counted itself
+    replaced: u64,        // bytes of the file that is replaced
+    announced: u64,
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
@@ -48,6 +53,9 @@ impl AtomicFile {
         if folder.hides(name) {
             return Err(NameError::Hidden.into());
         }
+        if name.is_of_folder() {
+            return Err(NameError::Folder.into());
+        }
         let (parent, last) = name.split_last().ok_or(NameError::Empty)?;
         let (parent, replaced) = match folder.descend(&parent, false)? {
             Descent::Complete(parent) => {
@@ -57,21 +65,28 @@ impl AtomicFile {
             Descent::Partial(above) if rules.make_folders => (above, 0),
             Descent::Partial(_) => return Err(FileError::NotFound),
         };
-        let limit = SizeLimit::new(&rules, folder, replaced)?;
+        let limit = SizeLimit::new(&rules)?;
         limit.check(length.unwrap_or(0))?;
-        let mut temporary = Temporary::new(parent)?;
-        if let Some(length @ 1..) = length {
-            temporary.announce(length)?;
-        }
-        Ok(Self {
+        let temporary = Temporary::new(parent)?;
+        let draft = rules.quota.filter(|_| !temporary.has_name());
+        let mut file = Self {
             folder: folder.clone(),
             name: name.clone(),
             rules,
             temporary,
             limit,
+            attributes: None,
+            draft: draft.map(|_| Draft::new(folder)).transpose()?,
+            replaced,
+            announced: 0,
             length: 0,
             hasher: Hasher::default(),
-        })
+        };
+        if let Some(length @ 1..) = length {
+            file.make_room(length)?;
+            file.temporary.announce(length)?;
+        }
+        Ok(file)
     }
 
     /// Begins a file with the content of `NAME.part`, which is kept when the file is dropped before it
@@ -89,7 +104,11 @@ impl AtomicFile {
             name: name.clone(),
             rules,
             temporary,
-            limit: SizeLimit::new(&rules, folder, length)?,
+            limit: SizeLimit::new(&rules)?,
+            attributes: None,
+            draft: None,
+            replaced: 0,
+            announced: 0,
             length,
             hasher: Hasher::default(),
         })
@@ -120,13 +139,54 @@ impl AtomicFile {
         Ok(())
     }
 
-    /// Checks whether the file may have this length, in bytes.
+    /// Sets the attributes that the file gets when it is published. It becomes executable for those who
+    /// may read it.
+    pub fn set_attributes(&mut self, attributes: Attributes) {
+        self.attributes = Some(attributes);
+    }
+
+    /// Announces the length of the file, in bytes. Whether the quota allows it is checked with the
+    /// first bytes that are written: that may take long, and the peer may be a forged one that sends
+    /// none.
     ///
     /// # Errors
     ///
-    /// It exceeds a limit.
-    pub fn check_length(&self, length: u64) -> Result<(), FileError> {
+    /// It exceeds another limit.
+    pub fn announce(&mut self, length: u64) -> Result<(), FileError> {
+        self.announced = length;
         self.limit.check(length)
+    }
+
+    /// Fails if a file of `length` bytes exceeds a limit. Else they count against the quota.
+    fn make_room(&mut self, length: u64) -> Result<(), FileError> {
+        self.limit.check(length)?;
+        let reserved = self.draft.as_ref().map_or(0, Draft::reserved);
+        let Some(quota) = self.rules.quota.filter(|_| reserved < length) else {
+            return Ok(());
+        };
+        let mut used = self.folder.usage.recent(&self.folder)?;
+        used = used.saturating_sub(self.replaced);
+        if self.draft.is_none() {
+            used = used.saturating_sub(self.length); // it is counted itself
+        }
+        // Checked once, and not reserved: it may never be sent.
+        let most = if reserved == 0 {
+            length.max(self.announced)
+        } else {
+            length
+        };
+        let others = |draft: &Option<Draft>| draft.as_ref().map_or(0, Draft::others);
+        let fits = |others: u64| used.saturating_add(others).saturating_add(most) <= quota;
+        let mut has_room = fits(others(&self.draft));
+        if has_room && let Some(draft) = &mut self.draft {
+            draft.reserve(length);
+            // Of two files at the same time, at least one counts the other now.
+            has_room = fits(draft.others());
+            if !has_room {
+                draft.reserve(reserved);
+            }
+        }
+        has_room.then_some(()).ok_or(FileError::Quota { quota })
     }
 
     /// In bytes.
@@ -150,6 +210,9 @@ impl AtomicFile {
             self.clear()?; // so that a resumable file is removed
             return Err(FileError::Mismatch);
         }
+        if let Some(attributes) = self.attributes {
+            self.temporary.apply(attributes)?;
+        }
         self.temporary.file.sync_all()?;
         let (parent, last) = self.name.split_last().ok_or(NameError::Empty)?;
         let rules = &self.rules;
@@ -165,8 +228,14 @@ impl AtomicFile {
         if self.temporary.has_name() {
             replaced += content.length; // it is counted itself
         }
-        SizeLimit::new(rules, &self.folder, replaced)?.check(content.length)?;
+        if let Some(quota) = rules.quota {
+            let used = self.folder.usage.exact(&self.folder)?;
+            if quota < used.saturating_sub(replaced).saturating_add(content.length) {
+                return Err(FileError::Quota { quota });
+            }
+        }
         self.temporary.publish(&parent, last, rules.overwrite)?;
+        self.folder.usage.published(content.length, replaced);
         fsync(&parent)?;
         Ok(content)
     }
@@ -175,7 +244,7 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.length.saturating_add(bytes.len() as u64);
-        self.limit.check(length)?;
+        self.make_room(length)?;
         self.temporary.allocate(length)?;
         let count = self.temporary.file.write(bytes)?;
         self.hasher.update(&bytes[..count]);
@@ -357,6 +426,8 @@ mod tests {
             ("/", NameError::Empty),
             (".a", NameError::Hidden),
             (".a/b", NameError::Hidden),
+            ("a/", NameError::Folder),
+            ("a/b/.", NameError::Folder),
         ] {
             let error = put(&folder, bad, b"", PLAIN).expect_err(bad);
             assert!(matches!(error, FileError::Name(is) if is == why), "{error}");
@@ -408,6 +479,32 @@ mod tests {
     }
 
     #[test]
+    fn the_quota_is_not_checked_before_bytes_are_written() {
+        let (_directory, folder) = example();
+        let few = Rules {
+            quota: Some(10),
+            max_file: Some(100),
+            ..PLAIN
+        };
+        let create = || AtomicFile::create(&folder, &name("a"), None, few).expect("no bytes");
+        let mut file = create();
+        file.announce(101).expect_err("too large");
+        file.announce(11).expect("it may be less");
+        assert!(!folder.usage.is_counted(), "that may take long");
+        let error = file.write_all(b"1").expect_err("no space").into();
+        assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
+        // What was announced is not reserved.
+        let mut slow = create();
+        slow.announce(10).expect("there is room");
+        slow.write_all(b"1").expect("the disk has room");
+        let mut other = create();
+        other.write_all(b"123456789").expect("the disk has room");
+        let error = slow.write_all(b"2").expect_err("no space").into();
+        assert!(matches!(error, FileError::Quota { quota: 10 }), "{error}");
+        other.publish(None).expect("the disk has room");
+    }
+
+    #[test]
     fn concurrent_files_do_not_share_quota() {
         for _ in 0..20 {
             let (_directory, folder) = example();
@@ -415,26 +512,35 @@ mod tests {
                 quota: Some(10),
                 ..PLAIN
             };
-            let files = ["a", "b", "c", "d"].map(|name| {
-                let mut file = AtomicFile::create(&folder, &self::name(name), Some(4), few)
-                    .expect("the disk has room");
-                file.write_all(b"1234").expect("the disk has room");
-                file
+            let create = |name| AtomicFile::create(&folder, &self::name(name), None, few);
+            let mut files =
+                ["a", "b", "c", "d"].map(|name| create(name).expect("nothing is written"));
+            let written = thread::scope(|scope| {
+                let write = |file: &mut AtomicFile| file.write_all(b"1234").is_ok();
+                let writing = files
+                    .each_mut()
+                    .map(|file| scope.spawn(move || write(file)));
+                writing.map(|thread| thread.join().expect("no panic"))
             });
+            let written = written.iter().filter(|&&done| done).count();
+            assert!(written <= 2, "what is being written counts");
             let done = publish_at_once(files);
-            assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 2);
-            assert_eq!(rules::used(&folder).expect("a folder"), 8);
+            assert!(done.iter().all(|done| done.is_ok()), "{done:?}");
+            let used = rules::used(&folder).expect("a folder");
+            assert_eq!(used, 4 * written as u64);
         }
     }
 
     #[test]
     fn a_file_with_a_temporary_name_counts_once() {
-        let (directory, folder) = example();
+        let (directory, _) = example();
         let few = Rules {
             quota: Some(10),
             ..PLAIN
         };
+        let open = || Folder::open(directory.path()).expect("a folder"); // and nothing counted
         let put = |beside: &str| {
+            let folder = open();
             let mut file =
                 AtomicFile::create(&folder, &name("a"), Some(6), few).expect("the disk has room");
             let here = folder.open_folder(&Name::root()).expect("a folder");
@@ -448,7 +554,7 @@ mod tests {
         let error = put("12345").expect_err("no space");
         assert!(matches!(error, FileError::Quota { .. }), "{error}");
         put("1234").expect("the disk has room");
-        assert_eq!(rules::used(&folder).expect("a folder"), 6);
+        assert_eq!(rules::used(&open()).expect("a folder"), 6);
     }
 
     #[test]

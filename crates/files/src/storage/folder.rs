@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -13,11 +14,12 @@ use nix::unistd::fsync;
 
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Entry, Kind};
-use crate::protocol::quoting::Quoted;
+use crate::protocol::entry::{Attributes, Entry, Kind};
 use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
+use crate::storage::temporary;
+use crate::storage::usage::Usage;
 
 /// A folder to which all access is confined.
 ///
@@ -28,6 +30,7 @@ use crate::storage::source::Source;
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: Arc<OwnedFd>,
+    pub(super) usage: Arc<Usage>,
     hidden: bool,
 }
 
@@ -50,6 +53,7 @@ impl Folder {
         resolve::open(&root, Name::root().as_path(), OFlag::O_PATH)?;
         Ok(Self {
             root: Arc::new(root),
+            usage: Arc::default(),
             hidden: false,
         })
     }
@@ -98,8 +102,25 @@ impl Folder {
     /// There is no such file or folder.
     pub fn entry(&self, name: &Name) -> Result<Entry, FileError> {
         let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
-        let Quoted(displayed) = name.into();
+        let displayed = if name.is_root() {
+            b"/"
+        } else {
+            name.as_bytes()
+        };
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
+    }
+
+    /// What else a client restores of a file.
+    ///
+    /// # Errors
+    ///
+    /// There is no regular file of this name.
+    pub fn attributes(&self, name: &Name) -> Result<Attributes, FileError> {
+        let stat = fstat(self.resolve(name, OFlag::O_PATH)?)?;
+        match Kind::of(&stat).ok_or(FileError::NotFound)? {
+            Kind::File(_) => Ok(Attributes::from_stat(&stat)),
+            Kind::Folder => Err(FileError::NotAFile),
+        }
     }
 
     /// Lists the files and folders in a folder.
@@ -109,6 +130,42 @@ impl Folder {
     /// There is no such folder, or it cannot be read.
     pub fn list(&self, name: &Name) -> Result<Listing, FileError> {
         Listing::new(self.open_folder(name)?, self.hidden)
+    }
+
+    /// Removes the hidden files of uploads into this folder whose processes were killed, and with
+    /// `recursive` those into the folders below it, for `max_time`. Those of running uploads are kept.
+    pub fn remove_stale(&self, name: &Name, recursive: bool, max_time: Duration) {
+        let begin = Instant::now();
+        let folder = self.clone().with_hidden(true);
+        let mut names = vec![name.clone()];
+        while let Some(name) = names.pop() {
+            let (Ok(opened), Ok(mut listing)) = (folder.open_folder(&name), folder.list(&name))
+            else {
+                continue;
+            };
+            loop {
+                if max_time < begin.elapsed() {
+                    return;
+                }
+                let page = match listing.read() {
+                    Ok(Some(page)) => page,
+                    Ok(None) => continue,
+                    Err(_) => break,
+                };
+                for entry in page.entries {
+                    match entry.kind {
+                        Kind::File(_) => temporary::remove_stale(&opened, &entry.name).ok(),
+                        Kind::Folder if recursive => {
+                            name.join(&entry.name).ok().map(|name| names.push(name))
+                        }
+                        Kind::Folder => None,
+                    };
+                }
+                if page.is_last {
+                    break;
+                }
+            }
+        }
     }
 
     /// Creates the folder of this name and its missing parents. It may exist already.
@@ -228,6 +285,13 @@ mod tests {
             assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
             let error = folder.entry(&name(missing)).expect_err(missing);
             assert!(matches!(error, FileError::NotFound), "{missing}: {error}");
+        }
+        // The system takes such a name for that of a folder.
+        for folder_name in ["notes/", "notes/.", "sub/more//"] {
+            let error = folder.read(&name(folder_name)).expect_err(folder_name);
+            assert!(matches!(error, FileError::NotFound), "{error}");
+            let error = folder.entry(&name(folder_name)).expect_err(folder_name);
+            assert!(matches!(error, FileError::NotFound), "{error}");
         }
         for no_file in ["", "sub"] {
             let error = folder.read(&name(no_file)).expect_err(no_file);

@@ -19,50 +19,31 @@ pub struct Rules {
     pub make_folders: bool,
     /// The maximum length of a file, in bytes.
     pub max_file: Option<u64>,
-    /// The maximum length of all files below the folder together, in bytes, with hidden ones. They
-    /// are counted when a file is begun and when it is published.
+    /// The maximum length of all files below the folder together, in bytes, with hidden ones and
+    /// those that are being written. They are counted when the first bytes of a file are written, or
+    /// its length is known, and when it is published.
     pub quota: Option<u64>,
 }
 
-/// How long a file may become, in bytes.
+/// How long a file may become, in bytes, not counting the quota.
 #[derive(Debug)]
 pub(super) struct SizeLimit {
     max_file: Option<u64>,
-    quota: Option<Quota>,
     system: u64,
 }
 
-#[derive(Debug)]
-struct Quota {
-    total: u64,
-    left: u64,
-}
-
 impl SizeLimit {
-    /// For a file that replaces `replaced` bytes in `folder`.
-    pub(super) fn new(rules: &Rules, folder: &Folder, replaced: u64) -> Result<Self, FileError> {
-        let quota = match rules.quota {
-            None => None,
-            Some(total) => {
-                let used = used(folder)?.saturating_sub(replaced);
-                let left = total.saturating_sub(used);
-                Some(Quota { total, left })
-            }
-        };
+    pub(super) fn new(rules: &Rules) -> Result<Self, FileError> {
         // Writing beyond this limit raises SIGXFSZ, which kills the process.
         let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
-        Ok(Self {
-            max_file: rules.max_file,
-            quota,
-            system,
-        })
+        let max_file = rules.max_file;
+        Ok(Self { max_file, system })
     }
 
     /// Fails if a file of `length` bytes exceeds a limit.
     pub(super) fn check(&self, length: u64) -> Result<(), FileError> {
-        match (self.max_file, &self.quota) {
-            (Some(max), _) if max < length => Err(FileError::TooLarge { max }),
-            (_, Some(quota)) if quota.left < length => Err(FileError::Quota { quota: quota.total }),
+        match self.max_file {
+            Some(max) if max < length => Err(FileError::TooLarge { max }),
             _ if self.system < length => Err(FileError::NoSpace),
             _ => Ok(()),
         }

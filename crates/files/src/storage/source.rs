@@ -115,10 +115,7 @@ impl Read for Source {
         let left = self.length - self.position;
         let count = (&self.file).take(left).read(buffer)?;
         if count == 0 && 0 < left && !buffer.is_empty() {
-            return Err(FileError::Short {
-                length: self.position,
-            }
-            .into());
+            return Err(FileError::ended(&self.file, self.position, self.length).into());
         }
         self.position += count as u64;
         Ok(count)
@@ -178,7 +175,22 @@ mod tests {
         let mut shrunk = Source::open(file.path()).expect("a file");
         file.as_file().set_len(3).expect("it can be cut");
         let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
-        assert!(matches!(error.into(), FileError::Short { length: 3 }));
+        let error = FileError::from(error);
+        assert!(matches!(
+            error,
+            FileError::Short {
+                length: 3,
+                missing: 2
+            }
+        ));
+        // What was read before may be gone, too.
+        let mut shrunk = Source::open(file.path()).expect("a file");
+        shrunk.read_exact(&mut [0; 2]).expect("a part");
+        file.as_file().set_len(1).expect("it can be cut");
+        let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
+        let error = FileError::from(error).to_string();
+        assert_eq!(error, "the file has only 1 bytes, 2 fewer than expected");
+        file.as_file().set_len(3).expect("it can grow");
         file.as_file()
             .write_all(b"hello world")
             .expect("the disk has room");

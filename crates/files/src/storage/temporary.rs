@@ -3,22 +3,24 @@
 use std::fs::{File, TryLockError};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, renameat2,
 };
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
-use crate::protocol::entry::Kind;
+use crate::protocol::entry::{Attributes, Kind};
 
 /// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///
 /// The system removes a file without a name in any case. One with a random name is removed by `Drop`,
-/// so it stays behind if the process is killed. A resumable one is kept unless it is empty.
+/// or by [`remove_stale`] if the process was killed. A resumable one is kept unless it is empty. A file
+/// with a name is locked as long as its process has it.
 #[derive(Debug)]
 pub(super) struct Temporary {
     pub(super) file: File,
@@ -51,10 +53,18 @@ impl Temporary {
     }
 
     pub(super) fn with_random_name(folder: OwnedFd) -> Result<Self, Errno> {
-        let name = PartName::random(folder);
-        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
-        let file = open(&name.folder, &name.name, flags)?;
-        Ok(Self::of(file, Some(name)))
+        let mut name = PartName::random(folder);
+        for _ in 0..MAX_ATTEMPTS {
+            let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
+            let file = open(&name.folder, &name.name, flags)?;
+            // Before it is locked, another process may take it for a stale one and remove it.
+            let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+            if !is_taken && is_same(&file, &name.folder, &name.name)? {
+                return Ok(Self::of(file, Some(name)));
+            }
+            name = PartName::random(name.folder);
+        }
+        Err(Errno::EBUSY)
     }
 
     fn of(file: File, name: Option<PartName>) -> Self {
@@ -75,21 +85,20 @@ impl Temporary {
         };
         for _ in 0..MAX_ATTEMPTS {
             let flags = OFlag::O_CREAT | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-            let file = open(&name.folder, &name.name, flags)?;
+            let file = open(&name.folder, &name.name, flags).map_err(|errno| match errno {
+                Errno::ELOOP => FileError::SymbolicLink,
+                errno => errno.into(),
+            })?;
             match file.try_lock() {
                 Ok(()) => (),
                 Err(TryLockError::WouldBlock) => return Err(FileError::Locked),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
-            let opened = fstat(&file)?;
-            if !matches!(Kind::of(&opened), Some(Kind::File(_))) {
+            if !matches!(Kind::of(&fstat(&file)?), Some(Kind::File(_))) {
                 return Err(FileError::NotAFile);
             }
             // Before it was locked, another process may have published or removed it.
-            let named = fstatat(&name.folder, &*name.name, AtFlags::AT_SYMLINK_NOFOLLOW);
-            let is_same =
-                |named: FileStat| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
-            if named.is_ok_and(is_same) {
+            if is_same(&file, &name.folder, &name.name)? {
                 return Ok(Self::of(file, Some(name)));
             }
         }
@@ -140,6 +149,17 @@ impl Temporary {
         Ok(())
     }
 
+    pub(super) fn apply(&self, attributes: Attributes) -> Result<(), FileError> {
+        let mode = Mode::from_bits_truncate(fstat(&self.file)?.st_mode);
+        if attributes.is_executable {
+            let readable = mode & (Mode::S_IRUSR | Mode::S_IRGRP | Mode::S_IROTH);
+            let executable = Mode::from_bits_truncate(readable.bits() >> 2);
+            fchmod(&self.file, mode | executable)?;
+        }
+        let modified = Duration::from_secs(attributes.modified.seconds());
+        Ok(self.file.set_modified(SystemTime::UNIX_EPOCH + modified)?)
+    }
+
     /// Whether it has a name, so that it counts among the files of its folder.
     pub(super) fn has_name(&self) -> bool {
         self.name.is_some()
@@ -159,6 +179,7 @@ impl Temporary {
             }
             // A link cannot replace a file, but a rename can.
             let part = PartName::random(folder.try_clone().map_err(|_| Errno::last())?);
+            self.file.try_lock().ok(); // so that nobody takes it for a stale one
             self.link(folder, &part.name)?;
             self.name = Some(part);
         }
@@ -205,10 +226,38 @@ impl PartName {
     fn random(folder: OwnedFd) -> Self {
         Self {
             folder,
-            name: format!(".{:016x}.part", rand::random::<u64>()).into_bytes(),
+            name: format!("{PREFIX}{:016x}{SUFFIX}", rand::random::<u64>()).into_bytes(),
             is_resumable: false,
         }
     }
+}
+
+/// Removes a file of this name in `folder` if it is one with a random name whose process was killed.
+pub(super) fn remove_stale(folder: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
+    if !has_random_name(name) {
+        return Ok(());
+    }
+    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = open(folder, name, flags)?;
+    let is_file = matches!(Kind::of(&fstat(&file)?), Some(Kind::File(_)));
+    if is_file && file.try_lock().is_ok() && is_same(&file, folder, name)? {
+        unlinkat(folder, name, UnlinkatFlags::NoRemoveDir)?;
+    }
+    Ok(())
+}
+
+fn has_random_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(PREFIX.as_bytes());
+    let digits = name.and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
+    digits.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether the file has this name.
+fn is_same(file: &File, folder: &OwnedFd, name: &[u8]) -> Result<bool, Errno> {
+    let opened = fstat(file)?;
+    let named = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+    let is_same = |named: FileStat| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
+    Ok(named.is_ok_and(is_same))
 }
 
 fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
@@ -217,14 +266,17 @@ fn open(folder: &OwnedFd, name: &[u8], flags: OFlag) -> Result<File, Errno> {
 }
 
 const OWN_FILES: &str = "/proc/self/fd";
+const PREFIX: &str = ".switchboard-";
+const SUFFIX: &str = ".part";
 const MAX_ATTEMPTS: u32 = 16;
 const MIN_ALLOCATED_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::io::Write;
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use tempfile::tempdir;
 
@@ -270,6 +322,62 @@ mod tests {
     fn a_file_gets_its_name_when_it_is_complete() {
         check(|folder| Temporary::without_name(&folder), 0);
         check(Temporary::with_random_name, 1);
+    }
+
+    #[test]
+    fn only_files_of_killed_processes_are_stale() {
+        let directory = tempdir().expect("a temporary folder");
+        let open = || OwnedFd::from(File::open(directory.path()).expect("a folder"));
+        let names = || {
+            let entries = fs::read_dir(directory.path()).expect("a folder");
+            let names = entries.map(|entry| entry.expect("an entry").file_name());
+            names.collect::<BTreeSet<_>>()
+        };
+        let sweep = || {
+            for name in names() {
+                remove_stale(&open(), name.as_encoded_bytes()).ok();
+            }
+        };
+        // Killed between the link and the rename that replaces a file.
+        let killed = Temporary::without_name(&open()).expect("the disk has room");
+        let name = PartName::random(open());
+        killed.link(&open(), &name.name).expect("the disk has room");
+        drop(killed);
+        // Killed while it had a name.
+        let mut killed = Temporary::with_random_name(open()).expect("the disk has room");
+        killed.name = None;
+        sweep();
+        assert_eq!(names().len(), 1, "its process has it still");
+        drop(killed);
+        let running = Temporary::with_random_name(open()).expect("the disk has room");
+        for other in [
+            ".switchboard-.part",
+            ".switchboard-0123456789abcdeg.part",
+            ".switchboard-0123456789abcdef0.part",
+            ".0123456789abcdef.part",
+            "switchboard-0123456789abcdef.part",
+            "a.part",
+        ] {
+            fs::write(directory.path().join(other), "").expect("the disk has room");
+        }
+        let folder = directory.path().join(".switchboard-0123456789abcdee.part");
+        fs::create_dir(folder).expect("the disk has room");
+        let link = directory.path().join(".switchboard-0123456789abcded.part");
+        symlink("a.part", link).expect("the disk has room");
+        assert_eq!(names().len(), 1 + 1 + 6 + 2);
+        sweep();
+        assert_eq!(names().len(), 1 + 6 + 2, "{:?}", names());
+        drop(running);
+        assert_eq!(names().len(), 6 + 2);
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_resumed() {
+        let directory = tempdir().expect("a temporary folder");
+        symlink("nowhere", directory.path().join("a.part")).expect("the disk has room");
+        let folder = File::open(directory.path()).expect("a folder");
+        let error = Temporary::resume(folder.into(), b"a").expect_err("a link");
+        assert_eq!(error.to_string(), "a symbolic link is not followed");
     }
 
     #[test]

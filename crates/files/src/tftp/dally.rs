@@ -17,8 +17,7 @@ pub struct Dally {
 }
 
 impl Dally {
-    pub(super) fn new(last: u64, until: Duration) -> Self {
-        let last = last as u16; // block numbers wrap around
+    pub(super) fn new(last: u16, until: Duration) -> Self {
         Self {
             last,
             packet: Packet::Ack(last).to_bytes(),

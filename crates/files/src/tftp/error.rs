@@ -83,7 +83,7 @@ impl TransferError {
             Self::Malformed(Malformed::Options) => {
                 (ErrorCode::Options, "invalid option acknowledgement")
             }
-            Self::Malformed(_) => (ErrorCode::Illegal, "malformed packet"),
+            Self::Malformed(_) => (ErrorCode::Illegal, "malformed"),
             Self::Io(error) => match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded

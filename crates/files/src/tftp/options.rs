@@ -138,24 +138,45 @@ impl Options {
         options
     }
 
-    /// Options of an acknowledgement, where nothing may be misunderstood.
+    /// Options of an acknowledgement. Padding (NULs) and unknown options are ignored, since a client
+    /// uses only what it requested, and the last NUL may be missing. But a known option must have one
+    /// valid value.
     pub(super) fn parse_acked(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = Self::default();
-        while let Some((name, value, rest)) = pair(bytes) {
-            options.set(name, value).ok_or(Malformed::Options)?;
+        while let Some(start) = bytes.iter().position(|&byte| byte != 0) {
+            let (name, rest) = split_or_all(&bytes[start..]);
+            let (value, rest) = split_or_all(rest);
+            let mut one = Self::default();
+            if one.set(name, value).is_none() && is_known(name) {
+                return Err(Malformed::Options);
+            }
+            options = options.merge(one).ok_or(Malformed::Options)?;
             bytes = rest;
         }
-        bytes
-            .is_empty()
-            .then_some(options)
-            .ok_or(Malformed::Options)
+        Ok(options)
+    }
+
+    /// The options of both; `None` if they contradict each other.
+    fn merge(self, other: Self) -> Option<Self> {
+        fn one<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
+            match (a, b) {
+                (Some(a), Some(b)) => (a == b).then_some(Some(a)),
+                (a, b) => Some(a.or(b)),
+            }
+        }
+        Some(Self {
+            blksize: one(self.blksize, other.blksize)?,
+            timeout: one(self.timeout, other.timeout)?,
+            tsize: one(self.tsize, other.tsize)?,
+            windowsize: one(self.windowsize, other.windowsize)?,
+        })
     }
 
     /// Sets an option; its first value counts, capped at the maximum. `None` if it is unknown, or its
     /// value is not valid.
     fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        let number = number(value);
+        let number = number(value.trim_ascii()); // some pad it with a blank
         if is(BLKSIZE) {
             let bytes = number.filter(|bytes| MIN_BLOCK_BYTES <= *bytes)?;
             let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
@@ -196,6 +217,16 @@ fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (name, rest) = split(bytes).filter(|(name, _)| !name.is_empty())?;
     let (value, rest) = split(rest)?;
     Some((name, value, rest))
+}
+
+/// The string that `bytes` begin with, and the rest; without a NUL, the string is all of them.
+fn split_or_all(bytes: &[u8]) -> (&[u8], &[u8]) {
+    split(bytes).unwrap_or((bytes, &[]))
+}
+
+fn is_known(name: &[u8]) -> bool {
+    let mut known = [BLKSIZE, TIMEOUT, TSIZE, WINDOWSIZE].into_iter();
+    known.any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 const BLKSIZE: &str = "blksize";

@@ -65,8 +65,9 @@ impl<'a> Packet<'a> {
     ///
     /// Some boot loaders send requests of a fixed length. So bytes behind an acknowledgement are
     /// ignored, as is the rest of a request from the first incomplete option or empty name on. An
-    /// option that is not acknowledged is not used, so that is safe. The NUL at the end of an error
-    /// packet may be missing, as many implementations forget it.
+    /// option that is not acknowledged is not used, so that is safe. The NUL at the end of a packet may
+    /// be missing, as many implementations forget it. An error packet without a code still ends the
+    /// transfer.
     ///
     /// # Errors
     ///
@@ -78,10 +79,11 @@ impl<'a> Packet<'a> {
             WRQ => Request::parse(RequestKind::Write, rest).map(Self::Request),
             DATA => number(rest).map(|(block, bytes)| Self::Data { block, bytes }),
             ACK => number(rest).map(|(block, _)| Self::Ack(block)),
-            ERROR => number(rest).map(|(code, rest)| Self::Error {
-                code,
-                message: split(rest).map_or(rest, |(message, _)| message),
-            }),
+            ERROR => {
+                let (code, rest) = number(rest).unwrap_or((0, &[]));
+                let message = split(rest).map_or(rest, |(message, _)| message);
+                Ok(Self::Error { code, message })
+            }
             OACK => Options::parse_acked(rest).map(Self::OptionAck),
             _ => Err(Malformed::Operation),
         }
@@ -130,7 +132,7 @@ impl<'a> Packet<'a> {
 impl<'a> Request<'a> {
     fn parse(kind: RequestKind, bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (name, rest) = split(bytes).ok_or(Malformed::Short)?;
-        let (mode, rest) = split(rest).ok_or(Malformed::Short)?;
+        let (mode, rest) = split(rest).unwrap_or((rest, &[]));
         let mode = [Mode::Octet, Mode::Netascii]
             .into_iter()
             .find(|known| mode.eq_ignore_ascii_case(known.name().as_bytes()));
@@ -275,6 +277,27 @@ mod tests {
                 message: b"",
             }),
         );
+        for cut in [&b"\0\x05"[..], b"\0\x05\x01"] {
+            let (code, message) = (0, &b""[..]);
+            check(cut, Ok(Packet::Error { code, message }));
+        }
+        check(b"\0\x01a b\0octet", Ok(read(none)));
+        let acked = Options {
+            blksize: Some(1428),
+            tsize: Some(7),
+            ..none
+        };
+        for bytes in [
+            &b"blksize\x001428\0tsize\x007\0\0\0\0"[..],
+            b"blksize\x001428\0tsize\x007",
+            b"blksize\0 1428\0\0\0tsize\x007 \0",
+            b"utimeout\x0050000\0blksize\x001428\0TSIZE\x007\0nonsense",
+            b"blksize\x001428\0blksize\x001428\0tsize\x007\0",
+        ] {
+            let packet = [b"\0\x06", bytes].concat();
+            check(&packet, Ok(Packet::OptionAck(acked)));
+        }
+        check(b"\0\x06\0\0", Ok(Packet::OptionAck(none)));
     }
 
     #[test]
@@ -285,14 +308,7 @@ mod tests {
         for bytes in [&b"\0\0"[..], b"\0\x07", b"\x01\0a\0octet\0", b"hello"] {
             check(bytes, Err(Malformed::Operation));
         }
-        for bytes in [
-            &b"\0\x01"[..],
-            b"\0\x01a",
-            b"\0\x02a\0octet",
-            b"\0\x03\0",
-            b"\0\x04",
-            b"\0\x05\x01",
-        ] {
+        for bytes in [&b"\0\x01"[..], b"\0\x01a", b"\0\x03\0", b"\0\x04"] {
             check(bytes, Err(Malformed::Short));
         }
         for bytes in [
@@ -304,9 +320,13 @@ mod tests {
         }
         for bytes in [
             &b"\0\x06blksize"[..],
-            b"\0\x06blksize\x001428",
-            b"\0\x06\0\0",
+            b"\0\x06blksize\0\0\0",
             b"\0\x06blksize\x007\0",
+            b"\0\x06blksize\x001428x\0",
+            b"\0\x06blksize\x001428\0blksize\x00512\0",
+            b"\0\x06windowsize\x000\0",
+            b"\0\x06timeout\x00256\0",
+            b"\0\x06tsize\0-1\0",
         ] {
             check(bytes, Err(Malformed::Options));
         }
@@ -344,6 +364,26 @@ mod tests {
             };
             let bytes = packet.to_bytes();
             prop_assert_eq!(Packet::parse(&bytes), Ok(packet));
+        }
+
+        #[test]
+        fn no_acknowledgement_exceeds_the_request(
+            requested in options(),
+            fields in proptest::collection::vec(("blksize|timeout|tsize|windowsize|x|", "[0-9]{0,6}|[ a-z]{0,3}"), 0..6),
+            cut in 0..3_usize,
+        ) {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+            let mut bytes = [b"\0\x06", fields.concat().as_bytes()].concat();
+            bytes.truncate(bytes.len() - cut);
+            if let Ok(Packet::OptionAck(acked)) = Packet::parse(&bytes)
+                && let Ok(negotiated) = requested.accept(&acked)
+            {
+                prop_assert!(negotiated.block_bytes <= requested.blksize.unwrap_or(0).max(512));
+                prop_assert!(8 <= negotiated.block_bytes);
+                prop_assert!(negotiated.window <= requested.windowsize.unwrap_or(1).max(1));
+                prop_assert!(1 <= negotiated.window);
+                prop_assert!(negotiated.timeout.is_none() || acked.timeout == requested.timeout);
+            }
         }
 
         #[test]

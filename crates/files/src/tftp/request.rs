@@ -93,7 +93,7 @@ impl Transfer for Requester {
             return Ok(None);
         }
         self.sent = (!self.timer.has_retried()).then_some(now);
-        self.timer.restart(now);
+        self.timer.sent(now);
         Ok(Some(&self.packet))
     }
 }

@@ -14,6 +14,7 @@ use crate::tftp::options::Negotiated;
 pub(super) struct RetransmitTimer {
     factor: u32,       // multiplies each wait
     is_yielding: bool, // after a few retries
+    min: Duration,     // of `initial`: the negotiated timeout, if any
     initial: Duration, // the wait before the first retry
     wait: Duration,    // the current one
     max: Duration,     // of `initial` and of exponential backoff
@@ -21,6 +22,7 @@ pub(super) struct RetransmitTimer {
     unmeasured: u32, // answers in a row without a round-trip time
     retries: u32,    // since the last progress
     progress_at: Duration,
+    sent_at: Duration,
     deadline: Duration,
     is_answered: bool,
 }
@@ -38,6 +40,7 @@ impl RetransmitTimer {
         Self {
             factor: 1,
             is_yielding: false,
+            min: MIN,
             initial: INITIAL,
             wait: INITIAL,
             max: MAX,
@@ -45,6 +48,7 @@ impl RetransmitTimer {
             unmeasured: 0,
             retries: 0,
             progress_at: now,
+            sent_at: now,
             deadline: now + INITIAL,
             is_answered: false,
         }
@@ -61,9 +65,10 @@ impl RetransmitTimer {
         timer
     }
 
-    /// From now on waits twice as long, so that the peer retransmits first.
+    /// From now on waits twice as long, so that the peer retransmits first; or as long as was
+    /// negotiated.
     pub(super) fn double(&mut self) {
-        self.factor = 2;
+        self.factor = if self.min == MIN { 2 } else { 1 };
     }
 
     /// Ends the current yielding: the peer is sending.
@@ -82,6 +87,7 @@ impl RetransmitTimer {
         self.factor = 1;
         self.is_yielding = true;
         if let Some(timeout) = timeout {
+            self.min = timeout;
             self.initial = timeout;
             self.wait = timeout;
             self.max = MAX.max(timeout);
@@ -89,9 +95,17 @@ impl RetransmitTimer {
         self
     }
 
-    /// A packet was sent or received: the wait begins now.
-    pub(super) fn restart(&mut self, now: Duration) {
+    /// A packet was sent: the wait begins now.
+    pub(super) fn sent(&mut self, now: Duration) {
+        self.sent_at = now;
+        self.restart(now);
+    }
+
+    fn restart(&mut self, now: Duration) {
         self.deadline = now + self.wait * self.factor;
+        if !self.is_answered {
+            self.deadline = self.deadline.min(self.progress_at + PATIENCE);
+        }
     }
 
     /// A new answer arrived; `round_trip` is its time if it is unambiguous.
@@ -132,6 +146,7 @@ impl RetransmitTimer {
         if is_exhausted && (!self.is_answered || self.progress_at + PATIENCE <= now) {
             return Err(TransferError::Timeout);
         }
+        self.check_patience(now)?;
         self.retries += 1;
         self.wait = if self.is_yielding && QUICK_RETRIES < self.retries {
             YIELD.max(self.max) / self.factor
@@ -144,6 +159,32 @@ impl RetransmitTimer {
         Ok(true)
     }
 
+    /// Fails with [`TransferError::Timeout`] if packets of the peer have brought no progress for too
+    /// long. Those that repeat the same would otherwise keep the transfer open without end.
+    pub(super) fn check_patience(&self, now: Duration) -> Result<(), TransferError> {
+        let patience = if self.is_answered {
+            PATIENCE.max(self.max * (MAX_RETRIES + 1))
+        } else {
+            PATIENCE
+        };
+        if self.progress_at + patience <= now {
+            return Err(TransferError::Timeout);
+        }
+        Ok(())
+    }
+
+    /// Whether an answer to a request may be sent again although the peer neither answered it nor
+    /// repeated its request. The address of the request may be forged.
+    pub(super) fn may_repeat_answer(&self) -> bool {
+        self.is_answered || self.retries <= UNANSWERED_RETRIES
+    }
+
+    /// Whether the answer to a request that is repeated now is to be sent again: not if it was sent just
+    /// before.
+    pub(super) fn should_answer_again(&self, now: Duration) -> bool {
+        !self.is_answered && self.sent_at + INITIAL <= now
+    }
+
     /// Whether the peer has answered at all.
     pub(super) fn is_answered(&self) -> bool {
         self.is_answered
@@ -152,14 +193,6 @@ impl RetransmitTimer {
     /// Whether something was retransmitted since the last progress.
     pub(super) fn has_retried(&self) -> bool {
         0 < self.retries
-    }
-
-    /// The peer repeats its request: retransmits now, unless the last packet was sent just before.
-    pub(super) fn expedite(&mut self, now: Duration) {
-        let sent = self.deadline.saturating_sub(self.wait * self.factor);
-        if sent + INITIAL <= now {
-            self.deadline = self.deadline.min(now);
-        }
     }
 
     /// Whether an answer that arrives now is faster than any before, so that it answers an earlier
@@ -193,7 +226,7 @@ impl RetransmitTimer {
             },
         };
         self.round_trips = Some(trips);
-        self.initial = (trips.smoothed + trips.deviation * 4).clamp(MIN, self.max);
+        self.initial = (trips.smoothed + trips.deviation * 4).clamp(self.min, self.max);
     }
 }
 
@@ -201,6 +234,7 @@ const INITIAL: Duration = Duration::from_millis(250); // most networks are faste
 const MIN: Duration = Duration::from_millis(20); // a busy peer may need as long to be scheduled
 const MAX: Duration = Duration::from_secs(2); // so that a peer that is back does not wait long
 const MAX_RETRIES: u32 = 5;
+const UNANSWERED_RETRIES: u32 = 2;
 const QUICK_RETRIES: u32 = 3; // before it yields
 const YIELD: Duration = Duration::from_secs(6); // most clients retransmit after five seconds
 const PATIENCE: Duration = Duration::from_secs(25); // some clients pause to write to their disk

@@ -12,9 +12,12 @@ use crate::tftp::transfer::{Step, Transfer};
 /// Sends a file, a window of blocks at a time.
 ///
 /// It retransmits on a timeout, and where the peer acknowledges less than was sent, which reports a
-/// missing block; but only once for each block number, so that duplicates in the network do not
-/// multiply (the "sorcerer's apprentice" bug, RFC 1123, section 4.2.3.1). With windows of one block,
-/// only the timeout counts.
+/// missing block; but only a few times for each block number, so that neither duplicates in the
+/// network nor a peer that repeats itself multiply (the "sorcerer's apprentice" bug, RFC 1123, section
+/// 4.2.3.1). With windows of one block, only the timeout counts.
+///
+/// The first block of a request without options is sent again only when the request is repeated: the
+/// address of the request may be forged, and the block is longer than the request.
 #[derive(Debug)]
 pub struct Sender<R> {
     source: R,
@@ -31,6 +34,8 @@ pub struct Sender<R> {
     sent: u64,              // all blocks up to this one, at least once
     last: Option<u64>,      // known when the end of the file was read
     went_back: Option<u64>, // the value of `acked` then
+    gap_reports: u32,       // answered since the last progress
+    answers: u32,           // first blocks that a repeated request drew
     first_sent: Duration,   // when the block after `acked` was sent
     timed: Option<Timed>,
     ambiguous: u64, // an acknowledgement up to this block may answer an earlier transmission
@@ -81,6 +86,8 @@ impl<R: Read> Sender<R> {
             sent: 0,
             last: None,
             went_back: None,
+            gap_reports: 0,
+            answers: 0,
             first_sent: now,
             timed: None,
             ambiguous: 0,
@@ -125,10 +132,12 @@ impl<R: Read> Sender<R> {
         }
         if more == 0 {
             if 1 < self.window && self.acked + 1 < self.next && self.is_gap_report(now) {
+                self.gap_reports += 1;
                 self.go_back();
             }
             return Step::Continue;
         }
+        self.gap_reports = 0;
         let round_trip = self.round_trip(self.acked + more, now);
         self.timer.progress(round_trip, now);
         let bytes = self.bytes_in(more).min(self.end - self.start);
@@ -148,7 +157,9 @@ impl<R: Read> Sender<R> {
     /// Whether a repeated acknowledgement answers what was sent last. A duplicate, or an answer to
     /// earlier blocks, arrives sooner.
     fn is_gap_report(&self, now: Duration) -> bool {
-        if self.went_back == Some(self.acked) {
+        if MAX_GAP_REPORTS <= self.gap_reports {
+            false // the timer decides
+        } else if self.went_back == Some(self.acked) {
             self.timer.is_late(self.first_sent, now)
         } else {
             !self.timer.is_too_soon(self.first_sent, now)
@@ -177,7 +188,7 @@ impl<R: Read> Sender<R> {
         }
         self.sent = self.sent.max(block);
         self.next = block + 1;
-        self.timer.restart(now);
+        self.timer.sent(now);
     }
 
     /// The round-trip time of the measured block, if that is one of those up to `block`.
@@ -217,24 +228,35 @@ impl<R: Read> Sender<R> {
 /// [`Step::Done`] means that the peer has the whole file.
 impl<R: Read> Transfer for Sender<R> {
     fn on_packet(&mut self, packet: &Packet<'_>, now: Duration) -> Result<Step, TransferError> {
-        match packet {
-            Packet::Ack(block) => Ok(self.on_ack(*block, now)),
-            Packet::Error { code, message } => Err(TransferError::peer(*code, message)),
-            _ => Ok(Step::Continue), // late, or an error of the peer
+        let step = match packet {
+            Packet::Ack(block) => self.on_ack(*block, now),
+            Packet::Error { code, message } => return Err(TransferError::peer(*code, message)),
+            _ => Step::Continue, // late, or an error of the peer
+        };
+        if step == Step::Continue {
+            self.timer.check_patience(now)?;
         }
+        Ok(step)
     }
 
     fn on_request(&mut self, now: Duration) {
-        if !self.timer.is_answered() {
-            self.timer.expedite(now);
+        if !self.timer.should_answer_again(now) {
+            return;
+        }
+        if self.is_opening {
+            self.opening_due = true;
+        } else if self.answers < MAX_ANSWERS {
+            self.answers += 1;
+            self.go_back();
+            self.ambiguous = self.sent;
         }
     }
 
     fn on_timeout(&mut self, now: Duration) -> Result<Step, TransferError> {
         if self.timer.has_expired(now)? {
             if self.is_opening {
-                self.opening_due = true;
-            } else {
+                self.opening_due = self.timer.may_repeat_answer();
+            } else if self.timer.is_answered() {
                 self.go_back();
                 self.ambiguous = self.sent;
             }
@@ -260,7 +282,7 @@ impl<R: Read> Transfer for Sender<R> {
                 sent: now,
                 is_repeated: false,
             });
-            self.timer.restart(now);
+            self.timer.sent(now);
             return Ok(Some(&self.packet));
         }
         let block = self.next;
@@ -284,3 +306,6 @@ impl<R: Read> Transfer for Sender<R> {
         Ok(Some(&self.packet))
     }
 }
+
+const MAX_GAP_REPORTS: u32 = 3; // a retransmission may be lost, too
+const MAX_ANSWERS: u32 = 5;

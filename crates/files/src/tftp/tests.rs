@@ -237,15 +237,30 @@ fn long_round_trips_are_learned() {
     }
 }
 
+/// The address of a request may be forged.
 #[test]
-fn a_silent_peer_gets_one_packet_six_times() {
+fn a_silent_peer_is_sent_one_block_or_a_few_short_packets() {
+    let options = Options {
+        blksize: Some(1428),
+        timeout: Some(1),
+        tsize: Some(0),
+        windowsize: Some(64),
+    };
     for kind in [RequestKind::Read, RequestKind::Write] {
-        for setup in [plain(kind), windows(kind, 1428, 64)] {
-            let sent = network::to_silent_client(&setup, &content(100_000));
-            assert_eq!(sent.len(), 6);
+        for options in [Options::default(), options] {
+            let setup = Setup {
+                options,
+                ..plain(kind)
+            };
+            let (request, sent) = network::to_silent_client(&setup, &content(100_000));
+            let is_block = kind == RequestKind::Read && options.is_empty();
+            assert_eq!(sent.len(), if is_block { 1 } else { 3 }, "{setup:?}");
+            assert!(sent.iter().all(|packet| packet == &sent[0]));
+            let total: usize = sent.iter().map(Vec::len).sum();
+            let limit = 3 * request.len() + 128;
             assert!(
-                sent.iter()
-                    .all(|packet| packet == &sent[0] && packet.len() <= 516)
+                total <= if is_block { 516 } else { limit },
+                "{total} bytes: {setup:?}"
             );
         }
     }
@@ -294,13 +309,15 @@ fn a_sender_that_restarts_its_timer_gets_to_retransmit() {
 fn a_receiver_that_restarts_its_timer_gets_to_retransmit() {
     const CLOCK: Duration = Duration::from_secs(5);
     let mut now = Duration::ZERO;
-    let mut sender = Sender::new(&b"x"[..], &Negotiated::default(), None, now);
-    assert!(
-        sender
-            .next_packet(now)
-            .expect("a slice can be read")
-            .is_some()
-    );
+    let mut sender = Sender::new(&[b'x'; 513][..], &Negotiated::default(), None, now);
+    for block in 1..=2 {
+        let packet = sender.next_packet(now).expect("a slice can be read");
+        assert!(packet.is_some());
+        if block == 1 {
+            let step = sender.on_packet(&Packet::Ack(1), now);
+            assert_eq!(step.expect("an acknowledgement"), Step::Continue);
+        }
+    }
     let mut received_at = now;
     while sender.deadline() < received_at + CLOCK {
         now = sender.deadline();
@@ -314,7 +331,7 @@ fn a_receiver_that_restarts_its_timer_gets_to_retransmit() {
             received_at = now;
         }
     }
-    let step = sender.on_packet(&Packet::Ack(1), received_at + CLOCK);
+    let step = sender.on_packet(&Packet::Ack(2), received_at + CLOCK);
     assert_eq!(step.expect("an acknowledgement"), Step::Done);
 }
 

@@ -82,6 +82,10 @@ impl LineSession {
             Request::Stat(name) => {
                 respond(out, &Response::Entry(self.share.folder.entry(&name)?));
             }
+            Request::Attributes(name) => {
+                let attributes = self.share.folder.attributes(&name)?;
+                respond(out, &Response::Attributes(attributes));
+            }
             Request::Get { name, offset } => self.get(&name, offset, out)?,
             Request::Hash { name, length } => {
                 let source = self.share.folder.read(&name)?;
@@ -343,7 +347,7 @@ fn respond(out: &mut Outbox, response: &Response) {
 fn bytes_after(offset: u64, length: u64) -> Result<u64, FileError> {
     length
         .checked_sub(offset)
-        .ok_or(FileError::Short { length })
+        .ok_or_else(|| FileError::short(length, offset))
 }
 
 const RATE_PERIOD: Duration = Duration::from_secs(60);

@@ -101,6 +101,24 @@ fn every_chunking(options: &str, prepare: impl Fn(&Shared), input: &[u8], answer
 }
 
 #[test]
+fn a_name_that_ends_with_a_slash_is_no_file() {
+    let shared = Shared::new("--writable --overwrite");
+    shared.write("hello.txt", b"hello");
+    fs::create_dir(shared.folder.path().join("folder")).expect("there is room");
+    for request in ["GET", "HASH", "STAT", "LIST"] {
+        for name in ["hello.txt/", "/hello.txt/.", "hello.txt//"] {
+            let answers = shared.answers(format!("{request} {name}\n").as_bytes());
+            assert!(answers.contains("550 "), "{request} {name}: {answers}");
+        }
+    }
+    let answers = shared.answers(b"LIST folder/\nSTAT folder/\n");
+    assert!(!answers.contains("550 "), "{answers}");
+    let answers = shared.answers(&put("hello.txt/", b"new"));
+    assert!(answers.contains("553 "), "{answers}");
+    assert_eq!(shared.read("hello.txt").expect("it is there"), b"hello");
+}
+
+#[test]
 fn reading_works_in_every_chunking() {
     let prepare = |shared: &Shared| {
         for (name, content) in [
@@ -116,7 +134,7 @@ fn reading_works_in_every_chunking() {
         symlink("/etc/passwd", shared.folder.path().join("link")).expect("room");
     };
     let input = b"list\nSTAT \"/a b\"\nGET \"a b\"\nGET \"a b\" 5\nGET \"a b\" 8\nGET \"a b\" 9\n\
-        HASH empty\nHASH \"a b\" 3\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
+        HASH empty\nHASH \"a b\" 3\nATTR \"a b\"\nATTR /\nGET empty\nGET link\nHASH .hidden\nLIST empty\nGET ..\n\n\
         DELE a\nPUT a 5 x\nQUIT?PUT x\nQUIT\nHELP\n";
     let answer = format!(
         "220 files, read-only. HELP lists the commands.\n\
@@ -128,9 +146,11 @@ fn reading_works_in_every_chunking() {
          226 8\none\r\ntwo\
          226 3\ntwo\
          226 0\n\
-         557 the file has only 8 bytes\n\
+         557 the file has only 8 bytes, 1 fewer than expected\n\
          214 0 {}\n\
          214 3 {}\n\
+         215 1970-01-01T00:00:00Z\n\
+         550 not a regular file\n\
          226 0\n\
          550 no such file or folder\n\
          550 no such file or folder\n\

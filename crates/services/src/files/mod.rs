@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
-use switchboard_files::{Folder, Rules};
+use switchboard_files::{Folder, Name, Rules};
 
 use crate::registry::FileProblem;
 use crate::units::{Limit, or_none, size};
@@ -93,6 +93,10 @@ impl Files {
         let path = options.folder;
         let mut files = Self::new(&path).map_err(|error| FileProblem::new(&path, error))?;
         files.share.folder = files.share.folder.with_hidden(options.hidden);
+        if options.writable {
+            let folder = &files.share.folder;
+            folder.remove_stale(&Name::root(), true, MAX_SWEEP_TIME);
+        }
         files.share.min_upload_rate = options.min_upload_rate;
         files.share.uploads = options.writable.then_some(Rules {
             overwrite: options.overwrite,
@@ -104,6 +108,7 @@ impl Files {
     }
 }
 
+const MAX_SWEEP_TIME: Duration = Duration::from_secs(2); // the server does not listen yet
 const MIN_UPLOAD_RATE: u64 = 1024; // also the default of the option
 
 impl Service for Files {

@@ -1,5 +1,6 @@
 //! The session of a peer that uses TFTP.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufWriter;
 use std::mem;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(super) struct TftpSession {
     clock: fn() -> Duration,
     now: Duration, // at least the deadline of the timer that expired last
     state: State,
+    request: u64,       // the hash of the datagram that began the transfer
+    max_refusal: usize, // bytes
     is_stopping: bool,
 }
 
@@ -36,10 +39,11 @@ enum State {
 /// The session ends, with this packet if any.
 struct End(Option<Vec<u8>>);
 
-/// What may be sent before the peer has sent a datagram to its dedicated port.
+/// What may be sent before the peer has sent a datagram to its dedicated port. One request draws one
+/// block, or no more than 128 bytes and three times its length.
 pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
-    bytes: 516 + 128,
-    reason: "a first block, and an error",
+    bytes: 3 * 516,
+    reason: "a first block, and two more for a peer that repeats its request",
 };
 
 impl TftpSession {
@@ -50,11 +54,14 @@ impl TftpSession {
             clock,
             now: clock(),
             state: State::Idle,
+            request: 0,
+            max_refusal: usize::MAX,
             is_stopping: false,
         }
     }
 
-    fn on_datagram(&mut self, datagram: &[u8]) -> Result<Step, End> {
+    /// `is_verified`: the address of the peer is not forged.
+    fn on_datagram(&mut self, datagram: &[u8], is_verified: bool) -> Result<Step, End> {
         let now = self.now;
         let packet = match (Packet::parse(datagram), &self.state) {
             (Ok(packet), _) => packet,
@@ -62,11 +69,19 @@ impl TftpSession {
             (Err(malformed), State::Idle) => return Err(TransferError::from(malformed).into()),
             (Err(_), _) => return Ok(Step::Continue),
         };
-        if let Packet::Request(request) = &packet
-            && self.accepts_request()
-        {
-            self.state = self.begin(request)?;
-            return Ok(Step::Continue);
+        if let Packet::Request(request) = &packet {
+            let mut hasher = DefaultHasher::new();
+            datagram.hash(&mut hasher);
+            let hash = hasher.finish();
+            // A client that got no answer may go on to another file.
+            let is_other = !is_verified && self.request != hash;
+            if is_other || self.accepts_request() {
+                self.request = hash;
+                self.state = self.begin(request)?;
+                return Ok(Step::Continue);
+            }
+        } else if !is_verified && !matches!(self.state, State::Idle) {
+            return Ok(Step::Continue); // it was not sent to the port of the transfer
         }
         match (self.state.transfer(), &packet) {
             (Some(transfer), Packet::Request(_)) => {
@@ -76,7 +91,7 @@ impl TftpSession {
             (Some(transfer), packet) => Ok(transfer.on_packet(packet, now)?),
             (None, Packet::Error { .. }) => Err(End(None)),
             (None, _) => {
-                let message = "there is no such transfer";
+                let message = "unknown transfer";
                 Err(End::with_error(ErrorCode::UnknownTransfer, message))
             }
         }
@@ -93,11 +108,24 @@ impl TftpSession {
     }
 
     fn begin(&self, request: &Request<'_>) -> Result<State, End> {
-        let name = Name::parse(request.name).map_err(FileError::from)?;
+        let name = self.name(request.name)?;
         match request.kind {
             RequestKind::Read => self.get(&name, request),
             RequestKind::Write => self.put(&name, request),
         }
+    }
+
+    /// The name of a file. Boot loaders of Windows separate its parts by `\`, which is taken as `/`
+    /// unless a file has the very name.
+    fn name(&self, bytes: &[u8]) -> Result<Name, FileError> {
+        let plain = Name::parse(bytes);
+        let is_there = |name: &Name| self.share.folder.entry(name).is_ok();
+        if !bytes.contains(&b'\\') || plain.as_ref().is_ok_and(is_there) {
+            return Ok(plain?);
+        }
+        let slash = |&byte: &u8| if byte == b'\\' { b'/' } else { byte };
+        let converted: Vec<u8> = bytes.iter().map(slash).collect();
+        Ok(Name::parse(&converted)?)
     }
 
     fn get(&self, name: &Name, request: &Request<'_>) -> Result<State, End> {
@@ -116,11 +144,11 @@ impl TftpSession {
             return Err(End::with_error(ErrorCode::Access, message));
         };
         // No space is reserved, since the source address may be forged.
-        let file = AtomicFile::create(&self.share.folder, name, None, rules)?;
+        let mut file = AtomicFile::create(&self.share.folder, name, None, rules)?;
         let size = request.options.tsize;
         // The length of a netascii file is another one here, and 0 may stand for an unknown length.
         let length = size.filter(|&size| request.mode == Mode::Octet && 0 < size);
-        file.check_length(length.unwrap_or(0))?;
+        file.announce(length.unwrap_or(0))?;
         let (negotiated, ack) = self.negotiate(request, size);
         let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         let decoder = Decoder::new(writer, request.mode);
@@ -141,7 +169,13 @@ impl TftpSession {
             Step::Done => self.finish(out),
         });
         flow.unwrap_or_else(|End(packet)| {
-            if let Some(packet) = packet {
+            if let Some(mut packet) = packet
+                && MIN_REFUSAL <= self.max_refusal
+            {
+                if self.max_refusal < packet.len() {
+                    packet.truncate(self.max_refusal - 1);
+                    packet.push(0);
+                }
                 out.send(&packet);
             }
             Flow::Close
@@ -186,7 +220,11 @@ impl TftpSession {
 impl Session for TftpSession {
     fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
         self.now = self.now.max((self.clock)());
-        let step = self.on_datagram(message);
+        self.max_refusal = match out.is_verified() {
+            true => usize::MAX,
+            false => MAX_FACTOR * message.len(),
+        };
+        let step = self.on_datagram(message, out.is_verified());
         Ok(self.advance(step, out))
     }
 
@@ -235,9 +273,10 @@ impl End {
 impl From<FileError> for End {
     fn from(error: FileError) -> Self {
         let code = match &error {
-            FileError::NotFound | FileError::NotAFile | FileError::NotAFolder => {
-                ErrorCode::NotFound
-            }
+            FileError::NotFound
+            | FileError::NotAFile
+            | FileError::NotAFolder
+            | FileError::SymbolicLink => ErrorCode::NotFound,
             FileError::Denied | FileError::Name(_) => ErrorCode::Access,
             FileError::Exists => ErrorCode::Exists,
             FileError::TooLarge { .. } | FileError::NoSpace | FileError::Quota { .. } => {
@@ -264,5 +303,7 @@ impl From<TransferError> for End {
     }
 }
 
+const MAX_FACTOR: usize = 3; // a refusal is no amplification, as in QUIC (RFC 9000, section 8)
+const MIN_REFUSAL: usize = 5; // bytes without any text
 const BUFFER_BYTES: usize = 64 * 1024; // many blocks in one call
 const DALLY: Duration = Duration::from_secs(17); // some clients retransmit every 5 s, and one may be lost

@@ -266,10 +266,15 @@ fn nothing_outside_the_folder_is_accessible() {
         "",
         "/",
         "notes/a",
-        "..\\notes",
+        "notes/",
+        "notes/.",
+        "\\notes\\",
     ] {
         shared.check_refused(&get(name), Some(ErrorCode::NotFound));
     }
+    shared.check_refused(&get("..\\notes"), Some(ErrorCode::Access));
+    shared.check_refused(&get("\\a\\..\\..\\notes"), Some(ErrorCode::Access));
+    shared.check_refused(&put("new/"), Some(ErrorCode::Access));
     shared.check_refused(&put(".new"), Some(ErrorCode::Access));
 }
 
@@ -305,15 +310,62 @@ fn a_peer_that_does_not_answer_is_sent_little() {
         ..Options::default()
     };
     let options = request(RequestKind::Read, "notes", Mode::Octet, options);
-    for datagram in [get("notes"), put("new"), options] {
+    for (datagram, count) in [(get("notes"), 1), (put("new"), 3), (options, 3)] {
         // The other peer only lets a minute pass.
         let [sent, _] = shared.exchange(&[(0, 1, &datagram), (60_000, 2, b"")]);
-        let bytes: usize = sent.iter().map(Vec::len).sum();
-        let limit = 516 + 128 + 3 * datagram.len();
-        assert!(bytes <= limit, "{}: {bytes}", datagram.escape_ascii());
+        assert_eq!(sent.len(), count, "{}", datagram.escape_ascii());
         assert!(sent.iter().all(|packet| packet == &sent[0]));
+        let total: usize = sent.iter().map(Vec::len).sum();
+        let limit = 3 * datagram.len() + 128;
+        assert!(total <= if count == 1 { 516 } else { limit });
     }
     assert_eq!(shared.names(), 1);
+}
+
+#[test]
+fn a_refusal_is_at_most_three_times_as_long() {
+    let shared = Shared::new("--writable --max-file 10").with("notes", "");
+    let long = "x".repeat(256);
+    for datagram in [
+        get("none"),
+        get(""),
+        get(".a"),
+        put("notes"),
+        put("."),
+        get(".."),
+        get(&long),
+        ack(1),
+        b"hello".to_vec(),
+        b"\0\x09".to_vec(),
+        b"\0\x01".to_vec(),
+        b"\0\x01a\0mail\0".to_vec(),
+    ] {
+        let sent = shared.replies(&[&datagram]);
+        let shown = datagram.escape_ascii();
+        assert_eq!(sent.len(), 1, "{shown}");
+        assert!(sent[0].len() <= 3 * datagram.len(), "{shown}");
+        assert!(sent[0].ends_with(b"\0"), "{shown}");
+        error(&sent[0]);
+    }
+}
+
+#[test]
+fn backslashes_are_taken_as_slashes_unless_a_file_has_them() {
+    let shared = Shared::new("--writable").with("plain\\name", "plain");
+    fs::create_dir_all(shared.0.path().join("boot/x64")).expect("there is room");
+    let shared = shared.with("boot/x64/file", "boot");
+    for (name, content) in [
+        ("\\boot\\x64\\file", "boot"),
+        ("boot\\x64/file", "boot"),
+        ("plain\\name", "plain"),
+        ("/plain\\name", "plain"),
+    ] {
+        let sent = shared.replies(&[&get(name), &ack(1)]);
+        assert_eq!(sent, [data(1, content.as_bytes())], "{name}");
+    }
+    let sent = shared.replies(&[&put("\\boot\\new"), &data(1, b"x")]);
+    assert_eq!(sent, [ack(0), ack(1)]);
+    assert_eq!(shared.read("boot/new").expect("it was put"), b"x");
 }
 
 #[test]
@@ -385,5 +437,5 @@ fn a_file_that_shrinks_fails_to_be_read() {
     let failed = source
         .read_to_end(&mut Vec::new())
         .expect_err("it is short");
-    assert!(matches!(failed.into(), FileError::Short { length: 1 }));
+    assert!(matches!(failed.into(), FileError::Short { length: 1, .. }));
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::process::Command;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -128,6 +129,29 @@ impl Session for DedicatedEcho {
             b"bye" => Flow::Close,
             _ => Flow::Continue,
         })
+    }
+}
+
+/// Runs a program for each datagram.
+struct Programs;
+
+impl Service for Programs {
+    fn config(&self, _: Transport) -> Config {
+        Config::bytes().exec()
+    }
+
+    fn connect(&self, _: &Peer) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Session for Programs {
+    fn on_open(&mut self, _: &mut Outbox) -> Result {
+        Ok(Flow::Exec(Box::new(Command::new("true"))))
+    }
+
+    fn on_message(&mut self, _: &[u8], _: &mut Outbox) -> Result {
+        unreachable!("the program replaces the session")
     }
 }
 
@@ -491,6 +515,16 @@ fn neither_ports_nor_evictions_renew_the_limit_of_a_host() {
 }
 
 #[test]
+fn what_verified_peers_were_sent_does_not_count_for_their_host() {
+    let mut table = TestTable::validating(LINES, &Limits::default());
+    for port in 1024..1124 {
+        let remote = SocketAddr::from(([192, 0, 2, 1], port));
+        let question = table.receive_from(remote, "").remove(0);
+        assert_eq!(table.receive_from(remote, code(&question)), ["hello\n"]);
+    }
+}
+
+#[test]
 fn raw_replies_over_the_limit_are_dropped() {
     let mut table = TestTable::validating(ECHO, &Limits::default());
     assert_eq!(table.receive(1, "long"), [""; 0]);
@@ -590,6 +624,61 @@ fn a_verified_peer_is_not_taken_for_a_loop() {
         assert_eq!(table.receive(1, "hello"), ["hello\n"]);
     }
     assert_eq!(table.dropped(Dropped::Loop), 0);
+}
+
+#[test]
+fn unverified_peers_start_few_programs() {
+    let mut table = TestTable::validating(Programs, &Limits::default());
+    let peer = |host: u16, port: u16| -> SocketAddr {
+        let [high, low] = host.to_be_bytes();
+        ([198, 18, high, low], port).into()
+    };
+    // One host.
+    (0..100).for_each(|port| drop(table.receive_from(peer(0, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 16);
+    // All hosts.
+    (0..300).for_each(|host| drop(table.receive_from(peer(1 + host, 40_000), "x")));
+    assert_eq!(table.peers.jobs.len(), 64);
+    assert_eq!(table.dropped(Dropped::Programs), 400 - 64);
+    // A peer is asked for the code, and starts a program when it is verified.
+    let asked = table.receive_from(peer(1000, 40_000), "x").remove(0);
+    assert_eq!(
+        table.receive_from(peer(1000, 40_000), code(&asked)),
+        [""; 0]
+    );
+    for count in 1..=20 {
+        table.receive_from(peer(1000, 40_000), "x");
+        assert_eq!(table.peers.jobs.len(), 64 + count);
+    }
+    // So does one that lost its place meanwhile.
+    let lost = (peer(1000, 40_000), address("192.0.2.200:1212"));
+    table.peers.remove(lost, CloseReason::Evicted);
+    assert_eq!(table.receive_from(lost.0, code(&asked)), [""; 0]);
+    assert_eq!(table.peers.jobs.len(), 64 + 20);
+    table.receive_from(lost.0, "x");
+    assert_eq!(table.peers.jobs.len(), 64 + 21);
+    // Each that ends makes room for one.
+    for job in table.peers.jobs.split_off(1) {
+        table.peers.reply(job.key, b"", table.now);
+    }
+    (0..100).for_each(|port| drop(table.receive_from(peer(2000, 40_000 + port), "x")));
+    assert_eq!(table.peers.jobs.len(), 1 + 16);
+    table.peers.reply(table.peers.jobs[1].key, b"", table.now);
+    table.receive_from(peer(2000, 50_000), "x");
+    assert_eq!(table.peers.jobs.len(), 2 + 16);
+}
+
+#[test]
+fn half_of_the_programs_are_for_verified_peers() {
+    for (max_clients, unverified) in [(1, 1), (2, 1), (10, 5)] {
+        let limits = Limits {
+            max_clients,
+            ..Limits::default()
+        };
+        let mut table = TestTable::validating(Programs, &limits);
+        (0..100).for_each(|number| drop(table.receive(number, "x")));
+        assert_eq!(table.peers.jobs.len(), unverified);
+    }
 }
 
 #[test]
@@ -991,4 +1080,55 @@ proptest! {
             prop_assert!(sent <= 128 * times as usize + 3 * received, "{sent} for {received}");
         }
     }
+}
+
+#[test]
+fn a_flood_of_requests_leaves_ports_for_verified_peers() {
+    let mut table = TestTable::with_ports(10_000);
+    table.peers.limit_descriptors(1024);
+    assert_eq!(
+        (table.peers.max_peers, table.peers.max_unverified),
+        (298, 75)
+    );
+    let mut ports = Vec::new();
+    let local = "198.51.100.1:1212";
+    for host in 0..2000_u16 {
+        let [high, low] = host.to_be_bytes();
+        let forged = ([198, 18, high, low], 40_000).into();
+        assert_eq!(table.receive_at(local, forged, "x").len(), 1);
+        // A client begins a transfer now and then, and answers at once.
+        if host % 10 == 0 && ports.len() < 200 {
+            let client: SocketAddr = ([192, 0, 2, 1], 20_000 + host).into();
+            let answer = table.receive_at(local, client, "x").remove(0);
+            let port = answer.from.to_string();
+            assert_eq!(
+                table.receive_at(&port, client, "more than ten bytes").len(),
+                1
+            );
+            ports.push((client, port));
+        }
+        let unverified = table.peers.by_activity.of(false).len();
+        assert!(unverified <= 75, "{unverified} unverified peers");
+        assert!(table.peers.peers.len() <= 298);
+    }
+    assert_eq!(table.closed_ports().len(), 2000 - 75);
+    // No transfer of a verified peer has ended.
+    for (client, port) in ports {
+        assert_eq!(
+            table.receive_at(&port, client, "more than ten bytes").len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn an_unverified_peer_ends_when_no_port_is_left() {
+    let mut table = TestTable::with_ports(2);
+    for number in 1..=2 {
+        table.receive_at_port(1212, number, "x");
+    }
+    assert_eq!(table.receive_at_port(1212, 3, "x"), []);
+    assert_eq!(table.closed_ports(), [50_001]);
+    table.ports_left = 2;
+    assert_eq!(table.receive_at_port(1212, 3, "x"), from(50_001, "x"));
 }

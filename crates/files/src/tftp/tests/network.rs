@@ -274,12 +274,14 @@ impl Host {
     }
 }
 
-/// All packets of a server to a client that never answers.
-pub(super) fn to_silent_client(setup: &Setup, content: &[u8]) -> Vec<Vec<u8>> {
+/// The request of a client that never answers, and all packets of the server to it.
+pub(super) fn to_silent_client(setup: &Setup, content: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let mut server = Host::server(setup, content);
-    let request = Host::client(setup, content).packets(Duration::ZERO);
+    let request = Host::client(setup, content)
+        .packets(Duration::ZERO)
+        .remove(0);
     let mut now = Duration::ZERO;
-    server.receive(&request[0], now);
+    server.receive(&request, now);
     let mut sent = server.packets(now);
     while let Some(due) = server.deadline() {
         now = due;
@@ -287,7 +289,7 @@ pub(super) fn to_silent_client(setup: &Setup, content: &[u8]) -> Vec<Vec<u8>> {
         sent.extend(server.packets(now));
     }
     assert!(matches!(server.error, Some(TransferError::Timeout)));
-    sent
+    (request, sent)
 }
 
 /// The errors with which a sender and a receiver process an error packet.

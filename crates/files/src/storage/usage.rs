@@ -1,0 +1,94 @@
+//! How much a folder contains.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::FileError;
+use crate::storage::folder::Folder;
+use crate::storage::rules;
+
+/// The length of all files below a folder together, as counted last. Counting reads the whole tree.
+#[derive(Debug, Default)]
+pub(super) struct Usage(Mutex<Option<Counted>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    bytes: u64,
+    at: Instant,
+    took: Duration,
+}
+
+impl Usage {
+    /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
+    /// asks how often.
+    pub(super) fn recent(&self, folder: &Folder) -> Result<u64, FileError> {
+        let mut counted = self.lock();
+        match &*counted {
+            Some(last) if last.at.elapsed() < last.took * PAUSE => Ok(last.bytes),
+            _ => count(&mut counted, folder),
+        }
+    }
+
+    /// The sum that is counted now.
+    pub(super) fn exact(&self, folder: &Folder) -> Result<u64, FileError> {
+        count(&mut self.lock(), folder)
+    }
+
+    /// A file of this length was published, in the place of one of `replaced` bytes.
+    pub(super) fn published(&self, length: u64, replaced: u64) {
+        if let Some(counted) = &mut *self.lock() {
+            counted.bytes = counted
+                .bytes
+                .saturating_sub(replaced)
+                .saturating_add(length);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_counted(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Counted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(counted: &mut Option<Counted>, folder: &Folder) -> Result<u64, FileError> {
+    let began = Instant::now();
+    let bytes = rules::used(folder)?;
+    let at = Instant::now();
+    let took = at.duration_since(began);
+    *counted = Some(Counted { bytes, at, took });
+    Ok(bytes)
+}
+
+const PAUSE: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_not_read_for_each_question() {
+        let directory = tempdir().expect("a temporary folder");
+        let folder = Folder::open(directory.path()).expect("a folder");
+        fs::write(directory.path().join("a"), "12345").expect("the disk has room");
+        let usage = Usage::default();
+        assert_eq!(usage.recent(&folder).expect("a folder"), 5);
+        let an_hour = Duration::from_secs(3600);
+        usage.lock().as_mut().expect("it was counted").took = an_hour;
+        fs::write(directory.path().join("b"), "123").expect("the disk has room");
+        assert_eq!(usage.recent(&folder).expect("a folder"), 5);
+        usage.published(4, 1);
+        assert_eq!(usage.recent(&folder).expect("a folder"), 8);
+        assert_eq!(usage.exact(&folder).expect("a folder"), 8);
+        fs::remove_file(directory.path().join("a")).expect("it is there");
+        usage.lock().as_mut().expect("it was counted").took = Duration::ZERO;
+        assert_eq!(usage.recent(&folder).expect("a folder"), 3);
+    }
+}
