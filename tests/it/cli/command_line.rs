@@ -1,5 +1,7 @@
 //! Help, usage errors, and what every command has in common.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use switchboard_eliza::Script;
@@ -239,7 +241,9 @@ fn a_denied_file_has_an_exit_code_of_its_own() {
         return;
     }
     let (_folder, copy) = public_program();
-    let denied = temp_dir(); // for its owner only
+    let denied = temp_dir();
+    let owner_only = Permissions::from_mode(0o700);
+    fs::set_permissions(denied.path(), owner_only).expect("it is ours");
     for args in ["serve files", "serve receive-file --", "man"] {
         let command = format!(
             "setpriv --reuid=65534 --regid=65534 --clear-groups {} {args} {}/a",
