@@ -9,9 +9,6 @@ use crate::error::FileError;
 #[derive(Debug, Default)]
 pub(super) struct Usage(Mutex<Option<Counted>>);
 
-/// The sum of a folder, in bytes.
-type Counting = Result<u64, FileError>;
-
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     bytes: u64,
@@ -20,19 +17,25 @@ struct Counted {
 }
 
 impl Usage {
-    /// The sum that was counted lately: so that `count` takes a tenth of the time at most, whoever asks
-    /// how often.
-    pub(super) fn recent(&self, count: impl FnOnce() -> Counting) -> Counting {
+    /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
+    /// asks how often.
+    pub(super) fn recent(
+        &self,
+        count: impl FnOnce() -> Result<u64, FileError>,
+    ) -> Result<u64, FileError> {
         let mut counted = self.lock();
         match &*counted {
             Some(last) if last.at.elapsed() < last.took * PAUSE => Ok(last.bytes),
-            _ => measure(&mut counted, count),
+            _ => update(&mut counted, count),
         }
     }
 
     /// The sum that is counted now.
-    pub(super) fn exact(&self, count: impl FnOnce() -> Counting) -> Counting {
-        measure(&mut self.lock(), count)
+    pub(super) fn exact(
+        &self,
+        count: impl FnOnce() -> Result<u64, FileError>,
+    ) -> Result<u64, FileError> {
+        update(&mut self.lock(), count)
     }
 
     /// A file of this length was published, in the place of one of `replaced` bytes.
@@ -55,7 +58,10 @@ impl Usage {
     }
 }
 
-fn measure(counted: &mut Option<Counted>, count: impl FnOnce() -> Counting) -> Counting {
+fn update(
+    counted: &mut Option<Counted>,
+    count: impl FnOnce() -> Result<u64, FileError>,
+) -> Result<u64, FileError> {
     let began = Instant::now();
     let bytes = count()?;
     let at = Instant::now();
@@ -73,15 +79,14 @@ mod tests {
     #[test]
     fn the_tree_is_not_read_for_each_question() {
         let usage = Usage::default();
-        let recent = |counted| usage.recent(|| Ok(counted)).expect("it is counted");
-        assert_eq!(recent(5), 5);
+        assert_eq!(usage.recent(|| Ok(5)).ok(), Some(5));
         let an_hour = Duration::from_secs(3600);
         usage.lock().as_mut().expect("it was counted").took = an_hour;
-        assert_eq!(recent(8), 5);
+        assert_eq!(usage.recent(|| Ok(8)).ok(), Some(5));
         usage.published(4, 1);
-        assert_eq!(recent(0), 8);
-        assert_eq!(usage.exact(|| Ok(9)).expect("it is counted"), 9);
+        assert_eq!(usage.recent(|| Ok(9)).ok(), Some(8));
+        assert_eq!(usage.exact(|| Ok(9)).ok(), Some(9));
         usage.lock().as_mut().expect("it was counted").took = Duration::ZERO;
-        assert_eq!(recent(3), 3);
+        assert_eq!(usage.recent(|| Ok(3)).ok(), Some(3));
     }
 }
