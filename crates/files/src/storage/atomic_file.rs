@@ -83,7 +83,8 @@ impl AtomicFile {
             hasher: Hasher::default(),
         };
         if let Some(length @ 1..) = length {
-            file.make_room(length)?;
+            file.announced = length;
+            file.make_room(1)?;
             file.temporary.announce(length)?;
         }
         Ok(file)
