@@ -184,7 +184,11 @@ fn obstacles_are_reported() {
             74,
             "/dev/null: not a regular file",
         ),
-        (&["list", &long], 69, "a Unix socket allows 107"),
+        (
+            &["list", &long],
+            69,
+            "200 bytes, and a Unix socket allows 107",
+        ),
         (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
         (
             &["list", port, "--timeout", "0s"],
