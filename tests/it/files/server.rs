@@ -140,7 +140,7 @@ fn invalid_options_are_refused_at_start() {
     };
     let (code, stderr) = serve("none");
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("none: No such file"), "{stderr}");
+    assert!(stderr.contains("none: no such file or folder"), "{stderr}");
     for wrong in [
         "--overwrite",
         "--writable --quota much",

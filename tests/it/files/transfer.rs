@@ -123,7 +123,8 @@ fn each_failure_has_its_exit_code() {
     check_run(here, &["get", port, "a", "a", "-o", "b"], 2, "-o");
     check_run(here, &["get", port, "a", "--json", "-o", "-"], 2, "--json");
     check_run(here, &["get", "fd:3", "a"], 2, "cannot connect to");
-    check_run(here, &["list", "-u", port], 2, "TFTP cannot list files");
+    let udp = &format!("udp://127.0.0.1:{port}");
+    check_run(here, &["list", udp], 2, "TFTP cannot list files");
     check_run(here, &["put", port, "."], 2, "--recursive");
     check_run(here, &["get", "unix:missing", "a"], 69, "cannot connect");
     check_run(
