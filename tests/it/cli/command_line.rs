@@ -200,7 +200,7 @@ fn a_closed_output_pipe_is_not_an_error() {
 fn an_unusable_script_is_refused_before_listening() {
     let folder = temp_dir();
     let path = folder.path().join("bad.toml");
-    std::fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
+    fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
         [[rule]]\npatterns = ['(a{1000}){1000}']\nreplies = ['h']\n")
     .expect("it can be written");
     let name = path.display();
