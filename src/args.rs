@@ -26,7 +26,7 @@ use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 #[derive(Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
-    /// Log more; a server logs every accept, fork, end and reap
+    /// Log more, such as every connection of a server
     #[arg(
         short,
         long,

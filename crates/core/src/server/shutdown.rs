@@ -38,16 +38,14 @@ pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io:
             Err(error) => break (Request::Stop, Err(error)),
         }
     };
-    let grace = if request == Request::Abort {
-        Duration::ZERO
-    } else {
-        grace
-    };
     acceptor.close();
     notify_service_manager("STOPPING=1");
-    info!(sessions = acceptor.sessions(), ?grace, "stop");
+    let sessions = acceptor.sessions();
     if request == Request::Stop {
+        info!(sessions, ?grace, "stop");
         wait_for_sessions(&mut acceptor, grace);
+    } else {
+        info!(sessions, "stop at once");
     }
     end_sessions(&mut acceptor);
     served

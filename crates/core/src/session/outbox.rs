@@ -148,7 +148,7 @@ impl Outbox {
     }
 
     /// Whether the peer has shown that it receives what is sent to its address: always over a stream;
-    /// over UDP, once it has answered at its
+    /// over UDP, once in this session it has answered at its
     /// [dedicated port](crate::UdpPolicy::DedicatedPort) or returned the code that the server asked
     /// for. Before that, the address may be forged, so little work should be done for it.
     #[must_use]
