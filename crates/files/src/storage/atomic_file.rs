@@ -165,7 +165,7 @@ impl AtomicFile {
         let Some(quota) = self.rules.quota.filter(|_| reserved < length) else {
             return Ok(());
         };
-        let mut used = self.folder.usage.recent(&self.folder)?;
+        let mut used = self.folder.usage.recent(|| rules::used(&self.folder))?;
         used = used.saturating_sub(self.replaced);
         if self.draft.is_none() {
             used = used.saturating_sub(self.length); // it is counted itself
@@ -230,7 +230,7 @@ impl AtomicFile {
             replaced += content.length; // it is counted itself
         }
         if let Some(quota) = rules.quota {
-            let used = self.folder.usage.exact(&self.folder)?;
+            let used = self.folder.usage.exact(|| rules::used(&self.folder))?;
             if quota < used.saturating_sub(replaced).saturating_add(content.length) {
                 return Err(FileError::Quota { quota });
             }

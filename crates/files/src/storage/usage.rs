@@ -4,8 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::FileError;
-use crate::storage::folder::Folder;
-use crate::storage::rules;
 
 /// The length of all files below a folder together, as counted last. Counting reads the whole tree.
 #[derive(Debug, Default)]
@@ -21,17 +19,17 @@ struct Counted {
 impl Usage {
     /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
     /// asks how often.
-    pub(super) fn recent(&self, folder: &Folder) -> Result<u64, FileError> {
+    pub(super) fn recent(&self, used: impl FnOnce() -> Sum) -> Sum {
         let mut counted = self.lock();
         match &*counted {
             Some(last) if last.at.elapsed() < last.took * PAUSE => Ok(last.bytes),
-            _ => count(&mut counted, folder),
+            _ => count(&mut counted, used),
         }
     }
 
     /// The sum that is counted now.
-    pub(super) fn exact(&self, folder: &Folder) -> Result<u64, FileError> {
-        count(&mut self.lock(), folder)
+    pub(super) fn exact(&self, used: impl FnOnce() -> Sum) -> Sum {
+        count(&mut self.lock(), used)
     }
 
     /// A file of this length was published, in the place of one of `replaced` bytes.
@@ -54,9 +52,11 @@ impl Usage {
     }
 }
 
-fn count(counted: &mut Option<Counted>, folder: &Folder) -> Result<u64, FileError> {
+type Sum = Result<u64, FileError>;
+
+fn count(counted: &mut Option<Counted>, used: impl FnOnce() -> Sum) -> Sum {
     let began = Instant::now();
-    let bytes = rules::used(folder)?;
+    let bytes = used()?;
     let at = Instant::now();
     let took = at.duration_since(began);
     *counted = Some(Counted { bytes, at, took });
@@ -67,28 +67,20 @@ const PAUSE: u32 = 10;
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use tempfile::tempdir;
-
     use super::*;
 
     #[test]
     fn the_tree_is_not_read_for_each_question() {
-        let directory = tempdir().expect("a temporary folder");
-        let folder = Folder::open(directory.path()).expect("a folder");
-        fs::write(directory.path().join("a"), "12345").expect("the disk has room");
         let usage = Usage::default();
-        assert_eq!(usage.recent(&folder).expect("a folder"), 5);
-        let an_hour = Duration::from_secs(3600);
-        usage.lock().as_mut().expect("it was counted").took = an_hour;
-        fs::write(directory.path().join("b"), "123").expect("the disk has room");
-        assert_eq!(usage.recent(&folder).expect("a folder"), 5);
+        let recent = |now| usage.recent(|| Ok(now)).expect("it is counted");
+        assert_eq!(recent(5), 5);
+        let set_took = |took| usage.lock().as_mut().expect("it was counted").took = took;
+        set_took(Duration::from_secs(3600));
+        assert_eq!(recent(8), 5);
         usage.published(4, 1);
-        assert_eq!(usage.recent(&folder).expect("a folder"), 8);
-        assert_eq!(usage.exact(&folder).expect("a folder"), 8);
-        fs::remove_file(directory.path().join("a")).expect("it is there");
-        usage.lock().as_mut().expect("it was counted").took = Duration::ZERO;
-        assert_eq!(usage.recent(&folder).expect("a folder"), 3);
+        assert_eq!(recent(100), 8);
+        assert_eq!(usage.exact(|| Ok(9)).expect("it is counted"), 9);
+        set_took(Duration::ZERO);
+        assert_eq!(recent(3), 3);
     }
 }
