@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use nix::net::if_::if_nametoindex;
-use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate};
+use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate, Sanitized};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
@@ -26,7 +26,7 @@ use crate::transfer::{self, GetOptions, ListOptions, PutOptions};
 #[derive(Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Cli {
-    /// Log more; a server logs every accept, fork, end and reap
+    /// Log more, such as every connection of a server
     #[arg(
         short,
         long,
@@ -317,11 +317,30 @@ pub(crate) fn parse(
     };
     command = with_version(command, name.leak(), version.leak()); // once in a process
     let args = move_options_behind_service(args);
-    let matches = command
-        .try_get_matches_from_mut(&args)
-        .map_err(|error| describe_service_error(&mut command, error))
-        .map_err(|error| suggest_listen(error, &args))?;
+    let matches = matches(&mut command, &args).map_err(|error| {
+        // An error quotes arguments, also to a terminal.
+        let shown = |arg: &OsString| Sanitized(arg.as_encoded_bytes()).to_string().into();
+        let shown: Vec<OsString> = args.iter().map(shown).collect();
+        if shown == args {
+            return error;
+        }
+        matches(&mut command, &shown).err().unwrap_or_else(|| {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let lines = text
+                .lines()
+                .map(|line| Sanitized(line.as_bytes()).to_string() + "\n");
+            clap::Error::raw(error.kind(), lines.collect::<String>())
+        })
+    })?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
+}
+
+fn matches(command: &mut clap::Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let matches = command.try_get_matches_from_mut(args);
+    matches
+        .map_err(|error| describe_service_error(command, error))
+        .map_err(|error| suggest_listen(error, args))
 }
 
 /// The command line, with a subcommand of `serve` for each service. `serve` and the service accept
@@ -696,6 +715,22 @@ mod tests {
         for args in ["serve echo foo", "serve echo --lisen 80", "list --port 80"] {
             let error = parse(args).err().expect("it is refused").to_string();
             assert!(!error.contains("to listen there"), "{args}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_write_control_characters() {
+        for args in [
+            "serve \x1b[31m",
+            "serve echo \x1b[31m",
+            "serve echo -l \x1b[31m",
+            "list h\x1b[31m",
+            "serve echo --max-line \x1b[31m",
+        ] {
+            let error = parse(args).err().expect("it is refused");
+            let error = error.render().ansi().to_string();
+            assert!(error.contains(r"\x1b[31m"), "{error}");
+            assert!(!error.contains("'\x1b[31m'"), "{error}");
         }
     }
 

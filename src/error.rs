@@ -57,10 +57,16 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// The exit code: from sysexits(3) where the cause is an address or a transfer, else 1.
+    /// The exit code: from sysexits(3) where the cause is an address, a permission or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Bind(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => EX_NOPERM,
+            Self::Bind(error) if is_denied(&error.cause) => EX_NOPERM,
+            Self::InvalidOptions(error) if error.is_denied() => EX_NOPERM,
+            Self::WriteFile(_, error) | Self::Input(error) | Self::Output(error)
+                if is_denied(error) =>
+            {
+                EX_NOPERM
+            }
             Self::Bind(_) => EX_UNAVAILABLE,
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
@@ -73,6 +79,13 @@ impl Failure {
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 /// The exit code of a failed transfer: from sysexits(3) where that has one, 1 if the server refused,

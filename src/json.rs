@@ -1,5 +1,8 @@
 //! Results as JSON, one object per line.
 
+use std::borrow::Cow;
+
+use base64ct::{Base64, Encoding};
 use clap::Args;
 use serde::Serialize;
 
@@ -9,6 +12,24 @@ pub(crate) struct JsonOption {
     /// Print the results as JSON, one object per line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A name that may be no UTF-8: as text for people, and then also its bytes.
+#[derive(Serialize)]
+pub(crate) struct JsonName<'a> {
+    name: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+}
+
+impl<'a> JsonName<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let is_text = str::from_utf8(bytes).is_ok();
+        Self {
+            name: String::from_utf8_lossy(bytes),
+            name_base64: (!is_text).then(|| Base64::encode_string(bytes)),
+        }
+    }
 }
 
 /// The value as one line of ASCII: other characters are escaped, so that none acts on a terminal.
@@ -31,6 +52,13 @@ pub(crate) fn line(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_no_utf_8_has_its_bytes_too() {
+        assert_eq!(line(&JsonName::new(b"a")), r#"{"name":"a"}"#);
+        let lossless = r#"{"name":"a\ufffd","name_base64":"Yf8="}"#;
+        assert_eq!(line(&JsonName::new(b"a\xff")), lossless);
+    }
 
     #[test]
     fn nothing_in_json_acts_on_a_terminal() {

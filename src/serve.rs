@@ -25,7 +25,7 @@ pub(crate) fn run(services: &Services, matches: &ArgMatches, quiet: bool) -> Res
     let options = ServeOptions::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
     let service = services.make(name, matches)?;
     let ready = options.ready_fd.map(ready_at).transpose()?;
-    let listeners = Listener::bind(&options.listen_addrs(), options.bind())?;
+    let listeners = Listener::bind(&options.listen_addrs(), &options.bind())?;
     check_transports(name, &*service, &listeners, options.interface.is_some())?;
     let mut reporting = Reporting::default();
     reporting.json = options.json;

@@ -212,6 +212,11 @@ impl Server {
         stream.write_all(opening.replace("NUMBER", &number.to_string()).as_bytes())
     }
 
+    /// The text that each client sends first.
+    pub fn opening(&self) -> &str {
+        self.opening.as_deref().unwrap_or_default()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -127,6 +127,34 @@ pub fn file_servers(file: &Path) -> io::Result<Vec<Contender>> {
     ])
 }
 
+/// Servers of this folder, whose clients ask for the digest of the file `large`.
+///
+/// # Errors
+///
+/// The path of the running program is unknown.
+pub fn busy_files(folder: &Path) -> io::Result<Vec<Contender>> {
+    let folder = folder.to_string_lossy();
+    busy("files", &[&folder], "HASH large\n")
+}
+
+/// Servers of the friend, whose clients send lines.
+///
+/// # Errors
+///
+/// The path of the running program is unknown.
+pub fn busy_friends() -> io::Result<Vec<Contender>> {
+    busy("eliza", &[], "I am sad because my mother hates me\n")
+}
+
+fn busy(service: &str, arguments: &[&str], opening: &str) -> io::Result<Vec<Contender>> {
+    let models = ["fork", "threads", "events"].into_iter();
+    let servers = models.map(|model| {
+        let server = ours(service, model, "127.0.0.1:PORT", arguments)?;
+        Ok(server.with_opening(opening))
+    });
+    servers.collect()
+}
+
 /// ELIZA programs on a pipe: ours with each of these scripts (the built-in one if there are none),
 /// and a simple one in Python.
 ///

@@ -16,7 +16,8 @@ mod window;
 pub use args::numbers;
 pub use contender::{Contender, Server};
 pub use contenders::{
-    chat_servers, fan_out_servers, file_servers, pipe_programs, tcp_echo_servers, udp_echo_servers,
+    busy_files, busy_friends, chat_servers, fan_out_servers, file_servers, pipe_programs,
+    tcp_echo_servers, udp_echo_servers,
 };
 pub use memory::{memory, peak_memory};
 pub use quantile::quantile;

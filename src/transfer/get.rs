@@ -8,7 +8,7 @@ use std::path::Path;
 
 use switchboard_client::{Client, Destination, Error, Progress, Stop, Target, TftpClient};
 use switchboard_core::Sanitized;
-use switchboard_files::{Kind, Name};
+use switchboard_files::{FileError, Kind, Name, Status};
 
 use super::names::{check_targets, last_part, name};
 use super::options::GetOptions;
@@ -28,7 +28,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         let own = last_part(&Name::parse(name.as_bytes()).ok()?);
         Some((OsStr::new(name), own.as_bytes().to_owned()))
     }))?;
-    let server = options.server.resolve()?;
+    let server = options.server.resolve(options.tftp.udp)?;
     options.tftp.check(&server)?;
     let path = options.output.as_deref();
     let out = path.map_or(Ok(None), output).map_err(Error::Output)?;
@@ -98,7 +98,22 @@ impl Get<'_> {
     fn file(&mut self, name: &Name, target: Target<'_>) -> Result<(), Failure> {
         self.reporter.file_started(name.as_bytes());
         let result = self.client.get(name, target, &mut self.reporter);
+        let result = match result {
+            Err(
+                Error::Rejected(Status::NOT_FOUND, _)
+                | Error::CannotCreate {
+                    cause: FileError::NotAFile,
+                    ..
+                },
+            ) if self.is_folder(name) => Err(Error::InvalidInput("a folder requires --recursive")),
+            other => other,
+        };
         self.reporter.file(name.as_bytes(), result)
+    }
+
+    fn is_folder(&mut self, name: &Name) -> bool {
+        !self.options.folders.recursive
+            && matches!(self.client.stat(name), Ok(entry) if entry.kind == Kind::Folder)
     }
 
     /// Gets everything below a folder, into the local folder `own`.

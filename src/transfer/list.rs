@@ -11,11 +11,11 @@ use super::names::name;
 use super::options::ListOptions;
 use super::report::Reporter;
 use crate::error::Failure;
-use crate::json;
+use crate::json::{self, JsonName};
 
 pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
-    let server = options.server.resolve()?;
+    let server = options.server.resolve(false)?;
     if let Endpoint::Udp(_) = server.endpoint() {
         let message = "TFTP cannot list files: use TCP, or get a file by its name";
         return Err(Failure::Usage(message.into()));
@@ -24,21 +24,27 @@ pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let mut print = |name: &[u8], entry: &Entry| {
         let line = if options.server.json.json {
-            let name = String::from_utf8_lossy(name);
-            json_line(&name, entry)
+            json_line(name, entry)
         } else {
             text(name, entry)
         };
         writeln!(out, "{line}")
     };
+    let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
     if !options.recursive {
-        for entry in client.list(&folder)? {
+        let entries = match client.list(&folder) {
+            Err(error) if !folder.is_root() => {
+                reporter.failed(Quoted::from(&folder).to_string().as_bytes(), &error)?;
+                return reporter.finish();
+            }
+            entries => entries?,
+        };
+        for entry in entries {
             print(&entry.name, &entry).map_err(Error::Output)?;
         }
         return Ok(());
     }
     client = options.walk.limit(client);
-    let mut reporter = Reporter::new(false, quiet); // a folder that cannot be listed is not a result
     let mut walk = options.walk.below(folder.clone());
     while let Some(next) = walk.next(&mut client) {
         match next {
@@ -66,20 +72,21 @@ fn text(name: &[u8], entry: &Entry) -> String {
 
 #[derive(Serialize)]
 struct JsonEntry<'a> {
-    name: &'a str,
+    #[serde(flatten)]
+    name: JsonName<'a>,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     modified: String,
 }
 
-fn json_line(name: &str, entry: &Entry) -> String {
+fn json_line(name: &[u8], entry: &Entry) -> String {
     let (kind, bytes) = match entry.kind {
         Kind::File(size) => ("file", Some(size)),
         Kind::Folder => ("folder", None),
     };
     json::line(&JsonEntry {
-        name,
+        name: JsonName::new(name),
         kind,
         bytes,
         modified: entry.modified.to_string(),

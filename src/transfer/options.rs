@@ -176,16 +176,11 @@ impl FolderOptions {
 /// The server, and the output about it.
 #[derive(Args)]
 pub(super) struct ServerOptions {
-    /// Address of the server: PORT (of this machine), HOST:PORT, [V6]:PORT, unix:PATH, or
-    /// udp://HOST:PORT for TFTP
+    /// Address of the server: PORT (of this machine), HOST:PORT, [V6]:PORT, or unix:PATH
     #[arg(value_name = "ADDR")]
     address: ListenAddr,
 
-    /// Use TFTP, over UDP and without digests
-    #[arg(short, long)]
-    udp: bool,
-
-    /// Longest silence of the server; TFTP may give up earlier
+    /// Longest silence of the server
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     pub(super) timeout: Duration,
 
@@ -195,13 +190,13 @@ pub(super) struct ServerOptions {
 
 impl ServerOptions {
     /// Resolves the address.
-    pub(super) fn resolve(&self) -> Result<Server, Failure> {
-        let address = match (&self.address, self.udp) {
+    pub(super) fn resolve(&self, udp: bool) -> Result<Server, Failure> {
+        let address = match (&self.address, udp) {
             (ListenAddr::Tcp(address), true) => ListenAddr::Udp(address.clone()),
             (address, _) => address.clone(),
         };
         let server = Server::resolve(&address)?;
-        if self.udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
+        if udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             return Err(Failure::Usage("--udp requires HOST:PORT".into()));
         }
         Ok(server)
@@ -212,6 +207,10 @@ impl ServerOptions {
 #[derive(Args)]
 #[command(next_help_heading = "TFTP")]
 pub(super) struct TftpArgs {
+    /// Use TFTP, over UDP and without digests, as udp://HOST:PORT does
+    #[arg(short, long)]
+    pub(super) udp: bool,
+
     /// Size of the blocks to request, in bytes, 8 to 65464 [default: 1428]
     #[arg(long, value_name = "BYTES", value_parser = size_in::<u16>(8..=65_464))]
     block_size: Option<u16>,

@@ -23,7 +23,7 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     let targets = options.files.iter().map(|path| file_name(path).to_owned());
     let sources = options.files.iter().map(|path| path.as_os_str());
     check_targets(sources.zip(targets))?;
-    let server = options.server.resolve()?;
+    let server = options.server.resolve(options.tftp.udp)?;
     options.tftp.check(&server)?;
     let mut reporter = Reporter::new(options.server.json.json, quiet);
     let tftp = options.tftp.options(options.server.timeout);

@@ -1,8 +1,10 @@
 //! Reports of transfers: progress bars, summaries, errors and JSON.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,7 +14,7 @@ use switchboard_core::Sanitized;
 use switchboard_files::counted;
 
 use crate::error::{Failure, transfer_code};
-use crate::json;
+use crate::json::{self, JsonName};
 
 /// Reports each file: a progress bar on a terminal, a line on standard error when it ends, and with
 /// `--json` an object on standard output.
@@ -29,7 +31,8 @@ pub(crate) struct Reporter {
 
 #[derive(Serialize)]
 struct JsonFile<'a> {
-    name: &'a str,
+    #[serde(flatten)]
+    name: JsonName<'a>,
     result: &'static str,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,9 +97,8 @@ impl Reporter {
         }
         let message = match error {
             Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
-            // The error begins with the name.
-            Error::Local { file, .. } | Error::Exists(file)
-                if file.as_os_str().as_bytes() == name =>
+            Error::Local { file, .. } | Error::CannotCreate { file, .. } | Error::Exists(file)
+                if names_file(name, file) =>
             {
                 error.to_string()
             }
@@ -205,6 +207,16 @@ impl Progress for Reporter {
     }
 }
 
+/// Whether a message about the local file says which file of the server it is about: they are called
+/// the same, or it is its part.
+fn names_file(name: &[u8], file: &Path) -> bool {
+    let last = Path::new(OsStr::from_bytes(name)).file_name();
+    match (last, file.file_name()) {
+        (Some(name), Some(file)) => file.as_bytes().starts_with(name.as_bytes()),
+        _ => false,
+    }
+}
+
 /// The end of a name, short enough for a line with a bar.
 fn shortened(name: String) -> String {
     let Some(excess) = name.chars().count().checked_sub(MAX_PREFIX_CHARS + 1) else {
@@ -244,7 +256,7 @@ fn summary(name: &[u8], outcome: &Outcome, seconds: f64) -> String {
 fn json_line(name: &[u8], result: Result<&Outcome, &Error>, seconds: f64) -> String {
     let (outcome, error) = (result.ok(), result.err());
     json::line(&JsonFile {
-        name: &String::from_utf8_lossy(name),
+        name: JsonName::new(name),
         result: match outcome {
             None => "failed",
             Some(outcome) if outcome.already_there => "unchanged",

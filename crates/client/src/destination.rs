@@ -1,7 +1,7 @@
 //! Where received files go.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,7 +46,10 @@ impl Destination {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Folder::open(path).map_err(|error| Error::CannotCreate {
             file: path.to_owned(),
-            cause: error.into(),
+            cause: match error.kind() {
+                io::ErrorKind::NotADirectory => FileError::NotAFolder,
+                _ => error.into(),
+            },
         })?;
         Ok(Self {
             path: path.to_owned(),

@@ -29,7 +29,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let listeners = Listener::bind(&[ListenAddr::default()], BindOptions::default())?;
+//! let listeners = Listener::bind(&[ListenAddr::default()], &BindOptions::default())?;
 //! Server::new(Greeter).serve(listeners)?;
 //! # Ok(())
 //! # }

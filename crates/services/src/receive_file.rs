@@ -11,6 +11,7 @@ use switchboard_core::{
 };
 use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules, counted};
 
+use crate::registry::FileProblem;
 use crate::shared_output::SharedOutput;
 use crate::units::size;
 
@@ -61,14 +62,14 @@ impl ReceiveFile {
         })
     }
 
-    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+    pub(crate) fn from_options(options: Options) -> Result<Self, FileProblem> {
         let rules = Rules {
             overwrite: options.overwrite,
             max_file: options.max_file,
             ..Rules::default()
         };
         let path = options.path;
-        Self::new(&path, rules).map_err(|error| format!("{}: {error}", path.display()))
+        Self::new(&path, rules).map_err(|error| FileProblem::new(&path, error))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The services by name, each with its options on the command line.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgMatches, Args, Command};
 use switchboard_core::Service;
+use switchboard_files::FileError;
 
 /// A table of services by name, in the order in which they are listed.
 #[derive(Default)]
@@ -20,6 +23,29 @@ pub struct Services {
 pub struct InvalidOptions {
     service: String,
     reason: String,
+    is_denied: bool,
+}
+
+impl InvalidOptions {
+    /// Whether the system denies access to a file.
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
+    }
+}
+
+/// A file that an option names cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {cause}", path.display())]
+pub(crate) struct FileProblem {
+    path: PathBuf,
+    cause: FileError,
+}
+
+impl FileProblem {
+    pub(crate) fn new(path: &Path, cause: impl Into<FileError>) -> Self {
+        let (path, cause) = (path.to_owned(), cause.into());
+        Self { path, cause }
+    }
 }
 
 struct Entry {
@@ -27,7 +53,10 @@ struct Entry {
     make: Make,
 }
 
-type Make = Box<dyn Fn(&ArgMatches) -> Result<Arc<dyn Service>, String>>;
+type Make = Box<dyn Fn(&ArgMatches) -> Result<Arc<dyn Service>, Invalid>>;
+
+/// The reason, and whether access to a file is denied.
+struct Invalid(String, bool);
 
 /// The options of a service that has none.
 #[derive(Args)]
@@ -54,7 +83,7 @@ impl Services {
     ///
     /// In debug builds, when the command line is parsed: an option has the name of one that every
     /// service has, such as `--listen`.
-    pub fn add_with<O: Args, S: Service + 'static, E: fmt::Display>(
+    pub fn add_with<O: Args, S: Service + 'static, E: fmt::Display + 'static>(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -62,8 +91,14 @@ impl Services {
     ) {
         let command = O::augment_args(Command::new(name)).about(about);
         let make: Make = Box::new(move |matches| {
-            let options = O::from_arg_matches(matches).map_err(|error| error.to_string())?;
-            let service = make(options).map_err(|error| error.to_string())?;
+            let options = O::from_arg_matches(matches);
+            let options = options.map_err(|error| Invalid(error.to_string(), false))?;
+            let service = make(options).map_err(|error| {
+                let problem = (&error as &dyn Any).downcast_ref::<FileProblem>();
+                let is_denied =
+                    problem.is_some_and(|problem| matches!(problem.cause, FileError::Denied));
+                Invalid(error.to_string(), is_denied)
+            })?;
             Ok(Arc::new(service))
         });
         self.entries
@@ -113,9 +148,10 @@ impl Services {
             .iter()
             .find(|entry| entry.command.get_name() == name);
         let entry = entry.expect("the name is one of its own commands");
-        (entry.make)(options).map_err(|reason| InvalidOptions {
+        (entry.make)(options).map_err(|Invalid(reason, is_denied)| InvalidOptions {
             service: name.to_owned(),
             reason,
+            is_denied,
         })
     }
 }

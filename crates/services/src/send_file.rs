@@ -8,6 +8,8 @@ use switchboard_core::{
 };
 use switchboard_files::{FileError, Source};
 
+use crate::registry::FileProblem;
+
 /// Sends a file to every peer and closes. Input is ignored.
 ///
 /// The file is opened for each peer, so a later one gets its new content. A transfer that fails is
@@ -35,9 +37,9 @@ impl SendFile {
         Ok(Self { path })
     }
 
-    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+    pub(crate) fn from_options(options: Options) -> Result<Self, FileProblem> {
         let path = options.path;
-        Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))
+        Self::new(&path).map_err(|error| FileProblem::new(&path, error))
     }
 }
 

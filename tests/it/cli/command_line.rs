@@ -1,11 +1,15 @@
 //! Help, usage errors, and what every command has in common.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use switchboard_eliza::Script;
 
+use crate::support::files::public_program;
 use crate::support::{
-    Client, Server, program, run_program, services, shell, stdout_of, temp_dir, villains,
+    Client, Server, installed, is_root, program, run_program, services, shell, stdout_of, temp_dir,
+    villains,
 };
 
 #[test]
@@ -196,7 +200,7 @@ fn a_closed_output_pipe_is_not_an_error() {
 fn an_unusable_script_is_refused_before_listening() {
     let folder = temp_dir();
     let path = folder.path().join("bad.toml");
-    std::fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
+    fs::write(&path, "greeting = ['a']\nfarewell = ['b']\nsilence = ['c', 'd']\notherwise = ['e', 'f']\nquit = ['g']\n\
         [[rule]]\npatterns = ['(a{1000}){1000}']\nreplies = ['h']\n")
     .expect("it can be written");
     let name = path.display();
@@ -229,4 +233,25 @@ fn errors_of_a_service_are_sanitized() {
         stderr,
         "switchboard: cannot serve none: it is\\x1b a villain\n"
     );
+}
+
+#[test]
+fn a_denied_file_has_an_exit_code_of_its_own() {
+    if !is_root() || !installed(&["setpriv"]) {
+        return;
+    }
+    let (_folder, copy) = public_program();
+    let denied = temp_dir();
+    let owner_only = Permissions::from_mode(0o700);
+    fs::set_permissions(denied.path(), owner_only).expect("it is ours");
+    for args in ["serve files", "serve receive-file --", "man"] {
+        let command = format!(
+            "setpriv --reuid=65534 --regid=65534 --clear-groups {} {args} {}/a",
+            copy.display(),
+            denied.path().display()
+        );
+        let output = shell(&command, b"");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(77), "{args}: {stderr}");
+    }
 }

@@ -45,6 +45,12 @@ fn bash_completes_services_and_their_options() {
         ("switchboard serve echo --idle-t", "--idle-timeout"),
         ("switchboard serve eliza --scr", "--script"),
         ("switchboard get --hid", "--hidden"),
+        ("switchboard serve echo --model = thr", "threads"),
+        (
+            "switchboard serve echo --model =",
+            "fork threads events sequential",
+        ),
+        ("switchboard serve exec -- /bin/ls --mod", ""),
     ] {
         let count = line.split(' ').count();
         let complete = format!(

@@ -1,6 +1,8 @@
 //! `get`, `put` and `list`: their options. What they transfer is tested in `files`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::support::files::{check_run, serve_files};
@@ -12,6 +14,28 @@ fn files(folder: &Path) -> Vec<String> {
     let find = format!("cd {} && find . -type f | LC_ALL=C sort", folder.display());
     let found = stdout_of(&find, "");
     found.lines().map(|path| path[2..].to_owned()).collect()
+}
+
+#[test]
+fn names_in_json_are_lossless() {
+    let (here, there) = (temp_dir(), temp_dir());
+    let name = OsStr::from_bytes(b"b\xff");
+    fs::write(there.path().join(name), "hello").expect("the disk has room");
+    let server = serve_files(there.path(), "--writable");
+    let port = server.port();
+    let folder = here.path().display();
+    let name = r#""name":"b\ufffd","name_base64":"Yv8=""#;
+    let sent = r#""name":"d/b\ufffd","name_base64":"ZC9i/w==""#;
+    let put = format!("put {port} {folder}/$'b\\xff' --to d --json");
+    for (command, name) in [
+        (format!("ls {port} --json"), name),
+        (format!("ls {port} -r --json"), name),
+        (format!("get {port} $'b\\xff' -C {folder} --json"), name),
+        (put, sent),
+    ] {
+        let printed = stdout_of(&format!("$PROGRAM {command}"), "");
+        assert!(printed.contains(name), "{command}: {printed}");
+    }
 }
 
 #[test]

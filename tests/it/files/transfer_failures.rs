@@ -130,6 +130,9 @@ fn obstacles_are_reported() {
     fs::create_dir_all(here.path().join("d/a")).expect("the disk has room");
     fs::create_dir(there.path().join("d")).expect("the disk has room");
     fs::write(there.path().join("a"), "hello").expect("the disk has room");
+    fs::create_dir(there.path().join("e")).expect("the disk has room");
+    fs::write(here.path().join("file"), "one").expect("the disk has room");
+    fs::write(there.path().join("file"), "other").expect("the disk has room");
     symlink("nowhere", here.path().join("a.part")).expect("the disk has room");
     let server = serve_files(there.path(), "--writable");
     let port = &*server.port();
@@ -138,9 +141,39 @@ fn obstacles_are_reported() {
         (
             &["get", port, "a", "-C", "d"][..],
             73,
-            "d/a: not a regular file",
+            "switchboard: cannot create d/a: not a regular file\n",
         ),
-        (&["get", port, "d"], 73, "d: not a regular file"),
+        (
+            &["get", port, "a", "-C", "file"],
+            73,
+            "switchboard: cannot create file: not a folder\n",
+        ),
+        (
+            &["get", port, "d"],
+            2,
+            "switchboard: d: a folder requires --recursive\n",
+        ),
+        (
+            &["get", port, "e", "-o", "x"],
+            2,
+            "switchboard: e: a folder requires --recursive\n",
+        ),
+        (
+            &["get", port, "file"],
+            73,
+            "switchboard: file exists already (--overwrite replaces it)\n",
+        ),
+        (
+            &["put", port, "./missing"],
+            74,
+            "switchboard: ./missing: no such file or folder\n",
+        ),
+        (
+            &["ls", port, "missing"],
+            1,
+            "switchboard: missing: the server answered: no such file or folder (550)\n",
+        ),
+        (&["ls", port, "-u"], 2, "unexpected argument '-u'"),
         (
             &["get", port, "a", "--resume"],
             73,
@@ -151,7 +184,11 @@ fn obstacles_are_reported() {
             74,
             "/dev/null: not a regular file",
         ),
-        (&["list", &long], 69, "SUN_LEN"),
+        (
+            &["list", &long],
+            69,
+            "200 bytes, and a Unix socket allows 107",
+        ),
         (&["list", "unix:\x1b[2J"], 69, "unix:\\x1b[2J"),
         (
             &["list", port, "--timeout", "0s"],

@@ -215,6 +215,21 @@ fn sigquit_removes_the_temporary_file_of_an_upload() {
 }
 
 #[test]
+fn a_stop_at_once_drops_every_session() {
+    for model in MODELS {
+        for signals in [&[Signal::SIGQUIT][..], &[Signal::SIGTERM; 2]] {
+            let mut server = Server::villain(&format!("dropper --model {model} --grace 1h"));
+            let mut client = server.connect();
+            assert_eq!(client.ask("hello"), "hello");
+            signals.iter().for_each(|&signal| server.signal(signal));
+            assert_eq!(server.wait().code(), Some(0), "{model} {signals:?}");
+            // Its destructor says so.
+            server.log("dropped");
+        }
+    }
+}
+
+#[test]
 fn a_stop_signal_to_the_process_group_restarts_nothing() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
         for model in CONCURRENT_MODELS {

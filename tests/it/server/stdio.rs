@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    Client, MODELS, Process, Server, free_port, installed, program, shell, temp_dir, wait_for,
+    Client, MODELS, Process, Server, free_port, installed, program, run_program, shell, temp_dir,
+    wait_for,
 };
 
 #[test]
@@ -222,5 +223,17 @@ fn sigterm_is_handled_while_stdio_is_served() {
         stdout.read_to_string(&mut rest).expect("it is text");
         assert!(rest.contains("oodbye"), "{model}: {rest}");
         assert_eq!(server.wait().code(), Some(0), "{model}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    for model in MODELS {
+        let serve = format!("serve echo --model {model} --listen stdio:");
+        let (code, _, stderr) = run_program(&format!("{serve} > /dev/full"), "hello\n");
+        assert_eq!(code, 1, "{model}: {stderr}");
+        assert!(stderr.contains("No space left on device"), "{stderr}");
+        let (code, stdout, stderr) = run_program(&format!("{serve} | head -n 1"), "hello\n");
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "hello\n", ""));
     }
 }

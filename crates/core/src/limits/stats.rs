@@ -89,6 +89,10 @@ impl Stats {
         self.counters[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
 
+    pub(crate) fn total(self, counter: Counter) -> u64 {
+        self.counters[counter as usize].load(Ordering::Relaxed)
+    }
+
     /// The same counters for a UDP socket of this index, with a gauge of open sessions of its own,
     /// reset to zero. If the process of the socket is killed, the next one resets the gauge.
     pub(crate) fn for_udp_socket(self, index: usize) -> Self {

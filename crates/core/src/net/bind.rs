@@ -68,10 +68,10 @@ impl Listener {
     /// # Errors
     ///
     /// The first address that cannot be bound, with the cause. Then nothing is listened on.
-    pub fn bind(addresses: &[ListenAddr], options: BindOptions) -> Result<Vec<Self>, BindError> {
+    pub fn bind(addresses: &[ListenAddr], options: &BindOptions) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            let bound = bind(address, &options)?.into_iter();
+            let bound = bind(address, options)?.into_iter();
             listeners.extend(bound.map(|listener| {
                 let listener = listener.with_index(index);
                 listener.with_trusted(&options.trusted_networks)

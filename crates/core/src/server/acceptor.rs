@@ -115,6 +115,11 @@ impl<'a, W: Worker> Acceptor<'a, W> {
         !can_arrive && self.state.retry.is_none() && self.is_idle()
     }
 
+    /// Whether a session has failed.
+    pub(super) fn has_failures(&self) -> bool {
+        0 < self.state.stats.total(Counter::Failed)
+    }
+
     /// Whether there is no session and no refused peer.
     pub(super) fn is_idle(&self) -> bool {
         self.state.reactor.len() == 0 && self.worker.len() == 0

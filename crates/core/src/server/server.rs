@@ -24,7 +24,7 @@ use crate::session::service::Service;
 ///     out.send(&[b"Hello, ", name].concat());
 ///     Ok(Flow::Close)
 /// });
-/// let listeners = Listener::bind(&[ListenAddr::default()], BindOptions::default())?;
+/// let listeners = Listener::bind(&[ListenAddr::default()], &BindOptions::default())?;
 /// Server::new(greet).limits(Limits::default()).model(Model::Fork).serve(listeners)?;
 /// # Ok(())
 /// # }

@@ -11,7 +11,7 @@ use crate::server::worker::Worker;
 use crate::sys::systemd::notify_service_manager;
 
 /// Serves every peer that arrives until a signal asks it to stop, then shuts down. It also returns when no
-/// peer can arrive any more and the last session has ended.
+/// peer can arrive any more and the last session has ended, with an error if one has failed.
 pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     let grace = setup.limits.grace_period;
     let mut acceptor = match Acceptor::new(setup, worker) {
@@ -27,7 +27,10 @@ pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io:
     }
     let (request, served) = loop {
         if acceptor.is_exhausted() {
-            return Ok(());
+            return match acceptor.has_failures() {
+                true => Err(io::Error::other("the session failed")),
+                false => Ok(()),
+            };
         }
         match acceptor.turn(None) {
             Ok(Request::None) => (),
@@ -35,16 +38,14 @@ pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io:
             Err(error) => break (Request::Stop, Err(error)),
         }
     };
-    let grace = if request == Request::Abort {
-        Duration::ZERO
-    } else {
-        grace
-    };
     acceptor.close();
     notify_service_manager("STOPPING=1");
-    info!(sessions = acceptor.sessions(), ?grace, "stop");
+    let sessions = acceptor.sessions();
     if request == Request::Stop {
+        info!(sessions, ?grace, "stop");
         wait_for_sessions(&mut acceptor, grace);
+    } else {
+        info!(sessions, "stop at once");
     }
     end_sessions(&mut acceptor);
     served

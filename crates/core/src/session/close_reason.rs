@@ -8,7 +8,7 @@ use tracing::{debug, error, warn};
 
 use crate::limits::admission::Slot;
 use crate::limits::stats::Counter;
-use crate::peer::Peer;
+use crate::peer::{Address, Peer};
 use crate::sanitize::Sanitized;
 use crate::session::service::{Error, Refusal};
 
@@ -84,7 +84,7 @@ impl CloseReason {
         if let (Some(slot), Self::Refused(_)) = (slot, self) {
             slot.count(Counter::RefusedService);
         }
-        if self.is_failure() {
+        if self.is_failure() || self.loses_output(peer) {
             slot.inspect(|slot| slot.count(Counter::Failed));
             error!(%peer, received, sent, "end: {self}");
         } else if let Self::HttpRequest = self {
@@ -92,6 +92,13 @@ impl CloseReason {
         } else {
             debug!(%peer, received, sent, "end: {self}");
         }
+    }
+
+    /// Whether standard output cannot be written, as on a full disk. That its reader has left, as `head`
+    /// does, is no failure.
+    fn loses_output(&self, peer: &Peer) -> bool {
+        matches!(self, Self::ConnectionLost(error)
+            if peer.remote == Address::Stdio && error.kind() != io::ErrorKind::BrokenPipe)
     }
 }
 

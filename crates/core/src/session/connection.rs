@@ -457,7 +457,7 @@ impl Connection {
         if self.close_reason().is_none() {
             self.end(CloseReason::Aborted);
         }
-        match self.state {
+        match mem::replace(&mut self.state, State::Closed(CloseReason::Aborted)) {
             State::Open(_) => CloseReason::Aborted,
             State::Closed(reason) => reason,
         }
@@ -585,6 +585,13 @@ impl Connection {
         let session = mem::replace(&mut self.state, State::Closed(reason));
         // A panic in the destructor changes nothing.
         catch_unwind(AssertUnwindSafe(|| drop(session))).ok();
+    }
+}
+
+/// A server that stops at once drops connections that are open.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end(CloseReason::Aborted);
     }
 }
 

@@ -282,8 +282,11 @@ impl StreamTask {
     /// Sends the session's requests, and delivers room events. Returns whether there were any.
     fn exchange_with_hub(&mut self, now: Instant) -> bool {
         let requested = self.take_requests(now);
+        let is_allowed = self.connection.is_allowed();
         let received = self.rooms.receive(&mut self.connection);
-        self.more_room_events = received.more;
+        if is_allowed {
+            self.more_room_events = received.more; // otherwise none was looked for
+        }
         if received.accepted {
             self.deadlines.touch(now);
         }

@@ -189,7 +189,7 @@ mod tests {
         file.as_file().set_len(1).expect("it can be cut");
         let error = io::read_to_string(&mut shrunk).expect_err("two bytes are missing");
         let error = FileError::from(error).to_string();
-        assert_eq!(error, "the file has only 1 bytes, 2 fewer than expected");
+        assert_eq!(error, "the file has only 1 byte, 2 fewer than expected");
         file.as_file().set_len(3).expect("it can grow");
         file.as_file()
             .write_all(b"hello world")

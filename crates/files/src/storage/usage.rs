@@ -19,17 +19,23 @@ struct Counted {
 impl Usage {
     /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
     /// asks how often.
-    pub(super) fn recent(&self, used: impl FnOnce() -> Sum) -> Sum {
+    pub(super) fn recent(
+        &self,
+        count: impl FnOnce() -> Result<u64, FileError>,
+    ) -> Result<u64, FileError> {
         let mut counted = self.lock();
         match &*counted {
             Some(last) if last.at.elapsed() < last.took * PAUSE => Ok(last.bytes),
-            _ => count(&mut counted, used),
+            _ => update(&mut counted, count),
         }
     }
 
     /// The sum that is counted now.
-    pub(super) fn exact(&self, used: impl FnOnce() -> Sum) -> Sum {
-        count(&mut self.lock(), used)
+    pub(super) fn exact(
+        &self,
+        count: impl FnOnce() -> Result<u64, FileError>,
+    ) -> Result<u64, FileError> {
+        update(&mut self.lock(), count)
     }
 
     /// A file of this length was published, in the place of one of `replaced` bytes.
@@ -52,11 +58,12 @@ impl Usage {
     }
 }
 
-type Sum = Result<u64, FileError>;
-
-fn count(counted: &mut Option<Counted>, used: impl FnOnce() -> Sum) -> Sum {
+fn update(
+    counted: &mut Option<Counted>,
+    count: impl FnOnce() -> Result<u64, FileError>,
+) -> Result<u64, FileError> {
     let began = Instant::now();
-    let bytes = used()?;
+    let bytes = count()?;
     let at = Instant::now();
     let took = at.duration_since(began);
     *counted = Some(Counted { bytes, at, took });
@@ -72,15 +79,14 @@ mod tests {
     #[test]
     fn the_tree_is_not_read_for_each_question() {
         let usage = Usage::default();
-        let recent = |now| usage.recent(|| Ok(now)).expect("it is counted");
-        assert_eq!(recent(5), 5);
-        let set_took = |took| usage.lock().as_mut().expect("it was counted").took = took;
-        set_took(Duration::from_secs(3600));
-        assert_eq!(recent(8), 5);
+        assert_eq!(usage.recent(|| Ok(5)).ok(), Some(5));
+        let an_hour = Duration::from_secs(3600);
+        usage.lock().as_mut().expect("it was counted").took = an_hour;
+        assert_eq!(usage.recent(|| Ok(8)).ok(), Some(5));
         usage.published(4, 1);
-        assert_eq!(recent(100), 8);
-        assert_eq!(usage.exact(|| Ok(9)).expect("it is counted"), 9);
-        set_took(Duration::ZERO);
-        assert_eq!(recent(3), 3);
+        assert_eq!(usage.recent(|| Ok(9)).ok(), Some(8));
+        assert_eq!(usage.exact(|| Ok(9)).ok(), Some(9));
+        usage.lock().as_mut().expect("it was counted").took = Duration::ZERO;
+        assert_eq!(usage.recent(|| Ok(3)).ok(), Some(3));
     }
 }

@@ -16,6 +16,7 @@ use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Name, Rules};
 
+use crate::registry::FileProblem;
 use crate::units::{Limit, or_none, size};
 use crate::uptime;
 use line_session::LineSession;
@@ -88,9 +89,9 @@ impl Files {
         self
     }
 
-    pub(crate) fn from_options(options: Options) -> Result<Self, String> {
+    pub(crate) fn from_options(options: Options) -> Result<Self, FileProblem> {
         let path = options.folder;
-        let mut files = Self::new(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut files = Self::new(&path).map_err(|error| FileProblem::new(&path, error))?;
         files.share.folder = files.share.folder.with_hidden(options.hidden);
         if options.writable {
             let folder = &files.share.folder;

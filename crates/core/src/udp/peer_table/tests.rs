@@ -821,7 +821,7 @@ fn full_table(service: impl Service + 'static) -> TestTable {
         max_clients: 3,
         ..Limits::default()
     };
-    let trusted = ["192.0.2.1/32", "192.0.2.2/32"].map(|network| network.parse());
+    let trusted = ["192.0.2.1/32", "192.0.2.2/32"].map(str::parse);
     let trusted = trusted.map(|network| network.expect("a network"));
     let mut table = TestTable::trusting(trusted.to_vec(), service, &limits);
     table.ports_left = 10_000;
