@@ -526,7 +526,7 @@ mod tests {
             let written = written.iter().filter(|&&done| done).count();
             assert!(written <= 2, "what is being written counts");
             let done = publish_at_once(files);
-            assert!(done.iter().all(|done| done.is_ok()), "{done:?}");
+            assert!(done.iter().all(Result::is_ok), "{done:?}");
             let used = rules::used(&folder).expect("a folder");
             assert_eq!(used, 4 * written as u64);
         }

@@ -113,7 +113,7 @@ fn a_name_that_ends_with_a_slash_is_no_file() {
     }
     let answers = shared.answers(b"LIST folder/\nSTAT folder/\n");
     assert!(!answers.contains("550 "), "{answers}");
-    let answers = shared.answers(&put("hello.txt/", b"new"));
+    let answers = shared.answers(put("hello.txt/", b"new"));
     assert!(answers.contains("553 "), "{answers}");
     assert_eq!(shared.read("hello.txt").expect("it is there"), b"hello");
 }
