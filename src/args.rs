@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -52,7 +52,6 @@ pub(crate) enum Command {
         arg_required_else_help = true,
         subcommand_value_name = "SERVICE",
         subcommand_help_heading = "Services",
-        override_usage = "switchboard serve [OPTIONS] <SERVICE> [OPTIONS]",
         disable_help_subcommand = true,
         after_help = SERVE_HELP
     )]
@@ -286,36 +285,25 @@ impl ServeOptions {
     }
 }
 
-/// Parses the arguments of the program; `is_own` says that it is not `switchboard` itself. The matches of a service are below those of `serve`.
+/// Parses the arguments of `program`. The matches of a service are below those of `serve`.
 ///
 /// # Errors
 ///
 /// Wrong usage, or a request for help or the version.
 pub(crate) fn parse(
     services: &Services,
-    is_own: bool,
+    program: &'static str,
     args: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<(Cli, ArgMatches), clap::Error> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let mut command = command(services);
-    let (name, version) = match args.first().filter(|_| is_own).map(Path::new) {
-        Some(program) => (
-            program
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            services
-                .version()
-                .map_or_else(String::new, |version| format!("{version} "))
-                + concat!("(switchboard ", env!("CARGO_PKG_VERSION"), ")"),
-        ),
-        None => (
-            "switchboard".to_owned(),
-            env!("CARGO_PKG_VERSION").to_owned(),
-        ),
+    let framework = env!("CARGO_PKG_VERSION");
+    let version = match services.version() {
+        Some(version) => format!("{version} ({OWN_NAME} {framework})"),
+        None if program == OWN_NAME => framework.to_owned(),
+        None => format!("({OWN_NAME} {framework})"),
     };
-    command = with_version(command, name.leak(), version.leak()); // once in a process
+    let command = command(services, program);
+    let mut command = with_version(command, program, version.leak()); // once in a process
     let args = move_options_behind_service(args);
     let matches = matches(&mut command, &args).map_err(|error| {
         // An error quotes arguments, also to a terminal.
@@ -345,13 +333,16 @@ fn matches(command: &mut clap::Command, args: &[OsString]) -> Result<ArgMatches,
 
 /// The command line, with a subcommand of `serve` for each service. `serve` and the service accept
 /// the same options.
-pub(crate) fn command(services: &Services) -> clap::Command {
+pub(crate) fn command(services: &Services, program: &'static str) -> clap::Command {
     let services: Vec<_> = services
         .commands()
         .map(ServeOptions::augment_args)
         .collect();
-    Cli::command().mut_subcommand("serve", |serve| {
-        ServeOptions::augment_args(serve).subcommands(services)
+    let command = Cli::command().name(program);
+    command.mut_subcommand("serve", |serve| {
+        ServeOptions::augment_args(serve)
+            .subcommands(services)
+            .override_usage(format!("{program} serve [OPTIONS] <SERVICE> [OPTIONS]"))
     })
 }
 
@@ -488,6 +479,8 @@ fn similar_services(serve: &clap::Command, error: &clap::Error) -> Vec<String> {
     similar
 }
 
+/// The name of the program that comes with the framework.
+pub(crate) const OWN_NAME: &str = "switchboard";
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
 const HELP: &str = "\
@@ -558,7 +551,7 @@ mod tests {
 
     fn parse(args: &str) -> Result<(Cli, ArgMatches), clap::Error> {
         let args = ["switchboard"].into_iter().chain(args.split_whitespace());
-        super::parse(&switchboard_services::all(), false, args)
+        super::parse(&switchboard_services::all(), OWN_NAME, args)
     }
 
     /// The name of the service, and the options that `serve` uses.
@@ -574,7 +567,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        command(&switchboard_services::all()).debug_assert();
+        command(&switchboard_services::all(), OWN_NAME).debug_assert();
     }
 
     #[test]
@@ -737,8 +730,8 @@ mod tests {
     #[test]
     fn every_command_prints_the_version_of_the_program() {
         let mut services = switchboard_services::all();
-        let version = |services: &Services, args: &str, is_own| {
-            let parsed = super::parse(services, is_own, args.split(' '));
+        let version = |services: &Services, args: &str, program| {
+            let parsed = super::parse(services, program, args.split(' '));
             let error = parsed.err().expect("the version is asked for");
             assert_eq!(error.kind(), ErrorKind::DisplayVersion, "{args}: {error}");
             error.to_string()
@@ -752,14 +745,14 @@ mod tests {
         ] {
             let args = format!("/bin/mine {args}");
             assert_eq!(
-                version(&services, &args, false),
+                version(&services, &args, OWN_NAME),
                 format!("switchboard {own}\n")
             );
             let expected = format!("mine (switchboard {own})\n");
-            assert_eq!(version(&services, &args, true), expected);
+            assert_eq!(version(&services, &args, "mine"), expected);
         }
         services.set_version("7.8");
         let expected = format!("mine 7.8 (switchboard {own})\n");
-        assert_eq!(version(&services, "mine serve chat -V", true), expected);
+        assert_eq!(version(&services, "mine serve chat -V", "mine"), expected);
     }
 }

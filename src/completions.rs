@@ -9,13 +9,21 @@ use crate::args;
 use crate::error::Failure;
 
 /// Prints the script for `shell`.
-pub(crate) fn print(services: &Services, shell: Shell) -> Result<(), Failure> {
-    let mut command = args::command(services);
-    let name = command.get_name().to_owned();
+pub(crate) fn print(
+    services: &Services,
+    program: &'static str,
+    shell: Shell,
+) -> Result<(), Failure> {
+    let mut command = args::command(services, program);
     let mut script = Vec::new();
-    generate(shell, &mut command, name, &mut script);
+    generate(shell, &mut command, program, &mut script);
     match shell {
-        Shell::Fish => script.extend_from_slice(FISH_SHELLS),
+        Shell::Fish => {
+            let function = format!("__fish_{}_using_subcommand", program.replace('-', "_"));
+            let condition = format!("-n \"{function} completions\"");
+            let line = format!("complete -c {program} {condition} {FISH_SHELLS}\n");
+            script.extend_from_slice(line.as_bytes());
+        }
         Shell::Bash => {
             let text = String::from_utf8_lossy(&script);
             script = text
@@ -45,5 +53,4 @@ const BASH_VALUES: &str = "    if [[ \"$cur\" == \"=\" ]]; then
 ";
 
 /// The values of `completions SHELL`: clap_complete completes only options for fish.
-const FISH_SHELLS: &[u8] =
-    b"complete -c switchboard -n \"__fish_switchboard_using_subcommand completions\" -f -a \"bash zsh fish\"\n";
+const FISH_SHELLS: &str = "-f -a \"bash zsh fish\"";

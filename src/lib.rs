@@ -27,7 +27,9 @@ mod talk;
 mod transfer;
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -40,7 +42,7 @@ use crate::error::Failure;
 
 /// Runs the program with the services that come with it.
 pub fn main() -> ExitCode {
-    start(&switchboard_services::all(), false)
+    start(&switchboard_services::all(), args::OWN_NAME)
 }
 
 /// Runs the program with one more service: its name, a one-line description, and how to make it.
@@ -58,11 +60,14 @@ pub fn run<S: Service + 'static>(
 pub fn main_with(add: impl FnOnce(&mut Services)) -> ExitCode {
     let mut services = switchboard_services::all();
     add(&mut services);
-    start(&services, true)
+    let program = env::args_os().next().unwrap_or_default();
+    let name = Path::new(&program).file_name();
+    let name = name.unwrap_or_else(|| OsStr::new(args::OWN_NAME));
+    start(&services, name.to_string_lossy().into_owned().leak()) // once in a process
 }
 
-fn start(services: &Services, is_own: bool) -> ExitCode {
-    let (cli, matches) = match args::parse(services, is_own, env::args_os()) {
+fn start(services: &Services, program: &'static str) -> ExitCode {
+    let (cli, matches) = match args::parse(services, program, env::args_os()) {
         Ok(parsed) => parsed,
         Err(usage) => {
             usage.print().ok(); // the reader of the help may have closed the pipe
@@ -78,8 +83,8 @@ fn start(services: &Services, is_own: bool) -> ExitCode {
         (Command::Put(options), _) => transfer::put(&options, cli.quiet),
         (Command::List(options), _) => transfer::list(&options, cli.quiet),
         (Command::Services(options), _) => list(services, options.json),
-        (Command::Completions { shell }, _) => completions::print(services, shell),
-        (Command::Man { directory }, _) => man::write(services, &directory, cli.quiet),
+        (Command::Completions { shell }, _) => completions::print(services, program, shell),
+        (Command::Man { directory }, _) => man::write(services, program, &directory, cli.quiet),
         (Command::Serve, None) => unreachable!("the command line requires a service"),
     };
     match done {

@@ -15,13 +15,17 @@ use crate::error::Failure;
 
 /// Writes a page for each command and service into `directory`, and prints the paths of the files
 /// unless `quiet`.
-pub(crate) fn write(services: &Services, directory: &Path, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn write(
+    services: &Services,
+    program: &'static str,
+    directory: &Path,
+    quiet: bool,
+) -> Result<(), Failure> {
     let failed = |path: &Path, error| Failure::WriteFile(path.to_owned(), error);
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
-    let mut command = args::command(services).disable_help_subcommand(true);
+    let mut command = args::command(services, program).disable_help_subcommand(true);
     command.build();
-    let name = command.get_name().to_owned();
-    for (name, command) in pages(name, &command) {
+    for (name, command) in pages(program.to_owned(), &command) {
         let path = directory.join(format!("{name}.1"));
         page(&name, command)
             .and_then(|page| fs::write(&path, page))

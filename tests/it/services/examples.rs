@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{CONCURRENT_MODELS, MODELS, Server, example};
+use crate::support::{CONCURRENT_MODELS, MODELS, Server, example, stdout_of, temp_dir};
 
 /// Serves an example under a model.
 fn serve(name: &str, model: &str) -> Server {
@@ -48,4 +48,18 @@ fn relay_passes_lines_from_peer_to_peer() {
         second.send("welcome\n");
         assert_eq!(first.line(), "welcome", "{model}");
     }
+}
+
+#[test]
+fn a_program_of_its_own_has_its_own_name() {
+    let rot13 = example("rot13");
+    let folder = temp_dir();
+    let run = |args: &str| stdout_of(&format!("{} {args}", rot13.display()), "");
+    assert!(run("--version").starts_with("rot13 (switchboard "));
+    assert_eq!(run("serve rot13 -V"), run("--version"));
+    assert!(run("serve --help").contains("Usage: rot13 serve "));
+    assert!(run("completions bash").contains("complete -F _rot13 "));
+    assert!(run("completions fish").contains("complete -c rot13 "));
+    run(&format!("man {}", folder.path().display()));
+    assert!(folder.path().join("rot13-serve-rot13.1").exists());
 }

@@ -11,7 +11,6 @@ use std::str::FromStr;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use socket2::SockAddr;
 
-use crate::sanitize::Sanitized;
 use crate::sys::systemd;
 
 /// The default port.
@@ -317,9 +316,7 @@ impl fmt::Display for ListenAddr {
             }
             Self::Tcp(host_port) => host_port.fmt(f),
             Self::Udp(host_port) => write!(f, "udp://{host_port}"),
-            Self::Unix(path) => {
-                write!(f, "unix:{}", Sanitized(path.as_os_str().as_encoded_bytes()))
-            }
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Fd(Descriptor::Number(number)) => write!(f, "fd:{number}"),
             Self::Fd(Descriptor::Name(name)) => write!(f, "fd:{name}"),
             Self::Stdio => f.write_str("stdio:"),

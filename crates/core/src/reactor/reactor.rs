@@ -177,7 +177,7 @@ impl Reactor {
         }
         // A source may set a deadline that is past already. It is due in the next turn, so that others
         // are served before.
-        let mut expired = mem::replace(&mut self.deadlines, BTreeSet::new());
+        let mut expired = mem::take(&mut self.deadlines);
         self.deadlines = expired.split_off(&(now, SourceId::MAX));
         for (_, id) in expired {
             if let Some(entry) = self.sources.get_mut(&id) {

@@ -105,8 +105,8 @@ impl Session for TestSession {
     }
 }
 
-/// Echoes messages and closes after `bye`. Each session has a port of its own, and is sent at most ten
-/// bytes before it sends to that port.
+/// Echoes messages, closes after `bye`, and answers `?` by whether the peer is verified. Each session
+/// has a port of its own, and is sent at most ten bytes before it sends to that port.
 struct DedicatedEcho;
 
 impl Service for DedicatedEcho {
@@ -124,7 +124,11 @@ impl Service for DedicatedEcho {
 
 impl Session for DedicatedEcho {
     fn on_message(&mut self, message: &[u8], out: &mut Outbox) -> Result {
-        out.send(message);
+        match message {
+            b"?" if out.is_verified() => out.send(b"yes"),
+            b"?" => out.send(b"no"),
+            message => out.send(message),
+        }
         Ok(match message {
             b"bye" => Flow::Close,
             _ => Flow::Continue,
@@ -1011,6 +1015,19 @@ fn a_datagram_to_the_dedicated_port_lifts_all_limits() {
     );
     for _ in 0..100 {
         assert_eq!(table.receive_at_port(50_008, 1, [b'x'; 1000]).len(), 1);
+    }
+}
+
+#[test]
+fn a_session_knows_whether_its_peer_is_verified() {
+    let mut table = TestTable::with_ports(9);
+    for _ in 0..2 {
+        assert_eq!(table.receive_at_port(1212, 1, "?"), from(50_008, "no"));
+        table.now += SECOND;
+    }
+    assert_eq!(table.receive_at_port(50_008, 2, "?"), from(50_008, "no"));
+    for port in [50_008, 1212] {
+        assert_eq!(table.receive_at_port(port, 1, "?"), from(50_008, "yes"));
     }
 }
 
