@@ -53,7 +53,7 @@ END
 /// Sends a datagram to each of the hosts in turn, until an answer comes to that to the last host, and
 /// prints which were answered and from where.
 const SEND: &str = "
-import socket, sys
+import errno, socket, sys
 interface, port, hosts = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 index = socket.if_nametoindex(interface)
 is_v6 = ':' in hosts[0]
@@ -67,9 +67,9 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 s.settimeout(0.2)
 answered = set()
 while True:
-    for host in hosts:
-        s.sendto(f'{host} x'.encode(), (host, port))
     try:
+        for host in hosts:
+            s.sendto(f'{host} x'.encode(), (host, port))
         while True:
             text, address = s.recvfrom(100)
             answered.add(f'{text.decode()} from {address[0]}')
@@ -78,6 +78,9 @@ while True:
                 sys.exit()
     except TimeoutError:
         pass # the interface is not up yet
+    except OSError as error:
+        if error.errno != errno.ENETUNREACH:
+            raise
 ";
 
 fn can_make_networks() -> bool {

@@ -19,7 +19,7 @@ pub(super) struct Received {
     pub(super) any: bool,
     /// The hub accepted a post of the session.
     pub(super) accepted: bool,
-    /// More may have arrived, and the session accepts it.
+    /// More may have arrived: the session did not take all.
     pub(super) more: bool,
 }
 
@@ -60,10 +60,7 @@ impl RoomLink {
             return received;
         };
         for _ in 0..EVENTS_AT_ONCE {
-            if !connection.wants_room_events() {
-                return received;
-            }
-            if !connection.is_allowed() {
+            if !connection.wants_room_events() || !connection.is_allowed() {
                 break;
             }
             match link.next() {

@@ -35,7 +35,7 @@ pub(crate) struct StreamTask {
     hung_up: bool, // the peer has closed both sides, and its last input was not read yet
     is_working: bool, // the session has set its timer to zero
     left: Option<Instant>, // when the peer closed its sending side, while the session is working
-    more_room_events: bool, // may have arrived, and the session accepts them
+    more_room_events: bool, // may have arrived, also in the buffer of the link
 }
 
 enum Phase {
@@ -461,7 +461,8 @@ impl EventSource for StreamTask {
     }
 
     fn is_due(&self) -> bool {
-        matches!(self.phase, Phase::Open) && (self.connection.is_due() || self.more_room_events)
+        let takes_room_events = self.more_room_events && self.connection.wants_room_events();
+        matches!(self.phase, Phase::Open) && (self.connection.is_due() || takes_room_events)
     }
 
     fn resume(&mut self, calls: usize, now: Instant) {
