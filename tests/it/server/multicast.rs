@@ -180,6 +180,25 @@ fn addresses_that_receive_nothing_are_refused() {
 }
 
 #[test]
+fn the_broadcast_address_of_a_network_is_refused() {
+    if !can_make_networks() {
+        return;
+    }
+    // The interface `wa` was set up without one.
+    let lines = in_two_networks(
+        r#"for address in 192.0.2.255 198.51.100.255; do
+               for scheme in tcp udp; do
+                   timeout 20 "$PROGRAM" serve echo --listen $scheme://$address:0 2>&1 || true
+               done
+           done"#,
+    );
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for line in lines {
+        assert!(line.contains("it is a broadcast address;"), "{line}");
+    }
+}
+
+#[test]
 fn the_example_of_a_group_is_answered() {
     if !installed(&["socat"]) {
         return;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use nix::errno::Errno;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
-use nix::sys::socket::SockaddrStorage;
+use nix::sys::socket::{SockaddrIn, SockaddrStorage};
 use socket2::{InterfaceIndexOrAddress, Socket, Type};
 
 /// Whether a socket of this type can receive at `ip`.
@@ -36,14 +36,24 @@ fn is_broadcast(ip: IpAddr) -> bool {
         return false; // IPv6 has none
     };
     let of_network = |interface: &InterfaceAddress| {
+        let address = interface.address.and_then(|address| ipv4_of(&address));
         let is_broadcast = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
         let broadcast = interface.broadcast.filter(|_| is_broadcast);
-        broadcast.and_then(|address| ip_of(&address)) == Some(ip.into())
-            // An interface may be set up without it.
-            && interface.address.and_then(|address| ip_of(&address)) != Some(ip.into())
+        let mask = interface.netmask.and_then(|mask| ipv4_of(&mask));
+        // The kernel has the last address of a network as one too, also where none was set up.
+        let last = address
+            .zip(mask)
+            .filter(|(_, mask)| (!mask).to_bits() > 1)
+            .map(|(address, mask)| address | !mask);
+        let broadcasts = [broadcast.and_then(|address| ipv4_of(&address)), last];
+        broadcasts.contains(&Some(ip)) && address != Some(ip)
     };
     let loopback = ip.octets() == [127, 255, 255, 255];
     ip.is_broadcast() || loopback || getifaddrs().into_iter().flatten().any(|i| of_network(&i))
+}
+
+fn ipv4_of(address: &SockaddrStorage) -> Option<Ipv4Addr> {
+    address.as_sockaddr_in().map(SockaddrIn::ip)
 }
 
 /// A group, and the interfaces on which to join it.
