@@ -879,6 +879,27 @@ fn a_place_of_a_verified_peer_is_for_verified_peers_only() {
 }
 
 #[test]
+fn full_servers_do_not_ask_each_other_without_end() {
+    let mut tables = [(); 2].map(|()| {
+        let mut table = full_table(LINES);
+        let question = table.receive(3, "long").remove(0);
+        table.receive(3, code(&question));
+        table
+    });
+    let [one, other] = &mut tables;
+    let question = one.receive(4, "x").remove(0);
+    assert_eq!(other.receive(4, &question), [""; 0]);
+    // Nor are more questions sent than this, whatever the datagrams are.
+    let mut ask = |number: u16| {
+        let host = 1000 + u32::from(number);
+        let remote = SocketAddr::from((std::net::Ipv4Addr::from(host), 40_000));
+        one.receive_from(remote, "x").len()
+    };
+    let asked: usize = (0..1000).map(&mut ask).sum();
+    assert_eq!(asked, 99);
+}
+
+#[test]
 fn no_transfer_ends_for_another_one() {
     let mut table = full_table(DedicatedEcho);
     let port = SocketAddr::from(([192, 0, 2, 200], 50_000 + 9_999));
