@@ -336,6 +336,24 @@ fn an_unanswered_transfer_sends_little() {
     );
 }
 
+#[test]
+fn a_stop_does_not_wait_for_transfers_that_may_be_forged() {
+    let Some(lan) = Lan::new() else {
+        return;
+    };
+    let (mut server, _folder) = tftp_server(&lan, "events --grace 1h", &content(5000));
+    let socket = lan.enter(|| UdpSocket::bind("10.1.0.1:0").expect("it is free"));
+    let sent = socket.send_to(READ_REQUEST, server.udp_address());
+    sent.expect("it can be sent");
+    let mut packet = [0; 600];
+    let length = socket.recv(&mut packet).expect("a block arrives");
+    assert_eq!((length, packet[1]), (516, 3));
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait().success());
+    let last = received_so_far(&socket).pop().expect("an error arrives");
+    assert_eq!(last, b"\0\x05\0\0the server stops\0");
+}
+
 /// The kernel drops packets from outside that have an IPv4 address of this machine as their source.
 /// It does not drop IPv6 packets with an IPv4-mapped source, nor with an IPv6 address of this machine.
 #[test]

@@ -30,7 +30,7 @@ use crate::udp::peer::{Members, Next, Output, UdpPeer, UdpSession};
 use crate::udp::programs::{JobKey, UnverifiedPrograms};
 use crate::udp::recv_batch::{Incoming, PeerKey};
 use crate::udp::send_batch::SendBatch;
-use crate::udp::validation::Validation;
+use crate::udp::validation::{QUESTION, Validation};
 
 /// All peers with a session, and those that had one recently. When it is full, the unverified peer
 /// that was inactive for longest is evicted. Without one, a new peer has a place only if it is
@@ -47,7 +47,8 @@ pub(crate) struct PeerTable {
     pub(crate) admission: Admission,
     host_rate: HostRate,
     refusals: TokenBucket,     // messages of refusals, to any address
-    warnings: TokenBucket,     // which anyone can cause
+    questions: TokenBucket, // those to peers that are not in the table, which have no limit of their own
+    warnings: TokenBucket,  // which anyone can cause
     pub(crate) out: SendBatch, // the replies
     validation: Validation,
     peers: HashMap<PeerKey, Box<UdpPeer>>,
@@ -107,6 +108,7 @@ impl PeerTable {
             filter,
             host_rate: HostRate::new(limits.rate),
             refusals: TokenBucket::per_second(REFUSALS_PER_SECOND, now),
+            questions: TokenBucket::per_second(QUESTIONS_PER_SECOND, now),
             warnings: TokenBucket::per_second(WARNINGS_PER_SECOND, now),
             out: SendBatch::new(admission.stats()),
             admission,
@@ -221,7 +223,12 @@ impl PeerTable {
         if self.has_place(peer.is_verified) {
             return self.open(key, Some(peer), datagram, now);
         }
-        let asks = self.asks && self.ports.is_none() && !self.is_stopping();
+        // Another server must not answer a question by its own, and so on without end.
+        let asks = self.asks
+            && self.ports.is_none()
+            && !self.is_stopping()
+            && !datagram.starts_with(QUESTION.as_bytes())
+            && self.questions.take(now);
         let mut out = Output {
             batch: &mut self.out,
             validation: &mut self.validation,
@@ -609,6 +616,7 @@ const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const MAX_UNVERIFIED: usize = 128; // with ports of their own
 const DESCRIPTORS_PER_SESSION: usize = 3; // the port, a file, and another one while it is opened
 const RESERVED_DESCRIPTORS: usize = 128; // those of the server, and of sessions that end with a batch
+const QUESTIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 #[cfg(test)]

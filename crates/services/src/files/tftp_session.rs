@@ -243,10 +243,15 @@ impl Session for TftpSession {
         Ok(self.advance(Ok(Step::Continue), out))
     }
 
-    /// A transfer in progress may be completed.
-    fn on_shutdown(&mut self, _: &mut Outbox) -> Result {
+    /// A transfer in progress may be completed. One that the peer has not confirmed ends: its request
+    /// may be forged, and nobody would complete it.
+    fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
         self.is_stopping = true;
         Ok(match self.state {
+            State::Sending(_) | State::Receiving(..) if !out.is_verified() => {
+                let end = End::with_error(ErrorCode::Undefined, "the server stops");
+                self.advance(Err(end), out)
+            }
             State::Sending(_) | State::Receiving(..) => Flow::Continue,
             State::Idle | State::Dallying(_) => Flow::Close,
         })

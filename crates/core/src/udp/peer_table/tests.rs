@@ -857,7 +857,7 @@ fn a_place_of_a_verified_peer_is_for_verified_peers_only() {
     let question = table.receive(3, "long").remove(0);
     assert_eq!(table.receive(3, code(&question)).concat().len(), 501);
     // Now all are verified. A new one is asked before it gets a place.
-    for number in 0..100 {
+    for number in 0..50 {
         let remote = SocketAddr::from(([10, 0, 0, number], 40_000));
         code(&table.receive_from(remote, "x")[0]);
     }
@@ -876,6 +876,27 @@ fn a_place_of_a_verified_peer_is_for_verified_peers_only() {
     assert_eq!(table.receive_from(remote, "x"), ["x"], "the third place");
     assert_eq!(table.receive(4, "x"), [""; 0]);
     assert_eq!(table.dropped(Dropped::Full), 1);
+}
+
+#[test]
+fn full_servers_do_not_ask_each_other_without_end() {
+    let mut tables = [(); 2].map(|()| {
+        let mut table = full_table(LINES);
+        let question = table.receive(3, "long").remove(0);
+        table.receive(3, code(&question));
+        table
+    });
+    let [one, other] = &mut tables;
+    let question = one.receive(4, "x").remove(0);
+    assert_eq!(other.receive(4, &question), [""; 0]);
+    // Nor are more questions sent than this, whatever the datagrams are.
+    let mut ask = |number: u16| {
+        let host = 1000 + u32::from(number);
+        let remote = SocketAddr::from((std::net::Ipv4Addr::from(host), 40_000));
+        one.receive_from(remote, "x").len()
+    };
+    let asked: usize = (0..1000).map(&mut ask).sum();
+    assert_eq!(asked, 99);
 }
 
 #[test]
