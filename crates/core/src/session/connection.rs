@@ -487,7 +487,6 @@ impl Connection {
                 self.is_due = self.may_call(raw);
                 return raw;
             }
-            self.allowed -= 1;
             let flow = if self.shutdown == Once::Due {
                 self.shutdown = Once::Delivered;
                 guarded(|| session.on_shutdown(out))
@@ -533,6 +532,7 @@ impl Connection {
                 self.eof = Once::Delivered;
                 guarded(|| session.on_eof(out))
             };
+            self.allowed -= 1; // not before: room events need what no call used
             self.follow(flow);
         }
     }

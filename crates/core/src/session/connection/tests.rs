@@ -413,6 +413,17 @@ fn a_call_that_is_not_allowed_is_due() {
 }
 
 #[test]
+fn looking_for_input_that_is_not_there_uses_no_call() {
+    let mut connection = Connection::open(&Chatty, &Peer::stdio(), &limits(1000));
+    // A room event that waits for this call would be delayed in each turn of a busy server.
+    connection.resume(1);
+    take(&mut connection, 1000);
+    assert!(connection.is_allowed());
+    connection.receive(b"a\n");
+    assert!(!connection.is_allowed());
+}
+
+#[test]
 fn a_message_that_ends_by_silence_waits_until_it_may_be_delivered() {
     let mut connection = connection(Framing::Line, 5, |event, out| {
         if let Event::Message(line) = event {
