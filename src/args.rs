@@ -413,6 +413,7 @@ fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> cl
         Some(ContextValue::StyledStr(usage)) if usage.to_string().contains(" serve ") => (),
         _ => return error,
     }
+    let program = command.get_name().to_owned();
     let serve = command.find_subcommand_mut("serve");
     let serve = serve.expect("it is a command");
     let similar = match similar_services(serve, &error) {
@@ -422,7 +423,7 @@ fn describe_service_error(command: &mut clap::Command, error: clap::Error) -> cl
         }
         names => format!("; similar names: {}", names.join(", ")),
     };
-    let message = format!("{problem}{similar}\n\n`switchboard services` lists the services.");
+    let message = format!("{problem}{similar}\n\n`{program} services` lists the services.");
     serve.error(error.kind(), message)
 }
 
@@ -751,6 +752,9 @@ mod tests {
             let expected = format!("mine (switchboard {own})\n");
             assert_eq!(version(&services, &args, "mine"), expected);
         }
+        let error = super::parse(&services, "mine", "mine serve foo".split(' ')).err();
+        let error = error.expect("there is no such service").to_string();
+        assert!(error.contains("`mine services`"), "{error}");
         services.set_version("7.8");
         let expected = format!("mine 7.8 (switchboard {own})\n");
         assert_eq!(version(&services, "mine serve chat -V", "mine"), expected);

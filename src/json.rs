@@ -24,12 +24,17 @@ pub(crate) struct JsonName<'a> {
 
 impl<'a> JsonName<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let is_text = str::from_utf8(bytes).is_ok();
         Self {
             name: String::from_utf8_lossy(bytes),
-            name_base64: (!is_text).then(|| Base64::encode_string(bytes)),
+            name_base64: base64_unless_text(bytes),
         }
     }
+}
+
+/// The bytes of a name that is no UTF-8.
+pub(crate) fn base64_unless_text(bytes: &[u8]) -> Option<String> {
+    let is_text = str::from_utf8(bytes).is_ok();
+    (!is_text).then(|| Base64::encode_string(bytes))
 }
 
 /// The value as one line of ASCII: other characters are escaped, so that none acts on a terminal.

@@ -84,6 +84,8 @@ fn converse(options: &RunOptions) -> Result<(), Failure> {
 struct JsonProblem<'a> {
     file: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file_base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
@@ -95,6 +97,8 @@ struct JsonProblem<'a> {
 #[derive(Serialize)]
 struct JsonCheck<'a> {
     file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_base64: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,9 +116,12 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
             Some("-") => "<stdin>".into(),
             _ => file.display().to_string(),
         };
+        let base64 = json::base64_unless_text(file.as_os_str().as_encoded_bytes());
+        let file_base64 = base64.as_deref();
         let json = |problem: &Problem, severity| {
             json::line(&JsonProblem {
                 file: &name,
+                file_base64,
                 line: Some(problem.line),
                 column: Some(problem.column),
                 severity,
@@ -136,6 +143,7 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                 if options.json.json {
                     print(&json::line(&JsonCheck {
                         file: &name,
+                        file_base64,
                         format: Some(script.format().to_string()),
                         rules: Some(script.rules()),
                         problems: problems.len(),
@@ -154,6 +162,7 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                 match error.problems() {
                     [] => print(&json::line(&JsonProblem {
                         file: &name,
+                        file_base64,
                         line: None,
                         column: None,
                         severity: "error",
@@ -165,6 +174,7 @@ fn check(options: &CheckOptions, quiet: bool) -> Result<(), Failure> {
                 }
                 print(&json::line(&JsonCheck {
                     file: &name,
+                    file_base64,
                     format: None,
                     rules: None,
                     problems: error.problems().len().max(1), // that it cannot be read is one
@@ -267,7 +277,8 @@ Examples:
 
 With --json, each problem is an object with file, line, column, severity and message; line and
 column are missing if the file cannot be read. After its problems, each script is an object with
-file, format, rules and problems (how many); format and rules are missing if it cannot be used.
+file, format, rules and problems (how many); format and rules are missing if it cannot be used. A
+FILE that is not UTF-8 has its bytes as file_base64, too.
 
 Exit codes: 0 no errors, 1 errors (or warnings, with --deny-warnings), 2 wrong usage.";
 

@@ -23,6 +23,9 @@ pub struct Peer {
     /// The index of the listen address where it arrived, in the order given to
     /// [`Listener::bind`](crate::Listener::bind).
     pub listener: usize,
+    /// Whether its address is in a network that the operator trusts
+    /// ([`BindOptions::trusted_networks`](crate::BindOptions::trusted_networks)). Known for UDP only.
+    pub is_in_trusted_network: bool,
 }
 
 /// How messages are transported.
@@ -68,6 +71,7 @@ impl Peer {
             local,
             transport,
             listener: 0,
+            is_in_trusted_network: false,
         }
     }
 
@@ -75,6 +79,15 @@ impl Peer {
     #[must_use]
     pub fn at_listener(self, listener: usize) -> Self {
         Self { listener, ..self }
+    }
+
+    /// The same peer, if `is_trusted` in a network that the operator trusts.
+    #[must_use]
+    pub fn in_trusted_network(self, is_trusted: bool) -> Self {
+        Self {
+            is_in_trusted_network: is_trusted,
+            ..self
+        }
     }
 
     /// The peer at standard input and output.

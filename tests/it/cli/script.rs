@@ -61,6 +61,17 @@ fn check_reports_every_problem_with_its_position() {
 }
 
 #[test]
+fn a_path_in_json_is_lossless() {
+    let printed = stdout_of("$PROGRAM script check $'b\\xff' --json; true", "");
+    let file = r#"{"file":"b\ufffd","file_base64":"Yv8=","#;
+    assert!(
+        printed.lines().all(|line| line.starts_with(file)),
+        "{printed}"
+    );
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+}
+
+#[test]
 fn scripts_are_read_from_standard_input() {
     let (code, stdout, _) = run_program("script check -", PARROT);
     assert!(

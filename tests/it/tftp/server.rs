@@ -282,6 +282,18 @@ fn a_silent_peer_gets_one_block_or_a_few_short_packets() {
     assert_eq!(setup.shared.read("new"), None);
 }
 
+/// curl acknowledges a block once, and waits without end if that is lost.
+#[test]
+fn a_silent_peer_of_a_trusted_network_gets_the_first_block_again() {
+    let setup = Setup::start("--trust-network 127.0.0.0/8");
+    let mut client = setup.client();
+    client.send(&get("notes"));
+    for _ in 0..2 {
+        assert_eq!(client.receive(), setup.notes(1));
+    }
+    assert_eq!(client.ask(&ack(1)), setup.notes(2));
+}
+
 #[test]
 fn another_request_of_a_peer_that_got_no_answer_begins_anew() {
     let setup = Setup::start("");

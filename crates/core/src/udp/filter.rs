@@ -101,8 +101,14 @@ impl Filter {
     pub(crate) fn is_trusted(&mut self, source: IpAddr, now: Instant) -> bool {
         let source = source.to_canonical();
         source.is_loopback()
-            || self.trusted.iter().any(|network| network.contains(&source))
+            || self.is_in_trusted_network(source)
             || (source.is_ipv4() && self.is_local(source, now))
+    }
+
+    /// Whether the source address is in a network in which nobody forges addresses.
+    pub(crate) fn is_in_trusted_network(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&source))
     }
 
     /// Whether `ip` is an address of this machine.

@@ -300,6 +300,7 @@ impl PeerTable {
         }
         let peer =
             Peer::new(key.0.into(), key.1.into(), Transport::Datagram).at_listener(self.listener);
+        let peer = peer.in_trusted_network(self.filter.is_in_trusted_network(key.0.ip()));
         if !self.host_rate.take(peer.remote.host(), now) {
             self.admission.stats().count(Counter::RefusedRate, 1);
             return Err(NoSession::Dropped(Dropped::HostRate));

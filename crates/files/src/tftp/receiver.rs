@@ -81,6 +81,11 @@ impl<W: Write> Receiver<W> {
         }
     }
 
+    /// The address of the request is not forged: whatever it does not answer is repeated.
+    pub fn trust_peer(&mut self) {
+        self.timer.trust_peer();
+    }
+
     /// Whether a packet was retransmitted, arrived twice or was missing.
     #[must_use]
     pub fn has_repeated(&self) -> bool {

@@ -25,6 +25,7 @@ pub(super) struct RetransmitTimer {
     sent_at: Duration,
     deadline: Duration,
     is_answered: bool,
+    is_trusted: bool, // the address of the request is not forged
 }
 
 /// Measured round-trip times.
@@ -51,6 +52,7 @@ impl RetransmitTimer {
             sent_at: now,
             deadline: now + INITIAL,
             is_answered: false,
+            is_trusted: false,
         }
     }
 
@@ -176,7 +178,17 @@ impl RetransmitTimer {
     /// Whether an answer to a request may be sent again although the peer neither answered it nor
     /// repeated its request. The address of the request may be forged.
     pub(super) fn may_repeat_answer(&self) -> bool {
-        self.is_answered || self.retries <= UNANSWERED_RETRIES
+        self.may_repeat_block() || self.retries <= UNANSWERED_RETRIES
+    }
+
+    /// The same for a first block, which is longer than the request.
+    pub(super) fn may_repeat_block(&self) -> bool {
+        self.is_answered || self.is_trusted
+    }
+
+    /// The address of the request is not forged.
+    pub(super) fn trust_peer(&mut self) {
+        self.is_trusted = true;
     }
 
     /// Whether the answer to a request that is repeated now is to be sent again: not if it was sent just

@@ -17,7 +17,8 @@ use crate::tftp::transfer::{Step, Transfer};
 /// 4.2.3.1). With windows of one block, only the timeout counts.
 ///
 /// The first block of a request without options is sent again only when the request is repeated: the
-/// address of the request may be forged, and the block is longer than the request.
+/// address of the request may be forged, and the block is longer than the request. A peer that
+/// [cannot be forged](Self::trust_peer) gets it again on a timeout.
 #[derive(Debug)]
 pub struct Sender<R> {
     source: R,
@@ -99,6 +100,11 @@ impl<R: Read> Sender<R> {
             sender.begin();
         }
         sender
+    }
+
+    /// The address of the request is not forged: whatever it does not answer is repeated.
+    pub fn trust_peer(&mut self) {
+        self.timer.trust_peer();
     }
 
     /// The options are settled: blocks follow.
@@ -256,7 +262,7 @@ impl<R: Read> Transfer for Sender<R> {
         if self.timer.has_expired(now)? {
             if self.is_opening {
                 self.opening_due = self.timer.may_repeat_answer();
-            } else if self.timer.is_answered() {
+            } else if self.timer.may_repeat_block() {
                 self.go_back();
                 self.ambiguous = self.sent;
             }

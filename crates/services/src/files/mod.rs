@@ -127,7 +127,8 @@ impl Service for Files {
             Transport::Stream => Box::new(LineSession::new(share)),
             Transport::Datagram => {
                 let ipv6 = matches!(peer.remote.host(), Host::Ip(ip) if ip.is_ipv6());
-                Box::new(TftpSession::new(share, self.clock, ipv6))
+                let trusted = peer.is_in_trusted_network;
+                Box::new(TftpSession::new(share, self.clock, ipv6, trusted))
             }
         })
     }

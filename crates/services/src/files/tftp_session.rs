@@ -23,6 +23,7 @@ pub(super) struct TftpSession {
     state: State,
     request: u64,       // the hash of the datagram that began the transfer
     max_refusal: usize, // bytes
+    is_trusted: bool,   // the address of the peer is not forged, although it was not shown
     is_stopping: bool,
 }
 
@@ -47,7 +48,7 @@ pub(super) const UDP_POLICY: UdpPolicy = UdpPolicy::DedicatedPort {
 };
 
 impl TftpSession {
-    pub(super) fn new(share: Share, clock: fn() -> Duration, ipv6: bool) -> Self {
+    pub(super) fn new(share: Share, clock: fn() -> Duration, ipv6: bool, is_trusted: bool) -> Self {
         Self {
             share,
             caps: Caps::ethernet(ipv6),
@@ -56,6 +57,7 @@ impl TftpSession {
             state: State::Idle,
             request: 0,
             max_refusal: usize::MAX,
+            is_trusted,
             is_stopping: false,
         }
     }
@@ -134,7 +136,10 @@ impl TftpSession {
         let size = (request.mode == Mode::Octet).then_some(source.length);
         let (negotiated, ack) = self.negotiate(request, size);
         let encoder = Encoder::new(source, request.mode);
-        let sender = Sender::new(encoder, &negotiated, ack, self.now);
+        let mut sender = Sender::new(encoder, &negotiated, ack, self.now);
+        if self.is_trusted {
+            sender.trust_peer();
+        }
         Ok(State::Sending(Box::new(sender)))
     }
 
@@ -152,7 +157,10 @@ impl TftpSession {
         let (negotiated, ack) = self.negotiate(request, size);
         let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         let decoder = Decoder::new(writer, request.mode);
-        let receiver = Receiver::new(decoder, &negotiated, ack, self.now);
+        let mut receiver = Receiver::new(decoder, &negotiated, ack, self.now);
+        if self.is_trusted {
+            receiver.trust_peer();
+        }
         Ok(State::Receiving(Box::new(receiver), length))
     }
 

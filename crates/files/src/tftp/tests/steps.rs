@@ -276,6 +276,27 @@ fn a_repeated_request_draws_the_first_block_a_few_times() {
     assert_eq!(acked(&mut sender, 1, ms(24_000)), [2]);
 }
 
+/// Its address is not forged, so that the first block is repeated like any other.
+#[test]
+fn a_trusted_peer_that_does_not_answer_gets_the_first_block_again() {
+    for option_ack in [None, Some(vec![0])] {
+        let mut sender = Sender::new(&b"x"[..], &negotiated(1), option_ack, ms(0));
+        sender.trust_peer();
+        let mut count = 0;
+        let mut now = ms(0);
+        loop {
+            while sender.next_packet(now).expect("a packet").is_some() {
+                count += 1;
+            }
+            now = sender.deadline();
+            if sender.on_timeout(now).is_err() {
+                break;
+            }
+        }
+        assert!(3 < count, "{count} packets");
+    }
+}
+
 /// A peer that repeats one acknowledgement gets some windows, and no endless stream of them.
 #[test]
 fn a_repeated_acknowledgement_neither_draws_much_nor_prevents_the_timeout() {
