@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
@@ -52,7 +51,7 @@ impl ReceiveFile {
     /// The file exists already, or cannot be created.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
         let (folder, name) = Folder::parent_of(path)?;
-        folder.remove_stale(&Name::root(), false, Duration::from_secs(2));
+        folder.remove_stale(&Name::root(), false);
         AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,

@@ -11,11 +11,13 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Attributes, Kind};
-use crate::storage::drafts::Draft;
+use crate::protocol::attributes::Attributes;
+use crate::protocol::entry::Kind;
 use crate::storage::folder::{Descent, Folder};
+use crate::storage::reservation::Reservation;
 use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
+use crate::storage::usage;
 
 /// A file that is written under no name, or a temporary one. [`publish`](Self::publish) gives it its
 /// name. Dropped before that, it leaves nothing behind, unless it is [resumable](Self::resume).
@@ -30,9 +32,10 @@ pub struct AtomicFile {
     temporary: Temporary,
     limit: SizeLimit,
     attributes: Option<Attributes>,
-    draft: Option<Draft>, // if there is a quota and no name, so that it is not counted itself
-    replaced: u64,        // bytes of the file that is replaced
-    announced: u64,
+    /// If there is a quota, and the file has no name, so that counting the folder does not include it.
+    reservation: Option<Reservation>,
+    replaced: u64,  // bytes of the file that is replaced
+    announced: u64, // bytes
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
@@ -68,7 +71,7 @@ impl AtomicFile {
         let limit = SizeLimit::new(&rules)?;
         limit.check(length.unwrap_or(0))?;
         let temporary = Temporary::new(parent)?;
-        let draft = rules.quota.filter(|_| !temporary.has_name());
+        let counts = rules.quota.is_some() && !temporary.has_name();
         let mut file = Self {
             folder: folder.clone(),
             name: name.clone(),
@@ -76,7 +79,7 @@ impl AtomicFile {
             temporary,
             limit,
             attributes: None,
-            draft: draft.map(|_| Draft::new(folder)).transpose()?,
+            reservation: counts.then(|| Reservation::new(folder)).transpose()?,
             replaced,
             announced: 0,
             length: 0,
@@ -107,7 +110,7 @@ impl AtomicFile {
             temporary,
             limit: SizeLimit::new(&rules)?,
             attributes: None,
-            draft: None,
+            reservation: None,
             replaced: 0,
             announced: 0,
             length,
@@ -161,13 +164,13 @@ impl AtomicFile {
     /// Fails if a file of `length` bytes exceeds a limit. Else they count against the quota.
     fn make_room(&mut self, length: u64) -> Result<(), FileError> {
         self.limit.check(length)?;
-        let reserved = self.draft.as_ref().map_or(0, Draft::reserved);
+        let reserved = self.reservation.as_ref().map_or(0, Reservation::bytes);
         let Some(quota) = self.rules.quota.filter(|_| reserved < length) else {
             return Ok(());
         };
-        let mut used = self.folder.usage.recent(|| rules::used(&self.folder))?;
+        let mut used = self.folder.usage.recent(|| usage::count(&self.folder))?;
         used = used.saturating_sub(self.replaced);
-        if self.draft.is_none() {
+        if self.reservation.is_none() {
             used = used.saturating_sub(self.length); // it is counted itself
         }
         // Checked once, and not reserved: it may never be sent.
@@ -176,15 +179,15 @@ impl AtomicFile {
         } else {
             length
         };
-        let others = |draft: &Option<Draft>| draft.as_ref().map_or(0, Draft::others);
         let fits = |others: u64| used.saturating_add(others).saturating_add(most) <= quota;
-        let mut has_room = fits(others(&self.draft));
-        if has_room && let Some(draft) = &mut self.draft {
-            draft.reserve(length);
+        let others = self.reservation.as_ref().map_or(0, Reservation::others);
+        let mut has_room = fits(others);
+        if has_room && let Some(reservation) = &mut self.reservation {
+            reservation.reserve(length);
             // Of two files at the same time, at least one counts the other now.
-            has_room = fits(draft.others());
+            has_room = fits(reservation.others());
             if !has_room {
-                draft.reserve(reserved);
+                reservation.reserve(reserved);
             }
         }
         has_room.then_some(()).ok_or(FileError::Quota { quota })
@@ -230,7 +233,7 @@ impl AtomicFile {
             replaced += content.length; // it is counted itself
         }
         if let Some(quota) = rules.quota {
-            let used = self.folder.usage.exact(|| rules::used(&self.folder))?;
+            let used = self.folder.usage.exact(|| usage::count(&self.folder))?;
             if quota < used.saturating_sub(replaced).saturating_add(content.length) {
                 return Err(FileError::Quota { quota });
             }
@@ -527,7 +530,7 @@ mod tests {
             assert!(written <= 2, "what is being written counts");
             let done = publish_at_once(files);
             assert!(done.iter().all(Result::is_ok), "{done:?}");
-            let used = rules::used(&folder).expect("a folder");
+            let used = usage::count(&folder).expect("a folder");
             assert_eq!(used, 4 * written as u64);
         }
     }
@@ -555,7 +558,7 @@ mod tests {
         let error = put("12345").expect_err("no space");
         assert!(matches!(error, FileError::Quota { .. }), "{error}");
         put("1234").expect("the disk has room");
-        assert_eq!(rules::used(&open()).expect("a folder"), 6);
+        assert_eq!(usage::count(&open()).expect("a folder"), 6);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::FileError;
+use crate::name::Name;
+use crate::protocol::entry::Kind;
+use crate::storage::folder::Folder;
 
 /// The length of all files below a folder together, as counted last. Counting reads the whole tree.
 #[derive(Debug, Default)]
@@ -17,8 +20,8 @@ struct Counted {
 }
 
 impl Usage {
-    /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
-    /// asks how often.
+    /// The sum, which may be older: counting takes a tenth of the time at most, however many requests
+    /// need the sum.
     pub(super) fn recent(
         &self,
         count: impl FnOnce() -> Result<u64, FileError>,
@@ -70,14 +73,43 @@ fn update(
     Ok(bytes)
 }
 
-const PAUSE: u32 = 10;
+/// The length of all files below `folder` together, including hidden ones. Folders without read
+/// permission are skipped.
+pub(super) fn count(folder: &Folder) -> Result<u64, FileError> {
+    let folder = folder.clone().with_hidden(true);
+    let mut used: u64 = 0;
+    let mut names = vec![Name::root()];
+    while let Some(name) = names.pop() {
+        let mut listing = match folder.list(&name) {
+            // Removed meanwhile, or not readable.
+            Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
+            listing => listing?,
+        };
+        let mut is_last = false;
+        while !is_last {
+            let Some(page) = listing.read()? else {
+                continue;
+            };
+            is_last = page.is_last;
+            for entry in page.entries {
+                match entry.kind {
+                    Kind::File(length) => used = used.saturating_add(length),
+                    Kind::Folder => names.extend(name.join(&entry.name)),
+                }
+            }
+        }
+    }
+    Ok(used)
+}
+
+const PAUSE: u32 = 10; // between two counts, in times of the last one
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_tree_is_not_read_for_each_question() {
+    fn the_tree_is_not_read_for_each_request() {
         let usage = Usage::default();
         assert_eq!(usage.recent(|| Ok(5)).ok(), Some(5));
         let an_hour = Duration::from_secs(3600);
