@@ -10,7 +10,7 @@ use switchboard_core::{
 };
 use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules, counted};
 
-use crate::registry::FileProblem;
+use crate::file_problem::FileProblem;
 use crate::shared_output::SharedOutput;
 use crate::units::size;
 

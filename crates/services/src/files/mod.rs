@@ -16,7 +16,7 @@ use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Name, Rules};
 
-use crate::registry::FileProblem;
+use crate::file_problem::FileProblem;
 use crate::units::{Limit, or_none, size};
 use crate::uptime;
 use line_session::LineSession;
