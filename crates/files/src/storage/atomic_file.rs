@@ -17,7 +17,6 @@ use crate::storage::folder::{Descent, Folder};
 use crate::storage::reservation::Reservation;
 use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
-use crate::storage::usage;
 
 /// A file that is written under no name, or a temporary one. [`publish`](Self::publish) gives it its
 /// name. Dropped before that, it leaves nothing behind, unless it is [resumable](Self::resume).
@@ -168,7 +167,7 @@ impl AtomicFile {
         let Some(quota) = self.rules.quota.filter(|_| reserved < length) else {
             return Ok(());
         };
-        let mut used = self.folder.usage.recent(|| usage::count(&self.folder))?;
+        let mut used = self.folder.usage.recent(|| rules::used(&self.folder))?;
         used = used.saturating_sub(self.replaced);
         if self.reservation.is_none() {
             used = used.saturating_sub(self.length); // it is counted itself
@@ -233,7 +232,7 @@ impl AtomicFile {
             replaced += content.length; // it is counted itself
         }
         if let Some(quota) = rules.quota {
-            let used = self.folder.usage.exact(|| usage::count(&self.folder))?;
+            let used = self.folder.usage.exact(|| rules::used(&self.folder))?;
             if quota < used.saturating_sub(replaced).saturating_add(content.length) {
                 return Err(FileError::Quota { quota });
             }
@@ -530,7 +529,7 @@ mod tests {
             assert!(written <= 2, "what is being written counts");
             let done = publish_at_once(files);
             assert!(done.iter().all(Result::is_ok), "{done:?}");
-            let used = usage::count(&folder).expect("a folder");
+            let used = rules::used(&folder).expect("a folder");
             assert_eq!(used, 4 * written as u64);
         }
     }
@@ -558,7 +557,7 @@ mod tests {
         let error = put("12345").expect_err("no space");
         assert!(matches!(error, FileError::Quota { .. }), "{error}");
         put("1234").expect("the disk has room");
-        assert_eq!(usage::count(&open()).expect("a folder"), 6);
+        assert_eq!(rules::used(&open()).expect("a folder"), 6);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which files may be stored.
+//! Which files may be stored, and how much a folder contains.
 
 use std::fs::File;
 use std::io;
@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::FileError;
 use crate::name::Name;
+use crate::protocol::entry::Kind;
 use crate::storage::folder::Folder;
 
 /// Which files may be stored.
@@ -47,6 +48,35 @@ impl SizeLimit {
             _ => Ok(()),
         }
     }
+}
+
+/// The length of all files below `folder` together, including hidden ones. Folders without read
+/// permission are skipped.
+pub(super) fn used(folder: &Folder) -> Result<u64, FileError> {
+    let folder = folder.clone().with_hidden(true);
+    let mut used: u64 = 0;
+    let mut names = vec![Name::root()];
+    while let Some(name) = names.pop() {
+        let mut listing = match folder.list(&name) {
+            // Removed meanwhile, or not readable.
+            Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
+            listing => listing?,
+        };
+        let mut is_last = false;
+        while !is_last {
+            let Some(page) = listing.read()? else {
+                continue;
+            };
+            is_last = page.is_last;
+            for entry in page.entries {
+                match entry.kind {
+                    Kind::File(length) => used = used.saturating_add(length),
+                    Kind::Folder => names.extend(name.join(&entry.name)),
+                }
+            }
+        }
+    }
+    Ok(used)
 }
 
 /// Locks `folder` against other publishers that count its files, in this process and in others, until

@@ -4,9 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::FileError;
-use crate::name::Name;
-use crate::protocol::entry::Kind;
-use crate::storage::folder::Folder;
 
 /// The length of all files below a folder together, as counted last. Counting reads the whole tree.
 #[derive(Debug, Default)]
@@ -71,35 +68,6 @@ fn update(
     let took = at.duration_since(began);
     *counted = Some(Counted { bytes, at, took });
     Ok(bytes)
-}
-
-/// The length of all files below `folder` together, including hidden ones. Folders without read
-/// permission are skipped.
-pub(super) fn count(folder: &Folder) -> Result<u64, FileError> {
-    let folder = folder.clone().with_hidden(true);
-    let mut used: u64 = 0;
-    let mut names = vec![Name::root()];
-    while let Some(name) = names.pop() {
-        let mut listing = match folder.list(&name) {
-            // Removed meanwhile, or not readable.
-            Err(FileError::NotFound | FileError::NotAFolder | FileError::Denied) => continue,
-            listing => listing?,
-        };
-        let mut is_last = false;
-        while !is_last {
-            let Some(page) = listing.read()? else {
-                continue;
-            };
-            is_last = page.is_last;
-            for entry in page.entries {
-                match entry.kind {
-                    Kind::File(length) => used = used.saturating_add(length),
-                    Kind::Folder => names.extend(name.join(&entry.name)),
-                }
-            }
-        }
-    }
-    Ok(used)
 }
 
 const PAUSE: u32 = 10; // between two counts, in times of the last one
