@@ -259,10 +259,10 @@ Examples:
   switchboard get server:1212 large.iso --resume   continue an interrupted transfer
   switchboard get -u server:69 pxelinux.0          over TFTP
 
-A file gets the modification time and the execute permission of the server's file. (Not over
-TFTP, which transfers the content only.) It gets its name once it is complete and its SHA-256 digest is equal to that of the server's
-file. (TFTP has no digests.) On standard output, the digest is compared after the last byte. An
-existing file is not replaced without --overwrite; if its content is equal, that is a success.
+A file gets its name once it is complete and its SHA-256 digest is equal to that of the server's
+file. It also gets the modification time and the execute permission of that file. (TFTP has only the
+content.) On standard output, the digest is compared after the last byte. An existing file is not
+replaced without --overwrite; if its content is equal, that is a success.
 
 If one of several files fails, the others are still transferred. The exit code is that of the
 first failure: 1 the server refused, 2 wrong usage, 69 no connection, 73 a local file cannot be

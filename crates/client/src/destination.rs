@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use switchboard_files::{AtomicFile, FileError, Folder, Name, Rules};
 
@@ -130,8 +129,7 @@ impl Destination {
         if *swept != parent
             && let Some(parent) = &parent
         {
-            let max_time = Duration::from_secs(2);
-            self.folder.remove_stale(parent, false, max_time);
+            self.folder.remove_stale(parent, false);
         }
         *swept = parent;
     }

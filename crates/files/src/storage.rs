@@ -1,9 +1,9 @@
 //! Files and folders of this machine.
 
 pub(crate) mod atomic_file;
-mod drafts;
 pub(crate) mod folder;
 pub(crate) mod listing;
+mod reservation;
 mod resolve;
 pub(crate) mod rules;
 pub(crate) mod source;

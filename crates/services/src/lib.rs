@@ -9,6 +9,7 @@ mod display;
 mod echo;
 mod eliza;
 mod exec;
+mod file_problem;
 mod files;
 mod forward;
 mod input_options;

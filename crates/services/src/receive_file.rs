@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use switchboard_core::{
@@ -11,7 +10,7 @@ use switchboard_core::{
 };
 use switchboard_files::{AtomicFile, Content, FileError, Folder, Name, Rules, counted};
 
-use crate::registry::FileProblem;
+use crate::file_problem::FileProblem;
 use crate::shared_output::SharedOutput;
 use crate::units::size;
 
@@ -52,7 +51,7 @@ impl ReceiveFile {
     /// The file exists already, or cannot be created.
     pub fn new(path: &Path, rules: Rules) -> Result<Self, FileError> {
         let (folder, name) = Folder::parent_of(path)?;
-        folder.remove_stale(&Name::root(), false, Duration::from_secs(2));
+        folder.remove_stale(&Name::root(), false);
         AtomicFile::create(&folder, &name, None, rules)?;
         Ok(Self {
             folder,

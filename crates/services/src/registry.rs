@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgMatches, Args, Command};
 use switchboard_core::Service;
-use switchboard_files::FileError;
+
+use crate::file_problem::FileProblem;
 
 /// A table of services by name, in the order in which they are listed.
 #[derive(Default)]
@@ -33,21 +33,6 @@ impl InvalidOptions {
     }
 }
 
-/// A file that an option names cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {cause}", path.display())]
-pub(crate) struct FileProblem {
-    path: PathBuf,
-    cause: FileError,
-}
-
-impl FileProblem {
-    pub(crate) fn new(path: &Path, cause: impl Into<FileError>) -> Self {
-        let (path, cause) = (path.to_owned(), cause.into());
-        Self { path, cause }
-    }
-}
-
 struct Entry {
     command: Command,
     make: Make,
@@ -55,8 +40,11 @@ struct Entry {
 
 type Make = Box<dyn Fn(&ArgMatches) -> Result<Arc<dyn Service>, Invalid>>;
 
-/// The reason, and whether access to a file is denied.
-struct Invalid(String, bool);
+/// What [`InvalidOptions`] has beside the service.
+struct Invalid {
+    reason: String,
+    is_denied: bool,
+}
 
 /// The options of a service that has none.
 #[derive(Args)]
@@ -92,12 +80,16 @@ impl Services {
         let command = O::augment_args(Command::new(name)).about(about);
         let make: Make = Box::new(move |matches| {
             let options = O::from_arg_matches(matches);
-            let options = options.map_err(|error| Invalid(error.to_string(), false))?;
+            let options = options.map_err(|error| Invalid {
+                reason: error.to_string(),
+                is_denied: false,
+            })?;
             let service = make(options).map_err(|error| {
                 let problem = (&error as &dyn Any).downcast_ref::<FileProblem>();
-                let is_denied =
-                    problem.is_some_and(|problem| matches!(problem.cause, FileError::Denied));
-                Invalid(error.to_string(), is_denied)
+                Invalid {
+                    reason: error.to_string(),
+                    is_denied: problem.is_some_and(FileProblem::is_denied),
+                }
             })?;
             Ok(Arc::new(service))
         });
@@ -148,10 +140,10 @@ impl Services {
             .iter()
             .find(|entry| entry.command.get_name() == name);
         let entry = entry.expect("the name is one of its own commands");
-        (entry.make)(options).map_err(|Invalid(reason, is_denied)| InvalidOptions {
+        (entry.make)(options).map_err(|invalid| InvalidOptions {
             service: name.to_owned(),
-            reason,
-            is_denied,
+            reason: invalid.reason,
+            is_denied: invalid.is_denied,
         })
     }
 }

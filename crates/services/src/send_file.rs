@@ -8,7 +8,7 @@ use switchboard_core::{
 };
 use switchboard_files::{FileError, Source};
 
-use crate::registry::FileProblem;
+use crate::file_problem::FileProblem;
 
 /// Sends a file to every peer and closes. Input is ignored.
 ///

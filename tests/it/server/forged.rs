@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::udp::NOT_OVER_UDP;
 use crate::support::files::content;
 use crate::support::{
-    DEADLINE, Lan, MODELS, Server, UdpClient, enter, installed, program, received_so_far, services,
-    stdout_of, temp_dir, villains, wait_for,
+    DEADLINE, Lan, MODELS, Server, UdpClient, enter_network, installed, program, received_so_far,
+    services, stdout_of, temp_dir, villains, wait_for,
 };
 
 const QUESTION: &str = "UDP addresses can be forged. To show that this one is yours, send: ";
@@ -81,7 +81,7 @@ fn a_talk_with_the_friend_is_not_interrupted() {
         // On the machine of the server, and in a trusted network, there is no question.
         let port = server.udp_address().port();
         let connect = || UdpClient::connect_from("10.9.0.1:0", "10.9.0.1", port);
-        talk(&enter(server.pid(), connect));
+        talk(&enter_network(server.pid(), connect));
     }
     let lan = Lan::new().expect("it was possible before");
     let server = lan.start_udp("eliza --trust-network fd00::/8 --trust-network 10.1.0.0/16");
@@ -289,7 +289,7 @@ fn an_address_that_comes_up_later_is_trusted() {
     let server = lan.start_udp("eliza");
     let port = server.udp_address().port();
     code(&lan.connect("10.1.0.1:0", &server).ask("\n"));
-    enter(server.pid(), || {
+    enter_network(server.pid(), || {
         stdout_of("ip addr add 10.9.0.77/24 dev server", "");
         // More answers than an unverified host gets.
         wait_for("the address to be trusted", || {
@@ -367,7 +367,7 @@ fn sources_that_look_like_this_machine_are_not_trusted() {
     let args = "-v serve eliza --listen udp://:0";
     let server = lan.run(Command::new(program()).args(args.split_whitespace()));
     let port = server.udp_address().port();
-    let mac = enter(server.pid(), || stdout_of("ip -o link show dev server", ""));
+    let mac = enter_network(server.pid(), || stdout_of("ip -o link show dev server", ""));
     let (_, mac) = mac
         .split_once("link/ether ")
         .expect("it is an Ethernet link");
@@ -375,7 +375,7 @@ fn sources_that_look_like_this_machine_are_not_trusted() {
         .replace("PORT", &port.to_string())
         .replace("MAC", &mac[..17]);
     let victim = || UdpClient::connect_from("[fd09::1]:4000", "fd09::1", port);
-    let victim = enter(server.pid(), victim);
+    let victim = enter_network(server.pid(), victim);
     lan.enter(|| stdout_of("python3 -", &send));
     // The only forged packet that arrives and is answered is sent no more than a question.
     code(&victim.text());

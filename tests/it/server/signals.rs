@@ -11,11 +11,10 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
 
-use crate::support::files::{names, public_program};
+use crate::support::files::public_program;
 use crate::support::{
     CONCURRENT_MODELS, MODELS, Process, Server, UdpClient, has_exited, installed, is_root,
-    proc_status, program, shell, signal_and_wait, temp_dir, villains, wait_until,
-    with_default_signals,
+    proc_status, program, shell, signal_and_wait, temp_dir, villains, with_default_signals,
 };
 
 #[test]
@@ -186,31 +185,6 @@ fn sigquit_stops_without_a_grace_period() {
                 assert!(has_exited(child), "{child} is still alive");
             }
         }
-    }
-}
-
-#[test]
-fn sigquit_removes_the_temporary_file_of_an_upload() {
-    for model in MODELS {
-        let folder = temp_dir();
-        let args = format!("--writable --grace 1h --model {model} --listen 0");
-        let mut server = Server::run(
-            with_default_signals(program())
-                .args(["-v", "serve", "files"])
-                .arg(folder.path())
-                .args(args.split_whitespace()),
-        );
-        let mut client = server.connect();
-        client.send("PUT file 1000000\nbeginning");
-        wait_until("the upload to begin", || {
-            server
-                .log_so_far()
-                .iter()
-                .any(|line| line.contains("accept"))
-        });
-        server.signal(Signal::SIGQUIT);
-        assert_eq!(server.wait().code(), Some(0), "{model}");
-        assert_eq!(names(folder.path()), [""; 0], "{model}");
     }
 }
 

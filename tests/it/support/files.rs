@@ -13,7 +13,7 @@ use switchboard_files::Digest;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::server::{Server, program};
+use super::server::{Server, program, with_default_signals};
 use super::wait::{DEADLINE, wait_until};
 
 pub(crate) fn temp_dir() -> TempDir {
@@ -181,11 +181,9 @@ impl TempFile {
     }
 }
 
-/// The program under test with these arguments, in `folder`. No signal is ignored, as SIGINT is in the
-/// background jobs of a script.
+/// The program under test with these arguments, in `folder`.
 pub(crate) fn command_in(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new("env");
-    command.arg("--default-signal=INT,HUP").arg(program());
+    let mut command = with_default_signals(program());
     command.args(args).current_dir(folder);
     command
 }

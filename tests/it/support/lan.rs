@@ -77,12 +77,12 @@ impl Lan {
 
     /// Runs `task` on the machine of the clients.
     pub(crate) fn enter<T: Send>(&self, task: impl FnOnce() -> T + Send) -> T {
-        enter(self.clients.pid(), task)
+        enter_network(self.clients.pid(), task)
     }
 }
 
 /// Runs `task` in the network namespace of a process.
-pub(crate) fn enter<T: Send>(pid: Pid, task: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn enter_network<T: Send>(pid: Pid, task: impl FnOnce() -> T + Send) -> T {
     let in_namespace = || {
         let namespace = File::open(format!("/proc/{pid}/ns/net")).expect("the process runs");
         setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may enter it");

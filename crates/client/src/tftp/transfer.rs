@@ -45,7 +45,7 @@ impl<'a> ClientTransfer<'a> {
             refusals_left: MAX_REFUSALS,
         };
         let mut requester = Requester::new(request, transfer.now());
-        let mut odd = None; // why an answer was not one, in case that no other comes
+        let mut rejected = None; // why a packet was no answer; the error if no answer follows
         loop {
             while let Some(packet) = requester.next_packet(transfer.now())? {
                 transfer.socket.send(packet, server)?;
@@ -62,7 +62,7 @@ impl<'a> ClientTransfer<'a> {
                         // Another program of this host may have sent it.
                         Err(error) if !Self::is_answer(&error) => {
                             if let TransferError::Protocol(_) = error {
-                                odd = Some(error);
+                                rejected = Some(error);
                             }
                             transfer.refuse(from)?;
                         }
@@ -80,7 +80,7 @@ impl<'a> ClientTransfer<'a> {
             // Whatever arrives, the timers run.
             let checked = transfer.check_silence();
             let checked = checked.and_then(|()| requester.on_timeout(transfer.now()));
-            checked.map_err(|error| odd.take().unwrap_or(error))?;
+            checked.map_err(|error| rejected.take().unwrap_or(error))?;
         }
     }
 

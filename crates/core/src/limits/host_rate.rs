@@ -179,6 +179,7 @@ mod tests {
         ]);
         check("1/s", &flood);
     }
+
     fn host(number: u32) -> Host {
         Host::Ip(Ipv4Addr::from(number).into())
     }

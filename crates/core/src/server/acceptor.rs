@@ -23,7 +23,7 @@ use crate::reactor::reactor::Reactor;
 use crate::reactor::signals::Signals;
 use crate::server::backlog::Backlog;
 use crate::server::rejects::Rejects;
-use crate::server::worker::{AcceptorState, Ready, Retry, StartError, Worker};
+use crate::server::worker::{AcceptorState, OnReady, Retry, StartError, Worker};
 use crate::session::service::{Refusal, Service};
 use crate::stream::task::BUSY;
 
@@ -34,7 +34,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) signals: Signals,
     pub(crate) reporting: Reporting,
-    pub(crate) ready: Option<Ready>,
+    pub(crate) on_ready: Option<OnReady>,
 }
 
 /// The accept loop of one server.
@@ -86,7 +86,7 @@ impl<'a, W: Worker> Acceptor<'a, W> {
                 rate_queue: RateQueue::new(limits.rate),
                 retry: None,
                 inherited: connections.into(),
-                ready: setup.ready,
+                on_ready: setup.on_ready,
             },
             admission: Admission::new(&limits, stats)?,
             worker,
@@ -102,7 +102,7 @@ impl<'a, W: Worker> Acceptor<'a, W> {
     ///
     /// It could not be announced.
     pub(super) fn begin(&mut self) -> io::Result<()> {
-        self.state.ready.take().map_or(Ok(()), |ready| ready())?;
+        self.state.on_ready.take().map_or(Ok(()), |ready| ready())?;
         while let Some(stream) = self.state.inherited.pop_front() {
             self.accept(stream);
         }

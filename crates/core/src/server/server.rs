@@ -11,7 +11,7 @@ use crate::peer::Transport;
 use crate::reactor::signals::Signals;
 use crate::server::acceptor::Setup;
 use crate::server::model::{Model, events, fork, threads};
-use crate::server::worker::Ready;
+use crate::server::worker::OnReady;
 use crate::session::service::Service;
 
 /// A service with its limits and its concurrency model, ready to serve.
@@ -35,7 +35,7 @@ pub struct Server {
     model: Model,
     signals: Option<Signals>,
     reporting: Reporting,
-    ready: Option<Ready>,
+    on_ready: Option<OnReady>,
 }
 
 impl Server {
@@ -77,7 +77,7 @@ impl Server {
     /// announce that the server is ready. If it fails, the server ends with its error.
     #[must_use]
     pub fn on_ready(mut self, ready: impl FnOnce() -> io::Result<()> + Send + 'static) -> Self {
-        self.ready = Some(Box::new(ready));
+        self.on_ready = Some(Box::new(ready));
         self
     }
 
@@ -114,7 +114,7 @@ impl Server {
             limits: self.limits,
             signals,
             reporting: self.reporting,
-            ready: self.ready,
+            on_ready: self.on_ready,
         };
         match self.model {
             Model::Fork => fork::serve(setup),
@@ -136,7 +136,7 @@ impl From<Arc<dyn Service>> for Server {
             model: Model::default(),
             signals: None,
             reporting: Reporting::default(),
-            ready: None,
+            on_ready: None,
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::server::acceptor::{Acceptor, Request, Setup};
 use crate::server::worker::Worker;
 use crate::sys::systemd::notify_service_manager;
 
-/// Serves every peer that arrives until a signal asks it to stop, then shuts down. It also returns when no
-/// peer can arrive any more and the last session has ended, with an error if one has failed.
+/// Serves every peer that arrives until a signal asks it to stop, then shuts down. It also returns when
+/// no peer can arrive any more and the last session has ended, with an error if one has failed.
 pub(crate) fn serve_until_signal<W: Worker>(setup: Setup, worker: &mut W) -> io::Result<()> {
     let grace = setup.limits.grace_period;
     let mut acceptor = match Acceptor::new(setup, worker) {

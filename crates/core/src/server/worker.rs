@@ -100,7 +100,7 @@ pub(crate) struct AcceptorState {
     pub(crate) rate_queue: RateQueue<Stream>,
     pub(crate) retry: Option<Retry>,
     pub(crate) inherited: VecDeque<Stream>, // connections whose sessions are to be started
-    pub(crate) ready: Option<Ready>,
+    pub(crate) on_ready: Option<OnReady>,
 }
 
 /// A connection whose session could not be started. It is tried again, and others wait behind it.
@@ -111,7 +111,7 @@ pub(crate) struct Retry {
 }
 
 /// Called once when the server is ready.
-pub(crate) type Ready = Box<dyn FnOnce() -> io::Result<()> + Send>;
+pub(crate) type OnReady = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 impl AcceptorState {
     /// Closes the copies that a forked child has, so that the connections and listeners close when
@@ -122,6 +122,6 @@ impl AcceptorState {
         self.reactor.close_in_child();
         self.retry = None;
         self.inherited.clear();
-        self.ready = None;
+        self.on_ready = None;
     }
 }

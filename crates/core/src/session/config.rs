@@ -55,8 +55,8 @@ impl Config {
             framing,
             udp: UdpPolicy::DEFAULT,
             exec: false,
-            stdout: false,
             http_lines: false,
+            stdout: false,
             example: "nc {target}".into(),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) struct StreamTask {
     input_ended: bool,
     hung_up: bool, // the peer has closed both sides, and its last input was not read yet
     is_working: bool, // the session has set its timer to zero
-    left: Option<Instant>, // when the peer closed its sending side, while the session is working
+    half_closed_at: Option<Instant>, // by the peer, while the session is working
     more_room_events: bool, // may have arrived, also in the buffer of the link
 }
 
@@ -119,7 +119,7 @@ impl StreamTask {
             input_ended: false,
             hung_up: false,
             is_working: false,
-            left: None,
+            half_closed_at: None,
             more_room_events: false,
         };
         task.advance(now);
@@ -172,18 +172,18 @@ impl StreamTask {
         ended.then(|| self.deadlines.stalled_at())
     }
 
-    /// When a working session ends because its peer has hung up. A peer that has closed the connection
+    /// When a working session ends because its peer has closed its sending side. A peer that has closed the connection
     /// looks like one that has only closed its sending side and waits for the answer.
-    fn left_at(&self) -> Option<Instant> {
+    fn half_closed_deadline(&self) -> Option<Instant> {
         let grace = self.deadlines.limits.grace_period;
-        self.left.map(|at| after(at, grace))
+        self.half_closed_at.map(|at| after(at, grace))
     }
 
     /// Whether to wait that the peer hangs up, which reading would notice otherwise.
     fn awaits_hang_up(&self) -> bool {
         self.is_working
             && !self.hung_up
-            && self.left.is_none()
+            && self.half_closed_at.is_none()
             && !self.wants_input()
             && !self.connection.has_output()
     }
@@ -345,7 +345,7 @@ impl StreamTask {
             None if self.connection.has_pending_requests() || self.stream.has_unread_bytes() => {
                 self.hung_up = true;
                 if self.is_working {
-                    self.left.get_or_insert(now);
+                    self.half_closed_at.get_or_insert(now);
                 }
                 self.advance(now);
             }
@@ -387,7 +387,7 @@ impl EventSource for StreamTask {
             Phase::Open => {
                 let expires = earlier(self.expires().map(|(at, _)| at), self.line_timer.deadline());
                 let due = earlier(self.timer.deadline(), self.rooms.deadline(&self.connection));
-                let ends = earlier(self.stalled_at(), self.left_at());
+                let ends = earlier(self.stalled_at(), self.half_closed_deadline());
                 earlier(earlier(expires, ends), due)
             }
             Phase::Draining { silent_at } => Some(silent_at),
@@ -405,7 +405,9 @@ impl EventSource for StreamTask {
             Phase::Open if self.wants_input() => self.receive(buffer, now),
             // What arrived before the connection broke is still delivered.
             Phase::Open if broken && !self.is_due() => self.on_broken(now),
-            Phase::Open if index == INPUT && self.awaits_hang_up() => self.left = Some(now),
+            Phase::Open if index == INPUT && self.awaits_hang_up() => {
+                self.half_closed_at = Some(now)
+            }
             Phase::Open => self.advance(now),
             Phase::Draining { .. } if index == ROOMS => (),
             Phase::Draining { .. } if self.stream.discard() => {
@@ -430,7 +432,7 @@ impl EventSource for StreamTask {
             Phase::Open if is_past(earlier(self.deadlines.end_at(), self.stalled_at())) => {
                 self.phase = Phase::Done(Some(CloseReason::Aborted));
             }
-            Phase::Open if is_past(self.left_at()) => self.lose(None),
+            Phase::Open if is_past(self.half_closed_deadline()) => self.lose(None),
             Phase::Open => {
                 if let Some((_, expired)) = self.expires().filter(|&(at, _)| at <= now) {
                     self.connection.close(expired.into());
@@ -453,7 +455,7 @@ impl EventSource for StreamTask {
                     self.is_working = false;
                     self.connection.timer_expired();
                     self.advance(now);
-                    self.left.take_if(|_| !self.is_working);
+                    self.half_closed_at.take_if(|_| !self.is_working);
                 }
             }
             Phase::Draining { .. } | Phase::Done(_) => (),

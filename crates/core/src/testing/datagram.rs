@@ -54,7 +54,7 @@ pub fn drive_datagrams<'a>(
 ) -> Vec<(u8, Vec<u8>)> {
     let mut now = Instant::now();
     let admission = Admission::uncounted(limits);
-    let filter = Filter::without_machine(vec![LISTENS_AT.port()], Vec::new());
+    let filter = Filter::without_interfaces(vec![LISTENS_AT.port()], Vec::new());
     let mut driver = Driver {
         peers: PeerTable::new(service, limits, admission, 0, filter, now),
         sent: Vec::new(),

@@ -20,7 +20,7 @@ pub(crate) struct Filter {
     own_ports: Vec<u16>,
     group: Option<IpAddr>, // that the server has joined
     trusted: Vec<IpNet>,
-    own_addresses: Option<Vec<IpAddr>>, // as of `read_at`; `None` are those of no machine
+    own_addresses: Option<Vec<IpAddr>>, // as of `read_at`; `None`: interfaces are not read
     read_at: Option<Instant>,
 }
 
@@ -37,17 +37,17 @@ impl Filter {
         }
     }
 
-    /// The server has joined this multicast group.
-    pub(crate) fn join(&mut self, group: IpAddr) {
-        self.group = Some(group);
-    }
-
-    /// The same without a machine: only loopback addresses are its own.
-    pub(crate) fn without_machine(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
+    /// The same without reading interfaces: only loopback addresses are those of this machine.
+    pub(crate) fn without_interfaces(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
         Self {
             own_addresses: None,
             ..Self::new(own_ports, trusted)
         }
+    }
+
+    /// The server has joined this multicast group.
+    pub(crate) fn join(&mut self, group: IpAddr) {
+        self.group = Some(group);
     }
 
     /// Whether the datagram may be answered.
@@ -67,12 +67,12 @@ impl Filter {
         let mapped = incoming.destination != destination;
         // IPv4 arrives at IPv4 addresses. An IPv6 packet can have the source ::ffff:127.0.0.1, which
         // the kernel does not reject; the reply would go to that IPv4 address.
-        let confused = mapped != (incoming.remote.ip() != source);
+        let mixes_families = mapped != (incoming.remote.ip() != source);
         if port == 0 {
             Err(Dropped::PortZero)
         } else if port < 1024 || SERVICE_PORTS.binary_search(&port).is_ok() {
             Err(Dropped::ServicePort)
-        } else if is_multicast(source) || source.is_unspecified() || confused {
+        } else if is_multicast(source) || source.is_unspecified() || mixes_families {
             Err(Dropped::InvalidSource)
         } else if self.group != Some(destination)
             && (is_multicast(destination)
@@ -262,7 +262,7 @@ mod tests {
             local: local.parse().expect("an address"),
             destination: destination.parse().expect("an address"),
         };
-        let mut filter = Filter::without_machine(vec![1212, 1313, 40001], Vec::new());
+        let mut filter = Filter::without_interfaces(vec![1212, 1313, 40001], Vec::new());
         assert_eq!(filter.check(&incoming, Instant::now()), expected);
     }
 

@@ -38,12 +38,12 @@ pub(crate) struct UdpPeer {
     /// Whether it receives at its address: it has shown this, or the address cannot be forged. Then
     /// there is no amplification limit.
     pub(crate) is_verified: bool,
-    even: u64,         // bytes that may be sent before more was sent than received
-    unverified: u64,   // bytes sent before it was verified
-    asked: bool,       // for its code, in the beginning
-    may_ask: bool,     // a datagram came since it was asked
-    is_reported: bool, // that something was not sent to it
-    bucket: Option<TokenBucket>, // limits the datagrams sent to it
+    unanswered: u64,                     // bytes received, less those sent
+    sent_unverified: u64,                // bytes
+    asked: bool,                         // for its code, in the beginning
+    may_ask: bool,                       // a datagram came since it was asked
+    is_reported: bool,                   // that something was not sent to it
+    bucket: Option<TokenBucket>,         // limits the datagrams sent to it
     loop_detector: Option<LoopDetector>, // unless its address is verified, or there is no rate limit
     session: Option<UdpSession>,
     programs: u32, // running for it
@@ -86,8 +86,8 @@ impl UdpPeer {
             key,
             host: Address::from(key.0).host(),
             is_verified,
-            even: 0,
-            unverified: 0,
+            unanswered: 0,
+            sent_unverified: 0,
             asked: false,
             may_ask: false,
             is_reported: false,
@@ -138,7 +138,7 @@ impl UdpPeer {
     pub(crate) fn verify(&mut self, validation: &mut Validation) {
         self.is_verified = true;
         self.loop_detector = None; // no server shows this
-        validation.refund(self.host, std::mem::take(&mut self.unverified));
+        validation.refund(self.host, std::mem::take(&mut self.sent_unverified));
         if std::mem::take(&mut self.listing.counted) {
             validation.peer_removed(self.host);
         }
@@ -158,7 +158,9 @@ impl UdpPeer {
         self.last_datagram = now;
         self.may_ask = true;
         if !self.is_verified {
-            self.even = self.even.saturating_add((bytes + LINE_END_BYTES) as u64);
+            self.unanswered = self
+                .unanswered
+                .saturating_add((bytes + LINE_END_BYTES) as u64);
             validation.received(self.host, bytes, now);
         }
         let detector = self.loop_detector.as_mut();
@@ -375,8 +377,8 @@ impl UdpPeer {
                 session.slot.count_bytes(0, bytes as u64);
                 self.loop_detector.iter_mut().for_each(LoopDetector::sent);
                 if !self.is_verified {
-                    self.even = self.even.saturating_sub(bytes as u64);
-                    self.unverified += bytes as u64;
+                    self.unanswered = self.unanswered.saturating_sub(bytes as u64);
+                    self.sent_unverified += bytes as u64;
                     out.validation.sent(self.host, bytes);
                 }
                 out.batch.push(local, remote, datagram);
@@ -399,7 +401,7 @@ impl UdpPeer {
             if self.asked && !self.may_ask {
                 return Allowed::Later; // it has not answered yet
             }
-            if goes_on && !self.asked && self.even < bytes as u64 && self.ask(out) {
+            if goes_on && !self.asked && self.unanswered < bytes as u64 && self.ask(out) {
                 return Allowed::Later;
             }
         }
@@ -453,7 +455,7 @@ impl UdpPeer {
     fn push(&mut self, datagram: &[u8], out: &mut Output<'_>) {
         let (remote, local) = self.key;
         if !self.is_verified {
-            self.unverified += datagram.len() as u64;
+            self.sent_unverified += datagram.len() as u64;
             out.validation.sent(self.host, datagram.len());
         }
         self.loop_detector.iter_mut().for_each(LoopDetector::sent);

@@ -2,7 +2,6 @@
 //! a peer shows that it receives at its address (compare RFC 9000, section 8).
 
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use crate::limits::host_table::HostTable;
 use crate::limits::token_bucket::TokenBucket;
 use crate::peer::Host;
 use crate::session::config::UdpPolicy;
+use crate::udp::recv_batch::PeerKey;
 
 /// The amplification limit of each host, and the codes that verify peers.
 ///
@@ -31,9 +31,6 @@ pub(crate) struct Validation {
     start: Instant,
     warnings: TokenBucket,
 }
-
-/// Those of a peer, and of this machine that the peer sends to.
-type Addresses = (SocketAddr, SocketAddr);
 
 struct Budget {
     left: u64,
@@ -121,7 +118,7 @@ impl Validation {
     }
 
     /// The text that asks a peer for its code.
-    pub(crate) fn question(&self, peer: Addresses, line_end: &str, now: Instant) -> String {
+    pub(crate) fn question(&self, peer: PeerKey, line_end: &str, now: Instant) -> String {
         let code = self.code(peer, self.window(now));
         let digits = (0..CODE_LENGTH).map(|index| {
             let digit = code >> (DIGIT_BITS * index) & (DIGITS.len() as u64 - 1);
@@ -134,7 +131,7 @@ impl Validation {
     /// Whether the datagram is the code of this peer alone. A wrong code is counted.
     pub(crate) fn verify(
         &mut self,
-        peer: Addresses,
+        peer: PeerKey,
         host: Host,
         datagram: &[u8],
         now: Instant,
@@ -157,7 +154,7 @@ impl Validation {
     }
 
     /// The code of a peer in a window of time.
-    fn code(&self, peer: Addresses, window: u64) -> u64 {
+    fn code(&self, peer: PeerKey, window: u64) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.key);
         (peer, window).hash(&mut hasher);
         hasher.finish() & ((1 << (DIGIT_BITS * CODE_LENGTH)) - 1)
@@ -210,13 +207,13 @@ const UNLISTED_CODES_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is 
 const WARNINGS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const DEDICATED_PORT_FACTOR: u64 = 3;
 const MAX_HOSTS: usize = 16_384; // without a peer in the peer table
-/// How long the limit of a host outlives its peers. Together with [`MAX_HOSTS`] this bounds what a
-/// flood from ever new addresses gets beyond the factor.
+/// The limit of a host is renewed after this time at the earliest. Together with [`MAX_HOSTS`], this
+/// bounds what a flood from ever new addresses gets beyond the factor.
 pub(crate) const BUDGET_KEPT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::net::{IpAddr, SocketAddr};
 
     use super::*;
 
@@ -226,7 +223,7 @@ mod tests {
         Host::Ip(IpAddr::V4(number.into()))
     }
 
-    fn peer(port: u16) -> Addresses {
+    fn peer(port: u16) -> PeerKey {
         let remote = SocketAddr::from(([192, 0, 2, 1], port));
         (remote, SocketAddr::from(([198, 51, 100, 1], 1212)))
     }
@@ -292,7 +289,7 @@ mod tests {
         assert_eq!(validation.hosts(), 1);
     }
 
-    fn code(validation: &Validation, peer: Addresses, now: Instant) -> String {
+    fn code(validation: &Validation, peer: PeerKey, now: Instant) -> String {
         let question = validation.question(peer, "\r\n", now);
         let code = question.strip_prefix(QUESTION);
         let code = code.and_then(|code| code.strip_suffix("\r\n"));

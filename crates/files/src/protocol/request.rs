@@ -19,7 +19,7 @@ pub enum Request {
     List(Name),
     /// Describe one file or folder.
     Stat(Name),
-    /// Describe what else a client restores of a file.
+    /// Describe what a client restores of a file beside its content.
     Attributes(Name),
     /// Send a file, from `offset` to its end.
     Get {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::digest::Content;
 use crate::error::FileError;
-use crate::protocol::entry::{Attributes, Entry};
+use crate::protocol::attributes::Attributes;
+use crate::protocol::entry::Entry;
 use crate::protocol::quoting::{Words, number};
 use crate::protocol::status::Status;
 

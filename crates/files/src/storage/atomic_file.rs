@@ -11,9 +11,10 @@ use nix::unistd::fsync;
 use crate::digest::{Content, Hasher};
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Attributes, Kind};
-use crate::storage::drafts::Draft;
+use crate::protocol::attributes::Attributes;
+use crate::protocol::entry::Kind;
 use crate::storage::folder::{Descent, Folder};
+use crate::storage::reservation::Reservation;
 use crate::storage::rules::{self, Rules, SizeLimit};
 use crate::storage::temporary::Temporary;
 
@@ -30,9 +31,10 @@ pub struct AtomicFile {
     temporary: Temporary,
     limit: SizeLimit,
     attributes: Option<Attributes>,
-    draft: Option<Draft>, // if there is a quota and no name, so that it is not counted itself
-    replaced: u64,        // bytes of the file that is replaced
-    announced: u64,
+    /// If there is a quota, and the file has no name, so that counting the folder does not include it.
+    reservation: Option<Reservation>,
+    replaced: u64,  // bytes of the file that is replaced
+    announced: u64, // bytes
     length: u64,
     hasher: Hasher, // of all bytes, or still of fewer in a resumed file
 }
@@ -68,7 +70,7 @@ impl AtomicFile {
         let limit = SizeLimit::new(&rules)?;
         limit.check(length.unwrap_or(0))?;
         let temporary = Temporary::new(parent)?;
-        let draft = rules.quota.filter(|_| !temporary.has_name());
+        let counts = rules.quota.is_some() && !temporary.has_name();
         let mut file = Self {
             folder: folder.clone(),
             name: name.clone(),
@@ -76,7 +78,7 @@ impl AtomicFile {
             temporary,
             limit,
             attributes: None,
-            draft: draft.map(|_| Draft::new(folder)).transpose()?,
+            reservation: counts.then(|| Reservation::new(folder)).transpose()?,
             replaced,
             announced: 0,
             length: 0,
@@ -107,7 +109,7 @@ impl AtomicFile {
             temporary,
             limit: SizeLimit::new(&rules)?,
             attributes: None,
-            draft: None,
+            reservation: None,
             replaced: 0,
             announced: 0,
             length,
@@ -161,13 +163,13 @@ impl AtomicFile {
     /// Fails if a file of `length` bytes exceeds a limit. Else they count against the quota.
     fn make_room(&mut self, length: u64) -> Result<(), FileError> {
         self.limit.check(length)?;
-        let reserved = self.draft.as_ref().map_or(0, Draft::reserved);
+        let reserved = self.reservation.as_ref().map_or(0, Reservation::bytes);
         let Some(quota) = self.rules.quota.filter(|_| reserved < length) else {
             return Ok(());
         };
         let mut used = self.folder.usage.recent(|| rules::used(&self.folder))?;
         used = used.saturating_sub(self.replaced);
-        if self.draft.is_none() {
+        if self.reservation.is_none() {
             used = used.saturating_sub(self.length); // it is counted itself
         }
         // Checked once, and not reserved: it may never be sent.
@@ -176,15 +178,15 @@ impl AtomicFile {
         } else {
             length
         };
-        let others = |draft: &Option<Draft>| draft.as_ref().map_or(0, Draft::others);
         let fits = |others: u64| used.saturating_add(others).saturating_add(most) <= quota;
-        let mut has_room = fits(others(&self.draft));
-        if has_room && let Some(draft) = &mut self.draft {
-            draft.reserve(length);
+        let others = self.reservation.as_ref().map_or(0, Reservation::others);
+        let mut has_room = fits(others);
+        if has_room && let Some(reservation) = &mut self.reservation {
+            reservation.reserve(length);
             // Of two files at the same time, at least one counts the other now.
-            has_room = fits(draft.others());
+            has_room = fits(reservation.others());
             if !has_room {
-                draft.reserve(reserved);
+                reservation.reserve(reserved);
             }
         }
         has_room.then_some(()).ok_or(FileError::Quota { quota })

@@ -14,7 +14,8 @@ use nix::unistd::fsync;
 
 use crate::error::FileError;
 use crate::name::{Name, NameError};
-use crate::protocol::entry::{Attributes, Entry, Kind};
+use crate::protocol::attributes::Attributes;
+use crate::protocol::entry::{Entry, Kind};
 use crate::storage::listing::Listing;
 use crate::storage::resolve;
 use crate::storage::source::Source;
@@ -110,7 +111,7 @@ impl Folder {
         Entry::from_stat(&stat, displayed.to_owned()).ok_or(FileError::NotFound)
     }
 
-    /// What else a client restores of a file.
+    /// What a client restores of a file beside its content.
     ///
     /// # Errors
     ///
@@ -133,8 +134,9 @@ impl Folder {
     }
 
     /// Removes the hidden files of uploads into this folder whose processes were killed, and with
-    /// `recursive` those into the folders below it, for `max_time`. Those of running uploads are kept.
-    pub fn remove_stale(&self, name: &Name, recursive: bool, max_time: Duration) {
+    /// `recursive` those into the folders below it, for two seconds at most. Those of running uploads
+    /// are kept.
+    pub fn remove_stale(&self, name: &Name, recursive: bool) {
         let begin = Instant::now();
         let folder = self.clone().with_hidden(true);
         let mut names = vec![name.clone()];
@@ -144,7 +146,7 @@ impl Folder {
                 continue;
             };
             loop {
-                if max_time < begin.elapsed() {
+                if MAX_SWEEP_TIME < begin.elapsed() {
                     return;
                 }
                 let page = match listing.read() {
@@ -225,6 +227,8 @@ impl Folder {
         Ok(resolve::open(&self.root, name.as_path(), flags)?)
     }
 }
+
+const MAX_SWEEP_TIME: Duration = Duration::from_secs(2); // a server does not listen meanwhile
 
 #[cfg(test)]
 mod tests {

@@ -34,7 +34,7 @@ pub(super) struct SizeLimit {
 
 impl SizeLimit {
     pub(super) fn new(rules: &Rules) -> Result<Self, FileError> {
-        // Writing beyond this limit raises SIGXFSZ, which kills the process.
+        // Writing beyond this limit raises SIGXFSZ, which ends a process that does not ignore it.
         let (system, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
         let max_file = rules.max_file;
         Ok(Self { max_file, system })

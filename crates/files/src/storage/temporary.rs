@@ -14,7 +14,8 @@ use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::error::FileError;
-use crate::protocol::entry::{Attributes, Kind};
+use crate::protocol::attributes::Attributes;
+use crate::protocol::entry::Kind;
 
 /// A file without a name (`O_TMPFILE`), or with a name that ends in `.part`.
 ///

@@ -17,8 +17,8 @@ struct Counted {
 }
 
 impl Usage {
-    /// The sum that was counted lately: so that counting takes a tenth of the time at most, whoever
-    /// asks how often.
+    /// The sum, which may be older: counting takes a tenth of the time at most, however many requests
+    /// need the sum.
     pub(super) fn recent(
         &self,
         count: impl FnOnce() -> Result<u64, FileError>,
@@ -70,14 +70,14 @@ fn update(
     Ok(bytes)
 }
 
-const PAUSE: u32 = 10;
+const PAUSE: u32 = 10; // between two counts, in times of the last one
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_tree_is_not_read_for_each_question() {
+    fn the_tree_is_not_read_for_each_request() {
         let usage = Usage::default();
         assert_eq!(usage.recent(|| Ok(5)).ok(), Some(5));
         let an_hour = Duration::from_secs(3600);

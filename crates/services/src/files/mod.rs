@@ -16,7 +16,7 @@ use clap::Args;
 use switchboard_core::{Config, Host, Peer, Refusal, Result, Service, Session, Transport};
 use switchboard_files::{Folder, Name, Rules};
 
-use crate::registry::FileProblem;
+use crate::file_problem::FileProblem;
 use crate::units::{Limit, or_none, size};
 use crate::uptime;
 use line_session::LineSession;
@@ -95,7 +95,7 @@ impl Files {
         files.share.folder = files.share.folder.with_hidden(options.hidden);
         if options.writable {
             let folder = &files.share.folder;
-            folder.remove_stale(&Name::root(), true, MAX_SWEEP_TIME);
+            folder.remove_stale(&Name::root(), true);
         }
         files.share.min_upload_rate = options.min_upload_rate;
         files.share.uploads = options.writable.then_some(Rules {
@@ -108,7 +108,6 @@ impl Files {
     }
 }
 
-const MAX_SWEEP_TIME: Duration = Duration::from_secs(2); // the server does not listen yet
 const MIN_UPLOAD_RATE: u64 = 1024; // also the default of the option
 
 impl Service for Files {

@@ -17,7 +17,7 @@ pub(super) struct ForwardSession {
     waiting: VecDeque<Vec<u8>>, // datagrams that arrived before the client became the sender
     receivers: usize,           // their number, as known to a sender
     is_new: bool,               // the end of its input does not end the session yet
-    owes_role: bool,            // it is a receiver and was not sent its role yet
+    role_due: bool,             // it is a receiver and was not sent its role yet
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl ForwardSession {
             waiting: VecDeque::new(),
             receivers: 0,
             is_new: true,
-            owes_role: false,
+            role_due: false,
         }
     }
 
@@ -122,8 +122,8 @@ impl ForwardSession {
                 self.state = State::Receiver;
                 if !self.is_datagram {
                     self.is_new = true;
-                    self.owes_role = true;
-                    out.set_timer(NEW);
+                    self.role_due = true;
+                    out.set_timer(NEW_TIME);
                 }
             }
         }
@@ -139,8 +139,8 @@ impl ForwardSession {
     /// Sends the role of a receiver, if that is still due. It waits until the input of a new client
     /// could have ended: a client that only receives accepts it, one that has left resets the
     /// connection.
-    fn send_due_role(&mut self, out: &mut Outbox) {
-        if mem::take(&mut self.owes_role) {
+    fn send_role_if_due(&mut self, out: &mut Outbox) {
+        if mem::take(&mut self.role_due) {
             self.send_role(b"2", out);
         }
     }
@@ -158,7 +158,7 @@ impl ForwardSession {
     fn on_left(&mut self, member: &Member, out: &mut Outbox) -> Flow {
         match self.state {
             State::Receiver if member.name == SENDER => {
-                self.send_due_role(out);
+                self.send_role_if_due(out);
                 return Flow::Close;
             }
             State::Sender => {
@@ -190,7 +190,7 @@ impl Session for ForwardSession {
         if self.is_datagram {
             return Ok(Flow::Continue);
         }
-        out.set_timer(NEW);
+        out.set_timer(NEW_TIME);
         self.choose_role(false, out);
         Ok(self.flow())
     }
@@ -200,7 +200,7 @@ impl Session for ForwardSession {
             return Ok(self.on_datagram(message, out));
         }
         self.is_new = false;
-        self.send_due_role(out);
+        self.send_role_if_due(out);
         if let State::Sender | State::Both = self.state {
             self.rooms.post(out, LINE, message);
         }
@@ -214,7 +214,7 @@ impl Session for ForwardSession {
             RoomEvent::Entered { place, others, .. } => self.on_line(*place, *others, out),
             RoomEvent::Post { post, .. } => {
                 if let State::Receiver | State::Both = self.state {
-                    self.send_due_role(out);
+                    self.send_role_if_due(out);
                     self.send(&post.bytes, &post.sender, out);
                 }
                 Flow::Continue
@@ -233,14 +233,14 @@ impl Session for ForwardSession {
 
     fn on_timer(&mut self, out: &mut Outbox) -> Result {
         self.is_new = false;
-        self.send_due_role(out);
+        self.send_role_if_due(out);
         Ok(self.flow())
     }
 
     /// A new client that ends its input only receives. Later the end of input ends the session, because
     /// a client that closes its connection looks the same.
     fn on_eof(&mut self, out: &mut Outbox) -> Result {
-        self.send_due_role(out);
+        self.send_role_if_due(out);
         let only_receives = self.is_new && self.state != State::Sender;
         Ok(if only_receives {
             Flow::Continue
@@ -250,7 +250,7 @@ impl Session for ForwardSession {
     }
 
     fn on_shutdown(&mut self, out: &mut Outbox) -> Result {
-        self.send_due_role(out);
+        self.send_role_if_due(out);
         Ok(Flow::Close)
     }
 }
@@ -274,7 +274,7 @@ const RECEIVER: &str = "receiver";
 pub(super) const TAKEN: &str = "There is a sender and a receiver already. Try again later.\n";
 pub(super) const NO_RECEIVER: &str = "No receiver is connected; your next bytes wait for one.\n";
 pub(super) const EOT: &[u8] = b"\x04";
-/// A client is new for this time. Where input has ended already, the end arrives with the connection.
-pub(super) const NEW: Duration = Duration::from_millis(300);
+/// For this time a client is new. If its input has ended already, the end arrives in this time.
+pub(super) const NEW_TIME: Duration = Duration::from_millis(300);
 const MAX_WAITING: usize = 16;
 const DATAGRAM_BYTES: usize = 1200; // passes any network unfragmented

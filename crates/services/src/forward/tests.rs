@@ -6,7 +6,7 @@ use switchboard_core::testing::RoomDriver;
 use switchboard_core::{Limits, Service};
 
 use super::*;
-use crate::forward::session::{EOT, NEW, NO_RECEIVER, TAKEN};
+use crate::forward::session::{EOT, NEW_TIME, NO_RECEIVER, TAKEN};
 use crate::testing::parse_options;
 
 fn driver(options: &str) -> RoomDriver {
@@ -17,7 +17,7 @@ fn driver(options: &str) -> RoomDriver {
 /// A peer connects, and has input for as long as a client is new.
 fn connect(line: &mut RoomDriver, peer: u8) {
     line.connect(peer);
-    line.advance(NEW);
+    line.advance(NEW_TIME);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_receiver_gets_its_role_once_its_input_ends_or_could_have_ended() {
         (line.received(2), line.received(3)),
         (b"2".into(), b"2".into())
     );
-    line.advance(NEW);
+    line.advance(NEW_TIME);
     assert_eq!(line.received(4), b"2");
     line.connect(5);
     line.send(1, b"hello");
@@ -46,7 +46,7 @@ fn a_receiver_gets_its_role_once_its_input_ends_or_could_have_ended() {
     line.end_input(5);
     assert!(line.close_reason(3).is_some() && line.close_reason(4).is_some());
     assert!(line.close_reason(2).is_none() && line.close_reason(5).is_none());
-    line.advance(NEW);
+    line.advance(NEW_TIME);
     assert_eq!(line.received(5), b"");
     line.connect(6);
     line.connect(7);
@@ -187,7 +187,7 @@ fn a_new_client_that_ends_its_input_still_receives() {
     assert!(line.close_reason(2).is_none());
     line.kill(2);
     line.connect(3);
-    line.advance(NEW);
+    line.advance(NEW_TIME);
     line.end_input(3);
     assert!(line.close_reason(3).is_some());
 }

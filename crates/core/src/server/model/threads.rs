@@ -180,6 +180,7 @@ impl Worker for Threads {
         let mut listeners = listeners.into_iter();
         listeners.try_for_each(|listener| self.start_udp(listener, acceptor))
     }
+
     fn wakeup(&self) -> Option<BorrowedFd<'_>> {
         Some(self.waker.as_fd())
     }

@@ -189,7 +189,7 @@ impl TestTable {
     fn trusting(trusted: Vec<IpNet>, service: impl Service + 'static, limits: &Limits) -> Self {
         let now = Instant::now();
         let admission = Admission::uncounted(limits);
-        let filter = Filter::without_machine(vec![1212], trusted);
+        let filter = Filter::without_interfaces(vec![1212], trusted);
         Self {
             peers: PeerTable::new(Arc::new(service), limits, admission, 0, filter, now),
             ports_left: 0,

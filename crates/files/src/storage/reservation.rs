@@ -1,4 +1,4 @@
-//! Files that are being written, so that they count against a quota.
+//! The space of files that are being written, which counts against a quota.
 
 use std::fs::File;
 
@@ -11,27 +11,27 @@ use crate::storage::folder::Folder;
 
 /// The bytes that one unpublished file takes or will take.
 ///
-/// They are a lock on as many bytes of the folder itself, in a random place. Every process that writes
+/// They are a lock on as many bytes of the folder itself, from a random position on. Every process that writes
 /// to the folder sees it, and the system removes it with the process. Where the file system has no
 /// locks, files count only once they are published.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct Reservation {
     folder: File, // opened for this file: a lock belongs to the open file description
-    place: i64,
-    reserved: u64,
+    start: i64,   // of the lock
+    bytes: u64,
 }
 
-impl Draft {
+impl Reservation {
     pub(super) fn new(folder: &Folder) -> Result<Self, FileError> {
         Ok(Self {
             folder: File::from(folder.open_folder(&Name::root())?),
-            place: i64::from(rand::random::<u32>() & PLACES) * MAX_BYTES,
-            reserved: 0,
+            start: i64::from(rand::random::<u32>() & STARTS) * MAX_BYTES,
+            bytes: 0,
         })
     }
 
-    pub(super) fn reserved(&self) -> u64 {
-        self.reserved
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Reserves so many bytes in all.
@@ -39,14 +39,14 @@ impl Draft {
         let length = i64::try_from(bytes).map_or(MAX_BYTES, |bytes| bytes.min(MAX_BYTES));
         // A length of 0 would reach to the end of the file.
         if 0 < length {
-            let some = lock(F_RDLCK, self.place, length);
+            let some = lock(F_RDLCK, self.start, length);
             fcntl(&self.folder, FcntlArg::F_OFD_SETLK(&some)).ok();
         }
-        if length < MAX_BYTES && bytes < self.reserved {
-            let rest = lock(F_UNLCK, self.place + length, MAX_BYTES - length);
+        if length < MAX_BYTES && bytes < self.bytes {
+            let rest = lock(F_UNLCK, self.start + length, MAX_BYTES - length);
             fcntl(&self.folder, FcntlArg::F_OFD_SETLK(&rest)).ok();
         }
-        self.reserved = bytes;
+        self.bytes = bytes;
     }
 
     /// How many bytes others have reserved.
@@ -83,7 +83,7 @@ fn is(lock: &flock, kind: i32) -> bool {
 }
 
 const MAX_BYTES: i64 = 1 << 40; // of one file that count
-const PLACES: u32 = (1 << 22) - 1;
+const STARTS: u32 = (1 << 22) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -92,21 +92,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drafts_count_until_they_are_dropped() {
+    fn reservations_count_until_they_are_dropped() {
         let directory = tempdir().expect("a temporary folder");
         // Opened twice, as by two processes.
         let open = || Folder::open(directory.path()).expect("a folder");
-        let draft = |bytes| {
-            let mut draft = Draft::new(&open()).expect("a folder");
-            draft.reserve(bytes);
-            draft
+        let reservation = |bytes| {
+            let mut reservation = Reservation::new(&open()).expect("a folder");
+            reservation.reserve(bytes);
+            reservation
         };
-        let mut own = draft(1000);
+        let mut own = reservation(1000);
         assert_eq!(own.others(), 0);
-        let others: Vec<_> = (1..=50).map(draft).collect();
+        let others: Vec<_> = (1..=50).map(reservation).collect();
         assert_eq!(own.others(), 50 * 51 / 2);
         own.reserve(10);
-        assert_eq!(own.reserved(), 10);
+        assert_eq!(own.bytes(), 10);
         assert_eq!(others[0].others(), 50 * 51 / 2 - 1 + 10);
         drop(others);
         assert_eq!(own.others(), 0);
