@@ -117,8 +117,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MODE", value_parser = file_mode, help_heading = "Server")]
     unix_mode: Option<u32>,
 
-    /// A network where nobody forges source addresses, such as 192.168.1.0/24 (repeatable): its UDP
-    /// peers need not show that an address is theirs before they get long answers
+    /// Trust the source addresses of a network, such as 192.168.1.0/24 (repeatable): its UDP peers
+    /// need not show that an address is theirs before they get long answers
     #[arg(long, value_name = "CIDR", value_parser = network, help_heading = "Server")]
     trust_network: Vec<IpNet>,
 

@@ -77,7 +77,7 @@ impl<'a> ClientTransfer<'a> {
                 }
                 Event::Deadline | Event::Received(_) | Event::Undelivered(..) => (),
             }
-            // Whatever arrives, the timers run.
+            // Checked after each datagram too: a stream of them must not stop the timers.
             let checked = transfer.check_silence();
             let checked = checked.and_then(|()| requester.on_timeout(transfer.now()));
             checked.map_err(|error| rejected.take().unwrap_or(error))?;
@@ -157,7 +157,7 @@ impl<'a> ClientTransfer<'a> {
                 return Ok(step);
             }
         }
-        // Whatever arrives, the timers run.
+        // Checked after each datagram too: a stream of them must not stop the timers.
         self.check_silence()?;
         Ok(side.on_timeout(self.now()))
     }

@@ -358,7 +358,8 @@ impl<T: Clone> Hub<T> {
                 }
             }
         }
-        // When the server shuts down, the other sessions end as well: nobody has left them.
+        // At a shutdown all sessions end. The event is delayed, so that members that end meanwhile are
+        // not notified that others have left.
         if ends && self.members.get(&id).is_some_and(|state| state.is_stopping) {
             departure.due += STOP_WAIT;
             self.deadline = earlier(self.deadline, Some(departure.due));

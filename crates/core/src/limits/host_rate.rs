@@ -10,8 +10,8 @@ use crate::peer::Host;
 
 /// A token bucket per host, each token a session that the host may begin.
 ///
-/// With [`MAX_HOSTS`] hosts in the time of the rate, the oldest bucket is dropped for each new host:
-/// that one may then exceed the rate.
+/// While the table has [`MAX_HOSTS`] hosts, a new host removes the oldest bucket. The host of that
+/// bucket may then exceed the rate.
 pub(crate) struct HostRate {
     rate: Option<Rate>,
     buckets: HostTable<TokenBucket>,
@@ -20,7 +20,7 @@ pub(crate) struct HostRate {
 impl HostRate {
     /// No limit for `None`.
     pub(crate) fn new(rate: Option<Rate>) -> Self {
-        // After the time of the rate without a session, a bucket is full, and as good as none.
+        // If no session begins in this time, the bucket is full again, as a new one is.
         let kept = rate.map_or(Duration::ZERO, |rate| rate.per);
         Self {
             rate,

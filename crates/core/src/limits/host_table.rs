@@ -51,8 +51,8 @@ impl<V> HostTable<V> {
         self.capacity <= self.values.len()
     }
 
-    /// Removes some entries whose time is over. Those that are `in_use` are kept for the same time
-    /// again.
+    /// Removes at most [`EXPIRED_PER_CALL`] expired entries. One that is `in_use` is kept for a further
+    /// `kept` instead.
     pub(crate) fn remove_expired(&mut self, now: Instant, in_use: impl Fn(&V) -> bool) {
         for _ in 0..EXPIRED_PER_CALL {
             let Some(&(_, host)) = self.expiry.front().filter(|(at, _)| *at <= now) else {
@@ -67,7 +67,7 @@ impl<V> HostTable<V> {
         }
     }
 
-    /// Removes the entry whose time is over first.
+    /// Removes the entry that expires first.
     pub(crate) fn remove_oldest(&mut self) {
         if let Some((_, host)) = self.expiry.pop_front() {
             self.values.remove(&host);

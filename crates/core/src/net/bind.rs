@@ -32,8 +32,8 @@ pub struct BindOptions {
     /// The index of the interface on which multicast groups are joined; `None` joins on all that are
     /// up, have an address, and are able to receive multicast.
     pub interface: Option<NonZeroU32>,
-    /// Networks where nobody forges the source addresses of datagrams: their UDP peers are not
-    /// validated. The peers on this machine never are.
+    /// Networks whose source addresses are trusted: UDP peers there are not validated, nor are those on
+    /// this machine.
     pub trusted_networks: Vec<IpNet>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct UdpListener {
     /// Its index among the UDP sockets of this server, and the ports of all of them.
     pub(crate) index: usize,
     pub(crate) ports: Vec<u16>,
-    /// Where nobody forges source addresses.
+    /// Networks whose source addresses are trusted.
     pub(crate) trusted: Vec<IpNet>,
 }
 
@@ -128,7 +128,7 @@ impl Listener {
         self
     }
 
-    /// Sets the networks where nobody forges the source addresses of datagrams.
+    /// Sets the networks whose source addresses are trusted.
     pub(crate) fn with_trusted(mut self, networks: &[IpNet]) -> Self {
         if let Kind::Udp(listener) = &mut self.kind {
             listener.trusted = networks.to_vec();

@@ -191,7 +191,8 @@ impl Reactor {
         }
     }
 
-    /// Lets the sources that are due continue in turn, until none is due or the turn is over.
+    /// Resumes the sources that are due, round after round, until none is due or the time of a turn is
+    /// used up.
     fn resume_due(&mut self) {
         let mut turn = Turn::new(Instant::now());
         loop {

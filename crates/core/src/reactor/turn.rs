@@ -31,4 +31,4 @@ impl Turn {
 }
 
 const TURN: Duration = Duration::from_micros(500);
-const MAX_CALLS: usize = 32; // and so many expensive calls may follow cheap ones
+const MAX_CALLS: usize = 32; // of one source before the time is read again

@@ -27,7 +27,8 @@ pub struct Config {
     /// Whether a line may be the first of an HTTP request. By default, a session of lines that begins
     /// with one is closed, so that no web page can use the service through the browser of a visitor.
     pub http_lines: bool,
-    /// Whether sessions write to standard output. The server stops when nobody can read that any more.
+    /// Whether sessions write to standard output. The server stops when the reader of that has closed
+    /// it.
     pub stdout: bool,
     /// How a person tries the service, printed when the server starts. `{target}` stands for the
     /// arguments of `nc` that reach the server (`localhost 1212`, `-u localhost 1212`, `-U PATH`),

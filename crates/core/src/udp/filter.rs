@@ -25,8 +25,8 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// `own_ports` are those of all UDP listeners of this server. In the `trusted` networks, nobody
-    /// forges addresses.
+    /// `own_ports` are those of all UDP listeners of this server. Source addresses in `trusted` networks
+    /// are trusted.
     pub(crate) fn new(own_ports: Vec<u16>, trusted: Vec<IpNet>) -> Self {
         Self {
             own_ports,
@@ -105,7 +105,7 @@ impl Filter {
             || (source.is_ipv4() && self.is_local(source, now))
     }
 
-    /// Whether the source address is in a network in which nobody forges addresses.
+    /// Whether the source address is in a trusted network.
     pub(crate) fn is_in_trusted_network(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
         self.trusted.iter().any(|network| network.contains(&source))

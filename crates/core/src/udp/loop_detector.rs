@@ -20,7 +20,8 @@ pub(crate) struct LoopDetector {
 pub(crate) enum Verdict {
     /// Deliver it.
     Deliver,
-    /// Ignore it and those of the next [`MUTE_TIME`]: so many were exchanged without a pause.
+    /// Ignore it, and what the peer sends within [`MUTE_TIME`]. Contains the number of exchanges
+    /// without a pause.
     BeginMute(u32),
     /// Ignore it.
     Muted,

@@ -178,7 +178,7 @@ impl UdpPeer {
         if !session.receive_first(datagram) {
             out.batch.drops.count(Dropped::Busy, self.key.0);
         }
-        // A member of a room that sends nothing is there to receive, as soon as others send.
+        // It joined a room to receive: it is asked before the first message of another member.
         let receives = session.member.is_some() && is_blank(datagram) && !session.has_queued();
         if receives && !self.is_verified {
             self.ask(out);

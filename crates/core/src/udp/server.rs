@@ -225,7 +225,7 @@ impl UdpServer {
                 self.peers.out.restore(port);
             }
             if self.closing.contains(&port) {
-                continue; // nobody is left to receive anything
+                continue; // its session has ended
             }
             for _ in 0..BATCHES_PER_TURN {
                 if !self.advance(now) {

@@ -73,7 +73,7 @@ impl Validation {
         }
     }
 
-    /// Whether the host may be sent so many bytes.
+    /// Whether a datagram of this length, in bytes, may be sent to the host.
     pub(crate) fn allows(&mut self, host: Host, bytes: usize) -> bool {
         self.left(host).is_some_and(|left| bytes as u64 <= *left)
     }

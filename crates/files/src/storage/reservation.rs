@@ -11,9 +11,9 @@ use crate::storage::folder::Folder;
 
 /// The bytes that one unpublished file takes or will take.
 ///
-/// They are a lock on as many bytes of the folder itself, from a random position on. Every process that writes
-/// to the folder sees it, and the system removes it with the process. Where the file system has no
-/// locks, files count only once they are published.
+/// A reservation is a lock on as many bytes of the folder itself, at a random position. All processes
+/// that write to the folder see it, and the system removes it with its process. Where the file system
+/// has no locks, files count only once they are published.
 #[derive(Debug)]
 pub(super) struct Reservation {
     folder: File, // opened for this file: a lock belongs to the open file description
@@ -34,7 +34,7 @@ impl Reservation {
         self.bytes
     }
 
-    /// Reserves so many bytes in all.
+    /// Changes the reservation to this number of bytes.
     pub(super) fn reserve(&mut self, bytes: u64) {
         let length = i64::try_from(bytes).map_or(MAX_BYTES, |bytes| bytes.min(MAX_BYTES));
         // A length of 0 would reach to the end of the file.

@@ -180,7 +180,7 @@ impl Temporary {
             }
             // A link cannot replace a file, but a rename can.
             let part = PartName::random(folder.try_clone().map_err(|_| Errno::last())?);
-            self.file.try_lock().ok(); // so that nobody takes it for a stale one
+            self.file.try_lock().ok(); // so that no process removes it as a stale one
             self.link(folder, &part.name)?;
             self.name = Some(part);
         }
