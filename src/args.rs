@@ -17,6 +17,7 @@ use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
 };
 
+use crate::connect;
 use crate::json::JsonOption;
 use crate::script;
 use crate::talk::TalkOptions;
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     /// Talk with your virtual friend, in this terminal or through a pipe
     #[command(after_help = TALK_HELP)]
     Talk(TalkOptions),
+    /// Connect to any server, or wait for one peer: what is typed is sent, what arrives is printed
+    #[command(after_help = connect::HELP)]
+    Connect(connect::Options),
     /// Check, run and list the scripts of the friend
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true, after_help = script::HELP)]
     Script(script::Command),

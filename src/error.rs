@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use switchboard_client::Error;
+use switchboard_client::{ConnectError, DuplexError, Error, Stopped};
 use switchboard_core::{BindError, CloseReason, Sanitized};
 use switchboard_files::{Status, tftp};
 use switchboard_services::InvalidOptions;
@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Transfer(Error),
+    #[error(transparent)]
+    Duplex(DuplexError),
     /// The failure is already printed.
     #[error("failed")]
     Reported(u8),
@@ -70,6 +72,10 @@ impl Failure {
             Self::Bind(_) => EX_UNAVAILABLE,
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
+            Self::Duplex(DuplexError::Input(_) | DuplexError::Output(_)) => EX_IOERR,
+            Self::Duplex(DuplexError::Stopped(Stopped(signal))) => {
+                u8::try_from(128 + signal).unwrap_or(1)
+            }
             Self::Reported(code) => *code,
             _ => 1,
         }
@@ -92,8 +98,10 @@ fn is_denied(error: &io::Error) -> bool {
 /// 128 plus the number of the signal that ended it.
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
-        Error::NotConnectable(_) | Error::InvalidInput(_) => EX_USAGE_ERROR,
-        Error::Unreachable { .. } | Error::NoReply(_) => EX_UNAVAILABLE,
+        Error::Connect(ConnectError::NotConnectable(_)) | Error::InvalidInput(_) => EX_USAGE_ERROR,
+        Error::Connect(ConnectError::Stopped(Stopped(signal)))
+        | Error::Stopped(Stopped(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+        Error::Connect(_) | Error::NoReply(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
             EX_CANTCREAT
         }
@@ -111,7 +119,6 @@ pub(crate) fn transfer_code(error: &Error) -> u8 {
         }
         Error::Tftp(failure) => tftp_code(failure),
         Error::Closed(_) | Error::Rejected(..) => 1,
-        Error::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
     }
 }
 

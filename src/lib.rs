@@ -17,6 +17,7 @@
 
 mod args;
 mod completions;
+mod connect;
 mod error;
 mod json;
 mod log;
@@ -78,6 +79,7 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
     let done = match (cli.command, matches.subcommand()) {
         (Command::Serve, Some((_, matches))) => serve::run(services, matches, cli.quiet),
         (Command::Talk(options), _) => talk::run(options),
+        (Command::Connect(options), _) => connect::run(&options, cli.verbose),
         (Command::Script(command), _) => script::run(&command, cli.quiet),
         (Command::Get(options), _) => transfer::get(&options, cli.quiet),
         (Command::Put(options), _) => transfer::put(&options, cli.quiet),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_client::{Client, Destination, Endpoint, RemoteWalk, Server, Target, TftpOptions};
+use switchboard_client::{
+    Client, Destination, Endpoint, Error, RemoteWalk, Server, Target, TftpOptions,
+};
 use switchboard_core::ListenAddr;
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
@@ -195,7 +197,7 @@ impl ServerOptions {
             (ListenAddr::Tcp(address), true) => ListenAddr::Udp(address.clone()),
             (address, _) => address.clone(),
         };
-        let server = Server::resolve(&address)?;
+        let server = Server::resolve(&address).map_err(Error::from)?;
         if udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
             return Err(Failure::Usage("--udp requires HOST:PORT".into()));
         }

@@ -96,7 +96,7 @@ impl Reporter {
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
         let message = match error {
-            Error::Unreachable { .. } | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
+            Error::Connect(_) | Error::NoReply(_) | Error::Stopped(_) => error.to_string(),
             Error::Local { file, .. } | Error::CannotCreate { file, .. } | Error::Exists(file)
                 if names_file(name, file) =>
             {
@@ -108,10 +108,9 @@ impl Reporter {
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {
-            Error::Unreachable { .. }
-            | Error::NoReply(_)
-            | Error::Output(_)
-            | Error::OutOfTime(_) => Err(Failure::Reported(code)),
+            Error::Connect(_) | Error::NoReply(_) | Error::Output(_) | Error::OutOfTime(_) => {
+                Err(Failure::Reported(code))
+            }
             Error::Stopped(_) => Err(Failure::Reported(transfer_code(error))),
             _ => Ok(()),
         }

@@ -1,25 +1,19 @@
-//! The client of the files protocol and of TFTP: gets, puts and lists files.
+//! Clients: connecting, the full-duplex client, the files protocol, and TFTP.
 
-mod address;
-mod client;
-mod destination;
-mod error;
-mod local_walk;
-mod progress;
-mod remote_walk;
-mod session;
+mod connect;
+mod duplex;
+mod files;
 mod stop;
-#[cfg(test)]
-mod tests;
-mod tftp;
-mod transport;
+mod wait;
 
-pub use address::{Endpoint, Server};
-pub use client::Client;
-pub use destination::{Destination, Target};
-pub use error::Error;
-pub use local_walk::{Found, LocalWalk};
-pub use progress::{Outcome, Progress};
-pub use remote_walk::RemoteWalk;
-pub use stop::Stop;
-pub use tftp::{TftpClient, TftpOptions};
+pub use connect::{
+    ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint, Server, Source,
+};
+pub use duplex::{
+    Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output, Tap,
+};
+pub use files::{
+    Client, Destination, Error, Found, LocalWalk, Outcome, Progress, RemoteWalk, Target,
+    TftpClient, TftpOptions,
+};
+pub use stop::{Stop, Stopped};

@@ -8,8 +8,6 @@ use std::rc::Rc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::error::Error;
-
 /// Receives SIGINT, SIGTERM and SIGHUP, so that a transfer can clean up before the program ends.
 #[derive(Clone, Debug)]
 pub struct Stop(Rc<SignalFd>);
@@ -38,16 +36,21 @@ impl Stop {
         self.0.as_fd()
     }
 
-    /// Fails with [`Error::Stopped`] if a signal has arrived.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// # Errors
+    ///
+    /// A signal has arrived.
+    pub(crate) fn check(&self) -> Result<(), Stopped> {
         match self.0.read_signal() {
-            Ok(Some(signal)) => Err(Error::Stopped(
-                signal.ssi_signo.try_into().unwrap_or_default(),
-            )),
+            Ok(Some(signal)) => Err(Stopped(signal.ssi_signo.try_into().unwrap_or_default())),
             _ => Ok(()),
         }
     }
 }
+
+/// A signal, with its number, asked the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by a signal")]
+pub struct Stopped(pub i32);
 
 /// The signals that this process was started to ignore, as a bit mask. Once blocked, they would be
 /// received in spite of that.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use switchboard_core::{HostPort, ListenAddr, resolve_host};
 
-use crate::error::Error;
+use crate::connect::error::ConnectError;
 
 /// A server to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +32,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnectable`] for an address that can only be listened on, and
-    /// [`Error::Unreachable`] if the host name cannot be resolved.
-    pub fn resolve(address: &ListenAddr) -> Result<Self, Error> {
-        let unreachable = |cause| Error::Unreachable {
+    /// [`ConnectError::NotConnectable`] for an address that can only be listened on, and
+    /// [`ConnectError::Unreachable`] if the host name cannot be resolved.
+    pub fn resolve(address: &ListenAddr) -> Result<Self, ConnectError> {
+        let unreachable = |cause| ConnectError::Unreachable {
             address: address.to_string(),
             cause,
         };
@@ -43,7 +43,7 @@ impl Server {
             ListenAddr::Tcp(host) => Endpoint::Tcp(addresses(host).map_err(unreachable)?),
             ListenAddr::Udp(host) => Endpoint::Udp(addresses(host).map_err(unreachable)?),
             ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
-            _ => return Err(Error::NotConnectable(address.clone())),
+            _ => return Err(ConnectError::NotConnectable(address.clone())),
         };
         let address = address.clone();
         Ok(Self { address, endpoint })

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use switchboard_core::Sanitized;
 use switchboard_files::{Request, Response, Status, counted};
 
-use crate::error::Error;
-use crate::transport::{Interrupt, Transport};
+use crate::files::error::Error;
+use crate::files::transport::{Interrupt, Transport};
 
 /// A session with a server that has sent its greeting.
 pub(crate) struct Session {

@@ -9,13 +9,13 @@ use switchboard_files::{
     Source, Status, counted,
 };
 
-use crate::address::Server;
-use crate::destination::{Destination, Target};
-use crate::error::{DisplayPath, Error};
-use crate::progress::{Outcome, Progress};
-use crate::session::Session;
+use crate::connect::Server;
+use crate::files::destination::{Destination, Target};
+use crate::files::error::{DisplayPath, Error};
+use crate::files::progress::{Outcome, Progress};
+use crate::files::session::Session;
+use crate::files::transport::{Transport, connect};
 use crate::stop::Stop;
-use crate::transport::{Transport, connect};
 
 /// Gets, puts and lists files of one server. A connection is reused as long as it works.
 ///

@@ -4,8 +4,8 @@ use std::vec;
 
 use switchboard_files::{Entry, Kind, Name};
 
-use crate::client::Client;
-use crate::error::Error;
+use crate::files::client::Client;
+use crate::files::error::Error;
 
 /// Walks through a folder of a server. A folder comes before what it contains.
 pub struct RemoteWalk {

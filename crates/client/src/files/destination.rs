@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use switchboard_files::{AtomicFile, FileError, Folder, Name, Rules};
 
-use crate::error::Error;
+use crate::files::error::Error;
 
 /// A local folder that receives files. No symbolic link below it is followed, whatever names a server
 /// sends, so no file is created outside.

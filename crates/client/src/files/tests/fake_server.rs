@@ -9,10 +9,10 @@ use switchboard_files::{
     Attributes, Content, Entry, Kind, Name, Request, Response, Status, Timestamp,
 };
 
-use crate::client::Client;
-use crate::error::Error;
-use crate::progress::Progress;
-use crate::transport::{Interrupt, Transport};
+use crate::files::client::Client;
+use crate::files::error::Error;
+use crate::files::progress::Progress;
+use crate::files::transport::{Interrupt, Transport};
 
 /// The files of a server, and what it received.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use switchboard_files::Name;
 
-use crate::error::{DisplayPath, Error};
+use crate::files::error::{DisplayPath, Error};
 
 /// Iterates over the files below a folder, sorted by name. Symbolic links are not followed, and hidden
 /// names, which begin with a dot, are skipped.

@@ -15,10 +15,10 @@ use switchboard_files::tftp::{
     TransferError,
 };
 
-use crate::address::{Endpoint, Server};
-use crate::destination::Target;
-use crate::error::Error;
-use crate::progress::{Outcome, Progress};
+use crate::connect::{ConnectError, Endpoint, Server};
+use crate::files::destination::Target;
+use crate::files::error::Error;
+use crate::files::progress::{Outcome, Progress};
 use crate::stop::Stop;
 use transfer::ClientTransfer;
 
@@ -187,9 +187,11 @@ impl TftpClient {
             tsize: size.filter(|_| mode == Mode::Octet),
             windowsize: unless_plain(window, plain.window),
         };
-        let unreachable = |cause| Error::Unreachable {
-            address: self.address.to_string(),
-            cause,
+        let unreachable = |cause| {
+            Error::Connect(ConnectError::Unreachable {
+                address: self.address.to_string(),
+                cause,
+            })
         };
         let mut failed = unreachable(io::ErrorKind::AddrNotAvailable.into());
         for &server in &self.servers {

@@ -1,17 +1,16 @@
 //! A connection to a server, whose calls end on a timeout or a signal.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{Domain, SockAddr, Socket, Type};
-use switchboard_core::unix_socket_address;
+use socket2::Socket;
 
-use crate::address::{Endpoint, Server};
-use crate::error::Error;
+use crate::connect::{ConnectOptions, Connector, Endpoint, Server};
+use crate::files::error::Error;
 use crate::stop::Stop;
+use crate::wait::wait;
 
 /// A stream of bytes in both directions.
 pub(crate) trait Transport {
@@ -46,57 +45,20 @@ pub(crate) struct SocketTransport {
     stop: Option<Stop>,
 }
 
-/// Connects to the first address that accepts. Fails with the error of the last one, or if a signal
-/// arrived.
+/// Connects to a server.
 pub(crate) fn connect(
     server: &Server,
     timeout: Duration,
     stop: Option<&Stop>,
 ) -> Result<SocketTransport, Error> {
-    let unreachable = |cause| {
-        let address = server.address().to_string();
-        Error::Unreachable { address, cause }
-    };
-    let addresses: Vec<SockAddr> = match server.endpoint() {
-        Endpoint::Tcp(addresses) => addresses.iter().map(|&address| address.into()).collect(),
-        Endpoint::Unix(path) => vec![unix_socket_address(path).map_err(unreachable)?],
-        Endpoint::Udp(_) => Vec::new(),
-    };
-    let mut cause = io::Error::other("the files protocol needs TCP or a Unix socket");
-    for address in addresses {
-        match connect_to(&address, timeout, stop) {
-            Ok(transport) => return Ok(transport),
-            Err(Error::Lost(error)) => cause = error,
-            Err(Error::TimedOut(_)) => cause = io::ErrorKind::TimedOut.into(),
-            Err(error) => return Err(error),
-        }
+    if let Endpoint::Udp(_) = server.endpoint() {
+        let message = "the files protocol needs TCP or a Unix socket";
+        return Err(Error::InvalidInput(message));
     }
-    Err(unreachable(cause))
-}
-
-fn connect_to(
-    address: &SockAddr,
-    timeout: Duration,
-    stop: Option<&Stop>,
-) -> Result<SocketTransport, Error> {
-    let socket = Socket::new(address.domain(), Type::STREAM, None).map_err(Error::Lost)?;
-    socket.set_nonblocking(true).map_err(Error::Lost)?;
-    if address.domain() != Domain::UNIX {
-        // Requests are small, and each waits for its response.
-        socket.set_tcp_nodelay(true).map_err(Error::Lost)?;
-    }
+    let mut connector = Connector::new(ConnectOptions::new(timeout), stop);
+    let socket = connector.connect_to(server)?.socket;
     let stop = stop.cloned();
-    let transport = SocketTransport { socket, stop };
-    match transport.socket.connect(address) {
-        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
-            transport.wait(PollFlags::POLLOUT, timeout)?;
-            match transport.socket.take_error() {
-                Ok(None) => Ok(transport),
-                Ok(Some(error)) | Err(error) => Err(Error::Lost(error)),
-            }
-        }
-        connected => connected.map(|()| transport).map_err(Error::Lost),
-    }
+    Ok(SocketTransport { socket, stop })
 }
 
 impl Transport for SocketTransport {
@@ -150,35 +112,6 @@ impl SocketTransport {
     }
 }
 
-/// Waits for events of a socket, until `deadline`; then it returns an empty set. Fails if a signal
-/// arrived.
-pub(crate) fn wait(
-    socket: BorrowedFd<'_>,
-    events: PollFlags,
-    deadline: Instant,
-    stop: Option<&Stop>,
-) -> Result<PollFlags, Error> {
-    let mut polled = vec![PollFd::new(socket, events)];
-    polled.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // Rounded up to the milliseconds of poll(2), so that it does not end just before the deadline.
-        let timeout = PollTimeout::try_from(left + Duration::from_micros(999));
-        match poll(&mut polled, timeout.unwrap_or(PollTimeout::MAX)) {
-            Ok(_) => (),
-            Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(Error::Lost(errno.into())),
-        }
-        if let (Some(stop), Some(true)) = (stop, polled.get(1).and_then(PollFd::any)) {
-            stop.check()?;
-        }
-        let ready = polled[0].revents().unwrap_or(PollFlags::empty());
-        if !ready.is_empty() || left.is_zero() {
-            return Ok(ready);
-        }
-    }
-}
-
 fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -194,6 +127,7 @@ mod tests {
     use nix::sys::signal::{Signal, raise};
 
     use super::*;
+    use crate::stop::Stopped;
 
     fn connected(stop: Option<Stop>) -> (SocketTransport, UnixStream) {
         let (own, peer) = UnixStream::pair().expect("a pair of sockets");
@@ -213,10 +147,16 @@ mod tests {
         // SIGINT and SIGHUP may be ignored, as in a script or under nohup.
         raise(Signal::SIGTERM).expect("a signal can be raised");
         let stopped = transport.read(&mut buffer, timeout);
-        assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
+        assert!(
+            matches!(stopped, Err(Error::Stopped(Stopped(15)))),
+            "{stopped:?}"
+        );
         raise(Signal::SIGTERM).expect("a signal can be raised");
         let stopped = transport.write(&buffer, Interrupt::Hangup, timeout);
-        assert!(matches!(stopped, Err(Error::Stopped(15))), "{stopped:?}");
+        assert!(
+            matches!(stopped, Err(Error::Stopped(Stopped(15)))),
+            "{stopped:?}"
+        );
     }
 
     #[test]

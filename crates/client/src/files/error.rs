@@ -6,24 +6,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use switchboard_core::{ListenAddr, Sanitized};
+use switchboard_core::Sanitized;
 use switchboard_files::tftp::TransferError;
 use switchboard_files::{FileError, Status};
+
+use crate::connect::ConnectError;
+use crate::stop::Stopped;
+use crate::wait::WaitError;
 
 /// Why a file was not transferred or listed. Displayed, it is safe to print on a terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An address that can be listened on, but not connected to.
-    #[error("cannot connect to {}: use PORT, HOST:PORT, [V6]:PORT or unix:PATH", Sanitized(.0.to_string().as_bytes()))]
-    NotConnectable(ListenAddr),
-    /// No address of the server accepts a connection.
-    #[error("cannot connect to {}: {cause}", Sanitized(.address.as_bytes()))]
-    Unreachable {
-        /// As the user gave it.
-        address: String,
-        /// The error of the last attempt.
-        cause: io::Error,
-    },
+    /// The server cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// No datagram came from the server at this address.
     #[error("no answer from {}", Sanitized(.0.as_bytes()))]
     NoReply(String),
@@ -79,9 +75,18 @@ pub enum Error {
     /// The operation does not apply to this name.
     #[error("{0}")]
     InvalidInput(&'static str),
-    /// This signal asked the program to stop.
-    #[error("stopped by a signal")]
-    Stopped(i32),
+    /// A signal asked the program to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl From<WaitError> for Error {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Stopped(stopped) => Self::Stopped(stopped),
+            WaitError::Io(error) => Self::Lost(error),
+        }
+    }
 }
 
 impl Error {

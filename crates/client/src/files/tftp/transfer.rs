@@ -8,9 +8,9 @@ use switchboard_files::tftp::{
     ErrorCode, Malformed, Packet, Receiver, Request, Requester, Step, Transfer, TransferError,
 };
 
-use crate::error::Error;
+use crate::files::error::Error;
+use crate::files::tftp::socket::{Event, Socket};
 use crate::stop::Stop;
-use crate::tftp::socket::{Event, Socket};
 
 /// A socket for one transfer, and the server's address.
 pub(crate) struct ClientTransfer<'a> {

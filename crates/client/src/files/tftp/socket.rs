@@ -12,9 +12,9 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 
-use crate::error::Error;
+use crate::files::error::Error;
 use crate::stop::Stop;
-use crate::transport::wait;
+use crate::wait::wait;
 
 /// A socket that is not connected, since a TFTP server answers from another port than 69.
 pub(super) struct Socket<'a> {
@@ -152,7 +152,7 @@ impl<'a> Socket<'a> {
     }
 
     fn wait(&self, events: PollFlags, deadline: Instant) -> Result<PollFlags, Error> {
-        wait(self.socket.as_fd(), events, deadline, self.stop)
+        Ok(wait(self.socket.as_fd(), events, deadline, self.stop)?)
     }
 
     /// An error that the system has queued.

@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use switchboard_files::{Attributes, Content, Name, Quoted, Source, Status, Timestamp};
 use tempfile::{TempDir, tempdir};
 
-use crate::client::Client;
-use crate::destination::{Destination, Target};
-use crate::error::Error;
-use crate::progress::Outcome;
-use crate::remote_walk::RemoteWalk;
+use crate::files::client::Client;
+use crate::files::destination::{Destination, Target};
+use crate::files::error::Error;
+use crate::files::progress::Outcome;
+use crate::files::remote_walk::RemoteWalk;
 use fake_server::{Fault, Notes, name, server};
 
 /// A local folder, and how files are transferred to and from it.

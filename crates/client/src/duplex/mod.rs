@@ -1,0 +1,11 @@
+//! The full-duplex client: what is typed goes to the peer, and what arrives is printed.
+
+mod duplex;
+mod ending;
+mod io;
+mod options;
+
+pub use duplex::{Duplex, Link};
+pub use ending::{Closer, DuplexError, Ending};
+pub use io::{Input, Output, Tap};
+pub use options::{DuplexOptions, EofPolicy};
