@@ -1,6 +1,7 @@
 //! The built program, through the front door: real processes, real sockets, real peers.
 
 mod cli;
+mod client;
 mod docs;
 mod eliza;
 mod files;

@@ -16,6 +16,11 @@ pub trait Input {
     /// `WouldBlock` if there is nothing to read yet; any other error ends the client.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Whether input must wait for now: it is not polled, and the end of input is not looked for.
+    fn is_paused(&self) -> bool {
+        false
+    }
+
     /// Whether a person types. When the peer has closed, nobody waits for more of it.
     fn is_interactive(&self) -> bool {
         false

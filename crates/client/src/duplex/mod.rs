@@ -1,9 +1,11 @@
 //! The full-duplex client: what is typed goes to the peer, and what arrives is printed.
 
+mod datagram;
 mod duplex;
 mod ending;
 mod io;
 mod options;
+mod stream;
 
 pub use duplex::{Duplex, Link};
 pub use ending::{Closer, DuplexError, Ending};

@@ -1,0 +1,1 @@
+//! Names, addresses and attempts of the client.

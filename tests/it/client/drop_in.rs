@@ -1,0 +1,1 @@
+//! The client in place of nc, in scripts.

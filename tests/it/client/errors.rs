@@ -1,0 +1,1 @@
+//! Error messages, hints and exit codes of the client.

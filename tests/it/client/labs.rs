@@ -1,0 +1,1 @@
+//! The client in exercises of network programming.

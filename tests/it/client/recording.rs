@@ -1,0 +1,1 @@
+//! Hex dumps, recordings and replays.

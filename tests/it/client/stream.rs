@@ -1,0 +1,1 @@
+//! The full-duplex client over TCP and Unix sockets, in a pipe.

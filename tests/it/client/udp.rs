@@ -1,0 +1,1 @@
+//! The full-duplex client over UDP.
