@@ -58,6 +58,18 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<DuplexError> for Failure {
+    /// That the reader of standard output closed the pipe is no failure.
+    fn from(error: DuplexError) -> Self {
+        match error {
+            DuplexError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Self::Output(error)
+            }
+            error => Self::Duplex(error),
+        }
+    }
+}
+
 impl Failure {
     /// The exit code: from sysexits(3) where the cause is an address, a permission or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -73,6 +85,7 @@ impl Failure {
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
             Self::Duplex(DuplexError::Input(_) | DuplexError::Output(_)) => EX_IOERR,
+            Self::Duplex(DuplexError::PortUnreachable) => EX_UNAVAILABLE,
             Self::Duplex(DuplexError::Stopped(Stopped(signal))) => {
                 u8::try_from(128 + signal).unwrap_or(1)
             }

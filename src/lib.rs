@@ -22,6 +22,7 @@ mod error;
 mod json;
 mod log;
 mod man;
+mod nonblocking;
 mod script;
 mod serve;
 mod talk;

@@ -1,47 +1,48 @@
-//! `connect`: a client for any server, in a terminal or in a pipe.
+//! `connect`: a client for any server, on a terminal or in a pipe.
 
 mod options;
 mod pipe;
+mod report;
+mod screen;
 
-use switchboard_client::{ConnectEvent, Connector, Duplex, Link, Stop};
+use std::io::{self, IsTerminal};
+use std::net::UdpSocket;
+
+use switchboard_client::{Connector, Duplex, Link, Output, Stop};
 use switchboard_core::ListenAddr;
 
 use crate::error::Failure;
 use pipe::{Stdin, Stdout};
+use report::Report;
+use screen::Screen;
 
 pub(crate) use options::{HELP, Options};
 
+/// Connects, and moves bytes in both directions until either side ends the connection.
 pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
-    let stop = Stop::on_signals().map_err(Failure::Input)?;
     let address = options.address()?;
-    let mut connector =
-        Connector::new(options.connect_options(), Some(&stop)).observe(|event| match event {
-            ConnectEvent::Attempt(to) if verbose => eprintln!("connecting to {to}"),
-            ConnectEvent::Failed(to, error) if verbose => eprintln!("{to}: {error}"),
-            _ => (),
-        });
+    let report = Report { verbose };
+    let stop = Stop::on_signals().map_err(Failure::Input)?;
+    let mut connector = Connector::new(options.connect_options(), Some(&stop))
+        .observe(|event| report.connecting(&event));
     let connection = connector
         .connect(&address)
         .map_err(|error| Failure::Transfer(error.into()))?;
-    let link = match address {
-        ListenAddr::Udp(_) => Link::Datagram(connection.socket),
-        _ => Link::Stream(connection.socket),
+    report.connected(&connection);
+    let (link, duplex_options) = match address {
+        ListenAddr::Udp(_) => {
+            let socket = UdpSocket::from(connection.socket);
+            (Link::Datagram(socket), options.for_datagrams())
+        }
+        _ => (Link::Stream(connection.socket), options.for_streams()),
     };
-    let mut input = Stdin::new();
-    let mut output = Stdout::new();
-    let duplex = Duplex::new(
-        link,
-        &mut input,
-        &mut output,
-        options.duplex_options(),
-        Some(&stop),
-    );
-    let ending = duplex.run().map_err(Failure::Duplex)?;
-    if verbose {
-        eprintln!(
-            "{:?} closed; {} bytes sent, {} received",
-            ending.closer, ending.sent, ending.received
-        );
-    }
+    let mut input = Stdin::new(io::stdin().is_terminal());
+    let mut output: Box<dyn Output> = match io::stdout().is_terminal() && !options.raw {
+        true => Box::new(Screen::new()),
+        false => Box::new(Stdout::new()),
+    };
+    let duplex = Duplex::new(link, &mut input, &mut *output, duplex_options, Some(&stop));
+    let ending = duplex.run().map_err(Failure::from)?;
+    report.ended(&ending);
     Ok(())
 }

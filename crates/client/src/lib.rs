@@ -1,16 +1,19 @@
 //! Clients: connecting, the full-duplex client, the files protocol, and TFTP.
 
+mod cause;
 mod connect;
 mod duplex;
 mod files;
 mod stop;
 mod wait;
 
+pub use cause::Cause;
 pub use connect::{
     ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint, Server, Source,
 };
 pub use duplex::{
-    Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output, Tap,
+    Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output,
+    PeerEofPolicy, Tap,
 };
 pub use files::{
     Client, Destination, Error, Found, LocalWalk, Outcome, Progress, RemoteWalk, Target,
