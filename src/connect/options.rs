@@ -110,7 +110,7 @@ impl Options {
     }
 
     pub(super) fn connect_options(&self) -> ConnectOptions {
-        let mut options = ConnectOptions::new(self.connect_timeout.unwrap_or(Duration::MAX));
+        let mut options = ConnectOptions::new(self.connect_timeout);
         options.family = match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
             (_, true) => Some(Family::V6),

@@ -1,13 +1,16 @@
 //! Clients: connecting, the full-duplex client, the files protocol, and TFTP.
 
+mod cause;
 mod connect;
 mod duplex;
 mod files;
 mod stop;
 mod wait;
 
+pub use cause::Cause;
 pub use connect::{
-    ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint, Server, Source,
+    AttemptError, ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint,
+    LookUpError, Source,
 };
 pub use duplex::{
     Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output, Tap,
