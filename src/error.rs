@@ -94,6 +94,14 @@ impl Failure {
         }
     }
 
+    /// Advice for a common mistake that may be the reason, as a sentence.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Transfer(Error::Connect(error)) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// Whether the reader of standard output closed the pipe, as `head` does.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -111,9 +119,10 @@ fn is_denied(error: &io::Error) -> bool {
 /// 128 plus the number of the signal that ended it.
 pub(crate) fn transfer_code(error: &Error) -> u8 {
     match error {
-        Error::Connect(ConnectError::NotConnectable(_)) | Error::InvalidInput(_) => EX_USAGE_ERROR,
-        Error::Connect(ConnectError::Stopped(Stopped(signal)))
-        | Error::Stopped(Stopped(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+        Error::Connect(ConnectError::NotConnectable { .. }) | Error::InvalidInput(_) => {
+            EX_USAGE_ERROR
+        }
+        Error::Stopped(Stopped(signal)) => u8::try_from(128 + signal).unwrap_or(1),
         Error::Connect(_) | Error::NoReply(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
             EX_CANTCREAT

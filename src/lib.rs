@@ -82,9 +82,9 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
         (Command::Talk(options), _) => talk::run(options),
         (Command::Connect(options), _) => connect::run(&options, cli.verbose),
         (Command::Script(command), _) => script::run(&command, cli.quiet),
-        (Command::Get(options), _) => transfer::get(&options, cli.quiet),
-        (Command::Put(options), _) => transfer::put(&options, cli.quiet),
-        (Command::List(options), _) => transfer::list(&options, cli.quiet),
+        (Command::Get(options), _) => transfer::get(&options, cli.verbose, cli.quiet),
+        (Command::Put(options), _) => transfer::put(&options, cli.verbose, cli.quiet),
+        (Command::List(options), _) => transfer::list(&options, cli.verbose, cli.quiet),
         (Command::Services(options), _) => list(services, options.json),
         (Command::Completions { shell }, _) => completions::print(services, program, shell),
         (Command::Man { directory }, _) => man::write(services, program, &directory, cli.quiet),
@@ -96,6 +96,9 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
         Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
             log::print_error(&failure.to_string());
+            if let Some(hint) = failure.hint().filter(|_| !cli.quiet) {
+                log::write(format!("{hint}\n").as_bytes());
+            }
             ExitCode::from(failure.exit_code())
         }
     }

@@ -8,10 +8,10 @@ mod screen;
 use std::io::{self, IsTerminal};
 use std::net::UdpSocket;
 
-use switchboard_client::{Connector, Duplex, Link, Output, Stop};
+use switchboard_client::{Connector, Duplex, Error, Link, Output, Stop};
 use switchboard_core::ListenAddr;
 
-use crate::error::Failure;
+use crate::error::{Failure, transfer_code};
 use pipe::{Stdin, Stdout};
 use report::Report;
 use screen::Screen;
@@ -24,11 +24,12 @@ pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
     let report = Report { verbose };
     let stop = Stop::on_signals().map_err(Failure::Input)?;
     let mut connector = Connector::new(options.connect_options(), Some(&stop))
-        .observe(|event| report.connecting(&event));
-    let connection = connector
-        .connect(&address)
-        .map_err(|error| Failure::Transfer(error.into()))?;
-    report.connected(&connection);
+        .observe(|event| report.print(&event.to_string()));
+    let connection = connector.connect(&address).map_err(Error::from);
+    let connection = connection.map_err(|error| match error {
+        Error::Stopped(_) => Failure::Reported(transfer_code(&error)), // the user knows it
+        error => Failure::Transfer(error),
+    })?;
     let (link, duplex_options) = match address {
         ListenAddr::Udp(_) => {
             let socket = UdpSocket::from(connection.socket);

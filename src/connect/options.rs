@@ -1,9 +1,10 @@
 //! The options of `connect`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy};
+use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy, Source};
 use switchboard_core::{Family, ListenAddr};
 use switchboard_services::units::{Limit, or_none, time, timeout};
 
@@ -32,9 +33,13 @@ pub(crate) struct Options {
     #[arg(short = '6', long)]
     ipv6: bool,
 
-    /// Give up an address that does not accept within this time
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
-    connect_timeout: Duration,
+    /// Connect from this address of the machine: IP, :PORT, IP:PORT, or [V6]:PORT
+    #[arg(short, long, value_name = "ADDR", value_parser = source)]
+    source: Option<Source>,
+
+    /// Give up if no connection is made within this time, or never with none
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = or_none(timeout))]
+    connect_timeout: Limit<Duration>,
 
     /// End with an error if nothing is sent or received for this time
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout))]
@@ -84,6 +89,7 @@ impl Options {
             (_, true) => Some(Family::V6),
             _ => None,
         };
+        options.source = self.source;
         options
     }
 
@@ -100,6 +106,19 @@ impl Options {
         options.eof = self.eof.unwrap_or(EofPolicy::Wait(ANSWER_TIME));
         options
     }
+}
+
+fn source(text: &str) -> Result<Source, &'static str> {
+    let mut source = Source::default();
+    if let Some(port) = text.strip_prefix(':') {
+        source.port = port.parse().map_err(|_| SOURCE_FORMS)?;
+    } else if let Ok(address) = text.parse::<SocketAddr>() {
+        (source.ip, source.port) = (Some(address.ip()), address.port());
+    } else {
+        let ip = text.trim_start_matches('[').trim_end_matches(']');
+        source.ip = Some(ip.parse().map_err(|_| SOURCE_FORMS)?);
+    }
+    Ok(source)
 }
 
 fn eof(text: &str) -> Result<EofPolicy, String> {
@@ -129,6 +148,7 @@ fn wait(text: &str) -> Option<Result<Duration, String>> {
     Some(time(text).map_err(|error| error.to_string()))
 }
 
+const SOURCE_FORMS: &str = "use an address of this machine: IP, :PORT, IP:PORT or [V6]:PORT";
 /// For so long the last answer over UDP may take.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 

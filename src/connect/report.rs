@@ -1,29 +1,15 @@
 //! What `connect --verbose` prints on standard error.
 
-use switchboard_client::{Cause, Closer, ConnectEvent, Connection, Ending};
-use switchboard_core::Sanitized;
+use switchboard_client::{Closer, Ending};
 
 use crate::log;
 
-/// Prints each event as a sentence, if it is `verbose`.
+/// Prints each event as a sentence, if `verbose`.
 pub(super) struct Report {
     pub(super) verbose: bool,
 }
 
 impl Report {
-    pub(super) fn connecting(&self, event: &ConnectEvent<'_>) {
-        match event {
-            ConnectEvent::Attempt(to) => self.print(&format!("connecting to {to}")),
-            ConnectEvent::Failed(to, error) => self.print(&format!("{to}: {}", Cause(error))),
-            _ => (),
-        }
-    }
-
-    pub(super) fn connected(&self, connection: &Connection) {
-        let Connection { peer, local, .. } = connection;
-        self.print(&format!("connected to {peer} from {local}"));
-    }
-
     pub(super) fn ended(&self, ending: &Ending) {
         let closer = match ending.closer {
             Closer::Peer => "the peer closed the connection after the end of the input",
@@ -34,9 +20,10 @@ impl Report {
         self.print(&format!("{closer}; {sent} bytes sent, {received} received"));
     }
 
-    fn print(&self, sentence: &str) {
+    /// Prints a sentence that is safe for a terminal.
+    pub(super) fn print(&self, sentence: &str) {
         if self.verbose {
-            log::write(format!("{}\n", Sanitized(sentence.as_bytes())).as_bytes());
+            log::write(format!("{sentence}\n").as_bytes());
         }
     }
 }

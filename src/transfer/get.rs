@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use switchboard_client::{Client, Destination, Error, Progress, Stop, Target, TftpClient};
-use switchboard_core::Sanitized;
+use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::{FileError, Kind, Name, Status};
 
 use super::names::{check_targets, last_part, name};
@@ -15,7 +15,7 @@ use super::options::GetOptions;
 use super::report::Reporter;
 use crate::error::Failure;
 
-pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn get(options: &GetOptions, verbose: bool, quiet: bool) -> Result<(), Failure> {
     let json = options.server.json.json;
     if options.output.is_some() && 1 < options.names.len() {
         return Err(Failure::Usage("-o takes a single NAME".into()));
@@ -28,7 +28,7 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
         let own = last_part(&Name::parse(name.as_bytes()).ok()?);
         Some((OsStr::new(name), own.as_bytes().to_owned()))
     }))?;
-    let server = options.server.resolve(options.tftp.udp)?;
+    let server = options.server.address(options.tftp.udp)?;
     options.tftp.check(&server)?;
     let path = options.output.as_deref();
     let out = path.map_or(Ok(None), output).map_err(Error::Output)?;
@@ -41,14 +41,16 @@ pub(crate) fn get(options: &GetOptions, quiet: bool) -> Result<(), Failure> {
     if out.is_some() && io::stdout().is_terminal() {
         reporter.has_bars = false; // they would overwrite the file
     }
-    let tftp = options.tftp.options(options.server.timeout);
-    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
+    let mut connector = options.server.connector(verbose, stop.as_ref());
+    if let ListenAddr::Udp(_) = server {
+        let tftp = options.tftp.options(options.server.timeout);
+        let client = TftpClient::new(&server, &mut connector, tftp).map_err(Error::from)?;
         get_by_tftp(options, &client, out, &mut reporter)?;
         return reporter.finish();
     }
     let names = options.names.iter().map(|text| name(text));
     let names = names.collect::<Result<Vec<_>, _>>()?;
-    let client = Client::new(server, options.server.timeout, stop);
+    let client = Client::new(server, connector, options.server.timeout);
     let mut get = Get {
         options,
         client: if options.folders.recursive {

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use switchboard_client::{Client, Endpoint, Error};
-use switchboard_core::Sanitized;
+use switchboard_client::{Client, Error};
+use switchboard_core::{ListenAddr, Sanitized};
 use switchboard_files::{Entry, Kind, Name, Quoted};
 
 use super::names::name;
@@ -13,14 +13,18 @@ use super::report::Reporter;
 use crate::error::Failure;
 use crate::json::{self, JsonName};
 
-pub(crate) fn list(options: &ListOptions, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn list(options: &ListOptions, verbose: bool, quiet: bool) -> Result<(), Failure> {
     let folder = options.folder.as_deref().map_or(Ok(Name::root()), name)?;
-    let server = options.server.resolve(false)?;
-    if let Endpoint::Udp(_) = server.endpoint() {
+    let server = options.server.address(false)?;
+    if let ListenAddr::Udp(_) = server {
         let message = "TFTP cannot list files: use TCP, or get a file by its name";
         return Err(Failure::Usage(message.into()));
     }
-    let mut client = Client::new(server, options.server.timeout, None);
+    let mut client = Client::new(
+        server,
+        options.server.connector(verbose, None),
+        options.server.timeout,
+    );
     let mut out = io::stdout().lock();
     let mut print = |name: &[u8], entry: &Entry| {
         let line = if options.server.json.json {

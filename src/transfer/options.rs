@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_client::{
-    Client, Destination, Endpoint, Error, RemoteWalk, Server, Target, TftpOptions,
+    Client, ConnectOptions, Connector, Destination, RemoteWalk, Stop, Target, TftpOptions,
 };
-use switchboard_core::ListenAddr;
+use switchboard_core::{Family, ListenAddr};
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
 use switchboard_services::units::{Limit, count, or_none, size_in, timeout};
 
 use crate::error::Failure;
 use crate::json::JsonOption;
+use crate::log;
 
 #[derive(Args)]
 pub(crate) struct GetOptions {
@@ -182,7 +183,15 @@ pub(super) struct ServerOptions {
     #[arg(value_name = "ADDR")]
     address: ListenAddr,
 
-    /// Longest silence of the server
+    /// Use IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// Use IPv6 only
+    #[arg(short = '6', long)]
+    ipv6: bool,
+
+    /// Longest silence of the server, and the time to connect
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     pub(super) timeout: Duration,
 
@@ -191,17 +200,28 @@ pub(super) struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Resolves the address.
-    pub(super) fn resolve(&self, udp: bool) -> Result<Server, Failure> {
-        let address = match (&self.address, udp) {
-            (ListenAddr::Tcp(address), true) => ListenAddr::Udp(address.clone()),
-            (address, _) => address.clone(),
-        };
-        let server = Server::resolve(&address).map_err(Error::from)?;
-        if udp && !matches!(server.endpoint(), Endpoint::Udp(_)) {
-            return Err(Failure::Usage("--udp requires HOST:PORT".into()));
+    /// The address, of UDP with `udp`.
+    pub(super) fn address(&self, udp: bool) -> Result<ListenAddr, Failure> {
+        match (&self.address, udp) {
+            (ListenAddr::Tcp(host), true) => Ok(ListenAddr::Udp(host.clone())),
+            (ListenAddr::Udp(_), _) | (_, false) => Ok(self.address.clone()),
+            (_, true) => Err(Failure::Usage("--udp requires HOST:PORT".into())),
         }
-        Ok(server)
+    }
+
+    /// Connects to the server until a signal, and with `verbose` prints each attempt.
+    pub(super) fn connector(&self, verbose: bool, stop: Option<&Stop>) -> Connector<'static> {
+        let mut options = ConnectOptions::new(Some(self.timeout));
+        options.family = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        Connector::new(options, stop).observe(move |event| {
+            if verbose {
+                log::write(format!("{event}\n").as_bytes());
+            }
+        })
     }
 }
 
@@ -240,9 +260,9 @@ impl TftpArgs {
     /// # Errors
     ///
     /// One of the options is used, but the server does not speak TFTP.
-    pub(super) fn check(&self, server: &Server) -> Result<(), Failure> {
+    pub(super) fn check(&self, server: &ListenAddr) -> Result<(), Failure> {
         let is_used = self.block_size.is_some() || self.window.is_some() || self.netascii;
-        if is_used && !matches!(server.endpoint(), Endpoint::Udp(_)) {
+        if is_used && !matches!(server, ListenAddr::Udp(_)) {
             let message = "--block-size, --window and --netascii are for TFTP: use -u or udp://";
             return Err(Failure::Usage(message.into()));
         }

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use switchboard_client::{Client, Endpoint, Error, Found, LocalWalk, Progress, Stop, TftpClient};
+use switchboard_client::{Client, Error, Found, LocalWalk, Progress, Stop, TftpClient};
+use switchboard_core::ListenAddr;
 use switchboard_files::Name;
 
 use super::names::{check_targets, file_name, name, open};
@@ -12,7 +13,7 @@ use super::options::PutOptions;
 use super::report::Reporter;
 use crate::error::Failure;
 
-pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn put(options: &PutOptions, verbose: bool, quiet: bool) -> Result<(), Failure> {
     if options.name.is_some() && 1 < options.files.len() {
         return Err(Failure::Usage("--as takes a single FILE".into()));
     }
@@ -23,16 +24,18 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     let targets = options.files.iter().map(|path| file_name(path).to_owned());
     let sources = options.files.iter().map(|path| path.as_os_str());
     check_targets(sources.zip(targets))?;
-    let server = options.server.resolve(options.tftp.udp)?;
+    let server = options.server.address(options.tftp.udp)?;
     options.tftp.check(&server)?;
     let mut reporter = Reporter::new(options.server.json.json, quiet);
-    let tftp = options.tftp.options(options.server.timeout);
     // Over TFTP, a signal sends an error to the server, which would otherwise wait.
-    let stop = match server.endpoint() {
-        Endpoint::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
-        Endpoint::Tcp(_) | Endpoint::Unix(_) => None,
+    let stop = match server {
+        ListenAddr::Udp(_) => Some(Stop::on_signals().map_err(Failure::Input)?),
+        _ => None,
     };
-    if let Some(client) = TftpClient::new(&server, tftp, stop.as_ref()) {
+    let mut connector = options.server.connector(verbose, stop.as_ref());
+    if let ListenAddr::Udp(_) = server {
+        let tftp = options.tftp.options(options.server.timeout);
+        let client = TftpClient::new(&server, &mut connector, tftp).map_err(Error::from)?;
         put_by_tftp(options, &client, &mut reporter)?;
         return reporter.finish();
     }
@@ -40,7 +43,7 @@ pub(crate) fn put(options: &PutOptions, quiet: bool) -> Result<(), Failure> {
     let folder = options.to.as_deref().map_or(Ok(Name::root()), name)?;
     let mut put = Put {
         options,
-        client: Client::new(server, options.server.timeout, None),
+        client: Client::new(server, connector, options.server.timeout),
         reporter,
     };
     for path in &options.files {

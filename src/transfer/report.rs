@@ -105,6 +105,11 @@ impl Reporter {
             error => format!("{}: {error}", Sanitized(name)),
         };
         self.print(&format!("switchboard: {message}"));
+        if let Error::Connect(error) = error
+            && let Some(hint) = error.hint()
+        {
+            self.note(&hint);
+        }
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));
         match error {

@@ -9,7 +9,8 @@ mod wait;
 
 pub use cause::Cause;
 pub use connect::{
-    ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint, Server, Source,
+    AttemptError, ConnectError, ConnectEvent, ConnectOptions, Connection, Connector, Endpoint,
+    LookUpError, Source,
 };
 pub use duplex::{
     Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output,

@@ -1,9 +1,16 @@
 //! Connecting to a server: names, addresses, attempts.
 
 mod connector;
+mod endpoint;
 mod error;
-mod server;
+mod event;
+mod happy_eyeballs;
+mod hint;
+mod look_up;
+mod options;
 
-pub use connector::{ConnectEvent, ConnectOptions, Connection, Connector, Source};
-pub use error::ConnectError;
-pub use server::{Endpoint, Server};
+pub use connector::{Connection, Connector};
+pub use endpoint::Endpoint;
+pub use error::{AttemptError, ConnectError, LookUpError};
+pub use event::ConnectEvent;
+pub use options::{ConnectOptions, Source};

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use switchboard_core::ListenAddr;
 use switchboard_files::{
     AtomicFile, Attributes, Content, Entry, FileError, Hasher, Kind, Name, Request, Response,
     Source, Status, counted,
 };
 
-use crate::connect::Server;
+use crate::connect::Connector;
 use crate::files::destination::{Destination, Target};
 use crate::files::error::{DisplayPath, Error};
 use crate::files::progress::{Outcome, Progress};
@@ -41,13 +42,13 @@ pub(crate) type Connect = dyn FnMut() -> Result<Box<dyn Transport>, Error>;
 impl Client {
     /// A client of this server. It connects with the first request.
     ///
-    /// `timeout` limits how long the server may be silent. A signal ends any call with
-    /// [`Error::Stopped`].
+    /// `timeout` limits how long the server may be silent. A signal that ends the attempts of
+    /// `connector` ends any call, with [`Error::Stopped`].
     #[must_use]
-    pub fn new(server: Server, timeout: Duration, stop: Option<Stop>) -> Self {
-        let signals = stop.clone();
+    pub fn new(server: ListenAddr, mut connector: Connector<'static>, timeout: Duration) -> Self {
+        let stop = connector.stop().cloned();
         let connect = Box::new(move || {
-            let transport = connect(&server, timeout, signals.as_ref())?;
+            let transport = connect(&server, &mut connector)?;
             Ok(Box::new(transport) as Box<dyn Transport>)
         });
         Self::over(connect, timeout, stop)

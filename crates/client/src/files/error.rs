@@ -19,7 +19,7 @@ use crate::wait::WaitError;
 pub enum Error {
     /// The server cannot be reached.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(ConnectError),
     /// No datagram came from the server at this address.
     #[error("no answer from {}", Sanitized(.0.as_bytes()))]
     NoReply(String),
@@ -78,6 +78,15 @@ pub enum Error {
     /// A signal asked the program to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Stopped(stopped) => Self::Stopped(stopped),
+            error => Self::Connect(error),
+        }
+    }
 }
 
 impl From<WaitError> for Error {

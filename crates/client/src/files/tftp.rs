@@ -15,7 +15,7 @@ use switchboard_files::tftp::{
     TransferError,
 };
 
-use crate::connect::{ConnectError, Endpoint, Server};
+use crate::connect::{AttemptError, ConnectError, Connector, Endpoint};
 use crate::files::destination::Target;
 use crate::files::error::Error;
 use crate::files::progress::{Outcome, Progress};
@@ -59,18 +59,22 @@ impl TftpOptions {
 }
 
 impl TftpClient {
-    /// A client of this server; `None` if it is not reached over UDP. A signal ends any call with
-    /// [`Error::Stopped`].
-    #[must_use]
-    pub fn new(server: &Server, options: TftpOptions, stop: Option<&Stop>) -> Option<Self> {
-        let Endpoint::Udp(servers) = server.endpoint() else {
-            return None;
-        };
-        Some(Self {
-            address: server.address().clone(),
-            servers: servers.clone(),
+    /// Looks up the addresses of the server, which is one of UDP. A signal that ends the attempts of
+    /// `connector` ends any call, with [`Error::Stopped`].
+    ///
+    /// # Errors
+    ///
+    /// The name of the server is unknown, or it has no address that the options allow.
+    pub fn new(
+        server: &ListenAddr,
+        connector: &mut Connector<'_>,
+        options: TftpOptions,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            address: server.clone(),
+            servers: connector.addresses(server)?,
             options,
-            stop: stop.cloned(),
+            stop: connector.stop().cloned(),
         })
     }
 
@@ -187,13 +191,8 @@ impl TftpClient {
             tsize: size.filter(|_| mode == Mode::Octet),
             windowsize: unless_plain(window, plain.window),
         };
-        let unreachable = |cause| {
-            Error::Connect(ConnectError::Unreachable {
-                address: self.address.to_string(),
-                cause,
-            })
-        };
-        let mut failed = unreachable(io::ErrorKind::AddrNotAvailable.into());
+        let mut failed = Vec::new();
+        let mut is_silent = false; // one of them at least
         for &server in &self.servers {
             let send = |options| {
                 let request = Request {
@@ -210,15 +209,22 @@ impl TftpClient {
             {
                 answered = send(Options::default());
             }
-            failed = match answered {
-                Err(Error::Tftp(TransferError::Timeout)) => {
-                    Error::NoReply(self.address.to_string())
+            match answered {
+                Err(Error::Tftp(TransferError::Timeout)) => is_silent = true,
+                Err(Error::Lost(cause)) => {
+                    failed.push((Endpoint::Ip(server), AttemptError::Failed(cause)));
                 }
-                Err(Error::Lost(cause)) => unreachable(cause),
                 answered => return answered,
-            };
+            }
         }
-        Err(failed)
+        Err(if is_silent {
+            Error::NoReply(self.address.to_string())
+        } else {
+            Error::Connect(ConnectError::Unreachable {
+                address: self.address.clone(),
+                attempts: failed,
+            })
+        })
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
+use switchboard_core::ListenAddr;
 
-use crate::connect::{ConnectOptions, Connector, Endpoint, Server};
+use crate::connect::Connector;
 use crate::files::error::Error;
 use crate::stop::Stop;
 use crate::wait::wait;
@@ -47,17 +48,15 @@ pub(crate) struct SocketTransport {
 
 /// Connects to a server.
 pub(crate) fn connect(
-    server: &Server,
-    timeout: Duration,
-    stop: Option<&Stop>,
+    server: &ListenAddr,
+    connector: &mut Connector<'_>,
 ) -> Result<SocketTransport, Error> {
-    if let Endpoint::Udp(_) = server.endpoint() {
+    if let ListenAddr::Udp(_) = server {
         let message = "the files protocol needs TCP or a Unix socket";
         return Err(Error::InvalidInput(message));
     }
-    let mut connector = Connector::new(ConnectOptions::new(timeout), stop);
-    let socket = connector.connect_to(server)?.socket;
-    let stop = stop.cloned();
+    let socket = connector.connect(server)?.socket;
+    let stop = connector.stop().cloned();
     Ok(SocketTransport { socket, stop })
 }
 
