@@ -229,3 +229,240 @@ impl Relay {
 }
 
 const BUFFER_BYTES: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A relay whose input and peer are scripts. Each takes and gives at most a few bytes at once.
+    struct Scene {
+        relay: Relay,
+        now: Instant,
+        input: VecDeque<u8>,
+        peer: VecDeque<u8>,
+        sent: Vec<u8>,
+        written: Vec<u8>,
+        has_shut_down: bool,
+    }
+
+    impl Scene {
+        fn new(options: DuplexOptions, input: &[u8], peer: &[u8]) -> Self {
+            let now = Instant::now();
+            Self {
+                relay: Relay::new(options, false, now),
+                now,
+                input: input.iter().copied().collect(),
+                peer: peer.iter().copied().collect(),
+                sent: Vec::new(),
+                written: Vec::new(),
+                has_shut_down: false,
+            }
+        }
+
+        fn ending(&mut self) -> Option<Result<Ending, DuplexError>> {
+            self.has_shut_down |= self.relay.must_shut_down();
+            self.relay.ending(self.now)
+        }
+
+        /// Reads up to `count` bytes of input, or its end.
+        fn read_input(&mut self, count: usize) {
+            if let Some(space) = self.relay.input_space() {
+                let count = take(&mut self.input, space, count);
+                self.relay.input_read(count, self.now);
+            }
+        }
+
+        /// Receives up to `count` bytes, or the end of the peer.
+        fn receive(&mut self, count: usize) {
+            if let Some(space) = self.relay.peer_space() {
+                let count = take(&mut self.peer, space, count);
+                self.relay.peer_read(count, self.now);
+            }
+        }
+
+        fn send(&mut self, count: usize) {
+            let count = count.min(self.relay.to_send().len());
+            self.sent.extend(&self.relay.to_send()[..count]);
+            self.relay.sent(count, self.now);
+        }
+
+        fn write(&mut self, count: usize) {
+            let count = count.min(self.relay.to_write().len());
+            self.written.extend(&self.relay.to_write()[..count]);
+            self.relay.written(count);
+        }
+
+        fn wait(&mut self, time: Duration) {
+            self.now += time;
+        }
+    }
+
+    fn take(from: &mut VecDeque<u8>, space: &mut [u8], count: usize) -> usize {
+        let count = count.min(space.len()).min(from.len());
+        for (place, byte) in space.iter_mut().zip(from.drain(..count)) {
+            *place = byte;
+        }
+        count
+    }
+
+    fn with(eof: EofPolicy) -> DuplexOptions {
+        DuplexOptions {
+            eof,
+            ..DuplexOptions::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(scene: &mut Scene, closer: Closer) {
+        let ending = scene.ending().expect("it has ended");
+        assert_eq!(ending.expect("in order").closer, closer);
+    }
+
+    #[test]
+    fn the_end_of_input_closes_the_sending_side_after_the_last_byte() {
+        let mut scene = Scene::new(with(EofPolicy::Half), b"ask", b"answer");
+        scene.read_input(9);
+        scene.send(2);
+        scene.read_input(9);
+        assert!(scene.ending().is_none() && !scene.has_shut_down);
+        scene.send(1);
+        scene.read_input(9);
+        assert!(scene.ending().is_none() && scene.has_shut_down);
+        scene.receive(9);
+        scene.write(9);
+        scene.wait(SECOND * 1000);
+        assert!(scene.ending().is_none(), "the peer may send more");
+        scene.receive(9);
+        check(&mut scene, Closer::Peer);
+        assert_eq!(scene.written, b"answer");
+    }
+
+    #[test]
+    fn a_wait_starts_again_with_each_arrival() {
+        let mut scene = Scene::new(with(EofPolicy::Wait(SECOND)), b"", b"12");
+        scene.read_input(9);
+        assert!(scene.ending().is_none() && scene.has_shut_down);
+        scene.wait(SECOND / 2);
+        scene.receive(1);
+        scene.write(1);
+        scene.wait(SECOND / 2);
+        assert!(scene.ending().is_none());
+        scene.wait(SECOND / 2);
+        assert_eq!(scene.relay.deadline(), Some(scene.now));
+        check(&mut scene, Closer::Input);
+    }
+
+    #[test]
+    fn the_end_of_input_closes_at_once_or_not_at_all() {
+        let mut scene = Scene::new(with(EofPolicy::Close), b"x", b"");
+        scene.read_input(9);
+        scene.send(9);
+        assert!(scene.ending().is_none());
+        scene.read_input(9);
+        check(&mut scene, Closer::Input);
+
+        let mut scene = Scene::new(with(EofPolicy::Ignore), b"", b"");
+        scene.read_input(9);
+        scene.wait(SECOND * 1000);
+        assert!(scene.ending().is_none() && !scene.has_shut_down);
+        assert_eq!(scene.relay.deadline(), None);
+    }
+
+    #[test]
+    fn after_the_peer_only_idle_input_ends_it() {
+        let mut scene = Scene::new(with(EofPolicy::Half), b"abc", b"bye");
+        scene.receive(9);
+        scene.wait(SECOND * 2);
+        scene.write(9);
+        scene.receive(9);
+        scene.wait(SECOND / 2);
+        assert!(scene.ending().is_none());
+        scene.read_input(1);
+        scene.send(1);
+        assert!(scene.ending().is_none());
+        scene.wait(SECOND);
+        check(&mut scene, Closer::PeerFirst);
+
+        let mut typing = Scene::new(with(EofPolicy::Half), b"", b"");
+        typing.relay = Relay::new(with(EofPolicy::Half), true, typing.now);
+        typing.receive(9);
+        check(&mut typing, Closer::PeerFirst);
+
+        let mut both = Scene::new(with(EofPolicy::Half), b"abc", b"");
+        both.receive(9);
+        assert!(both.relay.waits_for_close());
+        both.relay.peer_closed();
+        check(&mut both, Closer::Peer);
+    }
+
+    #[test]
+    fn what_arrived_before_a_failure_is_written() {
+        let mut scene = Scene::new(with(EofPolicy::Half), b"abcdef", b"no space");
+        scene.read_input(9);
+        scene.send(2);
+        scene.relay.send_failed(io::ErrorKind::BrokenPipe.into());
+        assert!(!scene.relay.wants_input());
+        assert!(scene.ending().is_none());
+        scene.receive(9);
+        scene.write(9);
+        scene
+            .relay
+            .read_failed(io::ErrorKind::ConnectionReset.into());
+        let ending = scene.ending().expect("it has ended");
+        assert!(
+            matches!(&ending, Err(DuplexError::Lost { cause, unsent: 4 }) if cause.kind() == io::ErrorKind::BrokenPipe),
+            "{ending:?}"
+        );
+        assert_eq!(scene.written, b"no space");
+    }
+
+    #[test]
+    fn an_idle_connection_is_an_error() {
+        let mut options = with(EofPolicy::Half);
+        options.idle_timeout = Some(SECOND);
+        let mut scene = Scene::new(options, b"abc", b"");
+        scene.wait(SECOND / 2);
+        scene.read_input(9);
+        scene.send(9);
+        scene.wait(SECOND / 2);
+        assert!(scene.ending().is_none());
+        scene.wait(SECOND / 2);
+        let ending = scene.ending().expect("it has ended");
+        assert!(matches!(ending, Err(DuplexError::IdleTimeout(SECOND))));
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_passes_once_and_in_order(
+            input: Vec<u8>,
+            peer: Vec<u8>,
+            steps in proptest::collection::vec((0..4_u8, 1..20_usize), 0..400),
+        ) {
+            let mut scene = Scene::new(with(EofPolicy::Half), &input, &peer);
+            let rest = (0..1000).map(|step| (step % 4, 1000));
+            for (step, count) in steps.into_iter().chain(rest.map(|(step, count)| (step as u8, count))) {
+                match step {
+                    0 => scene.read_input(count),
+                    1 => scene.receive(count),
+                    2 => scene.send(count),
+                    _ => scene.write(count),
+                }
+                if let Some(ending) = scene.ending() {
+                    let ending = ending.expect("nothing fails");
+                    prop_assert_eq!(ending.closer, Closer::Peer);
+                    prop_assert_eq!((ending.sent, ending.received), (input.len() as u64, peer.len() as u64));
+                    prop_assert_eq!((&scene.sent, &scene.written), (&input, &peer));
+                    prop_assert!(scene.has_shut_down || scene.relay.has_peer_ended);
+                    return Ok(());
+                }
+            }
+            prop_assert!(false, "it never ends");
+        }
+    }
+}
