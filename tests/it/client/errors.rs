@@ -1,1 +1,0 @@
-//! Error messages, hints and exit codes of the client.
