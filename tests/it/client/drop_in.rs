@@ -66,7 +66,7 @@ fn what_scripts_send_and_print_is_the_same() {
             "echo",
             "nc.openbsd -N -6",
             " -6",
-            "echo hi | $CLIENT localhost $PORT",
+            "echo hi | $CLIENT ::1 $PORT",
         ),
         (
             "echo",
