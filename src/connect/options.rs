@@ -8,6 +8,7 @@ use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy
 use switchboard_core::{Family, ListenAddr};
 use switchboard_services::units::{Limit, or_none, time, timeout};
 
+use crate::connect::address;
 use crate::error::Failure;
 
 #[derive(Args)]
@@ -19,7 +20,7 @@ pub(crate) struct Options {
 
     /// The port, if ADDR is a host alone
     #[arg(value_name = "PORT")]
-    port: Option<u16>,
+    port: Option<String>,
 
     /// Use UDP, as udp://HOST:PORT does; each read of the input is a datagram
     #[arg(short, long)]
@@ -64,22 +65,12 @@ pub(crate) struct Options {
 
 impl Options {
     /// The address to connect to.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage.
     pub(super) fn address(&self) -> Result<ListenAddr, Failure> {
-        let host = &self.address;
-        let text = match self.port {
-            Some(port) if host.contains(':') && !host.starts_with('[') => {
-                format!("[{host}]:{port}")
-            }
-            Some(port) => format!("{host}:{port}"),
-            None => host.clone(),
-        };
-        let address = text.parse::<ListenAddr>();
-        match address.map_err(|error| Failure::Usage(error.to_string()))? {
-            ListenAddr::Tcp(host) if self.udp => Ok(ListenAddr::Udp(host)),
-            ListenAddr::Udp(host) => Ok(ListenAddr::Udp(host)),
-            _ if self.udp => Err(Failure::Usage("--udp requires HOST:PORT".to_owned())),
-            address => Ok(address),
-        }
+        address::parse(&self.address, self.port.as_deref(), self.udp).map_err(Failure::Usage)
     }
 
     pub(super) fn connect_options(&self) -> ConnectOptions {
