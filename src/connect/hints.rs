@@ -19,7 +19,7 @@ impl Hints {
         if let Err(DuplexError::PortUnreachable) = result {
             return Some(UNREACHABLE);
         }
-        if is_tls(&self.first_received) {
+        if is_tls(&self.first_received) && !is_tls(&self.first_sent) {
             return Some(TLS);
         }
         if is_http_answer(&self.first_received) && !is_http_request(&self.first_sent) {
@@ -108,6 +108,7 @@ mod tests {
                 Some(TLS),
             ),
             (b"", b"\x16\x03\x03\x00\x7a", Some(TLS)),
+            (b"\x16\x03\x01\x02\x00", b"\x16\x03\x03\x00\x7a", None),
             (b"hello\n", b"HTTP/1.1 400 Bad Request\r\n", Some(HTTP)),
             (
                 b"hello\n",
