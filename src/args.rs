@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Talk with your virtual friend, in this terminal or through a pipe
     #[command(after_help = TALK_HELP)]
     Talk(TalkOptions),
-    /// Connect to any server, or wait for one peer: what is typed is sent, what arrives is printed
+    /// Connect to any server: what is typed is sent, what arrives is printed
     #[command(after_help = connect::HELP)]
     Connect(connect::Options),
     /// Check, run and list the scripts of the friend
@@ -526,7 +526,7 @@ object per line; `serve --json` formats the report of SIGUSR1 on standard error.
 prints nothing but its results and errors.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
-denied; `switchboard get --help` lists those of file transfer.";
+denied; `switchboard get --help` lists those of file transfer, `switchboard connect --help` its own.";
 
 const TALK_HELP: &str = "\
 Examples:

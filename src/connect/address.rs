@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use switchboard_core::{HostPort, ListenAddr};
+use switchboard_core::ListenAddr;
 
 /// Reads `ADDR`, or `HOST PORT` as nc has it. `udp` is the option of that name.
 ///
@@ -31,11 +31,6 @@ pub(super) fn parse(address: &str, port: Option<&str>, udp: bool) -> Result<List
         ListenAddr::Tcp(host) | ListenAddr::Udp(host) if host.port() == 0 => {
             Err("port 0 cannot be connected to: a port is a number from 1 to 65535".to_owned())
         }
-        ListenAddr::Tcp(HostPort::Everywhere(port))
-        | ListenAddr::Udp(HostPort::Everywhere(port)) => Err(format!(
-            "':{port}' stands for all addresses of this machine: use {port} to connect to this \
-                 machine, or HOST:{port}"
-        )),
         ListenAddr::Tcp(host) if udp && text.starts_with("tcp://") => Err(format!(
             "--udp and tcp:// contradict each other: use udp://{host}"
         )),
@@ -74,6 +69,7 @@ mod tests {
     fn an_address_is_one_argument_or_two() {
         for (address, port, udp, expected) in [
             ("1212", None, false, "1212"),
+            (":1212", None, false, ":1212"),
             ("localhost", None, false, "localhost:1212"),
             ("server:80", None, false, "server:80"),
             ("server", Some("80"), false, "server:80"),
@@ -100,12 +96,6 @@ mod tests {
             ("-", None, false, "'-' is an open descriptor"),
             ("server:0", None, false, "port 0 cannot be connected to"),
             ("server", Some("0"), true, "port 0 cannot be connected to"),
-            (
-                ":80",
-                None,
-                false,
-                "':80' stands for all addresses of this machine: use 80 to",
-            ),
             (
                 "udp:1212",
                 None,

@@ -72,11 +72,6 @@ fn wrong_usage_has_code_2_and_opens_nothing() {
             "'udp:1212' would be a host with the name 'udp': use udp://1212 (or tcp://udp:1212 for \
              that host)",
         ),
-        (
-            ":80",
-            "':80' stands for all addresses of this machine: use 80 to connect to this machine, or \
-             HOST:80",
-        ),
     ] {
         check(args, "", 2, &format!("switchboard: {message}\n"), "");
     }
