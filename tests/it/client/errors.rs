@@ -193,6 +193,59 @@ fn a_reset_is_an_error_after_the_data() {
 }
 
 #[test]
+fn a_connection_closed_at_once_has_a_hint() {
+    let address = fake_server(drop);
+    let command = format!(
+        "coproc cat; $PROGRAM connect --peer-eof wait:10ms {address} <&${{COPROC[0]}}; code=$?; \
+         kill $COPROC_PID; exit $code"
+    );
+    let output = shell(&command, b"");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let hint = "hint: the server closed the connection at once: it may refuse this machine, or a \
+                proxy cannot reach the program behind it\n";
+    assert_eq!((output.status.code(), &*stderr), (Some(0), hint));
+    // Not if the input has ended: then the end is in order.
+    check(&address.to_string(), "", 0, "", "");
+}
+
+#[test]
+fn an_unknown_name_is_an_error() {
+    let (code, stdout, stderr) = run_program("connect name.invalid 80", "lost");
+    assert_eq!((code, &*stdout), (69, ""));
+    let error = "switchboard: cannot connect to name.invalid:80: the host name 'name.invalid' ";
+    assert!(stderr.starts_with(error), "{stderr}");
+    assert!(!stderr.contains("os error"), "{stderr}");
+}
+
+#[test]
+fn a_signal_ends_it_with_its_code() {
+    let server = Server::start("echo");
+    let end = "ended by a signal; 5 bytes sent, 5 bytes received\n";
+    for (signal, option, code, end) in [
+        ("INT", "-q", 130, ""),
+        ("TERM", "", 143, ""),
+        ("TERM", "-v", 143, end),
+    ] {
+        // bash starts a background process with SIGINT ignored.
+        let command = format!(
+            "exec 4>&2; coproc env --default-signal=INT $PROGRAM connect {option} {} 2>&4; \
+             echo sent >&${{COPROC[1]}}; read -r line <&${{COPROC[0]}}; kill -{signal} $COPROC_PID; \
+             wait $COPROC_PID",
+            server.address()
+        );
+        let output = shell(&command, b"");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
+        let notes = stderr.lines().filter(|line| !line.starts_with("connect"));
+        assert_eq!(
+            notes.collect::<Vec<_>>().join(""),
+            end.trim_end(),
+            "{signal}"
+        );
+    }
+}
+
+#[test]
 fn a_udp_port_without_a_server_is_an_error() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
     let port = socket.local_addr().expect("it is bound").port();
