@@ -4,7 +4,7 @@ mod complaints;
 mod connect;
 mod drop_in;
 mod errors;
-mod labs;
+mod exercises;
 mod listen;
 mod recording;
 mod roles;
