@@ -94,14 +94,23 @@ fn another_machine_is_reached_by_address_and_by_name() {
     let Some(lan) = Lan::new() else { return };
     let folder = temp_dir();
     let hosts = folder.path().join("hosts");
-    fs::write(&hosts, "10.9.0.1 far.example\n").expect("the folder is writable");
+    fs::write(&hosts, "10.9.0.1 far.example\nfd09::1 far.example\n")
+        .expect("the folder is writable");
     let mut server = Command::new(program());
-    server.args(["-v", "serve", "uppercase", "--listen", "10.9.0.1:0"]);
-    server.args(["--listen", "udp://10.9.0.1:0"]);
+    server.args(["-v", "serve", "uppercase"]);
+    server.args(["--listen", ":0", "--listen", "udp://:0"]);
     let server = lan.run(&server);
+    let own = "ip addr add fd09::2/64 dev client nodad";
+    assert!(lan.enter(|| shell(own, b"")).status.success());
     let (tcp, udp) = (server.address().port(), server.udp_address().port());
     for (options, port) in [("", tcp), ("-u", udp)] {
-        for host in ["10.9.0.1", "far.example"] {
+        for host in [
+            "10.9.0.1",
+            "fd09::1",
+            "far.example",
+            "-4 far.example",
+            "-6 far.example",
+        ] {
             let script = format!(
                 "mount --bind {} /etc/hosts && printf hello | $PROGRAM connect {options} {host} {port}",
                 hosts.display()
@@ -115,12 +124,12 @@ fn another_machine_is_reached_by_address_and_by_name() {
 
 #[test]
 fn versions_of_ip_match_or_the_connection_is_refused() {
-    for (host, reached) in [
-        ("127.0.0.1", ["-4"].as_slice()),
-        ("[::1]", &["-6"]),
-        ("[::]", &["-4", "-6"]),
+    for (listen, reached) in [
+        ("127.0.0.1:0", ["-4"].as_slice()),
+        ("[::1]:0", &["-6"]),
+        (":0", &["-4", "-6"]),
     ] {
-        let server = Server::serve(&format!("echo --listen {host}:0 --listen udp://{host}:0"));
+        let server = Server::serve(&format!("echo --listen {listen} --listen udp://{listen}"));
         let (tcp, udp) = (server.address().port(), server.udp_address().port());
         for (version, host) in [("-4", "127.0.0.1"), ("-6", "::1")] {
             for (options, port) in [("", tcp), ("-u", udp)] {
