@@ -3,4 +3,6 @@
 mod complaints;
 mod connect;
 mod drop_in;
-mod stream;
+mod errors;
+mod exercises;
+mod terminal;
