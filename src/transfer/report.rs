@@ -108,7 +108,7 @@ impl Reporter {
         if let Error::Connect(error) = error
             && let Some(hint) = error.hint()
         {
-            self.note(&hint);
+            self.note(&format!("hint: {hint}"));
         }
         self.failed += 1;
         let code = *self.code.get_or_insert(transfer_code(error));

@@ -70,6 +70,7 @@ pub use net::listen_addr::{
     unix_socket_address,
 };
 pub use net::listener::Listener;
+pub use net::multicast::is_broadcast;
 pub use peer::{Address, Host, Peer, Transport};
 pub use reactor::signals::Signals;
 pub use sanitize::{Sanitized, without_zero_width};

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use socket2::{Domain, SockAddr, Socket, Type};
-use switchboard_core::{Family, HostPort, ListenAddr, unix_socket_address};
+use switchboard_core::{Family, HostPort, ListenAddr, is_broadcast, unix_socket_address};
 
 use crate::connect::endpoint::Endpoint;
 use crate::connect::error::{AttemptError, ConnectError, LookUpError};
 use crate::connect::event::ConnectEvent;
 use crate::connect::happy_eyeballs::HappyEyeballs;
-use crate::connect::hint::is_broadcast;
 use crate::connect::look_up::{self, Failed};
 use crate::connect::options::{ConnectOptions, Source};
 use crate::stop::Stop;
@@ -136,7 +135,7 @@ impl<'a> Connector<'a> {
         deadline: Option<Instant>,
     ) -> Result<Vec<SocketAddr>, ConnectError> {
         if host.port() == 0 {
-            let reason = "port 0 is none to connect to";
+            let reason = "a port is a number from 1 to 65535";
             return Err(not_connectable(address, reason));
         }
         let failed = |cause| ConnectError::LookUp {

@@ -47,16 +47,9 @@ fn listening_elsewhere(listeners: &[SocketAddr]) -> String {
 }
 
 /// Whether this machine has the address.
-pub(super) fn is_own(ip: IpAddr) -> bool {
+fn is_own(ip: IpAddr) -> bool {
     let mut interfaces = getifaddrs().into_iter().flatten();
     ip.is_loopback() || interfaces.any(|own| own.address.as_ref().and_then(ip_of) == Some(ip))
-}
-
-/// Whether the address is the broadcast address of a network of this machine.
-pub(super) fn is_broadcast(ip: IpAddr) -> bool {
-    let mut interfaces = getifaddrs().into_iter().flatten();
-    matches!(ip, IpAddr::V4(ip) if ip.is_broadcast())
-        || interfaces.any(|own| own.broadcast.as_ref().and_then(ip_of) == Some(ip))
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {

@@ -31,7 +31,8 @@ pub(super) fn check(ip: IpAddr, socket_type: Type) -> io::Result<()> {
 }
 
 /// Whether `ip` is the limited broadcast address, or that of a network of this machine.
-fn is_broadcast(ip: IpAddr) -> bool {
+#[must_use]
+pub fn is_broadcast(ip: IpAddr) -> bool {
     let IpAddr::V4(ip) = ip else {
         return false; // IPv6 has none
     };
