@@ -1,20 +1,19 @@
 //! Log lines on standard error.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::panic;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
-use nix::unistd;
 use switchboard_core::Sanitized;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
+
+use crate::nonblocking::NonBlocking;
 
 /// Logs to standard error: by default warnings and events of the whole server, with `verbose` those of
 /// every session too, with `quiet` only errors.
@@ -27,7 +26,7 @@ pub(crate) fn init(verbose: bool, quiet: bool) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
-        .with_writer(|| NonBlocking)
+        .with_writer(|| LogWriter)
         .log_internal_errors(false); // a failing standard error has no substitute
     // tracing-subscriber honours NO_COLOR by itself.
     if io::stderr().is_terminal() {
@@ -56,13 +55,13 @@ pub(crate) fn write(line: &[u8]) {
         PollTimeout::from(LINE_PATIENCE_MS)
     };
     FULL.store(!wait_for_room(patience), Ordering::Relaxed);
-    NonBlocking.write_all(line).ok(); // it never fails
+    LogWriter.write_all(line).ok(); // it never fails
 }
 
 /// Prints the error that ends the program, whole, however long it is. Gives up when standard error
 /// takes nothing for 10 seconds.
 pub(crate) fn print_error(message: &str) {
-    if matches!(*DESTINATION, Destination::Peer) {
+    if DESTINATION.is_none() {
         return;
     }
     // The message may quote a file or a server.
@@ -93,9 +92,9 @@ fn wait_for_room(patience: PollTimeout) -> bool {
 ///
 /// Each line is one write of at most [`MAX_LINE_BYTES`] bytes, so lines of several processes do not
 /// mix, and a pipe takes a line whole or not at all (pipe(7)).
-struct NonBlocking;
+struct LogWriter;
 
-impl Write for NonBlocking {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut whole = Vec::new();
         if DROPPED.swap(false, Ordering::Relaxed) {
@@ -121,55 +120,20 @@ impl Write for NonBlocking {
 /// Writes as much of `bytes` as there is room for.
 fn write_now(bytes: &[u8]) -> nix::Result<usize> {
     match &*DESTINATION {
-        Destination::Reopened(own) => unistd::write(own, bytes),
-        Destination::Socket => {
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-            send(io::stderr().as_raw_fd(), bytes, flags)
-        }
-        Destination::Direct => unistd::write(io::stderr(), bytes),
-        Destination::Peer => Ok(bytes.len()),
+        Some(stderr) => stderr.write(bytes),
+        None => Ok(bytes.len()),
     }
 }
 
-static DESTINATION: LazyLock<Destination> = LazyLock::new(Destination::find);
-
-/// What standard error is, and so how to write to it without blocking.
-enum Destination {
-    /// A pipe or a terminal, opened once more: O_NONBLOCK on the shared description would affect
-    /// every process that uses it.
-    Reopened(File),
-    /// A socket, where each send has the flag MSG_DONTWAIT.
-    Socket,
-    /// A file, where a write succeeds or fails at once.
-    Direct,
-    /// The peer's own socket, as inetd passes it: the log is not for the peer.
-    Peer,
-}
-
-impl Destination {
-    fn find() -> Self {
-        let Ok(file) = fs::metadata(STDERR) else {
-            return Self::Direct;
-        };
-        let kind = file.file_type();
-        if kind.is_socket() {
-            let inode = |file: &Metadata| (file.dev(), file.ino());
-            let input = fs::metadata(STDIN);
-            return if input.is_ok_and(|input| inode(&input) == inode(&file)) {
-                Self::Peer
-            } else {
-                Self::Socket
-            };
-        }
-        if !kind.is_fifo() && !kind.is_char_device() {
-            return Self::Direct;
-        }
-        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let mut options = OpenOptions::new();
-        options.write(true).custom_flags(flags.bits());
-        options.open(STDERR).map_or(Self::Direct, Self::Reopened)
-    }
-}
+/// Standard error; `None` if it is the peer's own socket, as inetd passes it: the log is not for the
+/// peer.
+static DESTINATION: LazyLock<Option<NonBlocking<io::Stderr>>> = LazyLock::new(|| {
+    let stderr = NonBlocking::new(io::stderr());
+    let inode = |path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    let is_peer = matches!(stderr, NonBlocking::Socket(_))
+        && matches!((inode(STDIN), inode(STDERR)), (Ok(input), Ok(own)) if input == own);
+    (!is_peer).then_some(stderr)
+});
 
 static DROPPED: AtomicBool = AtomicBool::new(false);
 const STDIN: &str = "/proc/self/fd/0";

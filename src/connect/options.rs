@@ -1,112 +1,81 @@
 //! The options of `connect`.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, Source};
+use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy, Source};
 use switchboard_core::{Family, ListenAddr};
 use switchboard_services::units::{Limit, or_none, time, timeout};
 
+use crate::connect::address;
 use crate::error::Failure;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Address of the peer: PORT (of this machine), HOST:PORT, [V6]:PORT, each also with udp:// in
-    /// front, unix:PATH, or unix:@NAME (abstract)
-    #[arg(value_name = "ADDR", required_unless_present = "listen")]
-    address: Option<String>,
+    /// The server: HOST:PORT, [V6]:PORT, PORT (of this machine), HOST (with port 1212), each also with
+    /// udp:// in front, unix:PATH, or unix:@NAME (abstract)
+    #[arg(value_name = "ADDR")]
+    address: String,
 
-    /// The port, if ADDR is a host alone
+    /// The port, if ADDR is a host or an IP address alone
     #[arg(value_name = "PORT")]
-    port: Option<u16>,
+    port: Option<String>,
 
-    /// Wait for one peer at this address instead, as `nc -l` does
-    #[arg(short, long, value_name = "ADDR", conflicts_with = "address")]
-    listen: Option<ListenAddr>,
-
-    /// With --listen, serve one peer after the other, until a signal
-    #[arg(short, long, requires = "listen")]
-    pub(super) keep: bool,
-
-    /// Use UDP, as udp://HOST:PORT does
-    #[arg(short, long)]
+    /// Use UDP, as udp://HOST:PORT does; each read of the input is a datagram
+    #[arg(short, long, help_heading = "Connection")]
     udp: bool,
 
     /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    #[arg(
+        short = '4',
+        long,
+        conflicts_with = "ipv6",
+        help_heading = "Connection"
+    )]
     ipv4: bool,
 
     /// Use IPv6 only
-    #[arg(short = '6', long)]
+    #[arg(short = '6', long, help_heading = "Connection")]
     ipv6: bool,
 
     /// Connect from this address of the machine: IP, :PORT, IP:PORT, or [V6]:PORT
-    #[arg(short, long, value_name = "ADDR", value_parser = source)]
+    #[arg(short, long, value_name = "ADDR", value_parser = source, help_heading = "Connection")]
     source: Option<Source>,
 
     /// Give up if no connection is made within this time, or never with none
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = or_none(timeout))]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = or_none(timeout), help_heading = "Connection")]
     connect_timeout: Limit<Duration>,
 
-    /// End if nothing is sent or received for this time
-    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout))]
+    /// End with an error if nothing is sent or received for this time
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "End")]
     idle_timeout: Limit<Duration>,
 
-    /// At the end of input: half (close the sending side, then wait for the peer to close), close (at
+    /// At the end of input: half (close the sending side and wait for the server to close), close (at
     /// once), wait:TIME (as half, but end when nothing arrives for this time), or ignore
     /// [default: half; over UDP wait:1s]
-    #[arg(long, value_name = "WHAT", value_parser = eof)]
+    #[arg(long, value_name = "WHAT", value_parser = eof, help_heading = "End")]
     eof: Option<EofPolicy>,
 
-    /// End the input after a line that is this word, in any case
-    #[arg(long, value_name = "WORD", help_heading = "Messages")]
-    pub(super) quit_word: Option<String>,
+    /// When the server has closed and the input has not ended: wait:TIME (end when there is no input
+    /// for this time), or ignore (send until the input ends). Typed input ends at once
+    #[arg(long, value_name = "WHAT", default_value = "wait:1s", value_parser = peer_eof, help_heading = "End")]
+    peer_eof: PeerEofPolicy,
 
-    /// Send CR LF for each line end, and print LF for CR LF
-    #[arg(long, help_heading = "Messages")]
-    pub(super) crlf: bool,
-
-    /// Let the first byte of the peer choose the role: 1 sends, 2 only receives (serve forward)
-    #[arg(long, help_heading = "Messages")]
-    pub(super) roles: bool,
-
-    /// On a terminal, print the bytes of the peer as they are, and edit no lines: control characters
-    /// act on the terminal
+    /// On a terminal, print the bytes of the server as they are: control characters act on the
+    /// terminal
     #[arg(long, help_heading = "Output")]
     pub(super) raw: bool,
-
-    /// Print a hex dump of both directions, with times, instead of what arrives
-    #[arg(long, help_heading = "Output")]
-    pub(super) hex: bool,
-
-    /// Write a hex dump of both directions, with times, to this file
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(super) record: Option<PathBuf>,
-
-    /// Send what was sent in this recording, at the same times, instead of standard input
-    #[arg(long, value_name = "FILE", help_heading = "Messages")]
-    pub(super) replay: Option<PathBuf>,
 }
 
 impl Options {
     /// The address to connect to.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage.
     pub(super) fn address(&self) -> Result<ListenAddr, Failure> {
-        let text = self.address.as_deref().unwrap_or_default();
-        let text = match self.port {
-            Some(port) if text.contains(':') && !text.starts_with('[') => {
-                format!("[{text}]:{port}")
-            }
-            Some(port) => format!("{text}:{port}"),
-            None => text.to_owned(),
-        };
-        let address = text.parse();
-        let address: ListenAddr = address.map_err(|error| Failure::Usage(format!("{error}")))?;
-        Ok(match address {
-            ListenAddr::Tcp(host) if self.udp => ListenAddr::Udp(host),
-            address => address,
-        })
+        address::parse(&self.address, self.port.as_deref(), self.udp).map_err(Failure::Usage)
     }
 
     pub(super) fn connect_options(&self) -> ConnectOptions {
@@ -120,53 +89,75 @@ impl Options {
         options
     }
 
-    pub(super) fn duplex_options(&self) -> DuplexOptions {
+    pub(super) fn for_streams(&self) -> DuplexOptions {
         let mut options = DuplexOptions::default();
         options.eof = self.eof.unwrap_or(EofPolicy::Half);
+        options.peer_eof = self.peer_eof;
         options.idle_timeout = self.idle_timeout;
+        options
+    }
+
+    pub(super) fn for_datagrams(&self) -> DuplexOptions {
+        let mut options = self.for_streams();
+        options.eof = self.eof.unwrap_or(EofPolicy::Wait(ANSWER_TIME));
         options
     }
 }
 
-fn eof(text: &str) -> Result<EofPolicy, String> {
-    match text.split_once(':') {
-        None if text == "half" => Ok(EofPolicy::Half),
-        None if text == "close" => Ok(EofPolicy::Close),
-        None if text == "ignore" => Ok(EofPolicy::Ignore),
-        Some(("wait", after)) => Ok(EofPolicy::Wait(
-            time(after).map_err(|error| error.to_string())?,
-        )),
-        _ => Err("use half, close, wait:TIME or ignore".to_owned()),
-    }
-}
-
-fn source(text: &str) -> Result<Source, String> {
+fn source(text: &str) -> Result<Source, &'static str> {
     let mut source = Source::default();
-    let (ip, port) = match text.rsplit_once(':') {
-        Some((ip, port)) if ip.is_empty() || !ip.contains(':') || ip.starts_with('[') => {
-            (ip.trim_matches(['[', ']']), Some(port))
-        }
-        _ => (text.trim_matches(['[', ']']), None),
-    };
-    let wrong = |_| "use IP, :PORT, IP:PORT or [V6]:PORT".to_owned();
-    if !ip.is_empty() {
-        source.ip = Some(
-            ip.parse::<IpAddr>()
-                .map_err(|error| wrong(error.to_string()))?,
-        );
-    }
-    if let Some(port) = port {
-        source.port = port.parse().map_err(|_| wrong(String::new()))?;
+    if let Some(port) = text.strip_prefix(':') {
+        source.port = port.parse().map_err(|_| SOURCE_FORMS)?;
+    } else if let Ok(address) = text.parse::<SocketAddr>() {
+        (source.ip, source.port) = (Some(address.ip()), address.port());
+    } else {
+        let ip = text.trim_start_matches('[').trim_end_matches(']');
+        source.ip = Some(ip.parse().map_err(|_| SOURCE_FORMS)?);
     }
     Ok(source)
 }
 
+fn eof(text: &str) -> Result<EofPolicy, String> {
+    match text {
+        "half" => Ok(EofPolicy::Half),
+        "close" => Ok(EofPolicy::Close),
+        "ignore" => Ok(EofPolicy::Ignore),
+        _ => match wait(text) {
+            Some(time) => time.map(EofPolicy::Wait),
+            None => Err("use half, close, wait:TIME or ignore".to_owned()),
+        },
+    }
+}
+
+fn peer_eof(text: &str) -> Result<PeerEofPolicy, String> {
+    match text {
+        "ignore" => Ok(PeerEofPolicy::Ignore),
+        _ => match wait(text) {
+            Some(time) => time.map(PeerEofPolicy::Wait),
+            None => Err("use wait:TIME or ignore".to_owned()),
+        },
+    }
+}
+
+fn wait(text: &str) -> Option<Result<Duration, String>> {
+    let text = text.strip_prefix("wait:")?;
+    Some(time(text).map_err(|error| error.to_string()))
+}
+
+const SOURCE_FORMS: &str = "use an address of this machine: IP, :PORT, IP:PORT or [V6]:PORT";
+/// For so long the last answer over UDP may take.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
 pub(crate) const HELP: &str = "\
 Examples:
-  switchboard connect server:1212           talk to a server
-  switchboard connect -u server 1212        over UDP
+  switchboard connect localhost 1212        what is typed is sent, what arrives is printed
   switchboard connect server:80 < request   send a file, print the answer
-  switchboard connect --listen :1212        wait for a peer, as nc -l
+  switchboard connect -u server 1212        over UDP: each line is a datagram
+  switchboard connect unix:/run/my.socket
+  switchboard connect -v server 1212        each attempt, and which side ended the connection
 
-Exit codes: 0 fine, 1 the connection broke, 2 wrong usage, 69 no connection, 74 reading or writing
-failed.";
+In a pipe, bytes are not changed. On a terminal, control characters of the server are shown as text.
+Notes and errors are on standard error. With -q, errors have no hints.
+
+Exit codes: 0 the connection ended in order, 1 it broke or a time limit passed, 2 wrong usage, 69 no
+connection, 74 standard input or output failed, 128 and the number of a signal that ended it.";

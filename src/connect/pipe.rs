@@ -1,35 +1,51 @@
-//! Standard input and output as they are, for pipes and files.
+//! Standard input and output as they are: no byte is changed, and none waits in a buffer.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::unistd;
 use switchboard_client::{Input, Output};
 
-/// Standard input, unbuffered.
-pub(super) struct Stdin(io::Stdin);
+use crate::nonblocking::NonBlocking;
 
-/// Standard output, unbuffered.
-pub(super) struct Stdout(io::Stdout);
+/// Standard input.
+pub(super) struct Stdin {
+    stdin: io::Stdin,
+    is_interactive: bool,
+}
+
+/// Standard output.
+pub(super) struct Stdout(NonBlocking<io::Stdout>);
 
 impl Stdin {
-    pub(super) fn new() -> Self {
-        Self(io::stdin())
+    /// `is_interactive`: see [`Input::is_interactive`].
+    pub(super) fn new(is_interactive: bool) -> Self {
+        let stdin = io::stdin();
+        Self {
+            stdin,
+            is_interactive,
+        }
     }
 }
 
 impl Input for Stdin {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.stdin.as_fd()
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.lock().read(buffer)
+        // Not by the standard library, which would keep bytes in a buffer that poll(2) does not see.
+        Ok(unistd::read(&self.stdin, buffer)?)
+    }
+
+    fn is_interactive(&self) -> bool {
+        self.is_interactive
     }
 }
 
 impl Stdout {
     pub(super) fn new() -> Self {
-        Self(io::stdout())
+        Self(NonBlocking::new(io::stdout()))
     }
 }
 
@@ -39,9 +55,6 @@ impl Output for Stdout {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut out = self.0.lock();
-        out.write_all(bytes)?;
-        out.flush()?;
-        Ok(bytes.len())
+        Ok(self.0.write(bytes)?)
     }
 }

@@ -13,7 +13,8 @@ pub use connect::{
     LookUpError, Source,
 };
 pub use duplex::{
-    Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output, Tap,
+    Closer, Duplex, DuplexError, DuplexOptions, Ending, EofPolicy, Input, Link, Output,
+    PeerEofPolicy, Tap,
 };
 pub use files::{
     Client, Destination, Error, Found, LocalWalk, Outcome, Progress, RemoteWalk, Target,

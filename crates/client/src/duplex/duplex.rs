@@ -1,5 +1,7 @@
 //! A client of one peer, over a stream or datagrams.
 
+use std::net::UdpSocket;
+
 use socket2::Socket;
 
 use crate::duplex::ending::{DuplexError, Ending};
@@ -15,9 +17,9 @@ pub enum Link {
     /// A stream.
     Stream(Socket),
     /// Datagrams to and from one peer; the socket is connected.
-    Datagram(Socket),
+    Datagram(UdpSocket),
     /// Datagrams from any peer; those that are sent go to the last one.
-    LastSender(Socket),
+    LastSender(UdpSocket),
 }
 
 /// A full-duplex client of one peer.

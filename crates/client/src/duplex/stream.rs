@@ -1,97 +1,150 @@
 //! The poll loop of a stream.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use socket2::Socket;
 
-use crate::duplex::ending::{Closer, DuplexError, Ending};
+use crate::duplex::ending::{DuplexError, Ending};
 use crate::duplex::io::{Input, Output, Tap};
-use crate::duplex::options::{DuplexOptions, EofPolicy};
+use crate::duplex::options::DuplexOptions;
+use crate::duplex::relay::Relay;
 use crate::stop::Stop;
+use crate::wait::wait_any;
 
+/// Moves bytes until either side ends the stream.
 pub(super) fn run(
-    socket: &Socket,
+    mut socket: &Socket,
     input: &mut dyn Input,
     output: &mut dyn Output,
     mut taps: Vec<&mut dyn Tap>,
     options: &DuplexOptions,
     stop: Option<&Stop>,
 ) -> Result<Ending, DuplexError> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut has_input = true;
-    let (mut sent, mut received) = (0, 0);
+    let mut relay = Relay::new(options.clone(), input.is_interactive(), Instant::now());
     loop {
-        stop.map_or(Ok(()), Stop::check)?;
-        let mut fds = vec![PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-        if has_input && !input.is_paused() {
-            fds.push(PollFd::new(input.as_fd(), PollFlags::POLLIN));
+        let now = Instant::now();
+        if relay.must_shut_down()
+            && let Err(error) = socket.shutdown(Shutdown::Write)
+        {
+            relay.send_failed(error);
         }
-        let ready = match poll(&mut fds, PollTimeout::from(1000_u16)) {
-            Err(Errno::EINTR) => continue,
-            ready => ready.map_err(|errno| DuplexError::Lost(errno.into()))?,
-        };
-        if ready == 0 {
-            continue;
+        if let Some(ending) = relay.ending(now) {
+            socket.shutdown(Shutdown::Write).ok(); // closing alone would be a reset if input is unread
+            output.finish().map_err(DuplexError::Output)?;
+            return ending;
         }
-        let (link, typed) = (fds[0].any(), fds.get(1).and_then(PollFd::any));
-        if link == Some(true) {
-            let count = (&mut &*socket)
-                .read(&mut buffer)
-                .map_err(DuplexError::Lost)?;
-            if count == 0 {
-                output.finish().map_err(DuplexError::Output)?;
-                let closer = Closer::Peer;
-                return Ok(Ending {
-                    closer,
-                    sent,
-                    received,
-                });
-            }
-            received += count as u64;
-            let mut rest = &buffer[..count];
-            for tap in &mut taps {
-                tap.received(rest).map_err(DuplexError::Output)?;
-            }
-            while !rest.is_empty() {
-                let count = output.write(rest).map_err(DuplexError::Output)?;
-                rest = &rest[count..];
-            }
+
+        let ready = wait(socket, input, output, &relay, stop)?;
+        let now = Instant::now();
+        if output.deadline().is_some_and(|deadline| deadline <= now) {
+            output.on_timer().map_err(DuplexError::Output)?;
         }
-        if typed == Some(true) {
-            let count = input.read(&mut buffer).map_err(DuplexError::Input)?;
-            if count == 0 {
-                has_input = false;
-                if options.eof == EofPolicy::Half {
-                    socket.shutdown(Shutdown::Write).ok();
-                }
-                continue;
-            }
-            for tap in &mut taps {
-                tap.sent(&buffer[..count]).map_err(DuplexError::Output)?;
-            }
-            let mut rest = &buffer[..count];
-            while !rest.is_empty() {
-                match (&mut &*socket).write(rest) {
-                    Ok(count) => rest = &rest[count..],
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        wait_writable(socket.as_fd());
+        if ready.peer.intersects(ANSWERS)
+            && let Some(space) = relay.peer_space()
+        {
+            match socket.read(space) {
+                Ok(count) => {
+                    let received = relay.peer_read(count, now);
+                    for tap in &mut taps {
+                        tap.received(received).map_err(DuplexError::Output)?;
                     }
-                    Err(error) => return Err(DuplexError::Lost(error)),
                 }
+                Err(error) if is_transient(&error) => (),
+                Err(error) => relay.read_failed(error),
             }
-            sent += count as u64;
+        }
+        if !relay.to_write().is_empty() {
+            match output.write(relay.to_write()) {
+                Ok(count) => relay.written(count),
+                Err(error) if is_transient(&error) => (),
+                Err(error) => return Err(DuplexError::Output(error)),
+            }
+        }
+        if !ready.input.is_empty()
+            && let Some(space) = relay.input_space()
+        {
+            match input.read(space) {
+                Ok(count) => relay.input_read(count, now),
+                Err(error) if is_transient(&error) => (),
+                Err(error) => return Err(DuplexError::Input(error)),
+            }
+        }
+        if !relay.to_send().is_empty() {
+            match socket.write(relay.to_send()) {
+                Ok(count) => {
+                    for tap in &mut taps {
+                        let sent = &relay.to_send()[..count];
+                        tap.sent(sent).map_err(DuplexError::Output)?;
+                    }
+                    relay.sent(count, now);
+                }
+                Err(error) if is_transient(&error) => (),
+                Err(error) => relay.send_failed(error),
+            }
+        } else if ready.peer.contains(PollFlags::POLLHUP) {
+            relay.peer_closed();
         }
     }
 }
 
-fn wait_writable(fd: BorrowedFd<'_>) {
-    poll(
-        &mut [PollFd::new(fd, PollFlags::POLLOUT)],
-        PollTimeout::NONE,
-    )
-    .ok();
+/// What can go on.
+struct Ready {
+    peer: PollFlags,
+    input: PollFlags,
 }
+
+/// Waits until something can go on.
+fn wait(
+    socket: &Socket,
+    input: &dyn Input,
+    output: &dyn Output,
+    relay: &Relay,
+    stop: Option<&Stop>,
+) -> Result<Ready, DuplexError> {
+    let mut peer = PollFlags::empty();
+    peer.set(PollFlags::POLLIN, relay.wants_peer());
+    peer.set(PollFlags::POLLOUT, !relay.to_send().is_empty());
+    let mut descriptors = Vec::with_capacity(3);
+    // A peer that has closed is ready all the time (POLLHUP): it is asked only if there is a reason.
+    let is_peer_polled = !peer.is_empty() || relay.waits_for_close();
+    if is_peer_polled {
+        descriptors.push((socket.as_fd(), peer));
+    }
+    let is_input_polled = relay.wants_input() && !input.is_paused();
+    if is_input_polled {
+        descriptors.push((input.as_fd(), PollFlags::POLLIN));
+    }
+    let is_output_polled = !relay.to_write().is_empty();
+    if is_output_polled && let Some(fd) = output.as_fd() {
+        descriptors.push((fd, PollFlags::POLLOUT));
+    }
+    let has_room = is_output_polled && output.as_fd().is_none();
+    let deadline = match has_room {
+        true => Some(Instant::now()),
+        false => [relay.deadline(), output.deadline()]
+            .into_iter()
+            .flatten()
+            .min(),
+    };
+    let mut ready = wait_any(&descriptors, deadline, stop)?.into_iter();
+    let mut next = |is_polled: bool| {
+        let events = if is_polled { ready.next() } else { None };
+        events.unwrap_or(PollFlags::empty())
+    };
+    Ok(Ready {
+        peer: next(is_peer_polled),
+        input: next(is_input_polled),
+    })
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+const ANSWERS: PollFlags = PollFlags::POLLIN
+    .union(PollFlags::POLLHUP)
+    .union(PollFlags::POLLERR);
