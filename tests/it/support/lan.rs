@@ -1,4 +1,4 @@
-//! A network of two machines: two network namespaces with a link between them.
+//! Networks of two machines: two network namespaces with a link between them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use super::proc::Process;
 use super::server::{Server, program};
-use super::shell::{installed, is_root};
+use super::shell::{installed, is_root, shell};
 use super::udp::UdpClient;
 
 /// A machine that has all addresses of 10.1.0.0/16, as a forger has, and a link to a server.
@@ -79,6 +79,63 @@ impl Lan {
     pub(crate) fn enter<T: Send>(&self, task: impl FnOnce() -> T + Send) -> T {
         enter_network(self.clients.pid(), task)
     }
+}
+
+/// Runs a script of bash on one of two machines, in a temporary folder, and returns its output, both
+/// standard output and standard error. `None` if the test cannot set it up.
+///
+/// The machine of the script has the addresses 10.9.0.8, 10.9.0.20 and fd09::8. The other one, where
+/// `there COMMAND` runs a command, has 10.9.0.10, 10.9.0.12, fd09::10 and fd09::12. At 10.9.0.9 and fd09::9 is
+/// a machine that drops everything. `server ARGS` starts a server on the other machine, with its log in the
+/// file `log`, and sets `port`. `hosts` and `resolv.conf` in the folder are those in /etc.
+///
+/// Sorted as getaddrinfo does, the addresses of a name that the hosts file has in ascending order stay in
+/// that order, within each family.
+#[track_caller]
+pub(crate) fn on_two_machines(script: &str) -> Option<String> {
+    if !is_root() || !installed(&["unshare", "nsenter", "ip", "mount"]) {
+        return None;
+    }
+    let script = format!(
+        r#"
+        set -e
+        cd "$(mktemp -d)"
+        trap 'kill $(jobs -p) 2> /dev/null; rm -r "$PWD"' EXIT
+        there() {{ nsenter --target "$other" --net "$@"; }}
+        server() {{
+            : > log
+            there "$PROGRAM" -v serve "$@" 2> log &
+            until grep -q 'listens on' log; do sleep 0.02; done
+            port=$(sed -n 's/.*listens on .*:\([0-9]*\).*/\1/p' log)
+        }}
+        touch hosts resolv.conf
+        mount --bind hosts /etc/hosts
+        mount --bind resolv.conf /etc/resolv.conf
+        unshare --net sleep 600 &
+        other=$!
+        until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
+            sleep 0.02
+        done
+        ip link add name here type veth peer name there netns $other
+        for address in 10.9.0.8/24 10.9.0.20/24; do ip address add $address dev here; done
+        ip address add fd09::8/64 dev here nodad
+        for address in 10.9.0.10/24 10.9.0.12/24; do there ip address add $address dev there; done
+        for address in fd09::10/64 fd09::12/64; do there ip address add $address dev there nodad; done
+        ip link set lo up
+        ip link set here up
+        there ip link set lo up
+        there ip link set there up
+        for address in 10.9.0.9 fd09::9; do
+            ip neighbour add $address lladdr 02:00:00:00:00:09 dev here
+        done
+        exec 2>&1
+        {script}"#
+    );
+    let script = script.replace('\'', r"'\''");
+    let output = shell(&format!("unshare --net --mount bash -c '{script}'"), b"");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{output:?}");
+    Some(text)
 }
 
 /// Runs `task` in the network namespace of a process.
