@@ -7,11 +7,12 @@ mod options;
 mod pipe;
 mod report;
 mod screen;
+mod terminal;
 
 use std::io::{self, IsTerminal};
 use std::net::UdpSocket;
 
-use switchboard_client::{Connector, Duplex, Error, Link, Output, Stop};
+use switchboard_client::{Connector, Duplex, Error, Input, Link, Output, Stop};
 use switchboard_core::ListenAddr;
 
 use crate::error::{Failure, transfer_code};
@@ -42,14 +43,21 @@ pub(crate) fn run(options: &Options, verbose: bool, quiet: bool) -> Result<(), F
         }
         _ => (Link::Stream(connection.socket), options.for_streams()),
     };
-    let mut input = Stdin::new(io::stdin().is_terminal());
-    let mut output: Box<dyn Output> = match io::stdout().is_terminal() && !options.raw {
-        true => Box::new(Screen::new()),
-        false => Box::new(Stdout::new()),
+    let stdin = || Box::new(Stdin::new(io::stdin().is_terminal()));
+    let (mut input, mut output): (Box<dyn Input>, Box<dyn Output>) = if options.raw {
+        (stdin(), Box::new(Stdout::new()))
+    } else if terminal::is_possible() {
+        let (keyboard, display) = terminal::open().map_err(Failure::Input)?;
+        (Box::new(keyboard), Box::new(display))
+    } else if io::stdout().is_terminal() {
+        (stdin(), Box::new(Screen::new()))
+    } else {
+        (stdin(), Box::new(Stdout::new()))
     };
-    let duplex = Duplex::new(link, &mut input, &mut *output, duplex_options, Some(&stop));
     let mut hints = Hints::default();
+    let duplex = Duplex::new(link, &mut *input, &mut *output, duplex_options, Some(&stop));
     let result = duplex.tap(&mut hints).run();
+    drop((input, output)); // they restore the terminal
     report.ended(&result, &hints);
     let hint = hints.hint(&result);
     match (result, hint) {
