@@ -51,6 +51,7 @@ impl Keyboard {
                     view.entered(&text);
                     self.entered.push_back(text.into_bytes());
                 }
+                Done::Suspended => view.suspend()?,
                 Done::End => {
                     self.has_ended = true;
                     break;

@@ -32,6 +32,7 @@ pub(super) enum Done {
     /// A line was entered. A line that is too long is entered in pieces, without a line end.
     Entered(String),
     End,
+    Suspended,
 }
 
 impl Line {
@@ -114,6 +115,7 @@ impl Line {
                 return Some(self.enter());
             }
             '\x04' if self.text.is_empty() => return Some(Done::End),
+            '\x1a' => return Some(Done::Suspended),
             '\x04' => self.delete(self.cursor, self.cursor + 1),
             '\x7f' | '\x08' => self.delete(self.cursor.saturating_sub(1), self.cursor),
             '\x15' => self.delete(0, self.cursor),

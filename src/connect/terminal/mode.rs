@@ -20,13 +20,14 @@ impl Mode {
         })
     }
 
-    /// Each key is read at once, and not echoed. Ctrl-C and Ctrl-Z stay signals, Ctrl-S stops output.
+    /// Each key is read at once, and not echoed. Ctrl-C stays a signal, and Ctrl-S stops output.
     pub(super) fn edit(&mut self) -> io::Result<()> {
         let mut mode = self.original.clone();
         mode.local_flags -= LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::IEXTEN;
         mode.input_flags -= InputFlags::ICRNL | InputFlags::INLCR | InputFlags::ISTRIP;
         mode.control_chars[Index::VMIN as usize] = 1;
         mode.control_chars[Index::VTIME as usize] = 0;
+        mode.control_chars[Index::VSUSP as usize] = 0; // a key: the mode is restored first
         mode.control_chars[Index::VQUIT as usize] = 0; // it would leave the terminal in this mode
         self.is_changed = true;
         Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?)

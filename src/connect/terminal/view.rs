@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use switchboard_core::Sanitized;
 use terminal_size::{Width, terminal_size};
 
@@ -57,6 +59,14 @@ impl View {
             self.unwritten.extend_from_slice(end);
         }
         self.mode.restore();
+    }
+
+    /// Stops the program, as Ctrl-Z does elsewhere, until the shell continues it.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        self.stop();
+        self.flush()?;
+        kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        self.start()
     }
 
     /// Shows safe text. While a line is edited, it must be whole lines.
