@@ -1,30 +1,36 @@
 //! `connect`: a client for any server, on a terminal or in a pipe.
 
+mod address;
+mod hints;
+mod nc;
 mod options;
 mod pipe;
 mod report;
 mod screen;
+mod terminal;
 
 use std::io::{self, IsTerminal};
 use std::net::UdpSocket;
 
-use switchboard_client::{Connector, Duplex, Error, Link, Output, Stop};
+use switchboard_client::{Connector, Duplex, Error, Input, Link, Output, Stop};
 use switchboard_core::ListenAddr;
 
 use crate::error::{Failure, transfer_code};
+use hints::Hints;
 use pipe::{Stdin, Stdout};
 use report::Report;
 use screen::Screen;
 
+pub(crate) use nc::tip as tip_for_nc;
 pub(crate) use options::{HELP, Options};
 
 /// Connects, and moves bytes in both directions until either side ends the connection.
-pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, verbose: bool, quiet: bool) -> Result<(), Failure> {
     let address = options.address()?;
-    let report = Report { verbose };
+    let report = Report { verbose, quiet };
     let stop = Stop::on_signals().map_err(Failure::Input)?;
     let mut connector = Connector::new(options.connect_options(), Some(&stop))
-        .observe(|event| report.print(&event.to_string()));
+        .observe(|event| report.verbose(&event.to_string()));
     let connection = connector.connect(&address).map_err(Error::from);
     let connection = connection.map_err(|error| match error {
         Error::Stopped(_) => Failure::Reported(transfer_code(&error)), // the user knows it
@@ -37,13 +43,26 @@ pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
         }
         _ => (Link::Stream(connection.socket), options.for_streams()),
     };
-    let mut input = Stdin::new(io::stdin().is_terminal());
-    let mut output: Box<dyn Output> = match io::stdout().is_terminal() && !options.raw {
-        true => Box::new(Screen::new()),
-        false => Box::new(Stdout::new()),
+    let stdin = || Box::new(Stdin::new(io::stdin().is_terminal()));
+    let (mut input, mut output): (Box<dyn Input>, Box<dyn Output>) = if options.raw {
+        (stdin(), Box::new(Stdout::new()))
+    } else if terminal::is_possible() {
+        let (keyboard, display) = terminal::open().map_err(Failure::Input)?;
+        (Box::new(keyboard), Box::new(display))
+    } else if io::stdout().is_terminal() {
+        (stdin(), Box::new(Screen::new()))
+    } else {
+        (stdin(), Box::new(Stdout::new()))
     };
-    let duplex = Duplex::new(link, &mut input, &mut *output, duplex_options, Some(&stop));
-    let ending = duplex.run().map_err(Failure::from)?;
-    report.ended(&ending);
+    let duplex = Duplex::new(link, &mut *input, &mut *output, duplex_options, Some(&stop));
+    let mut hints = Hints::default();
+    let result = duplex.tap(&mut hints).run();
+    report.ended(&result, &hints);
+    let hint = hints.hint(&result);
+    match (result, hint) {
+        (Ok(_), Some(hint)) => report.hint(hint),
+        (Ok(_), None) => (),
+        (Err(error), hint) => return Err(Failure::from_duplex(error, hint)),
+    }
     Ok(())
 }

@@ -81,13 +81,22 @@ impl Output for Screen {
 
 /// Makes bytes safe to display as they arrive, in pieces of any size.
 #[derive(Default)]
-struct SafeText {
+pub(super) struct SafeText {
     shown: Vec<u8>,
     incomplete: Vec<u8>, // the beginning of a character or of CR LF
 }
 
 impl SafeText {
-    fn add(&mut self, bytes: &[u8]) {
+    /// What is not displayed yet.
+    pub(super) fn shown(&mut self) -> &mut Vec<u8> {
+        &mut self.shown
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        !self.shown.is_empty() || !self.incomplete.is_empty()
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         let mut joined = std::mem::take(&mut self.incomplete);
         joined.extend_from_slice(bytes);
         let complete = joined.len() - incomplete_end(&joined);
@@ -96,7 +105,7 @@ impl SafeText {
     }
 
     /// Nothing follows soon.
-    fn complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         let rest = std::mem::take(&mut self.incomplete);
         self.show(&rest);
     }

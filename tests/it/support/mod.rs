@@ -5,6 +5,7 @@ mod client;
 pub(crate) mod files;
 mod lan;
 pub(crate) mod proc;
+mod pty;
 mod scene;
 mod server;
 mod shell;
@@ -19,6 +20,7 @@ pub(crate) use proc::{
     KillOnDrop, Process, descriptors, has_exited, peak_memory_kib, pid_in, proc_status,
     signal_and_wait, sockets, threads_of, wait_for_exit, wait_until_idle,
 };
+pub(crate) use pty::Pty;
 pub(crate) use scene::Scene;
 pub(crate) use server::{
     CONCURRENT_MODELS, MODELS, Server, example, free_port, program, villains, with_default_signals,
