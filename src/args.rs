@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Talk with your virtual friend, in this terminal or through a pipe
     #[command(after_help = TALK_HELP)]
     Talk(TalkOptions),
-    /// Connect to any server, or wait for one peer: what is typed is sent, what arrives is printed
+    /// Connect to any server: what is typed is sent, what arrives is printed
     #[command(after_help = connect::HELP)]
     Connect(connect::Options),
     /// Check, run and list the scripts of the friend
@@ -333,6 +333,7 @@ fn matches(command: &mut clap::Command, args: &[OsString]) -> Result<ArgMatches,
     matches
         .map_err(|error| describe_service_error(command, error))
         .map_err(|error| suggest_listen(error, args))
+        .map_err(|error| suggest_for_nc(error, args))
 }
 
 /// The command line, with a subcommand of `serve` for each service. `serve` and the service accept
@@ -461,6 +462,29 @@ fn suggest_listen(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     error
 }
 
+/// Suggests the option of `connect` that does what this one does in nc.
+fn suggest_for_nc(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let is_connect = args.get(1..).is_some_and(|args| {
+        let mut commands = args
+            .iter()
+            .filter(|arg| !arg.as_encoded_bytes().starts_with(b"-"));
+        commands.next().is_some_and(|command| command == "connect")
+    });
+    let has_quiet = args.iter().any(|arg| arg == "-q");
+    let tip = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(arg)) if is_connect => connect::tip_for_nc(arg, has_quiet),
+        _ => None,
+    };
+    if let Some(tip) = tip {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
+    }
+    error
+}
+
 /// Whether it can only be an address. (Every word could be the name of a host.)
 fn is_address(text: &str) -> bool {
     text.contains(|c: char| c == ':' || c.is_ascii_digit()) && text.parse::<ListenAddr>().is_ok()
@@ -502,7 +526,7 @@ object per line; `serve --json` formats the report of SIGUSR1 on standard error.
 prints nothing but its results and errors.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 69 the address is not available, 77 permission
-denied; `switchboard get --help` lists those of file transfer.";
+denied; `switchboard get --help` lists those of file transfer, `switchboard connect --help` its own.";
 
 const TALK_HELP: &str = "\
 Examples:
@@ -713,6 +737,33 @@ mod tests {
         for args in ["serve echo foo", "serve echo --lisen 80", "list --port 80"] {
             let error = parse(args).err().expect("it is refused").to_string();
             assert!(!error.contains("to listen there"), "{args}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_options_of_nc_are_explained() {
+        for (args, tip) in [
+            ("connect -p 1212 server 80", "'--source :PORT'"),
+            ("connect -N server 80", "'--eof half'"),
+            ("connect -w 3 server 80", "'--connect-timeout TIME'"),
+            ("connect -q 1 server 80", "'--eof wait:1s'"),
+            ("connect -uz server 80", "'--eof close < /dev/null'"),
+            ("-v connect -U /run/a", "'unix:PATH'"),
+        ] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            assert!(
+                error.contains("  tip: ") && error.contains(tip),
+                "{args}: {error}"
+            );
+        }
+        for args in [
+            "connect a 1 2",
+            "connect --eoff half a",
+            "list -N",
+            "get connect -N",
+        ] {
+            let error = parse(args).err().expect("it is refused").to_string();
+            assert!(!error.contains("half'"), "{args}: {error}");
         }
     }
 

@@ -39,8 +39,9 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Transfer(Error),
-    #[error(transparent)]
-    Duplex(DuplexError),
+    /// With advice for a common mistake.
+    #[error("{0}")]
+    Duplex(DuplexError, Option<&'static str>),
     /// The failure is already printed.
     #[error("failed")]
     Reported(u8),
@@ -58,19 +59,19 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<DuplexError> for Failure {
-    /// That the reader of standard output closed the pipe is no failure.
-    fn from(error: DuplexError) -> Self {
+impl Failure {
+    /// The failure of `connect` after it was connected, with advice. That the reader of standard output
+    /// closed the pipe is no failure.
+    pub(crate) fn from_duplex(error: DuplexError, hint: Option<&'static str>) -> Self {
         match error {
             DuplexError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Self::Output(error)
             }
-            error => Self::Duplex(error),
+            DuplexError::Stopped(Stopped(signal)) => Self::Reported(signal_code(signal)),
+            error => Self::Duplex(error, hint),
         }
     }
-}
 
-impl Failure {
     /// The exit code: from sysexits(3) where the cause is an address, a permission or a transfer, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -84,11 +85,8 @@ impl Failure {
             Self::Bind(_) => EX_UNAVAILABLE,
             Self::Usage(_) => EX_USAGE_ERROR,
             Self::Transfer(error) => transfer_code(error),
-            Self::Duplex(DuplexError::Input(_) | DuplexError::Output(_)) => EX_IOERR,
-            Self::Duplex(DuplexError::PortUnreachable) => EX_UNAVAILABLE,
-            Self::Duplex(DuplexError::Stopped(Stopped(signal))) => {
-                u8::try_from(128 + signal).unwrap_or(1)
-            }
+            Self::Duplex(DuplexError::Input(_) | DuplexError::Output(_), _) => EX_IOERR,
+            Self::Duplex(DuplexError::PortUnreachable, _) => EX_UNAVAILABLE,
             Self::Reported(code) => *code,
             _ => 1,
         }
@@ -98,6 +96,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Transfer(Error::Connect(error)) => error.hint(),
+            Self::Duplex(_, hint) => hint.map(str::to_owned),
             _ => None,
         }
     }
@@ -122,7 +121,7 @@ pub(crate) fn transfer_code(error: &Error) -> u8 {
         Error::Connect(ConnectError::NotConnectable { .. }) | Error::InvalidInput(_) => {
             EX_USAGE_ERROR
         }
-        Error::Stopped(Stopped(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+        Error::Stopped(Stopped(signal)) => signal_code(*signal),
         Error::Connect(_) | Error::NoReply(_) => EX_UNAVAILABLE,
         Error::Exists(_) | Error::CannotCreate { .. } | Error::Rejected(Status::EXISTS, _) => {
             EX_CANTCREAT
@@ -142,6 +141,10 @@ pub(crate) fn transfer_code(error: &Error) -> u8 {
         Error::Tftp(failure) => tftp_code(failure),
         Error::Closed(_) | Error::Rejected(..) => 1,
     }
+}
+
+fn signal_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(1)
 }
 
 fn tftp_code(failure: &tftp::TransferError) -> u8 {

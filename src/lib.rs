@@ -80,7 +80,7 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
     let done = match (cli.command, matches.subcommand()) {
         (Command::Serve, Some((_, matches))) => serve::run(services, matches, cli.quiet),
         (Command::Talk(options), _) => talk::run(options),
-        (Command::Connect(options), _) => connect::run(&options, cli.verbose),
+        (Command::Connect(options), _) => connect::run(&options, cli.verbose, cli.quiet),
         (Command::Script(command), _) => script::run(&command, cli.quiet),
         (Command::Get(options), _) => transfer::get(&options, cli.verbose, cli.quiet),
         (Command::Put(options), _) => transfer::put(&options, cli.verbose, cli.quiet),
@@ -97,7 +97,7 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
         Err(failure) => {
             log::print_error(&failure.to_string());
             if let Some(hint) = failure.hint().filter(|_| !cli.quiet) {
-                log::write(format!("{hint}\n").as_bytes());
+                log::write(format!("hint: {hint}\n").as_bytes());
             }
             ExitCode::from(failure.exit_code())
         }

@@ -1,5 +1,8 @@
 //! `connect`: a client for any server, on a terminal or in a pipe.
 
+mod address;
+mod hints;
+mod nc;
 mod options;
 mod pipe;
 mod report;
@@ -13,19 +16,21 @@ use switchboard_client::{Connector, Duplex, Error, Input, Link, Output, Stop};
 use switchboard_core::ListenAddr;
 
 use crate::error::{Failure, transfer_code};
+use hints::Hints;
 use pipe::{Stdin, Stdout};
 use report::Report;
 use screen::Screen;
 
+pub(crate) use nc::tip as tip_for_nc;
 pub(crate) use options::{HELP, Options};
 
 /// Connects, and moves bytes in both directions until either side ends the connection.
-pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, verbose: bool, quiet: bool) -> Result<(), Failure> {
     let address = options.address()?;
-    let report = Report { verbose };
+    let report = Report { verbose, quiet };
     let stop = Stop::on_signals().map_err(Failure::Input)?;
     let mut connector = Connector::new(options.connect_options(), Some(&stop))
-        .observe(|event| report.print(&event.to_string()));
+        .observe(|event| report.verbose(&event.to_string()));
     let connection = connector.connect(&address).map_err(Error::from);
     let connection = connection.map_err(|error| match error {
         Error::Stopped(_) => Failure::Reported(transfer_code(&error)), // the user knows it
@@ -50,7 +55,14 @@ pub(crate) fn run(options: &Options, verbose: bool) -> Result<(), Failure> {
         (stdin(), Box::new(Stdout::new()))
     };
     let duplex = Duplex::new(link, &mut *input, &mut *output, duplex_options, Some(&stop));
-    let ending = duplex.run().map_err(Failure::from)?;
-    report.ended(&ending);
+    let mut hints = Hints::default();
+    let result = duplex.tap(&mut hints).run();
+    report.ended(&result, &hints);
+    let hint = hints.hint(&result);
+    match (result, hint) {
+        (Ok(_), Some(hint)) => report.hint(hint),
+        (Ok(_), None) => (),
+        (Err(error), hint) => return Err(Failure::from_duplex(error, hint)),
+    }
     Ok(())
 }

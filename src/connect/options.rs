@@ -8,78 +8,74 @@ use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy
 use switchboard_core::{Family, ListenAddr};
 use switchboard_services::units::{Limit, or_none, time, timeout};
 
+use crate::connect::address;
 use crate::error::Failure;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Address of the server: PORT (of this machine), HOST:PORT, [V6]:PORT, each also with udp:// in
-    /// front, unix:PATH, or unix:@NAME (abstract)
+    /// The server: HOST:PORT, [V6]:PORT, PORT (of this machine), HOST (with port 1212), each also with
+    /// udp:// in front, unix:PATH, or unix:@NAME (abstract)
     #[arg(value_name = "ADDR")]
     address: String,
 
-    /// The port, if ADDR is a host alone
+    /// The port, if ADDR is a host or an IP address alone
     #[arg(value_name = "PORT")]
-    port: Option<u16>,
+    port: Option<String>,
 
     /// Use UDP, as udp://HOST:PORT does; each read of the input is a datagram
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Connection")]
     udp: bool,
 
     /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    #[arg(
+        short = '4',
+        long,
+        conflicts_with = "ipv6",
+        help_heading = "Connection"
+    )]
     ipv4: bool,
 
     /// Use IPv6 only
-    #[arg(short = '6', long)]
+    #[arg(short = '6', long, help_heading = "Connection")]
     ipv6: bool,
 
     /// Connect from this address of the machine: IP, :PORT, IP:PORT, or [V6]:PORT
-    #[arg(short, long, value_name = "ADDR", value_parser = source)]
+    #[arg(short, long, value_name = "ADDR", value_parser = source, help_heading = "Connection")]
     source: Option<Source>,
 
     /// Give up if no connection is made within this time, or never with none
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = or_none(timeout))]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = or_none(timeout), help_heading = "Connection")]
     connect_timeout: Limit<Duration>,
 
     /// End with an error if nothing is sent or received for this time
-    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout))]
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = or_none(timeout), help_heading = "End")]
     idle_timeout: Limit<Duration>,
 
     /// At the end of input: half (close the sending side and wait for the server to close), close (at
     /// once), wait:TIME (as half, but end when nothing arrives for this time), or ignore
     /// [default: half; over UDP wait:1s]
-    #[arg(long, value_name = "WHAT", value_parser = eof)]
+    #[arg(long, value_name = "WHAT", value_parser = eof, help_heading = "End")]
     eof: Option<EofPolicy>,
 
     /// When the server has closed and the input has not ended: wait:TIME (end when there is no input
     /// for this time), or ignore (send until the input ends). Typed input ends at once
-    #[arg(long, value_name = "WHAT", default_value = "wait:1s", value_parser = peer_eof)]
+    #[arg(long, value_name = "WHAT", default_value = "wait:1s", value_parser = peer_eof, help_heading = "End")]
     peer_eof: PeerEofPolicy,
 
     /// On a terminal, print the bytes of the server as they are: control characters act on the
     /// terminal
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(super) raw: bool,
 }
 
 impl Options {
     /// The address to connect to.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage.
     pub(super) fn address(&self) -> Result<ListenAddr, Failure> {
-        let host = &self.address;
-        let text = match self.port {
-            Some(port) if host.contains(':') && !host.starts_with('[') => {
-                format!("[{host}]:{port}")
-            }
-            Some(port) => format!("{host}:{port}"),
-            None => host.clone(),
-        };
-        let address = text.parse::<ListenAddr>();
-        match address.map_err(|error| Failure::Usage(error.to_string()))? {
-            ListenAddr::Tcp(host) if self.udp => Ok(ListenAddr::Udp(host)),
-            ListenAddr::Udp(host) => Ok(ListenAddr::Udp(host)),
-            _ if self.udp => Err(Failure::Usage("--udp requires HOST:PORT".to_owned())),
-            address => Ok(address),
-        }
+        address::parse(&self.address, self.port.as_deref(), self.udp).map_err(Failure::Usage)
     }
 
     pub(super) fn connect_options(&self) -> ConnectOptions {
@@ -154,12 +150,14 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 pub(crate) const HELP: &str = "\
 Examples:
-  switchboard connect localhost:1212        what is typed is sent, what arrives is printed
-  switchboard connect server 80 < request   send a file, print the answer
+  switchboard connect localhost 1212        what is typed is sent, what arrives is printed
+  switchboard connect server:80 < request   send a file, print the answer
   switchboard connect -u server 1212        over UDP: each line is a datagram
   switchboard connect unix:/run/my.socket
+  switchboard connect -v server 1212        each attempt, and which side ended the connection
 
 In a pipe, bytes are not changed. On a terminal, control characters of the server are shown as text.
+Notes and errors are on standard error. With -q, errors have no hints.
 
 Exit codes: 0 the connection ended in order, 1 it broke or a time limit passed, 2 wrong usage, 69 no
 connection, 74 standard input or output failed, 128 and the number of a signal that ended it.";

@@ -21,6 +21,7 @@ fn every_command_and_service_has_a_page() {
     let services = services.lines().filter_map(|line| line.split(' ').next());
     let mut expected: Vec<String> = [
         "completions",
+        "connect",
         "get",
         "list",
         "man",

@@ -1,1 +1,0 @@
-//! The client in exercises of network programming.

@@ -1,1 +1,0 @@
-//! Hex dumps, recordings and replays.

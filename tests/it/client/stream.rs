@@ -1,1 +1,0 @@
-//! The full-duplex client over TCP and Unix sockets, in a pipe.

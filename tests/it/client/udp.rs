@@ -1,1 +1,0 @@
-//! The full-duplex client over UDP.
