@@ -54,9 +54,10 @@ pub(crate) fn run(options: &Options, verbose: bool, quiet: bool) -> Result<(), F
     } else {
         (stdin(), Box::new(Stdout::new()))
     };
-    let duplex = Duplex::new(link, &mut *input, &mut *output, duplex_options, Some(&stop));
     let mut hints = Hints::default();
+    let duplex = Duplex::new(link, &mut *input, &mut *output, duplex_options, Some(&stop));
     let result = duplex.tap(&mut hints).run();
+    drop((input, output)); // they restore the terminal
     report.ended(&result, &hints);
     let hint = hints.hint(&result);
     match (result, hint) {

@@ -69,7 +69,7 @@ impl Keyboard {
 impl Input for Keyboard {
     fn as_fd(&self) -> BorrowedFd<'_> {
         if !self.has_started.replace(true) {
-            self.view.borrow_mut().start().ok(); // the first read reports it
+            self.view.borrow_mut().start().ok(); // without it, whole lines are still read
         }
         match self.entered.is_empty() && !self.has_ended {
             true => self.stdin.as_fd(),

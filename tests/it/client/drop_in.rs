@@ -105,12 +105,6 @@ fn what_scripts_send_and_print_is_the_same() {
             "make 3000000 | $CLIENT localhost $PORT",
         ),
         (
-            "exec -- sort -n",
-            "nc.openbsd -N",
-            "",
-            "seq 5 -1 1 | $CLIENT localhost $PORT",
-        ),
-        (
             "send-file /etc/services",
             "nc.openbsd -N",
             "",

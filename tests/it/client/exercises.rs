@@ -247,7 +247,7 @@ fn a_file_arrives_as_it_was() {
     }
     let folder = temp_dir();
     let (sent, received) = (folder.path().join("sent"), folder.path().join("received"));
-    let content: Vec<u8> = (0..300_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+    let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     fs::write(&sent, &content).expect("the folder is writable");
     for client in ["$PROGRAM connect", "nc.openbsd -N"] {
         let file = fs::File::create(&received).expect("the folder is writable");
