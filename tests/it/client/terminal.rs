@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
-use nix::sys::termios::Termios;
 
 use crate::support::{DEADLINE, Pty};
 
@@ -12,7 +11,6 @@ use crate::support::{DEADLINE, Pty};
 struct Scene {
     pty: Pty,
     peer: TcpStream,
-    mode: Termios,
 }
 
 impl Scene {
@@ -20,10 +18,9 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
         let pty = Pty::start(&[&["connect", &address], options].concat());
-        let mode = pty.mode();
         let (peer, _) = listener.accept().expect("it connects");
         peer.set_read_timeout(Some(DEADLINE)).expect("not zero");
-        Self { pty, peer, mode }
+        Self { pty, peer }
     }
 
     /// With the prompt.
@@ -48,7 +45,7 @@ impl Scene {
     #[track_caller]
     fn ends(&mut self, code: i32) {
         assert_eq!(self.pty.wait().code(), Some(code), "{}", self.pty.text());
-        assert_eq!(self.pty.mode(), self.mode);
+        assert_eq!(self.pty.mode(), self.pty.original_mode);
     }
 }
 

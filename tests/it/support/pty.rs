@@ -18,6 +18,8 @@ use super::wait::wait_until;
 pub(crate) struct Pty {
     keyboard: File,
     slave: OwnedFd,
+    /// The mode before the program started.
+    pub(crate) original_mode: Termios,
     pub(crate) process: Process,
     /// What the program wrote.
     pub(crate) output: Vec<u8>,
@@ -34,6 +36,7 @@ impl Pty {
         };
         let pty = openpty(&size, None).expect("there are pseudo-terminals");
         let slave = || pty.slave.try_clone().expect("there are descriptors");
+        let original_mode = tcgetattr(&pty.slave).expect("it is a terminal");
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program()).args(arguments);
         command.env("TERM", "xterm").env("NO_COLOR", "1");
@@ -42,6 +45,7 @@ impl Pty {
             process: Process::start(&mut command),
             keyboard: pty.master.into(),
             slave: pty.slave,
+            original_mode,
             output: Vec::new(),
         }
     }
