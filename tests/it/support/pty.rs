@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
@@ -11,7 +11,7 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::read;
 
 use super::proc::Process;
-use super::program;
+use super::server::{program, with_default_signals};
 use super::wait::wait_until;
 
 /// The built program, with a terminal of 80 columns as its controlling terminal.
@@ -37,7 +37,7 @@ impl Pty {
         let pty = openpty(&size, None).expect("there are pseudo-terminals");
         let slave = || pty.slave.try_clone().expect("there are descriptors");
         let original_mode = tcgetattr(&pty.slave).expect("it is a terminal");
-        let mut command = Command::new("setsid");
+        let mut command = with_default_signals("setsid");
         command.arg("--ctty").arg(program()).args(arguments);
         command.env("TERM", "xterm").env("NO_COLOR", "1");
         command.stdin(slave()).stdout(slave()).stderr(slave());
