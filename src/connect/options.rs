@@ -106,7 +106,9 @@ impl Options {
 
 fn source(text: &str) -> Result<Source, &'static str> {
     let mut source = Source::default();
-    if let Some(port) = text.strip_prefix(':') {
+    if let Ok(ip) = text.parse() {
+        source.ip = Some(ip);
+    } else if let Some(port) = text.strip_prefix(':') {
         source.port = port.parse().map_err(|_| SOURCE_FORMS)?;
     } else if let Ok(address) = text.parse::<SocketAddr>() {
         (source.ip, source.port) = (Some(address.ip()), address.port());
