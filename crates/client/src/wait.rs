@@ -68,3 +68,11 @@ pub(crate) fn wait_any(
         }
     }
 }
+
+/// Whether a call on a non-blocking descriptor is to be repeated once the descriptor is ready.
+pub(crate) fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

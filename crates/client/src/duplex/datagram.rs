@@ -12,7 +12,7 @@ use crate::duplex::ending::{Closer, DuplexError, Ending};
 use crate::duplex::io::{Input, Output, Tap};
 use crate::duplex::options::{DuplexOptions, EofPolicy};
 use crate::stop::Stop;
-use crate::wait::wait_any;
+use crate::wait::{is_transient, wait_any};
 
 /// Moves datagrams until the input has ended and nothing arrives any more. Each read of the input is a
 /// datagram.
@@ -164,10 +164,6 @@ fn undelivered(
         return Err(DuplexError::PortUnreachable);
     }
     Err(DuplexError::lost(cause))
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 const MAX_SENT_BYTES: usize = 16 * 1024;

@@ -1,6 +1,6 @@
 //! The poll loop of a stream.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::duplex::io::{Input, Output, Tap};
 use crate::duplex::options::DuplexOptions;
 use crate::duplex::relay::Relay;
 use crate::stop::Stop;
-use crate::wait::wait_any;
+use crate::wait::{is_transient, wait_any};
 
 /// Moves bytes until either side ends the stream.
 pub(super) fn run(
@@ -139,10 +139,6 @@ fn wait(
         peer: next(is_peer_polled),
         input: next(is_input_polled),
     })
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 const ANSWERS: PollFlags = PollFlags::POLLIN

@@ -1,6 +1,6 @@
 //! A connection to a server, whose calls end on a timeout or a signal.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use switchboard_core::ListenAddr;
 use crate::connect::Connector;
 use crate::files::error::Error;
 use crate::stop::Stop;
-use crate::wait::wait;
+use crate::wait::{is_transient, wait};
 
 /// A stream of bytes in both directions.
 pub(crate) trait Transport {
@@ -109,13 +109,6 @@ impl SocketTransport {
         }
         Ok(ready)
     }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }
 
 #[cfg(test)]
