@@ -11,13 +11,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use nix::net::if_::if_nametoindex;
-use switchboard_core::{BindOptions, Family, IpNet, Limits, ListenAddr, Model, Rate, Sanitized};
+use switchboard_core::{BindOptions, IpNet, Limits, ListenAddr, Model, Rate, Sanitized};
 use switchboard_services::Services;
 use switchboard_services::units::{
     Limit, count, file_mode, or_none, rate_per_second, size_in, time, timeout,
 };
 
 use crate::connect;
+use crate::family::FamilyOptions;
 use crate::json::JsonOption;
 use crate::script;
 use crate::talk::TalkOptions;
@@ -104,13 +105,8 @@ pub(crate) struct ServeOptions {
     #[arg(short, long, value_name = "ADDR", help_heading = "Server")]
     listen: Vec<ListenAddr>,
 
-    /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Server")]
-    ipv4: bool,
-
-    /// Use IPv6 only
-    #[arg(short = '6', long, help_heading = "Server")]
-    ipv6: bool,
+    #[command(flatten, next_help_heading = "Server")]
+    family: FamilyOptions,
 
     /// Interface on which multicast groups are joined (udp://239.1.2.3:PORT)
     /// [default: all that are up and able to receive multicast]
@@ -262,11 +258,7 @@ impl ServeOptions {
 
     pub(crate) fn bind(&self) -> BindOptions {
         let mut options = BindOptions::default();
-        options.only = match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => None,
-        };
+        options.only = self.family.only();
         options.unix_mode = self.unix_mode;
         options.interface = self.interface.as_ref().map(|interface| interface.index);
         options.trusted_networks = self.trust_network.clone();
@@ -574,7 +566,7 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use switchboard_core::HostPort;
+    use switchboard_core::{Family, HostPort};
 
     use super::*;
 

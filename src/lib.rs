@@ -19,6 +19,7 @@ mod args;
 mod completions;
 mod connect;
 mod error;
+mod family;
 mod json;
 mod log;
 mod man;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_client::{ConnectOptions, DuplexOptions, EofPolicy, PeerEofPolicy, Source};
-use switchboard_core::{Family, ListenAddr};
+use switchboard_core::ListenAddr;
 use switchboard_services::units::{Limit, or_none, time, timeout};
 
 use crate::connect::address;
 use crate::error::Failure;
+use crate::family::FamilyOptions;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,18 +27,8 @@ pub(crate) struct Options {
     #[arg(short, long, help_heading = "Connection")]
     udp: bool,
 
-    /// Use IPv4 only
-    #[arg(
-        short = '4',
-        long,
-        conflicts_with = "ipv6",
-        help_heading = "Connection"
-    )]
-    ipv4: bool,
-
-    /// Use IPv6 only
-    #[arg(short = '6', long, help_heading = "Connection")]
-    ipv6: bool,
+    #[command(flatten, next_help_heading = "Connection")]
+    family: FamilyOptions,
 
     /// Connect from this address of the machine: IP, :PORT, IP:PORT, or [V6]:PORT
     #[arg(short, long, value_name = "ADDR", value_parser = source, help_heading = "Connection")]
@@ -80,11 +71,7 @@ impl Options {
 
     pub(super) fn connect_options(&self) -> ConnectOptions {
         let mut options = ConnectOptions::new(self.connect_timeout);
-        options.family = match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => None,
-        };
+        options.family = self.family.only();
         options.source = self.source;
         options
     }

@@ -8,12 +8,13 @@ use clap::Args;
 use switchboard_client::{
     Client, ConnectOptions, Connector, Destination, RemoteWalk, Stop, Target, TftpOptions,
 };
-use switchboard_core::{Family, ListenAddr};
+use switchboard_core::ListenAddr;
 use switchboard_files::Name;
 use switchboard_files::tftp::Mode;
 use switchboard_services::units::{Limit, count, or_none, size_in, timeout};
 
 use crate::error::Failure;
+use crate::family::FamilyOptions;
 use crate::json::JsonOption;
 use crate::log;
 
@@ -183,13 +184,8 @@ pub(super) struct ServerOptions {
     #[arg(value_name = "ADDR")]
     address: ListenAddr,
 
-    /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-
-    /// Use IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyOptions,
 
     /// Longest silence of the server, and the time to connect
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
@@ -212,11 +208,7 @@ impl ServerOptions {
     /// Connects to the server until a signal, and with `verbose` prints each attempt.
     pub(super) fn connector(&self, verbose: bool, stop: Option<&Stop>) -> Connector<'static> {
         let mut options = ConnectOptions::new(Some(self.timeout));
-        options.family = match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => None,
-        };
+        options.family = self.family.only();
         Connector::new(options, stop).observe(move |event| {
             if verbose {
                 log::write(format!("{event}\n").as_bytes());
