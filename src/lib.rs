@@ -98,7 +98,7 @@ fn start(services: &Services, program: &'static str) -> ExitCode {
         Err(failure) => {
             log::print_error(&failure.to_string());
             if let Some(hint) = failure.hint().filter(|_| !cli.quiet) {
-                log::write(format!("hint: {hint}\n").as_bytes());
+                log::print_hint(&hint);
             }
             ExitCode::from(failure.exit_code())
         }

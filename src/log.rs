@@ -58,6 +58,16 @@ pub(crate) fn write(line: &[u8]) {
     LogWriter.write_all(line).ok(); // it never fails
 }
 
+/// Prints a sentence about what happens, which is safe for a terminal, as a line of its own.
+pub(crate) fn print_note(sentence: &str) {
+    write(format!("{sentence}\n").as_bytes());
+}
+
+/// Prints advice about a failure.
+pub(crate) fn print_hint(hint: &str) {
+    print_note(&format!("hint: {hint}"));
+}
+
 /// Prints the error that ends the program, whole, however long it is. Gives up when standard error
 /// takes nothing for 10 seconds.
 pub(crate) fn print_error(message: &str) {

@@ -1,6 +1,7 @@
 //! What `connect` prints on standard error beside errors.
 
 use switchboard_client::{Closer, DuplexError, Ending};
+use switchboard_files::counted;
 
 use crate::connect::hints::Hints;
 use crate::log;
@@ -26,14 +27,14 @@ impl Report {
     /// A sentence that only `--verbose` prints. It must be safe for a terminal.
     pub(super) fn verbose(&self, sentence: &str) {
         if self.verbose {
-            log::write(format!("{sentence}\n").as_bytes());
+            log::print_note(sentence);
         }
     }
 
     /// Advice, unless `--quiet`.
     pub(super) fn hint(&self, hint: &str) {
         if !self.quiet {
-            log::write(format!("hint: {hint}\n").as_bytes());
+            log::print_hint(hint);
         }
     }
 }
@@ -47,9 +48,6 @@ fn explain(closer: Closer) -> &'static str {
 }
 
 fn moved(sent: u64, received: u64) -> String {
-    let bytes = |count| match count {
-        1 => "1 byte".to_owned(),
-        _ => format!("{count} bytes"),
-    };
-    format!("{} sent, {} received", bytes(sent), bytes(received))
+    let (sent, received) = (counted(sent, "byte"), counted(received, "byte"));
+    format!("{sent} sent, {received} received")
 }

@@ -211,7 +211,7 @@ impl ServerOptions {
         options.family = self.family.only();
         Connector::new(options, stop).observe(move |event| {
             if verbose {
-                log::write(format!("{event}\n").as_bytes());
+                log::print_note(&event.to_string());
             }
         })
     }

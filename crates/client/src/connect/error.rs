@@ -152,7 +152,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-struct Addresses<'a>(&'a [SocketAddr]);
+/// IP addresses without their ports.
+pub(super) struct Addresses<'a>(pub(super) &'a [SocketAddr]);
 
 impl fmt::Display for Addresses<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

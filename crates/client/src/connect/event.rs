@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use switchboard_core::Sanitized;
 
 use crate::connect::endpoint::Endpoint;
-use crate::connect::error::AttemptError;
+use crate::connect::error::{Addresses, AttemptError};
 
 /// What happens while a client connects. Displayed, it is a sentence that is safe to print on a
 /// terminal.
@@ -35,9 +35,8 @@ impl fmt::Display for ConnectEvent<'_> {
         match self {
             Self::LookUp(name) => write!(f, "looking up {}", Sanitized(name.as_bytes())),
             Self::Found(name, addresses) => {
-                let addresses = addresses.iter().map(|address| address.ip().to_string());
-                let addresses = addresses.collect::<Vec<_>>().join(", ");
-                write!(f, "{} is {addresses}", Sanitized(name.as_bytes()))
+                let name = Sanitized(name.as_bytes());
+                write!(f, "{name} is {}", Addresses(addresses))
             }
             Self::Attempt(peer) => write!(f, "connecting to {peer}"),
             Self::Failed(peer, error) => write!(f, "{peer}: {error}"),
