@@ -6,7 +6,6 @@ mod nc;
 mod options;
 mod pipe;
 mod report;
-mod screen;
 mod terminal;
 
 use std::io::{self, IsTerminal};
@@ -19,7 +18,6 @@ use crate::error::{Failure, transfer_code};
 use hints::Hints;
 use pipe::{Stdin, Stdout};
 use report::Report;
-use screen::Screen;
 
 pub(crate) use nc::tip as tip_for_nc;
 pub(crate) use options::{HELP, Options};
@@ -50,7 +48,7 @@ pub(crate) fn run(options: &Options, verbose: bool, quiet: bool) -> Result<(), F
         let (keyboard, display) = terminal::open().map_err(Failure::Input)?;
         (Box::new(keyboard), Box::new(display))
     } else if io::stdout().is_terminal() {
-        (stdin(), Box::new(Screen::new()))
+        (stdin(), Box::new(terminal::display()))
     } else {
         (stdin(), Box::new(Stdout::new()))
     };

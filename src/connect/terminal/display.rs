@@ -1,4 +1,4 @@
-//! The terminal as output: lines above the one that is edited.
+//! The terminal as output: safe text, above the line that is edited if one is.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use switchboard_client::Output;
 
+use super::safe_text::SafeText;
 use super::view::View;
-use crate::connect::screen::SafeText;
 
 /// What arrives, shown as safe text.
 pub(crate) struct Display {
@@ -95,5 +95,5 @@ impl Output for Display {
 
 const CHUNK_BYTES: usize = 4096;
 const MAX_LINE_BYTES: usize = 4096;
-/// After it, the beginning of a line is shown: it may be a prompt.
+/// An incomplete line is shown after this silence: it may be a prompt.
 const SILENCE: Duration = Duration::from_millis(200);

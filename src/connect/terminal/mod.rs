@@ -7,6 +7,7 @@ mod display;
 mod keyboard;
 mod line;
 mod mode;
+mod safe_text;
 mod view;
 
 use std::cell::RefCell;
@@ -24,13 +25,18 @@ pub(super) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }
 
-/// Input and output of a person. The terminal mode changes, and the prompt appears, when input is first
-/// waited for; it is restored when both are dropped.
+/// Input and output with a line editor. The terminal mode changes, and the prompt appears, when input is
+/// first waited for; it is restored when both are dropped.
 ///
 /// # Errors
 ///
-/// The terminal mode cannot be read.
+/// The system has no free file descriptor.
 pub(super) fn open() -> io::Result<(Keyboard, Display)> {
-    let view = Rc::new(RefCell::new(View::new()?));
+    let view = Rc::new(RefCell::new(View::new()));
     Ok((Keyboard::new(Rc::clone(&view))?, Display::new(view)))
+}
+
+/// Output without a line editor.
+pub(super) fn display() -> Display {
+    Display::new(Rc::new(RefCell::new(View::new())))
 }

@@ -18,47 +18,42 @@ use crate::nonblocking::NonBlocking;
 /// The terminal, shared by [`Keyboard`](super::Keyboard) and [`Display`](super::Display).
 pub(super) struct View {
     stdout: NonBlocking<io::Stdout>,
-    mode: Mode,
+    mode: Option<Mode>, // while lines are edited
     unwritten: Vec<u8>,
     retry_at: Option<Instant>,
     has_color: bool,
-    /// Lines are edited.
-    is_editing: bool,
     pub(super) line: Line,
 }
 
 impl View {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self {
+    pub(super) fn new() -> Self {
+        Self {
             stdout: NonBlocking::new(io::stdout()),
-            mode: Mode::new()?,
+            mode: None,
             unwritten: Vec::new(),
             retry_at: None,
             has_color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            is_editing: false,
             line: Line::default(),
-        })
+        }
     }
 
     pub(super) fn is_editing(&self) -> bool {
-        self.is_editing
+        self.mode.is_some()
     }
 
     /// Shows the prompt.
     pub(super) fn start(&mut self) -> io::Result<()> {
-        self.mode.edit()?;
-        self.is_editing = true;
+        self.mode = Some(Mode::edit()?);
         self.redraw();
         self.flush()
     }
 
     /// Removes the prompt, and restores the terminal. Text without a line end stays visible.
     pub(super) fn stop(&mut self) {
-        if std::mem::take(&mut self.is_editing) {
+        if self.mode.take().is_some() {
             let end: &[u8] = if self.line.is_empty() { ERASE } else { b"\n" };
             self.unwritten.extend_from_slice(end);
         }
-        self.mode.restore();
     }
 
     /// Stops the program, as Ctrl-Z does elsewhere, until the shell continues it.
@@ -71,7 +66,7 @@ impl View {
 
     /// Shows safe text. While a line is edited, it must be whole lines.
     pub(super) fn print(&mut self, text: &[u8]) {
-        if self.is_editing {
+        if self.is_editing() {
             self.unwritten.extend_from_slice(ERASE);
         }
         self.unwritten.extend_from_slice(text);
@@ -87,7 +82,7 @@ impl View {
     }
 
     pub(super) fn redraw(&mut self) {
-        if !self.is_editing {
+        if !self.is_editing() {
             return;
         }
         let columns = terminal_size().map_or(80, |(Width(columns), _)| usize::from(columns));
@@ -106,7 +101,7 @@ impl View {
         }
     }
 
-    /// Whether the terminal is so slow that nothing must be added.
+    /// Whether so much waits for the terminal that nothing more is accepted.
     pub(super) fn is_full(&self) -> bool {
         self.unwritten.len() >= FULL_BYTES
     }

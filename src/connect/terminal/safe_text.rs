@@ -1,85 +1,9 @@
-//! Standard output on a terminal: what arrives is text, and cannot control the terminal.
+//! Text from a peer that cannot control the terminal.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use switchboard_client::Output;
 use switchboard_core::Sanitized;
 
-use crate::nonblocking::NonBlocking;
-
-/// Standard output on a terminal. Control characters and other invisible ones are shown as text; line
-/// ends and tabs stay.
-pub(super) struct Screen {
-    stdout: NonBlocking<io::Stdout>,
-    text: SafeText,
-    flush_at: Option<Instant>,
-}
-
-impl Screen {
-    pub(super) fn new() -> Self {
-        Self {
-            stdout: NonBlocking::new(io::stdout()),
-            text: SafeText::default(),
-            flush_at: None,
-        }
-    }
-
-    /// Writes what the terminal takes now, and comes back for the rest.
-    fn flush(&mut self) -> io::Result<()> {
-        while !self.text.shown.is_empty() {
-            match self.stdout.write(&self.text.shown) {
-                Ok(count) => drop(self.text.shown.drain(..count)),
-                Err(nix::errno::Errno::EAGAIN) => break,
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        let rests = !self.text.shown.is_empty() || !self.text.incomplete.is_empty();
-        self.flush_at = rests.then(|| Instant::now() + RETRY_TIME);
-        Ok(())
-    }
-}
-
-impl Output for Screen {
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.stdout.as_fd())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush()?;
-        if !self.text.shown.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let bytes = &bytes[..bytes.len().min(CHUNK_BYTES)];
-        self.text.add(bytes);
-        self.flush()?;
-        Ok(bytes.len())
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.flush_at
-    }
-
-    fn on_timer(&mut self) -> io::Result<()> {
-        self.text.complete();
-        self.flush()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.text.complete();
-        self.flush()?;
-        while !self.text.shown.is_empty() {
-            let mut polled = [PollFd::new(self.stdout.as_fd(), PollFlags::POLLOUT)];
-            poll(&mut polled, PollTimeout::NONE)?;
-            self.flush()?;
-        }
-        Ok(())
-    }
-}
-
-/// Makes bytes safe to display as they arrive, in pieces of any size.
+/// Makes bytes safe to display as they arrive, in pieces of any size. Control characters and other
+/// invisible ones are shown as text; line ends and tabs stay.
 #[derive(Default)]
 pub(super) struct SafeText {
     shown: Vec<u8>,
@@ -104,7 +28,7 @@ impl SafeText {
         self.incomplete = joined[complete..].to_vec();
     }
 
-    /// Nothing follows soon.
+    /// Takes the incomplete end as it is, because nothing has followed it.
     pub(super) fn complete(&mut self) {
         let rest = std::mem::take(&mut self.incomplete);
         self.show(&rest);
@@ -134,9 +58,6 @@ fn incomplete_end(bytes: &[u8]) -> usize {
         _ => 0,
     }
 }
-
-const CHUNK_BYTES: usize = 4096;
-const RETRY_TIME: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
