@@ -1,6 +1,9 @@
 //! Multicast groups as listen addresses, and addresses that receive nothing.
 
-use crate::support::{MODELS, Server, installed, is_root, program, run_program, shell, stdout_of};
+use crate::support::{
+    MODELS, Server, installed, is_root, program, run_program, shell, stdout_of,
+    with_another_machine,
+};
 
 /// Runs a script of bash in a network namespace with two interfaces, `va` at 192.0.2.1, fd00:1::1 and
 /// `wa` at 198.51.100.1, each connected to a second namespace, in which `there COMMAND` runs
@@ -10,21 +13,12 @@ use crate::support::{MODELS, Server, installed, is_root, program, run_program, s
 fn in_two_networks(script: &str) -> Vec<String> {
     let script = format!(
         r#"
-        set -e
-        cd "$(mktemp -d)"
-        trap 'kill $(jobs -p); rm -r "$PWD"' EXIT
-        there() {{ nsenter --target "$other" --net "$@"; }}
         server() {{
             : > log
             "$PROGRAM" serve "$@" 2> log &
             until grep -q listens log; do sleep 0.02; done
             port=$(sed -n 's/.* on .*:\([0-9]*\); try.*/\1/p' log)
         }}
-        unshare --net sleep 600 &
-        other=$!
-        until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
-            sleep 0.02
-        done
         for link in v w; do
             ip link add name ${{link}}a type veth peer name ${{link}}b netns $other
         done
@@ -43,11 +37,8 @@ fn in_two_networks(script: &str) -> Vec<String> {
 END
         {script}"#
     );
-    let script = format!("unshare -n bash -c '{}'", script.replace('\'', r"'\''"));
-    let output = shell(&script, b"");
-    assert!(output.status.success(), "{output:?}");
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines.lines().map(str::to_owned).collect()
+    let output = with_another_machine(&script);
+    output.lines().map(str::to_owned).collect()
 }
 
 /// Sends a datagram to each of the hosts in turn, until an answer comes to that to the last host, and

@@ -85,12 +85,12 @@ impl Lan {
 /// standard output and standard error. `None` if the test cannot set it up.
 ///
 /// The machine of the script has the addresses 10.9.0.8, 10.9.0.20 and fd09::8. The other one, where
-/// `there COMMAND` runs a command, has 10.9.0.10, 10.9.0.12, fd09::10 and fd09::12. Behind 10.9.0.9,
-/// 10.9.0.99 and fd09::9 is a machine that drops everything. `server ARGS` starts a server on the other machine, with its log in the
-/// file `log`, and sets `port`. `hosts` and `resolv.conf` in the folder are those in /etc.
+/// `there COMMAND` runs a command, has 10.9.0.10, 10.9.0.12, fd09::10 and fd09::12. Packets to 10.9.0.9,
+/// 10.9.0.99 and fd09::9 are lost. `server ARGS` starts a server on the other machine, with its log in
+/// the file `log`, and sets `port`. `hosts` and `resolv.conf` in the folder are those in /etc.
 ///
-/// Sorted as getaddrinfo does, the addresses of a name that the hosts file has in ascending order stay in
-/// that order, within each family.
+/// Within a family, getaddrinfo returns addresses that the hosts file has in ascending order in that
+/// order.
 #[track_caller]
 pub(crate) fn on_two_machines(script: &str) -> Option<String> {
     if !is_root() || !installed(&["unshare", "nsenter", "ip", "mount"]) {
@@ -98,10 +98,6 @@ pub(crate) fn on_two_machines(script: &str) -> Option<String> {
     }
     let script = format!(
         r#"
-        set -e
-        cd "$(mktemp -d)"
-        trap 'kill $(jobs -p) 2> /dev/null; rm -r "$PWD"' EXIT
-        there() {{ nsenter --target "$other" --net "$@"; }}
         server() {{
             : > log
             # Not by `there`: the job would be a shell, and the server outlive it.
@@ -112,11 +108,6 @@ pub(crate) fn on_two_machines(script: &str) -> Option<String> {
         touch hosts resolv.conf log
         mount --bind hosts /etc/hosts
         mount --bind resolv.conf /etc/resolv.conf
-        unshare --net sleep 600 &
-        other=$!
-        until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
-            sleep 0.02
-        done
         ip link add name here type veth peer name there netns $other
         for address in 10.9.0.8/24 10.9.0.20/24; do ip address add $address dev here; done
         ip address add fd09::8/64 dev here nodad
@@ -132,11 +123,32 @@ pub(crate) fn on_two_machines(script: &str) -> Option<String> {
         exec 2>&1
         {script}"#
     );
+    Some(with_another_machine(&script))
+}
+
+/// Runs a script of bash in a network namespace and a temporary folder, and returns its standard
+/// output. `there COMMAND` runs a command in a second network namespace, that of the process `$other`.
+/// All processes end with the script.
+#[track_caller]
+pub(crate) fn with_another_machine(script: &str) -> String {
+    let script = format!(
+        r#"
+        set -e
+        cd "$(mktemp -d)"
+        trap 'kill $(jobs -p) 2> /dev/null; rm -r "$PWD"' EXIT
+        there() {{ nsenter --target "$other" --net "$@"; }}
+        unshare --net sleep 600 &
+        other=$!
+        until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
+            sleep 0.02
+        done
+        {script}"#
+    );
     let script = script.replace('\'', r"'\''");
     let output = shell(&format!("{MACHINE} bash -c '{script}'"), b"");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{output:?}");
-    Some(text)
+    text
 }
 
 /// When it ends, so do all processes in it.

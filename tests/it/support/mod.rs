@@ -15,7 +15,7 @@ mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use files::temp_dir;
-pub(crate) use lan::{Lan, enter_network, on_two_machines};
+pub(crate) use lan::{Lan, enter_network, on_two_machines, with_another_machine};
 pub(crate) use proc::{
     KillOnDrop, Process, descriptors, has_exited, peak_memory_kib, pid_in, proc_status,
     signal_and_wait, sockets, threads_of, wait_for_exit, wait_until_idle,
