@@ -1,6 +1,6 @@
 //! The client in place of nc, in scripts: both print the same, and send the same.
 
-use crate::support::{Server, installed, shell, temp_dir};
+use crate::support::{Server, installed, program, shell, temp_dir};
 
 /// Runs `script` with `nc.openbsd` and with the program under test as `$CLIENT`, each with a server of
 /// its own at `$PORT`. `$DIR` is an empty folder. Returns what both print.
@@ -19,15 +19,10 @@ fn same(server: &str, nc: &str, own: &str, script: &str) -> Vec<u8> {
         assert!(output.status.success(), "{client}: {script}: {output:?}");
         output.stdout
     };
-    let program = "$PROGRAM connect".replace("$PROGRAM", &program_path());
     let expected = run(nc);
-    let printed = run(&format!("{program}{own}"));
+    let printed = run(&format!("{} connect{own}", program().display()));
     assert!(expected == printed, "{script}: the outputs differ");
     printed
-}
-
-fn program_path() -> String {
-    crate::support::program().display().to_string()
 }
 
 #[test]
