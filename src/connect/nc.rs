@@ -1,7 +1,7 @@
 //! The options of nc that `connect` has under another name.
 
-/// What to use in place of an option or argument that `connect` does not know. After `-q`, which takes
-/// a time in nc, an argument may be one too many.
+/// What to use in place of an option of nc that `connect` does not know. `-q` takes a time in nc, which
+/// is an unexpected argument here.
 pub(crate) fn tip(arg: &str, has_quiet: bool) -> Option<&'static str> {
     Some(match arg {
         "-N" => "the end of input closes the sending side without an option, as '--eof half'",

@@ -134,7 +134,7 @@ fn wait(text: &str) -> Option<Result<Duration, String>> {
 }
 
 const SOURCE_FORMS: &str = "use an address of this machine: IP, :PORT, IP:PORT or [V6]:PORT";
-/// For so long the last answer over UDP may take.
+/// How long a UDP client waits for further answers after the end of input.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 pub(crate) const HELP: &str = "\

@@ -13,8 +13,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// With `--verbose`: which side ended the connection, and how much was moved. An error says itself
-    /// why it ended.
+    /// With `--verbose`: which side ended the connection, and the number of bytes. An error is printed
+    /// later, with the reason.
     pub(super) fn ended(&self, result: &Result<Ending, DuplexError>, hints: &Hints) {
         let moved = moved(hints.sent, hints.received);
         match result.as_ref().map(|ending| ending.closer) {

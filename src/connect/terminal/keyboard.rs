@@ -18,7 +18,7 @@ use super::view::View;
 pub(crate) struct Keyboard {
     view: Rc<RefCell<View>>,
     stdin: io::Stdin,
-    always_readable: File,
+    always_readable: File, // polled while lines that were entered wait to be read
     entered: VecDeque<Vec<u8>>,
     has_started: Cell<bool>,
     has_ended: bool,

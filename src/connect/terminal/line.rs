@@ -15,7 +15,7 @@ pub(super) struct Line {
     undecoded: Vec<u8>,
 }
 
-/// What the keys before the next one began.
+/// What the keys before the next one are the beginning of.
 #[derive(Default)]
 enum Keys {
     #[default]
@@ -189,7 +189,7 @@ impl Line {
         Done::Entered(entered)
     }
 
-    /// Shows a line of the history; behind the last is an empty one.
+    /// Shows a line of the history, or after the last one an empty line.
     fn recall(&mut self, index: Option<usize>) {
         if let Some(index) = index.filter(|&index| index <= self.history.len()) {
             self.recalled = index;

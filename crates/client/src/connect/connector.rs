@@ -40,7 +40,7 @@ pub struct Connection {
     pub socket: Socket,
     /// The address of the peer.
     pub peer: Endpoint,
-    /// The own address.
+    /// The local address.
     pub local: Endpoint,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Connector<'a> {
         Self { observer, ..self }
     }
 
-    /// Ends the attempts, and what follows them.
+    /// The signals that end the attempts, and transfers over the connection.
     pub(crate) fn stop(&self) -> Option<&Stop> {
         self.stop.as_ref()
     }
@@ -71,8 +71,8 @@ impl<'a> Connector<'a> {
     ///
     /// # Errors
     ///
-    /// The address cannot be connected to, its name is unknown, every attempt failed, the time is over,
-    /// or a signal arrived.
+    /// The address is of another kind (`fd:`, `stdio:`), its name is unknown, every attempt failed, the
+    /// time limit expired, or a signal arrived.
     pub fn connect(&mut self, address: &ListenAddr) -> Result<Connection, ConnectError> {
         let deadline = self.deadline();
         let (socket, peer) = match address {
@@ -87,7 +87,7 @@ impl<'a> Connector<'a> {
             ListenAddr::Unix(path) => self.connect_unix(address, path, deadline)?,
             _ => return Err(not_connectable(address, FORMS)),
         };
-        // Known for every connected socket.
+        // getsockname(2) does not fail for a connected socket.
         let local = socket.local_addr().ok();
         let local = local.map_or(Endpoint::Unnamed, |local| endpoint(&local));
         (self.observer)(ConnectEvent::Connected {
@@ -105,7 +105,8 @@ impl<'a> Connector<'a> {
     ///
     /// # Errors
     ///
-    /// The address has no IP address, its name is unknown, the time is over, or a signal arrived.
+    /// The server is not one of TCP or UDP, its name is unknown, it has no address that the options
+    /// allow, the time limit expired, or a signal arrived.
     pub(crate) fn addresses(
         &mut self,
         address: &ListenAddr,
@@ -123,7 +124,7 @@ impl<'a> Connector<'a> {
         timeout.and_then(|timeout| Instant::now().checked_add(timeout))
     }
 
-    /// The whole time limit. Called where a deadline has passed.
+    /// The time limit, for the message after it has expired.
     fn limit(&self) -> Duration {
         self.options.timeout.unwrap_or(Duration::MAX)
     }
@@ -305,7 +306,7 @@ impl<'a> Connector<'a> {
         let error = loop {
             match connect() {
                 Ok(socket) => return Ok((socket, endpoint)),
-                // Too many connections wait to be accepted. No event tells when there is room.
+                // The server's backlog is full. poll(2) does not report when it has room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let pause = Instant::now() + FULL_BACKLOG_PAUSE;
                     let until = deadline.map_or(pause, |deadline| deadline.min(pause));
@@ -326,7 +327,7 @@ impl<'a> Connector<'a> {
         Err(unreachable(address, failed))
     }
 
-    /// A socket that is bound to the own address, if one is given.
+    /// A socket that is bound to the source address, if one is given.
     fn socket(&self, to: SocketAddr, kind: Type) -> Result<Socket, AttemptError> {
         let new = || {
             let socket = Socket::new(Domain::for_address(to), kind, None)?;
@@ -341,21 +342,21 @@ impl<'a> Connector<'a> {
         if let Some(source) = self.options.source {
             let bind = || {
                 if kind == Type::STREAM && source.port != 0 {
-                    // Attempts at several addresses have the same port, and one in TIME_WAIT is free.
-                    // (Sockets of UDP would receive each other's datagrams.)
+                    // Several attempts use the port at the same time, and it may be in TIME_WAIT. (UDP
+                    // sockets that share a port would receive each other's datagrams.)
                     socket.set_reuse_address(true)?;
                 }
                 if to.is_ipv6() {
-                    socket.set_only_v6(true)?; // else the port of IPv4 would be taken as well
+                    socket.set_only_v6(true)?; // otherwise the same port of IPv4 is bound, too
                 }
-                socket.bind(&own_address(source, to))
+                socket.bind(&source_address(source, to))
             };
             bind().map_err(|error| AttemptError::Source(source, error))?;
         }
         Ok(socket)
     }
 
-    /// The reason that an attempt over IP failed, where the system's is not clear.
+    /// Replaces system errors of IP sockets whose text does not name the cause.
     fn explained(&self, to: SocketAddr, error: io::Error) -> AttemptError {
         let other = |text| AttemptError::Failed(io::Error::other(text));
         match (
@@ -391,7 +392,7 @@ fn finished(socket: &Socket, to: SocketAddr) -> io::Result<()> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
-    // Without a listener, TCP connects to itself if the system or the user chose the same port for both.
+    // If nothing listens on the port and the socket itself has that port, it connects to itself.
     let local = socket.local_addr()?;
     if local.as_socket() == Some(to) {
         return Err(Errno::ECONNREFUSED.into());
@@ -399,10 +400,10 @@ fn finished(socket: &Socket, to: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// The own address of a connection to this address.
-fn own_address(source: Source, to: SocketAddr) -> SockAddr {
+/// The address to bind to before a connection to this address.
+fn source_address(source: Source, to: SocketAddr) -> SockAddr {
     match (source.ip, to) {
-        // An address of a link needs the interface.
+        // A link-local address needs its interface.
         (Some(IpAddr::V6(ip)), SocketAddr::V6(to)) if ip.is_unicast_link_local() => {
             SocketAddrV6::new(ip, source.port, 0, to.scope_id()).into()
         }

@@ -70,7 +70,7 @@ pub enum LookUpError {
     /// It has no address of this family, only these.
     #[error("it has no {} address, only {}", family_name(*.0), Addresses(.1))]
     OtherFamily(Family, Vec<SocketAddr>),
-    /// It has no address of the family of the own address, only these.
+    /// It has no address of the family of the source address, only these.
     #[error("it has no address that can be reached from {}, only {}", .0, Addresses(.1))]
     OtherFamilyThanSource(Source, Vec<SocketAddr>),
     /// Another failure.
@@ -85,7 +85,7 @@ pub enum AttemptError {
     /// The attempt failed.
     #[error("{}", Cause(.0))]
     Failed(io::Error),
-    /// The own address cannot be used.
+    /// The source address cannot be used.
     #[error("own address {}: {}", .0, explain_source(.0, .1))]
     Source(Source, io::Error),
     /// There was no answer within the time for all attempts.
@@ -181,7 +181,7 @@ impl fmt::Display for Attempts<'_> {
             let endpoints = endpoints.join(" and ");
             match error {
                 error if error.is_refused() => format!("{cause}, nothing listens on {endpoints}"),
-                AttemptError::Source(..) => cause, // whatever the address of the peer
+                AttemptError::Source(..) => cause, // the same for every address of the server
                 _ if attempts.len() == 1 && address.ends_with(&endpoints) => cause,
                 _ => format!("{endpoints}: {cause}"),
             }

@@ -25,7 +25,7 @@ pub enum ConnectEvent<'a> {
     Connected {
         /// The address of the peer.
         peer: &'a Endpoint,
-        /// The own address.
+        /// The local address.
         local: &'a Endpoint,
     },
 }

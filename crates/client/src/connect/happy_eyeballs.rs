@@ -5,7 +5,8 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Decides when the next address of a server is tried. Times are since any fixed moment.
+/// Decides when the next address of a server is tried. Times are
+/// durations since the caller began to connect.
 ///
 /// An attempt starts [`ATTEMPT_DELAY`] after the previous one, or at once when one fails. Earlier
 /// attempts go on meanwhile; the caller ends them when one succeeds.
@@ -51,8 +52,8 @@ impl HappyEyeballs {
         Some(address)
     }
 
-    /// When the next attempt starts if none fails or succeeds until then. `None` if there is no address
-    /// left, or so many attempts are pending that one has to fail first.
+    /// When the next attempt starts, unless one fails or succeeds before. `None` if every address was
+    /// tried, or [`MAX_PENDING`] attempts are pending.
     pub(super) fn next_start(&self) -> Option<Duration> {
         (!self.waiting.is_empty() && self.pending < MAX_PENDING).then_some(self.due)
     }
@@ -63,7 +64,7 @@ impl HappyEyeballs {
         self.due = self.due.min(now);
     }
 
-    /// The addresses that no attempt was made at.
+    /// The addresses that were not tried.
     pub(super) fn into_untried(self) -> impl Iterator<Item = SocketAddr> {
         self.waiting.into_iter()
     }
@@ -161,9 +162,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whichever attempts fail and whenever: every address is tried once, in an order that keeps that
-        /// within each family, never less than the delay after the previous attempt unless one failed,
-        /// and there is always a next step.
+        /// Every address is tried once, in order within its family, and an attempt starts earlier than
+        /// the delay after the previous one only if one failed; for any failures at any times.
         #[test]
         fn every_address_is_tried(
             names in "[a-p0-9]{0,40}",

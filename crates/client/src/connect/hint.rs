@@ -1,4 +1,4 @@
-//! Advice about a refused connection, from what this machine can find out.
+//! Advice about a refused connection, from the addresses and listening sockets of this machine.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ pub(super) fn refused(addresses: impl Iterator<Item = SocketAddr>) -> Option<Str
         return Some(match &*listeners(port) {
             [] if port == DEFAULT_PORT => {
                 format!(
-                    "an address without a port has port {DEFAULT_PORT}: HOST:PORT is another one"
+                    "without a port in the address, port {DEFAULT_PORT} is used: HOST:PORT gives another one"
                 )
             }
             [] => return None,

@@ -17,7 +17,7 @@ use crate::wait::{WaitError, wait_any};
 
 /// Why a look-up ended without a result.
 pub(super) enum Failed {
-    /// The name has no addresses.
+    /// The look-up itself failed.
     LookUp(LookUpError),
     /// The deadline has passed.
     TimedOut,
@@ -77,7 +77,7 @@ fn look_up(
     let (done, running) = io::pipe().map_err(other)?;
     let owned = name.to_owned();
     let look_up = move || {
-        // The receiver is gone if the look-up took too long.
+        // The receiver no longer exists after a deadline or a signal.
         sender.send(resolve(&owned, port)).ok();
         drop(running); // makes the other end readable
     };
@@ -97,7 +97,7 @@ fn look_up(
 
 fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
     let hints = AddrInfoHints {
-        socktype: SockType::Stream.into(), // else each address comes once for each type
+        socktype: SockType::Stream.into(), // otherwise each address is returned once per type
         ..AddrInfoHints::default()
     };
     let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {

@@ -19,7 +19,7 @@ pub struct ConnectOptions {
     pub timeout: Option<Duration>,
 }
 
-/// The own address of a connection. Displayed as `IP`, `:PORT` or `IP:PORT`.
+/// The source address of a connection. Displayed as `IP`, `:PORT` or `IP:PORT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Source {

@@ -148,8 +148,8 @@ pub(super) fn run(
     }
 }
 
-/// An earlier datagram was not delivered (ICMP). A person can try again later; other input would be
-/// lost.
+/// An earlier datagram was not delivered (ICMP). On a terminal the user can send it again; other input
+/// would be lost.
 fn undelivered(
     cause: io::Error,
     is_connected: bool,

@@ -21,7 +21,7 @@ pub trait Input {
         false
     }
 
-    /// Whether a person types. When the peer has closed, nobody waits for more of it.
+    /// Whether the input is typed on a terminal. Then the client ends as soon as the peer has closed.
     fn is_interactive(&self) -> bool {
         false
     }

@@ -33,7 +33,7 @@ pub(super) fn run(
             relay.send_failed(error);
         }
         if let Some(ending) = relay.ending(now) {
-            socket.shutdown(Shutdown::Write).ok(); // closing alone would be a reset if input is unread
+            socket.shutdown(Shutdown::Write).ok(); // a close with unread input sends RST instead of FIN
             output.finish().map_err(DuplexError::Output)?;
             return ending;
         }
@@ -91,13 +91,13 @@ pub(super) fn run(
     }
 }
 
-/// What can go on.
+/// What poll(2) reported.
 struct Ready {
     peer: PollFlags,
     input: PollFlags,
 }
 
-/// Waits until something can go on.
+/// Waits until bytes can be moved or a deadline has passed.
 fn wait(
     socket: &Socket,
     input: &dyn Input,
@@ -109,7 +109,7 @@ fn wait(
     peer.set(PollFlags::POLLIN, relay.wants_peer());
     peer.set(PollFlags::POLLOUT, !relay.to_send().is_empty());
     let mut descriptors = Vec::with_capacity(3);
-    // A peer that has closed is ready all the time (POLLHUP): it is asked only if there is a reason.
+    // After a hang-up, poll(2) always returns POLLHUP: the socket is polled only for a reason.
     let is_peer_polled = !peer.is_empty() || relay.waits_for_close();
     if is_peer_polled {
         descriptors.push((socket.as_fd(), peer));
