@@ -5,8 +5,8 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Decides when the next address of a server is tried. Times are
-/// durations since the caller began to connect.
+/// Decides when the next address of a server is tried. Times are durations since the caller began to
+/// connect.
 ///
 /// An attempt starts [`ATTEMPT_DELAY`] after the previous one, or at once when one fails. Earlier
 /// attempts go on meanwhile; the caller ends them when one succeeds.
